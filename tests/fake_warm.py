@@ -12,7 +12,7 @@ LAYERS = 30
 TOKENS = ("The", " old", " door", "s", ".")
 
 
-def scene(gain: float = 0.5, flips: int = 2, tokens: tuple[str, ...] = TOKENS, layers: int = LAYERS) -> Scene:
+def scene(gain=0.5, flips=2, tokens=TOKENS, layers=LAYERS):
     """Noise of size 0.3 on all but the first token, whose drift changes by the same factor at every layer."""
     depth = np.arange(layers)
     size = 0.3 * gain ** (np.subtract.outer(-depth, -depth) / (layers - 1))
@@ -37,7 +37,7 @@ def scene(gain: float = 0.5, flips: int = 2, tokens: tuple[str, ...] = TOKENS, l
     )
 
 
-def lens(layer: int, tokens: tuple[str, ...] = TOKENS, layers: int = LAYERS) -> Lens:
+def lens(layer, tokens=TOKENS, layers=LAYERS):
     """The dense model says one word from layer 20 on, the hurt one another from layer 25 on."""
     row = [tuple(((word, 0.5),) for _ in tokens) for word in (" early", " dense", " hurt")]
     hurt = tuple(row[2 * (k >= 25)] for k in range(layer, layers))
@@ -57,19 +57,19 @@ class Warm:
     scenes: dict[Question, Future[Scene]] = field(default_factory=dict)
     texts: dict[Talk, Future[Chunk]] = field(default_factory=dict)
 
-    def state(self) -> str:
+    def state(self):
         return self.standing
 
-    def loading(self) -> tuple[float, float | None]:
+    def loading(self):
         return 2.0, self.before
 
-    def ahead(self, future: Future) -> int:
+    def ahead(self, future):
         return self.waiting
 
-    def wake(self) -> None:
+    def wake(self):
         self.woken += 1
 
-    def ask(self, kind: str, asked: Question | Talk, layer: int | None, reader: str, tab: str) -> Future:
+    def ask(self, kind, asked, layer, reader, tab):
         if kind in ("row", "lens"):
             return (self.rows if kind == "row" else self.lenses).setdefault((asked, layer), Future())
         return (self.scenes if kind == "scene" else self.texts).setdefault(asked, Future())

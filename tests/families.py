@@ -1,7 +1,5 @@
 """Configurations of every family that is tried, as small as is asked for."""
 
-from typing import Any
-
 import transformers
 
 VOCABULARY, LONGEST, HEAD = 288, 64, 8
@@ -10,7 +8,7 @@ UNLIMITED = {"max_position_embeddings": None}
 EXPERTS = {"num_experts": 3, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
 
 # Family -> the name of its configuration, and what that is told beside the sizes.
-FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
+FAMILIES = {
     "llama": ("Llama", {}),
     "mistral": ("Mistral", WINDOW),
     "qwen2": ("Qwen2", {}),
@@ -46,7 +44,7 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def config(family: str, layers: int, width: int) -> transformers.PreTrainedConfig:
+def config(family, layers, width):
     """A configuration with heads of 8; half as many hold keys and values where a family lets them.
 
     Args:

@@ -1,17 +1,14 @@
 """Faults that a compressed checkpoint may have in one tensor, and the error that all of them may share."""
 
 import shutil
-from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from tests import tiny
 
 
-def rounded(weight: Tensor, bits: int, group: int = 16) -> Tensor:
+def rounded(weight, bits, group=16):
     """Rounded to whole steps between the least and the greatest weight of each group along a row."""
     parts = weight.reshape(*weight.shape[:-1], -1, group)
     low, high = parts.amin(-1, keepdim=True), parts.amax(-1, keepdim=True)
@@ -19,7 +16,7 @@ def rounded(weight: Tensor, bits: int, group: int = 16) -> Tensor:
     return (((parts - low) / step).round() * step + low).reshape(weight.shape)
 
 
-def permuted(weight: Tensor) -> Tensor:
+def permuted(weight):
     """The rows in another order."""
     return weight[torch.randperm(len(weight), generator=torch.Generator().manual_seed(0))]
 
@@ -27,7 +24,7 @@ def permuted(weight: Tensor) -> Tensor:
 FAULTS = {"permute": permuted, "scale": lambda weight: 1.05 * weight, "3 bits": lambda weight: rounded(weight, 3)}
 
 
-def rewritten(folder: Path, change: Callable[[str, Tensor], Tensor]) -> Path:
+def rewritten(folder, change):
     """A copy of the tiny llama with every tensor changed, by its name."""
     shutil.copytree(tiny.folder("llama"), folder)
     path = folder / "model.safetensors"

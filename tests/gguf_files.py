@@ -1,16 +1,14 @@
 """Small GGUF files of several architectures and quantisations, written from tiny models."""
 
 import json
-from pathlib import Path
 
 import gguf
 import numpy as np
-from torch import Tensor
 
 from tests import families, tiny
 
 
-def bare(path: Path, architecture: str = "llama", layers: int = 2, said: int | None = None) -> Path:
+def bare(path, architecture="llama", layers=2, said=None):
     """A file of a few matrices alone; `said` is how many layers it tells of, where that is not the truth."""
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_block_count(layers if said is None else said)
@@ -23,14 +21,14 @@ def bare(path: Path, architecture: str = "llama", layers: int = 2, said: int | N
     return path
 
 
-def _finish(writer: gguf.GGUFWriter) -> None:
+def _finish(writer):
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
 
 
-def write(path: Path, family: str = "llama", kind: str = "Q4_1", seed: int = 0) -> dict[str, np.ndarray]:
+def write(path, family="llama", kind="Q4_1", seed=0):
     """Write a tiny model with the matrices of its layers in one type; every weight that this stands for."""
     model, writer = tiny.built(family, seed), gguf.GGUFWriter(path, family)
     config = model.config
@@ -58,7 +56,7 @@ def write(path: Path, family: str = "llama", kind: str = "Q4_1", seed: int = 0) 
     return meant
 
 
-def _tokenizer(writer: gguf.GGUFWriter) -> None:
+def _tokenizer(writer):
     own = tiny.tokenizer()
     writer.add_tokenizer_model("gpt2")
     writer.add_token_list(own.convert_ids_to_tokens(range(tiny.VOCABULARY)))
@@ -68,7 +66,7 @@ def _tokenizer(writer: gguf.GGUFWriter) -> None:
     writer.add_bos_token_id(0), writer.add_eos_token_id(0), writer.add_unk_token_id(0)
 
 
-def _as_stored(family: str, name: str, value: Tensor, config: object) -> Tensor:
+def _as_stored(family, name, value, config):
     """A weight as llama.cpp keeps it: the halves of a rotation in a llama side by side, the norms of a gemma plus 1."""
     if family == "gemma2" and name.endswith("norm"):
         return value + 1

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import typer
 
 from core.cli import app
-from core.requests.commands import Asked, request_of
+from core.requests.commands import request_of
 
 HEAVY = ("measure", "compare", "evaluate", "anchors", "prune", "best")  # load the model: a minute or more on two cores
 
 
-def given(line: str) -> tuple[str, SimpleNamespace]:
+def given(line):
     """The command and the values of its options."""
     for module in ("best", "measuring", "studying"):
         importlib.import_module(f"core.cli.{module}")  # each registers its commands
@@ -22,7 +22,7 @@ def given(line: str) -> tuple[str, SimpleNamespace]:
     return words[3], SimpleNamespace(**command.make_context(words[3], words[4:]).params)
 
 
-def asked(line: str) -> Asked:
+def asked(line):
     """The request that a line makes."""
     name, values = given(line)
     return request_of(name, **vars(values))

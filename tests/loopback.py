@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
 
 
 class Loopback(ThreadingHTTPServer):
@@ -13,15 +11,15 @@ class Loopback(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, handler: type[Quiet]):
+    def __init__(self, handler):
         super().__init__(("127.0.0.1", 0), handler)
         self.address = f"http://127.0.0.1:{self.server_port}"
 
-    def __enter__(self) -> Self:
+    def __enter__(self):
         threading.Thread(target=self.serve_forever, daemon=True).start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_):
         self.shutdown()
         self.server_close()
 
@@ -29,7 +27,7 @@ class Loopback(ThreadingHTTPServer):
 class Quiet(BaseHTTPRequestHandler):
     """Handles a request, and keeps the test's output clean."""
 
-    def send(self, body: bytes, headers: Mapping[str, str], status: int = 200, promised: int | None = None) -> None:
+    def send(self, body, headers, status=200, promised=None):
         """Answer; `promised` is the length that the head tells of, where that is not the truth."""
         self.send_response(status)
         for name, value in headers.items():
@@ -39,5 +37,5 @@ class Quiet(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, *_):
         pass

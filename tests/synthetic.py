@@ -1,28 +1,24 @@
 """Invented profiles that look like measured ones: for tests of pages and charts, which need no model."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 from safetensors.numpy import save_file
 
-from core.methods import Manual, Perturbation, ResidualLinear
+from core.methods import Manual, ResidualLinear
 from core.methods.owl import OUTLIER_THRESHOLDS
 from core.plan.allocation import allocate
 from core.requests.inputs import ModelSpec, TextSpec
-from core.requests.measurements import Measurement, ProfileSpec, measurements, methods_of
+from core.requests.measurements import ProfileSpec, measurements, methods_of
 from core.requests.perturbations import PRESETS
-from core.requests.recipes import ExactRecipe, Recipe, Repairs
+from core.requests.recipes import ExactRecipe, Repairs
 from core.requests.studies import Point, StudyRequest, StudySpec, TaskSpec
 from core.store.cache import Store
 from core.store.parts import TRAINING, recovered
-from core.store.profiles import Profile
 from core.store.results import (
     Activation,
-    Array,
     Cumulative,
     Difference,
     Evaluated,
@@ -39,9 +35,7 @@ OTHER = "/invented/other"  # where a checkpoint that a profile is compared with 
 TOLD = {"created": "2026-11-01T12:00:00", "seconds": 1.5}
 
 
-def profile_spec(
-    layers: int = 30, sequences: int = 16, preset: str = "standard", seed: int = 0, prunable: bool = False
-) -> ProfileSpec:
+def profile_spec(layers=30, sequences=16, preset="standard", seed=0, prunable=False):
     """A profile of an invented model, named by its depth and seed; without linears alone, which `with_linears` adds."""
     asked = tuple(each for each in PRESETS[preset].measurements if each.perturbation.kind != "residual_linear")
     return ProfileSpec(
@@ -56,9 +50,7 @@ def profile_spec(
     )  # fmt: skip
 
 
-def save_profile(
-    root: Path, spec: ProfileSpec, layers: int = 30, model: str = "invented model", text: str = "invented text"
-) -> str:
+def save_profile(root, spec, layers=30, model="invented model", text="invented text"):
     """Write a whole profile to a cache folder and return its key; depth must agree with the spec's."""
     store = Store(root)
     provenance = TOLD | {"model": model, "text": text, "device": "none", "dtype": "float32", "engine": "invented"}
@@ -80,7 +72,7 @@ def save_profile(
     return spec.key
 
 
-def perturbed(layers: int, sequences: int, measurement: Measurement) -> Perturbed:
+def perturbed(layers, sequences, measurement):
     """Drift that small sizes see amplified and large ones absorbed, early layers amplified more than late ones."""
     asked = measurement.perturbation
     rng = np.random.default_rng(int(hashlib.sha256(measurement.name.encode()).hexdigest()[:8], 16))
@@ -113,7 +105,7 @@ def perturbed(layers: int, sequences: int, measurement: Measurement) -> Perturbe
     )
 
 
-def _start(asked: Perturbation, layers: int) -> Array:
+def _start(asked, layers):
     """Drift at the injection layer, (layers,)."""
     across = np.linspace(0, 1, layers)
     if asked.kind in ("skip", "skip_part"):
@@ -127,7 +119,7 @@ def _start(asked: Perturbation, layers: int) -> Array:
     return np.full(layers, abs(asked.size))
 
 
-def _gain(asked: Perturbation, start: Array) -> Array:
+def _gain(asked, start):
     """`ln r` per layer, (layers,); 0 at the last."""
     across = np.linspace(0, 1, len(start))
     gain = (1.2 - 0.35 * np.log(start / 0.01) - 0.5 * np.sin(np.pi * across)) * (1 - across)
@@ -137,7 +129,7 @@ def _gain(asked: Perturbation, start: Array) -> Array:
     return gain
 
 
-def activation(layers: int, sequences: int) -> Activation:
+def activation(layers, sequences):
     """A residual stream that grows with depth."""
     log_norm = np.linspace(3, 5.5, layers)[:, None] + 0.01 * np.arange(sequences)[None, :]
     return Activation(
@@ -149,14 +141,14 @@ def activation(layers: int, sequences: int) -> Activation:
     )
 
 
-def floor(layers: int) -> Floor:
+def floor(layers):
     """A floor that greys the late reads of small perturbations."""
     upper = np.triu(np.ones((layers, layers), bool))
     growth = np.linspace(1e-6, 1.5e-3, layers)[None, :] * np.ones((layers, 1))
     return Floor(drift=np.where(upper, growth, np.nan), half_precision=np.zeros(layers))
 
 
-def weights(layers: int) -> Weights:
+def weights(layers):
     """Layers of unequal size whose spectra grow lighter with depth."""
     linears = np.array([330, 110, 110, 330, 880, 880, 880]) * 1000.0
     sizes = linears * (1 + np.arange(layers)[:, None] % 3)
@@ -164,7 +156,7 @@ def weights(layers: int) -> Weights:
     return Weights(parameters=sizes, alpha_hill=alpha, alpha_peak=alpha + 0.1 * np.sin(np.arange(layers))[:, None])
 
 
-def scores(layers: int) -> Scores:
+def scores(layers):
     """More outliers in the early layers, larger scores in the late ones."""
     across = np.linspace(0, 1, layers)
     thresholds = np.array(OUTLIER_THRESHOLDS)
@@ -172,12 +164,12 @@ def scores(layers: int) -> Scores:
     return Scores(outlier_ratio=outliers, mean=0.1 + across**2, median=0.08 + across**2)
 
 
-def removal(layers: int) -> Removal:
+def removal(layers):
     """Errors that grow towards the last layers, and differ from linear to linear."""
     return Removal(error=np.linspace(1, 2, layers)[:, None] * np.linspace(0.5, 1.5, len(LINEARS)))
 
 
-def cumulative(layers: int, sequences: int) -> Cumulative:
+def cumulative(layers, sequences):
     """Another checkpoint that parts further from layer to layer, and changes every tenth token."""
     tokens = np.arange(LENGTH - 2)
     kl = 0.01 * (1 + np.cos(tokens)) * np.ones((sequences, 1))
@@ -192,7 +184,7 @@ def cumulative(layers: int, sequences: int) -> Cumulative:
     )
 
 
-def difference(layers: int) -> Difference:
+def difference(layers):
     """Weights that differ by 5 %, but for one linear in the middle of the layers that differs by 15 %."""
     error = np.full((layers, len(LINEARS)), 0.05)
     error[layers // 2, 2] = 0.15
@@ -202,7 +194,7 @@ def difference(layers: int) -> Difference:
 # --- studies -------------------------------------------------------------------------------------------------------
 
 
-def invented_cost(setting: Recipe) -> float:
+def invented_cost(setting):
     """Rise of the loss in nats/token: more with the target, less for spread allocations, a little for corrections."""
     asked = setting.allocation
     rise = {"wanda": 3.0, "sparsegpt": 2.6, "magnitude": 4.5, "alps": 2.0, "gguf": 1.0}[setting.pruner]
@@ -216,9 +208,9 @@ def invented_cost(setting: Recipe) -> float:
 
 
 def study_spec(
-    profile: ProfileSpec, asked: Iterable[Recipe], layers: int = 30, windows: int = 24,
-    length: int = 512, text: str = "invented evaluation", tasks: tuple[str, ...] = (),
-) -> StudySpec:  # fmt: skip
+    profile, asked, layers = 30, windows = 24,
+    length = 512, text = "invented evaluation", tasks = (),
+):  # fmt: skip
     """A study of a profile's model; each unit gets the target, moved a little by the setting's name."""
     points = tuple(_point(profile, each, layers) for each in StudyRequest(settings=tuple(asked)).points)
     read = profile.text.model_copy(
@@ -228,7 +220,7 @@ def study_spec(
     return StudySpec(model=profile.model, text=read, tasks=zero_shot, points=points)
 
 
-def _point(profile: ProfileSpec, setting: Recipe | None, layers: int) -> Point:
+def _point(profile, setting, layers):
     if setting is None:
         return Point(setting=None, pruned=None)
     target = setting.allocation.target
@@ -251,10 +243,10 @@ def _point(profile: ProfileSpec, setting: Recipe | None, layers: int) -> Point:
     return Point(setting=setting, pruned=pruned)
 
 
-def as_allocated(spec: StudySpec, profile: Profile) -> StudySpec:
+def as_allocated(spec, profile):
     """The same study with each allocation as it is with a profile, instead of an invented one."""
 
-    def exact(point: Point) -> Point:
+    def exact(point):
         if point.setting is None:
             return point
         numbers = Manual(sparsity=allocate(point.setting.allocation, profile).exact.tolist()).sparsity
@@ -263,9 +255,7 @@ def as_allocated(spec: StudySpec, profile: Profile) -> StudySpec:
     return spec.model_copy(update={"points": tuple(map(exact, spec.points))})
 
 
-def evaluated(
-    point: Point, windows: int, layers: int = 30, cost: Callable[[Recipe], float] = invented_cost
-) -> Evaluated:
+def evaluated(point, windows, layers=30, cost=invented_cost):
     """Losses whose windows differ much more from each other than settings do on one window."""
     setting = point.setting
     hard = 2.5 + 0.4 * np.random.default_rng(7).standard_normal(windows)
@@ -281,7 +271,7 @@ def evaluated(
     return Evaluated(nll=hard + rise, kl=0.8 * rise, agreement=np.exp(-0.5 * np.abs(rise)), zeros=zeros)
 
 
-def answered(point: Point, task: str, examples: int = 200) -> ZeroShot:
+def answered(point, task, examples=200):
     """Answers that are right less often the more is pruned."""
     rng = np.random.default_rng(int(hashlib.sha256(task.encode()).hexdigest()[:8], 16))
     luck = rng.random(examples)
@@ -291,11 +281,11 @@ def answered(point: Point, task: str, examples: int = 200) -> ZeroShot:
 
 
 def save_study(
-    root: Path, spec: StudySpec, layers: int = 30, profile: str | None = None,
-    cost: Callable[[Recipe], float] = invented_cost, broken: Mapping[Recipe, int] | None = None,
-    text: str = "invented evaluation text", request: StudyRequest | None = None, model: str = "invented model",
-    warnings: Mapping[Recipe, list[str]] = MappingProxyType({}),
-) -> str:  # fmt: skip
+    root, spec, layers = 30, profile = None,
+    cost = invented_cost, broken = None,
+    text = "invented evaluation text", request = None, model = "invented model",
+    warnings = MappingProxyType({}),
+):  # fmt: skip
     """Write a whole study to a cache folder and return its key.
 
     Args:
@@ -318,7 +308,7 @@ def save_study(
     return spec.key
 
 
-def save_training(store: Store, spec: StudySpec, divergences: Sequence[float], steps: int = 160) -> None:
+def save_training(store, spec, divergences, steps=160):
     """Keep what a training of the last point has come to, its divergences on windows held back."""
     path = recovered(store, spec.model, spec.points[-1].pruned)
     path.mkdir(parents=True)
@@ -333,9 +323,7 @@ LINEARS = (
 )  # fmt: skip
 
 
-def linears_spec(
-    layers: int = 30, sparsities: tuple[float, ...] = (0.5, 0.7, 0.9), preset: str = "standard"
-) -> ProfileSpec:
+def linears_spec(layers=30, sparsities=(0.5, 0.7, 0.9), preset="standard"):
     """A profile in which each linear was pruned alone too."""
     plain = profile_spec(layers, preset=preset, prunable=True)
     alone = measurements(
@@ -344,7 +332,7 @@ def linears_spec(
     return plain.model_copy(update={"measurements": (*plain.measurements, *alone)})
 
 
-def _start_of_linear(asked: ResidualLinear, layers: int) -> Array:
+def _start_of_linear(asked, layers):
     """A share of the layer's drift: that of later linears is larger, and in the middle layers that of the first."""
     across = np.linspace(0, 1, layers)
     place = LINEARS.index(asked.linear)

@@ -6,19 +6,18 @@ import numpy as np
 import pytest
 
 from core.cli import main
-from core.store.cache import Store
 
 pytestmark = pytest.mark.bundled
 NAMES = ["gaussian:0.3", "residual:wanda:0.7", "skip"]
 
 
-def said(capsys: pytest.CaptureFixture, *arguments: str) -> dict:
+def said(capsys, *arguments):
     assert main(list(arguments)) == 0
     return json.loads(capsys.readouterr().out)
 
 
 @pytest.mark.usefixtures("bundled")  # whose converted copy is quick to read
-def test_measure_then_show(bundled_store: Store, capsys: pytest.CaptureFixture) -> None:
+def test_measure_then_show(bundled_store, capsys):
     cache = bundled_store.root
     asked = [part for name in NAMES for part in ("--perturb", name)]
     options = ["--sequences", "2", "--length", "16", "--cache", str(cache), "--json"]
@@ -50,7 +49,7 @@ def test_measure_then_show(bundled_store: Store, capsys: pytest.CaptureFixture) 
     assert [len(row) for row in rows] == [16, 16]
 
 
-def test_the_committed_demo_holds_what_it_promises(capsys: pytest.CaptureFixture) -> None:
+def test_the_committed_demo_holds_what_it_promises(capsys):
     shown = said(capsys, "show", "demo", "--json")
     names = [row["name"] for row in shown["perturbations"]]
     assert {"gaussian:0.3", "gaussian:0.3@all", "gaussian:0.01", "covariance:0.3", "skip"} <= set(names)
@@ -59,6 +58,6 @@ def test_the_committed_demo_holds_what_it_promises(capsys: pytest.CaptureFixture
     assert (gains["gaussian:0.3"][11:21] < 1).all() and (gains["gaussian:0.3@all"][11:21] > 1).all()
 
 
-def test_where_tests_are_spread_by_group_those_of_the_model_are_one(request: pytest.FixtureRequest) -> None:
+def test_where_tests_are_spread_by_group_those_of_the_model_are_one(request):
     grouped = request.config.getoption("loadgroup", default=False)  # set in a process of xdist alone
     assert request.node.nodeid.endswith("@bundled") == grouped

@@ -9,11 +9,11 @@ from tests.families import FAMILIES
 TOLD = told()
 
 
-def test_the_matrix_has_every_family_and_every_capability() -> None:
+def test_the_matrix_has_every_family_and_every_capability():
     assert list(TOLD) == [(family, capability) for family in FAMILIES for capability in CAPABILITIES]
 
 
-def test_only_experts_and_state_spaces_are_kept_from_pruning_and_every_family_is_measured() -> None:
+def test_only_experts_and_state_spaces_are_kept_from_pruning_and_every_family_is_measured():
     refused = {family for (family, _), said in TOLD.items() if said == "no"}
     assert refused == {"mamba", "mixtral", "qwen2_moe", "qwen3_moe", "olmoe"}
     assert {TOLD[family, each] for family in FAMILIES for each in ("measure", "compare", "evaluate")} == {"yes"}
@@ -21,6 +21,6 @@ def test_only_experts_and_state_spaces_are_kept_from_pruning_and_every_family_is
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_what_the_matrix_says(family: str, capability: str) -> None:
+def test_what_the_matrix_says(family, capability):
     said = TOLD[family, capability]
     assert cell(family, capability) == said, "write it anew with python -m tests.bench.capabilities"

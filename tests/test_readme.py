@@ -7,7 +7,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import typer
@@ -16,12 +15,11 @@ from core.cli import app, main
 from core.models import windows
 from core.requests.study_file import read_study
 from core.show.report import questions
-from core.store.cache import Store
 from tests import lines, tiny
 from tests.bench.tables import README, written
 
 
-def test_the_table_is_up_to_date_and_the_whole_is_short() -> None:
+def test_the_table_is_up_to_date_and_the_whole_is_short():
     text = README.read_text(encoding="utf-8")
     assert written(text) == text, "write it anew with python -m tests.bench.tables"
     assert len(text.splitlines()) <= 250
@@ -30,13 +28,13 @@ def test_the_table_is_up_to_date_and_the_whole_is_short() -> None:
 STUDIES = README.parent / "tests/bench/studies"
 
 
-def test_every_folder_of_studies_answers_a_question() -> None:
+def test_every_folder_of_studies_answers_a_question():
     folders = {path.name for path in STUDIES.iterdir()}
     assert folders == {each.folder for each in questions.QUESTIONS.values()} == questions.PROTOCOLS.keys()
 
 
 @pytest.mark.parametrize("question", questions.QUESTIONS.values(), ids=questions.QUESTIONS)
-def test_a_table_is_measured_again_by_the_studies_of_its_protocol(question: questions.Question) -> None:
+def test_a_table_is_measured_again_by_the_studies_of_its_protocol(question):
     line = [*question.command.split(), "--dry-run"]
     run = subprocess.run(line, cwd=README.parent, capture_output=True, text=True, check=True)
     [found] = re.findall(r"for study in (\S+);", run.stdout)
@@ -55,12 +53,12 @@ HEAVY = (*lines.HEAVY, "study", "export", "serve")
 LATER = "KEY"  # stands for the key that a line before it printed
 
 
-def is_heavy(line: str) -> bool:
+def is_heavy(line):
     """Whether it loads a model, or goes on from a line that does."""
     return line.split()[3] in HEAVY or LATER in line
 
 
-def is_run(line: str) -> bool:
+def is_run(line):
     """Whether the slow test runs it: a server does not end by itself."""
     return is_heavy(line) and line.split()[3] != "serve"
 
@@ -72,25 +70,25 @@ BLOCKS = [
 ]
 
 
-def told(line: str) -> list[str]:
+def told(line):
     """What follows `python -m core`, without the remark and without where the output goes."""
     return shlex.split(line.partition(" > ")[0], comments=True)[3:]
 
 
-def test_the_lines_are_found() -> None:
+def test_the_lines_are_found():
     assert [line for block in BLOCKS for line in block] == LINES
     assert {"measure", "prune", "best", "show"} <= {line.split()[3] for line in LINES}
 
 
 @pytest.mark.parametrize("line", [line for line in LINES if not is_heavy(line)])
-def test_a_line_that_answers_at_once(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_that_answers_at_once(line, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path / "cache"))
     assert main(told(line)) == 0
 
 
 @pytest.mark.parametrize("line", [line for line in LINES if is_heavy(line)])
-def test_a_line_that_loads_a_model_is_understood(line: str) -> None:
+def test_a_line_that_loads_a_model_is_understood(line):
     main(["models", "--json"])  # registers the commands
     command, *options = told(line)
     typer.main.get_command(app).commands[command].make_context(command, options)
@@ -100,7 +98,7 @@ def test_a_line_that_loads_a_model_is_understood(line: str) -> None:
 @pytest.mark.bundled
 @pytest.mark.timeout(3 * 3600)
 @pytest.mark.parametrize("block", [block for block in BLOCKS if any(map(is_run, block))], ids=lambda block: block[0])
-def test_the_lines_that_load_a_model_work_one_after_the_other(block: list[str], tmp_path: Path) -> None:
+def test_the_lines_that_load_a_model_work_one_after_the_other(block, tmp_path):
     """In a folder with what the README takes for granted; a line with KEY goes on from the key printed last."""
     shutil.copytree(tiny.folder("bloom"), tmp_path / "my-model")  # takes windows of any length
     words = [{"text": " ".join(piece.split()[:400])} for piece in windows.read("demo").documents] * 4
@@ -118,7 +116,7 @@ def test_the_lines_that_load_a_model_work_one_after_the_other(block: list[str], 
 
 
 @pytest.mark.parametrize("block", [pytest.param(0, marks=pytest.mark.bundled), 1])
-def test_what_is_said_for_python_works(block: int, bundled_store: Store, tmp_path: Path) -> None:
+def test_what_is_said_for_python_works(block, bundled_store, tmp_path):
     """As it stands, in a process of its own; the charts without Streamlit and without torch."""
     code = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[block]
     if block:
@@ -129,7 +127,7 @@ def test_what_is_said_for_python_works(block: int, bundled_store: Store, tmp_pat
     assert done.returncode == 0 and done.stdout.strip(), done.stderr
 
 
-def test_the_tree_has_every_room_and_links_lead_somewhere() -> None:
+def test_the_tree_has_every_room_and_links_lead_somewhere():
     text = README.read_text(encoding="utf-8")
     tree = text[text.index("## How it is built") : text.index("Every formula stands")]
     named = set(re.findall(r"^ *(\w+)/", tree, re.MULTILINE))

@@ -20,7 +20,7 @@ LINES = re.findall(r"^(one|two)\$ (.*)$", DOCS.read_text(encoding="utf-8"), re.M
 
 
 @pytest.fixture
-def undivided(tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def undivided(tmp_path, empty_cache, monkeypatch):
     """A folder with study.toml, and the numbers of that study from one machine."""
     monkeypatch.chdir(tmp_path)
     source = f'source = "{tiny.text_file(tmp_path)}"\nlength = 12\n'
@@ -31,12 +31,12 @@ def undivided(tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
     return numbers(Store(tmp_path / "here"))
 
 
-def run(words: list[str]) -> None:
+def run(words):
     device = ["--device", "cpu"] if words[0] == "study" else []
     assert main([*words, *device]) == 0
 
 
-def test_two_workstations(undivided: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_workstations(undivided, tmp_path, monkeypatch):
     assert [line.split()[0] for _, line in LINES] == ["python", "python", "rsync", "python"]
     for who, line in LINES:
         monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path / who))
@@ -47,7 +47,7 @@ def test_two_workstations(undivided: dict, tmp_path: Path, monkeypatch: pytest.M
     assert numbers(Store(tmp_path / "one")) == undivided
 
 
-def test_an_array(undivided: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_array(undivided, tmp_path, monkeypatch):
     words = shlex.split(ARRAY)
     first, last = next(word for word in words if word.startswith("--array=")).partition("=")[2].split("-")
     for number in range(int(first), int(last) + 1):

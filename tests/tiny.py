@@ -7,25 +7,21 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
-import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from torch import Tensor
-from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from core.measure.sweep import Sweep
 from core.models import anatomy
 from core.models.loading import Loaded, tokenizer_hash
-from core.models.model_shape import ModelShape, outline
-from core.models.progress import ProgressTracker, Report, silent
+from core.models.model_shape import outline
+from core.models.progress import ProgressTracker, silent
 from core.models.sources import Source
 from core.models.windows import Windows
 from core.prune.linears import Sums
 from core.requests.inputs import ModelSpec, TextSpec
 from core.requests.measurements import Measurement, ProfileSpec, methods_of
 from core.requests.perturbations import perturbation
-from core.store.cache import Store
 from tests import families
 
 gc.freeze()  # what is imported stays: every export collects garbage, and looks for it among the rest alone
@@ -42,16 +38,16 @@ SENTENCES = (
     "The clock on the town hall ran on gossip, a quarter of an hour ahead of every other clock.",
     "Nobody had folded the map the same way twice, and so every journey began with an argument.",
 )
-_kept: list[tempfile.TemporaryDirectory] = []  # folders that live as long as the session
+_kept = []  # folders that live as long as the session
 
 
-def built(family: str, seed: int = 0) -> PreTrainedModel:
+def built(family, seed=0):
     """A new model of a family."""
     return filled(families.config(family, LAYERS, WIDTH), seed)
 
 
 @torch.inference_mode(False)  # a test in inference mode may be the first to ask, and all others share the model
-def filled(configuration: transformers.PreTrainedConfig, seed: int = 0) -> PreTrainedModel:
+def filled(configuration, seed=0):
     """A new model with weights large enough for every layer to matter."""
     model = AutoModelForCausalLM.from_config(configuration).eval().requires_grad_(False)
     generator = torch.Generator().manual_seed(seed)
@@ -62,7 +58,7 @@ def filled(configuration: transformers.PreTrainedConfig, seed: int = 0) -> PreTr
 
 
 @cache
-def tokenizer() -> PreTrainedTokenizerFast:
+def tokenizer():
     """A byte-level BPE tokenizer trained on a few sentences."""
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -75,41 +71,41 @@ def tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=bpe, bos_token="<s>", eos_token="<s>")
 
 
-def save_tiny(folder: Path, family: str, seed: int = 0) -> Path:
+def save_tiny(folder, family, seed=0):
     """Write a folder that loads: config.json, safetensors, tokenizer."""
     built(family, seed).save_pretrained(folder)
     tokenizer().save_pretrained(folder)
     return folder
 
 
-def kept(name: str) -> Path:
+def kept(name):
     """A new folder that lives as long as the session."""
     _kept.append(tempfile.TemporaryDirectory(prefix=f"tiny-{name}-"))
     return Path(_kept[-1].name)
 
 
 @cache
-def folder(family: str) -> Path:
+def folder(family):
     """A folder of the family for tests that only read it."""
     return save_tiny(kept(family), family)
 
 
 @cache
-def loaded(family: str) -> Loaded:
+def loaded(family):
     """The family's model in memory; no test may leave it changed."""
     source = Source(f"tiny {family}", Path("nowhere"), None, f"tiny-{family}", None)
     model, spec = built(family), ModelSpec(content=source.content)
     return Loaded(tokenizer(), source, tokenizer_hash(tokenizer()), model.config, model, spec)
 
 
-def spoil_second_moments(monkeypatch: pytest.MonkeyPatch) -> None:
+def spoil_second_moments(monkeypatch):
     """Rounding may spoil a second moment; this spoils that of every mlp.down_proj on purpose.
 
     Its eigenvalues are 2.05 and -0.05 times the mean diagonal.
     """
     honest = Sums.of
 
-    def spoilt(sums: Sums, statistic: str) -> dict[str, Tensor]:
+    def spoilt(sums, statistic):
         found = honest(sums, statistic)
         if statistic != "second_moment":
             return found
@@ -120,19 +116,19 @@ def spoil_second_moments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Sums, "of", spoilt)
 
 
-def shape(of: Loaded) -> ModelShape:
+def shape(of):
     """The outline that a loaded model's files would show."""
     return outline({name: tuple(tensor.shape) for name, tensor in of.model.state_dict().items()})
 
 
-def text_file(folder: Path, times: int = 12) -> str:
+def text_file(folder, times=12):
     """A text source `file:PATH` of about 1,500 tokens."""
     path = folder / "text.txt"
     path.write_text("\n".join(SENTENCES * times), encoding="utf-8")
     return f"file:{path}"
 
 
-def windows(sequences: int = 4, length: int = 16, seed: int = 0) -> Windows:
+def windows(sequences=4, length=16, seed=0):
     """Windows of random tokens, the same for every family."""
     tokens = torch.from_numpy(np.random.default_rng(seed).integers(0, VOCABULARY, (sequences, length)))
     begins = tuple((0, length * index) for index in range(sequences))
@@ -142,9 +138,9 @@ def windows(sequences: int = 4, length: int = 16, seed: int = 0) -> Windows:
 
 
 @torch.inference_mode()
-def inputs(of: Loaded, tokens: Tensor) -> dict[tuple[int, str], Tensor]:
+def inputs(of, tokens):
     """What every linear reads in a plain forward of the whole model: (layer, name) -> (tokens, in), in float64."""
-    found: dict[tuple[int, str], Tensor] = {}
+    found = {}
     handles = [
         linear.module.register_forward_pre_hook(
             lambda _, args, at=(index, linear.name): found.update({at: args[0].double().flatten(0, -2)})
@@ -158,38 +154,38 @@ def inputs(of: Loaded, tokens: Tensor) -> dict[tuple[int, str], Tensor]:
     return found
 
 
-def measurement(name: str, seed: int = 0) -> Measurement:
+def measurement(name, seed=0):
     """`gaussian:0.3` -> a measurement."""
     return Measurement(perturbation=perturbation(name), seed=seed)
 
 
-def profile(of: Loaded, text: Windows, *names: str) -> ProfileSpec:
+def profile(of, text, *names):
     """The profile of some perturbations."""
     asked = tuple(map(measurement, names))
     return ProfileSpec(model=of.spec, text=text.spec, measurements=asked, methods=methods_of(asked))
 
 
 def sweep(
-    of: Loaded, text: Windows, asked: ProfileSpec, store: Store, report: Report = silent,
-    engine: str = "wavefront", **others: Loaded,
-) -> Sweep:  # fmt: skip
+    of, text, asked, store, report = silent,
+    engine = "wavefront", **others,
+):  # fmt: skip
     """A sweep on the CPU, not yet run, and the checkpoints that it compares by their name."""
     return Sweep(of, text, asked, store, shape(of), ProgressTracker(report), engine, others=others)
 
 
-def assert_close(one: object, other: object, about: str = "", rtol: float = 0.0, atol: float = 0.0) -> None:
+def assert_close(one, other, about="", rtol=0.0, atol=0.0):
     """Every array of two results is the same, or nearly."""
     for each in fields(one):
         found, expected = getattr(one, each.name), getattr(other, each.name)
         np.testing.assert_allclose(found, expected, rtol, atol, err_msg=f"{each.name} {about}")
 
 
-def state(model: PreTrainedModel) -> dict[str, Tensor]:
+def state(model):
     """A copy of every weight and buffer."""
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
 
-def assert_untouched(model: PreTrainedModel, before: dict[str, Tensor]) -> None:
+def assert_untouched(model, before):
     """The weights are bit-identical to before, and no hook or forward override is left."""
     after = model.state_dict()
     assert after.keys() == before.keys()

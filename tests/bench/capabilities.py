@@ -7,7 +7,7 @@ from tests.capabilities import CAPABILITIES, cell
 from tests.families import FAMILIES
 
 
-def told() -> dict[tuple[str, str], str]:
+def told():
     """(family, capability) -> what the page says."""
     rows = pd.read_csv(bench_file("families"), index_col=0)
     return {(family, each): said for family, row in rows.iterrows() for each, said in row.items()}

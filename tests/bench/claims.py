@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from core.plan.gains import BAND, FEWEST_SEQUENCES, gains_of, log_gain, tested
-from core.results import Study, spearman
+from core.results import spearman
 from core.results.claims import FAILS, HOLDS, OPEN, Outcome, intervals
 from core.results.comparison import FEWEST_SEEDS
 from core.show import words
@@ -18,7 +18,7 @@ from core.show.report import questions, remake
 from core.show.report.benches import bench_file
 from core.show.report.claims import CLAIMED, CLAIMS, MEASURED, PROFILES, Measured
 from core.show.words import gain_sentences
-from core.store import HOME, Array, Profile, Store, profiles
+from core.store import HOME, Store, profiles
 
 NOISE, FAINT, EVERYWHERE, PRUNED = "gaussian:0.3", "gaussian:0.01", "gaussian:0.01@all", "residual:wanda:0.7"
 QUANTISED = {"SmolLM2": "47bb54f6056b1cca", "Gemma 3": "022c9feba4ce445a"}  # beside 4 bits (Q4_0)
@@ -27,7 +27,7 @@ STATED, APART = 0.3, 0.1  # the share that the final norm is said to make up, an
 Test = Callable[[str], Measured | None]  # of a model; None where it was not measured
 
 
-def judge(expected: Array, band: float = 0.0, fewest: int = FEWEST_SEQUENCES) -> str:
+def judge(expected, band=0.0, fewest=FEWEST_SEQUENCES):
     """Whether all of several means lie above zero, as a claim says.
 
     It holds where each of them does for certain, tested at 95 % by itself: all must, so that no correction is called
@@ -44,7 +44,7 @@ def judge(expected: Array, band: float = 0.0, fewest: int = FEWEST_SEQUENCES) ->
     return FAILS if -1 in tested(expected, band) else OPEN
 
 
-def order(profile: Profile) -> Outcome:
+def order(profile):
     """Early layers amplify, later ones absorb: noise as large as pruning's damage, and that damage itself."""
     rows, early = {}, profile.layers // 3
     for called, name in (("noise", NOISE), ("pruning", PRUNED)):
@@ -54,7 +54,7 @@ def order(profile: Profile) -> Outcome:
     return Outcome(judge(expected, BAND), intervals(rows), {})
 
 
-def small(profile: Profile) -> Outcome:
+def small(profile):
     """Every layer amplifies small perturbations: faint noise, which spares the first token; beside it with that."""
     logs, everywhere = (log_gain(profile.seeds(name))[:-1] for name in (FAINT, EVERYWHERE))
     ranked = logs[logs.mean(1).argsort()]
@@ -67,7 +67,7 @@ def small(profile: Profile) -> Outcome:
     return Outcome(judge(logs, BAND), intervals(rows), counted)
 
 
-def growth(profile: Profile) -> Outcome:
+def growth(profile):
     """Error grows through layers: drift of a whole other checkpoint at the last layer over that at the first.
 
     Beside it stands the error of one layer alone, from where it arises; the verdict leaves it out.
@@ -78,7 +78,7 @@ def growth(profile: Profile) -> Outcome:
     return Outcome(judge(rows["all layers"][None], BAND), intervals(rows), {})
 
 
-def repair(table: pd.DataFrame) -> Outcome:
+def repair(table):
     """The final norm makes up 30 % of what a head that is replaced no longer writes, give or take 10.
 
     Args:
@@ -89,7 +89,7 @@ def repair(table: pd.DataFrame) -> Outcome:
     return Outcome(judge(expected), intervals(dict(zip(REPAIR, (norm, layers), strict=True)), factors=False), {})
 
 
-def suffering(profile: Profile) -> Outcome:
+def suffering(profile):
     """Layers that amplify suffer more from pruning: rank correlation over layers of gain and harm, per sequence."""
     [pruned], rows = profile.seeds(PRUNED), {}
     for called, name in (("gain of noise", NOISE), ("gain of its own damage", PRUNED)):
@@ -98,7 +98,7 @@ def suffering(profile: Profile) -> Outcome:
     return Outcome(judge(rows["gain of noise"][None]), intervals(rows, factors=False), {})
 
 
-def protecting(found: Study) -> Outcome:
+def protecting(found):
     """Fewer zeros for layers that amplify lower perplexity: every corrected setting against its base, by seed."""
     rows = {}
     for one in found.settings:
@@ -110,13 +110,13 @@ def protecting(found: Study) -> Outcome:
 
 
 @cache
-def _load(key: str) -> Profile:
+def _load(key):
     store = Store(HOME / "demo")
     return profiles.load(store, store.profile(key))
 
 
-def _of_profile(test: Callable[[Profile], Outcome], keys: dict[str, str] = PROFILES) -> Test:
-    def measured(model: str) -> Measured:
+def _of_profile(test, keys=PROFILES):
+    def measured(model):
         found = _load(keys[model])
         protocol = f"{words.named(found)}, profile {found.entry.key[:6]}"
         return Measured(test(found), protocol, remake.profile(found.entry)[0][1])
@@ -124,13 +124,13 @@ def _of_profile(test: Callable[[Profile], Outcome], keys: dict[str, str] = PROFI
     return measured
 
 
-def _repair(model: str) -> Measured:
+def _repair(model):
     table = pd.read_csv(bench_file("self_repair"))
     rows = table[table["model"] == model]
     return Measured(repair(rows), f"{model} · demo text {len(rows)} × 64", "python -m tests.bench.self_repair")
 
 
-def _protecting(model: str) -> Measured | None:
+def _protecting(model):
     folder = "controlled"
     found = questions.committed().get(folder)
     if found is None or found.spec.model.weights != _load(PROFILES[model]).spec.model.weights:
@@ -138,7 +138,7 @@ def _protecting(model: str) -> Measured | None:
     return Measured(protecting(found), questions.PROTOCOLS[folder], f"make studies OF={folder}")
 
 
-TESTS: dict[str, Test] = {
+TESTS = {
     "order": _of_profile(order),
     "small": _of_profile(small),
     "growth": _of_profile(growth, QUANTISED),
@@ -148,7 +148,7 @@ TESTS: dict[str, Test] = {
 }
 
 
-def measured() -> dict[str, dict[str, Measured | None]]:
+def measured():
     """By a claim's title, then by model."""
     return {claim.title: {model: TESTS[key](model) for model in PROFILES} for key, claim in CLAIMS.items()}
 

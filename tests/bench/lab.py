@@ -2,19 +2,17 @@
 
 import gzip
 import json
-from pathlib import Path
 
 from core.lab.answers import Lab
 from core.models.loading import load
 from core.models.sources import locate
-from core.requests import lab
 from core.store import scenes
 from core.store.cache import Store
 from core.store.files import write_file
-from pages.ui.lab.question import EXAMPLES, LAYERS, Asked
+from pages.ui.lab.question import EXAMPLES, LAYERS
 
 
-def main() -> None:
+def main():
     store = Store()
     answering = Lab(load(locate("demo", store), "float32", store))
     for old in scenes.folder().glob("*.json.gz"):
@@ -28,41 +26,41 @@ def main() -> None:
     print(keep_rows([(asked, answering.row(asked, layer)) for asked, layer in sizes()]), flush=True)
 
 
-def _choices(example: Asked) -> list[Asked]:
+def _choices(example):
     """An example, and where there is a choice with the first token the other way round."""
     state = example.state
     return [example, example._replace(state=state._replace(first=not state.first))][: 1 + example.is_choosy]
 
 
-def questions() -> list[lab.Question]:
+def questions():
     """The questions whose every layer is committed, the opening one first."""
     return [each.question() for example in EXAMPLES.values() for each in _choices(example)]
 
 
-def sizes() -> list[tuple[lab.Question, int]]:
+def sizes():
     """Questions and layers of the examples at all other sizes: what their sliders show."""
     chosen = [each for example in EXAMPLES.values() for each in _choices(example)]
     return [(other.question(), other.state.layer) for each in chosen for other in each.sizes]
 
 
-def keep_scene(name: str, question: lab.Question, scene: scenes.Scene) -> Path:
+def keep_scene(name, question, scene):
     """Write an answer to be committed, under a name that orders them; the same answer gives the same bytes."""
     held = {"question": question.model_dump(mode="json"), "scene": scene.model_dump(mode="json")}
     return _keep(f"scene-{name}.json.gz", held)
 
 
-def keep_words(name: str, question: lab.Question, lens: scenes.Lens) -> Path:
+def keep_words(name, question, lens):
     """The same of words."""
     held = {"question": question.model_dump(mode="json"), "words": lens.model_dump(mode="json")}
     return _keep(f"words-{name}.json.gz", held)
 
 
-def keep_rows(found: list[tuple[lab.Question, scenes.Row]]) -> Path:
+def keep_rows(found):
     """Write answers of single layers to be committed."""
     return _keep("rows.json.gz", [[each.model_dump(mode="json") for each in pair] for pair in found])
 
 
-def _keep(name: str, held: object) -> Path:
+def _keep(name, held):
     path = scenes.folder() / name
     write_file(path, gzip.compress(json.dumps(held, separators=(",", ":")).encode(), mtime=0))
     return path

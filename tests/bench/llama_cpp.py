@@ -15,7 +15,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import gguf
 import numpy as np
@@ -29,10 +29,9 @@ from core.export.gguf_file import TYPES
 from core.methods import left_out
 from core.methods.quantisation import QUANT_FORMATS
 from core.models import anatomy, loading
-from core.models.loading import Loaded
 from core.models.replay import leave_out
 from core.models.saving import without
-from core.models.sources import Source, bundled, locate
+from core.models.sources import bundled, locate
 from core.plan.allocation import allocate
 from core.plan.sizes import DENSE
 from core.requests.grammar import read_allocation
@@ -54,7 +53,7 @@ class Base(NamedTuple):
     logs: NDArray[np.float32]  # (windows, positions, vocabulary)
 
 
-def main(binaries: str, text: str, folder: str, chunks: str = "8", threads: str = "2") -> None:
+def main(binaries, text, folder, chunks="8", threads="2"):
     """Print a line per file as it is known, and write the table of all."""
     tools, out, text = Path(binaries), Path(folder), Path(text)
     store, rates = Store(), {}
@@ -111,19 +110,19 @@ def main(binaries: str, text: str, folder: str, chunks: str = "8", threads: str 
     print(f"llama-quantize: {alike} of {len(ours)} tensors alike byte for byte, {named}")
 
 
-def run(*command: object) -> str:
+def run(*command):
     """What a command says, on both streams."""
     return subprocess.run(
         [*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True
     ).stdout
 
 
-def number(pattern: str, said: str) -> float:
+def number(pattern, said):
     """The last one that is said so."""
     return float(re.findall(pattern, said)[-1])
 
 
-def read(path: Path) -> Base:
+def read(path):
     """A file of log probabilities: 16 bits each, on a scale of its own for every position."""
     raw = path.read_bytes()
     length, vocabulary, windows = np.frombuffer(raw, np.int32, 3, 8)
@@ -135,7 +134,7 @@ def read(path: Path) -> Base:
 
 
 @torch.inference_mode()
-def agreement(loaded: Loaded, found: Base) -> tuple[float, float]:
+def agreement(loaded, found):
     """Of this product's predictions on the same tokens: KL to llama.cpp's, nats; how many next tokens are alike."""
     first, starts = LENGTH // 2, loaded.tokenizer.bos_token_id
     adds = loaded.tokenizer("a")["input_ids"][0] == starts
@@ -152,13 +151,13 @@ def agreement(loaded: Loaded, found: Base) -> tuple[float, float]:
     return float(torch.cat(divergences).mean()), float(torch.cat(alike).double().mean())
 
 
-def speed(tools: Path, file: Path, threads: str) -> list[dict[str, Any]]:
+def speed(tools, file, threads):
     """What `llama-bench` says of reading a prompt, and of writing."""
     said = run(tools / "llama-bench", "-m", file, "-t", threads, "-p", 128, "-n", 32, "-r", 3, "-o", "json")
     return json.JSONDecoder().raw_decode(said[said.index("[\n") :])[0]
 
 
-def keep(forms: dict[str, float], row: dict[str, Any], source: Source, store: Store) -> None:
+def keep(forms, row, source, store):
     """Keep tokens a second by form where the product looks, with the machine and what `llama-bench` says of itself."""
     told = {name: row[name] for name in ("build_commit", "build_number", "cpu_info", "n_threads", "n_gen")}
     told |= {"tool": "llama-bench", "machine": HOST, "model": source.label, "forms": forms}

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +29,7 @@ from tests.bench.visitor import Visitor, open_socket
 from tests.e2e.conftest import ROOT, serving
 
 # What a visitor moves on a page: a choice of its live picture, and how many stops that has.
-PAGES: dict[str, tuple[str, int] | None] = {
+PAGES = {
     "absorption": ("layer", 30),
     "allocate": ("strength", 101),
     "prune": None,
@@ -44,9 +43,9 @@ Seconds = dict[str, list[float]]
 MEASUREMENTS = 8  # that wait, so that one runs until the last visitor has left
 
 
-def visit(address: str, pages: list[str], thinking: float, chance: random.Random) -> tuple[Seconds, Visitor]:
+def visit(address, pages, thinking, chance):
     """A tab that opens all of the pages; the seconds of each, and of each move."""
-    seconds: Seconds = defaultdict(list)
+    seconds = defaultdict(list)
     with open_socket(address) as socket:
         visitor = Visitor(socket)
         for page in pages:
@@ -59,12 +58,12 @@ def visit(address: str, pages: list[str], thinking: float, chance: random.Random
     return seconds, visitor
 
 
-def visits(address: str, pages: list[str], visitors: int, tabs: int, thinking: float) -> tuple[Seconds, list[Visitor]]:
+def visits(address, pages, visitors, tabs, thinking):
     """Many at once, each with several tabs after one another, and each in an order of their own."""
-    seconds: Seconds = defaultdict(list)
-    left: list[Visitor] = []
+    seconds = defaultdict(list)
+    left = []
 
-    def come(number: int) -> None:
+    def come(number):
         chance = random.Random(number)
         for _ in range(tabs):
             found, visitor = visit(address, chance.sample(pages, len(pages)), thinking, chance)
@@ -78,7 +77,7 @@ def visits(address: str, pages: list[str], visitors: int, tabs: int, thinking: f
 
 
 @contextmanager
-def measuring(cache: Path) -> Iterator[None]:
+def measuring(cache):
     """Quick measurements of the bundled model, one after the other, in the worker that pages start."""
     for seed in range(MEASUREMENTS):
         text = WindowRequest(sequences=8, seed=seed)
@@ -92,12 +91,12 @@ def measuring(cache: Path) -> Iterator[None]:
         worker.wait()
 
 
-def spent(server: psutil.Process) -> float:
+def spent(server):
     """Seconds of processor time."""
     return sum(server.cpu_times()[:2])
 
 
-def measured(given: argparse.Namespace, beside: bool) -> Table:
+def measured(given, beside):
     """The table of one load."""
     pages = given.pages.split(",")
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as address:
@@ -109,7 +108,7 @@ def measured(given: argparse.Namespace, beside: bool) -> Table:
         return _table(given, address, pages, server, "no measurement")
 
 
-def _table(given: argparse.Namespace, address: str, pages: list[str], server: psutil.Process, name: str) -> Table:
+def _table(given, address, pages, server, name):
     before = spent(server)
     seconds, left = visits(address, pages, given.visitors, given.tabs, given.thinking)
     used, every = spent(server) - before, [each for times in seconds.values() for each in times]
@@ -125,7 +124,7 @@ def _table(given: argparse.Namespace, address: str, pages: list[str], server: ps
     return table
 
 
-def main() -> None:
+def main():
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--visitors", type=int, default=20)
     asked.add_argument("--tabs", type=int, default=2, help="of each visitor, one after the other")

@@ -3,7 +3,6 @@
 `python -m tests.bench.predictions` writes both tables; run it after studies or comparisons are committed.
 """
 
-from collections.abc import Iterator
 from itertools import starmap
 from typing import NamedTuple
 
@@ -23,7 +22,7 @@ from core.show.words import gain_sentences
 from core.store import HOME, Store, profiles
 
 
-def comparisons() -> pd.DataFrame:
+def comparisons():
     """The committed comparisons, by what the whole checkpoint costs."""
     store = Store(HOME)
     entries = [entry for entry in store.entries() if entry.committed and entry.spec.others]
@@ -49,13 +48,13 @@ class Group(NamedTuple):
     by_default: Judged | None  # those that are no default anchor, by these; None where one of them is missing
 
     @property
-    def name(self) -> str:
+    def name(self):
         """Pruner and repair, and the model unless it is the bundled one; the errors of all protocols are joined."""
         called, model = self.anchors.treatment.spoken, profile_names.short(self.anchors.study.provenance["model"])
         return called if model == "SmolLM2-135M" else f"{model}: {called}"
 
 
-def _groups() -> Iterator[Group]:
+def _groups():
     """Every protocol, pruner and repair with enough settings, by the committed profile that covers the most."""
     store = Store(HOME / "demo")
     known = [profiles.load(store, each) for each in store.entries()]
@@ -70,7 +69,7 @@ def _groups() -> Iterator[Group]:
                 yield _group(found)
 
 
-def _group(found: Anchors) -> Group:
+def _group(found):
     harms, true = found.harms, found.increases
     first = found.settings[0].setting
     asked = usual(found.profile, found.treatment, **{name: getattr(first, name) for name in TRAINED})
@@ -80,7 +79,7 @@ def _group(found: Anchors) -> Group:
     return Group(found, (prediction.leave_one_out(harms, true), true), by_default and (by_default, true[rest]))
 
 
-def predictions() -> pd.DataFrame:
+def predictions():
     """How well a loss is predicted: a row for all of zeros, then for each name; the error is of the loss's increase."""
     found = list(_groups())
     zeros = [each for each in found if each.anchors.treatment.budget_unit is ZEROS]
@@ -89,7 +88,7 @@ def predictions() -> pd.DataFrame:
     return pd.DataFrame([_row(ALL, zeros), *rows])
 
 
-def _row(name: str, found: list[Group]) -> dict[str, object]:
+def _row(name, found):
     row = {"what": name, "settings": sum(len(each.anchors.settings) for each in found)}
     default = [each.by_default for each in found if each.by_default]
     for what, judged in (("", [each.left_out for each in found]), ("default anchors: ", default)):

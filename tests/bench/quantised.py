@@ -18,7 +18,7 @@ TYPES = ("Q8_0", "Q4_0", "Q2_K")
 OWN = ("GGUF.", "general.architecture")  # what the writer says itself
 
 
-def main(folder: str, source: str = "", *types: str) -> None:
+def main(folder, source="", *types):
     """One file per type."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     file = Path(source) if source else bundled()
@@ -28,7 +28,7 @@ def main(folder: str, source: str = "", *types: str) -> None:
         print(write(path, GGMLQuantizationType[name], file), flush=True)
 
 
-def write(path: Path, kind: GGMLQuantizationType, source: Path | None = None) -> Path:
+def write(path, kind, source=None):
     """A model, by default the bundled one, with the layers' matrices of one type."""
     reader = GGUFReader(source or bundled())
     writer = GGUFWriter(path, reader.fields["general.architecture"].contents())
@@ -51,7 +51,7 @@ def write(path: Path, kind: GGMLQuantizationType, source: Path | None = None) ->
     return path
 
 
-def q2_k(values: np.ndarray) -> np.ndarray:
+def q2_k(values):
     """Rows of floats -> rows of bytes: two bits a weight, which the gguf package reads and does not write.
 
     Of every 16 weights the least (or 0) and the step to three steps above it are kept, in 4 bits each of a largest one

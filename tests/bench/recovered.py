@@ -24,7 +24,6 @@ from core.models.progress import ProgressTracker
 from core.models.sources import locate
 from core.models.windows import windows
 from core.prune.walk import restored
-from core.requests import Recipe
 from core.requests.inputs import WindowRequest
 from core.requests.study_file import read_study
 from core.show.report.benches import bench_file
@@ -36,7 +35,7 @@ TASKS = ["arc_easy", "hellaswag", "winogrande", "openbookqa"]
 HELD_OUT, WIKITEXT = "C4 held out", "WikiText-2"
 
 
-def main(study: str, cache: str, text: str, tasks: str) -> None:
+def main(study, cache, text, tasks):
     """Print a row as it is known; the table is written after each."""
     request, store = read_study(Path(study)), Store(Path(cache))
     loaded = load(locate(request.model, store), request.dtype, store)
@@ -71,7 +70,7 @@ def main(study: str, cache: str, text: str, tasks: str) -> None:
         table.to_csv(bench_file("recovered"), float_format="%.6g")
 
 
-def called(setting: Recipe) -> str:
+def called(setting):
     """In a word or two; allocation, pruner and repair are those of the whole study."""
     seed = f", calibration seed {setting.calibration_seed}" * bool(setting.calibration_seed)
     return f"{per_cent(setting.allocation.target)} zeros{seed}, {'trained' if setting.distills else 'before'}"

@@ -11,14 +11,11 @@ Heads of the second half of the layers: earlier ones write hardly anything that 
 """
 
 import sys
-from collections.abc import Sequence
 
 import pandas as pd
 import torch
-from torch import Tensor
 
-from core.models.loading import Loaded, load
-from core.models.replay import Call
+from core.models.loading import load
 from core.models.sources import locate
 from core.models.windows import windows
 from core.requests.inputs import WindowRequest
@@ -34,29 +31,29 @@ COLUMNS = ["model", "sequence", "direct effect", "final norm", "later layers"]
 class Readout:
     """The logit of the right next token, less the mean logit, of streams after the last layer."""
 
-    def __init__(self, loaded: Loaded, ids: Tensor):
+    def __init__(self, loaded, ids):
         head = loaded.model.get_output_embeddings().weight
         self.norm, self.right = loaded.model.model.norm, head[ids[:, 1:]] - head.mean(0)
         self.epsilon = getattr(self.norm, "variance_epsilon", None) or self.norm.eps
 
-    def scale(self, stream: Tensor) -> Tensor:
+    def scale(self, stream):
         """(sequences, tokens) length that the norm divides by."""
         return (stream.square().mean(-1) + self.epsilon).sqrt()
 
-    def __call__(self, stream: Tensor, scale: Tensor) -> Tensor:
+    def __call__(self, stream, scale):
         """(sequences, tokens - 1), with a norm of the given scale."""
         linear = self.norm(stream) * (self.scale(stream) / scale)[..., None]
         return (linear[:, :-1] * self.right).sum(-1)
 
 
-def split(loaded: Loaded, calls: Sequence[Call], at: int, head: int, readout: Readout) -> Tensor:
+def split(loaded, calls, at, head, readout):
     """(3, sequences, tokens - 2): direct effect, what norm and later layers give back; not at the first token."""
     layer, width = loaded.layers[at], loaded.config.get_text_config().head_dim
     part = slice(head * width, (head + 1) * width)
     before_mlp = getattr(layer, "pre_feedforward_layernorm", layer.post_attention_layernorm)
-    after: list[Tensor] = []  # the stream between attention and MLP
+    after = []  # the stream between attention and MLP
 
-    def resampled(_: object, args: tuple[Tensor]) -> tuple[Tensor]:
+    def resampled(_, args):
         found = args[0].clone()
         found[..., part] = args[0][..., part].roll(1, 0)
         return (found,)
@@ -78,7 +75,7 @@ def split(loaded: Loaded, calls: Sequence[Call], at: int, head: int, readout: Re
 
 
 @torch.inference_mode()
-def measure(called: str, model: str, bos: str) -> pd.DataFrame:
+def measure(called, model, bos):
     """A row per sequence, summed over heads and their tokens of the largest direct effect."""
     loaded = load(locate(model, Store(HOME)))
     text = windows(WindowRequest(**TEXT, bos=bos), loaded)
@@ -94,7 +91,7 @@ def measure(called: str, model: str, bos: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def main(gemma: str) -> None:
+def main(gemma):
     first, second = PROFILES
     found = pd.concat([measure(first, "demo", "protocol"), measure(second, gemma, "every")])
     found.to_csv(bench_file("self_repair"), index=False, float_format="%.6g", lineterminator="\n")

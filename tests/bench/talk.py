@@ -41,14 +41,14 @@ class Listener:
     tokens: list[float] = field(default_factory=list)  # when each came
     errors: list[str] = field(default_factory=list)
 
-    def listen(self, tokens: int, changes: int) -> None:
+    def listen(self, tokens, changes):
         """Hear a text of so many tokens whose damage changes so often."""
         chance, turns = random.Random(f"{self.number} {self.seed}"), []
         for start in range(0, tokens, tokens // changes):
             turns.append((start, chance.randrange(LAYERS), chance.choice(WORDS)))
             self._hear({"prompt": PROMPT, "turns": turns, "seed": self.seed, "start": start}, start + tokens // changes)
 
-    def _hear(self, asked: dict, until: int) -> None:
+    def _hear(self, asked, until):
         said = urlencode({"asked": json.dumps(asked | {"tokens": until}), "tab": "1"})
         cookie, began = {"Cookie": f"_streamlit_xsrf={self.number}"}, time.monotonic()
         with urlopen(Request(f"{self.address}/talk/{VERSION}?{said}", headers=cookie), timeout=PATIENCE) as stream:
@@ -61,12 +61,12 @@ class Listener:
                     self.errors.append(line.get("error") or line["end"])
 
 
-def memory(server: psutil.Process) -> float:
+def memory(server):
     """MB of the server and the process that holds the model."""
     return sum(each.memory_info().rss for each in (server, *server.children(recursive=True))) / 2**20
 
 
-def measured(readers: int, tokens: int, changes: int) -> Table:
+def measured(readers, tokens, changes):
     """A row for one reader alone, and one for all of them at once."""
     table = Table("readers", "tokens/s", "of a reader", "change p50, s", "p95, s", "MB before", "after", "errors")
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as address:
@@ -89,7 +89,7 @@ def measured(readers: int, tokens: int, changes: int) -> Table:
     return table
 
 
-def main() -> None:
+def main():
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--readers", type=int, default=20)
     asked.add_argument("--tokens", type=int, default=60, help="of each text")

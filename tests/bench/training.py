@@ -7,7 +7,6 @@ size, and the peak of memory against what was told before.
 import resource
 import sys
 import time
-from collections.abc import Callable
 
 import torch
 
@@ -27,7 +26,7 @@ SPARSITY = 0.7
 PASSES = 10  # FLOP a token and parameter: forward, once more of what was not kept, backward, and the dense model's head
 
 
-def main(steps: str = "2") -> None:
+def main(steps="2"):
     torch.set_num_threads(1)
     loaded = load(locate("demo", Store()), "float32", Store())
     tokens = windows(WindowRequest(source="demo", sequences=4, length=512), loaded).tokens
@@ -42,7 +41,7 @@ def main(steps: str = "2") -> None:
     for dtype in ("float32", "bfloat16"):
         course = Distillation(loaded, MaskedWeights(trainable(loaded.layers, False)), tokens, reference, dtype)
 
-        def step(course: Distillation = course) -> None:
+        def step(course=course):
             course.gradient(0)
             stepped(course.kept, course.optimizer, 1e-5)
 
@@ -57,7 +56,7 @@ def main(steps: str = "2") -> None:
         )
 
 
-def best_of(times: int, call: Callable[[], object]) -> float:
+def best_of(times, call):
     """Seconds of processor time of a call, the least of some: others may share the machine."""
     found = []
     for _ in range(times):
@@ -67,7 +66,7 @@ def best_of(times: int, call: Callable[[], object]) -> float:
     return min(found)
 
 
-def products(dtype: str, size: int = 2048) -> float:
+def products(dtype, size=2048):
     """FLOP/s of a product of square matrices."""
     each = torch.randn(size, size, dtype=getattr(torch, dtype))
     return 2 * size**3 / best_of(6, lambda: each @ each)

@@ -13,7 +13,7 @@ EVENTS = "$$STREAMLIT_INTERNAL_KEY_{}__events"  # where a live picture tells wha
 ENDED = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
 
 
-def open_socket(address: str) -> ClientConnection:
+def open_socket(address):
     place = address.replace("http", "ws") + "/_stcore/stream"
     return connect(place, origin=address, subprotocols=["streamlit"], max_size=None)
 
@@ -34,17 +34,17 @@ class Visitor:
     picture: tuple[str, dict[str, int]] | None = None  # the last live picture, and what the reader holds in it
     fragments: dict[str, tuple[float, float]] = field(default_factory=dict)  # id -> every so many seconds, next time
 
-    def open(self, name: str, query: str = "") -> float:
+    def open(self, name, query=""):
         """Open a page until all of it is drawn; seconds."""
         self.page, self.query, self.picture, self.fragments = "", query, None, {}
         return self._timed(name=name)
 
-    def move(self, name: str, value: int) -> float:
+    def move(self, name, value):
         """Let go of the live picture at another value of a choice, until all is drawn anew; seconds."""
         identity, state = self.picture
         return self._timed(event=(identity, "moved", {**state, name: value}))
 
-    def think(self, seconds: float) -> None:
+    def think(self, seconds):
         """Look at the page; what draws itself anew asks meanwhile, as the browser does."""
         until = time.monotonic() + seconds
         while (now := time.monotonic()) < until:
@@ -55,7 +55,7 @@ class Visitor:
                     self._ask(fragment=fragment)
             self._take(max(0.0, min(due, until) - now))
 
-    def _timed(self, name: str = "", event: tuple[str, str, object] | None = None) -> float:
+    def _timed(self, name="", event=None):
         began = time.monotonic()
         self._ask(name, event)
         self._follow()
@@ -65,7 +65,7 @@ class Visitor:
             self._follow()
         return time.monotonic() - began
 
-    def _ask(self, name: str = "", event: tuple[str, str, object] | None = None, fragment: str = "") -> None:
+    def _ask(self, name="", event=None, fragment=""):
         asked = BackMsg()
         rerun = asked.rerun_script
         rerun.page_name, rerun.page_script_hash, rerun.query_string = name, self.page, self.query
@@ -78,12 +78,12 @@ class Visitor:
             told.json_trigger_value = json.dumps([{"event": what, "value": value}])
         self.socket.send(asked.SerializeToString())
 
-    def _follow(self) -> None:
+    def _follow(self):
         """Take what comes until a run of the page has ended; one that another interrupts is followed by that."""
         while self._take(PATIENCE) != ForwardMsg.FINISHED_SUCCESSFULLY:
             pass
 
-    def _take(self, seconds: float) -> int | None:
+    def _take(self, seconds):
         """Take one message, if one comes in time; how a run ended, if it tells that."""
         try:
             content = self.socket.recv(timeout=seconds)
@@ -112,7 +112,7 @@ class Visitor:
                 return said.script_finished
         return None
 
-    def _element(self, said: ForwardMsg) -> None:
+    def _element(self, said):
         element = said.delta.new_element
         if element.WhichOneof("type") == "exception":
             self.errors.append(element.exception.message)

@@ -28,11 +28,11 @@ PER_LINEAR = Response(granularity="linear")
 quick = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 
 
-def profile(layers: int, seed: int = 0) -> Profile:
+def profile(layers, seed=0):
     """A profile of random numbers."""
     rng = np.random.default_rng(seed)
 
-    def draw(*shape: int) -> np.ndarray:
+    def draw(*shape):
         rows = 0.05 + rng.random(shape)
         return rows
 
@@ -55,13 +55,13 @@ def profile(layers: int, seed: int = 0) -> Profile:
     return Profile(entry, *clean, weights, scores, measured, Removal(draw(layers, 7)))
 
 
-def estimates(rows: np.ndarray, found: Profile, objective: str = "drift") -> np.ndarray:
+def estimates(rows, found, objective="drift"):
     """The sum of the harms of layers, or linears, pruned alone, (rows,): what the response allocation makes least."""
     curves = responses.of_profile(found, "wanda", objective, per_linear=rows.ndim == 3)
     return responses._read(curves, rows.reshape(len(rows), -1)).sum(1)
 
 
-def permuted(found: Profile, order: np.ndarray) -> Profile:
+def permuted(found, order):
     """The same layers in another order, as far as base allocators look."""
     weights = Weights(*(getattr(found.weights, name)[order] for name in ("parameters", "alpha_hill", "alpha_peak")))
     scores = Scores(*(getattr(found.scores, name)[order] for name in ("outlier_ratio", "mean", "median")))
@@ -74,7 +74,7 @@ def permuted(found: Profile, order: np.ndarray) -> Profile:
     return replace(found, weights=weights, scores=scores, perturbed=measured, removal=removal)
 
 
-def of_linears(layers: int, seed: int = 0, linears: int = 3, lacking: str | None = None) -> Profile:
+def of_linears(layers, seed=0, linears=3, lacking=None):
     """A profile of random numbers in which each linear was pruned alone too; one may lack a sparsity."""
     plain, rng = profile(layers, seed), np.random.default_rng(seed + 1)
     measured = dict(plain.perturbed)

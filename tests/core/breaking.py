@@ -7,19 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from core.models.loading import Loaded
-from core.prune.walk import Plan
 from core.store.results import Array
 
 Walk = Callable[..., Array]
 
 
-def breaking(walk: Walk, breaks: Callable[[Plan], bool]) -> Walk:
+def breaking(walk, breaks):
     """The same walk, on a model whose layer 1 cannot be pruned where the plan `breaks`: its inputs are not finite."""
 
-    def walked(loaded: Loaded, tokens: Tensor, plan: Plan, *rest: object) -> Array:
+    def walked(loaded, tokens, plan, *rest):
         if breaks(plan):
             loaded.layers[1].input_layernorm.weight.data.fill_(float("inf"))
         return walk(loaded, tokens, plan, *rest)
@@ -27,10 +24,10 @@ def breaking(walk: Walk, breaks: Callable[[Plan], bool]) -> Walk:
     return walked
 
 
-def spoiling(walk: Walk, layer: int) -> Walk:
+def spoiling(walk, layer):
     """The same walk, after which a layer puts out what is not a number."""
 
-    def walked(loaded: Loaded, *rest: object) -> Array:
+    def walked(loaded, *rest):
         achieved = walk(loaded, *rest)
         with torch.no_grad():
             [each for each in loaded.layers[layer].parameters() if each.ndim > 1][-1].fill_(float("nan"))
@@ -39,7 +36,7 @@ def spoiling(walk: Walk, layer: int) -> Walk:
     return walked
 
 
-def killed(code: str, *arguments: object) -> str:
+def killed(code, *arguments):
     """The first line that a Python process of its own writes, which is killed thereupon."""
     around = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
     words = [sys.executable, "-c", code, *map(str, arguments)]

@@ -1,10 +1,8 @@
 """What the tests of core share."""
 
 import json
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +12,7 @@ from core.store import cache as stores
 from core.store.cache import Store
 from core.store.packs import unpack
 from tests import synthetic
-from tests.core.packing import SEQUENCES, Members, snapshot, sound, zipped
+from tests.core.packing import SEQUENCES, snapshot, sound, zipped
 
 
 @dataclass(frozen=True)
@@ -26,13 +24,13 @@ class Said:
     err: str
 
     @property
-    def json(self) -> dict:
+    def json(self):
         """The one object on stdout."""
         assert self.code == 0, self.err
         assert self.out.count("\n") == 1 and self.out.endswith("\n"), "more than one line on stdout"
         return json.loads(self.out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
 
-    def refused(self, *names: str) -> None:
+    def refused(self, *names):
         """Exit code 2 and one line that names things."""
         assert self.code == 2 and self.out == "", self.err
         [line] = self.err.strip().splitlines()
@@ -40,10 +38,10 @@ class Said:
 
 
 @pytest.fixture
-def say(no_demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> Callable[..., Said]:
+def say(no_demo, tmp_path, capsys):
     """Run one command with a cache of its own, in a folder that a keyword changes."""
 
-    def run(*words: object, cache: str | None = "cache") -> Said:
+    def run(*words, cache="cache"):
         capsys.readouterr()
         code = main([*map(str, words), *(["--cache", str(tmp_path / cache)] if cache else [])])
         return Said(code, *capsys.readouterr())
@@ -52,7 +50,7 @@ def say(no_demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> Callabl
 
 
 @pytest.fixture
-def no_demo(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def no_demo(tmp_path_factory, monkeypatch):
     """The committed results out of sight; returns the folder that stands in for cache/."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setattr(stores, "HOME", home)
@@ -60,13 +58,13 @@ def no_demo(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 
 
 @pytest.fixture
-def empty(no_demo: Path, tmp_path: Path) -> Store:
+def empty(no_demo, tmp_path):
     """An empty store with nothing committed behind it."""
     return Store(tmp_path / "cache")
 
 
 @pytest.fixture
-def text(tmp_path: Path) -> str:
+def text(tmp_path):
     """A small text, as a source."""
     from tests import tiny  # and with it torch, which most tests do without
 
@@ -74,7 +72,7 @@ def text(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def inference() -> Iterator[None]:
+def inference():
     """No gradients."""
     import torch
 
@@ -86,7 +84,7 @@ def inference() -> Iterator[None]:
 def sentence():
     """Check that an error is one sentence which names things; returns the sentence."""
 
-    def check(error: BaseException, *names: str) -> str:
+    def check(error, *names):
         assert isinstance(error, UserError)
         text = str(error)
         assert text.strip() == text and "\n" not in text, f"more than one line: {text!r}"
@@ -100,11 +98,11 @@ def sentence():
 
 
 @pytest.fixture
-def refused(sentence: Callable[..., str]):
+def refused(sentence):
     """A block that has to end with an error: one sentence that names things."""
 
     @contextmanager
-    def check(*names: str, error: type[UserError] = UserError) -> Iterator[pytest.ExceptionInfo]:
+    def check(*names, error=UserError):
         with pytest.raises(error) as said:
             yield said
         sentence(said.value, *names)
@@ -113,13 +111,13 @@ def refused(sentence: Callable[..., str]):
 
 
 @pytest.fixture
-def here(no_demo: Path, tmp_path: Path) -> Store:
+def here(no_demo, tmp_path):
     """Where packs are made."""
     return Store(tmp_path / "here")
 
 
 @pytest.fixture
-def there(no_demo: Path, tmp_path: Path) -> Store:
+def there(no_demo, tmp_path):
     """Where they are unpacked; it holds another profile already."""
     store = Store(tmp_path / "there")
     synthetic.save_profile(store.root, synthetic.profile_spec(2, SEQUENCES, "quick", seed=9), 2)
@@ -127,16 +125,16 @@ def there(no_demo: Path, tmp_path: Path) -> Store:
 
 
 @pytest.fixture(scope="module")
-def good(tmp_path_factory: pytest.TempPathFactory) -> Members:
+def good(tmp_path_factory):
     """The members of a sound pack of a quick profile; do not change them."""
     return sound("prunable profile", tmp_path_factory)
 
 
 @pytest.fixture
-def rejected(there: Store, sentence: Callable[..., str]):
+def rejected(there, sentence):
     """Check that a pack, or one of these members, is refused in a sentence that names things and leaves no trace."""
 
-    def check(content: bytes | Path | Members, *names: str) -> str:
+    def check(content, *names):
         before = snapshot(there.root)
         with pytest.raises(UserError) as error:
             unpack(there, zipped(content) if isinstance(content, dict) else content)

@@ -4,11 +4,8 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
-import pytest
 
 from core.base.spec import key_of
 from core.requests import grammar
@@ -28,7 +25,7 @@ TOLD = {"model": "invented model", "text": "invented text", "device": "none", "s
 Members = dict[str, bytes]
 
 
-def study_spec() -> StudySpec:
+def study_spec():
     """Dense and uniform at 50%, judged on a text and two tasks."""
     profile = synthetic.profile_spec(LAYERS, SEQUENCES)
     half = ExactRecipe(pruner="magnitude", sparsity=(0.5,) * LAYERS, calibration=None)
@@ -38,7 +35,7 @@ def study_spec() -> StudySpec:
     return StudySpec(model=profile.model, text=profile.text, tasks=tuple(tasks), points=points)
 
 
-def save_study(store: Store) -> str:
+def save_study(store):
     spec, rng = study_spec(), np.random.default_rng(0)
     for point in spec.points:
         nll, kl, agreement = rng.random((3, SEQUENCES))
@@ -52,7 +49,7 @@ def save_study(store: Store) -> str:
     return spec.key
 
 
-def save_best(store: Store) -> str:
+def save_best(store):
     """An answer of two settings, and the profile and the studies that it is of."""
     profile = synthetic.profile_spec(LAYERS, SEQUENCES, "quick", prunable=True)
     synthetic.save_profile(store.root, profile, LAYERS)
@@ -66,7 +63,7 @@ def save_best(store: Store) -> str:
     return spec.key
 
 
-def save(store: Store, what: str) -> str:
+def save(store, what):
     """A whole entry; its key."""
     if what == "study":
         return save_study(store)
@@ -76,13 +73,13 @@ def save(store: Store, what: str) -> str:
     return synthetic.save_profile(store.root, spec, LAYERS)
 
 
-def sound(what: str, folders: pytest.TempPathFactory) -> Members:
+def sound(what, folders):
     """The members of a sound pack of an entry."""
     store = Store(folders.mktemp("good"))
     return members(pack(store, store.by_key(save(store, what))))
 
 
-def snapshot(root: Path) -> dict[str, bytes]:
+def snapshot(root):
     """Every file of a store; that something was imported is no part of it, and has tests of its own."""
     files = {path: path.read_bytes() for path in root.rglob("*") if path.is_file() and path.name != MARK}
     for path in [path for path in files if path.name == "manifest.json"]:
@@ -91,12 +88,12 @@ def snapshot(root: Path) -> dict[str, bytes]:
     return {path.relative_to(root).as_posix(): data for path, data in files.items()}
 
 
-def members(content: bytes) -> Members:
+def members(content):
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def zipped(files: Members, *more: tuple[zipfile.ZipInfo | str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+def zipped(files, *more, method=zipfile.ZIP_DEFLATED):
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", method) as archive:
         for name, data in [*files.items(), *more]:
@@ -104,7 +101,7 @@ def zipped(files: Members, *more: tuple[zipfile.ZipInfo | str, bytes], method: i
     return content.getvalue()
 
 
-def hashed(files: Members) -> Members:
+def hashed(files):
     """The same members with manifests that fit."""
     folders = {name.rpartition("/")[0] for name in files}
     found = {name: data for name, data in files.items() if not name.endswith("/manifest.json")}
@@ -115,7 +112,7 @@ def hashed(files: Members) -> Members:
     return found
 
 
-def rekeyed(files: Members, change: Callable[[str, dict], dict]) -> Members:
+def rekeyed(files, change):
     """The same members with other specs, each folder under the key that it has then.
 
     Args:
@@ -131,7 +128,7 @@ def rekeyed(files: Members, change: Callable[[str, dict], dict]) -> Members:
     return found
 
 
-def everywhere(said: object, name: str, value: object) -> object:
+def everywhere(said, name, value):
     """JSON with another value of a field wherever it has it."""
     if isinstance(said, list):
         return [everywhere(each, name, value) for each in said]
@@ -140,5 +137,5 @@ def everywhere(said: object, name: str, value: object) -> object:
     return {key: value if key == name else everywhere(each, name, value) for key, each in said.items()}
 
 
-def first(files: Members, kind: str, file: str) -> str:
+def first(files, kind, file):
     return next(name for name in files if name.startswith(f"{kind}/") and name.endswith(f"/{file}"))

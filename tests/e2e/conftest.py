@@ -7,13 +7,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from core.jobs import queue
 from core.store.cache import Store
@@ -36,7 +35,7 @@ CALM = """([asked, quiet]) => {
 
 
 @contextmanager
-def serving(cache: Path, port: int | None = None, **environment: str) -> Iterator[str]:
+def serving(cache, port=None, **environment):
     """Run the app until the block ends, on a free port where none is given; yields its address."""
     port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
@@ -50,7 +49,7 @@ def serving(cache: Path, port: int | None = None, **environment: str) -> Iterato
         _stop(server)
 
 
-def _stop(server: subprocess.Popen) -> None:
+def _stop(server):
     """End a server as its user would: ask, and where it still waits for a browser that does not let go, insist."""
     server.terminate()
     try:
@@ -60,14 +59,14 @@ def _stop(server: subprocess.Popen) -> None:
         server.wait(timeout=20)
 
 
-def free_port() -> int:
+def free_port():
     """A port that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def _wait(health: str, server: subprocess.Popen) -> None:
+def _wait(health, server):
     for _ in range(450):
         try:
             urllib.request.urlopen(health, timeout=1).close()
@@ -79,7 +78,7 @@ def _wait(health: str, server: subprocess.Popen) -> None:
 
 
 @contextmanager
-def working(cache: Path, *command: str) -> Iterator[None]:
+def working(cache, *command):
     """A process that serves the queue of a cache on the CPU until the block ends; the real worker, or another."""
     asked = command or ("-m", "core", "work", "--cache", str(cache), "--device", "cpu", "--idle", "300")
     process = subprocess.Popen([sys.executable, *asked], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -95,7 +94,7 @@ def working(cache: Path, *command: str) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+def shared(tmp_path_factory):
     """The server that tests share, and the key of the invented profile that it has beside the committed results."""
     root = tmp_path_factory.mktemp("shared")
     key = synthetic.save_profile(root, synthetic.profile_spec(prunable=True), 30, "deep model")
@@ -104,19 +103,19 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
 
 
 @pytest.fixture
-def demo(shared: tuple[str, str]) -> str:
+def demo(shared):
     """The address of a server whose pages show the committed results."""
     return shared[0]
 
 
 @pytest.fixture
-def invented_at(shared: tuple[str, str]) -> Callable[[str], str]:
+def invented_at(shared):
     """The address of a page of the invented profile, which can be pruned and holds all that the tour can show."""
     return lambda page: f"{shared[0]}/{page}?profile={shared[1]}"
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def chromium():
     """The browser found on this machine."""
     found = shutil.which("chromium") or shutil.which("google-chrome")
     if not found:
@@ -129,17 +128,17 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def idle() -> list[Page]:
+def idle():
     """Tabs that no test uses. One that has shown a page draws the next with half the work: its scripts are compiled."""
     return []
 
 
 @pytest.fixture
-def tab(chromium: Browser, idle: list[Page]) -> Iterator[Callable[..., Page]]:
+def tab(chromium, idle):
     """Opens an address in a tab of its own, waits until all is drawn, or `until` is; remembers requests, sockets."""
     pages = []
 
-    def open_tab(address: str, width: int = 1440, scheme: str = "light", until: str | None = None) -> Page:
+    def open_tab(address, width=1440, scheme="light", until=None):
         page = idle.pop() if idle else _new_tab(chromium)
         pages.append(page)
         page.asked, page.sockets = [], []
@@ -161,13 +160,13 @@ def tab(chromium: Browser, idle: list[Page]) -> Iterator[Callable[..., Page]]:
 
 
 @pytest.fixture
-def window(chromium: Browser) -> Iterator[Callable[..., Page]]:
+def window(chromium):
     """Opens a window of a browser that is set up like this, as nobody used it before."""
     with ExitStack() as stack:
         yield lambda **how: stack.enter_context(closing(chromium.new_context(**how))).new_page()
 
 
-def _new_tab(chromium: Browser) -> Page:
+def _new_tab(chromium):
     context = chromium.new_context()
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
@@ -176,12 +175,12 @@ def _new_tab(chromium: Browser) -> Page:
     return page
 
 
-def settle(page: Page, quiet: int = 400) -> None:
+def settle(page, quiet=400):
     """Wait until, for so many milliseconds on end, no script has run, no chart was fetched and no picture was due."""
     page.wait_for_function(CALM, arg=[time.monotonic(), quiet], polling=50)
 
 
-def still(place: Locator) -> dict[str, float]:
+def still(place):
     """Where a thing lies, once it has stopped moving."""
     place.scroll_into_view_if_needed()
     seen = None
@@ -190,23 +189,23 @@ def still(place: Locator) -> dict[str, float]:
     return seen
 
 
-def query(page: Page) -> dict[str, str]:
+def query(page):
     """What the URL says."""
     return {key: values[0] for key, values in parse_qs(urlparse(page.url).query).items()}
 
 
-def wait_for_query(page: Page, **wanted: str) -> None:
+def wait_for_query(page, **wanted):
     """Wait until the URL says so and the page is drawn: the server has heard of what was let go."""
     page.wait_for_url(lambda url: all(parse_qs(urlparse(url).query).get(key) == [wanted[key]] for key in wanted))
     settle(page)
 
 
-def hosts(page: Page) -> set[str | None]:
+def hosts(page):
     """Whom the page asked for something."""
     return {urlparse(url).hostname for url in page.asked if url.startswith(("http", "ws"))}
 
 
-def drag(page: Page, slider: Locator, share: float, look: Callable[[], object]) -> list[object]:
+def drag(page, slider, share, look):
     """Drag a slider to a share of its way and let it go; what is seen at every step. Only the end sends a message."""
     expect(slider).to_be_visible()
     box = still(slider)
@@ -221,9 +220,9 @@ def drag(page: Page, slider: Locator, share: float, look: Callable[[], object]) 
 
 
 @contextmanager
-def silence(page: Page) -> Iterator[None]:
+def silence(page):
     """While the block holds the mouse down nothing may be sent to the server; that it is let go must be."""
-    sent: list[object] = []
+    sent = []
     page.sockets[-1].on("framesent", lambda frame: sent.append(frame))
     settle(page, quiet=1000)
     before = len(sent)

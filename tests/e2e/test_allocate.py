@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import drag, settle, silence, still, wait_for_query
 
@@ -14,19 +14,19 @@ HEIGHTS = "bars => bars.map(bar => bar.getAttribute('height')).join()"
 
 
 @pytest.fixture
-def spread(invented_at: Callable[[str], str]) -> str:
+def spread(invented_at):
     """The address of the page."""
     return invented_at("allocate")
 
 
-def slider(page: Page) -> Locator:
+def slider(page):
     """The strength slider, inside the live chart."""
     found = page.locator(".figure input.strength")
     expect(found).to_be_visible()
     return found
 
 
-def test_dragging_redraws_without_the_server_and_a_layer_set_by_hand_is_taken_back(spread: str, tab: Tab) -> None:
+def test_dragging_redraws_without_the_server_and_a_layer_set_by_hand_is_taken_back(spread, tab):
     page = tab(spread)
     command = page.get_by_test_id("stCode")
     seen = drag(page, slider(page), 0.8, lambda: page.locator(".figure [data-mark$=layers]").evaluate_all(HEIGHTS))
@@ -45,7 +45,7 @@ def test_dragging_redraws_without_the_server_and_a_layer_set_by_hand_is_taken_ba
     expect(field).to_have_value("")
 
 
-def test_the_predicted_perplexity_follows_the_finger_without_the_server(shared: tuple[str, str], tab: Tab) -> None:
+def test_the_predicted_perplexity_follows_the_finger_without_the_server(shared, tab):
     page = tab(f"{shared[0]}/allocate")
     number = page.locator(".figure .lead b")
     expect(number).to_be_visible(timeout=60_000)
@@ -59,7 +59,7 @@ def test_the_predicted_perplexity_follows_the_finger_without_the_server(shared: 
     expect(number).to_have_text(seen[-1])
 
 
-def test_a_perplexity_of_a_model_that_guesses_is_neither_spelt_out_nor_drawn(shared: tuple[str, str], tab: Tab) -> None:
+def test_a_perplexity_of_a_model_that_guesses_is_neither_spelt_out_nor_drawn(shared, tab):
     page = tab(f"{shared[0]}/allocate?allocation=uniform:0.88", width=390)
     lead = page.locator(".figure .lead").first
     expect(lead.locator("b")).to_have_text("above 100,000")
@@ -68,7 +68,7 @@ def test_a_perplexity_of_a_model_that_guesses_is_neither_spelt_out_nor_drawn(sha
     expect(page.get_by_text("uniform (above 100,000)")).to_have_count(0)  # which it is
 
 
-def test_a_bar_is_dragged_and_the_others_make_up_for_it_with_its_cost(shared: tuple[str, str], tab: Tab) -> None:
+def test_a_bar_is_dragged_and_the_others_make_up_for_it_with_its_cost(shared, tab):
     page = tab(f"{shared[0]}/allocate")
     number, bars = page.locator(".figure .lead b"), page.locator(".figure [data-mark='layer-0 layers']")
     expect(number).to_be_visible(timeout=60_000)

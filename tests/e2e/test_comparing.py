@@ -1,11 +1,9 @@
 """In a real browser: another checkpoint is named on the page, compared by the worker, and its fault read there."""
 
 import json
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from core.cli import main
 from core.show.figures.charts import COMPARED
@@ -18,9 +16,7 @@ FAULTY = "layers.2.mlp.up_proj.weight"
 
 
 @pytest.mark.timeout(SLOW)
-def test_a_checkpoint_is_compared_from_the_page(
-    tab: Callable[..., Page], tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_a_checkpoint_is_compared_from_the_page(tab, tmp_path, capsys):
     cache, text = tmp_path / "cache", tiny.text_file(tmp_path)
     other = rewritten(tmp_path / "other", lambda name, each: 1.05 * each if name.endswith(FAULTY) else each)
     read = ("--model", str(tiny.folder("llama")), "--text", text, "--sequences", "8", "--length", "16")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from itertools import combinations
 
 import pytest
-from playwright.sync_api import FloatRect, Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import settle, still
 
@@ -18,14 +18,14 @@ AREA = """chart => {
 }"""
 
 
-def drawn(page: Page, key: str) -> Locator:
+def drawn(page, key):
     """A chart, once it is there."""
     found = page.locator(f".st-key-{key} .js-plotly-plot .main-svg").first
     expect(found).to_be_visible(timeout=60_000)
     return found
 
 
-def test_absorption_answers_on_its_first_screen_and_a_mouse_reads_its_layers(demo: str, tab: Tab) -> None:
+def test_absorption_answers_on_its_first_screen_and_a_mouse_reads_its_layers(demo, tab):
     page = tab(f"{demo}/absorption")
     page.set_viewport_size(SCREEN)
     chart = drawn(page, "matrix")
@@ -54,7 +54,7 @@ def test_absorption_answers_on_its_first_screen_and_a_mouse_reads_its_layers(dem
     expect(page.locator(".figure input[type=range]")).to_have_value("10")
 
 
-def test_an_icon_opens_the_numbers_of_a_chart_by_keyboard_and_saves_both(demo: str, tab: Tab) -> None:
+def test_an_icon_opens_the_numbers_of_a_chart_by_keyboard_and_saves_both(demo, tab):
     page = tab(f"{demo}/absorption")
     drawn(page, "matrix")
     settle(page)
@@ -69,7 +69,7 @@ def test_an_icon_opens_the_numbers_of_a_chart_by_keyboard_and_saves_both(demo: s
         assert saved.value.suggested_filename.endswith(f"drift-matrix{end}")
 
 
-def test_the_race_shows_every_method_beside_the_live_chart(demo: str, tab: Tab) -> None:
+def test_the_race_shows_every_method_beside_the_live_chart(demo, tab):
     page = tab(f"{demo}/allocate?profile=demo")  # the profile that every method can look at
     drawn(page, "finish")
     strips = page.locator(".st-key-lanes .js-plotly-plot")
@@ -88,16 +88,14 @@ def test_the_race_shows_every_method_beside_the_live_chart(demo: str, tab: Tab) 
     assert there["y"] + there["height"] <= below["y"], "the chart comes before its controls"
 
 
-def _overlap(one: FloatRect, other: FloatRect) -> bool:
+def _overlap(one, other):
     return all(
         one[at] < other[at] + other[size] and other[at] < one[at] + one[size]
         for at, size in (("x", "width"), ("y", "height"))
     )
 
 
-def test_a_chart_that_is_still_fetched_is_no_empty_box_and_under_a_finger_has_no_bar(
-    demo: str, window: Callable[..., Page]
-) -> None:
+def test_a_chart_that_is_still_fetched_is_no_empty_box_and_under_a_finger_has_no_bar(demo, window):
     page, held = window(viewport=SCREEN, has_touch=True, is_mobile=True), []
     page.route("**/PlotlyChart.*.js", lambda route: held.append(route))
     page.goto(f"{demo}/absorption", wait_until="commit")

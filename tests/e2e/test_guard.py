@@ -2,12 +2,10 @@
 
 import base64
 import http.client
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlparse
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from tests.e2e.conftest import READY, serving
 from tests.loopback import Loopback, Quiet
@@ -16,7 +14,7 @@ from tests.loopback import Loopback, Quiet
 class Foreign(Loopback):
     """A server at another port of this machine: a foreign page to a browser, and a proxy to a program."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         super().__init__(Recording)
         self.asked, self.page = [], ""
 
@@ -26,7 +24,7 @@ class Recording(Quiet):
 
     server: Foreign
 
-    def do_GET(self) -> None:
+    def do_GET(self):
         self.server.asked.append(self.path)
         self.send(self.server.page.encode(), {"Content-Type": "text/html"})
 
@@ -34,12 +32,12 @@ class Recording(Quiet):
 
 
 @pytest.fixture
-def foreign() -> Iterator[Foreign]:
+def foreign():
     with Foreign() as server:
         yield server
 
 
-def channel(address: str, **headers: str) -> int:
+def channel(address, **headers):
     """Status of the answer to a browser's request for Streamlit's channel."""
     connection = http.client.HTTPConnection(urlparse(address).netloc, timeout=10)
     key = base64.b64encode(bytes(16)).decode()
@@ -48,7 +46,7 @@ def channel(address: str, **headers: str) -> int:
     return connection.getresponse().status
 
 
-def test_a_foreign_page_opens_no_channel_and_makes_the_server_call_nobody(tmp_path: Path, foreign: Foreign) -> None:
+def test_a_foreign_page_opens_no_channel_and_makes_the_server_call_nobody(tmp_path, foreign):
     proxied = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), foreign.address)
     with serving(tmp_path, **proxied, NO_PROXY="", no_proxy="") as address:
         assert channel(address, Origin=address) == 101
@@ -58,7 +56,7 @@ def test_a_foreign_page_opens_no_channel_and_makes_the_server_call_nobody(tmp_pa
     assert foreign.asked == []
 
 
-def test_a_foreign_page_cannot_show_the_dashboard_in_a_frame(demo: str, foreign: Foreign, chromium: Browser) -> None:
+def test_a_foreign_page_cannot_show_the_dashboard_in_a_frame(demo, foreign, chromium):
     foreign.page = f'<iframe src="{demo}/measure" width="900" height="700"></iframe><p>all of it</p>'
     page = chromium.new_page()
     with page.expect_event("requestfailed", lambda request: request.url.startswith(demo)):

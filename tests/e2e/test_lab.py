@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from pages.ui.lab import question
 from tests.e2e.conftest import drag as pull
@@ -22,7 +22,7 @@ WATCH = """button => {
 INTERRUPT = "button => { button.click(); requestAnimationFrame(() => requestAnimationFrame(() => button.click())) }"
 
 
-def opened(tab: Tab, address: str) -> tuple[Page, Locator]:
+def opened(tab, address):
     """The page and its picture, once that stands still."""
     page = tab(address)
     lab = page.locator(".lab")
@@ -30,20 +30,20 @@ def opened(tab: Tab, address: str) -> tuple[Page, Locator]:
     return page, lab
 
 
-def rested(lab: Locator) -> None:
+def rested(lab):
     """Wait until no wave runs and the answer is the one that was asked for."""
     expect(lab).to_have_attribute("data-fresh", FRESH)
     expect(lab.locator(".play")).to_have_attribute("data-playing", "false")
 
 
-def wave(page: Page, lab: Locator, gesture: Callable[[], None]) -> None:
+def wave(page, lab, gesture):
     """A gesture that starts a wave; who looks too late to see it running still learns that it ran."""
     lab.locator(".play").evaluate(WATCH)
     gesture()
     page.wait_for_function("window.waves > 0")
 
 
-def cell(lab: Locator, layer: int, token: int) -> tuple[float, float]:
+def cell(lab, layer, token):
     """Where a cell lies in the window, whose page may be enlarged."""
     box, at = lab.locator(".grid").bounding_box(), json.loads(lab.locator(".grid").get_attribute("data-shape"))
     zoom = box["width"] / at["width"]
@@ -51,7 +51,7 @@ def cell(lab: Locator, layer: int, token: int) -> tuple[float, float]:
     return box["x"] + zoom * x, box["y"] + zoom * y
 
 
-def colour(lab: Locator, layer: int, token: int) -> tuple[float, ...]:
+def colour(lab, layer, token):
     """The colour in the middle of a cell."""
     box = lab.locator(".grid").bounding_box()
     x, y = cell(lab, layer, token)
@@ -90,7 +90,7 @@ GONE = ",,"  # what is read of a part that has left the page
     ("where", "drawn"),
     [("", ".lab .says b"), ("learn?chapter=absorb", ".key i"), ("absorption", ".st-key-curves .gridlayer path")],
 )
-def test_a_page_that_turns_dark_is_drawn_in_its_colours(where: str, drawn: str, demo: str, tab: Tab) -> None:
+def test_a_page_that_turns_dark_is_drawn_in_its_colours(where, drawn, demo, tab):
     page = tab(f"{demo}/{where}", scheme="dark")
     dark = colours(page.locator(drawn), lambda read: read != GONE)
     page.emulate_media(color_scheme="light")
@@ -100,14 +100,14 @@ def test_a_page_that_turns_dark_is_drawn_in_its_colours(where: str, drawn: str, 
     colours(page.locator(drawn), lambda read: read == dark)
 
 
-def colours(drawn: Locator, wanted: Callable[[str], bool]) -> str:
+def colours(drawn, wanted):
     """Those of the first once they are as wanted: charts are drawn anew after a page has settled too."""
     while not wanted(read := drawn.first.evaluate(COLOURS)):
         drawn.page.wait_for_timeout(50)
     return read
 
 
-def test_one_token_flips_the_picture_and_a_link_shows_somebody_else_the_same(demo: str, tab: Tab) -> None:
+def test_one_token_flips_the_picture_and_a_link_shows_somebody_else_the_same(demo, tab):
     page, lab = opened(tab, demo)
     page.get_by_role("button", name="Noise that fades").click()
     expect(lab.locator(".says")).to_contain_text("absorb")
@@ -131,7 +131,7 @@ def test_one_token_flips_the_picture_and_a_link_shows_somebody_else_the_same(dem
     expect(other.get_by_role("radio", name="With it")).to_be_checked()
 
 
-def test_the_opening_surprises_and_one_click_takes_most_of_it_away(demo: str, tab: Tab) -> None:
+def test_the_opening_surprises_and_one_click_takes_most_of_it_away(demo, tab):
     """Stored answers: nobody waits for the model."""
     page, lab = opened(tab, demo)
     said, fate = lab.locator(".says"), lab.locator(".verdict")
@@ -146,7 +146,7 @@ def test_the_opening_surprises_and_one_click_takes_most_of_it_away(demo: str, ta
     expect(fate).to_have_text("“Rome” 77 % becomes “Paris” 97 %")
 
 
-def test_the_picture_follows_while_the_size_is_dragged(demo: str, tab: Tab) -> None:
+def test_the_picture_follows_while_the_size_is_dragged(demo, tab):
     page, lab = opened(tab, demo)
     expect(page.get_by_text("is loading")).to_have_count(0, timeout=PATIENCE)  # the page looks whether it is ready
     size, words = lab.locator(".size"), lab.locator(".next")
@@ -155,7 +155,7 @@ def test_the_picture_follows_while_the_size_is_dragged(demo: str, tab: Tab) -> N
     assert len({size for _, size, _ in seen}) == len({said for *_, said in seen}) == 8
 
 
-def test_a_click_leaves_its_cell_told(demo: str, tab: Tab) -> None:
+def test_a_click_leaves_its_cell_told(demo, tab):
     page, lab = opened(tab, demo)
     tip = lab.locator(".tip")
     page.mouse.move(*cell(lab, 10, 3))
@@ -168,9 +168,7 @@ def test_a_click_leaves_its_cell_told(demo: str, tab: Tab) -> None:
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_pushes_the_input_while_the_page_comes_to_rest(
-    width: int, demo: str, window: Callable[..., Page]
-) -> None:
+def test_nothing_pushes_the_input_while_the_page_comes_to_rest(width, demo, window):
     page = window(viewport={"width": width, "height": 900})
     page.add_init_script(TOPS)
     page.goto(demo)
@@ -185,7 +183,7 @@ def test_nothing_pushes_the_input_while_the_page_comes_to_rest(
     assert len(tops["input"]) == 1 and len(tops["grid"]) == 1, tops
 
 
-def test_before_a_room_the_lab_is_a_slide_which_escape_leaves(demo: str, window: Callable[..., Page]) -> None:
+def test_before_a_room_the_lab_is_a_slide_which_escape_leaves(demo, window):
     page = window(viewport={"width": 1920, "height": 1080})
     page.goto(demo)
     lab = page.locator(".lab")
@@ -205,7 +203,7 @@ def test_before_a_room_the_lab_is_a_slide_which_escape_leaves(demo: str, window:
     page.wait_for_url(lambda url: "present" not in url)
 
 
-def test_a_click_hurts_a_layer_and_the_wave_runs_up(demo: str, tab: Tab) -> None:
+def test_a_click_hurts_a_layer_and_the_wave_runs_up(demo, tab):
     page, lab = opened(tab, demo)
     wave(page, lab, lambda: page.mouse.click(*cell(lab, 4, 2)))
     expect(lab).to_have_attribute("data-layer", "4")
@@ -226,7 +224,7 @@ def test_a_click_hurts_a_layer_and_the_wave_runs_up(demo: str, tab: Tab) -> None
     expect(at).to_contain_text(f"layer {stands}")
 
 
-def test_who_wants_less_motion_sees_the_end_at_once(demo: str, window: Callable[..., Page]) -> None:
+def test_who_wants_less_motion_sees_the_end_at_once(demo, window):
     page = window(reduced_motion="reduce", viewport={"width": 1280, "height": 800})
     page.goto(demo)
     lab = page.locator(".lab")
@@ -237,7 +235,7 @@ def test_who_wants_less_motion_sees_the_end_at_once(demo: str, window: Callable[
     expect(lab.locator(".at")).to_contain_text("layer 29")
 
 
-def test_pointing_dragging_and_keys_move_the_layer(demo: str, tab: Tab) -> None:
+def test_pointing_dragging_and_keys_move_the_layer(demo, tab):
     page, lab = opened(tab, f"{demo}/lab?layer=10&token=3")
     point(page, lab)
     grid = lab.get_by_role("slider", name="Drift at every layer")
@@ -256,7 +254,7 @@ def test_pointing_dragging_and_keys_move_the_layer(demo: str, tab: Tab) -> None:
     drag(page, lab)
 
 
-def drag(page: Page, lab: Locator) -> None:
+def drag(page, lab):
     """The layer follows the finger without a call to the server."""
     expect(page.get_by_text("is loading")).to_have_count(0, timeout=PATIENCE)  # the page looks whether it is ready
     seen = []
@@ -271,7 +269,7 @@ def drag(page: Page, lab: Locator) -> None:
     wait_for_query(page, layer="24")
 
 
-def point(page: Page, lab: Locator) -> None:
+def point(page, lab):
     """A cell under the mouse tells its drift and what comes next there."""
     marked = lab.locator(".after b").inner_text()
     page.mouse.move(*cell(lab, 20, 6))
@@ -284,7 +282,7 @@ def point(page: Page, lab: Locator) -> None:
     expect(lab.locator(".after b")).to_have_text(marked)
 
 
-def test_words_in_the_cells_say_where_the_next_word_is_decided(demo: str, tab: Tab) -> None:
+def test_words_in_the_cells_say_where_the_next_word_is_decided(demo, tab):
     """Committed for the opening scene: no model is asked. A wave turns dense words into hurt ones."""
     page, lab = opened(tab, demo)
     height = lab.locator(".grid").bounding_box()["height"]
@@ -315,7 +313,7 @@ def test_words_in_the_cells_say_where_the_next_word_is_decided(demo: str, tab: T
 
 
 @pytest.mark.bundled
-def test_a_sentence_of_ones_own_is_answered_live(demo: str, tab: Tab) -> None:
+def test_a_sentence_of_ones_own_is_answered_live(demo, tab):
     """Layer first, then all of them; another size is another question, another layer is none."""
     page, lab = opened(tab, demo)
     field = page.get_by_role("textbox", name="Your sentence")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import drag, settle, wait_for_query
 
@@ -13,28 +13,28 @@ LINE = "path => path.getAttribute('d')"
 
 
 @pytest.fixture
-def lesson(invented_at: Callable[[str], str]) -> str:
+def lesson(invented_at):
     """The address of the page."""
     return invented_at("learn")
 
 
-def says(page: Page) -> Locator:
+def says(page):
     return page.locator(".figure .says")
 
 
-def sliders(page: Page) -> Locator:
+def sliders(page):
     found = page.locator(".figure input[type=range]")
     expect(found.first).to_be_visible()
     return found
 
 
-def place(page: Page, layer: int, layers: int = 30) -> tuple[float, float]:
+def place(page, layer, layers=30):
     """The middle of a layer's column in the picture."""
     box = page.locator(".figure svg").bounding_box()
     return box["x"] + 56 + (layer + 0.5) / layers * (box["width"] - 70), box["y"] + 120
 
 
-def test_the_curve_follows_the_finger_and_the_server_hears_of_it_on_release(lesson: str, tab: Tab) -> None:
+def test_the_curve_follows_the_finger_and_the_server_hears_of_it_on_release(lesson, tab):
     page = tab(f"{lesson}&chapter=drift&layer=4")
     curve = page.locator(".figure svg path[stroke-width='3']")
     seen = drag(page, sliders(page).first, 1.0, lambda: curve.evaluate(LINE))
@@ -44,7 +44,7 @@ def test_the_curve_follows_the_finger_and_the_server_hears_of_it_on_release(less
     expect(says(page)).to_contain_text("after layer 29")
 
 
-def test_a_pointed_layer_lights_its_words_a_click_hits_it_and_dragging_goes_on(lesson: str, tab: Tab) -> None:
+def test_a_pointed_layer_lights_its_words_a_click_hits_it_and_dragging_goes_on(lesson, tab):
     page = tab(f"{lesson}&chapter=perturb&layer=4")
     lit = page.locator(".figure .ref.lit")
     expect(lit).to_have_count(0)
@@ -65,7 +65,7 @@ def test_a_pointed_layer_lights_its_words_a_click_hits_it_and_dragging_goes_on(l
     expect(page.locator(".st-key-curves .textpoint", has_text="layer 8")).to_be_visible()
 
 
-def test_the_keyboard_reaches_every_control(lesson: str, tab: Tab) -> None:
+def test_the_keyboard_reaches_every_control(lesson, tab):
     page = tab(f"{lesson}&chapter=amplify&sink=stay&layer=4")
     sliders(page).first.focus()
     page.keyboard.press("ArrowRight")
@@ -79,11 +79,11 @@ def test_the_keyboard_reaches_every_control(lesson: str, tab: Tab) -> None:
     wait_for_query(page, **{"noise-at": "after_first"})
 
 
-def said(page: Page) -> str:
+def said(page):
     return re.escape(says(page).inner_text())
 
 
-def test_one_step_back_leads_from_the_real_page_to_the_chapter(lesson: str, tab: Tab) -> None:
+def test_one_step_back_leads_from_the_real_page_to_the_chapter(lesson, tab):
     page = tab(f"{lesson}&chapter=allocate")
     here, entries = page.url, page.evaluate("history.length")
     page.get_by_test_id("stPageLink").get_by_text("Try every method on Allocate").click()
@@ -100,7 +100,7 @@ def test_one_step_back_leads_from_the_real_page_to_the_chapter(lesson: str, tab:
 # --- words and marks ------------------------------------------------------------------------------------------------
 
 
-def test_a_word_is_pointed_at_by_keyboard_and_by_a_tap_too(lesson: str, tab: Tab) -> None:
+def test_a_word_is_pointed_at_by_keyboard_and_by_a_tap_too(lesson, tab):
     page = tab(f"{lesson}&chapter=drift&layer=4", width=390)
     end = page.locator(".figure .says .ref[data-mark=curve-end]").first
     end.focus()
@@ -120,7 +120,7 @@ def test_a_word_is_pointed_at_by_keyboard_and_by_a_tap_too(lesson: str, tab: Tab
 # --- from chapter to chapter ----------------------------------------------------------------------------------------
 
 
-def test_next_stays_where_it_is(lesson: str, tab: Tab) -> None:
+def test_next_stays_where_it_is(lesson, tab):
     page = tab(f"{lesson}&chapter=perturb", width=390)
     after, places = page.locator(".st-key-next button"), set()
     for chapter in ("drift", "amplify", "absorb", "allocate", "prune"):

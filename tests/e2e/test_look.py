@@ -4,7 +4,6 @@ Screenshots go to test-artefacts/, which is not part of the repository.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from urllib.parse import urlparse
 
 import pytest
@@ -53,7 +52,7 @@ TOPS = """slider => {
 }"""
 
 
-def complaints(page: Page) -> list[str]:
+def complaints(page):
     """What a screen reader's user would stumble over, in words: axe's serious and critical violations."""
     found = Axe().run(page).response["violations"]
     return [
@@ -64,7 +63,7 @@ def complaints(page: Page) -> list[str]:
     ]
 
 
-def seen(page: Page, name: str, width: int, read: bool = True) -> None:
+def seen(page, name, width, read=True):
     """Draw the whole page in a window as high as itself, keep what it looks like, and read it as a screen reader."""
     page.set_viewport_size({"width": width, "height": 900})
     expect(page.get_by_text("is loading")).to_have_count(0, timeout=240_000)  # the lab asks for its model meanwhile
@@ -81,7 +80,7 @@ def seen(page: Page, name: str, width: int, read: bool = True) -> None:
         assert complaints(page) == []
 
 
-def test_a_page_may_be_the_first_request_ever(tab: Tab, tmp_path: Path) -> None:
+def test_a_page_may_be_the_first_request_ever(tab, tmp_path):
     with serving(tmp_path) as address:
         page = tab(f"{address}/measure")
         expect(page.locator("h1")).to_be_visible()
@@ -93,7 +92,7 @@ def test_a_page_may_be_the_first_request_ever(tab: Tab, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_stands_in_light_dark_and_narrow(name: str, demo: str, tab: Tab) -> None:
+def test_a_page_stands_in_light_dark_and_narrow(name, demo, tab):
     page = tab(f"{demo}/{name}", 1280)
     expect(page).to_have_title(f"{(name or 'lab').capitalize()} · {brand.NAME}")
     seen(page, f"{name or 'lab'}-light", 1280)
@@ -105,14 +104,14 @@ def test_a_page_stands_in_light_dark_and_narrow(name: str, demo: str, tab: Tab) 
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_every_part_of_a_page_in_the_dark_and_narrow(view: str, demo: str, tab: Tab) -> None:
+def test_every_part_of_a_page_in_the_dark_and_narrow(view, demo, tab):
     page = tab(f"{demo}/{view}", 1280, "dark")
     seen(page, f"{view}-dark", 1280)
     seen(page, f"{view}-narrow", 390, read=False)
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_a_chapter_on_a_laptop_and_on_a_phone(chapter: str, demo: str, tab: Tab) -> None:
+def test_a_chapter_on_a_laptop_and_on_a_phone(chapter, demo, tab):
     page = tab(f"{demo}/learn?chapter={chapter}", 1280, "dark")
     seen(page, f"learn?chapter={chapter}-dark", 1280)
     assert_one_screen(page)
@@ -122,7 +121,7 @@ def test_a_chapter_on_a_laptop_and_on_a_phone(chapter: str, demo: str, tab: Tab)
         assert len(set(slider.evaluate(TOPS))) == 1, "the picture moves under a narrow sentence"
 
 
-def assert_one_screen(page: Page) -> None:
+def assert_one_screen(page):
     """Nothing of a chapter lies below the screen of a laptop."""
     page.set_viewport_size({"width": 1280, "height": 800})
     settle(page)
@@ -131,7 +130,7 @@ def assert_one_screen(page: Page) -> None:
         assert box["y"] >= 0 and box["y"] + box["height"] <= 800, part
 
 
-def assert_numbers_light_marks(page: Page) -> None:
+def assert_numbers_light_marks(page):
     """Every word that refers to the picture lights its mark there while pointed at, and the mark lights the word."""
     tour, lit = page.locator(".figure"), page.locator(".figure .lit:not(.ref)")
     expect(tour.locator(".ref").first).to_be_visible()

@@ -1,7 +1,6 @@
 """The newcomer's way through the product, in a real browser, with a real worker and a real, tiny model."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
@@ -17,14 +16,14 @@ SLOW = 120_000  # ms; the worker loads torch first
 TINY_EVALUATION = "part=evaluate&windows=8&length=32&calibration_windows=4&calibration_length=32&device=cpu"
 
 
-def go(page: Page, name: str, title: str) -> None:
+def go(page, name, title):
     """Another page, by the sidebar."""
     page.get_by_test_id("stSidebarNav").get_by_text(name, exact=True).click()
     expect(page.locator("h1")).to_have_text(title)
     settle(page)
 
 
-def type_into(page: Page, key: str, text: str) -> None:
+def type_into(page, key, text):
     """Type over what a field holds."""
     field = page.locator(f".st-key-{key} input").first
     field.click()
@@ -34,7 +33,7 @@ def type_into(page: Page, key: str, text: str) -> None:
     expect(field).to_have_value(text)
 
 
-def test_from_the_tour_to_a_pruned_model_that_loads_elsewhere(tab: Tab, tmp_path: Path) -> None:
+def test_from_the_tour_to_a_pruned_model_that_loads_elsewhere(tab, tmp_path):
     cache, model, folder = tmp_path / "cache", tiny.folder("llama"), tmp_path / "pruned"
     with serving(cache) as address, working(cache):
         page = tab(f"{address}/learn")
@@ -52,7 +51,7 @@ def test_from_the_tour_to_a_pruned_model_that_loads_elsewhere(tab: Tab, tmp_path
     reload(folder)
 
 
-def read_and_drag(page: Page) -> None:
+def read_and_drag(page):
     """The tour's first chapter: read a sentence, drag the noise, go on to the real thing."""
     expect(page.locator("h1")).to_have_text("What is absorption?")
     said = page.locator(".figure .says")
@@ -71,7 +70,7 @@ def read_and_drag(page: Page) -> None:
     expect(page.locator(".st-key-curves .main-svg").first).to_be_visible(timeout=SLOW)
 
 
-def measure(page: Page, model: Path) -> None:
+def measure(page, model):
     """The quick measurement of a model in a local folder, followed to its chart."""
     go(page, "Measure", "Measure a model")
     type_into(page, "measure-model", str(model))
@@ -83,7 +82,7 @@ def measure(page: Page, model: Path) -> None:
     expect(page.locator(".st-key-curves .main-svg").first).to_be_visible(timeout=SLOW)
 
 
-def prune(page: Page) -> None:
+def prune(page):
     """A tiny evaluation of the allocation in view, read to its verdict."""
     page.goto(f"{page.url}{'&' if '?' in page.url else '?'}{TINY_EVALUATION}")
     run = page.get_by_role("button", name="Run evaluation")
@@ -99,7 +98,7 @@ def prune(page: Page) -> None:
     settle(page)
 
 
-def export(page: Page, folder: Path) -> None:
+def export(page, folder):
     """The pruned model as a folder."""
     page.get_by_test_id("stMain").get_by_role("radio", name="Export", exact=True).click()
     type_into(page, "export-folder", str(folder))
@@ -109,7 +108,7 @@ def export(page: Page, folder: Path) -> None:
     expect(page.get_by_text("reloaded and compared")).to_be_visible(timeout=SLOW)
 
 
-def reload(folder: Path) -> None:
+def reload(folder):
     """What any other program does with it."""
     found = AutoModelForCausalLM.from_pretrained(folder)
     layers = [layer for layer in found.model.layers]

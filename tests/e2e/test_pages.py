@@ -2,18 +2,15 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
-from playwright.sync_api import Locator, Page, TimeoutError, expect
+from playwright.sync_api import Page, TimeoutError, expect
 
 from tests.e2e.conftest import READY, free_port, serving, settle, still, wait_for_query
 
 Tab = Callable[..., Page]
 
 
-def test_a_clicked_layer_survives_another_page_and_the_back_button(
-    invented_at: Callable[[str], str], shared: tuple[str, str], tab: Tab
-) -> None:
+def test_a_clicked_layer_survives_another_page_and_the_back_button(invented_at, shared, tab):
     page = tab(invented_at("absorption"))
     for injection, read in ((6, 20), (12, 29)):
         click_cell(page, injection, read, layers=30)
@@ -34,12 +31,12 @@ def test_a_clicked_layer_survives_another_page_and_the_back_button(
     expect(layer(page, 13)).to_be_visible()
 
 
-def layer(page: Page, number: int) -> Locator:
+def layer(page, number):
     """The name of a layer beside its curve."""
     return page.locator(".st-key-curves .textpoint", has_text=f"layer {number}")
 
 
-def click_cell(page: Page, injection: int, read: int, layers: int) -> None:
+def click_cell(page, injection, read, layers):
     """Click a cell of the matrix, once the hover names it: what stands above may still grow and push it down."""
     area = page.locator(".st-key-matrix .nsewdrag").first
     named = page.locator(".st-key-matrix .hovertext", has_text=f"layer {injection}, after layer {read}:")
@@ -58,7 +55,7 @@ def click_cell(page: Page, injection: int, read: int, layers: int) -> None:
     settle(page)
 
 
-def test_a_page_is_whole_again_after_the_server_was_started_anew(tab: Tab, tmp_path: Path) -> None:
+def test_a_page_is_whole_again_after_the_server_was_started_anew(tab, tmp_path):
     port = free_port()
     with serving(tmp_path, port) as address:
         page = tab(f"{address}/absorption")

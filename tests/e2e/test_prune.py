@@ -1,7 +1,7 @@
 """In a real browser: a study is run and watched from two tabs, one reloaded; its verdict read; links, phones."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,6 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.requests import grammar
-from core.requests.allocations import AllocationRequest
 from core.results import candidates
 from tests import synthetic
 from tests.e2e.conftest import query, serving, settle, working
@@ -28,11 +27,11 @@ class Place:
     profile: str
 
     @property
-    def page(self) -> str:
+    def page(self):
         return f"{self.address}/prune?profile={self.profile}"
 
 
-def study(root: Path, profile: str, asked: list[AllocationRequest], **more: object) -> str:
+def study(root, profile, asked, **more):
     """A study of the profile in the cache."""
     spec = synthetic.profile_spec(LAYERS, prunable=True)
     points = synthetic.study_spec(spec, candidates.combined(asked, "wanda", (0, 1, 2)), LAYERS, **more)
@@ -40,7 +39,7 @@ def study(root: Path, profile: str, asked: list[AllocationRequest], **more: obje
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def place(tmp_path_factory):
     """A served cache with a study of the correction and its controls."""
     root = tmp_path_factory.mktemp("prune")
     profile = synthetic.save_profile(root, synthetic.profile_spec(LAYERS, prunable=True), LAYERS, "deep model")
@@ -51,14 +50,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 @pytest.fixture
-def worker(place: Place) -> Iterator[None]:
+def worker(place):
     """A process that serves the queue with invented numbers."""
     with working(place.root, "tests/fake_experiment.py", str(place.root), "cpu", "60"):
         yield
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_study_is_run_watched_and_read(place: Place, tab: Tab) -> None:
+def test_a_study_is_run_watched_and_read(place, tab):
     hold = place.root / "hold"
     hold.touch()
     page = tab(f"{place.page}&base=dlp&part=evaluate&windows=16&device=cpu")
@@ -85,7 +84,7 @@ def test_a_study_is_run_watched_and_read(place: Place, tab: Tab) -> None:
     expect(other.get_by_role("link", name="Open on the Prune page")).to_be_visible()
 
 
-def test_one_click_uses_the_best_known_setting_as_far_as_its_export(demo: str, tab: Tab) -> None:
+def test_one_click_uses_the_best_known_setting_as_far_as_its_export(demo, tab):
     """It needs the profile of linears, which comes into view by itself where another was picked."""
     page = tab(f"{demo}/allocate?profile=demo")
     profile = page.get_by_role("combobox", name="Profile")

@@ -1,10 +1,7 @@
 """A report opened from disk, without a network: charts are drawn, nothing is asked for, nothing foreign runs."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from core.show.report.reports import html
 from core.store.cache import Store
@@ -14,7 +11,7 @@ EVIL = "<img src=https://example.org/x onerror=\"document.title='taken'\"><scrip
 
 
 @pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def file(tmp_path_factory):
     """A report of a profile, whose model is called like markup."""
     root = tmp_path_factory.mktemp("reported")
     profile = synthetic.save_profile(root, synthetic.profile_spec(12, 8, prunable=True), 12, EVIL)
@@ -25,7 +22,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def opened(file: Path, window: Callable[..., Page], request: pytest.FixtureRequest) -> Page:
+def opened(file, window, request):
     """The file in a browser without a network; remembers requests and complaints."""
     page = window(offline=True, **getattr(request, "param", {}))
     page.asked, page.complaints = [], []
@@ -36,7 +33,7 @@ def opened(file: Path, window: Callable[..., Page], request: pytest.FixtureReque
     return page
 
 
-def test_every_chart_is_drawn_and_nothing_is_asked_for(opened: Page, file: Path) -> None:
+def test_every_chart_is_drawn_and_nothing_is_asked_for(opened, file):
     charts = opened.locator(".chart")
     assert charts.count() >= 8
     for index in range(charts.count()):
@@ -48,7 +45,7 @@ def test_every_chart_is_drawn_and_nothing_is_asked_for(opened: Page, file: Path)
 
 
 @pytest.mark.parametrize("opened", [{"color_scheme": "dark", "viewport": {"width": 380, "height": 800}}], indirect=True)
-def test_charts_follow_the_colours_of_the_system_and_a_phone_scrolls_in_one_direction(opened: Page) -> None:
+def test_charts_follow_the_colours_of_the_system_and_a_phone_scrolls_in_one_direction(opened):
     paint = "() => getComputedStyle(document.querySelector('.chart .xtitle')).fill"
     back = "() => getComputedStyle(document.body).backgroundColor"
     opened.wait_for_selector(".chart .main-svg")

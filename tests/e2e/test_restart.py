@@ -1,9 +1,6 @@
 """The server ends in the middle of a run and starts again: the run goes on, and the page follows it again."""
 
-from collections.abc import Callable
-from pathlib import Path
-
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from core.jobs import queue
 from core.store.cache import Store
@@ -11,7 +8,7 @@ from tests import fake_experiment as fake
 from tests.e2e.conftest import free_port, serving, working
 
 
-def test_a_run_outlives_the_machine_and_then_the_server_alone(tab: Callable[..., Page], tmp_path: Path) -> None:
+def test_a_run_outlives_the_machine_and_then_the_server_alone(tab, tmp_path):
     store, port = Store(tmp_path), free_port()
     (store.root / "hold").touch()
     run = queue.submit(store, fake.request())

@@ -3,14 +3,12 @@
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
-from pathlib import Path
 from urllib.parse import urlparse
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from core.jobs import queue
 from core.store.cache import Store
@@ -23,7 +21,7 @@ SLOW = 240_000  # ms: a server that starts beside others
 
 
 @contextmanager
-def serving(cache: Path, *options: str) -> Iterator[str]:
+def serving(cache, *options):
     """`python -m core serve` until the block ends; yields its address."""
     port = free_port()
     command = [sys.executable, "-m", "core", "serve", "--port", str(port), "--cache", str(cache), *options]
@@ -36,7 +34,7 @@ def serving(cache: Path, *options: str) -> Iterator[str]:
         _stop(server)
 
 
-def test_a_class_may_only_look(tab: Callable[..., Page], tmp_path: Path) -> None:
+def test_a_class_may_only_look(tab, tmp_path):
     store = Store(tmp_path)
     synthetic.save_profile(store.root, synthetic.profile_spec(4, 8, "quick"), 4)
     queue.submit(store, fake.request())
@@ -56,7 +54,7 @@ def test_a_class_may_only_look(tab: Callable[..., Page], tmp_path: Path) -> None
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_all_whom_the_proxy_lets_in_may_do_the_same(tab: Callable[..., Page], tmp_path: Path) -> None:
+def test_all_whom_the_proxy_lets_in_may_do_the_same(tab, tmp_path):
     store = Store(tmp_path / "cache")
     key = synthetic.save_profile(store.root, synthetic.profile_spec(4, 8, "quick"), 4)
     run = queue.submit(store, fake.request())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from pages.ui.lab.talk import SHORT
 from tests.e2e.conftest import settle, wait_for_query
@@ -30,7 +30,7 @@ MOVE = """(control, value) => new Promise((done) => {
 })"""
 
 
-def opened(tab: Tab, address: str) -> tuple[Page, Locator]:
+def opened(tab, address):
     """The page, its part in sight."""
     page = tab(address)
     talk = page.locator(".talk")
@@ -38,31 +38,31 @@ def opened(tab: Tab, address: str) -> tuple[Page, Locator]:
     return page, talk
 
 
-def written(talk: Locator, tokens: int) -> None:
+def written(talk, tokens):
     """Wait for so many tokens, the last ones."""
     expect(talk).to_have_attribute("data-tokens", str(tokens), timeout=PATIENCE)
     expect(talk).to_have_attribute("data-playing", "false")
 
 
-def texts(talk: Locator) -> list[str]:
+def texts(talk):
     """Both, with the prompt."""
     return talk.locator(".text").all_inner_texts()
 
 
-def asked(page: Page) -> list[dict]:
+def asked(page):
     """What the page asked the server to write."""
     talks = [urlparse(url) for url in page.asked if "/talk/" in url]
     return [json.loads(parse_qs(each.query)["asked"][0]) for each in talks]
 
 
-def pause(talk: Locator) -> int:
+def pause(talk):
     """Stop in mid-text; how many tokens stand there."""
     talk.get_by_role("button", name="Pause").click()
     expect(talk).to_have_attribute("data-playing", "false")
     return int(talk.get_attribute("data-tokens"))
 
 
-def test_the_example_is_written_hurt_and_healed_and_says_what_is_seen(demo: str, tab: Tab) -> None:
+def test_the_example_is_written_hurt_and_healed_and_says_what_is_seen(demo, tab):
     page, talk = opened(tab, f"{demo}/lab")
     written(talk, SHORT)
     dense, hurt = texts(talk)
@@ -76,7 +76,7 @@ def test_the_example_is_written_hurt_and_healed_and_says_what_is_seen(demo: str,
     expect(talk.get_by_role("button", name="From here")).to_be_visible()
 
 
-def test_ones_own_prompt_is_hurt_while_it_is_written(demo: str, tab: Tab) -> None:
+def test_ones_own_prompt_is_hurt_while_it_is_written(demo, tab):
     """What a move takes to be answered is printed; it is asked once the model stands, and the next token obeys it."""
     page, talk = opened(tab, f"{demo}/lab?{SHORTER}")
     field = page.get_by_role("textbox", name="Words to write on from")
@@ -95,7 +95,7 @@ def test_ones_own_prompt_is_hurt_while_it_is_written(demo: str, tab: Tab) -> Non
     assert query_turns(page) == turns
 
 
-def query_turns(page: Page) -> list[list]:
+def query_turns(page):
     """What the URL says was done when."""
     page.wait_for_url(lambda url: "turns" in parse_qs(urlparse(url).query))
     settle(page)
@@ -103,7 +103,7 @@ def query_turns(page: Page) -> list[list]:
     return [[int(start), int(layer), word] for start, layer, word in (each.split("~") for each in said.split(","))]
 
 
-def test_a_paused_text_asks_for_nothing_and_goes_on_step_by_step(demo: str, tab: Tab) -> None:
+def test_a_paused_text_asks_for_nothing_and_goes_on_step_by_step(demo, tab):
     page, talk = opened(tab, f"{demo}/lab?{SHORTER}")
     page.wait_for_function("talk => Number(talk.dataset.tokens) > 1", arg=talk.element_handle(), timeout=PATIENCE)
     at, before = pause(talk), len(asked(page))
@@ -115,9 +115,7 @@ def test_a_paused_text_asks_for_nothing_and_goes_on_step_by_step(demo: str, tab:
     assert len(asked(page)) == before + 1
 
 
-def test_a_text_is_written_anew_from_a_token_and_a_link_shows_it_to_somebody_else(
-    demo: str, tab: Tab, window: Callable[..., Page]
-) -> None:
+def test_a_text_is_written_anew_from_a_token_and_a_link_shows_it_to_somebody_else(demo, tab, window):
     page, talk = opened(tab, f"{demo}/lab?{SHORTER}")
     first = reached(talk, 12)
     talk.locator(".hurt span").nth(5).click()  # its fifth token
@@ -137,7 +135,7 @@ def test_a_text_is_written_anew_from_a_token_and_a_link_shows_it_to_somebody_els
     expect(again.locator(".text").first).to_be_in_viewport()
 
 
-def reached(talk: Locator, tokens: int) -> tuple[list[str], list[str]]:
+def reached(talk, tokens):
     """Both texts without the prompt, so many tokens of them, once they are written; then it pauses."""
     enough = "([talk, tokens]) => Number(talk.dataset.tokens) >= tokens"
     talk.page.wait_for_function(enough, arg=[talk.element_handle(), tokens], timeout=PATIENCE)
@@ -146,7 +144,7 @@ def reached(talk: Locator, tokens: int) -> tuple[list[str], list[str]]:
     return dense[1 : tokens + 1], hurt[1 : tokens + 1]
 
 
-def test_at_the_end_another_damage_is_tried_from_where_the_last_one_began(demo: str, tab: Tab) -> None:
+def test_at_the_end_another_damage_is_tried_from_where_the_last_one_began(demo, tab):
     """Of a server that says where the texts end, and then that it is busy."""
     page = tab(f"{demo}/glossary")
     lines = [{"at": n, "dense": " a", "hurt": " a", "twin": " a", "p": 0.5} for n in range(9)]
@@ -164,14 +162,14 @@ def test_at_the_end_another_damage_is_tried_from_where_the_last_one_began(demo: 
     page.unroute("**/talk/**")  # another test may use the tab
 
 
-def test_who_leaves_the_page_lets_the_stream_go(demo: str, tab: Tab) -> None:
+def test_who_leaves_the_page_lets_the_stream_go(demo, tab):
     page, talk = opened(tab, f"{demo}/lab?{SHORTER}")
     page.wait_for_function("talk => Number(talk.dataset.tokens) > 1", arg=talk.element_handle(), timeout=PATIENCE)
     with page.expect_event("requestfailed", lambda request: "/talk/" in request.url, timeout=PATIENCE):
         page.get_by_role("link", name="Glossary").click()
 
 
-def test_a_prompt_that_cannot_be_is_refused_where_the_text_would_stand(demo: str, tab: Tab) -> None:
+def test_a_prompt_that_cannot_be_is_refused_where_the_text_would_stand(demo, tab):
     _, talk = opened(tab, f"{demo}/lab?write={'bird+' * 70}")
     expect(talk.locator(".says")).to_contain_text("71 tokens and the lab takes 1 to 64", timeout=PATIENCE)
     expect(talk).to_have_attribute("data-playing", "false")

@@ -10,7 +10,6 @@ import sys
 import tempfile
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from streamlit.testing.v1 import AppTest
@@ -21,7 +20,7 @@ SHORT = ("--sequences", "3", "--length", "12", "--device", "cpu")
 SETTING = "teeth bite=0.1:0.5"
 
 
-def main() -> None:
+def main():
     """Measure, prune and count with a tiny model, then look wherever the kinds should be."""
     assert Path.cwd() == ROOT  # this looks at the copy that it lies in
     with tempfile.TemporaryDirectory() as folder:
@@ -29,7 +28,7 @@ def main() -> None:
         print(json.dumps(_seen(Path(folder))))
 
 
-def _seen(cache: Path) -> dict[str, Any]:
+def _seen(cache):
     from tests import tiny
 
     model, text = str(tiny.folder("llama")), tiny.text_file(cache)
@@ -47,7 +46,7 @@ def _seen(cache: Path) -> dict[str, Any]:
     }
 
 
-def say(*words: str) -> dict[str, Any]:
+def say(*words):
     """What a command answers with `--json`."""
     from core.cli import main as command
 
@@ -59,7 +58,7 @@ def say(*words: str) -> dict[str, Any]:
     return json.loads(said.getvalue())
 
 
-def page(name: str, **view: str) -> AppTest:
+def page(name, **view):
     """A page of the app with a view in its URL."""
     app = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=120)
     app.session_state["painted"] = {"", "absorption", "allocate", "prune"}
@@ -72,13 +71,13 @@ def page(name: str, **view: str) -> AppTest:
     return app
 
 
-def said(app: AppTest, name: str) -> str:
+def said(app, name):
     """What the URL says of a setting."""
     found = app.query_params[name]
     return found if isinstance(found, str) else found[0]
 
 
-def _allocator(key: str) -> dict[str, Any]:
+def _allocator(key):
     asked = {"allocation": "teeth bite=0.1:0.5"}
     app = page("allocate", profile=key, **asked)
     found = say("allocate", "--profile", key, "--allocation", "teeth:0.5")
@@ -91,7 +90,7 @@ def _allocator(key: str) -> dict[str, Any]:
     }
 
 
-def _pruner(model: str, text: str, key: str) -> dict[str, Any]:
+def _pruner(model, text, key):
     from core.models import run_cost
     from core.requests.measurements import MeasureRequest, measurements
     from core.requests.perturbations import perturbation
@@ -102,7 +101,7 @@ def _pruner(model: str, text: str, key: str) -> dict[str, Any]:
 
     app = page("prune", profile=key, base="teeth", part="evaluate", by="diagonal")
 
-    def memory(name: str) -> int:
+    def memory(name):
         asked = MeasureRequest(model=model, measurements=measurements([perturbation(name)]))
         return run_cost.estimate(asked, Store()).memory
 
@@ -117,7 +116,7 @@ def _pruner(model: str, text: str, key: str) -> dict[str, Any]:
     }
 
 
-def _perturbation(key: str) -> dict[str, Any]:
+def _perturbation(key):
     app = page("absorption", profile=key, perturbation="shrink:0.1")
     rows = say("show", key)["perturbations"]
     return {
@@ -128,7 +127,7 @@ def _perturbation(key: str) -> dict[str, Any]:
     }
 
 
-def _job(model: str) -> dict[str, Any]:
+def _job(model):
     from core.requests.count import CountRequest
 
     from core.jobs import queue, worker
@@ -147,14 +146,14 @@ def _job(model: str) -> dict[str, Any]:
     }
 
 
-def _currency() -> list[float]:
+def _currency():
     from core.plan.allocation import spread_budget
     from core.requests.grammar import read_allocation
 
     return spread_budget(read_allocation("uniform currency=bytes:12"), np.ones((4, 1))).exact.tolist()
 
 
-def _candidates() -> list[str]:
+def _candidates():
     from core.methods import BASES
     from core.requests.allocations import AllocationRequest
     from core.requests.grammar import write
@@ -163,7 +162,7 @@ def _candidates() -> list[str]:
     return [write(AllocationRequest(base=base, target=0.5)) for base in every]
 
 
-def _glossary() -> dict[str, str]:
+def _glossary():
     from pages.ui.glossary import TERMS
 
     page("glossary")

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -29,7 +28,7 @@ class Addition:
     row: str
     imported: str
 
-    def write(self, root: Path) -> tuple[str, str]:
+    def write(self, root):
         """Add both to a copy; the two files that were touched."""
         shutil.copy(HERE / "added" / self.source, root / self.file)
         table = root / self.table
@@ -76,7 +75,7 @@ ADDITIONS = {
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def seen(tmp_path_factory):
     """What a copy with one more of each kind shows of them."""
     root = tmp_path_factory.mktemp("extended")
     for folder in COPIED:
@@ -90,7 +89,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_an_allocator(seen: dict[str, Any]) -> None:
+def test_an_allocator(seen):
     found = seen["allocator"]
     assert found["command"] == pytest.approx([0.45, 0.55, 0.45, 0.55])
     assert "Teeth" in found["options"] and found["slider"] == 0.1 and found["url"] == found["asked"]
@@ -98,7 +97,7 @@ def test_an_allocator(seen: dict[str, Any]) -> None:
     assert seen["glossary"]["teeth"] == "An allocation that prunes every second layer less."
 
 
-def test_a_pruner_that_needs_second_moments(seen: dict[str, Any]) -> None:
+def test_a_pruner_that_needs_second_moments(seen):
     found = seen["pruner"]
     assert found["achieved"] == pytest.approx(0.5, abs=0.03) and found["perplexity"] > 1
     assert found["url"] == found["page"] == "diagonal"
@@ -108,7 +107,7 @@ def test_a_pruner_that_needs_second_moments(seen: dict[str, Any]) -> None:
     assert seen["glossary"]["Diagonal"] == "Least squares."
 
 
-def test_a_perturbation(seen: dict[str, Any]) -> None:
+def test_a_perturbation(seen):
     found = seen["perturbation"]
     assert len(found["command"]["shrink:0.1"]) == 4 and found["command"]["shrink:0.1"][-1] == pytest.approx(1)
     assert "Stream shortened by 0.1" in found["options"] and found["url"] == "shrink:0.1"
@@ -116,23 +115,23 @@ def test_a_perturbation(seen: dict[str, Any]) -> None:
     assert seen["glossary"]["shrink"] == "The stream made shorter by a given share."
 
 
-def test_a_currency(seen: dict[str, Any]) -> None:
+def test_a_currency(seen):
     """A budget between its two levels gives each layer one of them."""
     assert sorted(seen["currency"]) == [0, 0, 0.5, 0.5]
 
 
-def test_a_chart(seen: dict[str, Any]) -> None:
+def test_a_chart(seen):
     assert "How much does each layer change the stream?" in seen["chart"]
 
 
-def test_a_kind_of_job(seen: dict[str, Any]) -> None:
+def test_a_kind_of_job(seen):
     found = seen["job"]
     assert found["weights"] > 1000 and found["found"] and found["command"]
     assert len(found["page"]) == 1 and len(found["stored"]) == 1
 
 
 @pytest.mark.parametrize("kind", ADDITIONS)
-def test_no_addition_needs_more_than_a_file_and_a_row(kind: str) -> None:
+def test_no_addition_needs_more_than_a_file_and_a_row(kind):
     addition = ADDITIONS[kind]
     assert not (ROOT / addition.file).exists()
     assert "\n" not in addition.row

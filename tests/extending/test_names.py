@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(path for folder in ("core", "pages") for path in (ROOT / folder).rglob("*.py"))
 
 
-def compared(source: str) -> set[str]:
+def compared(source):
     """Texts that something is compared with, or matched against."""
     found = set()
     for node in ast.walk(ast.parse(source)):
@@ -18,11 +18,11 @@ def compared(source: str) -> set[str]:
     return found
 
 
-def test_no_pruner_is_known_by_name() -> None:
+def test_no_pruner_is_known_by_name():
     found = {str(path): compared(path.read_text(encoding="utf-8")) & set(PRUNERS) for path in FILES}
     assert not {path: names for path, names in found.items() if names}
 
 
-def test_the_guard_bites() -> None:
+def test_the_guard_bites():
     assert compared("x = 1 if pruner == 'wanda' else 2") == {"wanda"}
     assert compared("match pruner:\n    case 'wanda':\n        pass") == {"wanda"}

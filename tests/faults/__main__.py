@@ -19,7 +19,7 @@ ERRORS = {"disk full": (errno.ENOSPC, (1,)), "read-only": (errno.EROFS, (1, 2))}
 AT = (0.0, 0.3, 0.6, 0.9)  # of the steps: when the system begins to answer nothing else
 
 
-def main() -> int:
+def main():
     asked = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     asked.add_argument("commands", nargs="*", metavar="COMMAND", help=f"of {', '.join(COMMANDS)}; none: all")
     asked.add_argument("--every", type=int, default=1, help="kill at every so manieth step only")
@@ -39,7 +39,7 @@ def main() -> int:
     return min(lost, 1)
 
 
-def refused(trials: Trials, error: str) -> str:
+def refused(trials, error):
     """What was wrong where the disk is full or closed: another exit code, a traceback, something lost; or nothing."""
     number, exits = ERRORS[error]
     for at in (int(share * trials.whole.count) + 1 for share in AT):

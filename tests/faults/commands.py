@@ -33,18 +33,18 @@ class Bench:
     root: Path
 
     @property
-    def cache(self) -> Path:
+    def cache(self):
         return self.root / "cache"
 
     @property
-    def text(self) -> str:
+    def text(self):
         return f"file:{self.root / 'text.jsonl'}"
 
-    def run(self, *words: object) -> int:
+    def run(self, *words):
         """One command on the cache; its exit code."""
         return main([*map(str, words), "--cache", str(self.cache)])
 
-    def key(self, kind: str) -> str:
+    def key(self, kind):
         return next(Store(self.cache).entries(kind)).key
 
 
@@ -60,52 +60,52 @@ class Command:
     gone: bool = False  # afterwards there is nothing left to ask for again
 
 
-def usual(bench: Bench) -> list[object]:
+def usual(bench):
     return ["--model", bench.root / "model", "--length", LENGTH]
 
 
-def measure(bench: Bench) -> int:
+def measure(bench):
     asked = [word for each in ("gaussian:0.3", "residual:wanda:0.5", "skip") for word in ("--perturb", each)]
     return bench.run("measure", *usual(bench), "--text", bench.text, "--sequences", 4, *asked)
 
 
-def study(bench: Bench) -> int:
+def study(bench):
     return bench.run("study", bench.root / "study.toml")
 
 
-def best(bench: Bench) -> int:
+def best(bench):
     return bench.run("best", *usual(bench), "--target", 0.5, "--text", bench.text, "--windows", 8, "--sequences", 3)
 
 
-def export(bench: Bench) -> int:
+def export(bench):
     words = ("--setting", "depth_ramp beta=0.05:0.5")
     return bench.run("export", bench.key("study"), "--to", bench.root / "out", *words, "--device", "cpu")
 
 
-def export_again(bench: Bench) -> int:
+def export_again(bench):
     words = ("--setting", "uniform:0.5", "--overwrite")
     return bench.run("export", bench.key("study"), "--to", bench.root / "out", *words, "--device", "cpu")
 
 
-def pack(bench: Bench) -> int:
+def pack(bench):
     return bench.run("runs", "export", bench.key("profile"), bench.root / "pack.zip", "--force")
 
 
-def emptied(bench: Bench) -> int:
+def emptied(bench):
     shutil.rmtree(bench.cache)
     return 0
 
 
-def imported(bench: Bench) -> int:
+def imported(bench):
     return bench.run("runs", "import", bench.root / "pack.zip")
 
 
-def delete(bench: Bench) -> int:
+def delete(bench):
     found = json.loads((bench.root / "key.json").read_text())
     return bench.run("runs", "delete", found, "--yes")
 
 
-def named(bench: Bench) -> int:
+def named(bench):
     """Write down what is to be deleted: afterwards nobody can be asked for it."""
     (bench.root / "key.json").write_text(json.dumps(bench.key("profile")))
     return 0
@@ -123,7 +123,7 @@ COMMANDS = {
 }
 
 
-def do_little() -> None:
+def do_little():
     """Have this process measure and search as little as shows everything, and by the same steps each time."""
     Sweep._size = lambda sweep: 2  # two parts a unit
     shortlist.BASES = {"depth_ramp": SimpleNamespace(grid=lambda *_: (DepthRamp(beta=0.05),))}
@@ -131,7 +131,7 @@ def do_little() -> None:
     records.INTERVAL = 1e9  # between two notes of how far it is
 
 
-def prepared(root: Path) -> Bench:
+def prepared(root):
     """A folder with a tiny model, a text and a study file."""
     bench = Bench(root)
     shutil.copytree(tiny.folder("llama"), root / "model")

@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 CHANGES = {"os.rename": 1, "os.remove": 0, "os.rmdir": 0, "os.mkdir": 0, "os.chmod": 0}  # which argument to tell
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -20,13 +19,13 @@ Fault = Callable[[int, str, bool], None]  # number of the step, the path, whethe
 class Steps:
     """Tells of every step under a folder, from now on until the process ends: a hook cannot be taken off."""
 
-    def __init__(self, below: Path, fault: Fault, log: int):
+    def __init__(self, below, fault, log):
         """log: file descriptor that is told of each step, `number renamed`, once it did not fail here."""
         self.below, self.fault, self.log = str(below), fault, log
         self.count = 0
         sys.addaudithook(self._heard)
 
-    def _heard(self, event: str, args: tuple) -> None:
+    def _heard(self, event, args):
         if event == "open":
             path, _, flags = args
             if isinstance(path, (str, os.PathLike)) and isinstance(flags, int) and flags & WRITING:
@@ -35,12 +34,12 @@ class Steps:
         elif event in CHANGES:
             self._step(_whole(args[CHANGES[event]], args[-1]), renamed=event == "os.rename")
 
-    def native(self, path: str | os.PathLike) -> None:
+    def native(self, path):
         """The same of a file that a library opens by itself."""
         self._step(path)
         self._step(path, begun=True)
 
-    def _step(self, path: object, begun: bool = False, renamed: bool = False) -> None:
+    def _step(self, path, begun=False, renamed=False):
         if not isinstance(path, (str, os.PathLike)) or not os.fspath(path).startswith(self.below):
             return
         self.count += 1
@@ -48,19 +47,19 @@ class Steps:
         os.write(self.log, f"{self.count} {os.fspath(path) if renamed else ''}\n".encode())
 
 
-def _whole(path: object, folder: int) -> object:
+def _whole(path, folder):
     """A path that is told relative to an open folder, as `shutil.rmtree` names what it deletes."""
     return path if folder < 0 or os.path.isabs(path) else os.path.join(os.readlink(f"/proc/self/fd/{folder}"), path)
 
 
-def nothing(_: int, path: str, begun: bool) -> None:
+def nothing(_, path, begun):
     """No fault."""
 
 
-def killed(at: int) -> Fault:
+def killed(at):
     """`kill -9` at one step."""
 
-    def fault(number: int, path: str, begun: bool) -> None:
+    def fault(number, path, begun):
         if number == at:
             if begun and not os.path.isdir(path):
                 open(path, "ab").close()  # there, and empty: nothing opens an existing file to write it anew
@@ -69,10 +68,10 @@ def killed(at: int) -> Fault:
     return fault
 
 
-def refusing(at: int, number: int) -> Fault:
+def refusing(at, number):
     """From one step on, the system answers nothing but this error."""
 
-    def fault(count: int, path: str, begun: bool) -> None:
+    def fault(count, path, begun):
         if count >= at and not begun:
             raise OSError(number, os.strerror(number), path)
 

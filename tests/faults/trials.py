@@ -10,17 +10,14 @@ import shutil
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, NoReturn
 
 import transformers.modeling_utils
 
 from core.store.entries import KINDS
 from core.store.files import TEMPORARY, verified
-from tests.faults.commands import COMMANDS, Bench, Command, Step, do_little, prepared
-from tests.faults.steps import Fault, Steps, killed, nothing
+from tests.faults.commands import COMMANDS, do_little, prepared
+from tests.faults.steps import Steps, killed, nothing
 
 VOLATILE = {"seconds", "seconds_pruning", "created", "commit"}  # of provenance
 UNITS = [kind for kind, (_, form) in KINDS.items() if form]
@@ -44,8 +41,8 @@ class Ran:
 class Trials:
     """One command on one bench; each trial begins with the same folder at the same place."""
 
-    def __init__(self, name: str, folder: Path):
-        self.command: Command = COMMANDS[name]
+    def __init__(self, name, folder):
+        self.command = COMMANDS[name]
         self.bench = prepared(_made(folder / "bench"))
         self.start = folder / "start"
         for step in self.command.before:
@@ -60,14 +57,14 @@ class Trials:
         assert self.whole.code == 0, self.whole.said
         self.results = results(self.bench)
 
-    def run(self, fault: Fault = nothing, anew: bool = True) -> Ran:
+    def run(self, fault=nothing, anew=True):
         """The command in a process of its own, with a fault."""
         if anew:
             shutil.rmtree(self.bench.root)
             shutil.copytree(self.start, self.bench.root)
         return self._forked(self.command.run, fault)
 
-    def kill(self, at: int) -> str | None:
+    def kill(self, at):
         """What was lost by a kill at a step, in words; empty where nothing was, None where the run ended before it.
 
         A machine that is busy takes more steps: how fast it was is only written down after a second.
@@ -79,7 +76,7 @@ class Trials:
             return f"was not killed, and ended with {first.code}: {first.said}"
         return self.again(first)
 
-    def again(self, first: Ran) -> str:
+    def again(self, first):
         """What is lost when the command is run again after a run that was cut short, in words."""
         broken = [each for each in folders(self.bench) if not sound(each)]
         again = self.run(anew=False)
@@ -87,7 +84,7 @@ class Trials:
             return f"cannot be run again: {again.said.splitlines()[-1] if again.said else again.code}"
         return self._lost(broken, first, again)
 
-    def _lost(self, broken: list[Path], first: Ran, again: Ran) -> str:
+    def _lost(self, broken, first, again):
         found = results(self.bench)
         names = found.keys() | self.results.keys()
         differing = sorted(name for name in names if found.get(name) != self.results.get(name))
@@ -96,7 +93,7 @@ class Trials:
         said = {"broken": broken, "differs": differing, "computed twice": twice, "left behind": hidden}
         return "; ".join(f"{what}: {', '.join(map(str, each[:3]))}" for what, each in said.items() if each)
 
-    def _forked(self, step: Step, fault: Fault) -> Ran:
+    def _forked(self, step, fault):
         with contextlib.ExitStack() as files:
             told, errors, loaded = (files.enter_context(tempfile.TemporaryFile()) for _ in range(3))
             child = os.fork()
@@ -109,12 +106,12 @@ class Trials:
             return Ran(os.waitstatus_to_exitcode(status), said, len(steps), finished, modules.splitlines())
 
 
-def _whole_text(file: IO[bytes]) -> str:
+def _whole_text(file):
     file.seek(0)
     return file.read().decode()
 
 
-def _child(bench: Bench, step: Step, fault: Fault, told: int, errors: int, loaded: int) -> NoReturn:
+def _child(bench, step, fault, told, errors, loaded):
     """Run a step as a process of its own would, and leave."""
     code = 1
     try:
@@ -124,7 +121,7 @@ def _child(bench: Bench, step: Step, fault: Fault, told: int, errors: int, loade
         steps = Steps(bench.root, fault, told)
         save = transformers.modeling_utils.safe_save_file
 
-        def counted(tensors: dict, path: str, *rest: object, **more: object) -> None:
+        def counted(tensors, path, *rest, **more):
             steps.native(path)
             save(tensors, path, *rest, **more)
 
@@ -137,12 +134,12 @@ def _child(bench: Bench, step: Step, fault: Fault, told: int, errors: int, loade
         os._exit(code)
 
 
-def _made(folder: Path) -> Path:
+def _made(folder):
     folder.mkdir(parents=True)
     return folder
 
 
-def folders(bench: Bench) -> Iterator[Path]:
+def folders(bench):
     """Every folder that has its name and should be whole."""
     return (
         path.parent
@@ -151,7 +148,7 @@ def folders(bench: Bench) -> Iterator[Path]:
     )
 
 
-def sound(folder: Path) -> bool:
+def sound(folder):
     try:
         verified(folder)
         return True
@@ -159,7 +156,7 @@ def sound(folder: Path) -> bool:
         return False
 
 
-def results(bench: Bench) -> Files:
+def results(bench):
     """Every result and every file outside the cache, but for what is new each time; hidden ones apart."""
     kept = [*(bench.cache / kind for kind in KINDS), bench.cache / "parts", bench.root / "out"]
     files = [path for folder in kept for path in folder.rglob("*")] + [*bench.root.glob("*")]
@@ -170,7 +167,7 @@ def results(bench: Bench) -> Files:
     }
 
 
-def _content(path: Path) -> object:
+def _content(path):
     if path.name != "provenance.json":
         return path.read_bytes()
     return {name: value for name, value in json.loads(path.read_bytes()).items() if name not in VOLATILE}

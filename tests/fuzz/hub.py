@@ -3,10 +3,9 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
@@ -31,13 +30,13 @@ Twist = Callable[[str, Answer], Answer | None]  # path, the sound answer -> what
 class Hub(Loopback):
     """Serves the files of a model's folder and those of a dataset, each answer twisted."""
 
-    def __init__(self, model: Path, dataset: dict[str, bytes]):
+    def __init__(self, model, dataset):
         super().__init__(Handler)
         self.files = {"models": {path.name: path.read_bytes() for path in model.iterdir()}, "datasets": dataset}
-        self.twist: Twist = lambda _, answer: answer
-        self.tokens: set[str | None] = set()  # what its callers showed
+        self.twist = lambda _, answer: answer
+        self.tokens = set()  # what its callers showed
 
-    def sound(self, path: str) -> Answer:
+    def sound(self, path):
         """What a Hub that is well answers."""
         kind = "datasets" if "datasets" in path else "models"
         files = self.files[kind]
@@ -54,18 +53,18 @@ class Hub(Loopback):
         return Answer(200, {"X-Repo-Commit": COMMIT, "ETag": f'"{_hash(files[name])}"'}, files[name])
 
 
-def _json(value: object) -> Answer:
+def _json(value):
     return Answer(200, {"Content-Type": "application/json"}, json.dumps(value).encode())
 
 
-def _hash(content: bytes) -> str:
+def _hash(content):
     return hashlib.sha1(content).hexdigest()
 
 
 class Handler(Quiet):
     server: Hub
 
-    def do_GET(self) -> None:
+    def do_GET(self):
         path = self.path.partition("?")[0]
         self.server.tokens.add(self.headers.get("Authorization"))
         answer = self.server.twist(path, self.server.sound(path))
@@ -77,7 +76,7 @@ class Handler(Quiet):
 
     do_HEAD = do_POST = do_GET
 
-    def handle_one_request(self) -> None:
+    def handle_one_request(self):
         try:
             super().handle_one_request()
         except (OSError, ValueError):  # the line was dropped
@@ -85,7 +84,7 @@ class Handler(Quiet):
 
 
 @contextmanager
-def believed(server: Hub, kept: Path) -> Iterator[pytest.MonkeyPatch]:
+def believed(server, kept):
     """This process takes the server for the one Hub; what it gives is kept in a folder of its own."""
     import datasets
     from huggingface_hub import constants

@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +21,7 @@ fuzz = settings(
 )
 
 
-def answered(act: Callable[[], object]) -> object | None:
+def answered(act):
     """The result of `act`, or None where it refuses in one sentence; anything else is a finding."""
     with bounded():
         try:
@@ -33,7 +32,7 @@ def answered(act: Callable[[], object]) -> object | None:
 
 
 @contextmanager
-def bounded() -> Iterator[None]:
+def bounded():
     """Fail where the block takes too long or too much memory."""
     began, before = time.monotonic() - _waited(), psutil.Process().memory_info().rss
     yield
@@ -41,13 +40,13 @@ def bounded() -> Iterator[None]:
     assert psutil.Process().memory_info().rss - before < MEMORY
 
 
-def _waited() -> float:
+def _waited():
     """Seconds that this thread stood ready while others had the processor, where the system tells."""
     told = Path("/proc/thread-self/schedstat")
     return int(told.read_text().split()[1]) / 1e9 if told.exists() else 0.0
 
 
-def judge(said: str) -> None:
+def judge(said):
     """One sentence that a person can read."""
     assert 10 < len(said) < 700 and said.strip() == said, said
     assert "\n" not in said and "Traceback" not in said, said

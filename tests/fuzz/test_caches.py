@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -42,7 +41,7 @@ IN_PLACE = {
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def sound(tmp_path_factory):
     """A cache with an imported profile, a damaged study, a run, a request that was resolved, and nothing behind it."""
     home, away, here = (tmp_path_factory.mktemp(name) for name in ("home", "away", "here"))
     with pytest.MonkeyPatch.context() as patch:
@@ -50,7 +49,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield filled(Store(here), Store(away))
 
 
-def filled(here: Store, away: Store) -> Path:
+def filled(here, away):
     [entry] = unpack(here, pack(away, away.by_key(save(away, "profile"))))
     here.remember(ASKED, entry.spec, [])
     (here.root / "study" / save(here, "study") / "spec.json").write_bytes(b"")
@@ -60,10 +59,10 @@ def filled(here: Store, away: Store) -> Path:
     return here.root
 
 
-def looked_at(root: Path) -> None:
+def looked_at(root):
     """Everything that reads or writes a cache without a model: a result or one sentence each."""
     store = Store(root, accept_imported=True)
-    acts: tuple[Callable[[], object], ...] = (
+    acts = (
         lambda: main(["runs", "--json", "--cache", str(root)]),
         lambda: [(each.log, queue.standing(store, each).words) for each in queue.jobs(store)],
         lambda: store.find(ASKED),
@@ -86,7 +85,7 @@ def looked_at(root: Path) -> None:
     ("place", "way"),
     [*((place, way) for place in FILES for way in SPECIAL), *((place, way) for place in FOLDERS for way in IN_PLACE)],
 )
-def test_a_cache_with_a_special_file(place: str, way: str, sound: Path, tmp_path: Path) -> None:
+def test_a_cache_with_a_special_file(place, way, sound, tmp_path):
     root = Path(shutil.copytree(sound, tmp_path / "cache"))
     for path in list(root.glob(place)):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -96,9 +95,7 @@ def test_a_cache_with_a_special_file(place: str, way: str, sound: Path, tmp_path
 
 @fuzz
 @given(st.data())
-def test_a_cache_that_says_something_odd(
-    sound: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-) -> None:
+def test_a_cache_that_says_something_odd(sound, tmp_path_factory, data):
     signal.alarm(3 * SECONDS)  # `soon`, anew for each example
     root = Path(shutil.copytree(sound, tmp_path_factory.mktemp("odd") / "cache"))
     for path in list(root.glob(data.draw(st.sampled_from(SAYING)))):

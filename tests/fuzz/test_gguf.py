@@ -11,13 +11,13 @@ from tests.fuzz.judging import answered, fuzz
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def sound(tmp_path_factory):
     return gguf_files.bare(tmp_path_factory.mktemp("gguf") / "small.gguf").read_bytes()
 
 
 @fuzz
 @given(st.data())
-def test_a_gguf(sound: bytes, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+def test_a_gguf(sound, tmp_path_factory, data):
     content = bytearray(sound)
     for _ in range(data.draw(st.integers(0, 4))):
         at, size = data.draw(st.integers(4, 700)), data.draw(st.sampled_from([1, 4, 8]))

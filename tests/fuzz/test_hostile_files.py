@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,16 +21,16 @@ from core.requests.study_file import read_study
 from core.store.cache import Store
 from tests import gguf_files, tiny
 from tests.fuzz.judging import SECONDS, bounded, judge
-from tests.fuzz.values import SPECIAL, Make
+from tests.fuzz.values import SPECIAL
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes and alarms are those of Unix")
 
 
 @pytest.fixture(autouse=True)
-def soon() -> Iterator[None]:
+def soon():
     """What waits for a pipe is woken; on a busy machine what works takes longer than `bounded` counts."""
 
-    def late(*_: object) -> None:
+    def late(*_):
         raise AssertionError(f"no answer after {3 * SECONDS} seconds")
 
     before = signal.signal(signal.SIGALRM, late)
@@ -41,7 +40,7 @@ def soon() -> Iterator[None]:
     signal.signal(signal.SIGALRM, before)
 
 
-def one_sentence(act: Callable[[], object]) -> None:
+def one_sentence(act):
     with bounded(), pytest.raises(UserError) as said:
         act()
     judge(str(said.value))
@@ -60,23 +59,23 @@ NAMES = (
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path):
     return Store(tmp_path / "cache")
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path):
     return Path(shutil.copytree(tiny.folder("llama"), tmp_path / "model"))
 
 
-def opened(model: Path, store: Store) -> None:
+def opened(model, store):
     loaded = loading.load(locate(str(model), store), "float32", store)
     windows.windows(WindowRequest(source="demo", sequences=1, length=8), loaded)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("way", ENDLESS)
-def test_a_special_file_in_a_models_folder(way: str, name: str, folder: Path, store: Store) -> None:
+def test_a_special_file_in_a_models_folder(way, name, folder, store):
     path = folder / name
     path.unlink(missing_ok=True)
     path.parent.mkdir(exist_ok=True)
@@ -85,7 +84,7 @@ def test_a_special_file_in_a_models_folder(way: str, name: str, folder: Path, st
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a file that fails as it is read is one of Linux")
-def test_a_settings_file_that_fails_as_it_is_read(folder: Path, store: Store) -> None:
+def test_a_settings_file_that_fails_as_it_is_read(folder, store):
     (folder / "config.json").unlink()
     (folder / "config.json").symlink_to("/proc/self/mem")
     one_sentence(lambda: opened(folder, store))
@@ -93,28 +92,28 @@ def test_a_settings_file_that_fails_as_it_is_read(folder: Path, store: Store) ->
 
 @pytest.mark.parametrize("name", ["tokenizer_config.json", "tokenizer.json", "generation_config.json"])
 @pytest.mark.parametrize("way", ENDLESS)
-def test_a_special_file_beside_a_gguf(way: str, name: str, tmp_path: Path, store: Store) -> None:
+def test_a_special_file_beside_a_gguf(way, name, tmp_path, store):
     gguf_files.write(tmp_path / "model.gguf")
     SPECIAL[way](tmp_path / name)
     one_sentence(lambda: opened(tmp_path / "model.gguf", store))
 
 
-def entry(file: str, **entries: object) -> Make:
+def entry(file, **entries):
     """Other entries in a settings file."""
     return lambda of: (of / file).write_text(json.dumps(json.loads((of / file).read_text()) | entries))
 
 
-def tokenizing(**parts: object) -> Make:
+def tokenizing(**parts):
     """Another part in a tokenizer.json."""
     return entry("tokenizer.json", **parts)
 
 
-def digits(of: Path) -> None:
+def digits(of):
     path = of / "config.json"
     path.write_text(path.read_text().replace("{", '{"x": ' + "1" * 5000 + ",", 1))
 
 
-def many(name: str) -> Make:
+def many(name):
     return lambda of: (of / name).write_text(json.dumps({f"<{number}>": number for number in range(101_000)}))
 
 
@@ -122,7 +121,7 @@ GROWING = {"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}
 LOST = {"SpecialToken": {"id": "[LOST]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}
 WORDS = {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100}
 NEVER = {"Split": {"pattern": {"Regex": "(x+x+)+y"}, "behavior": "Isolated", "invert": False}}
-IMPOSSIBLE: dict[str, Make] = {
+IMPOSSIBLE = {
     "labels": entry("config.json", num_labels=10**9),
     "layers": entry("config.json", num_hidden_layers=10**9),
     "no layers": entry("config.json", num_hidden_layers=0),
@@ -162,9 +161,7 @@ IMPOSSIBLE: dict[str, Make] = {
 
 
 @pytest.mark.parametrize("way", IMPOSSIBLE)
-def test_a_models_folder_that_says_what_cannot_be(
-    way: str, folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_models_folder_that_says_what_cannot_be(way, folder, store, monkeypatch):
     monkeypatch.setattr(loading, "EFFORT", 4)
     IMPOSSIBLE[way](folder)
     one_sentence(lambda: opened(folder, store))
@@ -172,7 +169,7 @@ def test_a_models_folder_that_says_what_cannot_be(
 
 @pytest.mark.parametrize("layers", [0, 2**32 - 1])
 @pytest.mark.parametrize("architecture", ["llama", "qwen3"])
-def test_a_gguf_of_impossible_depth(architecture: str, layers: int, tmp_path: Path, store: Store) -> None:
+def test_a_gguf_of_impossible_depth(architecture, layers, tmp_path, store):
     path = gguf_files.bare(tmp_path / "small.gguf", architecture, 1, layers)
     one_sentence(lambda: opened(path, store))
 
@@ -180,11 +177,11 @@ def test_a_gguf_of_impossible_depth(architecture: str, layers: int, tmp_path: Pa
 # --- what else a person names --------------------------------------------------------------------------------------
 
 
-def from_tasks(path: Path) -> None:
+def from_tasks(path):
     task_files.with_data(next(iter(task_files.read(path.parent).values())))
 
 
-READ: dict[str, Callable[[Path], object]] = {
+READ = {
     "study.toml": read_study,
     "allocation.json": lambda path: read_allocation(str(path)),
     "text.txt": lambda path: windows.read(f"file:{path}"),
@@ -199,7 +196,7 @@ NO_TEXT = {("text.txt", "deep"), ("text.txt", "digits"), ("text.raw", "deep"), (
 @pytest.mark.parametrize(
     ("name", "way"), [(name, way) for name in READ for way in SPECIAL if (name, way) not in NO_TEXT]
 )
-def test_a_special_file_that_a_person_names(name: str, way: str, tmp_path: Path) -> None:
+def test_a_special_file_that_a_person_names(name, way, tmp_path):
     SPECIAL[way](tmp_path / name)
     one_sentence(lambda: READ[name](tmp_path / name))
 
@@ -213,17 +210,17 @@ def test_a_special_file_that_a_person_names(name: str, way: str, tmp_path: Path)
     ],
     ids=["deep", "seed", "target", "hex", "dotted", "two lines", "return", "blank", "long name"],
 )  # fmt: skip
-def test_a_study_file_of_odd_numbers_and_names(content: str, tmp_path: Path) -> None:
+def test_a_study_file_of_odd_numbers_and_names(content, tmp_path):
     (tmp_path / "study.toml").write_text(content, encoding="utf-8")
     one_sentence(lambda: read_study(tmp_path / "study.toml"))
 
 
 @pytest.mark.parametrize(("reads", "typed"), [(span, "0-{}"), (numbers, "{}"), (pattern, "2:{}"), (read_share, "1/{}")])
-def test_a_number_of_thousands_of_digits(reads: Callable[[str], object], typed: str) -> None:
+def test_a_number_of_thousands_of_digits(reads, typed):
     one_sentence(lambda: reads(typed.format("1" * 5000)))
 
 
-def test_more_text_than_is_encoded_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_text_than_is_encoded_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(windows, "MOST_ENCODED", 1000)
     path = tmp_path / "text.jsonl"
     path.write_text(json.dumps({"text": "Rain. " * 200}) + "\n", encoding="utf-8")
@@ -231,7 +228,7 @@ def test_more_text_than_is_encoded_at_once(tmp_path: Path, monkeypatch: pytest.M
     one_sentence(lambda: windows.windows(asked, tiny.loaded("llama")))
 
 
-def test_a_cache_that_is_a_circle_of_links(tmp_path: Path) -> None:
+def test_a_cache_that_is_a_circle_of_links(tmp_path):
     (tmp_path / "one").symlink_to(tmp_path / "two")
     (tmp_path / "two").symlink_to(tmp_path / "one")
     one_sentence(lambda: Store(tmp_path / "one" / "cache"))

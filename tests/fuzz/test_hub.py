@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from core.models.loading import load
 from core.models.sources import locate, read_shape
 from core.store.cache import Store
 from tests import tiny
-from tests.fuzz.hub import Answer, Hub, Twist, believed
+from tests.fuzz.hub import Answer, Hub, believed
 from tests.fuzz.judging import answered, fuzz
 from tests.fuzz.values import changed
 
@@ -27,7 +26,7 @@ number = count()
 
 
 @pytest.fixture(scope="module")
-def failing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+def failing(tmp_path_factory):
     """A Hub that this process takes for the one; what it gives is kept in a folder of its own."""
     sleep = time.sleep
     kept = tmp_path_factory.mktemp("kept")
@@ -37,7 +36,7 @@ def failing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 
 
 @st.composite
-def twists(draw: st.DrawFn) -> Twist:
+def twists(draw):
     """What goes wrong, with every answer or with those to some paths."""
     where = draw(
         st.sampled_from(["", "/api/", "/tree/", "/resolve/", "config.json", "tokenizer.json", ".safetensors", ".jsonl"])
@@ -49,7 +48,7 @@ def twists(draw: st.DrawFn) -> Twist:
     put = draw(st.none() | st.sampled_from(["", "../../x", '"', "0" * 40]))
     change = draw(changed({"value": 0}))  # drawn here: a server has no data to draw from
 
-    def twist(path: str, sound: Answer) -> Answer | None:
+    def twist(path, sound):
         if where not in path:
             return sound
         cut = sound.body[: int(share * len(sound.body))]
@@ -75,7 +74,7 @@ def twists(draw: st.DrawFn) -> Twist:
     return twist
 
 
-def _changed(body: bytes, change: object, seed: int) -> bytes:
+def _changed(body, change, seed):
     """JSON with one of its values replaced."""
     value = json.loads(body or b"null")
     if isinstance(value, list) and value:
@@ -85,14 +84,14 @@ def _changed(body: bytes, change: object, seed: int) -> bytes:
     return json.dumps(value).encode()
 
 
-def test_a_sound_hub_gives_both(failing: Hub, tmp_path: Path) -> None:
+def test_a_sound_hub_gives_both(failing, tmp_path):
     assert read_shape(locate("org/sound", Store(tmp_path)), Store(tmp_path)).layers == 4
     assert windows.read("org/sound").documents == ("Rain.", "Sun.")
 
 
 @fuzz
 @given(twist=twists())
-def test_a_model_of_a_failing_hub(failing: Hub, tmp_path_factory: pytest.TempPathFactory, twist: Twist) -> None:
+def test_a_model_of_a_failing_hub(failing, tmp_path_factory, twist):
     store, name = Store(Path(tmp_path_factory.getbasetemp()) / "cache"), f"org/model{next(number)}"
     failing.twist = twist
     source = answered(lambda: locate(name, store))
@@ -105,7 +104,7 @@ def test_a_model_of_a_failing_hub(failing: Hub, tmp_path_factory: pytest.TempPat
 
 @fuzz
 @given(twist=twists())
-def test_a_dataset_of_a_failing_hub(failing: Hub, twist: Twist) -> None:
+def test_a_dataset_of_a_failing_hub(failing, twist):
     failing.twist = twist
     found = answered(lambda: windows.read(f"org/data{next(number)}"))
     assert found is None or all(isinstance(each, str) for each in found.documents)

@@ -3,11 +3,8 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,7 +27,7 @@ QUANTISED = ("gptq", "awq", "bitsandbytes", "compressed-tensors", "fp8", "mxfp4"
 
 
 @st.composite
-def settings(draw: st.DrawFn, usual: dict) -> str:
+def settings(draw, usual):
     """config.json: one entry odd, deep, another model's, or quantised."""
     way = draw(st.sampled_from(["number", "word", "any", "quantised", "deep", "text"]))
     if way == "number":
@@ -52,7 +49,7 @@ def settings(draw: st.DrawFn, usual: dict) -> str:
 
 
 @st.composite
-def weights(draw: st.DrawFn, usual: bytes) -> bytes | None:
+def weights(draw, usual):
     """The weights: as they were, cut, with other bytes or another header, or None for a folder of that name."""
     way = draw(st.sampled_from(["same", "same", "cut", "byte", "header", "folder", "noise"]))
     if way == "cut":
@@ -74,7 +71,7 @@ JSON = (
     "added_tokens.json", "vocab.json", "processor_config.json", "chat_template.json", "model.safetensors.index.json",
 )  # fmt: skip
 OTHERS = ("merges.txt", "vocab.txt", "tokenizer.model", "chat_template.jinja", "README.md", "model.safetensors")
-SPECIAL: dict[str, Callable[[Path], object]] = {
+SPECIAL = {
     "pipe": lambda path: os.mkfifo(path),  # which Windows lacks
     "endless": lambda path: path.symlink_to("/dev/zero"),
     "circle": lambda path: path.symlink_to(path),
@@ -91,14 +88,14 @@ UNKNOWN = st.sampled_from(["[UNK]", "<unk>", "", None, 1])
 IDS = st.sampled_from([0, 1, 2**24, 10**9, 2**32 - 1, 2**32, -1])
 
 
-def nested(kind: str, inner: dict, times: int) -> dict:
+def nested(kind, inner, times):
     for _ in range(times):
         inner = {"type": "Sequence", kind: [inner]}
     return inner
 
 
 @st.composite
-def tokenizer_part(draw: st.DrawFn) -> dict[str, Any]:
+def tokenizer_part(draw):
     """A part of tokenizer.json that is nested, grows, looks for ever, lacks a token, or counts without end."""
     way = draw(st.sampled_from(["nested", "grows", "pattern", "template", "filled", "words", "pieces"]))
     if way == "nested":
@@ -135,7 +132,7 @@ def tokenizer_part(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
-def another(draw: st.DrawFn) -> tuple[str, Callable[[Path], object]]:
+def another(draw):
     """A file's name and what to write there."""
     way = draw(st.sampled_from(["special", "changed", "changed", "part", "part", "deep", "long", "bytes"]))
     name = draw(st.sampled_from(JSON if way != "special" else JSON + OTHERS))
@@ -156,15 +153,13 @@ def another(draw: st.DrawFn) -> tuple[str, Callable[[Path], object]]:
     return name, lambda path: path.write_text(json.dumps(content))
 
 
-def usual_tokenizer() -> dict[str, Any]:
+def usual_tokenizer():
     return json.loads((tiny.folder("llama") / "tokenizer.json").read_text())
 
 
 @fuzz
 @given(another())
-def test_another_file_in_a_model_folder(
-    tmp_path_factory: pytest.TempPathFactory, other: tuple[str, Callable[[Path], object]]
-) -> None:
+def test_another_file_in_a_model_folder(tmp_path_factory, other):
     base = tmp_path_factory.getbasetemp()
     shutil.rmtree(base / "model", ignore_errors=True)
     path = shutil.copytree(tiny.folder("llama"), base / "model") / other[0]
@@ -172,7 +167,7 @@ def test_another_file_in_a_model_folder(
     other[1](path)
     store = Store(base / "cache")
 
-    def used() -> None:
+    def used():
         loaded = load(locate(str(base / "model"), store), "float32", store)
         windows.windows(WindowRequest(source="demo", sequences=1, length=8), loaded)
         shutil.rmtree(base / "saved", ignore_errors=True)
@@ -183,7 +178,7 @@ def test_another_file_in_a_model_folder(
 
 @fuzz
 @given(st.data())
-def test_a_model_folder(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+def test_a_model_folder(tmp_path_factory, data):
     good, folder = tiny.folder("llama"), tmp_path_factory.getbasetemp() / "model"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(good, folder)

@@ -10,7 +10,7 @@ from core.show.report import reports
 from core.store import cache
 from core.store.cache import Store
 from core.store.packs import pack, unpack
-from tests.core.packing import Members, everywhere, first, hashed, members, rekeyed, save, zipped
+from tests.core.packing import everywhere, first, hashed, members, rekeyed, save, zipped
 from tests.fuzz.judging import answered, fuzz
 from tests.fuzz.values import changed, odd, places
 
@@ -19,7 +19,7 @@ TOLD = {"model_source": "demo", "text_source": "demo", "seed": 0}  # all that ma
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Members]:
+def sound(tmp_path_factory):
     """A sound pack of each kind by its members, where nothing is committed behind a cache."""
     found = {}
     for kind, what in KINDS.items():
@@ -30,7 +30,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Members]:
     return found
 
 
-def told(files: Members, kind: str, data: st.DataObject) -> Members:
+def told(files, kind, data):
     """Another value somewhere in what a folder says of itself."""
     of = data.draw(st.sampled_from(sorted({name.split("/")[0] for name in files})))
     if data.draw(st.booleans()):
@@ -40,7 +40,7 @@ def told(files: Members, kind: str, data: st.DataObject) -> Members:
     return rekeyed(files, lambda found, said: once if found == of and isinstance(once, dict) else said)
 
 
-def agreed(files: Members, kind: str, data: st.DataObject) -> Members:
+def agreed(files, kind, data):
     """Another value of one field in all folders at once, so that they agree."""
     said = json.loads(files[first(files, kind, "spec.json")])
     names = {place[-1] for place in places(said) if place and isinstance(place[-1], str)}
@@ -51,9 +51,7 @@ def agreed(files: Members, kind: str, data: st.DataObject) -> Members:
 
 @fuzz
 @given(st.data())
-def test_a_pack_that_says_something_odd(
-    sound: dict[str, Members], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-) -> None:
+def test_a_pack_that_says_something_odd(sound, tmp_path_factory, data):
     """Its hashes and keys are made to fit."""
     kind, lie = data.draw(st.sampled_from(sorted(KINDS))), data.draw(st.sampled_from([told, agreed]))
     with pytest.MonkeyPatch.context() as patch:

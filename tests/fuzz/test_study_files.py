@@ -2,7 +2,6 @@
 
 import contextlib
 
-import pytest
 import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +21,7 @@ SOUND = {
 
 @fuzz
 @given(st.data())
-def test_a_study_file(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+def test_a_study_file(tmp_path_factory, data):
     path, text = tmp_path_factory.getbasetemp() / "study.toml", data.draw(st.text(max_size=60))
     if data.draw(st.integers(0, 3)):
         with contextlib.suppress(TypeError, ValueError, AttributeError):  # TOML has no such value

@@ -2,7 +2,6 @@
 
 import json
 import os
-from pathlib import Path
 
 import pytest
 import yaml
@@ -22,12 +21,12 @@ WIDE = [json.dumps({f"key {number}": 0}) for number in range(4000)]
 NESTED = st.recursive(odd, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner))
 
 
-def deep(depth: int) -> str:
+def deep(depth):
     return "[" * depth + "]" * depth
 
 
 @st.composite
-def written(draw: st.DrawFn) -> str:
+def written(draw):
     """A task file that is nearly one."""
     keys = draw(changed(TASK))
     if isinstance(keys, dict) and draw(st.booleans()):
@@ -41,7 +40,7 @@ def written(draw: st.DrawFn) -> str:
 
 @fuzz
 @given(st.data())
-def test_a_task_folder(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+def test_a_task_folder(tmp_path_factory, data):
     where = tmp_path_factory.mktemp("tasks")
     rows = data.draw(st.lists(st.just(ROW) | changed(ROW), max_size=3))
     nest = data.draw(st.sampled_from([0, 0, 0, 90, 900, 50_000]))
@@ -57,14 +56,14 @@ def test_a_task_folder(tmp_path_factory: pytest.TempPathFactory, data: st.DataOb
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes are those of Unix")
 @pytest.mark.parametrize("name", ["birds.yaml", "more.yml", "birds.jsonl"])
 @pytest.mark.parametrize("way", SPECIAL)
-def test_a_special_file_in_a_task_folder(name: str, way: str, tmp_path: Path) -> None:
+def test_a_special_file_in_a_task_folder(name, way, tmp_path):
     for written, content in (("birds.yaml", yaml.safe_dump(TASK | {"include": "more.yml"})), ("more.yml", "tag: x")):
         (tmp_path / written).write_text(content, encoding="utf-8")
     (tmp_path / "birds.jsonl").write_text(json.dumps(ROW), encoding="utf-8")
     (tmp_path / name).unlink()
     SPECIAL[way](tmp_path / name)
 
-    def opened() -> object:
+    def opened():
         return task_files.with_data(task_files.read(tmp_path)["local_birds"])
 
     assert answered(opened) is None or (name == "birds.jsonl" and way == "digits")

@@ -1,11 +1,9 @@
 """Texts: files of every known ending with anything in them, links in a circle, and tables larger than they look."""
 
 import json
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as parquet
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +15,7 @@ ENDINGS = (".txt", ".raw", ".jsonl", ".parquet", ".gz", "", ".JSONL")
 
 
 @st.composite
-def lines(draw: st.DrawFn) -> bytes:
+def lines(draw):
     """JSON lines, most of them records."""
     value = draw(st.lists(st.fixed_dictionaries({"text": st.text() | odd}) | odd, max_size=4))
     deep = draw(st.sampled_from([0, 0, 900, 20_000]))
@@ -27,7 +25,7 @@ def lines(draw: st.DrawFn) -> bytes:
 
 @fuzz
 @given(st.data())
-def test_a_text_file(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+def test_a_text_file(tmp_path_factory, data):
     ending = data.draw(st.sampled_from(ENDINGS))
     path = tmp_path_factory.getbasetemp() / f"text{ending}"
     way = data.draw(st.sampled_from(["lines", "bytes", "table", "folder", "circle"]))
@@ -43,7 +41,7 @@ def test_a_text_file(tmp_path_factory: pytest.TempPathFactory, data: st.DataObje
         assert len(found.content) == 64
 
 
-def _written(path: Path, way: str, data: st.DataObject) -> None:
+def _written(path, way, data):
     if way == "table":
         kinds = st.lists(st.text(max_size=9) | st.none()) | st.lists(st.integers(0, 9)) | st.lists(st.binary())
         parquet.write_table(pa.table({data.draw(st.sampled_from(["text", "words"])): data.draw(kinds)}), path)
@@ -55,7 +53,7 @@ def _written(path: Path, way: str, data: st.DataObject) -> None:
         path.write_bytes(data.draw(lines() if way == "lines" else st.binary(max_size=300)))
 
 
-def test_a_table_of_gigabytes_is_refused(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_table_of_gigabytes_is_refused(tmp_path_factory):
     path = tmp_path_factory.mktemp("large") / "large.parquet"
     one = pa.array(["x" * 2**20])
     with parquet.ParquetWriter(path, pa.schema({"text": pa.string()}), compression="zstd") as writer:

@@ -1,7 +1,5 @@
 """Addresses: any page with any choices in its URL, sound, odd or of another page, is drawn."""
 
-from pathlib import Path
-
 import pytest
 from huggingface_hub import constants
 from hypothesis import given
@@ -27,7 +25,7 @@ SOUND = (
 
 
 @pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+def keys(tmp_path_factory):
     """A cache with a profile, a study and runs in every state, and what they are called."""
     store = Store(tmp_path_factory.mktemp("cache"))
     spec = synthetic.profile_spec(4, 8, "quick", prunable=True)
@@ -41,9 +39,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
 
 
 @pytest.fixture
-def alone(
-    keys: tuple[Path, list[str]], empty_cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> tuple[list[str], list[str]]:
+def alone(keys, empty_cache, monkeypatch):
     """Nobody is called, and no worker starts; returns what a URL can say, and the keys of what is stored."""
     played = Warm()
     for name in ("state", "ahead", "wake", "ask"):
@@ -56,7 +52,7 @@ def alone(
 
 @fuzz
 @given(st.data())
-def test_an_address(alone: tuple[list[str], list[str]], data: st.DataObject) -> None:
+def test_an_address(alone, data):
     names, keys = alone
     any_text = odd.map(lambda value: str(value).encode(errors="replace").decode())  # a URL holds no half of a sign
     value = st.sampled_from([*SOUND, *keys, *(key[:6] for key in keys)]) | any_text

@@ -4,7 +4,6 @@ import copy
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from hypothesis import strategies as st
 
@@ -18,14 +17,14 @@ odd = st.one_of(
 )  # fmt: skip
 
 
-def places(value: Any, path: tuple = ()) -> list[tuple]:
+def places(value, path=()):
     """The way to every value in a JSON value."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [path, *(found for key, each in inner for found in places(each, (*path, key)))]
 
 
 @st.composite
-def changed(draw: st.DrawFn, value: Any, times: int = 2) -> Any:
+def changed(draw, value, times=2):
     """A JSON value with an odd value in place of another, an entry gone, or one added."""
     value = copy.deepcopy(value)
     for _ in range(draw(st.integers(1, times))):
@@ -50,16 +49,16 @@ def changed(draw: st.DrawFn, value: Any, times: int = 2) -> Any:
 Make = Callable[[Path], object]
 
 
-def _sparse(path: Path) -> None:
+def _sparse(path):
     with path.open("wb") as file:
         file.truncate(800 * 2**20)
 
 
-def _holding(content: str) -> Make:
+def _holding(content):
     return lambda path: path.write_text(content, encoding="utf-8")
 
 
-SPECIAL: dict[str, Make] = {  # pipes and devices are those of Unix
+SPECIAL = {  # pipes and devices are those of Unix
     "pipe": lambda path: os.mkfifo(path),
     "endless": lambda path: path.symlink_to("/dev/zero"),
     "folder": Path.mkdir,

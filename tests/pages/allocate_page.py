@@ -4,53 +4,50 @@ import json
 import shlex
 from pathlib import Path
 
-import numpy as np
-from streamlit.testing.v1 import AppTest
-
 from core.store.cache import Store
 from core.store.profiles import load
 from tests.pages.opening import given, live, numbers, opened_at, pictures
 
 
-def opened(**view: str) -> AppTest:
+def opened(**view):
     """The page with a view in its URL."""
     return opened_at("allocate", **view)
 
 
-def chart(app: AppTest, title: str) -> dict:
+def chart(app, title):
     """The chart whose title begins so, as plotly's JSON."""
     return next(json.loads(each.proto.spec) for each in app.get("plotly_chart") if each.proto.alt.startswith(title))
 
 
-def lanes(app: AppTest) -> dict[str, np.ndarray]:
+def lanes(app):
     """Name -> sparsity per layer, as the strips of bars show it."""
     drawn = chart(app, "Which layers does each method prune more?")["data"]
     return {each["name"]: numbers(each["customdata"]) / 100 for each in drawn if each["type"] == "bar"}
 
 
-def on_screen(app: AppTest) -> np.ndarray:
+def on_screen(app):
     """Sparsity per layer of the allocation in view."""
     return next(values for name, values in lanes(app).items() if name.startswith("this allocation"))
 
 
-def predicted(app: AppTest) -> tuple[float, float, float]:
+def predicted(app):
     """The perplexity predicted of the allocation in view, and the ends of its interval."""
     shown = live(app)
     at, hero = shown["state"]["strength"], shown["hero"]
     return tuple(hero[name][at] for name in ("values", "low", "high"))
 
 
-def targets(app: AppTest) -> dict:
+def targets(app):
     """What the picture of targets was given."""
     return given(pictures(app)[1])
 
 
-def load_(key: str) -> object:
+def load_(key):
     """A profile of the cache that the environment names."""
     return load(Store(), Store().profile(key))
 
 
-def command_words(app: AppTest, folder: Path) -> list[str]:
+def command_words(app, folder):
     """What follows `python -m core` in the command; beside layers set by hand, the file that the page offers."""
     words = shlex.split(app.code[0].value)
     assert words[:3] == ["python", "-m", "core"]

@@ -1,7 +1,6 @@
 """What the tests of pages share."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -24,11 +23,11 @@ from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE
 
 
 @pytest.fixture(autouse=True)
-def _no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_traceback(monkeypatch):
     """Whatever a test does, no run of a page ends in an exception."""
     run = AppTest._run
 
-    def checked(app: AppTest, *args: object, **how: object) -> AppTest:
+    def checked(app, *args, **how):
         run(app, *args, **how)
         assert not app.exception
         return app
@@ -37,7 +36,7 @@ def _no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def model(monkeypatch: pytest.MonkeyPatch) -> Warm:
+def model(monkeypatch):
     """The warm model, played by the test: no page loads the real one."""
     fake = Warm()
     for name in ("state", "loading", "ahead", "wake", "ask"):
@@ -46,20 +45,20 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Warm:
 
 
 @pytest.fixture
-def committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def committed(tmp_path, monkeypatch):
     """An empty cache with the committed demo behind it."""
     monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path))
 
 
 @pytest.fixture
-def bare(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+def bare(empty_cache, monkeypatch):
     """An empty cache, where no worker starts."""
     monkeypatch.setattr(queue, "ensure_worker", lambda *_: None)
     return Store(empty_cache)
 
 
 @pytest.fixture(scope="session")
-def one_profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def one_profile(tmp_path_factory):
     """A cache with one profile that can be pruned, to be copied: that is faster than to make it."""
     root = tmp_path_factory.mktemp("one")
     synthetic.save_profile(root, PROFILE, LAYERS, "deep model")
@@ -67,7 +66,7 @@ def one_profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def store(bare: Store, one_profile: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(bare, one_profile, monkeypatch):
     """A cache with one profile that can be pruned; the cost is invented and no worker starts."""
     monkeypatch.setattr(run_cost, "estimate", lambda *_: EXPECTED)
     monkeypatch.setattr(search_plan, "estimate", lambda *_: EXPECTED)
@@ -76,7 +75,7 @@ def store(bare: Store, one_profile: Path, monkeypatch: pytest.MonkeyPatch) -> St
 
 
 @pytest.fixture
-def studied(tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def studied(tmp_path, empty_cache, monkeypatch):
     """A profile whose model was evaluated at two targets, at one of them with too few allocations; returns its key."""
     root = tmp_path / "studied"
     spec = synthetic.profile_spec(6, preset="standard", prunable=True).model_copy(update={"removal": True})
@@ -91,7 +90,7 @@ def studied(tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture(scope="session")
-def prunables(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+def prunables(tmp_path_factory):
     """A cache of profiles that can be pruned, and their keys: a standard `deep` one and its untrained `twin` on the
     same text, a quick `shallow` one that lacks much, and one that measured each `linear` alone."""
     root = tmp_path_factory.mktemp("prunables")
@@ -108,7 +107,7 @@ def prunables(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
 
 
 @pytest.fixture
-def cache(prunables: tuple[Path, dict[str, str]], empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def cache(prunables, empty_cache, monkeypatch):
     """The environment points at these profiles; returns their keys."""
     monkeypatch.setenv("ABSORPTION_CACHE", str(prunables[0]))
     return prunables[1]

@@ -1,26 +1,23 @@
 """Opening the tour, and reading what a chapter says."""
 
-from streamlit.testing.v1 import AppTest
-
 from core.show.lessons import shared
 from core.store import profiles
 from core.store.cache import Store
-from core.store.profiles import Profile
 from tests.pages.opening import given, opened_at, pictures
 
 GUESSED = {"sink": "stay"}
 
 
-def opened(**view: str) -> AppTest:
+def opened(**view):
     """The page with a view in its URL."""
     return opened_at("learn", **view)
 
 
-def stored(key: str) -> Profile:
+def stored(key):
     return profiles.load(Store(), Store().profile(key))
 
 
-def text(app: AppTest) -> str:
+def text(app):
     """What Streamlit draws and what stands beside the live picture as it opens, without references."""
     told = [each.value for each in app.markdown]
     for picture in map(given, pictures(app)):
@@ -28,7 +25,7 @@ def text(app: AppTest) -> str:
     return "\n".join(told)
 
 
-def opening(picture: dict, slot: dict) -> str:
+def opening(picture, slot):
     """What a note says in the frame that the picture opens with."""
     frame = 0
     for control in picture["controls"]:
@@ -36,7 +33,7 @@ def opening(picture: dict, slot: dict) -> str:
     return slot["table"][frame if slot["by"] == "frame" else 0]
 
 
-def answer(app: AppTest, **changes: object) -> AppTest:
+def answer(app, **changes):
     """As a button of the chapter's question does, or the live picture's callback."""
     for key, value in changes.items():
         app.session_state[key] = value

@@ -2,10 +2,8 @@
 
 import base64
 import json
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -18,7 +16,7 @@ PAGES = ("lab", "learn", "measure", "absorption", "allocate", "prune", "evidence
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
-def shell(painted: bool = True) -> AppTest:
+def shell(painted=True):
     """The app at its landing page, in a tab whose browser shows pages whole from the first run on, or not yet."""
     app = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=120)
     if painted:
@@ -26,83 +24,83 @@ def shell(painted: bool = True) -> AppTest:
     return app
 
 
-def paint(app: AppTest) -> None:
+def paint(app):
     """Tell the app that the browser shows every page's live picture, as the picture's callback does."""
     app.session_state["painted"] = {*PAGES, ""}
 
 
-def opened_at(page: str, painted: bool = True, **view: str) -> AppTest:
+def opened_at(page, painted=True, **view):
     """A page with a view in its URL."""
     app = shell(painted)
     app.query_params.update(view)
     return app.switch_page(f"{page}.py").run()
 
 
-def url(app: AppTest) -> dict[str, str]:
+def url(app):
     """What the URL says."""
     return {key: value if isinstance(value, str) else value[0] for key, value in dict(app.query_params).items()}
 
 
-def put(app: AppTest, key: str, value: object) -> AppTest:
+def put(app, key, value):
     """Set the widget of that key, and run the page again."""
     [widget] = [each for each in (*app.main, *app.sidebar) if getattr(each, "key", None) == key]
     return widget.set_value(value).run()
 
 
-def words(elements: Iterable[Any]) -> str:
+def words(elements):
     """What some elements of a page say."""
     return " ".join(each.value for each in elements)
 
 
-def choices(views: Iterable[tuple[str, dict[str, str]]]) -> list[str]:
+def choices(views):
     """What the URLs of pages, opened at these views, can say."""
     tabs = [opened_at(page, **view) for page, view in views]
     return sorted({"job", "allocation", *(key for tab in tabs for key in tab.session_state["view"].remembered)})
 
 
-def pictures(app: AppTest) -> list:
+def pictures(app):
     """The live pictures on the page: every live part but the one that waits for another theme."""
     return [each for each in app.get("bidi_component") if "theme" not in each.proto.component_name]
 
 
-def given(component: Any) -> dict:
+def given(component):
     """What a live picture was given."""
     data = json.loads(component.proto.json)
     return json.loads(data.pop("fixed", "{}")) | data
 
 
-def live(app: AppTest) -> dict:
+def live(app):
     """What the page's first live picture was given."""
     return given(pictures(app)[0])
 
 
-def figures(app: AppTest) -> list[dict]:
+def figures(app):
     """The charts on the page, as plotly's JSON."""
     return [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
 
 
-def numbers(values: dict) -> np.ndarray:
+def numbers(values):
     """An array as plotly sends it."""
     return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
 
 
-def named(figure: dict, name: str) -> dict:
+def named(figure, name):
     """The trace with a name."""
     return next(trace for trace in figure["data"] if trace.get("name") == name)
 
 
-def links(app: AppTest) -> list[dict[str, str]]:
+def links(app):
     """What each link of the page says in the URL, in order."""
     return [dict(parse_qsl(each.proto.query_string, keep_blank_values=True)) for each in app.main.get("page_link")]
 
 
-def link(app: AppTest, label: str) -> dict[str, str]:
+def link(app, label):
     """What the link of that name says in the URL."""
     labels = [each.proto.label for each in app.main.get("page_link")]
     return links(app)[labels.index(label)]
 
 
-def badges(app: AppTest) -> list[str]:
+def badges(app):
     """The protocols on the page: the short name of each, and all that it opens."""
     found = [each for each in app.get("popover") if each.proto.popover.help == "Protocol"]
     return [" ".join([each.proto.popover.label, *(line.value for line in each.caption)]) for each in found]

@@ -3,18 +3,15 @@
 from collections.abc import Callable
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from core.jobs import queue
 from core.jobs.records import Status
 from core.models import run_cost
 from core.requests import grammar
-from core.requests.allocations import AllocationRequest, Correction
-from core.requests.jobs import Request
+from core.requests.allocations import Correction
 from core.requests.recipes import Recipe
 from core.results import candidates
 from core.store import profiles
-from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.opening import opened_at, url
@@ -26,16 +23,14 @@ OWL = grammar.method("owl", 0.7)
 Costs = Callable[[Recipe], float]
 
 
-def family(seeds: tuple[int, ...] = (0,)) -> tuple[Recipe, ...]:
+def family(seeds=(0,)):
     """OWL with its correction and controls at two strengths, and two more allocators."""
     asked = candidates.family(OWL, "gaussian:0.3", [0.0, 0.04, 0.08], candidates.CONTROLS, 5)
     more = [grammar.method(name, 0.7) for name in ("alphapruning", "depth_ramp")]
     return candidates.combined([*asked, *more], "wanda", seeds)
 
 
-def save(
-    store: Store, asked: tuple[Recipe, ...], costs: Costs = synthetic.invented_cost, windows: int = 24, **more: object
-) -> str:
+def save(store, asked, costs=synthetic.invented_cost, windows=24, **more):
     """A study of the profile in the cache, whose allocations are those of the profile where `allocated`."""
     named = {name: more.pop(name) for name in ("tasks", "length") if name in more}
     label, allocated = str(more.get("text", "invented evaluation text")), more.pop("allocated", False)
@@ -45,12 +40,12 @@ def save(
     return synthetic.save_study(store.root, spec, LAYERS, PROFILE.key, costs, **more)
 
 
-def opened(**view: str) -> AppTest:
+def opened(**view):
     """The page with a view in its URL."""
     return opened_at("prune", **({"part": "results"} | view))
 
 
-def submitted(app: AppTest, store: Store, button: str = "run") -> Request:
+def submitted(app, store, button="run"):
     """What a button queues, which the URL names then."""
     app.button(key=button).click().run()
     (job,) = queue.jobs(store)
@@ -58,7 +53,7 @@ def submitted(app: AppTest, store: Store, button: str = "run") -> Request:
     return job.request
 
 
-def broken_off(store: Store, request: Request, device: str = "cpu", **status: object) -> queue.Job:
+def broken_off(store, request, device="cpu", **status):
     """A job that has finished one part and whose process, in play, is this one."""
     job = queue.submit(store, request, device)
     (store.root / "break").write_text("enough")
@@ -68,10 +63,10 @@ def broken_off(store: Store, request: Request, device: str = "cpu", **status: ob
     return job
 
 
-def verdict(app: AppTest) -> str:
+def verdict(app):
     """The sentences of the verdicts, which are the first of the details."""
     return next(each.value for each in app.markdown if each.value.startswith("- "))
 
 
-def owl_corrected(strength: float) -> AllocationRequest:
+def owl_corrected(strength):
     return OWL.model_copy(update={"correction": Correction(strength=strength)})

@@ -1,13 +1,10 @@
 """What the tests of the runs page share: the page opened, and studies of one model."""
 
-from streamlit.testing.v1 import AppTest
-
 from core.methods.owl import Owl
 from core.requests.allocations import AllocationRequest
 from core.requests.recipes import Recipe
 from core.results.study_results import load as load_study
-from core.results.study_table import Row, rows_of
-from core.store.cache import Store
+from core.results.study_table import rows_of
 from tests import synthetic
 from tests.pages.opening import opened_at, shell, words
 
@@ -16,11 +13,11 @@ OWL = Recipe(allocation=AllocationRequest(base=Owl()))
 RESEEDED = OWL.model_copy(update={"calibration_seed": 1})
 
 
-def opened() -> AppTest:
+def opened():
     return opened_at("runs")
 
 
-def part(name: str, **state: object) -> AppTest:
+def part(name, **state):
     """A part of the page, in a tab that holds what was chosen before."""
     app = shell()
     for key, value in state.items():
@@ -29,15 +26,15 @@ def part(name: str, **state: object) -> AppTest:
     return app.run().switch_page("runs.py").run()
 
 
-def study(store: Store, asked: tuple[Recipe, ...] = (OWL, RESEEDED), seed: int = 0, **how: object) -> str:
+def study(store, asked=(OWL, RESEEDED), seed=0, **how):
     spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8, "quick", seed), asked, LAYERS, **how)
     return synthetic.save_study(store.root, spec, LAYERS)
 
 
-def row(store: Store, key: str, index: int = -1) -> Row:
+def row(store, key, index=-1):
     entry = store.by_key(key)
     return rows_of(load_study(store, entry))[index]
 
 
-def said(app: AppTest) -> str:
+def said(app):
     return words(app.markdown).replace("\\", "")

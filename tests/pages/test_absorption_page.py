@@ -2,33 +2,27 @@
 
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from core.plan.gains import gains_of
 from core.requests.perturbations import in_order
 from core.show.figures.charts import CHARTS, COMPARED, DRIFT, GAIN, GLANCE, GROUPS, PARTS
 from core.show.words import gain_sentences
-from core.store.cache import Store
-from core.store.profiles import Profile
 from pages.ui import current_profile
 from pages.ui.absorption import sections
 from tests import synthetic
 from tests.pages.opening import figures, live, named, numbers, opened_at, url, words
 
 
-def opened(**view: str) -> AppTest:
+def opened(**view):
     """The page with a view in its URL."""
     return opened_at("absorption", **view)
 
 
 @pytest.mark.parametrize("group", [each for each in sections.GROUPS if each != GLANCE])
-def test_a_group_is_drawn_alone_under_the_two_pictures_that_carry_the_finding(
-    filled_cache: dict[str, str], group: str
-) -> None:
+def test_a_group_is_drawn_alone_under_the_two_pictures_that_carry_the_finding(filled_cache, group):
     app = opened(profile=filled_cache["deep"], group=group)
     drawn = app.get("plotly_chart")
     # not measured:
@@ -41,7 +35,7 @@ def test_a_group_is_drawn_alone_under_the_two_pictures_that_carry_the_finding(
     assert all(any(word in each.value for word in ("refit", "checkpoint", "parts")) for each in app.info)
 
 
-def test_parts_measured_on_another_text_are_a_link_away(committed: None) -> None:
+def test_parts_measured_on_another_text_are_a_link_away(committed):
     app = opened(profile="6e78df68bb8ecfc5", group=PARTS)
     [way] = [each for each in app.get("page_link") if each.label.startswith("Parts of this model")]
     key = re.search(r"profile=(\w+)", way.proto.query_string)[1]
@@ -50,12 +44,12 @@ def test_parts_measured_on_another_text_are_a_link_away(committed: None) -> None
     assert "without its MLP" in words(app.caption)
 
 
-def test_every_chart_of_the_table_stands_on_the_page_once() -> None:
+def test_every_chart_of_the_table_stands_on_the_page_once():
     shown = [row.key for rows in GROUPS.values() for row in rows]
     assert sorted(shown) == sorted(row.key for row in CHARTS) and len({*shown}) == len(shown)
 
 
-def test_a_view_is_drawn_once_for_all_readers(filled_cache: dict[str, str]) -> None:
+def test_a_view_is_drawn_once_for_all_readers(filled_cache):
     first, drawn = figures(opened(profile=filled_cache["deep"], layer="3")), sections._drawn.cache_info().misses
     app = opened(profile=filled_cache["deep"], layer="3")
     assert figures(app) == first and sections._drawn.cache_info().misses == drawn
@@ -63,7 +57,7 @@ def test_a_view_is_drawn_once_for_all_readers(filled_cache: dict[str, str]) -> N
     assert sections._drawn.cache_info().misses > drawn, "another view is drawn"
 
 
-def test_the_finding_stands_over_the_gain_with_and_without_the_first_token(filled_cache: dict[str, str]) -> None:
+def test_the_finding_stands_over_the_gain_with_and_without_the_first_token(filled_cache):
     app, profile = opened(profile=filled_cache["deep"]), current_profile.load(filled_cache["deep"])
     without, including = (gains_of(profile.seeds(name)).value for name in ("gaussian:0.3", "gaussian:0.3@all"))
     assert app.header[0].value.startswith(gain_sentences.headline(gains_of(profile.seeds("gaussian:0.3"))))
@@ -78,7 +72,7 @@ def test_the_finding_stands_over_the_gain_with_and_without_the_first_token(fille
     assert live(opened(profile=filled_cache["deep"], perturbation="skip"))["lines"] == []
 
 
-def test_perturbations_are_listed_by_kind_and_size(filled_cache: dict[str, str]) -> None:
+def test_perturbations_are_listed_by_kind_and_size(filled_cache):
     app, profile = (
         opened(profile=filled_cache["deep"], group=sections.CHECKS),
         current_profile.load(filled_cache["deep"]),
@@ -89,7 +83,7 @@ def test_perturbations_are_listed_by_kind_and_size(filled_cache: dict[str, str])
     assert len(table) == len(profile.perturbations)
 
 
-def test_the_url_restores_the_view(filled_cache: dict[str, str]) -> None:
+def test_the_url_restores_the_view(filled_cache):
     view = {"perturbation": "gaussian:0.01", "positions": "all", "layer": "7"}
     app = opened(profile=filled_cache["deep"], **view)
     assert {key: str(app.session_state[key]) for key in view} == view
@@ -98,7 +92,7 @@ def test_the_url_restores_the_view(filled_cache: dict[str, str]) -> None:
     assert named(figures(app)[1], "layer 7")
 
 
-def test_a_choice_is_written_to_the_url_and_a_default_is_not(filled_cache: dict[str, str]) -> None:
+def test_a_choice_is_written_to_the_url_and_a_default_is_not(filled_cache):
     app = opened(profile=filled_cache["deep"])
     app.session_state["layer"] = 3  # as the live picture's callback does
     app.run()
@@ -110,7 +104,7 @@ def test_a_choice_is_written_to_the_url_and_a_default_is_not(filled_cache: dict[
     assert "layer" not in app.query_params
 
 
-def test_a_choice_outruns_the_url_of_the_last_one_and_the_back_button_does_not(filled_cache: dict[str, str]) -> None:
+def test_a_choice_outruns_the_url_of_the_last_one_and_the_back_button_does_not(filled_cache):
     """A quick reader's browser has not heard of the new URL yet and brings an old one with the next choice."""
     app = opened(profile=filled_cache["deep"], group=GAIN)
     bare = url(app)
@@ -136,12 +130,12 @@ NONSENSE = {"layer": "300", "perturbation": "x", "statistic": "mode", "compare":
 
 
 @pytest.mark.parametrize("key, value", NONSENSE.items())
-def test_nonsense_in_the_url_is_dropped(filled_cache: dict[str, str], key: str, value: str) -> None:
+def test_nonsense_in_the_url_is_dropped(filled_cache, key, value):
     app = opened(profile=filled_cache["deep"], group=GAIN, **{key: value})
     assert app.query_params.get(key) not in (value, [value])
 
 
-def test_a_twin_of_other_depth_can_be_compared(filled_cache: dict[str, str]) -> None:
+def test_a_twin_of_other_depth_can_be_compared(filled_cache):
     """Both by relative depth and by name; what each read is said where that differs."""
     app = opened(profile=filled_cache["deep"], compare=filled_cache["shallow"], group=GAIN)
     chart = figures(app)[1]
@@ -151,7 +145,7 @@ def test_a_twin_of_other_depth_can_be_compared(filled_cache: dict[str, str]) -> 
     assert f"{names[0]} is lower than that of {names[1]} in" in said and "They read different texts" in said
 
 
-def test_a_comparison_outlasts_a_look_at_another_part_as_no_comparison_does(filled_cache: dict[str, str]) -> None:
+def test_a_comparison_outlasts_a_look_at_another_part_as_no_comparison_does(filled_cache):
     app = opened(profile=filled_cache["deep"], group=GAIN)
     for other in (filled_cache["shallow"], None):
         app.selectbox(key="compare").set_value(other).run()
@@ -160,7 +154,7 @@ def test_a_comparison_outlasts_a_look_at_another_part_as_no_comparison_does(fill
         assert app.selectbox(key="compare").value == other and url(app).get("compare") == other
 
 
-def test_nothing_is_compared_until_it_is_chosen(filled_cache: dict[str, str]) -> None:
+def test_nothing_is_compared_until_it_is_chosen(filled_cache):
     app = opened(profile=filled_cache["deep"], group=GAIN)
     box = app.selectbox(key="compare")
     assert box.options[box.proto.default] == "no other profile"
@@ -168,7 +162,7 @@ def test_nothing_is_compared_until_it_is_chosen(filled_cache: dict[str, str]) ->
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_half_precision_shows_its_noise_floor(dtype: str, bare: Store) -> None:
+def test_half_precision_shows_its_noise_floor(dtype, bare):
     spec = synthetic.profile_spec(4, 8, "quick")
     spec = spec.model_copy(update={"model": spec.model.model_copy(update={"dtype": dtype})})
     key = synthetic.save_profile(bare.root, spec, 4)
@@ -177,15 +171,15 @@ def test_half_precision_shows_its_noise_floor(dtype: str, bare: Store) -> None:
     assert shown == ([] if dtype == "float32" else [gain_sentences.rounding(current_profile.load(key))])
 
 
-def test_of_a_model_of_one_layer_the_headline_says_that_nothing_follows(bare: Store) -> None:
+def test_of_a_model_of_one_layer_the_headline_says_that_nothing_follows(bare):
     app = opened(profile=synthetic.save_profile(bare.root, synthetic.profile_spec(1), 1))
     assert "only one layer" in app.header[0].value and not app.info
 
 
-def test_what_changes_nothing_is_said_to(filled_cache: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_changes_nothing_is_said_to(filled_cache, monkeypatch):
     real = current_profile.load
 
-    def still(key: str) -> Profile:
+    def still(key):
         found = real(key)
         calm = {
             each: replace(unit, log_drift=np.where(np.isnan(unit.log_drift), np.nan, -np.inf))
@@ -198,11 +192,11 @@ def test_what_changes_nothing_is_said_to(filled_cache: dict[str, str], monkeypat
     assert "changes nothing" in app.info[0].value
 
 
-def test_what_an_earlier_version_of_a_pruner_means_is_said_where_it_pruned(empty_cache: Path) -> None:
+def test_what_an_earlier_version_of_a_pruner_means_is_said_where_it_pruned(empty_cache):
     old = synthetic.profile_spec(4, 8, "quick").model_copy(update={"methods": ()})
     key = synthetic.save_profile(empty_cache, old, 4)
 
-    def said(perturbation: str) -> list[str]:
+    def said(perturbation):
         app = opened(profile=key, perturbation=perturbation)
         return [each.value for each in app.caption if "earlier version" in each.value]
 

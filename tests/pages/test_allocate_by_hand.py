@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,7 +25,7 @@ from tests.pages.opening import figures, link, live, numbers, opened_at, url, wo
 Cache = dict[str, str]
 
 
-def test_layers_set_by_hand_stay_while_the_others_keep_the_budget(cache: Cache) -> None:
+def test_layers_set_by_hand_stay_while_the_others_keep_the_budget(cache):
     app = opened(profile=cache["deep"])
     start = on_screen(app)
     app.text_input(key="hand").set_value("4:0.5").run()
@@ -44,13 +43,13 @@ IMPOSSIBLE = ",".join(f"{layer}:0.1" for layer in range(20))
 
 
 @pytest.mark.parametrize("hand", [IMPOSSIBLE, "30:0.5", "1:1.0", "a:0.5", "1"])
-def test_an_impossible_layer_by_hand_is_said_and_left_out(hand: str, cache: Cache) -> None:
+def test_an_impossible_layer_by_hand_is_said_and_left_out(hand, cache):
     app = opened(profile=cache["deep"], hand=hand)
     assert "set by hand" in app.error[0].value
     assert on_screen(app).min() > 0.5
 
 
-def test_layers_set_by_hand_are_set_in_every_strength_that_is_predicted(studied: str) -> None:
+def test_layers_set_by_hand_are_set_in_every_strength_that_is_predicted(studied):
     app = opened(profile=studied, hand="2:0.5,3:0.6", strength="0.04")
     base = grammar.read_allocation(url(app)["allocation"]).plain
     found, _ = anchors.stored(Store(), load_(studied), Treatment("wanda")).without_allocation(on_screen(app), base)
@@ -64,7 +63,7 @@ def test_layers_set_by_hand_are_set_in_every_strength_that_is_predicted(studied:
 LINEAR = {"base": "response", "granularity": "linear", "target": "0.6"}
 
 
-def test_a_budget_per_linear_is_shown_whole(cache: Cache, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_budget_per_linear_is_shown_whole(cache, capsys):
     app = opened(profile=cache["linear"], strength="0.02", **LINEAR)
     assert not app.error
     here = load_(cache["linear"])
@@ -88,8 +87,8 @@ def test_a_budget_per_linear_is_shown_whole(cache: Cache, capsys: pytest.Capture
 
 
 def test_a_layer_set_by_hand_shifts_its_linears_alike_and_the_others_make_up_for_it(
-    cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+    cache, tmp_path, monkeypatch, capsys
+):
     here, hand = load_(cache["linear"]), {"hand": "3:0.5"}
     app = opened(profile=cache["linear"], **hand, **LINEAR)
     start = allocate(AllocationRequest(base=Response(granularity="linear"), target=0.6), here)
@@ -115,7 +114,7 @@ def test_a_layer_set_by_hand_shifts_its_linears_alike_and_the_others_make_up_for
     assert bars == pytest.approx(found.sparsity, abs=1e-4)
 
 
-def test_response_has_a_budget_per_linear_by_default_where_linears_were_measured(cache: Cache) -> None:
+def test_response_has_a_budget_per_linear_by_default_where_linears_were_measured(cache):
     """A stored link means what it meant."""
     chosen = {
         "granularity=linear": {"profile": cache["linear"], "base": "response"},
@@ -126,7 +125,7 @@ def test_response_has_a_budget_per_linear_by_default_where_linears_were_measured
         assert said in link(opened(**view), "Prune with this allocation")["allocation"]
 
 
-def test_the_file_of_a_budget_per_linear_is_read_as_it_was_written(cache: Cache, tmp_path: Path) -> None:
+def test_the_file_of_a_budget_per_linear_is_read_as_it_was_written(cache, tmp_path):
     here, path = load_(cache["linear"]), tmp_path / "allocation.json"
     found = allocate(AllocationRequest(base=Response(granularity="linear"), target=0.6), here)
     path.write_text(current_allocation.written(found, here), encoding="utf-8")
@@ -134,14 +133,14 @@ def test_the_file_of_a_budget_per_linear_is_read_as_it_was_written(cache: Cache,
     assert np.array_equal(again.linears, found.linears) and again.request.target == pytest.approx(0.6)
 
 
-def test_a_profile_without_linears_says_what_to_measure(bare: Store) -> None:
+def test_a_profile_without_linears_says_what_to_measure(bare):
     key = synthetic.save_profile(bare.root, synthetic.profile_spec(6, prunable=True), 6)
     app = opened(profile=key, **LINEAR)
     assert "residual_linear:wanda:0.5:self_attn" in app.error[0].value
     assert app.session_state["granularity"] == "linear", "the settings stay"
 
 
-def test_the_heatmap_says_who_is_spared() -> None:
+def test_the_heatmap_says_who_is_spared():
     sparsity = np.array([[0.5, 0.9], [0.6, 0.94], [0.6, 0.95]])
     parameters = np.array([[1.0, 3], [3, 1], [2, 2]])
     chart = linears(sparsity, parameters, ["a.q", "a.k"], Bounds())

@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from tests.pages.opening import figures, link, live, numbers, opened_at, put, ur
 Cache = dict[str, str]
 
 
-def test_the_page_answers_with_every_part(cache: Cache) -> None:
+def test_the_page_answers_with_every_part(cache):
     app = opened(profile=cache["deep"])
     assert len(figures(app)) == 1
     assert not app.error
@@ -26,7 +25,7 @@ def test_the_page_answers_with_every_part(cache: Cache) -> None:
     assert all(part in whose for part in ("From the paper", "secondary sources", "Ours: the geometric mean"))
 
 
-def test_the_page_opens_without_a_correction(cache: Cache) -> None:
+def test_the_page_opens_without_a_correction(cache):
     found = live(opened(profile=cache["deep"]))
     assert found["state"]["strength"] == ZERO and not found["bars"]["bound"][ZERO] and not said(found, ZERO)
     shift = np.abs(np.array(found["bars"]["values"][-1]) - found["bars"]["base"]).max()
@@ -36,12 +35,12 @@ def test_the_page_opens_without_a_correction(cache: Cache) -> None:
 ZERO = 100  # where the picture has no correction
 
 
-def said(told: dict, at: int) -> str:
+def said(told, at):
     """What is said of bounds at a strength."""
     return told["slots"]["bound"]["table"][at]
 
 
-def test_the_live_chart_gets_a_table_of_every_strength(cache: Cache) -> None:
+def test_the_live_chart_gets_a_table_of_every_strength(cache):
     told = live(opened(profile=cache["deep"], strength="0.04"))
     rows = np.array(told["bars"]["values"])
     assert rows.shape == (201, 30)
@@ -51,7 +50,7 @@ def test_the_live_chart_gets_a_table_of_every_strength(cache: Cache) -> None:
     assert rows @ weights == pytest.approx(0.7 * weights.sum(), rel=1e-4)
 
 
-def test_a_bound_is_named_and_the_largest_sparsity_measured_is_one(cache: Cache) -> None:
+def test_a_bound_is_named_and_the_largest_sparsity_measured_is_one(cache):
     told = live(opened(profile=cache["deep"], base="dlp", high="0.75"))
     assert told["bars"]["bound"][ZERO] and "on a bound" in said(told, ZERO)
     told = live(opened(profile=cache["deep"], base="response", target="0.85"))
@@ -59,7 +58,7 @@ def test_a_bound_is_named_and_the_largest_sparsity_measured_is_one(cache: Cache)
         assert told["bars"]["bound"][at] and "0.9 is the largest sparsity measured" in said(told, at)
 
 
-def test_numbers_in_the_url_may_be_written_otherwise(cache: Cache) -> None:
+def test_numbers_in_the_url_may_be_written_otherwise(cache):
     app = opened(profile=cache["deep"], base="owl", m="3", lam="0.10")
     assert (app.session_state["m"], app.session_state["lam"]) == (3.0, 0.1)
     assert not app.warning
@@ -79,9 +78,7 @@ VIEWS = [
 
 
 @pytest.mark.parametrize("chosen", VIEWS)
-def test_the_url_restores_the_view_and_the_command_repeats_it(
-    chosen: dict[str, str], cache: Cache, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_url_restores_the_view_and_the_command_repeats_it(chosen, cache, tmp_path, capsys):
     app = opened(profile=cache["deep"], **chosen)
     assert not app.error
     assert {key: str(app.session_state[key]) for key in chosen} == chosen
@@ -96,7 +93,7 @@ def test_the_url_restores_the_view_and_the_command_repeats_it(
 CORRECTED = "owl m=7 lam=0.08 strength=0.04 driver=skip control=shuffled seed=3 high=0.8:0.6"
 
 
-def test_the_allocation_is_one_word_of_the_url(cache: Cache) -> None:
+def test_the_allocation_is_one_word_of_the_url(cache):
     app = opened(profile=cache["deep"], base="owl", m="7.0", strength="0.04", driver="skip", control="shuffled",
                  shuffle="3", high="0.8", target="0.6")  # fmt: skip
     assert url(app) == {"profile": cache["deep"], "allocation": CORRECTED}
@@ -106,7 +103,7 @@ def test_the_allocation_is_one_word_of_the_url(cache: Cache) -> None:
     assert again.run().session_state["m"] == 7.0
 
 
-def test_the_word_follows_the_widgets_and_the_widgets_the_word(cache: Cache) -> None:
+def test_the_word_follows_the_widgets_and_the_widgets_the_word(cache):
     app = opened(profile=cache["deep"], strength="0")
     app.select_slider(key="m").set_value(7.0).run()
     app.select_slider(key="lam").set_value(0.1).run()
@@ -125,7 +122,7 @@ def test_the_word_follows_the_widgets_and_the_widgets_the_word(cache: Cache) -> 
     assert "allocation" not in app.run().query_params, "as usual"
 
 
-def test_what_a_link_leaves_out_is_as_usual(cache: Cache) -> None:
+def test_what_a_link_leaves_out_is_as_usual(cache):
     app = opened(profile=cache["deep"], allocation=CORRECTED)
     app.switch_page("absorption.py").run()
     app.query_params["allocation"] = "owl:0.7"
@@ -139,7 +136,7 @@ def test_what_a_link_leaves_out_is_as_usual(cache: Cache) -> None:
     [("magic:0.7", "no allocator 'magic'"), ("owl", "METHOD:TARGET"), ("/etc/passwd", "METHOD:TARGET"),
      ("dlp unclipped=yes strength=0.1:0.7", "not both"), ("dlp unclipped=yes:0.7", "core allocate")],
 )  # fmt: skip
-def test_a_word_that_does_not_read_is_said_and_dropped(word: str, named: str, cache: Cache) -> None:
+def test_a_word_that_does_not_read_is_said_and_dropped(word, named, cache):
     app = opened(profile=cache["deep"], allocation=word)
     assert len(app.warning) == 1 and named in app.warning[0].value
     assert "allocation" not in app.query_params
@@ -148,12 +145,12 @@ def test_a_word_that_does_not_read_is_said_and_dropped(word: str, named: str, ca
 NONSENSE = {"base": "magic", "target": "1.4", "strength": "9", "driver": "x"}
 
 
-def test_nonsense_in_the_url_is_dropped(cache: Cache) -> None:
+def test_nonsense_in_the_url_is_dropped(cache):
     app = opened(profile=cache["deep"], **NONSENSE)
     assert not NONSENSE.keys() & set(url(app))
 
 
-def test_a_quick_profile_says_what_to_measure(cache: Cache) -> None:
+def test_a_quick_profile_says_what_to_measure(cache):
     app = opened(profile=cache["shallow"])
     [told] = [each.value for each in app.info if "residual:wanda" in each.value]
     assert re.findall(r"residual:wanda:0\.\d", told) == ["residual:wanda:0.5", "residual:wanda:0.9"]
@@ -163,13 +160,13 @@ def test_a_quick_profile_says_what_to_measure(cache: Cache) -> None:
     assert app.selectbox(key="base").value == "response"
 
 
-def test_a_budget_that_cannot_be_gets_one_sentence_and_keeps_the_settings(cache: Cache) -> None:
+def test_a_budget_that_cannot_be_gets_one_sentence_and_keeps_the_settings(cache):
     app = opened(profile=cache["deep"], target="0.9", high="0.8")
     assert "lies outside the bounds 0 to 0.8" in app.error[0].value
     assert app.select_slider(key="target").value == 0.9
 
 
-def test_the_way_to_prune_carries_the_view(cache: Cache) -> None:
+def test_the_way_to_prune_carries_the_view(cache):
     app = opened(profile=cache["deep"], base="dlp", target="0.6", strength="0.03")
     words = "dlp alpha=0.15 strength=0.03 driver=gaussian:0.3:0.6"
     assert link(app, "Prune with this allocation") == {"profile": cache["deep"], "allocation": words}
@@ -180,7 +177,7 @@ BITS = "dc7d3640a11bc23a"  # committed: linears of the bundled model in 4, 3 and
 
 @pytest.mark.bundled
 @pytest.mark.usefixtures("committed")
-def test_a_budget_of_bits_is_a_size_and_colours_say_how_many() -> None:
+def test_a_budget_of_bits_is_a_size_and_colours_say_how_many():
     app = opened(profile=BITS)
     told, [size] = live(app), live(app)["controls"]
     at = told["state"]["target"]
@@ -199,7 +196,7 @@ def test_a_budget_of_bits_is_a_size_and_colours_say_how_many() -> None:
 
 
 @pytest.mark.usefixtures("committed")
-def test_a_budget_of_layers_says_how_many_bytes_stay_and_which_layers_go() -> None:
+def test_a_budget_of_layers_says_how_many_bytes_stay_and_which_layers_go():
     app = opened(profile="6e78df68bb8ecfc5", currency="layers")
     told, [size] = live(app), live(app)["controls"]
     assert not app.exception and not app.error
@@ -213,7 +210,7 @@ def test_a_budget_of_layers_says_how_many_bytes_stay_and_which_layers_go() -> No
 
 
 @pytest.mark.usefixtures("committed")
-def test_layers_are_left_out_beside_bits_where_that_is_asked_for_and_not_beside_zeros() -> None:
+def test_layers_are_left_out_beside_bits_where_that_is_asked_for_and_not_beside_zeros():
     app = opened(profile="cb91c317e00122ce", allocation="response objective=kl granularity=both currency=mixed:2.6")
     told = live(app)
     assert not app.exception and not app.error
@@ -226,7 +223,7 @@ def test_layers_are_left_out_beside_bits_where_that_is_asked_for_and_not_beside_
 
 
 @pytest.mark.usefixtures("committed")
-def test_counting_bits_brings_a_profile_that_measured_them_and_zeros_another() -> None:
+def test_counting_bits_brings_a_profile_that_measured_them_and_zeros_another():
     app = opened(currency="bits")
     assert app.session_state["profile"] == BITS and not app.error
     put(app, "currency", "zeros")
@@ -235,7 +232,7 @@ def test_counting_bits_brings_a_profile_that_measured_them_and_zeros_another() -
 
 
 @pytest.mark.usefixtures("committed")
-def test_a_plan_of_bits_is_pruned_by_what_counts_bits() -> None:
+def test_a_plan_of_bits_is_pruned_by_what_counts_bits():
     words = "response granularity=linear currency=bits:3"
     app = opened_at("prune", allocation=words, profile=BITS, part="export")
     assert not app.exception and not app.warning and not app.error

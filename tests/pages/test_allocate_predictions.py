@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,11 +17,10 @@ from core.models import run_cost
 from core.plan.allocation import allocate
 from core.requests import grammar
 from core.requests.allocations import AllocationRequest, Correction
-from core.requests.measurements import Measurement, measurements
+from core.requests.measurements import measurements
 from core.requests.perturbations import perturbation
 from core.results import anchor_studies, anchors
 from core.store.cache import Store
-from core.store.results import Perturbed
 from pages.ui import current_profile, studies
 from pages.ui.allocate.targets import COMPARED
 from tests import synthetic
@@ -34,17 +32,17 @@ Cache = dict[str, str]
 
 
 @pytest.fixture
-def store(empty_cache: Path) -> Store:
+def store(empty_cache):
     """An empty cache that the environment points at."""
     return Store(empty_cache)
 
 
 @pytest.fixture
-def unknown_gain(store: Store, monkeypatch: pytest.MonkeyPatch) -> str:
+def unknown_gain(store, monkeypatch):
     """A profile whose driver has no gain in layer 3."""
     usual = synthetic.perturbed
 
-    def broken(layers: int, sequences: int, measurement: Measurement) -> Perturbed:
+    def broken(layers, sequences, measurement):
         found = usual(layers, sequences, measurement)
         if measurement.perturbation.name != "gaussian:0.3":
             return found
@@ -56,7 +54,7 @@ def unknown_gain(store: Store, monkeypatch: pytest.MonkeyPatch) -> str:
     return synthetic.save_profile(store.root, synthetic.profile_spec(12, 8, prunable=True), 12)
 
 
-def test_without_a_gain_only_the_correction_is_off(unknown_gain: str) -> None:
+def test_without_a_gain_only_the_correction_is_off(unknown_gain):
     app = opened(profile=unknown_gain)
     assert not app.error
     assert "layer 3" in app.warning[0].value and "gaussian:0.3" in app.warning[0].value
@@ -66,7 +64,7 @@ def test_without_a_gain_only_the_correction_is_off(unknown_gain: str) -> None:
 
 
 @pytest.fixture
-def by_sparsegpt(store: Store) -> str:
+def by_sparsegpt(store):
     """A profile whose layers were pruned alone by SparseGPT, and by Wanda at one sparsity only."""
     names = ("gaussian:0.3", "residual:wanda:0.7", *(f"residual:sparsegpt:{each}" for each in (0.5, 0.7, 0.9)))
     measured = measurements([perturbation(name) for name in names])
@@ -74,14 +72,14 @@ def by_sparsegpt(store: Store) -> str:
     return synthetic.save_profile(store.root, spec, 12)
 
 
-def test_nothing_is_predicted_where_nothing_was_evaluated(by_sparsegpt: str) -> None:
+def test_nothing_is_predicted_where_nothing_was_evaluated(by_sparsegpt):
     app = opened(profile=by_sparsegpt, strength="0")
     assert not app.error
     assert live(app)["hero"] is live(app)["gauge"] is None
     assert "for Wanda yet" in app.info[0].value
 
 
-def test_a_button_evaluates_what_predicts(bare: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_button_evaluates_what_predicts(bare, monkeypatch):
     monkeypatch.setattr(run_cost, "estimate", lambda *_: EXPECTED)
     for name in ("model_source", "text_source"):
         monkeypatch.setitem(synthetic.TOLD, name, "demo")
@@ -96,9 +94,7 @@ def test_a_button_evaluates_what_predicts(bare: Store, monkeypatch: pytest.Monke
     assert {each.treatment.name for each in job.request.settings} == {"alps+refit"}
 
 
-def test_the_picture_opens_with_the_predicted_perplexity_as_the_command_line_says_it(
-    studied: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_picture_opens_with_the_predicted_perplexity_as_the_command_line_says_it(studied, capsys):
     app = opened(profile=studied, strength="0.02")
     now, low, high = predicted(app)
     assert low < now < high
@@ -113,7 +109,7 @@ def test_the_picture_opens_with_the_predicted_perplexity_as_the_command_line_say
     assert len(curve["values"]) == 201 and curve["zero"] == 100 and len(curve["band"]) == 2
 
 
-def test_the_strength_crosses_over_to_the_reverse(studied: str) -> None:
+def test_the_strength_crosses_over_to_the_reverse(studied):
     shown = live(opened(profile=studied, strength="0.02"))
     turned = opened(profile=studied, strength="0.02", control="reversed")
     there = live(turned)
@@ -125,7 +121,7 @@ def test_the_strength_crosses_over_to_the_reverse(studied: str) -> None:
     assert ramp["controls"][0]["marks"][-1] == [200, "ramp"]
 
 
-def test_what_was_measured_stands_on_the_curve_of_its_base(studied: str) -> None:
+def test_what_was_measured_stands_on_the_curve_of_its_base(studied):
     [group] = studies.groups(current_profile.load(studied))
     owl = next(each for each in group.settings if each.name == "OWL" and each.setting.allocation.target == 0.7)
     app = opened(profile=studied)
@@ -136,7 +132,7 @@ def test_what_was_measured_stands_on_the_curve_of_its_base(studied: str) -> None
 
 
 @pytest.mark.parametrize("chosen_in", ["the link", "the page"])
-def test_least_harm_opens_where_it_is_predicted(chosen_in: str, studied: str) -> None:
+def test_least_harm_opens_where_it_is_predicted(chosen_in, studied):
     view = {"target": "0.88"} | ({"base": "response"} if chosen_in == "the link" else {})
     app = opened(profile=studied, **view)
     if chosen_in == "the page":
@@ -144,9 +140,7 @@ def test_least_harm_opens_where_it_is_predicted(chosen_in: str, studied: str) ->
     assert app.session_state["base"] == "response" and predicted(app)[0] > 1
 
 
-def test_a_wide_interval_says_what_narrows_it_with_the_command_behind_an_icon(
-    studied: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wide_interval_says_what_narrows_it_with_the_command_behind_an_icon(studied, monkeypatch):
     found = anchor_studies.Narrower("uniform, 70 % zeros, Wanda", "python -m core study --settings 'uniform:0.7'", 3.0)
     monkeypatch.setattr(anchor_studies, "narrower", lambda *_: found)
     view = {"profile": studied, "target": "0.6"}
@@ -155,22 +149,22 @@ def test_a_wide_interval_says_what_narrows_it_with_the_command_behind_an_icon(
     assert "python" not in said.value and "--settings" in said.help
 
 
-def test_beyond_what_was_measured_nothing_is_predicted(studied: str) -> None:
+def test_beyond_what_was_measured_nothing_is_predicted(studied):
     told = live(opened(profile=studied, allocation="dlp high=0.94:0.88"))
     assert told["hero"]["values"][100] is None and "largest sparsity" in told["hero"]["unknown"]
 
 
-def test_a_budget_per_linear_stands_unpredicted_where_no_linear_was_measured_alone(studied: str) -> None:
+def test_a_budget_per_linear_stands_unpredicted_where_no_linear_was_measured_alone(studied):
     app = opened(profile=studied, allocation="lsa per=half:0.7")
     assert not app.error and live(app)["hero"] is None and "each linear measured alone" in app.info[0].value
 
 
-def test_the_pruner_and_its_repair_choose_what_predicts(studied: str) -> None:
+def test_the_pruner_and_its_repair_choose_what_predicts(studied):
     app = opened(profile=studied, by="alps", repair="refit")
     assert live(app)["hero"] is None and "ALPS + refit" in app.info[0].value
 
 
-def test_methods_are_predicted_at_every_target_beside_what_was_measured(studied: str) -> None:
+def test_methods_are_predicted_at_every_target_beside_what_was_measured(studied):
     app = opened(profile=studied, strength="0.02", target="0.6")
     shown, found = targets(app), anchors.stored(Store(), current_profile.load(studied), Treatment("wanda"))
     assert (shown["layers"], shown["state"]) == (96, {"target": 60})
@@ -187,7 +181,7 @@ def test_methods_are_predicted_at_every_target_beside_what_was_measured(studied:
     assert len(targets(opened(profile=studied, base="dlp"))["lines"]) == 4
 
 
-def test_the_perplexity_that_is_accepted_sets_the_target_once(studied: str) -> None:
+def test_the_perplexity_that_is_accepted_sets_the_target_once(studied):
     app = opened(profile=studied, strength="0.02")
     asked = AllocationRequest(base=Owl(), target=0.7, correction=Correction(strength=0.02))
     best = anchors.stored(Store(), current_profile.load(studied), Treatment("wanda")).sparsest(asked, 0.5).target
@@ -200,7 +194,7 @@ def test_the_perplexity_that_is_accepted_sets_the_target_once(studied: str) -> N
     assert any(f"{per_cent(best)} zeros is the most" in each.value for each in app.caption)
 
 
-def test_every_method_stands_beside_the_allocation_in_view_with_what_was_measured(studied: str) -> None:
+def test_every_method_stands_beside_the_allocation_in_view_with_what_was_measured(studied):
     app = opened(profile=studied)
     names = list(lanes(app))
     assert names[0] == "this allocation" and len(names) == 1 + len(METHODS)
@@ -214,20 +208,20 @@ def test_every_method_stands_beside_the_allocation_in_view_with_what_was_measure
     assert sum("24 × 512 tokens" in each.value for each in app.caption) == 2, "that of the card and that of the charts"
 
 
-def test_where_nothing_was_measured_the_methods_stand_with_what_is_predicted_of_them(studied: str) -> None:
+def test_where_nothing_was_measured_the_methods_stand_with_what_is_predicted_of_them(studied):
     app = opened(profile=studied, target="0.62")
     dots = chart(app, "What does each method cost?")["data"][0]
     assert len(lanes(app)) == len(dots["y"]) == 1 + len(METHODS)
     assert set(dots["marker"]["symbol"]) == {"circle-open"} and np.isfinite(numbers(dots["x"])).all()
 
 
-def test_numbers_of_another_pruner_stand_beside_no_method(studied: str) -> None:
+def test_numbers_of_another_pruner_stand_beside_no_method(studied):
     app = opened(profile=studied, target="0.7", by="magnitude")
     assert len(lanes(app)) == 1 + len(METHODS)
     assert not [each for each in app.get("plotly_chart") if each.proto.alt.startswith("What does each method cost?")]
 
 
-def test_where_nothing_predicts_either_the_methods_stand_without_numbers(studied: str) -> None:
+def test_where_nothing_predicts_either_the_methods_stand_without_numbers(studied):
     app = opened(profile=studied, target="0.62", by="magnitude")
     assert len(app.info) == 1 and len(lanes(app)) == 1 + len(METHODS)
     assert not [each for each in app.get("plotly_chart") if each.proto.alt.startswith("What does each method cost?")]

@@ -4,7 +4,6 @@ import pytest
 
 from core.requests import grammar
 from core.requests.recipes import Recipe
-from core.store.cache import Store
 from core.store.deleting import delete
 from tests import synthetic
 from tests.pages.opening import badges, opened_at, url, words
@@ -15,12 +14,12 @@ BEST = Recipe(allocation=grammar.method("response granularity=linear", 0.7), rep
 PLACES = [("allocate", {}), ("prune", {}), ("runs", {"show": "evaluations"})]
 
 
-def cost(setting: Recipe) -> float:
+def cost(setting):
     return 3.0 - 0.5 * bool(setting.repair) - 0.4 * (setting.allocation.base.kind == "response")
 
 
 @pytest.fixture
-def known(store: Store) -> str:
+def known(store):
     """Settings that looked at two profiles, of which the best looked at the one that measured each linear alone."""
     key = synthetic.save_profile(store.root, LINEARS, LAYERS, "deep model")
     save(store, (Recipe(allocation=OWL), Recipe(allocation=OWL, pruner="sparsegpt")), cost)
@@ -30,7 +29,7 @@ def known(store: Store) -> str:
 
 
 @pytest.mark.parametrize(("page", "view"), PLACES)
-def test_one_click_uses_the_best_known_setting_and_its_profile_follows(known: str, page: str, view: dict) -> None:
+def test_one_click_uses_the_best_known_setting_and_its_profile_follows(known, page, view):
     app = opened_at(page, profile=PROFILE.key, by="wanda", **view)
     card = next(each for each in app.metric if each.label.startswith("Best known by Wanda: "))
     assert card.label.endswith(": Response per linear, 70 % zeros, refit") and badges(app)
@@ -46,14 +45,14 @@ def test_one_click_uses_the_best_known_setting_and_its_profile_follows(known: st
     assert any("70 % zeros, Wanda, refit" in each.label for each in app.metric)
 
 
-def test_a_budget_per_linear_brings_the_profile_of_linears_into_view(known: str) -> None:
+def test_a_budget_per_linear_brings_the_profile_of_linears_into_view(known):
     for page in ("allocate", "prune"):
         app = opened_at(page, profile=PROFILE.key, allocation="response granularity=linear:0.7")
         assert app.session_state["profile"] == known and url(app)["profile"] == known
         assert not app.error and "looks at" in app.toast[0].value
 
 
-def test_without_its_profile_the_best_known_setting_is_told_but_not_offered(known: str, store: Store) -> None:
+def test_without_its_profile_the_best_known_setting_is_told_but_not_offered(known, store):
     delete(store, store.profile(known))
     app = opened_at("prune", profile=PROFILE.key)
     assert any(each.label.startswith("Best known by Wanda: Response per linear") for each in app.metric)
@@ -61,7 +60,7 @@ def test_without_its_profile_the_best_known_setting_is_told_but_not_offered(know
     assert "use-best" not in {each.key for each in app.button}
 
 
-def test_nothing_is_best_where_nothing_was_measured(known: str) -> None:
+def test_nothing_is_best_where_nothing_was_measured(known):
     for view in ({"allocation": "owl:0.55"}, {"by": "alps"}):
         app = opened_at("prune", profile=PROFILE.key, **view)
         assert not any("Best known" in each.label for each in app.metric)

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from core.models import run_cost
 from core.requests import grammar
@@ -13,7 +12,6 @@ from core.requests.recipes import Recipe
 from core.requests.studies import StudyRequest
 from core.results import best, candidates, study_results, text_splits
 from core.show.words import advice
-from core.store.cache import Entry, Store
 from core.store.deleting import delete
 from pages.ui.prune import search
 from tests import synthetic
@@ -29,9 +27,9 @@ ANSWERED = BestRequest(
 
 
 def save(
-    store: Store, costs: synthetic.Callable = synthetic.invented_cost, request: BestRequest = ANSWERED,
-    methods: tuple[str, ...] = METHODS, **told: object,
-) -> Entry:  # fmt: skip
+    store, costs = synthetic.invented_cost, request = ANSWERED,
+    methods = METHODS, **told,
+):  # fmt: skip
     """An answer of the profile's model: its selection, its final comparison, and the view over both."""
     target = request.target or 0.7
     tried = [Recipe(pruner=request.pruner, allocation=grammar.read_allocation(f"{each}:{target}")) for each in methods]
@@ -47,23 +45,21 @@ def save(
     return store.entry(store.save(spec, None, about | told))
 
 
-def _study(
-    store: Store, settings: list[Recipe], costs: synthetic.Callable, text: str, request: BestRequest
-) -> study_results.Study:
+def _study(store, settings, costs, text, request):
     spec = synthetic.study_spec(PROFILE, settings, LAYERS, 12, 256, text)
     asked = request.to(StudyRequest, profile=PROFILE.key, settings=tuple(settings))
     synthetic.save_study(store.root, spec, LAYERS, PROFILE.key, costs, text=text, request=asked)
     return study_results.read(store, spec)
 
 
-def part(**view: str) -> AppTest:
+def part(**view):
     return opened(part="best", **view)
 
 
 # --- asking --------------------------------------------------------------------------------------------------------
 
 
-def test_an_empty_cache_says_what_to_do_and_what_it_costs(store: Store) -> None:
+def test_an_empty_cache_says_what_to_do_and_what_it_costs(store):
     app = part()
     assert not app.error and len(app.info) == 1
     told = words(app.markdown)
@@ -78,7 +74,7 @@ CHOSEN = {
 }  # fmt: skip
 
 
-def test_run_queues_what_was_chosen_and_the_url_restores_it(store: Store) -> None:
+def test_run_queues_what_was_chosen_and_the_url_restores_it(store):
     app = part(**CHOSEN)
     assert {key: str(app.session_state[key]) for key in CHOSEN} == CHOSEN
     kept = url(app)
@@ -99,7 +95,7 @@ def test_run_queues_what_was_chosen_and_the_url_restores_it(store: Store) -> Non
     assert submitted(opened(**kept), store, "best-run") == expected
 
 
-def test_a_greatest_loss_takes_the_place_of_the_target(store: Store) -> None:
+def test_a_greatest_loss_takes_the_place_of_the_target(store):
     app = part(best_for="loss")
     assert not [each for each in app.text_input if each.key == "best_target"]
     put(app, "best_loss", "12.5%")
@@ -109,7 +105,7 @@ def test_a_greatest_loss_takes_the_place_of_the_target(store: Store) -> None:
 @pytest.mark.parametrize(
     ("key", "value"), [("best_loss", "20"), ("best_loss", "much"), ("best_text", " "), ("best_seeds", "one")]
 )
-def test_bad_input_is_one_sentence_and_loses_nothing(store: Store, key: str, value: str) -> None:
+def test_bad_input_is_one_sentence_and_loses_nothing(store, key, value):
     app = part(best_for="loss", **{key: value})
     [said] = [each.value for each in app.error]
     assert value.strip() in said and app.button(key="best-run").disabled and app.session_state[key] == value
@@ -118,7 +114,7 @@ def test_bad_input_is_one_sentence_and_loses_nothing(store: Store, key: str, val
 # --- the answer ----------------------------------------------------------------------------------------------------
 
 
-def test_the_answer_stands_with_what_it_rests_on(store: Store) -> None:
+def test_the_answer_stands_with_what_it_rests_on(store):
     note = "Response is left out: no residuals."
     found = best.load(store, save(store, left_out=[note]))
     app = part()
@@ -134,7 +130,7 @@ def test_the_answer_stands_with_what_it_rests_on(store: Store) -> None:
     assert whole == best.whole_line(found.request) and "core best --model demo --target 0.7" in whole
 
 
-def test_uniform_is_the_answer_where_nothing_is_better(store: Store) -> None:
+def test_uniform_is_the_answer_where_nothing_is_better(store):
     found = best.load(store, save(store, lambda setting: 1.0, methods=("uniform",)))
     app = part()
     assert found.against_uniform is None
@@ -143,20 +139,20 @@ def test_uniform_is_the_answer_where_nothing_is_better(store: Store) -> None:
     assert url(app.button(key="use").click().run())["allocation"].startswith("uniform")
 
 
-def gone(store: Store, unit: object) -> None:
+def gone(store, unit):
     """Take a measurement out of the cache."""
     folder = store.path(unit)
     folder.rename(folder.with_name(".gone"))
 
 
-def test_a_lost_measurement_is_said(store: Store) -> None:
+def test_a_lost_measurement_is_said(store):
     final = save(store).spec.final
     gone(store, final.evaluated(final.points[0]))
     app = part()
     assert len(app.error) == 1
 
 
-def test_stored_answers_can_be_picked(store: Store) -> None:
+def test_stored_answers_can_be_picked(store):
     one = save(store)
     other = save(store, request=ANSWERED.model_copy(update={"pruner": "sparsegpt", "target": 0.5}))
     app = part(best=one.key)
@@ -167,7 +163,7 @@ def test_stored_answers_can_be_picked(store: Store) -> None:
     assert advice.answer(best.load(store, other)) in words(app.markdown)
 
 
-def test_what_is_answered_already_is_not_run_again(store: Store) -> None:
+def test_what_is_answered_already_is_not_run_again(store):
     entry = save(store)
     newer = save(store, request=ANSWERED.model_copy(update={"seeds": (0, 1)}))
     store.remember(BestRequest(target=0.7), entry.spec, [])
@@ -180,9 +176,7 @@ def test_what_is_answered_already_is_not_run_again(store: Store) -> None:
 # --- from the answer on --------------------------------------------------------------------------------------------
 
 
-def test_one_button_brings_the_answer_into_view_and_step_3_exports_it(
-    store: Store, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_one_button_brings_the_answer_into_view_and_step_3_exports_it(store, tmp_path_factory):
     """Whatever was in view before: another method, calibration, pattern and layers set by hand."""
     calibrated = ANSWERED.model_copy(update={"calibration": WindowRequest(sequences=16, length=64)})
     entry = save(store, request=calibrated, methods=("uniform", "dlp"))
@@ -204,7 +198,7 @@ def test_one_button_brings_the_answer_into_view_and_step_3_exports_it(
     assert asked.setting == found.answer and asked.study == found.final.spec.key
 
 
-def test_without_its_profile_the_answer_cannot_be_used(store: Store) -> None:
+def test_without_its_profile_the_answer_cannot_be_used(store):
     entry = save(store)
     other = synthetic.profile_spec(LAYERS, 8, prunable=True)
     synthetic.save_profile(store.root, other, LAYERS)
@@ -213,7 +207,7 @@ def test_without_its_profile_the_answer_cannot_be_used(store: Store) -> None:
     assert "used on this page: the profile" in words(app.caption)
 
 
-def test_an_answer_that_was_polished_once_is_listed_still(store: Store) -> None:
+def test_an_answer_that_was_polished_once_is_listed_still(store):
     entry = save(store)
     older = {"request": entry.provenance["request"] | {"polish": 4}}
     assert search.name(replace(entry, provenance=entry.provenance | older)) == search.name(entry)

@@ -2,12 +2,11 @@
 
 from core.jobs import processes, queue
 from core.jobs.records import Status
-from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests.pages.opening import opened_at
 
 
-def test_a_refusal_stands_on_the_page_until_something_else_is_done(bare: Store) -> None:
+def test_a_refusal_stands_on_the_page_until_something_else_is_done(bare):
     job = queue.submit(bare, fake.request())
     job.write(Status(state="failed", error="no model", bad_request=True))
     app = opened_at("runs")

@@ -1,7 +1,5 @@
 """The part that compares checkpoints: what it draws, the run that it offers, and its URL."""
 
-from pathlib import Path
-
 import pytest
 
 from core.jobs import queue
@@ -20,7 +18,7 @@ OTHER = "0123456789abcdef"
 
 
 @pytest.fixture
-def key(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def key(empty_cache, monkeypatch):
     """A stored comparison, of a model that lies on this machine."""
     monkeypatch.setattr(synthetic, "TOLD", synthetic.TOLD | {"model_source": str(tiny.folder("llama"))})
     monkeypatch.setitem(synthetic.TOLD, "text_source", "demo")
@@ -29,7 +27,7 @@ def key(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return synthetic.save_profile(empty_cache, spec, 6)
 
 
-def test_a_comparison_is_drawn_with_its_sentences(key: str) -> None:
+def test_a_comparison_is_drawn_with_its_sentences(key):
     app = opened_at("absorption", profile=key, group=COMPARED)
     assert not app.info
     assert len(app.get("plotly_chart")) == 1 + len(GROUPS[COMPARED])
@@ -39,7 +37,7 @@ def test_a_comparison_is_drawn_with_its_sentences(key: str) -> None:
     assert "Layer of other" in app.selectbox(key="perturbation").options
 
 
-def test_another_checkpoint_is_asked_for_and_queued(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_checkpoint_is_asked_for_and_queued(key, monkeypatch):
     """With the model and on the text of the profile in view; the path stands in the URL."""
     monkeypatch.setattr(queue, "ensure_worker", lambda *_: None)
     app = opened_at("absorption", profile=key, group=COMPARED)
@@ -56,21 +54,19 @@ def test_another_checkpoint_is_asked_for_and_queued(key: str, monkeypatch: pytes
     assert url(app)["job"] == job.key and not app.button(key=f"cancel-{job.key}").disabled
 
 
-def test_a_checkpoint_is_no_choice_where_the_profile_does_not_say_its_model(filled_cache: dict[str, str]) -> None:
+def test_a_checkpoint_is_no_choice_where_the_profile_does_not_say_its_model(filled_cache):
     app = opened_at("absorption", profile=filled_cache["deep"], group=COMPARED)
     assert [each.value for each in app.caption if each.value == sections.IMPORTED]
     assert not [each for each in app.text_input if each.key == "other"]
 
 
 @pytest.mark.parametrize("page", ["learn", "allocate", "prune", "runs", "measure"])
-def test_every_other_page_stands_with_a_comparison_in_view(key: str, page: str) -> None:
+def test_every_other_page_stands_with_a_comparison_in_view(key, page):
     opened_at(page, profile=key)
 
 
 @pytest.mark.parametrize("lies", [False, True])
-def test_a_comparison_reads_the_bundled_text_where_the_profiles_own_is_not_here(
-    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lies: bool
-) -> None:
+def test_a_comparison_reads_the_bundled_text_where_the_profiles_own_is_not_here(key, tmp_path, monkeypatch, lies):
     """A committed profile may have read a file of another machine: said before anything is queued."""
     source = f"file:{tmp_path / 'own.txt'}"
     if lies:
@@ -83,12 +79,12 @@ def test_a_comparison_reads_the_bundled_text_where_the_profiles_own_is_not_here(
     assert ("own.txt is not on this machine" in said) != lies and not app.button(key="compare-run").disabled
 
 
-def test_a_checkpoint_that_is_not_there_is_said_before_anything_is_queued(key: str) -> None:
+def test_a_checkpoint_that_is_not_there_is_said_before_anything_is_queued(key):
     app = opened_at("absorption", profile=key, group=COMPARED, other="/nowhere/pruned")
     assert "/nowhere/pruned" in app.error[0].value and app.button(key="compare-run").disabled
 
 
-def test_stored_comparisons_are_offered_where_one_compares(key: str) -> None:
+def test_stored_comparisons_are_offered_where_one_compares(key):
     """Also that of a run which has just ended: nothing says then that there is none."""
     plain = synthetic.save_profile(Store().root, synthetic.profile_spec(6, 8, "quick"), 6)
     app = opened_at("absorption", profile=plain, group=COMPARED)

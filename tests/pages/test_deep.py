@@ -2,7 +2,6 @@
 
 import pytest
 
-from core.store.cache import Store
 from tests import synthetic
 from tests.pages.opening import figures, opened_at
 
@@ -11,7 +10,7 @@ DRAWN = {"absorption": 3, "allocate": 1, "prune": 0, "learn": 0, "runs": 0}  # c
 
 
 @pytest.mark.parametrize("page", DRAWN)
-def test_a_page_of_eighty_layers_is_readable(page: str, bare: Store) -> None:
+def test_a_page_of_eighty_layers_is_readable(page, bare):
     key = synthetic.save_profile(bare.root, synthetic.profile_spec(LAYERS, 8, "quick", prunable=True), LAYERS)
     app = opened_at(page, profile=key)
     assert not app.error

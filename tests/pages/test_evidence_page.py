@@ -14,7 +14,7 @@ from tests.pages.opening import badges, opened_at
 
 
 @pytest.mark.parametrize("name", [*questions.QUESTIONS, *BENCHES])
-def test_a_question_is_answered_by_its_link(name: str, committed: None) -> None:
+def test_a_question_is_answered_by_its_link(name, committed):
     app = opened_at("evidence", question=name)
     asked = (questions.QUESTIONS | BENCHES)[name]
     assert [each.value for each in app.header] == [asked.title]
@@ -24,7 +24,7 @@ def test_a_question_is_answered_by_its_link(name: str, committed: None) -> None:
 
 
 @pytest.mark.parametrize("name", questions.QUESTIONS)
-def test_no_change_is_cut_off_in_its_column(name: str, committed: None) -> None:
+def test_no_change_is_cut_off_in_its_column(name, committed):
     """A character of the font takes less than 6 px, and a cell 8 px on either side."""
     [*_, table] = opened_at("evidence", question=name).dataframe
     columns = {head: each["width"] for head, each in json.loads(table.proto.columns).items() if "against" in head}
@@ -35,12 +35,12 @@ def test_no_change_is_cut_off_in_its_column(name: str, committed: None) -> None:
     ("bits", "Bits a weight", ["2.3", "2.6", "3.6"]), ("repair", "Zeros", ["50 %", "60 %", "70 %", "80 %"]),
     ("layers", "Layers left out", ["10 %", "20 %"]),
 ])  # fmt: skip
-def test_targets_are_written_as_what_is_counted(name: str, label: str, levels: list[str], committed: None) -> None:
+def test_targets_are_written_as_what_is_counted(name, label, levels, committed):
     [switch] = opened_at("evidence", question=name).get("button_group")
     assert switch.label == label and list(switch.options) == levels
 
 
-def test_the_page_opens_with_the_verdicts_on_claims_of_the_literature(committed: None) -> None:
+def test_the_page_opens_with_the_verdicts_on_claims_of_the_literature(committed):
     """A row for each claim, what surprised, a chart and its commands below."""
     app = opened_at("evidence")
     assert [each.value for each in app.header] == [claims.TITLE, *(each.title for each in claims.CLAIMS.values())]
@@ -55,12 +55,12 @@ def test_the_page_opens_with_the_verdicts_on_claims_of_the_literature(committed:
 
 
 @pytest.mark.parametrize("page", ["lab", "absorption"])
-def test_the_claims_are_linked(page: str) -> None:
+def test_the_claims_are_linked(page):
     app = opened_at(page)
     assert any(each.label.startswith(claims.TITLE) for each in app.get("page_link"))
 
 
-def test_what_surprises_is_so() -> None:
+def test_what_surprises_is_so():
     """The sentences beside the numbers say what the committed numbers say."""
     found = {key: claims.answers(each) for key, each in claims.CLAIMS.items()}
     repaired = [each.tested.rows["later layers"] for each in found["repair"].values()]
@@ -71,7 +71,7 @@ def test_what_surprises_is_so() -> None:
     assert [each.verdict for each in smol] == ["holds", "does not hold"]
 
 
-def test_the_table_of_a_question_has_an_interval_and_its_csv_every_number() -> None:
+def test_the_table_of_a_question_has_an_interval_and_its_csv_every_number():
     found = questions.answer("correction")
     rows = list(csv.DictReader(io.StringIO(found.table.csv)))
     assert len(rows) == len(found.table.rows) and {"perplexity", "calibration seeds", "study"} <= rows[0].keys()
@@ -79,7 +79,7 @@ def test_the_table_of_a_question_has_an_interval_and_its_csv_every_number() -> N
     assert found.targets == [0.7] and "windows" not in questions.chart(found, 0.7).finding
 
 
-def test_fewer_bits_where_they_hurt_least_beat_uniform_bits_and_their_controls_do_not() -> None:
+def test_fewer_bits_where_they_hurt_least_beat_uniform_bits_and_their_controls_do_not():
     found = questions.answer("bits")
     rows = zip(found.table.numbers["written"], found.table.numbers["against uniform bits, KL, %"], strict=True)
     changes = {name: value for name, value in rows if value is not None}
@@ -94,7 +94,7 @@ def test_fewer_bits_where_they_hurt_least_beat_uniform_bits_and_their_controls_d
     assert questions.committed()["repaired"].spec.calibration is not None
 
 
-def test_zeros_with_bits_beat_either_alone_below_three_bits_and_add_nothing_there() -> None:
+def test_zeros_with_bits_beat_either_alone_below_three_bits_and_add_nothing_there():
     found = questions.answer("bits")
     sizes = (2.3, "2.28 bits", "int2g64", "int3g64z68"), (2.6, "2.56 bits", "int2g32", "int3g64z58")
     for at, bits, integers, mixed in sizes:
@@ -108,14 +108,14 @@ def test_zeros_with_bits_beat_either_alone_below_three_bits_and_add_nothing_ther
     assert together == pytest.approx(kl["Response per linear, int3g32, integers"], rel=0.01)
 
 
-def test_fewer_bits_where_they_hurt_least_beat_uniform_bits_in_a_second_family_too() -> None:
+def test_fewer_bits_where_they_hurt_least_beat_uniform_bits_in_a_second_family_too():
     rows = questions.answer("second family's bits").at(3.6)
     kl = {row.called.removesuffix(", int3g32, integers"): row.one.kl for row in rows}
     controls = kl["Response per linear, shuffled (0)"], kl["Response per linear, reversed"]
     assert kl["Response per linear"] < 0.7 * kl["Uniform"] < kl["Uniform"] < min(controls)
 
 
-def test_training_wins_after_either_allocation_which_still_matters() -> None:
+def test_training_wins_after_either_allocation_which_still_matters():
     answer = questions.answer("training")
     found, dense = answer.table, answer.found.dense.perplexity
     won, spread = (found.numbers[f"against {name}, %"] for name in ("the same without training", "uniform"))
@@ -137,7 +137,7 @@ def test_training_wins_after_either_allocation_which_still_matters() -> None:
 
 
 @pytest.mark.parametrize("target", [0.6, 0.7])
-def test_training_wins_in_a_second_family_too_where_the_allocation_matters_less_after_it(target: float) -> None:
+def test_training_wins_in_a_second_family_too_where_the_allocation_matters_less_after_it(target):
     rows = [row.one for row in questions.answer("second family's training").at(target)]
     of = {(one.setting.distills, one.setting.allocation.base.kind): one.perplexity for one in rows}
     spread = {trained: of[trained, "uniform"] / of[trained, "response"] for trained in (False, True)}
@@ -145,7 +145,7 @@ def test_training_wins_in_a_second_family_too_where_the_allocation_matters_less_
     assert all(of[True, base] < 0.85 * of[False, base] for base in ("uniform", "response"))
 
 
-def test_after_training_the_mask_still_matters_and_the_allocation_more_after_the_worse_mask() -> None:
+def test_after_training_the_mask_still_matters_and_the_allocation_more_after_the_worse_mask():
     rows = [row.one for row in questions.answer("training").table.rows if row.one.target == 0.7]
     trained = [one for one in rows if one.setting.distills]
     of = {(one.setting.pruner, one.setting.allocation.base.kind): one.perplexity for one in trained}
@@ -155,7 +155,7 @@ def test_after_training_the_mask_still_matters_and_the_allocation_more_after_the
 
 
 @pytest.mark.parametrize("target", [0.5, 0.6, 0.7, 0.8])
-def test_blockwise_wins_back_a_third_to_half_of_what_distill_does_after_either_allocation(target: float) -> None:
+def test_blockwise_wins_back_a_third_to_half_of_what_distill_does_after_either_allocation(target):
     rows = [row.one for row in questions.answer("training").table.rows if row.one.target == target]
     asked = [(one.setting, one) for one in rows if one.setting.pruner == "alps" and not one.setting.pattern]
     of = {(setting.repair, setting.allocation.base.kind): np.log(one.perplexity)
@@ -167,7 +167,7 @@ def test_blockwise_wins_back_a_third_to_half_of_what_distill_does_after_either_a
         assert 0.3 < (refit - blockwise) / (refit - whole) < 0.6
 
 
-def test_as_long_a_time_on_more_calibration_text_wins_back_a_tenth_of_what_distill_does() -> None:
+def test_as_long_a_time_on_more_calibration_text_wins_back_a_tenth_of_what_distill_does():
     of = {(one.setting.distills, one.setting.pruner_windows, one.setting.allocation.base.kind): np.log(one.perplexity)
           for one in (row.one for row in questions.answer("training").at(0.7))
           if one.setting.repair in ("refit_dense", "refit_dense+distill")}  # fmt: skip
@@ -176,7 +176,7 @@ def test_as_long_a_time_on_more_calibration_text_wins_back_a_tenth_of_what_disti
         assert 0.05 < (start - more) / (start - trained) < 0.15
 
 
-def test_own_text_wins_back_a_good_part_and_less_than_the_calibration_text_does() -> None:
+def test_own_text_wins_back_a_good_part_and_less_than_the_calibration_text_does():
     asked = questions.answer("own text")
     start, calibrated, own = (row.one.perplexity for row in asked.table.rows)
     assert 0.8 < np.log(start / own) / np.log(start / calibrated) < 0.9
@@ -185,7 +185,7 @@ def test_own_text_wins_back_a_good_part_and_less_than_the_calibration_text_does(
 
 
 @pytest.mark.parametrize("name", questions.QUESTIONS)
-def test_a_chart_names_its_rows_by_what_tells_them_apart_not_by_the_target_they_share(name: str) -> None:
+def test_a_chart_names_its_rows_by_what_tells_them_apart_not_by_the_target_they_share(name):
     answer = questions.answer(name)
     for target in answer.targets:
         figure = questions.chart(answer, target).figure
@@ -195,12 +195,12 @@ def test_a_chart_names_its_rows_by_what_tells_them_apart_not_by_the_target_they_
         assert all(len(lines) <= 5 and 15 * len(lines) < room for lines in (each.split("<br>") for each in written))
 
 
-def test_benches_are_read_as_they_were_written() -> None:
+def test_benches_are_read_as_they_were_written():
     found = BENCHES["families"].table("families")
     assert set(found.iloc[:, 1:].to_numpy().ravel()) == {"yes", "no"}
 
 
-def test_a_bench_says_its_lowest_and_its_highest_and_not_every_row() -> None:
+def test_a_bench_says_its_lowest_and_its_highest_and_not_every_row():
     found = BENCHES["pruners"]
     table = found.table("pruners").dropna(subset=[found.bars])
     said = found.chart("pruners").finding

@@ -11,19 +11,18 @@ from core.base.errors import UserError
 from core.plan import prediction
 from core.plan.allocation import layer_means
 from core.plan.budget import Bounds, share_spent, shift_linears_to_means, with_fixed_layers
-from core.store.results import Array
 
 FILE = Path(__file__).parents[1] / "front" / "hand.json"
 LAYERS = 5
 
 
-def numbers() -> dict[str, list]:
+def numbers():
     """Budgets and predictions of invented layers."""
     draw = np.random.default_rng(0)
     return {"budgets": [budget(draw, n) for n in range(36)], "predictions": [predicted(draw, n) for n in (2, 5, 9)]}
 
 
-def budget(draw: np.random.Generator, n: int) -> dict[str, object]:
+def budget(draw, n):
     """Some layers of one linear or of three held; none, all, and more than the others can make up for, among others."""
     shape, bounds, target = (LAYERS, 1 + 2 * (n % 2)), Bounds(high=(0.95, 0.9, 0.8)[n % 3]), 0.7
     base, weights = draw.uniform(0.4, 0.95, shape), draw.integers(1, 9, shape).astype(float)
@@ -42,7 +41,7 @@ def budget(draw: np.random.Generator, n: int) -> dict[str, object]:
     return told | {"weights": weights.tolist(), "target": target, "bounds": list(bounds), "wanted": wanted}
 
 
-def predicted(draw: np.random.Generator, anchors: int) -> dict[str, object]:
+def predicted(draw, anchors):
     """A curve through so many anchors, and allocations inside, outside and beyond them."""
     sparsity = np.linspace(0, 0.9, 19)
     harm = np.outer(draw.uniform(0.1, 0.4, LAYERS), sparsity**3)
@@ -57,12 +56,12 @@ def predicted(draw: np.random.Generator, anchors: int) -> dict[str, object]:
     return {"curves": curves, "rows": rows.tolist(), "costs": [*costs[:-1], None]}
 
 
-def told(value: Array | tuple | float) -> object:
+def told(value):
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 
-def test_the_numbers_of_the_browser_s_tests_are_those_of_python() -> None:
-    def compare(found: object, kept: object) -> None:
+def test_the_numbers_of_the_browser_s_tests_are_those_of_python():
+    def compare(found, kept):
         if isinstance(kept, dict | list):
             pairs = [(found[each], kept[each]) for each in (kept if isinstance(kept, dict) else range(len(kept)))]
             assert len(found) == len(kept)

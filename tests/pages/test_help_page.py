@@ -2,7 +2,6 @@
 
 import json
 import shlex
-from pathlib import Path
 
 import pytest
 import typer
@@ -17,23 +16,21 @@ LINES = [line for group in help_lines.GROUPS.values() for line in group]
 HEAVY = [line for line in LINES if line.startswith(lines.HEAVY)]
 
 
-def test_the_page_shows_every_line(empty_cache: Path) -> None:
+def test_the_page_shows_every_line(empty_cache):
     app = shell().run().switch_page("help.py").run()
     assert [each.value for each in app.code] == [f"python -m core {line}" for line in LINES]
     assert [each.value for each in app.header] == list(help_lines.GROUPS)
 
 
 @pytest.mark.parametrize("line", HEAVY)
-def test_a_line_that_runs_the_model_is_understood(line: str) -> None:
+def test_a_line_that_runs_the_model_is_understood(line):
     main(["models", "--json"])  # registers the commands
     command, *options = shlex.split(line)
     typer.main.get_command(cli).commands[command].make_context(command, options)
 
 
 @pytest.mark.parametrize("line", [line for line in LINES if line not in HEAVY])
-def test_a_line_that_answers_at_once(
-    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_line_that_answers_at_once(line, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     if shlex.split(line)[:2] == ["runs", "import"]:  # takes in what the line before it wrote
         assert main(shlex.split(LINES[LINES.index(line) - 1])) == 0
@@ -48,7 +45,7 @@ def test_a_line_that_answers_at_once(
 @pytest.mark.bundled
 @pytest.mark.timeout(1800)  # the longest, the best setting, takes six minutes on two idle cores
 @pytest.mark.parametrize("line", HEAVY)
-def test_a_line_that_runs_the_model(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_that_runs_the_model(line, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path / "cache"))
     assert main([*shlex.split(line), "--json"]) == 0

@@ -1,9 +1,6 @@
 """Numbers that came in a pack are called imported on every page that shows them; one's own are nowhere."""
 
-from pathlib import Path
-
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from core.models import run_cost
 from core.show.report import reports
@@ -27,7 +24,7 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def made(tmp_path_factory):
     """A profile and a study of it: measured here, both imported, and the study alone imported."""
     own, both, alone = (Store(tmp_path_factory.mktemp(name)) for name in ("own", "both", "study"))
     for store in (own, alone):
@@ -42,9 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize(("page", "view", "came", "imported"), CASES)
-def test_a_page_says_so(
-    page: str, view: dict, came: str, imported: bool, bare: Store, made: dict[str, Path], monkeypatch
-) -> None:
+def test_a_page_says_so(page, view, came, imported, bare, made, monkeypatch):
     monkeypatch.setenv("ABSORPTION_CACHE", str(made[came]))
     monkeypatch.setattr(run_cost, "estimate", lambda *_: EXPECTED)
     app = opened_at(page, profile=PROFILE.key, **view)
@@ -52,13 +47,13 @@ def test_a_page_says_so(
 
 
 @pytest.mark.parametrize(("kind", "came"), [("profile", "both"), ("study", "study"), ("study", "own")])
-def test_a_report_says_so(kind: str, came: str, bare: Store, made: dict[str, Path]) -> None:
+def test_a_report_says_so(kind, came, bare, made):
     store = Store(made[came])
     [entry] = store.entries(kind)
     assert ("imported" in reports.html(store, entry)) == (came != "own")
 
 
-def said(app: AppTest) -> list[str]:
+def said(app):
     """Whatever is read on a page, in its tables and choices too."""
     tables = [each.value.to_csv() for each in app.dataframe]
     choices = [option for each in app.selectbox for option in each.options]

@@ -2,11 +2,9 @@
 
 import math
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from core.methods.depth_ramp import DepthRamp
 from core.requests.allocations import AllocationRequest
@@ -32,7 +30,7 @@ SAID = {
 
 
 @pytest.mark.parametrize("chapter", list(CHAPTERS))
-def test_a_chapter_is_a_sentence_a_figure_a_task_and_a_way_on(chapter: str, cache: Cache) -> None:
+def test_a_chapter_is_a_sentence_a_figure_a_task_and_a_way_on(chapter, cache):
     app = opened(profile=cache["deep"], chapter=chapter, **GUESSED)
     assert not app.info and not app.error
     said = SAID[chapter](stored(cache["deep"])).said
@@ -45,7 +43,7 @@ def test_a_chapter_is_a_sentence_a_figure_a_task_and_a_way_on(chapter: str, cach
         assert_every_number_refers_to_a_mark(each)
 
 
-def assert_every_number_refers_to_a_mark(figure: dict) -> None:
+def assert_every_number_refers_to_a_mark(figure):
     """In the frames of every note too; the key alone, which names what is drawn, refers to nothing."""
     words = [figure["lead"], figure["says"]]
     said = REFERENCE.sub("", figure["says"])
@@ -55,7 +53,7 @@ def assert_every_number_refers_to_a_mark(figure: dict) -> None:
     assert alone == [] and any(REFERENCE.search(each) for each in words)
 
 
-def assert_every_frame_has_its_words_and_numbers(figure: dict) -> None:
+def assert_every_frame_has_its_words_and_numbers(figure):
     frames, layers = math.prod(len(each["stops"]) for each in figure["controls"]), figure["layers"]
     names = [slot for said in (figure["says"], *(said for _, said, _ in figure["key"])) for slot in slots_in(said)]
     assert figure["pick"] or "layer" not in names
@@ -70,12 +68,12 @@ def assert_every_frame_has_its_words_and_numbers(figure: dict) -> None:
     assert tones <= set(figure["colours"])
 
 
-def slots_in(said: str) -> list[str]:
+def slots_in(said):
     """The names in braces."""
     return said.replace("}", "{").split("{")[1::2]
 
 
-def test_the_chapters_follow_one_another(cache: Cache) -> None:
+def test_the_chapters_follow_one_another(cache):
     app = opened(profile=cache["deep"])
     seen = []
     while True:
@@ -89,7 +87,7 @@ def test_the_chapters_follow_one_another(cache: Cache) -> None:
     assert url(app)["chapter"] == "allocate"
 
 
-def test_the_sink_is_shown_after_a_prediction_only(cache: Cache) -> None:
+def test_the_sink_is_shown_after_a_prediction_only(cache):
     app = opened(profile=cache["deep"], chapter="amplify")
     found = absorption.amplify(stored(cache["deep"]))
     assert len(live(app)["bars"]["values"]) == 1 and not live(app)["controls"]
@@ -104,7 +102,7 @@ def test_the_sink_is_shown_after_a_prediction_only(cache: Cache) -> None:
     assert shared.plain(absorption.judged("rise", found)) in text(app)
 
 
-def test_the_axis_of_drift_shows_the_fall(cache: Cache) -> None:
+def test_the_axis_of_drift_shows_the_fall(cache):
     """What the lines of all sizes span takes most of the height, and none of it is cut."""
     figure = live(opened(profile=cache["deep"], chapter="drift"))
     shown = np.array([each for frame in figure["lines"][0]["values"] for row in frame for each in row], float)
@@ -113,7 +111,7 @@ def test_the_axis_of_drift_shows_the_fall(cache: Cache) -> None:
     assert np.log(high / low) > 0.8 * np.log(figure["y"]["high"] / figure["y"]["low"])
 
 
-def test_a_curve_is_labelled_in_the_unit_of_its_axis(cache: Cache) -> None:
+def test_a_curve_is_labelled_in_the_unit_of_its_axis(cache):
     figure = live(opened(profile=cache["deep"], chapter="drift"))
     [line], ticks = figure["lines"], [said for _, said in figure["y"]["ticks"]]
     labels = [figure["slots"][name]["table"] for name in line["ends"] if name]
@@ -124,14 +122,14 @@ def test_a_curve_is_labelled_in_the_unit_of_its_axis(cache: Cache) -> None:
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_a_chapter_speaks_of_the_layer_that_its_slider_names(cache: Cache, chapter: str) -> None:
+def test_a_chapter_speaks_of_the_layer_that_its_slider_names(cache, chapter):
     figure = live(opened(profile=cache["deep"], chapter=chapter, layer="15"))
     assert not figure["idle"], "nothing is said of a layer that is not picked"
     if figure["pick"]:
         assert "layer [{layer}]" in figure["says"].lower() and figure["state"]["layer"] == figure["pick"]["index"] == 15
 
 
-def test_the_last_lesson_names_its_target(empty_cache: Path) -> None:
+def test_the_last_lesson_names_its_target(empty_cache):
     spec = synthetic.profile_spec(8, seed=7, prunable=True)
     key = synthetic.save_profile(empty_cache, spec, 8, "a model")
     ramp = Recipe(allocation=AllocationRequest(base=DepthRamp(beta=0.002)))
@@ -140,8 +138,8 @@ def test_the_last_lesson_names_its_target(empty_cache: Path) -> None:
     assert "All layers at once, measured" in text(app) and "Depth ramp at 70 % zeros: perplexity " in text(app)
 
 
-def test_a_turn_of_chapter_goes_to_the_top_and_nothing_else_does(cache: Cache) -> None:
-    def scrolls(app: AppTest) -> bool:
+def test_a_turn_of_chapter_goes_to_the_top_and_nothing_else_does(cache):
+    def scrolls(app):
         return any("scrollTo" in each.proto.body for each in app.get("html"))
 
     app = opened(profile=cache["deep"], chapter="drift").run()
@@ -152,7 +150,7 @@ def test_a_turn_of_chapter_goes_to_the_top_and_nothing_else_does(cache: Cache) -
     assert not scrolls(app.run())
 
 
-def test_links_lead_to_the_same_view(cache: Cache) -> None:
+def test_links_lead_to_the_same_view(cache):
     view = {"profile": cache["deep"], "layer": "17"}
     there = view | {"statistic": "geometric"}
     asked = links(opened(chapter="drift", noise="0.1", **view))[0]
@@ -172,14 +170,14 @@ def test_links_lead_to_the_same_view(cache: Cache) -> None:
 
 
 @pytest.mark.parametrize("chapter", list(CHAPTERS))
-def test_a_link_stays_in_the_address_as_it_is(chapter: str, cache: Cache) -> None:
+def test_a_link_stays_in_the_address_as_it_is(chapter, cache):
     """A page that wrote it anew would put another entry between the reader and the way back."""
     tour = opened(profile=cache["deep"], chapter=chapter, **GUESSED)
     for element, link in zip(tour.main.get("page_link"), links(tour), strict=True):
         assert url(opened_at(element.proto.page, **link)) == link, element.proto.page
 
 
-def test_allocate_opens_as_the_tour_left_it_whatever_was_set_there(cache: Cache) -> None:
+def test_allocate_opens_as_the_tour_left_it_whatever_was_set_there(cache):
     app = opened_at("allocate", profile=cache["deep"], hand="3:0.5", clip=str(float(np.log(1.5))))
     app.query_params.update(chapter="allocate", push="0.02")
     app.switch_page("learn.py").run()
@@ -194,7 +192,7 @@ def test_allocate_opens_as_the_tour_left_it_whatever_was_set_there(cache: Cache)
 
 
 @pytest.mark.parametrize("chapter", list(CHAPTERS))
-def test_a_tab_draws_the_figure_first_and_the_whole_chapter_once_it_stands(chapter: str, cache: Cache) -> None:
+def test_a_tab_draws_the_figure_first_and_the_whole_chapter_once_it_stands(chapter, cache):
     app = opened_at("learn", painted=False, profile=cache["deep"], chapter=chapter)
     first = live(app)
     assert first["waiting"] and not app.get("page_link")
@@ -206,7 +204,7 @@ def test_a_tab_draws_the_figure_first_and_the_whole_chapter_once_it_stands(chapt
 # --- words ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_glossary_has_every_word_that_results_are_told_in() -> None:
+def test_the_glossary_has_every_word_that_results_are_told_in():
     words = (
         "layer, linear, perturbation, injection layer, positions, drift, read layer, gain, absorption, "
         "dilution, verdict, noise floor, harm, response, budget, correction, mean of ratios, frozen-noise baseline, "
@@ -217,7 +215,7 @@ def test_the_glossary_has_every_word_that_results_are_told_in() -> None:
     assert all(term.sentence.endswith(".") and term.formula for term in glossary.TERMS.values())
 
 
-def test_every_word_of_a_chapter_is_in_the_glossary(cache: Cache) -> None:
+def test_every_word_of_a_chapter_is_in_the_glossary(cache):
     used = {term for chapter in CHAPTERS.values() for term in chapter.terms.split(", ")}
     assert used <= set(glossary.TERMS)
     app = opened_at("glossary")
@@ -228,7 +226,7 @@ def test_every_word_of_a_chapter_is_in_the_glossary(cache: Cache) -> None:
     assert all(f"(#{glossary.anchor(term)})" in app.markdown[0].value for term in glossary.TERMS)
 
 
-def test_damage_is_also_a_part_left_out_where_a_profile_of_the_model_holds_that(committed: None) -> None:
+def test_damage_is_also_a_part_left_out_where_a_profile_of_the_model_holds_that(committed):
     app = opened(chapter="absorb", damage="MLP left out")
     picture = live(app)
     [what] = picture["controls"]

@@ -1,7 +1,5 @@
 """Learn: the profiles that a chapter draws, and the stops of its sliders."""
 
-from pathlib import Path
-
 import pytest
 
 from core.requests.measurements import measurements
@@ -14,7 +12,7 @@ Cache = dict[str, str]
 
 
 @pytest.mark.parametrize("chapter", ["perturb", "drift"])
-def test_a_chapter_asks_to_drag_the_noise_only_where_there_are_sizes(chapter: str, cache: Cache) -> None:
+def test_a_chapter_asks_to_drag_the_noise_only_where_there_are_sizes(chapter, cache):
     assert "drag the noise size" in text(opened(profile=cache["deep"], chapter=chapter))
     asked = text(opened(profile=cache["shallow"], chapter=chapter))
     assert "Try: click" in asked and "drag" not in asked
@@ -28,7 +26,7 @@ def test_a_chapter_asks_to_drag_the_noise_only_where_there_are_sizes(chapter: st
         ("prune", ("residual:wanda:0.7", "residual:wanda:0.75")),
     ],
 )
-def test_strengths_that_lie_close_keep_a_stop_each(chapter: str, names: tuple[str, ...], empty_cache: Path) -> None:
+def test_strengths_that_lie_close_keep_a_stop_each(chapter, names, empty_cache):
     asked = measurements(map(perturbation, names))
     spec = synthetic.profile_spec(6, 8, seed=11).model_copy(update={"measurements": asked})
     app = opened(profile=synthetic.save_profile(empty_cache, spec, 6), chapter=chapter, **GUESSED)
@@ -37,7 +35,7 @@ def test_strengths_that_lie_close_keep_a_stop_each(chapter: str, names: tuple[st
     assert slider["values"] == [name.rpartition(":")[2] for name in names]
 
 
-def test_a_profile_that_lacks_something_leads_to_one_that_does_not(cache: Cache) -> None:
+def test_a_profile_that_lacks_something_leads_to_one_that_does_not(cache):
     for chapter in ("amplify", "allocate", "prune"):
         app = opened(profile=cache["shallow"], chapter=chapter, **GUESSED)
         assert app.info

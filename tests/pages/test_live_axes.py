@@ -8,7 +8,7 @@ from core.show.figures import axes
 
 
 @given(st.floats(1e-6, 1e3), st.floats(1.2, 1e9))
-def test_a_log_axis_has_ticks_enough_to_read_it_and_none_too_near_another(low: float, spread: float) -> None:
+def test_a_log_axis_has_ticks_enough_to_read_it_and_none_too_near_another(low, spread):
     values = np.array([low, low * spread])
     for axis in (axes.log_axis("", values), axes.ratio_axis("", values)):
         ticks = [value for value, _ in axis.ticks]

@@ -3,13 +3,11 @@
 import re
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from core.jobs import processes, queue
 from core.jobs.records import Status
 from core.models import run_cost
 from core.requests.commands import request_of
-from core.store.cache import Store
 from pages.ui import measurement_form
 from tests import fake_experiment as fake
 from tests.pages.opening import opened_at, put, shell, url, words
@@ -17,28 +15,28 @@ from tests.pages.prune_page import EXPECTED, broken_off, submitted
 
 
 @pytest.fixture
-def store(bare: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(bare, monkeypatch):
     """An empty cache; the cost is invented and no worker starts."""
     monkeypatch.setattr(run_cost, "estimate", lambda *_: EXPECTED)
     return bare
 
 
-def opened(**view: str) -> AppTest:
+def opened(**view):
     """The page with a view in its URL."""
     return opened_at("measure", **view)
 
 
-def shown(app: AppTest) -> str:
+def shown(app):
     """The command on the page."""
     return app.code[0].value
 
 
-def perturbed(app: AppTest) -> list[str]:
+def perturbed(app):
     """The perturbations in the command."""
     return re.findall(r"--perturb (\S+)", shown(app))
 
 
-def own(app: AppTest, *perturbations: str) -> AppTest:
+def own(app, *perturbations):
     """Switch to an own list."""
     app.segmented_control(key="measure-preset").set_value("own list")
     app.run()
@@ -46,7 +44,7 @@ def own(app: AppTest, *perturbations: str) -> AppTest:
     return app.run()
 
 
-def test_the_first_view_is_ready_to_run(store: Store) -> None:
+def test_the_first_view_is_ready_to_run(store):
     app = opened()
     assert shown(app).startswith("python -m core measure ") and "--preset quick" in shown(app)
     assert "rough" in words(app.markdown)
@@ -55,7 +53,7 @@ def test_the_first_view_is_ready_to_run(store: Store) -> None:
     assert "- Pruned by Wanda, 70 % zeros" in [line for each in app.caption for line in each.help.splitlines()]
 
 
-def test_what_the_hub_cache_holds_is_offered_and_can_be_picked(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_hub_cache_holds_is_offered_and_can_be_picked(store, monkeypatch):
     monkeypatch.setattr(measurement_form, "_in_cache", {"model": ["org/held"], "dataset": ["org/texts"]}.__getitem__)
     app = opened()
     put(app, "measure-model", "org/held")
@@ -64,12 +62,12 @@ def test_what_the_hub_cache_holds_is_offered_and_can_be_picked(store: Store, mon
     assert "--model org/held " in shown(app) and "--text org/texts " in shown(app)
 
 
-def test_run_queues_one_job_and_the_address_names_it(store: Store) -> None:
+def test_run_queues_one_job_and_the_address_names_it(store):
     app = opened()
     assert submitted(app, store) == request_of("measure")
 
 
-def test_a_preset_fills_in_its_amounts_and_may_be_changed(store: Store) -> None:
+def test_a_preset_fills_in_its_amounts_and_may_be_changed(store):
     app = opened()
     put(app, "measure-preset", "standard")
     assert (app.number_input(key="measure-sequences").value, app.number_input(key="measure-length").value) == (16, 256)
@@ -87,7 +85,7 @@ def test_a_preset_fills_in_its_amounts_and_may_be_changed(store: Store) -> None:
         ("device", "gpu", "There is no device 'gpu'"),
     ],
 )  # fmt: skip
-def test_bad_input_is_one_sentence_and_loses_nothing(store: Store, key: str, value: object, sentence: str) -> None:
+def test_bad_input_is_one_sentence_and_loses_nothing(store, key, value, sentence):
     app = shell().run()
     for name, typed in {"preset": "own list", "perturbations": ["gaussian:0.25"], key: value}.items():
         app.session_state[f"measure-{name}"] = typed
@@ -101,14 +99,14 @@ def test_bad_input_is_one_sentence_and_loses_nothing(store: Store, key: str, val
 
 @pytest.mark.parametrize("name", ["length", "sequences"])
 @pytest.mark.parametrize("typed", [2**20 + 1, 10**12, 10**400, "9" * 5000, "-1", "1e6"])
-def test_a_link_asks_for_no_more_than_there_can_be(store: Store, name: str, typed: object) -> None:
+def test_a_link_asks_for_no_more_than_there_can_be(store, name, typed):
     key = f"measure-{name}"
     app = opened(**{key: str(typed)})
     assert len(app.warning) == 1 and key in app.warning[0].value
     assert app.number_input(key=key).value == {"length": 64, "sequences": 8}[name]
 
 
-def test_a_link_asks_for_no_more_measurements_than_are_run(store: Store) -> None:
+def test_a_link_asks_for_no_more_measurements_than_are_run(store):
     sizes = ",".join(f"gaussian:0.{number:04}" for number in range(1, 2000))
     for perturbations, seeds, said in ((sizes, "0", "1000"), ("gaussian:0.3", ",".join(map(str, range(101))), "100")):
         view = {"preset": "own list", "perturbations": perturbations, "seeds": seeds}
@@ -123,7 +121,7 @@ LINK = {
 }  # fmt: skip
 
 
-def test_a_link_holds_every_choice(store: Store) -> None:
+def test_a_link_holds_every_choice(store):
     app = opened(**LINK)
     assert not app.error and not app.warning
     words = shown(app)
@@ -134,7 +132,7 @@ def test_a_link_holds_every_choice(store: Store) -> None:
     assert {*LINK} - {*app.query_params} <= {"measure-device"}  # what is as usual need not be said
 
 
-def test_the_back_button_takes_a_preset_back_with_its_amounts(store: Store) -> None:
+def test_the_back_button_takes_a_preset_back_with_its_amounts(store):
     app = opened()
     assert not app.query_params
     put(app, "measure-preset", "standard")
@@ -145,7 +143,7 @@ def test_the_back_button_takes_a_preset_back_with_its_amounts(store: Store) -> N
     assert "--preset quick --sequences 8 --length 64 --device" in shown(app) and not app.query_params
 
 
-def test_what_is_measured_already_is_linked_not_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_measured_already_is_linked_not_run(store, monkeypatch):
     opened_request = request_of("measure")
     fake.get(opened_request, store)
     app = opened()
@@ -157,13 +155,13 @@ def test_what_is_measured_already_is_linked_not_run(store: Store, monkeypatch: p
 # --- watching ------------------------------------------------------------------------------------------------------
 
 
-def part_way(store: Store, device: str = "cpu") -> queue.Job:
+def part_way(store, device="cpu"):
     """A job that has finished one part and whose process, in play, is this one."""
     return broken_off(store, fake.request(), device, line="layer 3", done=1, rate=2e3, memory=2**30, parts=1)
 
 
 @pytest.mark.parametrize("device", ["cpu", "ray:10.0.0.1:6379, 8 shares, cuda"])
-def test_a_running_job_shows_progress_and_what_it_found(device: str, store: Store) -> None:
+def test_a_running_job_shows_progress_and_what_it_found(device, store):
     job = part_way(store, device)
     with processes.take(job.lock):
         app = opened(job=job.key)
@@ -173,7 +171,7 @@ def test_a_running_job_shows_progress_and_what_it_found(device: str, store: Stor
     assert not app.button(key=f"cancel-{job.key}").disabled
 
 
-def test_a_refused_request_is_its_sentence(store: Store) -> None:
+def test_a_refused_request_is_its_sentence(store):
     job = queue.submit(store, fake.request())
     job.write(Status(state="failed", error="3 windows, not 8", bad_request=True))
     app = opened(job=job.key)
@@ -181,7 +179,7 @@ def test_a_refused_request_is_its_sentence(store: Store) -> None:
     assert not [button for button in app.button if (button.key or "").startswith("resume")]
 
 
-def test_a_finished_job_leads_to_its_profile(store: Store) -> None:
+def test_a_finished_job_leads_to_its_profile(store):
     job = queue.submit(store, fake.request())
     key = fake.get(job.request, store).key
     job.write(Status(state="done", result=key, started=1.0, updated=61.0))
@@ -190,7 +188,7 @@ def test_a_finished_job_leads_to_its_profile(store: Store) -> None:
     assert any(key in link.proto.query_string for link in app.get("page_link"))
 
 
-def test_close_leaves_the_form_alone_on_the_page(store: Store) -> None:
+def test_close_leaves_the_form_alone_on_the_page(store):
     job = part_way(store)
     app = opened(job=job.key)
     assert app.expander[0].label == "Measure something else"
@@ -199,12 +197,12 @@ def test_close_leaves_the_form_alone_on_the_page(store: Store) -> None:
     assert not app.warning
 
 
-def test_a_job_that_is_gone_is_said(store: Store) -> None:
+def test_a_job_that_is_gone_is_said(store):
     app = opened(job="0123456789abcdef")
     assert "There is no run" in app.warning[0].value
 
 
-def test_the_sidebar_lists_active_jobs_only(store: Store) -> None:
+def test_the_sidebar_lists_active_jobs_only(store):
     job = queue.submit(store, fake.request())
     assert [job.key in link.proto.query_string for link in opened().sidebar.get("page_link")] == [True]
     [link] = opened().sidebar.get("page_link")

@@ -11,12 +11,12 @@ WHOLE, LINEARS = "6e78df", "5d5fdc"  # the profile on most text, and that of eac
 pytestmark = pytest.mark.usefixtures("committed")
 
 
-def key(begins: str) -> str:
+def key(begins):
     return Store().profile(begins).key
 
 
 @pytest.mark.parametrize(("page", "begins"), [("allocate", LINEARS), ("prune", LINEARS), ("absorption", WHOLE)])
-def test_a_page_that_spreads_a_budget_opens_with_the_profile_of_linears(page: str, begins: str) -> None:
+def test_a_page_that_spreads_a_budget_opens_with_the_profile_of_linears(page, begins):
     app = opened_at(page)
     assert app.session_state["profile"] == key(begins) and not url(app)
     if page != "absorption":
@@ -25,7 +25,7 @@ def test_a_page_that_spreads_a_budget_opens_with_the_profile_of_linears(page: st
         assert titles[0].endswith("Response per linear, 70 % zeros, Wanda") if titles else shown["hero"]["values"][100]
 
 
-def test_the_prediction_of_a_budget_per_linear_stands_beside_uniform_s_at_every_strength_and_by_hand() -> None:
+def test_the_prediction_of_a_budget_per_linear_stands_beside_uniform_s_at_every_strength_and_by_hand():
     app = opened_at("allocate", hand="4:0.6")
     shown = live(app)
     assert "Response per linear" in [text for _, text, _ in shown["key"]]
@@ -33,7 +33,7 @@ def test_the_prediction_of_a_budget_per_linear_stands_beside_uniform_s_at_every_
     assert "hand" in link(app, "Prune with this allocation") and given(pictures(app)[1])["lines"]
 
 
-def test_what_was_picked_stays_picked_and_what_was_not_follows_the_page_and_the_profile() -> None:
+def test_what_was_picked_stays_picked_and_what_was_not_follows_the_page_and_the_profile():
     app = opened_at("absorption")
     app = app.switch_page("allocate.py").run()
     assert (app.session_state["profile"], app.selectbox(key="base").value) == (key(LINEARS), "response")

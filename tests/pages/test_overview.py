@@ -8,12 +8,12 @@ from core.show import figures
 from pages.ui.absorption import overview
 
 
-def line(*verdicts: str | None) -> figures.Line:
+def line(*verdicts):
     value = np.linspace(0.5, 2.0, len(verdicts))
     return figures.Line("noise", value, value / 1.1, value * 1.1, verdicts, verdicts)
 
 
-def test_bars_of_gains_carry_values_and_verdicts() -> None:
+def test_bars_of_gains_carry_values_and_verdicts():
     bars = line("absorbs", "undecided", "amplifies", None)
     shown = overview.gain_bars(bars, "median", 2, "Layer 2 amplifies.", None)
     assert shown.finding == "Layer 2 amplifies."
@@ -27,7 +27,7 @@ def test_bars_of_gains_carry_values_and_verdicts() -> None:
 
 
 @pytest.mark.parametrize("sparsity", [np.full(4, 0.7), np.array([0.6, 0.8, 0.7, 0.7]), np.array([0.0, 0.95])])
-def test_bars_of_sparsities_lie_inside_their_axis(sparsity: np.ndarray) -> None:
+def test_bars_of_sparsities_lie_inside_their_axis(sparsity):
     target = float(sparsity.mean())
     shown = overview.sparsity_bars(sparsity, target, ZEROS)
     assert shown.y.low <= min(sparsity.min(), target) and max(sparsity.max(), target) <= shown.y.high

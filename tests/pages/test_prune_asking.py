@@ -1,10 +1,8 @@
 """Asking on the prune page: exactly the request described, its cost before it runs, and the view in the URL."""
 
 import re
-from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from core.base.errors import UserError
 from core.jobs import queue
@@ -14,20 +12,19 @@ from core.requests.inputs import WindowRequest
 from core.requests.recipes import Recipe
 from core.requests.studies import EvaluationRequest, StudyRequest
 from core.results import candidates
-from core.store.cache import Store
 from pages.ui import best_setting
 from tests.pages.opening import url
 from tests.pages.prune_page import OWL, PROFILE, opened, submitted
 
 
-def test_the_cost_stands_before_the_run(store: Store) -> None:
+def test_the_cost_stands_before_the_run(store):
     app = opened(part="evaluate")
     told = next(each.value for each in app.markdown if "points**" in each.value)
     assert re.findall(r"\d+ \w+", told) == ["3 points", "6 TFLOP", "2 min", "1 GiB", "6 parts"] and "rough" in told
     assert not app.button(key="run").disabled
 
 
-def test_run_queues_the_setting_in_view(store: Store) -> None:
+def test_run_queues_the_setting_in_view(store):
     found = submitted(opened(part="evaluate"), store)
     assert found == StudyRequest(
         model="demo",
@@ -38,13 +35,13 @@ def test_run_queues_the_setting_in_view(store: Store) -> None:
 
 
 @pytest.mark.parametrize(("said", "ticked"), [("0", False), ("1", True), ("0.0", False), ("True", True), ("2", False)])
-def test_a_link_ticks_a_box_by_a_number_too(store: Store, said: str, ticked: bool) -> None:
+def test_a_link_ticks_a_box_by_a_number_too(store, said, ticked):
     app = opened(part="evaluate", sequential=said)
     [box] = [each for each in app.checkbox if each.key == "sequential"]
     assert box.value is ticked and not app.exception
 
 
-def test_run_queues_what_was_chosen(store: Store, tmp_path: Path) -> None:
+def test_run_queues_what_was_chosen(store, tmp_path):
     text = f"file:{tmp_path / 'x.txt'}"
     chosen = {
         "base": "dlp", "target": "0.6", "strength": "0.03", "control": "reversed", "by": "sparsegpt",
@@ -63,7 +60,7 @@ def test_run_queues_what_was_chosen(store: Store, tmp_path: Path) -> None:
     )
 
 
-def test_run_queues_a_training_as_it_was_chosen_and_a_link_brings_it_back(store: Store) -> None:
+def test_run_queues_a_training_as_it_was_chosen_and_a_link_brings_it_back(store):
     how = {"repair": "refit+distill", "minutes": "5", "bfloat16": "True", "own": "True", "pruner_windows": "8"}
     how["recover_until"] = "20480"
     [asked] = submitted(opened(part="evaluate", **how), store).settings
@@ -73,7 +70,7 @@ def test_run_queues_a_training_as_it_was_chosen_and_a_link_brings_it_back(store:
     assert best_setting.in_view(asked, None, None, None).items() >= how.items()
 
 
-def test_a_budget_of_tokens_takes_the_place_of_minutes_and_a_link_brings_it_back(store: Store) -> None:
+def test_a_budget_of_tokens_takes_the_place_of_minutes_and_a_link_brings_it_back(store):
     how = {"repair": "distill", "recover_tokens": "40960"}
     [asked] = submitted(opened(part="evaluate", **how), store).settings
     assert asked == Recipe(allocation=OWL, repair="distill", recover_tokens=40960)
@@ -82,13 +79,13 @@ def test_a_budget_of_tokens_takes_the_place_of_minutes_and_a_link_brings_it_back
         best_setting.in_view(asked.replace(recover_norms=True), None, None, None)
 
 
-def test_a_training_that_would_end_after_its_budget_is_one_sentence(store: Store) -> None:
+def test_a_training_that_would_end_after_its_budget_is_one_sentence(store):
     app = opened(part="evaluate", repair="distill", recover_tokens="40960", recover_until="81920")
     [said] = [each.value for each in app.error]
     assert "give recover_until no more tokens than recover_tokens" in said
 
 
-def test_run_queues_a_family(store: Store) -> None:
+def test_run_queues_a_family(store):
     app = opened(evaluate="family", controls="reversed", strengths="0.05, 0.1", part="evaluate")
     found = submitted(app, store)
     assert [recipe_names.allocation(each.allocation) for each in found.settings] == [
@@ -97,19 +94,19 @@ def test_run_queues_a_family(store: Store) -> None:
     ]  # fmt: skip
 
 
-def test_run_queues_all_allocators(store: Store) -> None:
+def test_run_queues_all_allocators(store):
     app = opened(evaluate="methods", targets="0.5, 0.7", part="evaluate")
     kinds = [(each.allocation.target, each.allocation.base.kind) for each in submitted(app, store).settings]
     assert kinds == [(target, kind) for target in (0.5, 0.7) for kind in candidates.METHODS if kind != "lsa"]
     assert ["LSA" in each.value for each in app.warning] == [True]  # its profile lacks what that looks at
 
 
-def test_a_pattern_takes_the_place_of_the_allocation(store: Store) -> None:
+def test_a_pattern_takes_the_place_of_the_allocation(store):
     found = submitted(opened(pattern="2:4", strength="0.04", evaluate="family", part="evaluate"), store)
     assert found.settings == (Recipe(allocation=AllocationRequest(target=0.5), pattern="2:4"),)
 
 
-def kept(app: AppTest, key: str) -> str:
+def kept(app, key):
     """What a widget holds, or what the word of the allocation says in the URL."""
     if key in app.session_state:
         value = app.session_state[key]
@@ -128,7 +125,7 @@ VIEWS = [
 
 
 @pytest.mark.parametrize("chosen", VIEWS)
-def test_the_url_restores_the_view(chosen: dict[str, str], store: Store) -> None:
+def test_the_url_restores_the_view(chosen, store):
     app = opened(**chosen, part="evaluate")
     assert not app.error
     assert {key: kept(app, key) for key in chosen} == chosen
@@ -147,7 +144,7 @@ def test_the_url_restores_the_view(chosen: dict[str, str], store: Store) -> None
         ("text", " ", "The text is empty"), ("high", "0.6", "lies outside the bounds"),
     ],
 )  # fmt: skip
-def test_bad_input_is_one_sentence_and_loses_nothing(store: Store, key: str, value: str, sentence: str) -> None:
+def test_bad_input_is_one_sentence_and_loses_nothing(store, key, value, sentence):
     app = opened(part="evaluate", evaluate="methods", **{key: value})
     assert sentence in app.error[0].value and len(app.error) == 1
     assert not [each for each in app.button if each.key == "run" and not each.disabled]

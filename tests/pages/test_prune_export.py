@@ -19,7 +19,6 @@ from core.requests.export_and_search import ExportRequest, ExportSpec
 from core.requests.inputs import WindowRequest
 from core.requests.recipes import Recipe, uniform
 from core.requests.studies import StudyRequest
-from core.store.cache import Store
 from core.store.profiles import load
 from pages.ui import url_state
 from pages.ui.prune import export
@@ -33,12 +32,12 @@ from tests.pages.prune_page import LAYERS, OWL, PROFILE, family, opened, save, s
 
 
 @pytest.fixture
-def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def outside(tmp_path_factory):
     """A folder that is not in the cache."""
     return tmp_path_factory.mktemp("outside").resolve()
 
 
-def test_export_refuses_before_it_runs(store: Store, outside: Path) -> None:
+def test_export_refuses_before_it_runs(store, outside):
     app = opened(part="export")
     assert export.HONEST in {each.value for each in app.markdown} and app.button(key="export").disabled
     (outside / "notes.txt").write_text("mine")
@@ -47,7 +46,7 @@ def test_export_refuses_before_it_runs(store: Store, outside: Path) -> None:
     assert app.button(key="export").disabled
 
 
-def test_an_earlier_export_is_no_error_and_the_box_replaces_it(store: Store, outside: Path, located: None) -> None:
+def test_an_earlier_export_is_no_error_and_the_box_replaces_it(store, outside, located):
     """The folder that has just been exported to stays in the form."""
     for name, content in {"config.json": "{}", RECIPE: json.dumps({"files": ["config.json", RECIPE]})}.items():
         (outside / name).write_text(content)
@@ -63,7 +62,7 @@ SOURCE = Source("a model", Path("nowhere"), None, "a model", None)
 
 
 @pytest.fixture
-def located(monkeypatch: pytest.MonkeyPatch) -> None:
+def located(monkeypatch):
     """A model whose shape is known though none is here."""
     shape = ModelShape(layers=LAYERS, width=64, vocabulary=1000, layer_parameters=50_000, parameters=400_000)
     for module in (run_cost, target):
@@ -71,7 +70,7 @@ def located(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "outlined", lambda *_: shape)
 
 
-def test_a_study_whose_request_is_known_is_matched_by_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_study_whose_request_is_known_is_matched_by_it(store, monkeypatch):
     monkeypatch.setattr(url_state, "url", dict)
     profile, keys = load(store, store.profile(PROFILE.key)), {}
     for documents in ((0, 9), (10, 19)):
@@ -84,9 +83,7 @@ def test_a_study_whose_request_is_known_is_matched_by_it(store: Store, monkeypat
         assert export.measuring(profile, Pruning(reseeded, "cpu")) is None
 
 
-def test_the_bytes_of_every_form_are_shown_and_a_format_is_chosen(
-    store: Store, located: None, outside: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_bytes_of_every_form_are_shown_and_a_format_is_chosen(store, located, outside, monkeypatch):
     monkeypatch.setattr(file_sizes, "locate", lambda *_, **__: SOURCE)
     monkeypatch.setattr(target, "check_format", lambda *_: None)
     monkeypatch.setattr(file_sizes, "counted", lambda *_: Counts(8_000_000, 1_000_000, 0))
@@ -107,9 +104,7 @@ def test_the_bytes_of_every_form_are_shown_and_a_format_is_chosen(
     assert submitted(app, store, "export").format == "gguf:Q4_0"
 
 
-def test_a_study_of_gguf_types_on_the_same_windows_says_what_their_bytes_cost(
-    store: Store, located: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_study_of_gguf_types_on_the_same_windows_says_what_their_bytes_cost(store, located, monkeypatch):
     monkeypatch.setattr(file_sizes, "locate", lambda *_, **__: SOURCE)
     monkeypatch.setattr(file_sizes, "counted", lambda *_: Counts(8_000_000, 1_000_000, 0))
     save(store, family(), request=StudyRequest(profile=PROFILE.key, settings=family()), length=512)
@@ -125,7 +120,7 @@ def test_a_study_of_gguf_types_on_the_same_windows_says_what_their_bytes_cost(
     assert any("and its perplexity is" in each.value for each in app.caption)
 
 
-def test_export_submits_the_setting_with_its_study(store: Store, located: None, outside: Path) -> None:
+def test_export_submits_the_setting_with_its_study(store, located, outside):
     window = WindowRequest(sequences=16, length=synthetic.LENGTH)
     asked = StudyRequest(profile=PROFILE.key, settings=family(), calibration=window)
     key = save(store, family(), request=asked)
@@ -140,7 +135,7 @@ def test_export_submits_the_setting_with_its_study(store: Store, located: None, 
     )
 
 
-def test_a_finished_export_tells_its_bytes(store: Store, tmp_path: Path) -> None:
+def test_a_finished_export_tells_its_bytes(store, tmp_path):
     setting = Recipe(allocation=OWL)
     request = ExportRequest(setting=setting, folder=str(tmp_path / "pruned"))
     job = queue.submit(store, request)

@@ -2,10 +2,9 @@
 
 import pytest
 
-from core.jobs import processes, queue
+from core.jobs import processes
 from core.requests.recipes import read_recipe
 from core.requests.studies import StudyRequest
-from core.store.cache import Store
 from pages.ui.lab import talk
 from tests import synthetic
 from tests.pages.opening import badges, figures, link, named
@@ -14,7 +13,7 @@ from tests.pages.prune_page import LAYERS, PROFILE, broken_off, family, opened, 
 # --- watching ------------------------------------------------------------------------------------------------------
 
 
-def part_way(store: Store) -> queue.Job:
+def part_way(store):
     """A study of which the first points are finished."""
     request = StudyRequest(profile=PROFILE.key, settings=family()[:4])
     job = broken_off(store, request, line="OWL", done=3, parts=3)
@@ -24,7 +23,7 @@ def part_way(store: Store) -> queue.Job:
     return job
 
 
-def test_a_running_study_fills_its_chart(store: Store) -> None:
+def test_a_running_study_fills_its_chart(store):
     job = part_way(store)
     with processes.take(job.lock):
         app = opened(job=job.key)
@@ -37,7 +36,7 @@ def test_a_running_study_fills_its_chart(store: Store) -> None:
     assert job.key in link.proto.query_string and "4 settings of " in link.proto.label
 
 
-def test_a_training_is_drawn_while_it_runs_and_once_it_has_ended(store: Store) -> None:
+def test_a_training_is_drawn_while_it_runs_and_once_it_has_ended(store):
     asked = (read_recipe("uniform repair=distill recover_tokens=163840:0.7"),)
     request = StudyRequest(profile=PROFILE.key, settings=asked)
     job = broken_off(store, request, line="distilled, step 30 of 160", done=3, parts=0)
@@ -50,7 +49,7 @@ def test_a_training_is_drawn_while_it_runs_and_once_it_has_ended(store: Store) -
 
 
 @pytest.mark.parametrize("budget", ["recover_minutes=60", "recover_tokens=163840"])
-def test_a_cancelled_training_leads_to_its_best_so_far(store: Store, budget: str) -> None:
+def test_a_cancelled_training_leads_to_its_best_so_far(store, budget):
     asked = (read_recipe(f"uniform repair=distill {budget}:0.7"),)
     request = StudyRequest(profile=PROFILE.key, settings=asked)
     job = broken_off(store, request, line="distilled, step 30 of 160", done=3, parts=0)
@@ -59,7 +58,7 @@ def test_a_cancelled_training_leads_to_its_best_so_far(store: Store, budget: str
     assert query["part"] == "evaluate" and query["recover_until"] == "20480"
 
 
-def test_how_a_setting_was_trained_stays_on_its_results(store: Store) -> None:
+def test_how_a_setting_was_trained_stays_on_its_results(store):
     asked = (read_recipe("uniform repair=distill recover_tokens=163840:0.7"),)
     key = save(store, asked)
     app = opened(study=key)
@@ -69,7 +68,7 @@ def test_how_a_setting_was_trained_stays_on_its_results(store: Store) -> None:
     assert "1.10 after 20,480 tokens" in said
 
 
-def test_the_page_leads_to_the_text_of_a_model_pruned_whole(store: Store) -> None:
+def test_the_page_leads_to_the_text_of_a_model_pruned_whole(store):
     app = opened(part="evaluate", target="0.62")
     turns = link(app, "Watch the Lab's model write, every layer 60 % pruned")["turns"]
     assert talk.read(turns) == turns == f"0~{talk.LAYERS}~residual:wanda:0.6"

@@ -1,23 +1,19 @@
 """What a setting will cost is said before it runs, by others alone; then what it was measured to cost."""
 
-from streamlit.testing.v1 import AppTest
-from streamlit.testing.v1.element_tree import Caption
-
 from core.requests.allocations import AllocationRequest
 from core.results import candidates
-from core.store.cache import Store
 from tests import synthetic
 from tests.pages.prune_page import OWL, opened, save
 
 OTHERS = candidates.combined([AllocationRequest(target=each) for each in (0.5, 0.6, 0.7, 0.8)], "wanda", (0,))
 
 
-def said(app: AppTest, begins: str) -> Caption:
+def said(app, begins):
     [found] = [each for each in app.caption if each.value.startswith(begins)]
     return found
 
 
-def test_a_setting_is_predicted_before_it_runs_and_never_by_itself(store: Store) -> None:
+def test_a_setting_is_predicted_before_it_runs_and_never_by_itself(store):
     save(store, OTHERS)
     app = opened(part="evaluate")
     hero, _ = app.metric
@@ -32,7 +28,7 @@ def test_a_setting_is_predicted_before_it_runs_and_never_by_itself(store: Store)
     assert "4 settings evaluated with Wanda" in after.help == before.help
 
 
-def test_what_cannot_be_predicted_is_one_sentence(store: Store) -> None:
+def test_what_cannot_be_predicted_is_one_sentence(store):
     save(store, OTHERS)
     for view in ({"by": "magnitude"}, {"pattern": "2:4"}, {"sequential": "True"}):
         app = opened(part="evaluate", **view)
@@ -40,7 +36,7 @@ def test_what_cannot_be_predicted_is_one_sentence(store: Store) -> None:
         assert ". " not in why and ";" not in why and not app.error
 
 
-def test_a_training_is_not_predicted_by_those_of_another_budget(store: Store) -> None:
+def test_a_training_is_not_predicted_by_those_of_another_budget(store):
     how = {"repair": "distill", "recover_tokens": 2000}
     save(store, [each.replace(**how) for each in OTHERS])
     why = said(opened(part="evaluate", repair="distill"), "Nothing predicts this setting: ").value

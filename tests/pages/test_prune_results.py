@@ -9,12 +9,11 @@ from core.base.escape import plain
 from core.requests import grammar
 from core.requests.allocations import AllocationRequest
 from core.requests.recipes import Recipe
-from core.requests.studies import Point, TaskSpec
-from core.results import candidates, protocols, study_results
+from core.requests.studies import TaskSpec
+from core.results import candidates, protocols
 from core.results.study_results import shared_tasks
 from core.show.figures import perplexity
 from core.show.words import perplexity_sentences
-from core.store.cache import Store
 from core.store.profiles import load
 from pages.ui import studies
 from pages.ui.prune.results import HEADLINE
@@ -25,7 +24,7 @@ from tests.pages.prune_page import LAYERS, OWL, PROFILE, family, opened, owl_cor
 # --- results -------------------------------------------------------------------------------------------------------
 
 
-def test_every_part_is_shown_under_its_protocol(store: Store) -> None:
+def test_every_part_is_shown_under_its_protocol(store):
     save(store, family((0, 1, 2)), tasks=("boolq", "rte"))
     app = opened(strength="0.04")
     assert not app.error
@@ -41,9 +40,7 @@ def test_every_part_is_shown_under_its_protocol(store: Store) -> None:
 @pytest.mark.parametrize(
     ("shift", "windows", "arrow"), [(-0.4, 24, "DOWN"), (0.4, 24, "UP"), (0.0, 24, "NONE"), (0.4, 4, "UP")]
 )
-def test_the_answer_is_the_perplexity_with_its_change_and_the_interval_of_that(
-    store: Store, shift: float, windows: int, arrow: str
-) -> None:
+def test_the_answer_is_the_perplexity_with_its_change_and_the_interval_of_that(store, shift, windows, arrow):
     """An arrow only where the change is certain."""
     owl = candidates.combined([OWL], "wanda", (0, 1, 2))
     save(store, owl, lambda setting: 3 + shift * (setting.allocation.base.kind == "owl"), windows)
@@ -57,7 +54,7 @@ def test_the_answer_is_the_perplexity_with_its_change_and_the_interval_of_that(
     assert shown.proto.MetricDirection.Name(shown.proto.direction) == arrow
 
 
-def test_the_verdict_is_that_of_the_setting_in_view(store: Store) -> None:
+def test_the_verdict_is_that_of_the_setting_in_view(store):
     asked = family()
     save(store, asked)
     [group] = grouped(store)
@@ -67,7 +64,7 @@ def test_the_verdict_is_that_of_the_setting_in_view(store: Store) -> None:
     assert all(plain(each) in said for each in perplexity_sentences.sentences(group, group.slices[0], group.of(shown)))
 
 
-def test_a_setting_in_view_is_told_from_what_was_measured_under_its_name(store: Store) -> None:
+def test_a_setting_in_view_is_told_from_what_was_measured_under_its_name(store):
     asked = [grammar.method(words, target) for words, target in (("owl m=7 lam=0.2", 0.7), ("owl", 0.6))]
     save(store, candidates.combined(asked, "wanda", (0,)))
     app = opened(m="5.5")
@@ -78,7 +75,7 @@ def test_a_setting_in_view_is_told_from_what_was_measured_under_its_name(store: 
     assert not opened(m="7.0", lam="0.2").info
 
 
-def test_too_few_windows_tell_nothing(store: Store) -> None:
+def test_too_few_windows_tell_nothing(store):
     save(store, family(), windows=4)
     app = opened()
     assert re.findall(r"\d+", app.warning[0].value) == ["4", "8"]
@@ -86,7 +83,7 @@ def test_too_few_windows_tell_nothing(store: Store) -> None:
     assert not re.search(r"lowest|\d of \d", words(app.markdown))
 
 
-def test_unlike_protocols_are_never_on_one_axis(store: Store) -> None:
+def test_unlike_protocols_are_never_on_one_axis(store):
     first = save(store, family()[:2], text="one text")
     second = save(store, family()[:2], lambda setting: 9.0, text="another text")
     app = opened(study=first)
@@ -101,21 +98,21 @@ def test_unlike_protocols_are_never_on_one_axis(store: Store) -> None:
     assert json.dumps(figures(app)[1]) != drawn
 
 
-def grouped(store: Store) -> tuple[study_results.Study, ...]:
+def grouped(store):
     """The profile's studies, those of one protocol together."""
     return studies.groups(load(store, store.profile(PROFILE.key)))
 
 
-def drawn(group: study_results.Study) -> set[str]:
+def drawn(group):
     """Names of the curves of perplexity against target."""
     return set(perplexity.of_evaluations(group, None).table["method"])
 
 
-def recalibrated(store: Store, asked: tuple[Recipe, ...], windows: int, profile: str | None = PROFILE.key) -> str:
+def recalibrated(store, asked, windows, profile=PROFILE.key):
     """A study calibrated on so many windows."""
     spec = synthetic.study_spec(PROFILE, asked, LAYERS)
 
-    def amount(point: Point) -> Point:
+    def amount(point):
         if point.pruned is None or point.pruned.calibration is None:
             return point
         used = point.pruned.calibration.model_copy(update={"windows": point.pruned.calibration.windows[:windows]})
@@ -125,7 +122,7 @@ def recalibrated(store: Store, asked: tuple[Recipe, ...], windows: int, profile:
     return synthetic.save_study(store.root, spec, LAYERS, profile)
 
 
-def test_other_calibrations_stay_apart_and_magnitude_stands_beside_each(store: Store) -> None:
+def test_other_calibrations_stay_apart_and_magnitude_stands_beside_each(store):
     wanda, magnitude = (candidates.combined(candidates.alone(OWL), each, (0,)) for each in ("wanda", "magnitude"))
     few, many = recalibrated(store, wanda, 4), recalibrated(store, wanda[:1], 8)
     free = recalibrated(store, magnitude, 16)
@@ -138,7 +135,7 @@ def test_other_calibrations_stay_apart_and_magnitude_stands_beside_each(store: S
     assert opened(study=few, by="magnitude").session_state["study"] == few
 
 
-def test_what_another_profile_measured_alike_is_shown_but_is_not_the_setting_in_view(store: Store) -> None:
+def test_what_another_profile_measured_alike_is_shown_but_is_not_the_setting_in_view(store):
     uniform = candidates.combined([AllocationRequest(target=0.7)], "wanda", (0,))
     mine = recalibrated(store, uniform, 16)
     another = recalibrated(store, candidates.combined([grammar.method("owl", 0.7)], "wanda", (0,)), 16, "another")
@@ -154,7 +151,7 @@ def test_what_another_profile_measured_alike_is_shown_but_is_not_the_setting_in_
 @pytest.mark.parametrize(
     ("asked", "told"), [(None, "Evaluate"), ((), "Evaluate"), ((Recipe(allocation=AllocationRequest()),), "uniform")]
 )
-def test_too_little_to_compare_says_what_to_do(store: Store, asked: tuple[Recipe, ...] | None, told: str) -> None:
+def test_too_little_to_compare_says_what_to_do(store, asked, told):
     if asked is not None:
         save(store, asked)
     app = opened(part="results", detail="correction")
@@ -165,7 +162,7 @@ def test_too_little_to_compare_says_what_to_do(store: Store, asked: tuple[Recipe
 # --- zero-shot -----------------------------------------------------------------------------------------------------
 
 
-def sampled(store: Store, asked: tuple[Recipe, ...], examples: int) -> None:
+def sampled(store, asked, examples):
     """A study with a sample of one task."""
     task = TaskSpec(name="boolq", content="boolq", examples=examples, seed=0)
     spec = synthetic.study_spec(PROFILE, asked, LAYERS).model_copy(update={"tasks": (task,)})
@@ -175,7 +172,7 @@ def sampled(store: Store, asked: tuple[Recipe, ...], examples: int) -> None:
     synthetic.save_study(store.root, spec, LAYERS, PROFILE.key)
 
 
-def test_answers_to_other_examples_are_never_on_one_axis(store: Store) -> None:
+def test_answers_to_other_examples_are_never_on_one_axis(store):
     sampled(store, family()[:2], 20)
     sampled(store, family()[:3], 40)
     app = opened(detail="tasks")
@@ -202,7 +199,7 @@ def test_answers_to_other_examples_are_never_on_one_axis(store: Store) -> None:
     ("detail", "lacking"),
     [("correction", "No correction has been evaluated"), ("tasks", "No zero-shot task has been run")],
 )
-def test_what_another_protocol_has_is_named_and_linked(store: Store, detail: str, lacking: str) -> None:
+def test_what_another_protocol_has_is_named_and_linked(store, detail, lacking):
     other = save(store, family(), tasks=("rte",), text="another text")
     here = save(store, candidates.combined([grammar.method(name, 0.6) for name in ("owl", "dlp")], "wanda", (0,)))
     app = opened(study=here, within="60 % zeros, Wanda", detail=detail, base="dlp", target="0.6")

@@ -1,7 +1,5 @@
 """The prune page's verdicts over studies in memory: what windows, calibration seeds and shuffles allow to say."""
 
-from pathlib import Path
-
 import pytest
 
 from core.methods import Manual
@@ -18,17 +16,17 @@ from core.store.cache import Store
 from core.store.profiles import load
 from pages.ui import studies
 from tests import synthetic
-from tests.pages.prune_page import LAYERS, OWL, PROFILE, Costs, owl_corrected
+from tests.pages.prune_page import LAYERS, OWL, PROFILE, owl_corrected
 
 
-def study(asked: tuple[Recipe, ...], windows: int = 24, costs: Costs = synthetic.invented_cost) -> Study:
+def study(asked, windows=24, costs=synthetic.invented_cost):
     """A study in memory."""
     spec = synthetic.study_spec(PROFILE, asked, LAYERS, windows)
     losses = {each: synthetic.evaluated(each, windows, LAYERS, costs) for each in spec.points}
     return Study(spec, {}, tuple(SeedResult(each.setting, each.pruned, losses[each], {}, {}) for each in losses))
 
 
-def test_names_tell_settings_apart() -> None:
+def test_names_tell_settings_apart():
     plain, other = OWL, grammar.method("owl m=3", 0.7)
     by_hand = [
         AllocationRequest(base=Manual(sparsity=(level,) * 6), target=0.7, unclipped=True) for level in (0.7, 0.700001)
@@ -41,7 +39,7 @@ def test_names_tell_settings_apart() -> None:
     assert list(recipe_names.titles(targets).values()) == ["OWL", "OWL"], "a target is said apart"
 
 
-def test_a_correction_is_never_read_as_that_of_another_base() -> None:
+def test_a_correction_is_never_read_as_that_of_another_base():
     drift, plain = (grammar.method(words, 0.7) for words in ("response objective=drift", "response"))
     corrected = plain.model_copy(update={"correction": Correction(strength=0.02)})
     other = drift.model_copy(update={"correction": Correction(strength=0.02)})
@@ -54,7 +52,7 @@ def test_a_correction_is_never_read_as_that_of_another_base() -> None:
     ]  # nothing else to be mistaken for
 
 
-def said_of(asked: tuple[Recipe, ...], costs: Costs, shown: Recipe | None = None, windows: int = 24) -> str:
+def said_of(asked, costs, shown=None, windows=24):
     """The verdict of the first slice of a study in memory."""
     results = study(asked, windows, costs)
     return " ".join(perplexity_sentences.sentences(results, results.slices[0], shown and results.of(shown)))
@@ -69,8 +67,8 @@ def said_of(asked: tuple[Recipe, ...], costs: Costs, shown: Recipe | None = None
         ((-0.3, -0.3, -0.3), 4, "too few windows to tell (n = 4, 8 are needed)."),
     ],
 )
-def test_a_verdict_says_what_calibration_seeds_make_of_it(seeds: tuple[float, ...], windows: int, end: str) -> None:
-    def costs(setting: Recipe) -> float:
+def test_a_verdict_says_what_calibration_seeds_make_of_it(seeds, windows, end):
+    def costs(setting):
         return 1.0 + (seeds[setting.calibration_seed] if setting.allocation.base.kind == "owl" else 0.0)
 
     assert said_of(candidates.combined([OWL], "wanda", tuple(range(len(seeds)))), costs, windows=windows).endswith(end)
@@ -87,12 +85,10 @@ def test_a_verdict_says_what_calibration_seeds_make_of_it(seeds: tuple[float, ..
         ((0.0,), -0.3, 0.0, "is no different from its base, OWL|Reversed lowers perplexity by 25.9 %"),
     ],
 )
-def test_a_gain_is_the_corrections_own_as_far_as_its_controls_and_seeds_tell(
-    corrected: tuple[float, ...], reversed_: float, shuffled: float, said: str
-) -> None:
+def test_a_gain_is_the_corrections_own_as_far_as_its_controls_and_seeds_tell(corrected, reversed_, shuffled, said):
     asked = candidates.family(OWL, "gaussian:0.3", [0.0, 0.04], ["reversed", "shuffled"], 1)
 
-    def costs(setting: Recipe) -> float:
+    def costs(setting):
         fix = setting.allocation.correction
         rises = {"none": corrected[setting.calibration_seed], "reversed": reversed_, "shuffled": shuffled}
         return 1.0 + (rises[fix.control] if fix.strength else 0.0)
@@ -102,7 +98,7 @@ def test_a_gain_is_the_corrections_own_as_far_as_its_controls_and_seeds_tell(
     assert ("the correction's own" in found) == ("own" in said), found
 
 
-def test_settings_without_a_seed_in_common_are_not_called_broken() -> None:
+def test_settings_without_a_seed_in_common_are_not_called_broken():
     said = perplexity_sentences.against("OWL", "uniform", Change(UNKNOWN, UNKNOWN))
     assert "no calibration seed" in said and "not compared" in said
 
@@ -114,10 +110,10 @@ def test_settings_without_a_seed_in_common_are_not_called_broken() -> None:
         ((0.3,), 0.1, "1 shuffle against the correction: worse."),
     ],
 )
-def test_a_correction_has_a_place_among_shuffles(shuffles: tuple[float, ...], corrected: float, expected: str) -> None:
+def test_a_correction_has_a_place_among_shuffles(shuffles, corrected, expected):
     asked = candidates.family(OWL, "gaussian:0.3", [0.0, 0.04], ["shuffled"], len(shuffles))
 
-    def costs(setting: Recipe) -> float:
+    def costs(setting):
         fix = setting.allocation.correction
         if not fix.strength:
             return 1.0
@@ -131,7 +127,7 @@ def test_a_correction_has_a_place_among_shuffles(shuffles: tuple[float, ...], co
     assert drawing.correction(results, base, None).finding.startswith("1 measured strength against OWL: worse.")
 
 
-def test_a_setting_has_one_change_on_every_page(tmp_path: Path) -> None:
+def test_a_setting_has_one_change_on_every_page(tmp_path):
     """On the committed results, where settings share some of their calibration seeds with uniform."""
     store = Store(tmp_path)
     profile = load(store, store.demo())
@@ -151,15 +147,15 @@ def test_a_setting_has_one_change_on_every_page(tmp_path: Path) -> None:
     )  # the page opens at OWL with other parameters
 
 
-def test_the_perplexities_that_one_is_compared_with_stand_beside_it() -> None:
+def test_the_perplexities_that_one_is_compared_with_stand_beside_it():
     group = study((Recipe(), Recipe(allocation=OWL)), 24, lambda setting: 3 - 0.4 * (setting != setting.uniform))
     owl = group.of(Recipe(allocation=OWL))
     even, dense = owl.uniform.written, group.dense.written
     assert perplexity_sentences.behind(owl, group) == f"Against {even} for uniform and {dense} for the dense model."
 
 
-def test_the_lowest_at_the_same_zeros_is_named_by_whatever_pruner() -> None:
-    def costs(setting: Recipe) -> float:
+def test_the_lowest_at_the_same_zeros_is_named_by_whatever_pruner():
+    def costs(setting):
         return 3 - 0.5 * (setting.pruner == "sparsegpt") - 0.1 * (setting.allocation.base.kind == "owl")
 
     tried = (Recipe(), Recipe(allocation=OWL), Recipe(allocation=OWL, pruner="sparsegpt"))

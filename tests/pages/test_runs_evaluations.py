@@ -2,13 +2,12 @@
 
 import pytest
 
-from core.store.cache import Store
 from tests import synthetic
 from tests.pages.opening import badges, links, opened_at, put, url, words
 from tests.pages.runs_page import LAYERS, OWL, part, row, said, study
 
 
-def test_every_setting_of_every_study_is_a_row(bare: Store) -> None:
+def test_every_setting_of_every_study_is_a_row(bare):
     keys = [study(bare), study(bare, (OWL,), text="another text")]
     app = part("evaluations")
     table = app.dataframe[0].value
@@ -20,7 +19,7 @@ def test_every_setting_of_every_study_is_a_row(bare: Store) -> None:
     assert owl["protocol"].startswith("invented evaluation text 24 × 512, ") and owl["calibration seeds"] == "0, 1"
 
 
-def test_picked_rows_are_compared_with_the_first(bare: Store) -> None:
+def test_picked_rows_are_compared_with_the_first(bare):
     key = study(bare)
     app = part("evaluations")
     put(app, "compare", [f"{key[:6]}-1", f"{key[:6]}-2"])
@@ -33,7 +32,7 @@ def test_picked_rows_are_compared_with_the_first(bare: Store) -> None:
     assert app.metric[0].delta == "" and app.metric[1].delta.endswith(" % against the first")
 
 
-def test_what_is_compared_stands_under_its_protocol(bare: Store) -> None:
+def test_what_is_compared_stands_under_its_protocol(bare):
     key, other = study(bare), study(bare, (OWL,), text="another text")
     lines = badges(part("evaluations", compare=[f"{key[:6]}-0", f"{key[:6]}-1", f"{key[:6]}-2"]))
     assert len(lines) == 3 and len(set(lines)) == 1
@@ -43,7 +42,7 @@ def test_what_is_compared_stands_under_its_protocol(bare: Store) -> None:
     assert ["text anothe" in each for each in badges(app)] == [False, False, True]
 
 
-def test_a_comparison_is_in_the_link_and_back_takes_it_back(bare: Store) -> None:
+def test_a_comparison_is_in_the_link_and_back_takes_it_back(bare):
     key = study(bare)
     app = part("evaluations")
     assert "compare" not in app.query_params
@@ -60,13 +59,13 @@ def test_a_comparison_is_in_the_link_and_back_takes_it_back(bare: Store) -> None
     assert not app.warning
 
 
-def test_what_a_link_compares_and_is_not_here_is_said(bare: Store) -> None:
+def test_what_a_link_compares_and_is_not_here_is_said(bare):
     key = study(bare)
     app = opened_at("runs", show="evaluations", compare=f"{key[:6]}-1,012345-3")
     assert "012345-3" in app.warning[0].value and app.session_state["compare"] == []
 
 
-def test_a_study_tells_where_it_is_from_and_is_opened_with_a_profile_of_its_model(bare: Store) -> None:
+def test_a_study_tells_where_it_is_from_and_is_opened_with_a_profile_of_its_model(bare):
     key = study(bare)
     app = part("evaluations")
     assert "profile of its model" in words(app.caption)

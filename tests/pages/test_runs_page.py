@@ -22,12 +22,12 @@ NOISE = "Gaussian noise, size 0.3"
 
 
 @pytest.mark.parametrize("shows", ["profiles", "evaluations"])
-def test_an_empty_cache_says_what_to_do(bare: Store, shows: str) -> None:
+def test_an_empty_cache_says_what_to_do(bare, shows):
     app = part(shows)
     assert app.info and not app.dataframe and not app.get("plotly_chart")
 
 
-def test_every_profile_has_a_card_that_says_what_was_found_and_opens_it(filled_cache: dict[str, str]) -> None:
+def test_every_profile_has_a_card_that_says_what_was_found_and_opens_it(filled_cache):
     app = opened()
     store = Store()
     cards = [shown_profiles.card(key, str(store.root)) for key in filled_cache.values()]
@@ -42,7 +42,7 @@ def test_every_profile_has_a_card_that_says_what_was_found_and_opens_it(filled_c
     assert opens[:3] == [filled_cache[each] for each in ("deep", "twin", "shallow")], "what holds most comes first"
 
 
-def test_a_card_of_what_is_gone_says_so_and_the_others_stand(bare: Store) -> None:
+def test_a_card_of_what_is_gone_says_so_and_the_others_stand(bare):
     keys = [
         synthetic.save_profile(bare.root, synthetic.profile_spec(4, 8, "quick", seed), 4, f"m{seed}")
         for seed in (11, 12)
@@ -54,21 +54,21 @@ def test_a_card_of_what_is_gone_says_so_and_the_others_stand(bare: Store) -> Non
     assert {each.get("profile") for each in links(app)} >= set(keys)
 
 
-def test_a_result_is_deleted(bare: Store) -> None:
+def test_a_result_is_deleted(bare):
     synthetic.save_profile(bare.root, synthetic.profile_spec(4, 8, "quick"), 4)
     app = opened()
     next(button for button in app.button if button.label == "Delete it").click().run()
     assert not list(bare.entries())
 
 
-def test_a_corrupt_entry_is_reported(bare: Store) -> None:
+def test_a_corrupt_entry_is_reported(bare):
     key = synthetic.save_profile(bare.root, synthetic.profile_spec(4, 8, "quick"), 4)
     (bare.root / "profile" / key / "provenance.json").write_text("{}")
     app = opened()
     assert key in app.warning[0].value
 
 
-def test_jobs_show_their_state_and_what_can_be_done(bare: Store) -> None:
+def test_jobs_show_their_state_and_what_can_be_done(bare):
     states = [
         Status(),
         Status(state="running"),
@@ -84,7 +84,7 @@ def test_jobs_show_their_state_and_what_can_be_done(bare: Store) -> None:
     assert {each.value for each in app.caption} >= {"The text is too short.", "ValueError: the sky fell."}
 
 
-def test_a_run_whose_profile_was_deleted_says_so_in_place_of_a_link(bare: Store) -> None:
+def test_a_run_whose_profile_was_deleted_says_so_in_place_of_a_link(bare):
     """The link would open another model without a word."""
     key = synthetic.save_profile(bare.root, synthetic.profile_spec(4, 8, "quick"), 4)
     queue.submit(bare, fake.request()).write(Status(state="done", result=key))
@@ -95,7 +95,7 @@ def test_a_run_whose_profile_was_deleted_says_so_in_place_of_a_link(bare: Store)
     assert {"profile": key} not in links(app)
 
 
-def test_resume_and_forget(bare: Store) -> None:
+def test_resume_and_forget(bare):
     job = queue.submit(bare, fake.request())
     job.write(Status(state="running"))
     app = opened()
@@ -106,7 +106,7 @@ def test_resume_and_forget(bare: Store) -> None:
     assert queue.jobs(bare) == []
 
 
-def test_a_pack_is_imported_and_linked(bare: Store, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_pack_is_imported_and_linked(bare, tmp_path_factory):
     there = Store(tmp_path_factory.mktemp("there"))
     profile = synthetic.save_profile(there.root, synthetic.profile_spec(LAYERS, 8, "quick"), LAYERS)
     app = part("import")
@@ -118,7 +118,7 @@ def test_a_pack_is_imported_and_linked(bare: Store, tmp_path_factory: pytest.Tem
     assert "points" in said(app)
 
 
-def test_a_pack_that_is_none_is_refused(bare: Store) -> None:
+def test_a_pack_that_is_none_is_refused(bare):
     app = part("import")
     put(app, "pack", ("a.zip", b"no zip at all", "application/zip"))
     assert len(app.error) == 1 and not list(bare.entries())

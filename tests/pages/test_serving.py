@@ -3,7 +3,6 @@
 import asyncio
 import importlib.util
 import re
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,15 +18,15 @@ from tests.core.store.test_deleting import GONE, by
 Sent = list[dict]
 
 
-def ask(app: Callable, path: str = "/", kind: str = "http", method: str = "GET", **headers: str) -> tuple[Sent, bool]:
+def ask(app, path="/", kind="http", method="GET", **headers):
     """What is sent for a request, and whether it was passed on to Streamlit, which answers with a header of its own."""
     sent, passed = [], []
 
-    async def streamlit(scope: dict, receive: object, send: Callable) -> None:
+    async def streamlit(scope, receive, send):
         passed.append(scope["path"])
         await send({"type": "http.response.start", "status": 200, "headers": [(b"x-frame-options", b"ALLOWALL")]})
 
-    async def send(message: dict) -> None:
+    async def send(message):
         sent.append(message)
 
     given = [(name.encode(), value.encode()) for name, value in headers.items()]
@@ -36,13 +35,13 @@ def ask(app: Callable, path: str = "/", kind: str = "http", method: str = "GET",
     return sent, bool(passed)
 
 
-def hashed(suffix: str) -> str:
+def hashed(suffix):
     """Address of one of Streamlit's files."""
     return f"/{next(STATIC.rglob(f'*.????????{suffix}')).relative_to(STATIC).as_posix()}"
 
 
 @pytest.mark.parametrize("suffix", [".js", ".css", ".woff2"])
-def test_a_hashed_file_is_sent_whole_and_kept_for_good(suffix: str) -> None:
+def test_a_hashed_file_is_sent_whole_and_kept_for_good(suffix):
     path = hashed(suffix)
     [start, body], passed = ask(assets, path)
     assert not passed and start["status"] == 200
@@ -53,7 +52,7 @@ def test_a_hashed_file_is_sent_whole_and_kept_for_good(suffix: str) -> None:
 
 
 @pytest.mark.parametrize("base", ["", "/behind/a/proxy"])
-def test_browsers_load_the_modules_of_live_pictures_as_they_are(base: str) -> None:
+def test_browsers_load_the_modules_of_live_pictures_as_they_are(base):
     for file in (Path(server.__file__).parent / "live").glob("*.js"):
         [start, body], passed = ask(assets, f"{base}/live/{server.VERSION}/{file.name}")
         assert not passed and body["body"] == file.read_bytes()
@@ -63,7 +62,7 @@ def test_browsers_load_the_modules_of_live_pictures_as_they_are(base: str) -> No
             assert asked in server.MODULES
 
 
-def test_streamlit_answers_for_everything_else() -> None:
+def test_streamlit_answers_for_everything_else():
     known = hashed(".js")
     for path, method in (
         ("/", "GET"),
@@ -91,13 +90,13 @@ def test_streamlit_answers_for_everything_else() -> None:
         ("elsewhere.example", None, False), (None, None, False),
     ],
 )  # fmt: skip
-def test_only_pages_of_its_own_address_are_answered(host: str | None, origin: str | None, answered: bool) -> None:
+def test_only_pages_of_its_own_address_are_answered(host, origin, answered):
     given = {"host": host, "origin": origin}
     assert welcome(Headers({name: value for name, value in given.items() if value})) is answered
 
 
 @pytest.mark.parametrize("host", ["localhost:8501", "elsewhere.example"])
-def test_every_answer_tells_browsers_to_keep_other_addresses_out(host: str) -> None:
+def test_every_answer_tells_browsers_to_keep_other_addresses_out(host):
     sent, _ = ask(guard, host=host)
     told = Headers(raw=sent[0]["headers"])
     assert sent[0]["status"] == (200 if host.startswith("localhost") else 403)
@@ -106,7 +105,7 @@ def test_every_answer_tells_browsers_to_keep_other_addresses_out(host: str) -> N
     assert policy["frame-ancestors"] == policy["object-src"] == "'none'" and policy["default-src"] == "'self'"
 
 
-def test_a_refused_channel_never_reaches_streamlit() -> None:
+def test_a_refused_channel_never_reaches_streamlit():
     """Streamlit would look up the machine's address in the network before it refuses one."""
     sent, passed = ask(guard, "/_stcore/stream", "websocket", host="127.0.0.1:8501", origin="http://127.0.0.1:8502")
     assert not passed and [each["type"] for each in sent] == ["websocket.close"]
@@ -115,9 +114,7 @@ def test_a_refused_channel_never_reaches_streamlit() -> None:
 @pytest.mark.parametrize("base", ["", "/behind/a/proxy"])
 @pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
 @pytest.mark.parametrize("said", [None, access.READ_ONLY, access.SHARED])
-def test_nobody_uploads_where_nothing_can_be_imported(
-    said: str | None, method: str, base: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nobody_uploads_where_nothing_can_be_imported(said, method, base, monkeypatch):
     if said:
         monkeypatch.setenv(said, "on")
     sent, passed = ask(guard, f"{base}/_stcore/upload_file/session/file", method=method, host="localhost:8501")
@@ -125,7 +122,7 @@ def test_nobody_uploads_where_nothing_can_be_imported(
     assert ask(guard, f"{base}/_stcore/health", host="localhost:8501")[1]
 
 
-def test_a_start_of_the_server_sweeps_the_cache(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_of_the_server_sweeps_the_cache(empty_cache, monkeypatch):
     left = empty_cache / "jobs" / "0" / f"{by(GONE, 'progress.json')}x"
     write_file(left, b"half")
     monkeypatch.setattr(server, "DRAWING", ())
@@ -134,7 +131,7 @@ def test_a_start_of_the_server_sweeps_the_cache(empty_cache: Path, monkeypatch: 
     assert not left.exists()
 
 
-def test_what_is_loaded_ahead_is_there() -> None:
+def test_what_is_loaded_ahead_is_there():
     assert all(importlib.util.find_spec(name) for name in server.DRAWING)
     sent, _ = ask(guard, host="localhost:8501")
     paths = re.findall("<(.+?)>; rel=modulepreload", Headers(raw=sent[0]["headers"])["link"])

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
@@ -20,27 +19,27 @@ GUARD = "import sys; heavy = {'torch', 'transformers'} & set(sys.modules); sys.e
 
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("cache", ["empty_cache", "filled_cache"])
-def test_every_page_opens(name: str, cache: str, request: pytest.FixtureRequest) -> None:
+def test_every_page_opens(name, cache, request):
     request.getfixturevalue(cache)
     app = opened_at(name)
     assert app.title or app.info
 
 
-def test_the_mark_and_the_name_have_colours_of_the_palette() -> None:
+def test_the_mark_and_the_name_have_colours_of_the_palette():
     assert set(HUE.findall(brand.MARK)) == {LIGHT.accent, LIGHT.absorb} == set(HUE.findall(brand.LOGO)) - {LIGHT.ink}
     assert set(HUE.findall(in_palette(brand.LOGO, DARK))) == {DARK.accent, DARK.absorb, DARK.ink}
 
 
-def test_the_landing_page_is_the_lab(filled_cache: dict[str, str]) -> None:
+def test_the_landing_page_is_the_lab(filled_cache):
     assert shell().run().text_input[0].value == OPENING
 
 
-def test_an_empty_cache_is_answered_with_what_to_do(empty_cache: Path) -> None:
+def test_an_empty_cache_is_answered_with_what_to_do(empty_cache):
     assert "make demo" in opened_at("learn").info[0].value
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_cache_that_is_a_file_is_one_sentence(name: str, empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_is_a_file_is_one_sentence(name, empty_cache, monkeypatch):
     (empty_cache / "file").touch()
     monkeypatch.setenv("ABSORPTION_CACHE", str(empty_cache / "file"))
     app = opened_at(name)
@@ -48,16 +47,14 @@ def test_a_cache_that_is_a_file_is_one_sentence(name: str, empty_cache: Path, mo
     assert "file is in the way, for a folder is needed there" in said.value
 
 
-def test_a_result_that_cannot_be_shown_is_one_sentence(
-    filled_cache: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_result_that_cannot_be_shown_is_one_sentence(filled_cache, monkeypatch):
     monkeypatch.setattr("pages.ui.current_profile.heading", Mock(side_effect=UserError("the profile lies")))
     app = opened_at("absorption", profile=filled_cache["shallow"])
     assert [each.value for each in app.error] == ["The profile lies."]
 
 
 @pytest.mark.parametrize("committed", [False, True])
-def test_the_url_names_the_profile_unless_it_is_the_one_that_everybody_has(empty_cache: Path, committed: bool) -> None:
+def test_the_url_names_the_profile_unless_it_is_the_one_that_everybody_has(empty_cache, committed):
     root = empty_cache / "home" / "demo" if committed else empty_cache
     key = synthetic.save_profile(root, synthetic.profile_spec(4, 8, "quick"), 4)
     app = opened_at("absorption")
@@ -65,13 +62,13 @@ def test_the_url_names_the_profile_unless_it_is_the_one_that_everybody_has(empty
     assert ("profile" in app.query_params) != committed
 
 
-def test_the_beginning_of_a_key_is_enough(filled_cache: dict[str, str]) -> None:
+def test_the_beginning_of_a_key_is_enough(filled_cache):
     app = opened_at("learn", profile=filled_cache["shallow"][:8])
     assert app.session_state["profile"] == filled_cache["shallow"]
     assert "shallow model" in app.caption[0].value
 
 
-def test_a_profile_with_a_missing_unit_gets_one_sentence(empty_cache: Path) -> None:
+def test_a_profile_with_a_missing_unit_gets_one_sentence(empty_cache):
     spec = synthetic.profile_spec(5, 8, "quick")
     synthetic.save_profile(empty_cache, spec, 5)
     broken = empty_cache / "perturbed" / spec.unit(spec.measurements[0]).key / "drift.npy"
@@ -80,13 +77,13 @@ def test_a_profile_with_a_missing_unit_gets_one_sentence(empty_cache: Path) -> N
     assert "measure it again" in app.error[0].value
 
 
-def loads(statement: str) -> subprocess.CompletedProcess:
+def loads(statement):
     """Run a statement in a fresh interpreter and fail if it loaded a heavy library."""
     command = [sys.executable, "-c", f"{statement}\n{GUARD}"]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
 
 
-def test_no_page_loads_torch_or_transformers() -> None:
+def test_no_page_loads_torch_or_transformers():
     modules = [path.relative_to(ROOT).with_suffix("") for path in sorted((ROOT / "pages" / "ui").rglob("*.py"))]
     imports = [f"import {'.'.join(path.parts).removesuffix('.__init__')}" for path in modules]
     opened = "AppTest.from_file('pages/shell.py', default_timeout=120).run().switch_page('{}.py').run()"
@@ -95,14 +92,14 @@ def test_no_page_loads_torch_or_transformers() -> None:
     assert done.returncode == 0, done.stderr[-500:]
 
 
-def test_the_guard_bites() -> None:
+def test_the_guard_bites():
     done = loads("import transformers")
     assert done.returncode == 1
     assert "transformers" in done.stderr
 
 
 @pytest.mark.parametrize("page", ["absorption", "allocate", "prune"])
-def test_a_tab_draws_the_live_picture_first_and_the_whole_page_once_it_stands(page: str, cache: Cache) -> None:
+def test_a_tab_draws_the_live_picture_first_and_the_whole_page_once_it_stands(page, cache):
     app = opened_at(page, painted=False, part="results")
     first, shown = live(app), len(app.main)
     assert first["waiting"] and shown < 12 and not app.get("plotly_chart")
@@ -112,12 +109,12 @@ def test_a_tab_draws_the_live_picture_first_and_the_whole_page_once_it_stands(pa
     assert not live(app.switch_page("glossary.py").run().switch_page(f"{page}.py").run())["waiting"]
 
 
-def test_what_has_neither_charts_nor_tables_is_drawn_in_one_run(cache: Cache) -> None:
+def test_what_has_neither_charts_nor_tables_is_drawn_in_one_run(cache):
     app = opened_at("prune", painted=False)
     assert not live(app)["waiting"] and app.button(key="run")
 
 
-def test_a_link_to_what_is_gone_is_still_said_once_the_page_is_whole(cache: Cache) -> None:
+def test_a_link_to_what_is_gone_is_still_said_once_the_page_is_whole(cache):
     """The first run ends at the live picture, and the next does not know the link any more."""
     app = opened_at("absorption", painted=False, profile="feedbeef")
     paint(app)
@@ -128,6 +125,6 @@ def test_a_link_to_what_is_gone_is_still_said_once_the_page_is_whole(cache: Cach
 
 
 @pytest.mark.parametrize("page", ["allocate", "prune"])
-def test_a_model_that_cannot_be_pruned_gets_one_sentence(page: str, filled_cache: Cache) -> None:
+def test_a_model_that_cannot_be_pruned_gets_one_sentence(page, filled_cache):
     app = opened_at(page, profile=filled_cache["deep"])
     assert "not allocated for" in app.error[0].value

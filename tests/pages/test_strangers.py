@@ -1,12 +1,9 @@
 """What a stranger may have written, in a link, a pack or the name of a folder, is shown as the text it is."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from google.protobuf.message import Message
-from streamlit.testing.v1 import AppTest
 
 from core.base.errors import UserError
 from core.jobs import queue
@@ -55,7 +52,7 @@ VIEWS = (
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tmp_path_factory):
     """A cache with packs, jobs and an export in which everything that can be called freely has an ill-meant name."""
     other, store = (Store(tmp_path_factory.mktemp(name)) for name in ("other", "cache"))
     told = synthetic.TOLD | {"warnings": [NAME], "setting": NAME}
@@ -79,7 +76,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return store.root
 
 
-def _jobs(store: Store, seed: int, state: str) -> None:
+def _jobs(store, seed, state):
     text = WindowRequest(source=f"file:/{NAME}{UNSEEN}", seed=seed)
     measured = MeasureRequest(model=NAME + UNSEEN, text=text, measurements=PROFILE.measurements)
     exported = ExportRequest(model=NAME, folder=f"/{NAME}{UNSEEN}{seed}", setting=family()[0])
@@ -89,20 +86,20 @@ def _jobs(store: Store, seed: int, state: str) -> None:
 
 
 @pytest.fixture
-def stranger(store: Store, made: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+def stranger(store, made, monkeypatch):
     monkeypatch.setenv("ABSORPTION_CACHE", str(made))
     monkeypatch.setattr(run_cost, "estimate", lambda *_: EXPECTED)
     return Store(made)
 
 
-def test_a_link_is_text(stranger: Store) -> None:
+def test_a_link_is_text(stranger):
     keys = choices(VIEWS)
     assert len(keys) > 50
     for page in PAGES:
         check(opened_at(page, **dict.fromkeys(keys, NAME + UNSEEN)), page)
 
 
-def test_a_pack_whose_names_steer_is_refused(store: Store, made: Path) -> None:
+def test_a_pack_whose_names_steer_is_refused(store, made):
     other = Store(made)
     files = members(pack(other, other.profile(PROFILE.key)))
     told = first(files, "profile", "provenance.json")
@@ -112,7 +109,7 @@ def test_a_pack_whose_names_steer_is_refused(store: Store, made: Path) -> None:
 
 
 @pytest.mark.parametrize(("page", "view"), VIEWS, ids=str)
-def test_a_name_is_text(stranger: Store, page: str, view: dict[str, str]) -> None:
+def test_a_name_is_text(stranger, page, view):
     app = opened_at(page, **{"profile": PROFILE.key, **view})
     check(app, page)
     if "show" in view:
@@ -120,17 +117,17 @@ def test_a_name_is_text(stranger: Store, page: str, view: dict[str, str]) -> Non
         check(app.run(), page)
 
 
-def _rows(store: Store) -> list:
+def _rows(store):
     return [row for entry in store.entries("study") for row in evaluations._rows(str(entry.path), 0, entry)]
 
 
-def test_a_watched_job_is_text(stranger: Store) -> None:
+def test_a_watched_job_is_text(stranger):
     for job in queue.jobs(stranger):
         page = "measure" if isinstance(job.request, MeasureRequest) else "prune"
         check(opened_at(page, job=job.key), f"{page} {job.state}")
 
 
-def check(app: AppTest, where: str) -> None:
+def check(app, where):
     """What is read as Markdown holds no form of a name, and nothing that cannot be seen."""
     assert not app.exception, where
     said = [text for node in app._tree for text in read(node) if "mallory" in text or ":smile" in text]
@@ -138,14 +135,14 @@ def check(app: AppTest, where: str) -> None:
     assert wrong == [], where
 
 
-def read(node: object) -> Iterator[str]:
+def read(node):
     """Every text of an element or a block that the browser reads as Markdown."""
     proto = getattr(node, "proto", None)
     if isinstance(proto, Message):
         yield from _strings(proto, AS_IS.get(getattr(node, "type", "")))
 
 
-def _strings(proto: Message, but: str | None = None) -> Iterator[str]:
+def _strings(proto, but=None):
     for field, value in proto.ListFields():
         for each in value if hasattr(value, "add") or hasattr(value, "append") else [value]:
             if isinstance(each, Message):
@@ -154,7 +151,7 @@ def _strings(proto: Message, but: str | None = None) -> Iterator[str]:
                 yield each
 
 
-def test_a_report_is_text(stranger: Store) -> None:
+def test_a_report_is_text(stranger):
     entries = [entry for kind in ("profile", "study", "best") for entry in stranger.entries(kind)]
     for page in (reports.html(stranger, entry) for entry in entries):
         assert "<b>mallory" not in page and "\u202e" not in page and "\x1b" not in page

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from urllib.parse import urlencode
@@ -10,7 +9,6 @@ from urllib.parse import urlencode
 import pytest
 
 from core.base.errors import UserError
-from core.requests.lab import Talk
 from core.store.scenes import Chunk, Spoken
 from pages.ui import server, talk_stream
 from pages.ui.talk_stream import Talks
@@ -22,33 +20,33 @@ SOON = 30  # seconds: a busy machine is no finding
 class Warm:
     """A model that answers when it is told to."""
 
-    def __init__(self) -> None:
-        self.asked: list[tuple[Talk, str, str, Future]] = []
+    def __init__(self):
+        self.asked = []
         self.standing, self.before = "ready", 0
 
-    def ask(self, kind: str, asked: Talk, layer: None, reader: str, tab: str) -> Future:
+    def ask(self, kind, asked, layer, reader, tab):
         assert kind == "talk"
         self.asked.append((asked, reader, tab, Future()))
         return self.asked[-1][3]
 
-    def ahead(self, _: Future) -> int:
+    def ahead(self, _):
         return self.before
 
-    def state(self) -> str:
+    def state(self):
         return self.standing
 
-    def answer(self, at: int, count: int, end: str | None = None) -> None:
+    def answer(self, at, count, end=None):
         asked, _, _, future = self.asked[at]
         assert future.set_running_or_notify_cancel()
         future.set_result(Chunk(steps=[spoken(asked.start + each) for each in range(count)], end=end))
 
 
-def spoken(at: int) -> Spoken:
+def spoken(at):
     return Spoken(at=at, dense=f" d{at}", hurt=f" h{at}", twin=f" t{at}", p=0.5)
 
 
 @pytest.fixture
-def warm(monkeypatch: pytest.MonkeyPatch) -> Warm:
+def warm(monkeypatch):
     monkeypatch.setattr(talk_stream, "warm", here := Warm())
     monkeypatch.setattr(talk_stream, "LOOK", 0.02)
     return here
@@ -57,27 +55,25 @@ def warm(monkeypatch: pytest.MonkeyPatch) -> Warm:
 class Listener:
     """A browser that listens to a talk."""
 
-    def __init__(self) -> None:
-        self.sent: list[dict] = []
+    def __init__(self):
+        self.sent = []
         self.left = asyncio.Event()
 
-    async def receive(self) -> dict:
+    async def receive(self):
         await self.left.wait()
         return {"type": "http.disconnect"}
 
-    async def send(self, message: dict) -> None:
+    async def send(self, message):
         self.sent.append(message)
 
     @property
-    def lines(self) -> list[dict]:
+    def lines(self):
         body = b"".join(each.get("body", b"") for each in self.sent)
         return [json.loads(line) for line in body.decode().splitlines()]
 
 
 @asynccontextmanager
-async def listening(
-    app: Talks, said: str = SAID, tab: str = "1", client: str = "10.0.0.1", base: str = "", **headers: str
-) -> AsyncIterator[tuple[Listener, asyncio.Task]]:
+async def listening(app, said=SAID, tab="1", client="10.0.0.1", base="", **headers):
     listener = Listener()
     scope = {
         "type": "http", "method": "GET", "path": f"{base}/talk/{server.VERSION}", "client": (client, 1),
@@ -92,24 +88,24 @@ async def listening(
         await asyncio.wait_for(task, SOON)
 
 
-async def until(happened: Callable[[], object]) -> None:
+async def until(happened):
     async with asyncio.timeout(SOON):
         while not happened():
             await asyncio.sleep(0.005)
 
 
-async def streamlit(scope: dict, receive: object, send: Callable) -> None:
+async def streamlit(scope, receive, send):
     await send({"type": "http.response.start", "status": 404, "headers": []})
 
 
 @pytest.fixture
-def app() -> Talks:
+def app():
     return Talks(streamlit)
 
 
 @pytest.mark.parametrize("base", ["", "/behind/a/proxy"])
-def test_every_token_is_a_line_and_one_chunk_after_the_other_is_asked_for(app: Talks, warm: Warm, base: str) -> None:
-    async def play() -> None:
+def test_every_token_is_a_line_and_one_chunk_after_the_other_is_asked_for(app, warm, base):
+    async def play():
         async with listening(app, base=base) as (here, task):
             for turn, count in enumerate((2, 0, 3)):
                 await until(lambda turn=turn: len(warm.asked) > turn)
@@ -125,8 +121,8 @@ def test_every_token_is_a_line_and_one_chunk_after_the_other_is_asked_for(app: T
     asyncio.run(play())
 
 
-def test_who_leaves_is_not_written_for(app: Talks, warm: Warm) -> None:
-    async def play() -> None:
+def test_who_leaves_is_not_written_for(app, warm):
+    async def play():
         async with listening(app) as (here, task):
             await until(lambda: warm.asked)
             warm.answer(0, 1)
@@ -138,10 +134,10 @@ def test_who_leaves_is_not_written_for(app: Talks, warm: Warm) -> None:
     asyncio.run(play())
 
 
-def test_a_tab_listens_to_one_talk(app: Talks, warm: Warm) -> None:
+def test_a_tab_listens_to_one_talk(app, warm):
     """A newer one ends the older one, whose chunk comes too late; another tab's goes on."""
 
-    async def play() -> None:
+    async def play():
         async with listening(app) as (older, task), listening(app, tab="2") as (other, _):
             await until(lambda: len(warm.asked) == 2)
             async with listening(app, '{"prompt": "b", "tokens": 6}') as (newer, _):
@@ -156,8 +152,8 @@ def test_a_tab_listens_to_one_talk(app: Talks, warm: Warm) -> None:
     asyncio.run(play())
 
 
-def test_a_chunk_that_an_older_stream_gave_up_is_asked_for_again(app: Talks, warm: Warm) -> None:
-    async def play() -> None:
+def test_a_chunk_that_an_older_stream_gave_up_is_asked_for_again(app, warm):
+    async def play():
         async with listening(app):
             await until(lambda: warm.asked)
             warm.asked[0][3].cancel()
@@ -166,8 +162,8 @@ def test_a_chunk_that_an_older_stream_gave_up_is_asked_for_again(app: Talks, war
     asyncio.run(play())
 
 
-def test_a_reader_is_told_what_is_waited_for(app: Talks, warm: Warm) -> None:
-    async def play() -> None:
+def test_a_reader_is_told_what_is_waited_for(app, warm):
+    async def play():
         warm.standing = "loading"
         async with listening(app) as (here, _):
             await until(lambda: here.lines == [{"loading": True}])
@@ -177,8 +173,8 @@ def test_a_reader_is_told_what_is_waited_for(app: Talks, warm: Warm) -> None:
     asyncio.run(play())
 
 
-def test_what_cannot_be_is_one_line(app: Talks, warm: Warm) -> None:
-    async def play() -> None:
+def test_what_cannot_be_is_one_line(app, warm):
+    async def play():
         async with listening(app, '{"prompt": " "}') as (here, task):
             await asyncio.wait_for(task, SOON)
         assert list(here.lines[0]) == ["error"] and "empty" in here.lines[0]["error"]
@@ -191,10 +187,10 @@ def test_what_cannot_be_is_one_line(app: Talks, warm: Warm) -> None:
     asyncio.run(play())
 
 
-def test_a_reader_has_so_many_streams(app: Talks, warm: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_has_so_many_streams(app, warm, monkeypatch):
     monkeypatch.setattr(talk_stream, "MOST", 1)
 
-    async def play() -> None:
+    async def play():
         async with listening(app), listening(app, client="10.0.0.2"), listening(app, tab="2") as (here, task):
             await asyncio.wait_for(task, SOON)
             assert "close another" in here.lines[0]["error"]
@@ -206,10 +202,10 @@ def test_a_reader_has_so_many_streams(app: Talks, warm: Warm, monkeypatch: pytes
     ("client", "cookie", "known"),
     [("10.0.0.1", "_streamlit_xsrf=b", "10.0.0.1"), ("127.0.0.1", "_streamlit_xsrf=b", "b"), ("::1", "", "")],
 )
-def test_readers_are_those_of_the_lab(app: Talks, warm: Warm, client: str, cookie: str, known: str) -> None:
+def test_readers_are_those_of_the_lab(app, warm, client, cookie, known):
     """As Streamlit tells them to the page: `st.context.ip_address`, which hides this computer's, or else a cookie."""
 
-    async def play() -> None:
+    async def play():
         async with listening(app, client=client, cookie=cookie):
             await until(lambda: warm.asked)
             assert warm.asked[0][1] == known
@@ -217,10 +213,10 @@ def test_readers_are_those_of_the_lab(app: Talks, warm: Warm, client: str, cooki
     asyncio.run(play())
 
 
-def test_pages_of_other_addresses_start_nothing(app: Talks, warm: Warm) -> None:
+def test_pages_of_other_addresses_start_nothing(app, warm):
     """An image of one tells no origin, but browsers say that it is another's."""
 
-    async def play() -> None:
+    async def play():
         async with listening(app, sec_fetch_site="cross-site") as (here, task):
             await asyncio.wait_for(task, SOON)
             assert here.sent[0]["status"] == 403 and not warm.asked
@@ -229,10 +225,10 @@ def test_pages_of_other_addresses_start_nothing(app: Talks, warm: Warm) -> None:
 
 
 @pytest.mark.parametrize("changed", [{"method": "POST"}, {"path": "/talk/0"}, {"path": f"/talk/{server.VERSION}/x"}])
-def test_streamlit_answers_for_everything_else(app: Talks, changed: dict) -> None:
+def test_streamlit_answers_for_everything_else(app, changed):
     passed = []
 
-    async def send(message: dict) -> None:
+    async def send(message):
         passed.append(message["status"])
 
     scope = {"type": "http", "method": "GET", "path": f"/talk/{server.VERSION}", "headers": []} | changed

@@ -1,27 +1,24 @@
 """Lab, break it while it talks: what the picture is given, a link to it, and what the browser may tell."""
 
 import json
-from collections.abc import Callable
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from core.base.errors import UserError
 from pages.ui import live, server, url_state
 from pages.ui.lab import talk
 from pages.ui.lab.question import LAYERS
-from tests.fake_warm import Warm
 from tests.pages.opening import opened_at, pictures
 
 
-def given(app: AppTest) -> dict:
+def given(app):
     """What the picture was given, the words of all readers among it."""
     found = [json.loads(each.proto.json) for each in pictures(app)]
     own = next(each for each in found if "prompt" in each)
     return json.loads(own["fixed"]) | own
 
 
-def test_the_page_opens_with_an_example_that_no_link_asks_for(model: Warm) -> None:
+def test_the_page_opens_with_an_example_that_no_link_asks_for(model):
     data = given(opened_at("lab"))
     assert (data["prompt"], data["seed"], data["state"]) == (talk.USUAL, None, {"turns": talk.OPENING})
     assert data["address"] == f"/talk/{server.VERSION}" and not data["linked"]
@@ -29,7 +26,7 @@ def test_the_page_opens_with_an_example_that_no_link_asks_for(model: Warm) -> No
     assert not model.texts, "nothing is written before the browser asks"
 
 
-def test_a_link_carries_the_prompt_the_damage_over_time_and_the_seed(model: Warm) -> None:
+def test_a_link_carries_the_prompt_the_damage_over_time_and_the_seed(model):
     turns = "0~3~residual:wanda:0.7:mlp,12~0~"
     app = opened_at("lab", write="A red door", turns=turns, seed="7")
     data = given(app)
@@ -42,13 +39,13 @@ def test_a_link_carries_the_prompt_the_damage_over_time_and_the_seed(model: Warm
     "wrong",
     ["x", "1~2", "0~31~skip", "0~1~gaussian:7", "0~1~residual:wanda:0.5:head:1", "4~1~skip,2~1~skip", "200~1~skip"],
 )
-def test_turns_that_cannot_be_are_said_and_the_example_stands(model: Warm, wrong: str) -> None:
+def test_turns_that_cannot_be_are_said_and_the_example_stands(model, wrong):
     app = opened_at("lab", turns=wrong)
     assert "turns" in app.warning[0].value
     assert given(app)["state"]["turns"] == talk.OPENING
 
 
-def test_turns_are_spelt_in_one_way() -> None:
+def test_turns_are_spelt_in_one_way():
     assert talk.read("00~016~gaussian:0.30,,") == "0~16~gaussian:0.3"
     assert talk.read("") == ""
     for word in talk.damages():
@@ -58,16 +55,16 @@ def test_turns_are_spelt_in_one_way() -> None:
         talk.read("0~99~skip")
 
 
-def test_an_example_is_one_press_away(model: Warm) -> None:
+def test_an_example_is_one_press_away(model):
     app = opened_at("lab", seed="7")
     [button] = [each for each in app.button if each.label == "A recipe"]
     data = given(button.click().run())
     assert data["prompt"] == talk.PROMPTS["A recipe"] and data["seed"] == 7
 
 
-def test_what_the_browser_tells_is_kept_and_nonsense_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    events: dict[str, Callable[[], None]] = {}
-    told: list[dict] = []
+def test_what_the_browser_tells_is_kept_and_nonsense_is_not(monkeypatch):
+    events = {}
+    told = []
     monkeypatch.setattr(live.st, "session_state", {"view": url_state.View({}, {}, {})})
     choices = {"turns": (talk.OPENING, talk.Turns())}
     live.draw(lambda **given: events.update(given), "talk", {}, choices, told.append)

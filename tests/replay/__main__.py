@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ALONE = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
-def main(base: str) -> int:
+def main(base):
     """Compare the working tree with a commit; the exit code."""
     try:
         said, alike = report(*_both(_git("rev-parse", "--verify", f"{base}^{{commit}}")))
@@ -27,7 +27,7 @@ def main(base: str) -> int:
     return 0 if alike else 1
 
 
-def _both(commit: str) -> tuple[dict, dict]:
+def _both(commit):
     """The figures of a commit and of the working tree, measured beside each other."""
     with tempfile.TemporaryDirectory(prefix="replay-") as folder:
         there, sides = Path(folder) / "base", []
@@ -43,11 +43,11 @@ def _both(commit: str) -> tuple[dict, dict]:
             _git("worktree", "remove", "--force", str(there))
 
 
-def _git(*words: str) -> str:
+def _git(*words):
     return subprocess.run(["git", *words], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
-def _start(checkout: Path, scratch: Path) -> tuple[subprocess.Popen, Path]:
+def _start(checkout, scratch):
     """Run a checkout's own probe on its own product: one process, one thread for the arithmetic."""
     known = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     file = scratch.with_suffix(".json")
@@ -56,7 +56,7 @@ def _start(checkout: Path, scratch: Path) -> tuple[subprocess.Popen, Path]:
     return subprocess.Popen(words, cwd=checkout, env=known | ALONE), file
 
 
-def _figures(process: subprocess.Popen, file: Path) -> dict:
+def _figures(process, file):
     if process.wait():
         raise subprocess.CalledProcessError(process.returncode, process.args)
     return json.loads(file.read_bytes())

@@ -2,14 +2,14 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 ABSENT = "absent"
 Figures = Mapping[str, Any]  # `kind/name` -> number, word, or lists and dictionaries of them
 
 
-def report(before: Figures, after: Figures) -> tuple[str, bool]:
+def report(before, after):
     """What to print, and whether all figures of the kinds that both sides have are equal."""
     kinds = [set(map(_kind, side)) for side in (before, after)]
     lone = f"; not compared, for one side lacks it: {', '.join(sorted(kinds[0] ^ kinds[1]))}" * (kinds[0] != kinds[1])
@@ -17,7 +17,7 @@ def report(before: Figures, after: Figures) -> tuple[str, bool]:
         {name: side[name] for name in side if _kind(name) in kinds[0] & kinds[1]} for side in (before, after)
     )
     totals = Counter(map(_kind, {**before, **after}))
-    found: dict[str, list[str]] = {}
+    found = {}
     for name in {**after, **before}:
         if said := difference(name, before, after):
             found.setdefault(_kind(name), []).append(f"  {said}")
@@ -30,7 +30,7 @@ def report(before: Figures, after: Figures) -> tuple[str, bool]:
     return "\n".join([*lines, f"different: {share}; {len(before)} figures before, {len(after)} after{lone}"]), False
 
 
-def difference(name: str, before: Figures, after: Figures) -> str:
+def difference(name, before, after):
     """The first difference of a figure, how many there are, and the largest; empty where both sides are equal."""
     old, new = (dict(_leaves(side.get(name, ABSENT))) for side in (before, after))
     apart = {place: (old.get(place, ABSENT), new.get(place, ABSENT)) for place in {**old, **new}}
@@ -44,17 +44,17 @@ def difference(name: str, before: Figures, after: Figures) -> str:
     return f"{name}{place}: {a} -> {b}{note}"
 
 
-def _kind(name: str) -> str:
+def _kind(name):
     """`profile/8f0f/gains` -> `profile`."""
     return name.partition("/")[0]
 
 
-def _equal(a: Any, b: Any) -> bool:
+def _equal(a, b):
     """Equal to the last bit; NaN equals NaN and nothing else, and a truth value is no number."""
     return isinstance(a, bool) == isinstance(b, bool) and (a == b or (a != a and b != b))
 
 
-def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+def _leaves(value, place=""):
     """`{"a": [1, 2]}` -> `("[a][0]", 1)`, `("[a][1]", 2)`."""
     if not isinstance(value, dict | list) or not value:
         yield place, value
@@ -63,5 +63,5 @@ def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
         yield from _leaves(each, f"{place}[{key}]")
 
 
-def _number(value: Any) -> bool:
+def _number(value):
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -34,16 +34,16 @@ FIGURES = {"profile/a/gains": [1.25, 0.5, math.nan], "profile/a/n": 16, "study/b
         ),
     ],
 )
-def test_another_value_is_told_by_its_place_with_both(name: str, value: object, said: str) -> None:
+def test_another_value_is_told_by_its_place_with_both(name, value, said):
     assert difference(name, FIGURES, FIGURES | {name: value}) == name + said
 
 
-def test_equal_figures_are_counted_by_kind() -> None:
+def test_equal_figures_are_counted_by_kind():
     same = {"profile/a/gains": [1.25, 0.5, float("nan")]}
     assert report(FIGURES, FIGURES | same) == ("equal: 4 figures with 6 values of 2 kinds (profile 2, study 2)", True)
 
 
-def test_differences_are_grouped_by_kind_and_a_kind_that_one_side_lacks_is_named() -> None:
+def test_differences_are_grouped_by_kind_and_a_kind_that_one_side_lacks_is_named():
     said, alike = report(FIGURES | {"study/d": 1, "older/e": 2}, FIGURES | {"study/b/verdict": "gains", "study/c/n": 3})
     assert not alike
     assert said.splitlines() == [
@@ -55,7 +55,7 @@ def test_differences_are_grouped_by_kind_and_a_kind_that_one_side_lacks_is_named
     ]
 
 
-def test_every_method_is_asked_for() -> None:
+def test_every_method_is_asked_for():
     bases, variations = ASKED["allocation"]["bases"].values(), ASKED["allocation"]["variations"].values()
     assert {row["base"] for row in bases} == set(BASES)
     assert {row.get("control", "none") for row in variations} == set(get_args(Control))

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-from torch import Tensor
 
-from core.models.loading import Loaded, load
-from core.models.model_shape import ModelShape
+from core.models.loading import load
 from core.models.sources import locate, read_shape
 from core.models.windows import windows
 from core.requests.inputs import WindowRequest
@@ -24,7 +21,7 @@ ROUNDS = 3
 SPARSITY = 0.5  # of what pruners are compared at
 
 
-def main() -> None:
+def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--only", choices=("sweeps", "perplexities", "pruners"))
     options.add_argument("--write", action="store_true")
@@ -39,8 +36,8 @@ def main() -> None:
                 pd.DataFrame(rows, columns=heads).to_csv(bench_file(name), index=False)
 
 
-def _tables(loaded: Loaded, shape: ModelShape) -> dict[str, Callable[[], list[list[str]]]]:
-    def text(sequences: int, length: int, source: str = "demo") -> Tensor:
+def _tables(loaded, shape):
+    def text(sequences, length, source="demo"):
         return windows(WindowRequest(source=source, sequences=sequences, length=length), loaded).tokens
 
     return {

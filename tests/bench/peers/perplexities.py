@@ -5,15 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 from lm_eval.models.huggingface import HFLM
-from torch import Tensor
 
-from core.models.loading import Loaded
 from core.models.losses import evaluate, reference, windows_per_batch
-from core.store.results import Array
 from tests.bench.peers.timing import in_turn, ratio, short
 
 
-def table(loaded: Loaded, tokens: Tensor, rounds: int) -> list[list[str]]:
+def table(loaded, tokens, rounds):
     """A row for each; the first row is the heads. tokens: (windows, length)."""
     length = tokens.shape[1]
     harness = HFLM(
@@ -36,7 +33,7 @@ def table(loaded: Loaded, tokens: Tensor, rounds: int) -> list[list[str]]:
 
 
 @torch.inference_mode()
-def by_harness(harness: HFLM, tokens: Tensor) -> Array:
+def by_harness(harness, tokens):
     """Mean loss of each window, as its rolling likelihood scores one: the first token is its context."""
     asked = [(("", str(at)), ids[:1], ids[1:]) for at, ids in enumerate(tokens.tolist())]
     found = harness._loglikelihood_tokens(asked, disable_tqdm=True)

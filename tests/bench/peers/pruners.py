@@ -5,18 +5,15 @@ from __future__ import annotations
 import copy
 import tempfile
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 import torch
 from llmcompressor import oneshot
 from llmcompressor.modifiers.pruning import SparseGPTModifier, WandaPruningModifier
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from core.judge.exact_recipes import count_zeros
-from core.models.loading import Loaded
 from core.models.losses import evaluate, reference
 from core.prune.walk import Plan, prune_layers
 from tests.bench.peers.timing import Ran
@@ -24,7 +21,7 @@ from tests.bench.peers.timing import Ran
 THEIRS = {"wanda": WandaPruningModifier, "sparsegpt": SparseGPTModifier}
 
 
-def table(loaded: Loaded, calibration: Tensor, windows: Tensor, sparsity: float) -> list[list[str]]:
+def table(loaded, calibration, windows, sparsity):
     """Two rows per pruner; the first row is the heads.
 
     Args:
@@ -34,7 +31,7 @@ def table(loaded: Loaded, calibration: Tensor, windows: Tensor, sparsity: float)
     return [heads, *(row for pruner in THEIRS for row in _rows(loaded, calibration, windows, sparsity, pruner))]
 
 
-def _rows(loaded: Loaded, calibration: Tensor, windows: Tensor, sparsity: float, pruner: str) -> Iterator[list[str]]:
+def _rows(loaded, calibration, windows, sparsity, pruner):
     plan = Plan(pruner, np.full(len(loaded.layers), sparsity))
     own = _timed(loaded, lambda pruned: prune_layers(pruned, calibration, plan))
     theirs = _timed(loaded, lambda pruned: _oneshot(pruned, calibration, sparsity, pruner))
@@ -46,7 +43,7 @@ def _rows(loaded: Loaded, calibration: Tensor, windows: Tensor, sparsity: float,
                f"{shared:.4f}"]  # fmt: skip
 
 
-def _timed(loaded: Loaded, prune: Callable[[Loaded], object]) -> Ran[Loaded]:
+def _timed(loaded, prune):
     """A pruned copy, and what that took."""
     pruned = replace(loaded, model=copy.deepcopy(loaded.model))
     began = time.perf_counter()
@@ -54,7 +51,7 @@ def _timed(loaded: Loaded, prune: Callable[[Loaded], object]) -> Ran[Loaded]:
     return Ran(pruned, (time.perf_counter() - began,))
 
 
-def _oneshot(loaded: Loaded, calibration: Tensor, sparsity: float, pruner: str) -> None:
+def _oneshot(loaded, calibration, sparsity, pruner):
     """What llm-compressor does, with the layers as its targets and its own defaults for the rest.
 
     Its usual targets are linears, of which it prunes the head as well: a target's own name gets a dot there, by which
@@ -72,7 +69,7 @@ def _oneshot(loaded: Loaded, calibration: Tensor, sparsity: float, pruner: str) 
         oneshot(model=loaded.model, processor=loaded.tokenizer, dataset=DataLoader(rows, batch_size=4), recipe=recipe)
 
 
-def _shared(one: Loaded, other: Loaded) -> float:
+def _shared(one, other):
     """The share of one's zeros that are the other's too."""
     both = total = 0
     for mine, yours in zip(one.model.parameters(), other.model.parameters(), strict=True):

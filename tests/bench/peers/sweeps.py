@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -24,13 +24,10 @@ from core.measure.engines import Group, Reader, prepare, wavefront
 from core.measure.perturb import Moments, perturbed
 from core.methods import Gaussian
 from core.models import run_cost
-from core.models.loading import Loaded
-from core.models.model_shape import ModelShape
 from core.models.replay import hidden
 from core.models.saving import save
 from core.requests.measurements import Measurement
-from core.store.results import Perturbed
-from tests.bench.peers.timing import Ran, in_turn, ratio, short
+from tests.bench.peers.timing import in_turn, ratio, short
 
 NOISE = Measurement(perturbation=Gaussian(size=0.3))
 STRIDE = run_cost.HARM_STRIDE
@@ -46,13 +43,13 @@ class Case:
     damaged: list[Tensor]
 
     @classmethod
-    def of(cls, loaded: Loaded, tokens: Tensor) -> Case:
+    def of(cls, loaded, tokens):
         group = prepare(loaded, tokens, range(len(tokens)), Moments(), STRIDE)
         return cls(
             group, [perturbed(NOISE, at, call, group.sequences, Moments()) for at, call in enumerate(group.calls)]
         )
 
-    def read(self, forward: Forward) -> Perturbed:
+    def read(self, forward):
         """What the product reads, of another's streams."""
         group = self.group
         reader = Reader(len(group.calls), len(group.sequences), group.loaded.model.device)
@@ -64,11 +61,11 @@ class Case:
         return reader.result()
 
 
-def hooked(case: Case, injection: int) -> tuple[Streams, Tensor]:
+def hooked(case, injection):
     """A full forward under PyTorch's own hooks."""
-    streams: dict[int, Tensor] = {}
+    streams = {}
 
-    def hook(layer: int, output: Tensor | tuple) -> Tensor | tuple:
+    def hook(layer, output):
         streams[layer] = case.damaged[layer] if layer == injection else hidden(output)
         return case.group.calls[layer].output(streams[layer])
 
@@ -79,7 +76,7 @@ def hooked(case: Case, injection: int) -> tuple[Streams, Tensor]:
         return streams, case.group.loaded.model(input_ids=case.group.ids, use_cache=False).logits
 
 
-def traced(case: Case, model: nnsight.NNsight, injection: int) -> tuple[Streams, Tensor]:
+def traced(case, model, injection):
     """The same through nnsight."""
     layers = range(injection, len(case.group.calls))
     with model.trace(case.group.ids, use_cache=False):
@@ -89,11 +86,11 @@ def traced(case: Case, model: nnsight.NNsight, injection: int) -> tuple[Streams,
     return dict(zip(layers, streams, strict=True)), logits
 
 
-def bridged(case: Case, model: TransformerBridge, injection: int) -> tuple[Streams, Tensor]:
+def bridged(case, model, injection):
     """The same through TransformerLens."""
-    streams: dict[int, Tensor] = {}
+    streams = {}
 
-    def hook(stream: Tensor, hook: object, layer: int) -> Tensor:
+    def hook(stream, hook, layer):
         streams[layer] = case.damaged[layer] if layer == injection else stream
         return streams[layer]
 
@@ -103,7 +100,7 @@ def bridged(case: Case, model: TransformerBridge, injection: int) -> tuple[Strea
 
 
 @contextmanager
-def bridge(loaded: Loaded) -> Iterator[TransformerBridge]:
+def bridge(loaded):
     """The model as TransformerLens loads it."""
     with tempfile.TemporaryDirectory() as folder:
         save(loaded.model, loaded.layers, loaded.tokenizer, Path(folder))
@@ -111,7 +108,7 @@ def bridge(loaded: Loaded) -> Iterator[TransformerBridge]:
 
 
 @torch.inference_mode()
-def table(loaded: Loaded, shape: ModelShape, tokens: Tensor, rounds: int) -> list[list[str]]:
+def table(loaded, shape, tokens, rounds):
     """A row per contender, and one for the bare layers; the first row is the heads."""
     case, sizes = Case.of(loaded, tokens), tokens.shape
     wrapped = nnsight.NNsight(copy.deepcopy(loaded.model))  # a copy: it leaves a forward of its own in every module
@@ -136,13 +133,13 @@ def table(loaded: Loaded, shape: ModelShape, tokens: Tensor, rounds: int) -> lis
     return [["", "seconds", "times this product", "drift apart by", "divergence apart by"], *rows]
 
 
-def bare(case: Case) -> None:
+def bare(case):
     """Every layer once on its clean stream, nothing read: what the machine gives to the layers."""
     for call in case.group.calls:
         call(call.entry)
 
 
-def apart(one: Ran[Perturbed], own: Ran[Perturbed]) -> tuple[str, str]:
+def apart(one, own):
     """The largest relative difference of the drift, and the largest difference of the divergence, nats."""
     drift = np.nanmax(np.abs(one.found.drift / own.found.drift - 1))
     return short(drift), short(np.nanmax(np.abs(one.found.kl - own.found.kl)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -19,14 +18,14 @@ class Ran(Generic[Found]):
     seconds: tuple[float, ...]
 
     @property
-    def median(self) -> float:
+    def median(self):
         return statistics.median(self.seconds)
 
 
-def in_turn(contenders: Mapping[str, Callable[[], Found]], rounds: int) -> dict[str, Ran[Found]]:
+def in_turn(contenders, rounds):
     """Each contender once to warm up, whose result is kept, then `rounds` times, one after the other."""
     found = {name: run() for name, run in contenders.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    seconds = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, run in contenders.items():
             began = time.perf_counter()
@@ -35,11 +34,11 @@ def in_turn(contenders: Mapping[str, Callable[[], Found]], rounds: int) -> dict[
     return {name: Ran(found[name], tuple(each)) for name, each in seconds.items()}
 
 
-def ratio(one: Ran, other: Ran) -> float:
+def ratio(one, other):
     """How many times longer `one` takes: the median over rounds, each of which saw the same machine."""
     return statistics.median(a / b for a, b in zip(one.seconds, other.seconds, strict=True))
 
 
-def short(difference: float) -> str:
+def short(difference):
     """One digit of a small number; 0 where there is none."""
     return f"{difference:.0e}" if difference else "0"

@@ -3,7 +3,6 @@
 import os
 import re
 import socket
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,6 @@ from core.judge import task_files
 from core.models import run_cost, texts
 from core.models.sources import locate
 from core.requests.commands import request_of
-from core.store.cache import Store
 from core.store.deleting import delete
 from core.store.packs import pack, unpack
 from tests import fake_experiment as fake
@@ -29,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
-def stored(empty: Store) -> Store:
+def stored(empty):
     """A cache with one profile and the run that measured it."""
     key = synthetic.save_profile(empty.root, synthetic.profile_spec(4, 8, "quick"), 4)
     queue.submit(empty, fake.request()).write(Status(state="done", result=key))
@@ -37,11 +35,11 @@ def stored(empty: Store) -> Store:
 
 
 @pytest.fixture
-def mode(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def mode(monkeypatch):
     return lambda **said: [monkeypatch.setenv(getattr(access, name), value) for name, value in said.items()]
 
 
-def test_a_read_only_server_runs_writes_and_deletes_nothing(stored: Store, mode: Callable, refused: Callable) -> None:
+def test_a_read_only_server_runs_writes_and_deletes_nothing(stored, mode, refused):
     [entry], [job] = stored.entries(), queue.jobs(stored)
     content, before = pack(stored, entry), sorted(stored.root.rglob("*"))
     mode(READ_ONLY="on")
@@ -60,7 +58,7 @@ def test_a_read_only_server_runs_writes_and_deletes_nothing(stored: Store, mode:
     assert pack(stored, entry) == content
 
 
-def test_the_start_of_a_read_only_server_sweeps_nothing(stored: Store) -> None:
+def test_the_start_of_a_read_only_server_sweeps_nothing(stored):
     """Neither a temporary file nor parts of what is whole."""
     [entry] = stored.entries()
     temporary = entry.path.with_name(f"{by(GONE, 'a')}x")
@@ -76,22 +74,20 @@ def test_the_start_of_a_read_only_server_sweeps_nothing(stored: Store) -> None:
     assert not temporary.exists() and not part.exists()
 
 
-def test_a_read_only_server_leaves_a_corrupt_entry_where_it_is(stored: Store, mode: Callable) -> None:
+def test_a_read_only_server_leaves_a_corrupt_entry_where_it_is(stored, mode):
     [entry] = stored.entries()
     (entry.path / "provenance.json").write_text("{}")
     mode(READ_ONLY="on")
     assert not list(stored.entries()) and entry.path.is_dir()
 
 
-def test_readers_of_a_shared_server_import_no_packs(empty: Store, mode: Callable, refused: Callable) -> None:
+def test_readers_of_a_shared_server_import_no_packs(empty, mode, refused):
     mode(SHARED="on")
     with refused("whoever runs this server", error=access.Refused):
         unpack(empty, b"")
 
 
-def test_paths_lead_nowhere_else(
-    empty: Store, tmp_path: Path, mode: Callable, refused: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paths_lead_nowhere_else(empty, tmp_path, mode, refused, monkeypatch):
     from core.models import windows
 
     monkeypatch.chdir(tmp_path)
@@ -131,7 +127,7 @@ def test_paths_lead_nowhere_else(
 # --- what is not looked up -----------------------------------------------------------------------------------------
 
 
-def answered(store: Store, **asked: str) -> str:
+def answered(store, **asked):
     """What a reader sees of a measurement that is typed, without the name that was typed."""
     try:
         cost = run_cost.words(run_cost.estimate(request_of("measure", **asked), store))
@@ -149,9 +145,7 @@ def answered(store: Store, **asked: str) -> str:
         ("~", "~/nowhere"), ("random:/etc", "random:/etcx"), ("{private}", "{private}x"), ("{private}.gguf", "x.gguf"),
     ],
 )  # fmt: skip
-def test_who_types_a_path_learns_nothing_of_what_is_there(
-    empty: Store, tmp_path: Path, mode: Callable, monkeypatch: pytest.MonkeyPatch, rooted: bool, there: str, absent: str
-) -> None:
+def test_who_types_a_path_learns_nothing_of_what_is_there(empty, tmp_path, mode, monkeypatch, rooted, there, absent):
     """On a shared server that reads no paths, and of what lies outside the folder of one that has it."""
     monkeypatch.chdir(ROOT)
     private = tiny.save_tiny(tmp_path / "private", "llama")
@@ -165,16 +159,14 @@ def test_who_types_a_path_learns_nothing_of_what_is_there(
     assert len({answered(empty, text=each).partition(" does not lie")[2] for each in texts}) == 1
 
 
-def test_a_shared_server_without_a_folder_reads_no_text_by_its_path(empty: Store, mode: Callable) -> None:
+def test_a_shared_server_without_a_folder_reads_no_text_by_its_path(empty, mode):
     mode(SHARED="on")
     assert answered(empty, text=f"file:{__file__}") == access.NO_PATHS == answered(empty, model=__file__)
     assert "TFLOP" in answered(empty, model="demo")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there the name leads to another computer")
-def test_another_computer_is_not_called(
-    empty: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Callable
-) -> None:
+def test_another_computer_is_not_called(empty, tmp_path, monkeypatch, refused):
     """As Windows does, with the name of who runs the program, wherever one looks for such a path."""
     monkeypatch.chdir(tmp_path)
     away = r"\\host\share"
@@ -203,11 +195,11 @@ def test_another_computer_is_not_called(
         (["--share", "lab.example.org", "--root", "nowhere"], "nowhere"),
     ],
 )  # fmt: skip
-def test_a_door_is_not_left_open(say: Callable, options: list[str], named: str) -> None:
+def test_a_door_is_not_left_open(say, options, named):
     say("serve", *options).refused(named)
 
 
-def test_a_port_that_somebody_listens_at_is_refused(say: Callable) -> None:
+def test_a_port_that_somebody_listens_at_is_refused(say):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         say("serve", "--port", taken.getsockname()[1]).refused("--port")
 
@@ -215,13 +207,13 @@ def test_a_port_that_somebody_listens_at_is_refused(say: Callable) -> None:
 @pytest.mark.parametrize(
     ("share", "read_only", "address"), [(None, True, "127.0.0.1"), ("h", True, "0.0.0.0"), ("h", False, "127.0.0.1")]
 )
-def test_only_a_shared_read_only_server_is_open_to_others(share: str | None, read_only: bool, address: str) -> None:
+def test_only_a_shared_read_only_server_is_open_to_others(share, read_only, address):
     said = server.arguments(8501, share, read_only)
     assert f"--server.address={address}" in said
     assert ("--server.allowedHosts=h" in said) == bool(share)
 
 
-def test_what_is_said_to_defend_is_there() -> None:
+def test_what_is_said_to_defend_is_there():
     """Files that SECURITY.md names, and the address at which `make run` listens."""
     said = (ROOT / ".github" / "SECURITY.md").read_text(encoding="utf-8")
     named = re.findall(r"`((?:core|pages)/[\w/]+\.py)`", said)
@@ -230,9 +222,7 @@ def test_what_is_said_to_defend_is_there() -> None:
     assert "--server.address 127.0.0.1 " in run
 
 
-def test_files_that_lie_inside_lead_nowhere_else_either(
-    empty: Store, tmp_path: Path, mode: Callable, refused: Callable
-) -> None:
+def test_files_that_lie_inside_lead_nowhere_else_either(empty, tmp_path, mode, refused):
     inside, outside = tmp_path / "root", tmp_path / "outside"
     model = tiny.save_tiny(inside / "model", "llama")
     tiny.save_tiny(outside / "model", "llama", seed=1)

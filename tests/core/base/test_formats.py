@@ -2,7 +2,6 @@
 
 import ast
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,16 +20,16 @@ ROOT = Path(__file__).resolve().parents[3]
         ("is it there?", "Is it there?"),
     ],
 )
-def test_a_sentence_begins_with_a_capital_and_ends_once(said: str, shown: str) -> None:
+def test_a_sentence_begins_with_a_capital_and_ends_once(said, shown):
     assert sentence(said) == shown == sentence(shown)
 
 
 @pytest.mark.parametrize("name", ["gaussian:0.3", "notes.txt", "./pruned", "c4_en", "bfloat16"])
-def test_a_name_is_written_as_it_is_also_where_it_begins_a_sentence(name: str) -> None:
+def test_a_name_is_written_as_it_is_also_where_it_begins_a_sentence(name):
     assert sentence(f"{name} was not measured") == f"{name} was not measured."
 
 
-def raised() -> Iterator[tuple[ast.expr, str]]:
+def raised():
     """Every sentence that is raised: what it begins with, and the whole with `model` for each of its values."""
     for path in (path for folder in ("core", "pages") for path in (ROOT / folder).rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -41,7 +40,7 @@ def raised() -> Iterator[tuple[ast.expr, str]]:
                 yield parts[0], "".join(texts)
 
 
-def test_a_sentence_begins_with_a_capital_unless_a_name_begins_it() -> None:
+def test_a_sentence_begins_with_a_capital_unless_a_name_begins_it():
     """Of all that are raised: a folder may be called as a word is."""
     said = list(raised())
     named = [text for first, text in said if re.search(r"(?<!parent)[.]name}|label}", ast.unparse(first))]
@@ -57,5 +56,5 @@ def test_a_sentence_begins_with_a_capital_unless_a_name_begins_it() -> None:
         (0.2, "0 s"), (119.4, "119 s"), (119.6, "2 min"), (3600, "60 min"), (9000, "2.5 h"),
     ],
 )  # fmt: skip
-def test_durations_in_words(seconds: float, words: str) -> None:
+def test_durations_in_words(seconds, words):
     assert duration(seconds) == words

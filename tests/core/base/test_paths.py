@@ -8,19 +8,19 @@ from core.base.paths import expanded, resolved
 from core.requests.parsing import absolute
 
 
-def test_a_tilde_is_the_home_folder_of_who_is_known() -> None:
+def test_a_tilde_is_the_home_folder_of_who_is_known():
     assert expanded("~/a") == Path.home() / "a"
     for typed in ("a/~/b", "~nobody-here/a", "~nobody\0here", "~\ud800"):
         assert expanded(typed) == Path(typed)
 
 
 @pytest.mark.parametrize("typed", ["a\0b", "~nobody\0here", "x" * 300])
-def test_a_path_that_cannot_be_is_told_in_a_sentence(typed: str, refused) -> None:
+def test_a_path_that_cannot_be_is_told_in_a_sentence(typed, refused):
     for reads in (resolved, lambda typed: absolute(f"file:{typed}")):
         with refused("there can be no file or folder"):
             reads(typed)
 
 
-def test_the_folder_of_a_user_who_is_not_here_is_one_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_of_a_user_who_is_not_here_is_one_beside(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert resolved("~nobody-here/a") == tmp_path.resolve() / "~nobody-here" / "a"

@@ -3,7 +3,6 @@
 import errno
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,13 +26,13 @@ from core.base.errors import disk_full, out_of_memory, shortage
         (RuntimeError("unable to mmap 9 bytes from file </m/a.safetensors>: Cannot allocate memory (12)"), "memory"),
     ],
 )
-def test_it_is_one_sentence(error: Exception, word: str) -> None:
+def test_it_is_one_sentence(error, word):
     said = shortage(error)
     assert word in said and "\n" not in said and not said.endswith(".")
     assert disk_full(error) == ("full" in said) and out_of_memory(error) == ("memory" in said)
 
 
-def test_a_cache_that_is_a_file_is_named_itself(tmp_path: Path) -> None:
+def test_a_cache_that_is_a_file_is_named_itself(tmp_path):
     cache = tmp_path / "cache"
     cache.touch()
     with pytest.raises(NotADirectoryError) as caught:
@@ -52,7 +51,7 @@ def test_a_cache_that_is_a_file_is_named_itself(tmp_path: Path) -> None:
         (0o755, lambda shut: (shut / "closed").read_bytes(), "{shut}/closed cannot be read"),
     ],
 )
-def test_what_is_shut_is_named_and_how(mode: int, act: Callable[[Path], object], said: str) -> None:
+def test_what_is_shut_is_named_and_how(mode, act, said):
     with tempfile.TemporaryDirectory() as folder:  # which everybody may enter, unlike the tests' own
         shut = Path(folder) / "shut"
         shut.mkdir()
@@ -63,7 +62,7 @@ def test_what_is_shut_is_named_and_how(mode: int, act: Callable[[Path], object],
         shut.chmod(0o755)
 
 
-def as_nobody(act: Callable[[], object]) -> str:
+def as_nobody(act):
     """What is said of the error of an act that a user without rights tries."""
     ours, theirs = os.pipe()
     if not os.fork():
@@ -83,5 +82,5 @@ def as_nobody(act: Callable[[], object]) -> str:
     "error",
     [RuntimeError("a bug"), FileNotFoundError(errno.ENOENT, "gone", "x"), PermissionError("by whom"), KeyError(1)],
 )
-def test_a_bug_is_none(error: Exception) -> None:
+def test_a_bug_is_none(error):
     assert shortage(error) is None

@@ -2,8 +2,6 @@
 
 import errno
 import re
-from collections.abc import Callable
-from pathlib import Path
 from tempfile import mkdtemp, mkstemp
 from types import SimpleNamespace
 
@@ -23,18 +21,18 @@ PERTURB = "gaussian:0.3,residual:wanda:0.7,skip"
 
 
 @pytest.fixture
-def measure(say: Callable, tmp_path: Path) -> Callable:
+def measure(say, tmp_path):
     """`measure` on a tiny model and a small text."""
     text = tiny.text_file(tmp_path)
 
-    def run(*more: object) -> object:
+    def run(*more):
         what = ["--model", tiny.folder("llama"), "--text", text, "--perturb", PERTURB]
         return say("measure", *what, "--sequences", 4, "--length", 12, "--device", "cpu", *more)
 
     return run
 
 
-def test_measuring_twice_is_measuring_once(measure: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_measuring_twice_is_measuring_once(measure, tmp_path, monkeypatch):
     told = measure("--json")
     first = told.json
     assert "Already" not in told.err and first["layers"] == tiny.LAYERS and first["seconds"] >= 0
@@ -46,7 +44,7 @@ def test_measuring_twice_is_measuring_once(measure: Callable, tmp_path: Path, mo
     assert Store(tmp_path / "cache").profile(first["key"]).key == first["key"]
 
 
-def test_the_command_the_library_and_the_store_agree(measure: Callable, say: Callable, tmp_path: Path) -> None:
+def test_the_command_the_library_and_the_store_agree(measure, say, tmp_path):
     key = measure("--json").json["key"]
     store = Store(tmp_path / "cache")
     from core.plan.gains import gains_of
@@ -60,7 +58,7 @@ def test_the_command_the_library_and_the_store_agree(measure: Callable, say: Cal
         assert row["gains"][-1] == 1
 
 
-def test_a_matrix_is_square_and_null_below_the_diagonal(measure: Callable, say: Callable) -> None:
+def test_a_matrix_is_square_and_null_below_the_diagonal(measure, say):
     key = measure("--json").json["key"]
     for name in PERTURB.split(","):
         matrix = say("show", key[:8], "--matrix", name, "--json").json["matrix"]
@@ -73,7 +71,7 @@ def test_a_matrix_is_square_and_null_below_the_diagonal(measure: Callable, say: 
 
 
 @pytest.mark.parametrize("width", [60, 240])
-def test_a_matrix_fits_the_terminal(width: int, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_matrix_fits_the_terminal(width, capsys, monkeypatch):
     monkeypatch.setattr(output, "out", Console(width=width))
     matrix = np.triu(np.full((30, 30), 0.25))
     matrix[np.tril_indices(30, -1)] = np.nan
@@ -82,7 +80,7 @@ def test_a_matrix_fits_the_terminal(width: int, capsys: pytest.CaptureFixture, m
     assert max(map(len, lines)) <= width and sum(line.count("0.25") for line in lines) == 30 * 31 / 2
 
 
-def test_tokens_are_those_that_were_measured(measure: Callable, say: Callable, tmp_path: Path) -> None:
+def test_tokens_are_those_that_were_measured(measure, say, tmp_path):
     key = measure("--json").json["key"]
     rows = say("show", key, "--tokens", "--json").json["tokens"]
     assert [len(row) for row in rows] == [12] * 4
@@ -93,7 +91,7 @@ def test_tokens_are_those_that_were_measured(measure: Callable, say: Callable, t
     say("show", key, "--tokens").refused()
 
 
-def test_people_get_tables(measure: Callable, say: Callable) -> None:
+def test_people_get_tables(measure, say):
     said = measure()
     assert "TFLOP" in said.err and "parts" in said.err
     assert said.code == 0 and "profile" in said.out
@@ -106,7 +104,7 @@ def test_people_get_tables(measure: Callable, say: Callable) -> None:
     assert key in say("runs").out
 
 
-def test_show_is_one_short_overview_and_more_only_where_asked(measure: Callable, say: Callable) -> None:
+def test_show_is_one_short_overview_and_more_only_where_asked(measure, say):
     key = measure("--json").json["key"]
     short = say("show", key).out
     assert all(short.count(f"{name}: gains ") == 1 for name in PERTURB.split(","))
@@ -119,7 +117,7 @@ def test_show_is_one_short_overview_and_more_only_where_asked(measure: Callable,
     assert said.code == 2 and PERTURB.replace(",", ", ") in said.err
 
 
-def test_a_run_without_a_terminal_says_how_far_it_is(measure: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_without_a_terminal_says_how_far_it_is(measure, monkeypatch):
     monkeypatch.setattr(output, "EVERY", 0.0)
     lines = measure("--json").err.splitlines()
     shares = [int(found[1]) for line in lines if (found := re.match(r"(\d+) %, ", line))]
@@ -127,7 +125,7 @@ def test_a_run_without_a_terminal_says_how_far_it_is(measure: Callable, monkeypa
     assert any(re.match(r"\d+ %, about .* left · ", line) for line in lines)
 
 
-def test_runs_lists_profiles_jobs_and_troubles(measure: Callable, say: Callable, tmp_path: Path) -> None:
+def test_runs_lists_profiles_jobs_and_troubles(measure, say, tmp_path):
     assert say("runs", "--json").json == {
         "profiles": [], "studies": [], "exports": [], "best": [], "unfinished": [], "jobs": [],
         "set_aside": [],
@@ -142,7 +140,7 @@ def test_runs_lists_profiles_jobs_and_troubles(measure: Callable, say: Callable,
     assert "set aside" in say("runs").out
 
 
-def test_models_names_what_is_at_hand(say: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_models_names_what_is_at_hand(say, monkeypatch):
     from core.models import sources
 
     known = [
@@ -168,7 +166,7 @@ def test_models_names_what_is_at_hand(say: Callable, monkeypatch: pytest.MonkeyP
         (["--nonsense"], "--nonsense"),
     ],
 )  # fmt: skip
-def test_a_bad_request_is_one_line(arguments: list[str], named: str, measure: Callable, tmp_path: Path) -> None:
+def test_a_bad_request_is_one_line(arguments, named, measure, tmp_path):
     measure("--json", *arguments).refused(named)
     assert not list((tmp_path / "cache").glob("profile/*"))
 
@@ -176,17 +174,17 @@ def test_a_bad_request_is_one_line(arguments: list[str], named: str, measure: Ca
 @pytest.mark.parametrize(
     "arguments", [["show", "0123456789abcdef"], ["show", "demo"], ["show"], ["nonsense"], ["measure", "--cache"]]
 )
-def test_other_bad_commands(arguments: list[str], say: Callable) -> None:
+def test_other_bad_commands(arguments, say):
     say(*arguments, cache=None if "--cache" in arguments else "cache").refused()
 
 
-def test_a_matrix_that_was_not_measured_lists_what_was(measure: Callable, say: Callable) -> None:
+def test_a_matrix_that_was_not_measured_lists_what_was(measure, say):
     key = measure("--json").json["key"]
     say("show", key, "--matrix", "gaussian:0.4", "--json").refused("residual:wanda:0.7")
 
 
-def test_a_failure_is_exit_code_1_and_no_bad_request(measure: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
+def test_a_failure_is_exit_code_1_and_no_bad_request(measure, monkeypatch):
+    def broken(*_):
         raise ZeroDivisionError("a bug")
 
     with monkeypatch.context() as patch:
@@ -200,10 +198,8 @@ def test_a_failure_is_exit_code_1_and_no_bad_request(measure: Callable, monkeypa
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")])
-def test_too_little_memory_is_one_sentence_and_loses_nothing(
-    error: Exception, measure: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*_: object) -> None:
+def test_too_little_memory_is_one_sentence_and_loses_nothing(error, measure, monkeypatch):
+    def broken(*_):
         raise error
 
     with monkeypatch.context() as patch:
@@ -217,12 +213,12 @@ def test_too_little_memory_is_one_sentence_and_loses_nothing(
 @pytest.mark.parametrize(("number", "word"), [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "cannot be written")])
 @pytest.mark.parametrize("parts", [0, 3])
 def test_a_disk_that_takes_no_more_is_one_sentence_and_loses_nothing(
-    parts: int, number: int, word: str, measure: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    parts, number, word, measure, tmp_path, monkeypatch
+):
     made = []
 
-    def closed(make: Callable) -> Callable:
-        def one(*_: object, prefix: str, dir: Path) -> object:
+    def closed(make):
+        def one(*_, prefix, dir):
             if len(made) >= parts:
                 raise OSError(number, "nothing can be written", f"{dir}/{prefix}")
             if make is mkdtemp:
@@ -242,20 +238,20 @@ def test_a_disk_that_takes_no_more_is_one_sentence_and_loses_nothing(
     assert all(path.stat().st_ino == inode for path, inode in kept.items() if path.exists()), "it was measured again"
 
 
-def test_a_cache_that_is_a_file_is_one_sentence(measure: Callable, tmp_path: Path) -> None:
+def test_a_cache_that_is_a_file_is_one_sentence(measure, tmp_path):
     (tmp_path / "cache").touch()
     said = measure("--json")
     assert (said.code, said.out) == (1, "") and f"{tmp_path / 'cache'} is in the way" in said.err
     assert "Traceback" not in said.err
 
 
-def test_a_refused_request_can_be_asked_again(measure: Callable, tmp_path: Path) -> None:
+def test_a_refused_request_can_be_asked_again(measure, tmp_path):
     assert measure("--json", "--text", f"file:{tmp_path / 'later.txt'}").code == 2
     (tmp_path / "later.txt").write_text("\n".join(tiny.SENTENCES * 12), encoding="utf-8")
     assert measure("--json", "--text", f"file:{tmp_path / 'later.txt'}").code == 0
 
 
-def test_an_allocation_is_told_from_its_base_and_from_uniform(capsys: pytest.CaptureFixture) -> None:
+def test_an_allocation_is_told_from_its_base_and_from_uniform(capsys):
     assert main(["allocate", "--allocation", "owl strength=0.04:0.7"]) == 0
     said = capsys.readouterr().out
     number = r"[\d,]+ \[[\d,]+, [\d,]+\]"

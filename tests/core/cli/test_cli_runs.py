@@ -1,8 +1,6 @@
 """`python -m core runs`: list, export, import, delete."""
 
 import zipfile
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -21,23 +19,23 @@ LAYERS = 3
 
 
 @pytest.fixture
-def runs(say: Callable) -> Callable:
+def runs(say):
     """`runs ...` with a cache of its own."""
     return lambda *words, **cache: say("runs", *words, **cache)
 
 
 @pytest.fixture
-def store(no_demo: Path, tmp_path: Path) -> Store:
+def store(no_demo, tmp_path):
     return Store(tmp_path / "cache")
 
 
 @pytest.fixture
-def key(store: Store) -> str:
+def key(store):
     """The key of a profile in the cache."""
     return profile(store)
 
 
-def profile(store: Store, seed: int = 0, preset: str = "quick") -> str:
+def profile(store, seed=0, preset="quick"):
     spec = synthetic.profile_spec(LAYERS, 8, preset, seed)
     return synthetic.save_profile(store.root, spec, LAYERS, "a model [of mine]")
 
@@ -45,7 +43,7 @@ def profile(store: Store, seed: int = 0, preset: str = "quick") -> str:
 # --- export and import ---------------------------------------------------------------------------------------------
 
 
-def test_exported_here_imported_there(runs: Callable, key: str, tmp_path: Path) -> None:
+def test_exported_here_imported_there(runs, key, tmp_path):
     file = tmp_path / "a.zip"
     told = runs("export", key, file, "--json").json
     assert told == {"key": key, "file": str(file), "bytes": file.stat().st_size}
@@ -55,14 +53,14 @@ def test_exported_here_imported_there(runs: Callable, key: str, tmp_path: Path) 
     assert profiles.load(other, other.profile(key)).layers == LAYERS
 
 
-def test_what_an_earlier_version_of_a_pruner_means_is_said(runs: Callable, say: Callable, store: Store) -> None:
+def test_what_an_earlier_version_of_a_pruner_means_is_said(runs, say, store):
     old = synthetic.profile_spec(LAYERS, 8, "quick").model_copy(update={"methods": ()})
     key = synthetic.save_profile(store.root, old, LAYERS)
     for words in (runs().out, say("show", key).out):
         assert "Pruned by an earlier version (Wanda with the zeros of every row rounded down): measured again" in words
 
 
-def test_an_exported_file_is_not_replaced_unasked(runs: Callable, store: Store, key: str, tmp_path: Path) -> None:
+def test_an_exported_file_is_not_replaced_unasked(runs, store, key, tmp_path):
     file = tmp_path / "a.zip"
     file.write_bytes(b"precious")
     runs("export", key, file).refused(str(file), "--force")
@@ -75,33 +73,33 @@ def test_an_exported_file_is_not_replaced_unasked(runs: Callable, store: Store, 
 # --- delete --------------------------------------------------------------------------------------------------------
 
 
-def test_delete_takes_what_no_other_needs(runs: Callable, store: Store) -> None:
+def test_delete_takes_what_no_other_needs(runs, store):
     short, long = profile(store), profile(store, preset="standard")
     assert runs("delete", long[:8], "--yes", "--json").json == {"key": long, "deleted": True}
     assert [entry.key for entry in store.entries()] == [short]
     assert profiles.load(store, store.profile(short)).layers == LAYERS
 
 
-def test_delete_says_what_would_go_until_it_is_told_to(runs: Callable, store: Store, key: str) -> None:
+def test_delete_says_what_would_go_until_it_is_told_to(runs, store, key):
     runs("delete", key, "--json").refused(key, "a model [of mine]", "--yes")
     assert store.profile(key).key == key
 
 
-def test_the_committed_demo_stays(runs: Callable, no_demo: Path) -> None:
+def test_the_committed_demo_stays(runs, no_demo):
     committed = profile(Store(no_demo / "demo"))
     for name in ("demo", committed):
         runs("delete", name, "--yes").refused(committed, "committed")
     assert Store(no_demo / "demo").profile(committed)
 
 
-def test_a_job_is_forgotten_and_its_results_stay(runs: Callable, store: Store, key: str) -> None:
+def test_a_job_is_forgotten_and_its_results_stay(runs, store, key):
     job = queue.submit(store, fake.request())
     job.write(Status(state="done", result=key))
     assert runs("delete", job.key[:10], "--yes", "--json").json == {"key": job.key, "deleted": True}
     assert queue.jobs(store) == [] and store.profile(key).key == key
 
 
-def test_a_job_that_waits_or_runs_stays(runs: Callable, store: Store) -> None:
+def test_a_job_that_waits_or_runs_stays(runs, store):
     job = queue.submit(store, fake.request())
     runs("delete", job.key, "--yes").refused("cancel")
     job.write(Status(state="running"))
@@ -113,14 +111,14 @@ def test_a_job_that_waits_or_runs_stays(runs: Callable, store: Store) -> None:
 # --- the list itself -----------------------------------------------------------------------------------------------
 
 
-def test_provenance_cannot_say_that_it_is_another_result(runs: Callable, store: Store) -> None:
+def test_provenance_cannot_say_that_it_is_another_result(runs, store):
     spec = synthetic.profile_spec(LAYERS, 8, "quick")
     store.save(spec, None, {"key": "another", "committed": True, "model": "x"})
     [row] = runs("--json").json["profiles"]
     assert (row["key"], row["committed"], row["model"]) == (spec.key, False, "x")
 
 
-def test_options_before_the_command_are_not_passed_over(tmp_path: Path, say: Callable) -> None:
+def test_options_before_the_command_are_not_passed_over(tmp_path, say):
     for early in (["--cache", tmp_path], ["--json"]):
         say("runs", *early, "delete", "demo", cache=None).refused("after delete")
 
@@ -128,14 +126,14 @@ def test_options_before_the_command_are_not_passed_over(tmp_path: Path, say: Cal
 # --- studies, exports, best settings -------------------------------------------------------------------------------
 
 
-def study(store: Store) -> str:
+def study(store):
     """The key of a study in the cache."""
     setting = Recipe(allocation=AllocationRequest(base=Owl()))
     spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8), [setting], LAYERS)
     return synthetic.save_study(store.root, spec, LAYERS, text="a [bold]text[/bold]", model="a model [of mine]")
 
 
-def exported(store: Store) -> str:
+def exported(store):
     """The key of an export of that study's setting."""
     found = store.by_key(study(store)).spec
     spec = ExportSpec(model=found.model, pruned=found.points[-1].pruned, folder="/somewhere/[else]")
@@ -143,7 +141,7 @@ def exported(store: Store) -> str:
     return spec.key
 
 
-def test_studies_and_exports_are_listed(runs: Callable, store: Store) -> None:
+def test_studies_and_exports_are_listed(runs, store):
     export, other = exported(store), study(store)
     told = runs("--json").json
     [row] = told["studies"]
@@ -153,7 +151,7 @@ def test_studies_and_exports_are_listed(runs: Callable, store: Store) -> None:
     assert told["profiles"] == told["best"] == []
 
 
-def test_people_see_every_kind_and_no_name_is_markup(runs: Callable, store: Store, key: str) -> None:
+def test_people_see_every_kind_and_no_name_is_markup(runs, store, key):
     export, other = exported(store), study(store)
     said = runs().out
     assert all(each in said for each in (key, other, export, "a model [of mine]", "/somewhere/[else]"))
@@ -164,12 +162,12 @@ def test_people_see_every_kind_and_no_name_is_markup(runs: Callable, store: Stor
 
 
 @pytest.fixture
-def report(say: Callable) -> Callable:
+def report(say):
     """`report ...` with the cache of the other fixtures."""
     return lambda *words: say("report", *words)
 
 
-def test_a_report_of_a_result(report: Callable, key: str, tmp_path: Path) -> None:
+def test_a_report_of_a_result(report, key, tmp_path):
     file = tmp_path / "report [mine].html"
     told = report(key[:6], "--out", file, "--json").json
     assert told == {"key": key, "file": str(file), "bytes": file.stat().st_size}
@@ -177,7 +175,7 @@ def test_a_report_of_a_result(report: Callable, key: str, tmp_path: Path) -> Non
     assert page.startswith("<!doctype html>") and key in page
 
 
-def test_a_report_wants_what_can_be_reported(report: Callable, store: Store, tmp_path: Path) -> None:
+def test_a_report_wants_what_can_be_reported(report, store, tmp_path):
     file = tmp_path / "report.html"
     report("zz", "--out", file).refused("'zz'")
     report(exported(store), "--out", file).refused("export")
@@ -185,9 +183,7 @@ def test_a_report_wants_what_can_be_reported(report: Callable, store: Store, tmp
     assert not file.exists()
 
 
-def test_the_home_of_nobody_is_a_folder_like_others(
-    runs: Callable, report: Callable, say: Callable, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_home_of_nobody_is_a_folder_like_others(runs, report, say, key, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     there = "~nobody-here/x"
     say("prune", "--export", there).refused("there is no folder", "~nobody-here")

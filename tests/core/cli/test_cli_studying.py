@@ -2,9 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +16,7 @@ from core.requests.allocations import AllocationRequest
 from core.requests.inputs import WindowRequest
 from core.requests.recipes import Recipe
 from core.requests.studies import EvaluationRequest, StudyRequest
-from core.results import anchor_studies, anchors, study_results
+from core.results import anchor_studies, anchors
 from core.store.cache import Store
 from tests import tiny
 from tests.core.breaking import breaking
@@ -37,20 +35,20 @@ length = 12
 
 
 @pytest.fixture
-def texts(tmp_path: Path) -> list[str]:
+def texts(tmp_path):
     """A text for both roles."""
     text = tiny.text_file(tmp_path)
     return ["--calibration", text, "--evaluate", text]
 
 
 @pytest.fixture
-def run(say: Callable) -> Callable:
+def run(say):
     """Run one command on the CPU."""
     return lambda *words: say(*words, "--device", "cpu")
 
 
 @pytest.fixture
-def prune(run: Callable, texts: list[str]) -> Callable:
+def prune(run, texts):
     """Prune a tiny model on a small text."""
     return lambda *words, by="uniform:0.5", model=MODEL: run(
         "prune", "--model", model, *(["--allocation", by] if by else []), *SMALL, *texts, *words
@@ -58,10 +56,10 @@ def prune(run: Callable, texts: list[str]) -> Callable:
 
 
 @pytest.fixture
-def study(run: Callable, texts: list[str], tmp_path: Path) -> Callable:
+def study(run, texts, tmp_path):
     """Run a study file of the tiny model that says this besides."""
 
-    def asked(text: str, *words: str) -> object:
+    def asked(text, *words):
         (tmp_path / "study.toml").write_text(f'model = "{MODEL}"\ntargets = [0.5]\n{text}\n{READ}')
         return run("study", tmp_path / "study.toml", *words)
 
@@ -69,14 +67,12 @@ def study(run: Callable, texts: list[str], tmp_path: Path) -> Callable:
 
 
 @pytest.fixture
-def no_job(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_job(monkeypatch):
     """Whatever is asked is refused before anything runs."""
     monkeypatch.setattr(worker, "run", lambda *_: pytest.fail("a job was run"))
 
 
-def test_study_and_prune_say_how_far_off_a_prediction_was(
-    prune: Callable, study: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_study_and_prune_say_how_far_off_a_prediction_was(prune, study, monkeypatch):
     made = anchors.CheckedPrediction(perplexity=50.0, low=40.0, high=60.0, loss_increase=0.1, off=0.03)
     monkeypatch.setattr(anchors, "from_others", lambda _, found: {each.setting: made for each in found.settings})
     dense, *rows = study('settings = ["depth_ramp beta=0.05"]', "--json").json["points"]
@@ -86,7 +82,7 @@ def test_study_and_prune_say_how_far_off_a_prediction_was(
     assert "uniform:0.5: predicted 50.0 [40.0, 60.0] from other settings, measured" in " ".join(prune().out.split())
 
 
-def test_the_bytes_of_every_form_stand_beside_what_was_measured(prune: Callable, tmp_path: Path) -> None:
+def test_the_bytes_of_every_form_stand_beside_what_was_measured(prune, tmp_path):
     told = prune("--json", "--export", tmp_path / "out", "--format", "gguf:Q4_0").json
     sizes = {row["form"]: row["bytes"] for row in told["forms"]}
     dense, masked, eight, four = told["forms"]
@@ -100,13 +96,11 @@ def test_the_bytes_of_every_form_stand_beside_what_was_measured(prune: Callable,
     assert (tmp_path / "out" / "model.gguf").stat().st_size == told["export"]["bytes"]
 
 
-def test_a_format_that_the_model_cannot_have_is_refused_before_it_is_pruned(
-    prune: Callable, no_job: None, tmp_path: Path
-) -> None:
+def test_a_format_that_the_model_cannot_have_is_refused_before_it_is_pruned(prune, no_job, tmp_path):
     prune("--export", tmp_path / "out", "--format", "gguf:Q9").refused("gguf:Q9", "gguf:Q4_0")
 
 
-def test_a_trained_model_has_anchors_by_the_budget_named(say: Callable, run: Callable, texts: list[str]) -> None:
+def test_a_trained_model_has_anchors_by_the_budget_named(say, run, texts):
     curves = [word for each in (0.5, 0.95) for word in ("--perturb", f"residual:wanda:{each}")]
     text = ["--text", texts[1], "--sequences", 4, "--length", 12, "--device", "cpu", "--json"]
     key = say("measure", "--model", MODEL, *text, *curves).json["key"]
@@ -119,11 +113,11 @@ def test_a_trained_model_has_anchors_by_the_budget_named(say: Callable, run: Cal
 
 
 def test_the_measurement_that_narrows_a_wide_interval_is_offered_and_its_command_runs_as_it_stands(
-    say: Callable, prune: Callable, texts: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+    say, prune, texts, monkeypatch
+):
     real = anchors.read
 
-    def read(*given: object) -> study_results.Study:
+    def read(*given):
         """A tiny random model may lose nothing by pruning: losses that rise with the target."""
         found = real(*given)
         points = []
@@ -152,9 +146,7 @@ def test_the_measurement_that_narrows_a_wide_interval_is_offered_and_its_command
     assert widths[1] < widths[0]
 
 
-def test_a_budget_in_bytes_is_what_the_export_writes_and_allocate_says_it_too(
-    say: Callable, prune: Callable, texts: list[str], tmp_path: Path
-) -> None:
+def test_a_budget_in_bytes_is_what_the_export_writes_and_allocate_says_it_too(say, prune, texts, tmp_path):
     """In GGUF types, whose file tells the bytes of every weight."""
     found = prune(
         "--at-most", "64kB", "--export", tmp_path / "out", "--format", "gguf", "--json", by="uniform currency=gguf"
@@ -170,7 +162,7 @@ def test_a_budget_in_bytes_is_what_the_export_writes_and_allocate_says_it_too(
     prune("--at-most", "1kB", by="uniform").refused("cannot be met")
 
 
-def test_prune_says_planned_achieved_and_what_it_cost(prune: Callable) -> None:
+def test_prune_says_planned_achieved_and_what_it_cost(prune):
     found = prune("--json", by="depth_ramp beta=0.05:0.5").json
     assert len(found["planned"]) == 4 and len(found["achieved"]) == 4 and len(found["achieved"][0]) == 7
     assert found["evaluation"]["perplexity"] > 1 and found["evaluation"]["windows"] == 9
@@ -180,7 +172,7 @@ def test_prune_says_planned_achieved_and_what_it_cost(prune: Callable) -> None:
     assert prune("--json", by="depth_ramp beta=0.05:0.5").json == found, "found again, bit for bit"
 
 
-def test_prune_exports_what_evaluate_reads(prune: Callable, run: Callable, texts: list[str], tmp_path: Path) -> None:
+def test_prune_exports_what_evaluate_reads(prune, run, texts, tmp_path):
     pruned = prune("--export", tmp_path / "out", "--json").json
     assert pruned["export"]["folder"] == str(tmp_path / "out")
     read = ["--text", texts[1], "--windows", 9, "--length", 12, "--json"]
@@ -188,7 +180,7 @@ def test_prune_exports_what_evaluate_reads(prune: Callable, run: Callable, texts
     assert again["perplexity"] == pytest.approx(pruned["evaluation"]["perplexity"], rel=1e-5)
 
 
-def test_a_repair_keeps_the_zeros_and_its_uniform_twin_is_repaired_too(prune: Callable) -> None:
+def test_a_repair_keeps_the_zeros_and_its_uniform_twin_is_repaired_too(prune):
     plain = prune("--json", by="depth_ramp beta=0.05:0.6").json
     found = prune("--repair", "refit", "--json", by="depth_ramp beta=0.05:0.6").json
     assert found["setting"] == "depth_ramp beta=0.05 repair=refit:0.6"
@@ -197,7 +189,7 @@ def test_a_repair_keeps_the_zeros_and_its_uniform_twin_is_repaired_too(prune: Ca
     assert found["evaluation"]["kl"] < plain["evaluation"]["kl"] and found["uniform"]["kl"] < plain["uniform"]["kl"]
 
 
-def test_a_mixture_of_experts_is_refused_with_the_reason(prune: Callable, say: Callable, texts: list[str]) -> None:
+def test_a_mixture_of_experts_is_refused_with_the_reason(prune, say, texts):
     """Whether it is to be pruned or only to be hurt by pruning."""
     model = tiny.folder("mixtral")
     why = ("MixtralDecoderLayer", "mlp.experts", "whose inputs cannot be watched", "drift can be measured")
@@ -206,20 +198,20 @@ def test_a_mixture_of_experts_is_refused_with_the_reason(prune: Callable, say: C
     say("measure", "--model", model, *asked, "--device", "cpu", "--json").refused(*why)
 
 
-def test_a_pattern_that_does_not_fit_is_refused_before_anything_is_evaluated(prune: Callable, tmp_path: Path) -> None:
+def test_a_pattern_that_does_not_fit_is_refused_before_anything_is_evaluated(prune, tmp_path):
     assert "3:5 does not fit self_attn.q_proj of layer 0" in prune("--pattern", "3:5", by=None).err
     assert not list((tmp_path / "cache").glob("evaluated*/*"))
 
 
 @pytest.fixture
-def studied(study: Callable) -> dict:
+def studied(study):
     """A study of two ramps and a pattern, as its command line said it."""
     return study(
         'settings = ["depth_ramp beta=0.02", "depth_ramp beta=0.04"]\npoints = ["uniform pattern=2:4:0.5"]', "--json"
     ).json
 
 
-def test_a_setting_of_a_study_is_exported_with_its_numbers(studied: dict, run: Callable, tmp_path: Path) -> None:
+def test_a_setting_of_a_study_is_exported_with_its_numbers(studied, run, tmp_path):
     for words, point in (("beta=0.04", 3), ("2:4", 4)):
         folder = tmp_path / words.replace(":", "-")
         made = run("export", studied["key"][:6], "--setting", words, "--to", folder, "--json").json
@@ -228,9 +220,7 @@ def test_a_setting_of_a_study_is_exported_with_its_numbers(studied: dict, run: C
         assert f"{perplexity:.4g}" in (folder / "README.md").read_text()
 
 
-def test_the_recipe_of_an_export_makes_it_again(
-    study: Callable, prune: Callable, run: Callable, tmp_path: Path
-) -> None:
+def test_the_recipe_of_an_export_makes_it_again(study, prune, run, tmp_path):
     key = study('dtype = "bfloat16"\nsettings = ["depth_ramp beta=0.04"]\nseeds = [1]', "--json").json["key"]
     first, again = tmp_path / "our model", tmp_path / "again"
     assert run("export", key, "--setting", "depth_ramp", "--to", first, "--json").json
@@ -242,7 +232,7 @@ def test_the_recipe_of_an_export_makes_it_again(
     assert len({(each / "model.safetensors").read_bytes() for each in (first, again)}) == 1
 
 
-def test_a_setting_that_is_not_clear_is_asked_for(studied: dict, run: Callable, tmp_path: Path) -> None:
+def test_a_setting_that_is_not_clear_is_asked_for(studied, run, tmp_path):
     unclear = {"": ["--setting", "beta=0.02", "beta=0.04"], "depth_ramp": ["several", "beta=0.02"],
                "owl": ["no setting", "owl", "uniform"]}  # fmt: skip
     for words, named in unclear.items():
@@ -250,7 +240,7 @@ def test_a_setting_that_is_not_clear_is_asked_for(studied: dict, run: Callable, 
         run("export", studied["key"], "--to", tmp_path / "out", *options).refused(*named)
 
 
-def test_a_name_of_several_settings_is_refused(run: Callable, texts: list[str], tmp_path: Path) -> None:
+def test_a_name_of_several_settings_is_refused(run, texts, tmp_path):
     by_hand = [Manual(sparsity=row) for row in ((0.4, 0.5, 0.5, 0.6), (0.6, 0.5, 0.5, 0.4))]
     window = WindowRequest(source=texts[1], sequences=4, length=12)
     asked = StudyRequest(
@@ -266,7 +256,7 @@ def test_a_name_of_several_settings_is_refused(run: Callable, texts: list[str], 
 
 
 @pytest.mark.parametrize("words", ["uniform high=0.99:0.97", "1:32", "allocation.json"])
-def test_sparsities_beyond_the_usual_bound_are_pruned(words: str, prune: Callable, tmp_path: Path) -> None:
+def test_sparsities_beyond_the_usual_bound_are_pruned(words, prune, tmp_path):
     (tmp_path / "allocation.json").write_text(json.dumps({"sparsity": [0.96, 0.97, 0.97, 0.98]}))
     asked = ["--pattern", words] if words == "1:32" else ["--allocation", words.replace("all", f"{tmp_path}/all")]
     found = prune(*asked, "--json", by="").json
@@ -277,8 +267,8 @@ def test_sparsities_beyond_the_usual_bound_are_pruned(words: str, prune: Callabl
         assert all(zeros == share for layer in found["achieved"] for zeros in layer)
 
 
-def test_an_interruption_says_that_what_is_finished_is_kept(prune: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object) -> None:
+def test_an_interruption_says_that_what_is_finished_is_kept(prune, monkeypatch):
+    def interrupted(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(worker, "run", interrupted)
@@ -298,7 +288,7 @@ def test_an_interruption_says_that_what_is_finished_is_kept(prune: Callable, mon
         (["--sequences", "0"], "--sequences"), (["--length", "4"], "--length"),
     ],
 )  # fmt: skip
-def test_a_bad_request_is_one_line_and_exit_2(texts: list[str], run: Callable, options: list[str], named: str) -> None:
+def test_a_bad_request_is_one_line_and_exit_2(texts, run, options, named):
     line = {"--allocation": "uniform:0.5", "--sequences": "4", "--length": "12", "--windows": "9"}
     line |= dict(zip(options[::2], options[1::2], strict=True))
     words = [word for pair in line.items() for word in pair]
@@ -315,21 +305,19 @@ def test_a_bad_request_is_one_line_and_exit_2(texts: list[str], run: Callable, o
         ([float("nan")] * 4, ["layer 0", "nan"]),
     ],
 )
-def test_sparsities_that_cannot_be_are_refused_before_anything_runs(
-    sparsity: list, named: list[str], prune: Callable, no_job: None, tmp_path: Path
-) -> None:
+def test_sparsities_that_cannot_be_are_refused_before_anything_runs(sparsity, named, prune, no_job, tmp_path):
     (tmp_path / "allocation.json").write_text(json.dumps({"sparsity": sparsity}))
     told = prune("--json", by=tmp_path / "allocation.json")
     told.refused(*named)
     assert "tuple" not in told.err
 
 
-def test_an_export_into_the_cache_is_refused_at_once(prune: Callable, no_job: None, tmp_path: Path) -> None:
+def test_an_export_into_the_cache_is_refused_at_once(prune, no_job, tmp_path):
     (tmp_path / "cache").mkdir()
     prune("--export", tmp_path / "cache" / "x").refused("inside the cache")
 
 
-def test_what_breaks_is_told_and_not_exported(prune: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_breaks_is_told_and_not_exported(prune, tmp_path, monkeypatch):
     broken = breaking(exact_recipes.prune_layers, lambda plan: np.std(plan.sparsity) > 0)
     monkeypatch.setattr(exact_recipes, "prune_layers", broken)
     ramp = "depth_ramp beta=0.05:0.5"
@@ -344,9 +332,7 @@ def test_what_breaks_is_told_and_not_exported(prune: Callable, tmp_path: Path, m
     assert told.code == 2 and "not finite" in told.err and not (tmp_path / "out").exists()
 
 
-def test_a_study_tells_protocol_base_seeds_and_shuffles(
-    run: Callable, study: Callable, texts: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_study_tells_protocol_base_seeds_and_shuffles(run, study, texts, monkeypatch):
     """Of a correction with its shuffles, of two bases and three calibration seeds."""
     words = ["--text", texts[1], "--sequences", 2, "--length", 12, "--perturb", "gaussian:0.3", "--json"]
     key = run("measure", "--model", MODEL, *words).json["key"]
@@ -362,7 +348,7 @@ def test_a_study_tells_protocol_base_seeds_and_shuffles(
     assert all(part in told for part in parts)
 
 
-def assert_told(points: dict[str, dict]) -> None:
+def assert_told(points):
     """What the JSON says of each point of that study, by name."""
     plain, fixed = (points[f"depth_ramp beta=0.02{more}:0.5"] for more in ("", " strength=0.05 driver=gaussian:0.3"))
     shuffled = [each for name, each in points.items() if "shuffled" in name and "calibration_seed" not in name]

@@ -3,13 +3,11 @@
 import json
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from tests import families, gguf_files, tiny
 from tests.faulty import FAULTS, rewritten, rounded
@@ -18,10 +16,10 @@ LAYER, TENSOR = 2, "mlp.up_proj.weight"
 FEW = ("--sequences", 8, "--length", 16, "--device", "cpu", "--json")
 
 
-def planted(fault: str, everywhere: Callable[[Tensor], Tensor] = lambda each: each) -> Callable[[str, Tensor], Tensor]:
+def planted(fault, everywhere=lambda each: each):
     """A fault in one tensor, and something done to all matrices of the layers before."""
 
-    def change(name: str, each: Tensor) -> Tensor:
+    def change(name, each):
         each = everywhere(each) if ".layers." in name and each.ndim > 1 else each
         return FAULTS[fault](each) if name.endswith(f".{LAYER}.{TENSOR}") else each
 
@@ -30,7 +28,7 @@ def planted(fault: str, everywhere: Callable[[Tensor], Tensor] = lambda each: ea
 
 @pytest.mark.parametrize("base", ["none", "8 bits", "4 bits"])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_planted_fault_is_named_first(fault: str, base: str, say, text: str, tmp_path: Path) -> None:
+def test_a_planted_fault_is_named_first(fault, base, say, text, tmp_path):
     change = planted(fault) if base == "none" else planted(fault, lambda each: rounded(each, int(base[0])))
     other = rewritten(tmp_path / "other", change)
     found = say("compare", tiny.folder("llama"), other, "--text", text, *FEW).json
@@ -47,7 +45,7 @@ def test_a_planted_fault_is_named_first(fault: str, base: str, say, text: str, t
         assert not any(each["kl"] for each in rest)
 
 
-def test_what_is_rounded_alike_names_the_layer_that_does_most_harm(say, text: str, tmp_path: Path) -> None:
+def test_what_is_rounded_alike_names_the_layer_that_does_most_harm(say, text, tmp_path):
     other = rewritten(tmp_path / "other", lambda _, each: rounded(each, 4) if each.ndim > 1 else each)
     found = say("compare", tiny.folder("llama"), other, "--text", text, *FEW).json
     kl = [each["kl"] for each in found["ranking"]]
@@ -56,7 +54,7 @@ def test_what_is_rounded_alike_names_the_layer_that_does_most_harm(say, text: st
     assert 0 < found["weights"]["outside"]["model.embed_tokens.weight"] < 0.2
 
 
-def test_an_export_of_the_program_differs_by_what_was_pruned(say, text: str, tmp_path: Path) -> None:
+def test_an_export_of_the_program_differs_by_what_was_pruned(say, text, tmp_path):
     """What a mask takes away stands at right angles to what it leaves."""
     read = ("--calibration", text, "--evaluate", text, "--sequences", 4, "--length", 12, "--windows", 9)
     asked = ("--model", tiny.folder("llama"), "--allocation", "uniform:0.5", "--pruner", "wanda", *read)
@@ -69,9 +67,7 @@ def test_an_export_of_the_program_differs_by_what_was_pruned(say, text: str, tmp
 
 
 @pytest.mark.parametrize(("family", "kind"), [("llama", "Q8_0"), ("llama", "Q4_0"), ("gemma2", "Q8_0")])
-def test_a_gguf_quantisation_differs_by_what_was_rounded(
-    family: str, kind: str, say, text: str, tmp_path: Path
-) -> None:
+def test_a_gguf_quantisation_differs_by_what_was_rounded(family, kind, say, text, tmp_path):
     """A file of words that the library adds, and of norms that are rounded on the way."""
     meant, own = gguf_files.write(tmp_path / "other.gguf", family, kind), tiny.built(family).state_dict()
     found = say("compare", tiny.folder(family), tmp_path / "other.gguf", "--text", text, *FEW).json
@@ -85,9 +81,7 @@ def test_a_gguf_quantisation_differs_by_what_was_rounded(
     assert found["whole"]["kl"] > 0 and found["whole"]["drift"][-1] > 0
 
 
-def test_a_comparison_is_a_profile_that_is_found_again_and_made_again_by_its_command(
-    say, text: str, tmp_path: Path
-) -> None:
+def test_a_comparison_is_a_profile_that_is_found_again_and_made_again_by_its_command(say, text, tmp_path):
     other = rewritten(tmp_path / "other", planted("scale"))
     asked = ("compare", tiny.folder("llama"), other, "--text", text, *FEW)
     key = say(*asked).json["key"]
@@ -106,7 +100,7 @@ def test_a_comparison_is_a_profile_that_is_found_again_and_made_again_by_its_com
 @pytest.mark.parametrize(
     ("where", "said"), [("layers.3.mlp.up_proj", "Layer 3 stands out"), ("embed_tokens", "Every layer is equal")]
 )
-def test_a_change_that_no_gain_tells_of_is_reported_too(where: str, said: str, say, text: str, tmp_path: Path) -> None:
+def test_a_change_that_no_gain_tells_of_is_reported_too(where, said, say, text, tmp_path):
     """After the last layer and outside the layers there is no drift to follow from layer to layer."""
     other = rewritten(tmp_path / "other", lambda name, each: 1.1 * each if where in name else each)
     found = say("compare", tiny.folder("llama"), other, "--text", text, *FEW).json
@@ -115,7 +109,7 @@ def test_a_change_that_no_gain_tells_of_is_reported_too(where: str, said: str, s
     assert said in Path(report["file"]).read_text(encoding="utf-8")
 
 
-def test_what_cannot_be_compared_is_refused_before_anything_is_measured(say, text: str, tmp_path: Path) -> None:
+def test_what_cannot_be_compared_is_refused_before_anything_is_measured(say, text, tmp_path):
     base = tiny.folder("llama")
     same = rewritten(tmp_path / "same", lambda _, each: each)
     save_file(load_file(same / "model.safetensors"), same / "model.safetensors", {"format": "pt", "again": "yes"})
@@ -133,7 +127,7 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_measured(say, tex
     assert not list((tmp_path / "cache").glob("profile/*"))
 
 
-def shallower(folder: Path) -> Path:
+def shallower(folder):
     """The tiny llama without its last layer."""
     configuration = families.config("llama", tiny.LAYERS, tiny.WIDTH)
     configuration.num_hidden_layers = 3
@@ -142,7 +136,7 @@ def shallower(folder: Path) -> Path:
     return folder
 
 
-def quantised(folder: Path) -> Path:
+def quantised(folder):
     """A folder that says its weights are GPTQ's."""
     shutil.copytree(tiny.folder("llama"), folder)
     path = folder / "config.json"

@@ -3,14 +3,12 @@
 import json
 import re
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from core.methods.skip import Skip
 from core.models import windows
-from core.models.loading import Loaded
 from core.requests.export_and_search import BestRequest, ExportRequest
 from core.requests.inputs import WindowRequest
 from core.requests.measurements import MeasureRequest, measurements
@@ -30,12 +28,12 @@ USUAL = [["prune"], ["evaluate"], ["best", "--target", "0.6"]]
 Asked = StudyRequest | BestRequest
 
 
-def drawn(asked: WindowRequest, bundled: Loaded) -> int:
+def drawn(asked, bundled):
     """How many windows a request gets; a request for more than there are is refused."""
     return windows.windows(asked, bundled).spec.sequences
 
 
-def reads(request: Asked) -> list[WindowRequest]:
+def reads(request):
     """Every text that a request reads."""
     if isinstance(request, StudyRequest):
         return [request.calibration, request.evaluation.text]
@@ -45,9 +43,7 @@ def reads(request: Asked) -> list[WindowRequest]:
 
 @pytest.mark.bundled
 @pytest.mark.parametrize("line", [*USUAL, *ASKING], ids=" ".join)
-def test_a_command_line_asks_for_no_more_than_there_is(
-    line: list[str], bundled: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_command_line_asks_for_no_more_than_there_is(line, bundled, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pieces = [json.dumps({"text": piece}) for piece in windows.read("demo").documents] * 4
     (tmp_path / "calibration.jsonl").write_text("\n".join(pieces), encoding="utf-8")  # a text of one's own
@@ -55,7 +51,7 @@ def test_a_command_line_asks_for_no_more_than_there_is(
         assert drawn(window, bundled) == window.sequences >= 8
 
 
-def test_commands_and_study_files_ask_for_the_usual(tmp_path: Path) -> None:
+def test_commands_and_study_files_ask_for_the_usual(tmp_path):
     usual = StudyRequest(settings=(Recipe(),))
     assert asked_by("python -m core prune") == usual
     assert asked_by("python -m core evaluate") == StudyRequest()
@@ -68,7 +64,7 @@ def test_commands_and_study_files_ask_for_the_usual(tmp_path: Path) -> None:
 
 
 @pytest.mark.bundled
-def test_requests_that_name_no_text_read_what_there_is(bundled: Loaded) -> None:
+def test_requests_that_name_no_text_read_what_there_is(bundled):
     setting = Recipe()
     asked = [*reads(StudyRequest()), *reads(BestRequest(target=0.7))]
     asked += [
@@ -80,7 +76,7 @@ def test_requests_that_name_no_text_read_what_there_is(bundled: Loaded) -> None:
     assert [drawn(each, bundled) for each in asked] == [each.sequences for each in asked]
 
 
-def test_prune_and_evaluate_run_with_nothing_but_a_model(say: Callable) -> None:
+def test_prune_and_evaluate_run_with_nothing_but_a_model(say):
     """A tiny one, which takes windows of any length."""
     here = ["--model", tiny.folder("bloom"), "--device", "cpu", "--json"]
     pruned, dense = say("prune", *here).json, say("evaluate", *here).json

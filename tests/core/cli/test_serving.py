@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 from http.client import HTTPConnection
-from pathlib import Path
 
 import pytest
 
@@ -14,19 +13,19 @@ from core.jobs.queue import PROJECT
 PATIENCE = 120  # seconds before the test gives up; none is measured by it
 
 
-def listening(port: int) -> bool:
+def listening(port):
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def status(port: int, method: str, path: str, content: bytes = b"") -> int:
+def status(port, method, path, content=b""):
     connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     connection.request(method, path, content)
     return connection.getresponse().status
 
 
 @pytest.mark.timeout(3 * PATIENCE)
-def test_who_ends_a_server_has_ended_all_of_it_and_who_reads_it_uploads_nothing(tmp_path: Path) -> None:
+def test_who_ends_a_server_has_ended_all_of_it_and_who_reads_it_uploads_nothing(tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

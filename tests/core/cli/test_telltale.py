@@ -1,8 +1,6 @@
 """What leaves this machine tells no folder and no user of it, and what came in makes it call nobody."""
 
 import hashlib
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +15,7 @@ SMALL = ["--sequences", "4", "--length", "12", "--device", "cpu"]
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(tmp_path):
     """A user's folder with a model in it and a text, whose names may be told."""
     home = tmp_path / "home" / "tell-tale"
     tiny.save_tiny(home / "secret-tell-tale" / "my-model", "llama")
@@ -25,7 +23,7 @@ def home(tmp_path: Path) -> Path:
     return home / "secret-tell-tale"
 
 
-def test_what_leaves_the_machine_names_files_and_hashes(say: Callable, home: Path, tmp_path: Path) -> None:
+def test_what_leaves_the_machine_names_files_and_hashes(say, home, tmp_path):
     model, text = home / "my-model", f"file:{home / 'notes.txt'}"
     profile = say("measure", "--model", model, "--text", text, "--perturb", "gaussian:0.3", *SMALL, "--json").json
     asked = ["--calibration", text, "--evaluate", text, "--windows", "9", "--profile", profile["key"]]

@@ -1,11 +1,9 @@
 """A small pruned model, the card that goes with it, and an export of it."""
 
 import numpy as np
-import torch
 
 from core.export.card import Card
 from core.models import anatomy, loading
-from core.models.loading import Loaded
 from core.models.sources import Source
 from tests import tiny
 
@@ -20,7 +18,7 @@ CARD = Card(
 SPARSITY = np.array([0.5, 0.25, 0.5, 0.0])
 
 
-def pruned(family: str, dtype: str = "float32", sparsity: np.ndarray = SPARSITY) -> Loaded:
+def pruned(family, dtype="float32", sparsity=SPARSITY):
     """A fresh model of a folder with the least weights of each row zeroed."""
     source = Source(f"tiny {family}", tiny.folder(family), None, f"tiny-{family}", None)
     loaded = loading.load(source, dtype)
@@ -30,6 +28,6 @@ def pruned(family: str, dtype: str = "float32", sparsity: np.ndarray = SPARSITY)
     return loaded
 
 
-def zero_rows(weight: torch.Tensor, share: float) -> None:
+def zero_rows(weight, share):
     least = weight.abs().argsort(dim=1)[:, : int(share * weight.shape[1])]
     weight.scatter_(1, least, 0)

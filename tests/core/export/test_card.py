@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from core.requests import grammar
 from tests.core.export.examples import CARD, SPARSITY
 
 
-def test_the_card_says_what_was_done(written: tuple) -> None:
+def test_the_card_says_what_was_done(written):
     exported, _, _ = written
     text = (exported.path / "README.md").read_text(encoding="utf-8")
     assert text == card_text(CARD, exported)
@@ -26,13 +25,13 @@ def test_the_card_says_what_was_done(written: tuple) -> None:
 @pytest.mark.parametrize(
     ("licence", "license_", "name"), [("apache-2.0", "apache-2.0", None), ("Odd-Licence: 2", "other", "Odd-Licence: 2")]
 )
-def test_the_front_matter_is_what_the_hub_reads(licence: str, license_: str, name: str | None, written: tuple) -> None:
+def test_the_front_matter_is_what_the_hub_reads(licence, license_, name, written):
     data = ModelCard(card_text(replace(CARD, licence=licence), written[0])).data
     assert (data.license, data.get("license_name"), data.base_model) == (license_, name, "someone/tiny")
     assert (data.tags, data.library_name) == (["pruned", "magnitude"], "transformers")
 
 
-def test_a_missing_licence_is_said(written: tuple) -> None:
+def test_a_missing_licence_is_said(written):
     card = replace(CARD, licence=None, base_source="./models/tiny", numbers=[])
     text = card_text(card, written[0])
     assert "Unknown; see the base model" in text
@@ -40,7 +39,7 @@ def test_a_missing_licence_is_said(written: tuple) -> None:
     assert "Nothing was measured" in text
 
 
-def test_the_recipe_is_read_by_tools(written: tuple) -> None:
+def test_the_recipe_is_read_by_tools(written):
     exported, _, _ = written
     path = exported.path / RECIPE
     told = json.loads(path.read_bytes())
@@ -69,7 +68,7 @@ def test_the_recipe_is_read_by_tools(written: tuple) -> None:
         ("# Model\n---\nlicense: mit\n---\n", None),
     ],
 )
-def test_licences_are_read_from_the_card(text: str, licence: str | None, tmp_path: Path) -> None:
+def test_licences_are_read_from_the_card(text, licence, tmp_path):
     assert licence_of(Source("x", tmp_path, None, "x", None)) is None
     (tmp_path / "README.md").write_text(text, encoding="utf-8")
     assert licence_of(Source("x", tmp_path, None, "x", None)) == licence

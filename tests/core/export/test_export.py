@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,17 +18,15 @@ from core.export.card import RECIPE, licence_of
 from core.export.export import Contents, export
 from core.export.target import FORMER, check_target
 from core.models import anatomy, loading
-from core.models.loading import Loaded
 from core.models.saving import without
 from core.models.sources import Source
 from core.prune.walk import restored
-from core.requests.inputs import Dtype
 from core.store.cache import Store
 from tests import tiny
 from tests.core.export.examples import CARD, SPARSITY, pruned, zero_rows
 
 
-def logits(model: torch.nn.Module) -> torch.Tensor:
+def logits(model):
     with torch.inference_mode():
         return model(input_ids=tiny.windows().tokens, use_cache=False).logits
 
@@ -38,7 +35,7 @@ def logits(model: torch.nn.Module) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2", "opt"])
-def test_a_folder_loads_back_as_the_pruned_model(family: str, tmp_path: Path) -> None:
+def test_a_folder_loads_back_as_the_pruned_model(family, tmp_path):
     loaded = pruned(family)
     before, config = tiny.state(loaded.model), loaded.model.config.to_dict()
     exported = export(loaded, tmp_path / "out", CARD, Contents(SPARSITY))
@@ -55,7 +52,7 @@ def test_a_folder_loads_back_as_the_pruned_model(family: str, tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["out"], "something was left beside it"
 
 
-def test_layers_that_differ_in_their_linears(tmp_path: Path) -> None:
+def test_layers_that_differ_in_their_linears(tmp_path):
     loaded = pruned(tiny.ODD)
     exported = export(loaded, tmp_path / "out", CARD, Contents(SPARSITY))
     names = [[linear.name for linear in anatomy.prunable(layer)] for layer in loaded.layers]
@@ -71,7 +68,7 @@ def test_layers_that_differ_in_their_linears(tmp_path: Path) -> None:
     assert "nan" not in (tmp_path / "out" / "README.md").read_text()
 
 
-def test_what_is_wrong_with_layers_that_differ_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_wrong_with_layers_that_differ_is_named(tmp_path, monkeypatch):
     loaded = pruned(tiny.ODD)
     planned = np.repeat(SPARSITY[:, None], 9, axis=1)
     planned[2, 1] = 0.75
@@ -87,7 +84,7 @@ def test_what_is_wrong_with_layers_that_differ_is_named(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
-def test_bytes_are_counted_and_tied_weights_stored_once(dtype: Dtype, tmp_path: Path) -> None:
+def test_bytes_are_counted_and_tied_weights_stored_once(dtype, tmp_path):
     loaded = pruned("bloom", dtype)
     exported = export(loaded, tmp_path / "out", CARD, Contents(SPARSITY))
     files = list((tmp_path / "out").glob("*.safetensors"))
@@ -101,7 +98,7 @@ def test_bytes_are_counted_and_tied_weights_stored_once(dtype: Dtype, tmp_path: 
     assert not any("lm_head" in name for name in names)
 
 
-def test_the_configuration_is_plain(llama: Loaded, tmp_path: Path) -> None:
+def test_the_configuration_is_plain(llama, tmp_path):
     llama.model.config.sparsity_config = {"format": "dense"}
     llama.model.config.compression_config = {"format": "dense"}
     export(llama, tmp_path / "out", CARD, Contents(SPARSITY))
@@ -114,13 +111,13 @@ def test_the_configuration_is_plain(llama: Loaded, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
-def test_others_may_read_it(written: tuple) -> None:
+def test_others_may_read_it(written):
     folder = written[0].path
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o644}
     assert folder.stat().st_mode & 0o777 == 0o755
 
 
-def test_logits_are_compared_relative_to_the_largest() -> None:
+def test_logits_are_compared_relative_to_the_largest():
     ours = torch.tensor([float("nan"), float("inf"), -8.0, 1.0], dtype=torch.float64)
     assert checking._relative(ours, ours.clone()) == 0  # a broken model is equal to itself
     assert checking._relative(ours[2:], torch.tensor([-8.0, 2.0])) == 1 / 8
@@ -130,10 +127,10 @@ def test_logits_are_compared_relative_to_the_largest() -> None:
 # --- what stops it -------------------------------------------------------------------------------------------------
 
 
-def spoiled(monkeypatch: pytest.MonkeyPatch, spoil: Callable) -> None:
+def spoiled(monkeypatch, spoil):
     load_back = checking.load_back
 
-    def changed(folder: Path, *how: object) -> tuple:
+    def changed(folder, *how):
         found = load_back(folder, *how)
         spoil(*found)
         return found
@@ -141,20 +138,20 @@ def spoiled(monkeypatch: pytest.MonkeyPatch, spoil: Callable) -> None:
     monkeypatch.setattr(checking, "load_back", changed)
 
 
-def _one_weight(model: torch.nn.Module, tokenizer: object) -> None:
+def _one_weight(model, tokenizer):
     model.lm_head.weight.data[5, 3] += 1
 
 
-def _one_zero(model: torch.nn.Module, tokenizer: object) -> None:
+def _one_zero(model, tokenizer):
     weight = anatomy.linears(anatomy.decoder_layers(model)[0])[0].weight.data
     weight[tuple(torch.nonzero(weight == 0)[0])] = 1e-30
 
 
-def _quantised(model: torch.nn.Module, tokenizer: object) -> None:
+def _quantised(model, tokenizer):
     model.config.quantization_config = {"quant_method": "gguf"}
 
 
-def _other_tokens(model: torch.nn.Module, tokenizer: object) -> None:
+def _other_tokens(model, tokenizer):
     tokenizer.add_tokens(["heron"])
 
 
@@ -163,9 +160,7 @@ def _other_tokens(model: torch.nn.Module, tokenizer: object) -> None:
     [(_one_weight, "lm_head.weight.*logits"), (_one_zero, "1 weights differ"),
      (_quantised, "quantization_config"), (_other_tokens, "vocabulary")],
 )  # fmt: skip
-def test_a_folder_that_differs_is_not_kept(
-    spoil: Callable, named: str, llama: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_differs_is_not_kept(spoil, named, llama, tmp_path, monkeypatch):
     spoiled(monkeypatch, spoil)
     before = tiny.state(llama.model)
     with pytest.raises(RuntimeError, match=named):
@@ -174,11 +169,11 @@ def test_a_folder_that_differs_is_not_kept(
     tiny.assert_untouched(llama.model, before)
 
 
-def test_one_weight_per_row_is_forgiven(llama: Loaded, tmp_path: Path) -> None:
+def test_one_weight_per_row_is_forgiven(llama, tmp_path):
     export(llama, tmp_path / "out", CARD, Contents(SPARSITY + np.array([1 / 65, 0, 0, 0])))
 
 
-def test_zeros_of_the_dense_model_may_stay(tmp_path: Path) -> None:
+def test_zeros_of_the_dense_model_may_stay(tmp_path):
     loaded = pruned("llama", sparsity=np.full(4, 0.25))
     before = checking.count(loaded.layers)
     with pytest.raises(RuntimeError, match="planned"):
@@ -189,7 +184,7 @@ def test_zeros_of_the_dense_model_may_stay(tmp_path: Path) -> None:
 # --- where it may go -----------------------------------------------------------------------------------------------
 
 
-def test_an_earlier_export_is_replaced_only_if_told(llama: Loaded, tmp_path: Path, refused: Callable) -> None:
+def test_an_earlier_export_is_replaced_only_if_told(llama, tmp_path, refused):
     out = tmp_path / "out"
     out.mkdir()
     export(llama, out, CARD, Contents(SPARSITY))  # an empty folder is no obstacle
@@ -201,12 +196,10 @@ def test_an_earlier_export_is_replaced_only_if_told(llama: Loaded, tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_power_cut_leaves_the_earlier_export_or_the_new_one(
-    llama: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_power_cut_leaves_the_earlier_export_or_the_new_one(llama, tmp_path, monkeypatch):
     """All that was written is on the disk before it gets its name, and its name is before the earlier one goes."""
     out = export(llama, tmp_path / "out", CARD, Contents(SPARSITY)).path
-    did: list[object] = []
+    did = []
     rename = Path.rename
     monkeypatch.setattr(os, "fsync", lambda handle: did.append(os.fstat(handle).st_ino))
     monkeypatch.setattr(Path, "rename", lambda self, to: (did.append(to), rename(self, to))[1])
@@ -217,7 +210,7 @@ def test_a_power_cut_leaves_the_earlier_export_or_the_new_one(
     assert did[renamed + 1 :] == [tmp_path.stat().st_ino, "deleted"]
 
 
-def test_what_no_export_wrote_is_never_replaced(llama: Loaded, tmp_path: Path, refused: Callable) -> None:
+def test_what_no_export_wrote_is_never_replaced(llama, tmp_path, refused):
     export(llama, tmp_path / "out", CARD, Contents(SPARSITY))
     (tmp_path / "out" / "notes.txt").write_text("mine")
     tiny.save_tiny(tmp_path / "model", "llama")
@@ -228,14 +221,14 @@ def test_what_no_export_wrote_is_never_replaced(llama: Loaded, tmp_path: Path, r
             check_target(tmp_path / name, True)
 
 
-def test_the_model_itself_is_never_replaced(llama: Loaded, tmp_path: Path, refused: Callable) -> None:
+def test_the_model_itself_is_never_replaced(llama, tmp_path, refused):
     folder = export(llama, tmp_path / "out", CARD, Contents(SPARSITY)).path
     again = loading.load(Source("again", folder, None, "again", None))
     with refused(str(folder), "the model"):
         export(again, folder, CARD, Contents(SPARSITY), overwrite=True)
 
 
-def test_places_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Callable) -> None:
+def test_places_that_cannot_be_written(tmp_path, monkeypatch, refused):
     (tmp_path / "file").write_text("")
     store = Store(tmp_path / "cache")
     places = {"file": {"overwrite": True}, "absent/out": {}, "cache/out": {"store": store}, "out": {"needed": 10**18}}
@@ -250,13 +243,11 @@ def test_places_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monke
     assert not (tmp_path / "out").exists()
 
 
-def test_a_failed_rename_brings_the_earlier_back(
-    llama: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_rename_brings_the_earlier_back(llama, tmp_path, monkeypatch):
     export(llama, tmp_path / "out", CARD, Contents(SPARSITY))
     rename = Path.rename
 
-    def stubborn(self: Path, target: Path) -> Path:
+    def stubborn(self, target):
         if target == tmp_path / "out" and FORMER not in self.name:
             raise OSError("in use")
         return rename(self, target)
@@ -272,12 +263,12 @@ def test_a_failed_rename_brings_the_earlier_back(
 
 
 @pytest.mark.bundled
-def test_the_bundled_gguf_model(bundled: Loaded, tmp_path: Path) -> None:
+def test_the_bundled_gguf_model(bundled, tmp_path):
     with restored(bundled):
         assert_exported(bundled, tmp_path)
 
 
-def assert_exported(loaded: Loaded, tmp_path: Path) -> None:
+def assert_exported(loaded, tmp_path):
     before = checking.count(loaded.layers)
     for linear in anatomy.prunable(loaded.layers[7]):
         zero_rows(linear.weight, 0.5)
@@ -304,10 +295,10 @@ def assert_exported(loaded: Loaded, tmp_path: Path) -> None:
 # --- without some layers ---------------------------------------------------------------------------------------------
 
 
-def skipping(loaded: Loaded, left_out: tuple[int, ...]) -> torch.Tensor:
+def skipping(loaded, left_out):
     """Logits where these layers pass their input on."""
 
-    def passed_on(_: object, given: tuple, made: object) -> object:
+    def passed_on(_, given, made):
         return (given[0], *made[1:]) if isinstance(made, tuple) else given[0]
 
     hooks = [loaded.layers[index].register_forward_hook(passed_on) for index in left_out]
@@ -322,7 +313,7 @@ def skipping(loaded: Loaded, left_out: tuple[int, ...]) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("family", "form"), [("llama", "dense"), ("gemma2", "dense"), ("gpt2", "dense"), ("llama", "gguf:F16")]
 )
-def test_a_folder_without_some_layers_is_the_model_that_skips_them(family: str, form: str, tmp_path: Path) -> None:
+def test_a_folder_without_some_layers_is_the_model_that_skips_them(family, form, tmp_path):
     loaded = pruned(family)
     config = loaded.model.config.to_dict()
     with without(loaded.model, [1, 2]):

@@ -1,9 +1,7 @@
 """A GGUF file that an export writes is read back as the model with the same quantised values, in predicted bytes."""
 
 import json
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import gguf
 import numpy as np
@@ -21,20 +19,18 @@ from core.jobs import execute
 from core.methods import GGUF as TYPES
 from core.methods.quantisation import QUANT_FORMATS, rounded
 from core.models import anatomy, loading
-from core.models.loading import Loaded
 from core.models.sources import bundled, locate
 from core.plan import sizes
 from core.requests import grammar
 from core.requests.export_and_search import FORMATS, ExportRequest
 from core.requests.recipes import Recipe, read_recipe, uniform
-from core.store.cache import Store
 from tests import families, gguf_files, tiny
 from tests.core.export.examples import CARD, SPARSITY, zero_rows
 
 KNOWN = ("llama", "qwen2", "qwen3", "gemma2", "gemma3_text")
 
 
-def saved(folder: Path, family: str, **more: object) -> Path:
+def saved(folder, family, **more):
     """A folder of a family, with the heads and the order of windows that readers of its GGUF files take for granted."""
     own = {"qwen3": {"head_dim": 128}, "gemma3_text": {"layer_types": None, "sliding_window_pattern": 6}}
     told = families.config(family, 4, 32).to_dict() | own.get(family, {}) | more
@@ -43,7 +39,7 @@ def saved(folder: Path, family: str, **more: object) -> Path:
     return folder
 
 
-def pruned(folder: Path, store: Store, dtype: str = "float32") -> Loaded:
+def pruned(folder, store, dtype="float32"):
     loaded = loading.load(locate(str(folder), store), dtype)
     for layer, share in zip(loaded.layers, SPARSITY, strict=True):
         for linear in anatomy.prunable(layer):
@@ -51,7 +47,7 @@ def pruned(folder: Path, store: Store, dtype: str = "float32") -> Loaded:
     return loaded
 
 
-def logits(model: torch.nn.Module) -> torch.Tensor:
+def logits(model):
     with torch.inference_mode():
         return model(input_ids=tiny.windows().tokens, use_cache=False).logits
 
@@ -59,7 +55,7 @@ def logits(model: torch.nn.Module) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("family", "form"), [*((each, "Q4_0") for each in KNOWN), *(("llama", each) for each in ("F16", "Q5_1", "Q8_0"))]
 )
-def test_the_file_holds_the_quantised_model(family: str, form: str, tmp_path: Path, empty: Store) -> None:
+def test_the_file_holds_the_quantised_model(family, form, tmp_path, empty):
     loaded = pruned(saved(tmp_path / "model", family), empty)
     linears = [linear for layer in loaded.layers for linear in anatomy.prunable(layer)]
     meant = [
@@ -82,7 +78,7 @@ def test_the_file_holds_the_quantised_model(family: str, form: str, tmp_path: Pa
         assert exported.bytes - reader.data_offset == predicted == sum(each.n_bytes for each in reader.tensors)
 
 
-def test_zeros_stay_zeros_where_a_type_has_one(tmp_path: Path, empty: Store) -> None:
+def test_zeros_stay_zeros_where_a_type_has_one(tmp_path, empty):
     loaded = pruned(saved(tmp_path / "model", "llama"), empty)
     exported = export(loaded, tmp_path / "out", CARD, Contents(SPARSITY, form="gguf:Q4_0"))
     assert (exported.achieved >= SPARSITY[:, None] - 1 / 32).all()
@@ -92,7 +88,7 @@ def test_zeros_stay_zeros_where_a_type_has_one(tmp_path: Path, empty: Store) -> 
     assert transformers.AutoTokenizer.from_pretrained(tmp_path / "out")(SENTENCE) == loaded.tokenizer(SENTENCE)
 
 
-def test_what_a_gguf_model_says_of_itself_is_kept(tmp_path: Path, empty: Store) -> None:
+def test_what_a_gguf_model_says_of_itself_is_kept(tmp_path, empty):
     gguf_files.write(tmp_path / "tiny.gguf", kind="Q4_1")
     loaded = loading.load(locate(str(tmp_path / "tiny.gguf"), empty))
     export(loaded, tmp_path / "out", CARD, Contents(np.zeros(4), np.ones((4, 7)), "gguf:Q4_1"))
@@ -107,7 +103,7 @@ def test_what_a_gguf_model_says_of_itself_is_kept(tmp_path: Path, empty: Store) 
     assert all(np.array_equal(again[name].numpy(), first[name]) for name in layers), "Q4_1 gives Q4_1 back"
 
 
-def test_sentencepiece_tokens_are_written(tmp_path: Path, empty: Store) -> None:
+def test_sentencepiece_tokens_are_written(tmp_path, empty):
     letters = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "\u2581", *"acehinort"]
     merges = [("c", "a"), ("t", "h"), ("th", "e"), ("\u2581", "the"), ("\u2581", "ca"), ("r", "o")]
     vocabulary = {token: place for place, token in enumerate([*letters, *map("".join, merges)])}
@@ -125,8 +121,8 @@ def test_sentencepiece_tokens_are_written(tmp_path: Path, empty: Store) -> None:
 
 
 @pytest.fixture
-def early(tmp_path: Path, empty: Store) -> Iterator[Callable]:
-    def check(family: str, form: str, **more: object) -> None:
+def early(tmp_path, empty):
+    def check(family, form, **more):
         folder = saved(tmp_path / "model", family, **more)
         where = {"model": str(folder), "folder": str(tmp_path / "out")}
         target.check_early(ExportRequest(setting=Recipe(), format=form, **where), empty)
@@ -135,19 +131,19 @@ def early(tmp_path: Path, empty: Store) -> Iterator[Callable]:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_family_that_gguf_does_not_know(early: Callable, refused: Callable) -> None:
+def test_a_family_that_gguf_does_not_know(early, refused):
     with refused("opt", "llama", "gemma2"):
         early("opt", "gguf")
 
 
-def test_a_width_that_no_group_divides(early: Callable, refused: Callable) -> None:
+def test_a_width_that_no_group_divides(early, refused):
     with refused("Q4_0", "40 inputs", "multiple of 32"):
         early("llama", "gguf:Q4_0", intermediate_size=40)
     early("llama", "gguf", intermediate_size=40)
 
 
 @pytest.mark.parametrize("typed", ["onnx", "gguf:Q4_K", "gguf:", "dense:F16"])
-def test_a_format_that_is_none(typed: str, refused: Callable) -> None:
+def test_a_format_that_is_none(typed, refused):
     with refused(typed, "gguf:Q4_0"):
         look_up(FORMATS, typed, "format")
 
@@ -159,16 +155,14 @@ def test_a_format_that_is_none(typed: str, refused: Callable) -> None:
         ("mistral", {}, "windows of attention"),
     ],
 )
-def test_what_a_file_cannot_tell(
-    family: str, more: dict, about: str, tmp_path: Path, empty: Store, refused: Callable
-) -> None:
+def test_what_a_file_cannot_tell(family, more, about, tmp_path, empty, refused):
     loaded = pruned(saved(tmp_path / "model", family, **more), empty)
     with refused(about, "dense"):
         export(loaded, tmp_path / "out", CARD, Contents(SPARSITY, form="gguf"))
     assert not (tmp_path / "out").exists()
 
 
-def test_a_file_that_differs_is_not_kept(tmp_path: Path, empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_differs_is_not_kept(tmp_path, empty, monkeypatch):
     monkeypatch.setattr("core.export.gguf_file._as_stored", lambda family, name, value, config: value)
     loaded = pruned(saved(tmp_path / "model", "llama"), empty)
     with pytest.raises(RuntimeError, match=r"weights differ, .*q_proj"):
@@ -180,7 +174,7 @@ def test_a_file_that_differs_is_not_kept(tmp_path: Path, empty: Store, monkeypat
 
 
 @pytest.mark.parametrize("family", ["llama", "bloom"])  # the second ties its embeddings
-def test_a_dense_folder_has_the_bytes_that_are_predicted(family: str, tmp_path: Path, empty: Store) -> None:
+def test_a_dense_folder_has_the_bytes_that_are_predicted(family, tmp_path, empty):
     loaded = pruned(tiny.folder(family), empty, "float16")
     exported = export(loaded, tmp_path / "out", CARD, Contents(SPARSITY))
     counts = target.budget_unit(loaded.source, empty)
@@ -191,7 +185,7 @@ def test_a_dense_folder_has_the_bytes_that_are_predicted(family: str, tmp_path: 
     assert file_sizes.own_form(Recipe(pattern="2:4")) == (sizes.PATTERN, 9, False, 0)
 
 
-def test_a_plan_of_several_types_is_written_and_its_bytes_are_predicted(tmp_path: Path, empty: Store) -> None:
+def test_a_plan_of_several_types_is_written_and_its_bytes_are_predicted(tmp_path, empty):
     loaded = loading.load(locate(str(saved(tmp_path / "model", "llama")), empty))
     types = [["Q8_0"] * 7, ["Q4_0"] * 7, ["Q8_0", *["Q4_0"] * 6], ["Q5_1"] * 7]
     exported = export(loaded, tmp_path / "out", CARD, Contents(np.zeros(4), np.ones(()), "gguf:F16", types))
@@ -207,7 +201,7 @@ def test_a_plan_of_several_types_is_written_and_its_bytes_are_predicted(tmp_path
     assert exported.bytes - reader.data_offset == predicted
 
 
-def test_bytes_of_plans_count_scales_and_zero_points() -> None:
+def test_bytes_of_plans_count_scales_and_zero_points():
     rounded_to = read_recipe("uniform currency=bits:3")
     assert file_sizes.own_form(rounded_to) == ("3 bits", pytest.approx(3 + 19 / 32), False, 0)
     grouped = read_recipe("uniform currency=integers:int3g64")
@@ -222,7 +216,7 @@ def test_bytes_of_plans_count_scales_and_zero_points() -> None:
 
 
 @pytest.mark.slow
-def test_the_bundled_model_in_two_types(tmp_path: Path, empty: Store) -> None:
+def test_the_bundled_model_in_two_types(tmp_path, empty):
     source = locate(str(bundled()), empty)
     for form, least, most in (("Q8_0", 171, 173), ("Q4_0", 117, 119)):
         loaded = loading.load(source)
@@ -233,7 +227,7 @@ def test_the_bundled_model_in_two_types(tmp_path: Path, empty: Store) -> None:
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2"])  # the second has biases, and ties its embeddings
-def test_layers_left_out_take_no_bytes(family: str, tmp_path: Path, empty: Store) -> None:
+def test_layers_left_out_take_no_bytes(family, tmp_path, empty):
     setting = read_recipe("uniform currency=layers:0.5")
     how = {"model": str(tiny.folder(family)), "dtype": "float16", "folder": str(tmp_path / "out")}
     asked = ExportRequest(setting=setting, **how)
@@ -247,7 +241,7 @@ def test_layers_left_out_take_no_bytes(family: str, tmp_path: Path, empty: Store
     assert len(anatomy.decoder_layers(AutoModelForCausalLM.from_pretrained(tmp_path / "out"))) == 2
 
 
-def test_by_hand_some_layers_are_left_out_and_the_others_rounded(tmp_path: Path, empty: Store) -> None:
+def test_by_hand_some_layers_are_left_out_and_the_others_rounded(tmp_path, empty):
     source, file = saved(tmp_path / "model", "llama"), tmp_path / "plan.json"
     shares = [TYPES.levels["Q4_0"], 1, TYPES.levels["Q8_0"], TYPES.levels["Q4_0"]]
     file.write_text(json.dumps({"sparsity": shares, "budget": sum(shares) / 4, "currency": "gguf"}))

@@ -1,8 +1,6 @@
 """What a killed export left: a folder that stands is recorded, a copy of a model beside it is deleted."""
 
 import os
-from collections.abc import Callable
-from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
@@ -13,15 +11,12 @@ from core.jobs import execute
 from core.jobs.queue import tidy
 from core.judge import exact_recipes
 from core.store import deleting
-from core.store.cache import Store
 from core.store.files import write_file
 from tests.core.judge.test_study import exporting
 from tests.core.store.test_deleting import GONE, by
 
 
-def test_an_export_that_was_killed_before_its_run_ended_is_not_made_again(
-    empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Callable
-) -> None:
+def test_an_export_that_was_killed_before_its_run_ended_is_not_made_again(empty, text, tmp_path, monkeypatch, refused):
     asked = exporting(text, tmp_path / "out")
     made = execute.get(asked, empty)  # as a worker does, which then notes that the run is done
     tidy(empty)
@@ -33,9 +28,7 @@ def test_an_export_that_was_killed_before_its_run_ended_is_not_made_again(
         execute.get(asked, empty)
 
 
-def test_a_record_whose_folder_never_got_its_name_is_no_export(
-    empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_record_whose_folder_never_got_its_name_is_no_export(empty, text, tmp_path, monkeypatch):
     asked = exporting(text, tmp_path / "out")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(export, "_put_in_place", Mock(side_effect=KeyboardInterrupt))
@@ -46,9 +39,7 @@ def test_a_record_whose_folder_never_got_its_name_is_no_export(
 
 
 @pytest.mark.parametrize(("pid", "stays"), [(GONE, False), (os.getppid(), True)])
-def test_copies_of_models_go_first_and_what_was_replaced_comes_back(
-    pid: int, stays: bool, empty: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_copies_of_models_go_first_and_what_was_replaced_comes_back(pid, stays, empty, tmp_path, monkeypatch):
     """Killed while it put its copy in the place of an earlier export; one that somebody works on is left alone."""
     target = tmp_path / "models" / "out"
     journal.begin(empty, target)

@@ -1,8 +1,6 @@
 """A compressed-tensors folder that an export writes loads in transformers as the rounded model, in predicted bytes."""
 
 import json
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,16 +12,13 @@ from transformers import AutoModelForCausalLM
 from core.base import UserError
 from core.base.spec import checked
 from core.export import compressed_tensors, file_sizes, target
-from core.export.card import Exported
 from core.export.export import Contents, export
 from core.methods.quantisation import QUANT_FORMATS, rounded
 from core.models import anatomy, loading
-from core.models.loading import Loaded
 from core.models.sources import locate
 from core.plan import sizes
 from core.requests.export_and_search import COMPRESSED, ExportRequest
 from core.requests.recipes import read_recipe
-from core.store.cache import Store
 from tests import tiny
 from tests.core.export.examples import CARD
 
@@ -31,33 +26,33 @@ FORM_ROWS = [["int4g32s"] * 7, ["int2g32s", *["int3g32s"] * 6], ["int8g32s"] * 7
 NONE = np.zeros(4)
 
 
-def loaded_from(family: str, store: Store) -> Loaded:
+def loaded_from(family, store):
     return loading.load(locate(str(tiny.folder(family)), store))
 
 
-def rounded_to(loaded: Loaded) -> Loaded:
+def rounded_to(loaded):
     for layer, row in zip(loaded.layers, FORM_ROWS, strict=True):
         for linear, form in zip(anatomy.prunable(layer), row, strict=False):
             linear.weight.copy_(rounded(linear.weight, QUANT_FORMATS[form]))
     return loaded
 
 
-def forms_of(loaded: Loaded) -> list[list[str]]:
+def forms_of(loaded):
     """FORM_ROWS for as many linears as the family has."""
     return [row[: len(anatomy.prunable(layer))] for layer, row in zip(loaded.layers, FORM_ROWS, strict=True)]
 
 
-def packed_to(folder: Path, loaded: Loaded) -> Exported:
+def packed_to(folder, loaded):
     return export(loaded, folder, CARD, Contents(NONE, np.ones(()), COMPRESSED, forms_of(loaded)))
 
 
 @pytest.fixture(autouse=True)
-def library() -> None:
+def library():
     pytest.importorskip("compressed_tensors", reason="compressed-tensors is not installed")
 
 
 @pytest.mark.parametrize("family", ["llama", "gemma2", "bloom"])  # the last two tie their embeddings
-def test_the_folder_holds_the_rounded_model(family: str, tmp_path: Path, empty: Store) -> None:
+def test_the_folder_holds_the_rounded_model(family, tmp_path, empty):
     loaded = rounded_to(loaded_from(family, empty))
     meant = [linear.weight.clone() for layer in loaded.layers for linear in anatomy.prunable(layer)]
     exported = packed_to(tmp_path / "out", loaded)
@@ -76,7 +71,7 @@ def test_the_folder_holds_the_rounded_model(family: str, tmp_path: Path, empty: 
     assert predicted == sum(each.nbytes for name, each in tensors.items() if not name.endswith("weight_shape"))
 
 
-def test_our_own_reader_takes_every_width_for_what_it_is(tmp_path: Path, empty: Store) -> None:
+def test_our_own_reader_takes_every_width_for_what_it_is(tmp_path, empty):
     loaded = rounded_to(loaded_from("llama", empty))
     packed_to(tmp_path / "out", loaded)
     again = loading.load(locate(str(tmp_path / "out"), empty), store=empty)
@@ -89,7 +84,7 @@ def test_our_own_reader_takes_every_width_for_what_it_is(tmp_path: Path, empty: 
         assert torch.equal(again.model(**given).logits, loaded.model(**given).logits)
 
 
-def test_the_settings_name_every_linear_once_by_its_form(tmp_path: Path, empty: Store) -> None:
+def test_the_settings_name_every_linear_once_by_its_form(tmp_path, empty):
     loaded = rounded_to(loaded_from("llama", empty))
     packed_to(tmp_path / "out", loaded)
     told = json.loads((tmp_path / "out" / "config.json").read_text())["quantization_config"]
@@ -104,7 +99,7 @@ def test_the_settings_name_every_linear_once_by_its_form(tmp_path: Path, empty: 
     assert "bits a weight of the linears" in card and "zeros" not in card.partition("## Size")[2].partition("## R")[0]
 
 
-def test_a_plan_with_zeros_is_written_dense_and_gives_no_recipe_of_rounding_alone(tmp_path: Path, empty: Store) -> None:
+def test_a_plan_with_zeros_is_written_dense_and_gives_no_recipe_of_rounding_alone(tmp_path, empty):
     rows = [["int3g64z58", *["int3g64"] * 6]] * 4
     holds = Contents(NONE, np.ones(()), "dense", rows)
     made = export(rounded_to(loaded_from("llama", empty)), tmp_path / "out", CARD, holds)
@@ -126,12 +121,12 @@ def test_a_plan_with_zeros_is_written_dense_and_gives_no_recipe_of_rounding_alon
         ("uniform by=quantised_symmetric currency=bits:3", "float16", "choose that dtype, not float16"),
     ],
 )
-def test_a_setting_that_the_format_does_not_hold(setting: str, dtype: str, about: str) -> None:
+def test_a_setting_that_the_format_does_not_hold(setting, dtype, about):
     with pytest.raises(UserError, match=about):
         checked(ExportRequest, setting=read_recipe(setting), folder="x", format=COMPRESSED, dtype=dtype)
 
 
-def test_a_symmetric_setting_has_one_format() -> None:
+def test_a_symmetric_setting_has_one_format():
     setting = read_recipe("uniform by=gptq_symmetric currency=bits:3")
     ExportRequest(setting=setting, folder="x", format=COMPRESSED)
     assert file_sizes.own_form(setting) == ("3 bits", pytest.approx(3.5), False, 0)
@@ -139,14 +134,12 @@ def test_a_symmetric_setting_has_one_format() -> None:
         ExportRequest(setting=setting, folder="x", format="gguf")
 
 
-def test_linears_that_the_library_does_not_know(empty: Store, refused: Callable) -> None:
+def test_linears_that_the_library_does_not_know(empty, refused):
     with refused("own linears", "dense"):
         compressed_tensors.check(loaded_from("gpt2", empty))
 
 
-def test_a_missing_library_is_named_before_any_work(
-    tmp_path: Path, empty: Store, refused: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_library_is_named_before_any_work(tmp_path, empty, refused, monkeypatch):
     monkeypatch.setattr(target, "find_spec", lambda name: None)
     setting = read_recipe("uniform by=gptq_symmetric currency=bits:3")
     where = {"model": str(tiny.folder("llama")), "folder": str(tmp_path / "out")}
@@ -154,7 +147,7 @@ def test_a_missing_library_is_named_before_any_work(
         target.check_early(ExportRequest(setting=setting, format=COMPRESSED, **where), empty)
 
 
-def test_a_folder_that_differs_is_not_kept(tmp_path: Path, empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_differs_is_not_kept(tmp_path, empty, monkeypatch):
     real = compressed_tensors.groups
     wrong = lambda *given: {name: group | {"weights": group["weights"] | {"group_size": 16}}  # noqa: E731
                             for name, group in real(*given).items()}  # fmt: skip

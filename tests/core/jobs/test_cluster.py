@@ -5,8 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,9 +12,7 @@ import pytest
 from core.base.errors import UserError
 from core.jobs import cluster, execute, queue, worker
 from core.jobs.cluster import Place, place, read
-from core.jobs.records import Job, Status
 from core.models.progress import Cancelled
-from core.requests.studies import StudyRequest
 from core.store.cache import Store
 from tests import tiny
 from tests.core.jobs.test_shares import numbers
@@ -31,7 +27,7 @@ PATIENCE = 240  # seconds before a test gives up; none is measured by it
 
 
 @pytest.fixture(scope="module")
-def undivided(tmp_path_factory: pytest.TempPathFactory):
+def undivided(tmp_path_factory):
     """A request, and the numbers of its undivided run."""
     root = tmp_path_factory.mktemp("undivided")
     request, store = asked(tiny.text_file(root)), Store(root / "cache")
@@ -39,7 +35,7 @@ def undivided(tmp_path_factory: pytest.TempPathFactory):
     return request, numbers(store)
 
 
-def spread(store: Store, request: object, where: Place, heard: list[Status] | None = None) -> Job:
+def spread(store, request, where, heard=None):
     """Run a request at a place, as the command line does; its job."""
     job = queue.submit(store, request, str(where))
     entry = worker.run(store, job, {}, (heard if heard is not None else []).append)
@@ -48,7 +44,7 @@ def spread(store: Store, request: object, where: Place, heard: list[Status] | No
     return job
 
 
-def alike(store: Store, undivided: tuple) -> None:
+def alike(store, undivided):
     assert numbers(store) == undivided[1]
     assert [type(each.request) for each in queue.jobs(store)] == [type(undivided[0])], "shares leave no records"
     assert not list((store.root / "jobs").glob("*/request.json"))[1:]
@@ -58,7 +54,7 @@ def alike(store: Store, undivided: tuple) -> None:
 
 
 @pytest.mark.parametrize("each", [Place("", 2, "cpu"), Place("10.0.0.1:6379", 8, "cuda")])
-def test_a_place_reads_back_where_a_device_is_named(each: Place) -> None:
+def test_a_place_reads_back_where_a_device_is_named(each):
     assert read(str(each)) == each
 
 
@@ -66,18 +62,18 @@ def test_a_place_reads_back_where_a_device_is_named(each: Place) -> None:
     ("typed", "shares", "named"),
     [("dask", None, "ray:ADDRESS"), ("", None, "ray:ADDRESS"), ("ray:a, b", None, "ray:ADDRESS"), ("ray", 0, "1 or")],
 )
-def test_what_is_no_place_is_refused(typed: str, shares: int | None, named: str, refused) -> None:
+def test_what_is_no_place_is_refused(typed, shares, named, refused):
     with refused(named):
         place(typed, shares, "cpu")
 
 
-def test_a_package_that_is_not_there_is_named(refused, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_that_is_not_there_is_named(refused, monkeypatch):
     monkeypatch.setattr(cluster.importlib.util, "find_spec", lambda _: None)
     with refused("pip install ray"):
         place("ray", None, "cpu")
 
 
-def test_part_and_engine_exclude_each_other(say: Callable) -> None:
+def test_part_and_engine_exclude_each_other(say):
     say("measure", "--part", "1/2", "--engine-on", "ray").refused("--part", "--engine-on")
     say("measure", "--shares", "3").refused("--shares", "--engine-on")
 
@@ -88,53 +84,53 @@ def test_part_and_engine_exclude_each_other(say: Callable) -> None:
 class Fake:
     """Ray, whose tasks run in threads of this process."""
 
-    def __init__(self, do: Callable[[str], None]):
+    def __init__(self, do):
         self.do, self.asked = do, {}
 
-    def init(self, **asked: object) -> None:
+    def init(self, **asked):
         self.asked |= asked
 
-    def remote(self, **needs: object) -> Callable:
+    def remote(self, **needs):
         self.asked |= needs
         return lambda _: SimpleNamespace(remote=self.start)
 
-    def start(self, _: str, key: str, __: bool) -> threading.Thread:
+    def start(self, _, key, __):
         thread = threading.Thread(target=self.do, args=(key,))
         thread.start()
         return thread
 
-    def wait(self, tasks: list[threading.Thread], num_returns: int, timeout: float) -> tuple[list, list]:
+    def wait(self, tasks, num_returns, timeout):
         assert num_returns == len(tasks)
         tasks[0].join(min(timeout, 0.05))
         return [], [each for each in tasks if each.is_alive()]
 
-    def cancel(self, task: threading.Thread, force: bool) -> None: ...
+    def cancel(self, task, force): ...
 
-    def shutdown(self) -> None: ...
+    def shutdown(self): ...
 
 
 @pytest.fixture
-def fake(empty: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Fake]:
+def fake(empty, monkeypatch):
     """Have this be Ray, which does shares one after the other."""
     turn = threading.Lock()
     for name in ("RAY_USAGE_STATS_ENABLED", *cluster.ALONE):
         monkeypatch.setenv(name, "0")
         monkeypatch.delenv(name)  # put back by the line above
 
-    def do(key: str) -> None:
+    def do(key):
         with turn:
             worker.run_share(str(empty.root), key, False)
 
-    def made(do: Callable[[str], None] = do) -> Fake:
+    def made(do=do):
         monkeypatch.setitem(sys.modules, "ray", Fake(do))
         return sys.modules["ray"]
 
     return made
 
 
-def test_shares_make_the_bits_of_one_process(undivided: tuple, empty: Store, fake: Callable) -> None:
+def test_shares_make_the_bits_of_one_process(undivided, empty, fake):
     fake()
-    heard: list[Status] = []
+    heard = []
     spread(empty, undivided[0], Place("", 3, "cpu"), heard)
     alike(empty, undivided)
     known = [each for each in heard if each.total]
@@ -142,25 +138,25 @@ def test_shares_make_the_bits_of_one_process(undivided: tuple, empty: Store, fak
     assert any("of 3 shares done" in each.line for each in known)
 
 
-def test_a_share_that_is_lost_too_often_ends_the_run(undivided: tuple, empty: Store, fake: Callable) -> None:
+def test_a_share_that_is_lost_too_often_ends_the_run(undivided, empty, fake):
     fake(lambda _: None)
     with pytest.raises(RuntimeError, match="share 1 of 2"):
         spread(empty, undivided[0], Place("", 2, "cpu"))
     assert queue.jobs(empty)[0].state == "failed"
 
 
-def test_a_refused_share_refuses_the_whole(empty: Store, text: str, fake: Callable) -> None:
+def test_a_refused_share_refuses_the_whole(empty, text, fake):
     fake()
     with pytest.raises(UserError, match="nowhere"):
         spread(empty, asked(text, "skip", model="nowhere/at-all:no"), Place("", 2, "cpu"))
     assert queue.jobs(empty)[0].status.bad_request
 
 
-def test_cancelling_the_run_cancels_its_shares(undivided: tuple, empty: Store, fake: Callable) -> None:
+def test_cancelling_the_run_cancels_its_shares(undivided, empty, fake):
     fake(lambda key: until(lambda: queue.job(empty, key).state == "cancelled"))
     job = queue.submit(empty, undivided[0], str(Place("", 2, "cpu")))
 
-    def stop(status: Status) -> None:
+    def stop(status):
         if "0 of 2 shares done" in status.line:
             assert queue.active(empty) == [queue.job(empty, job.key)], "the shares are not listed beside their whole"
             queue.cancel(queue.job(empty, job.key))
@@ -172,9 +168,7 @@ def test_cancelling_the_run_cancels_its_shares(undivided: tuple, empty: Store, f
 
 
 @pytest.mark.parametrize(("device", "needs"), [("cuda", "num_gpus"), ("cpu", "num_cpus")])
-def test_a_share_asks_ray_for_its_device_and_nothing_is_reported(
-    device: str, needs: str, undivided: tuple, empty: Store, fake: Callable
-) -> None:
+def test_a_share_asks_ray_for_its_device_and_nothing_is_reported(device, needs, undivided, empty, fake):
     ray = fake(lambda _: None)
     with pytest.raises(RuntimeError):
         spread(empty, undivided[0], Place("10.0.0.1:6379", 2, device))
@@ -182,7 +176,7 @@ def test_a_share_asks_ray_for_its_device_and_nothing_is_reported(
     assert ray.asked["address"] == "10.0.0.1:6379" and not ray.asked["include_dashboard"] and ray.asked[needs] == 1
 
 
-def test_a_ray_of_our_own_is_started_closed_to_others(undivided: tuple, empty: Store, fake: Callable) -> None:
+def test_a_ray_of_our_own_is_started_closed_to_others(undivided, empty, fake):
     """None that somebody else started on this machine is joined in its place."""
     ray = fake()
     spread(empty, undivided[0], Place("", 1, "cpu"))
@@ -191,14 +185,14 @@ def test_a_ray_of_our_own_is_started_closed_to_others(undivided: tuple, empty: S
     assert os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "0"
 
 
-NOTED: list[tuple] = []
+NOTED = []
 
 
-def note(*arguments: object) -> None:
+def note(*arguments):
     NOTED.append(arguments)
 
 
-def test_a_task_imports_the_project_where_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_imports_the_project_where_it_runs(monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     cluster.portable(note)("root", "key", False)
     assert sys.path[0] == str(queue.PROJECT) and NOTED == [("root", "key", False)]
@@ -207,7 +201,7 @@ def test_a_task_imports_the_project_where_it_runs(monkeypatch: pytest.MonkeyPatc
 # --- a real cluster of two nodes on this machine -----------------------------------------------------------------
 
 
-def studied(folder: Path) -> StudyRequest:
+def studied(folder):
     """A study of two dozen points."""
     targets = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
     settings = [setting(words, each) for each in targets for words in ("depth_ramp beta=0.05", "depth_ramp beta=0.02")]
@@ -215,7 +209,7 @@ def studied(folder: Path) -> StudyRequest:
 
 
 @pytest.fixture
-def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator:
+def nodes(monkeypatch):
     """A cluster of two nodes with a core each, and the second of them."""
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -242,7 +236,7 @@ JOINED = "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False)"
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_ray_of_our_own_answers_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ray_of_our_own_answers_nobody_else(monkeypatch):
     """Not from another machine, and not without its token."""
     pytest.importorskip("ray", reason="Ray is no requirement of this project")
     for name in cluster.ALONE:
@@ -261,11 +255,11 @@ def test_a_ray_of_our_own_answers_nobody_else(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_node_that_is_killed_in_mid_study(nodes: tuple, empty: Store, tmp_path: Path) -> None:
+def test_a_node_that_is_killed_in_mid_study(nodes, empty, tmp_path):
     request, local, killed = studied(tmp_path), Store(tmp_path / "local"), []
     execute.get(request, local)
 
-    def kill(status: Status) -> None:
+    def kill(status):
         if not killed and status.parts >= 2 and "2 running" in status.line:
             killed.append(status.line)
             nodes[0].remove_node(nodes[1], allow_graceful=False)

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,20 +14,17 @@ from core.measure.shares import ROUNDING
 from core.methods import Checkpoint, Gaussian
 from core.methods.lsa import Lsa
 from core.models import loading, run_cost
-from core.models.progress import Progress
 from core.plan.allocation import allocate
 from core.requests import grammar
 from core.requests.allocations import AllocationRequest
 from core.requests.export_and_search import BestRequest
 from core.requests.inputs import WindowRequest
-from core.requests.measurements import Measurement, MeasureRequest, measurements
+from core.requests.measurements import MeasureRequest, measurements
 from core.requests.perturbations import perturbation
 from core.requests.recipes import Recipe
 from core.requests.studies import EvaluationRequest, StudyRequest
 from core.store import deleting, profiles
-from core.store.cache import Entry, Store
-from core.store.profiles import Profile
-from core.store.results import Perturbed
+from core.store.cache import Store
 from tests import tiny
 from tests.core.breaking import killed
 
@@ -36,12 +32,12 @@ NAMES = ("gaussian:0.3", "residual:wanda:0.7", "skip")
 
 
 @pytest.fixture
-def engine_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def engine_calls(monkeypatch):
     """What the engine was asked to measure, the noise floor left out."""
-    calls: list[str] = []
+    calls = []
     engine = sweeps.ENGINES["wavefront"]
 
-    def counted(group: object, measurement: Measurement, step: Callable) -> Perturbed:
+    def counted(group, measurement, step):
         if measurement.perturbation != Gaussian(size=ROUNDING["float32"]):
             calls.append(measurement.name)
         return engine(group, measurement, step)
@@ -50,7 +46,7 @@ def engine_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return calls
 
 
-def request(text: str, *names: str, model: str | None = None, seeds: tuple = (0,)) -> MeasureRequest:
+def request(text, *names, model=None, seeds=(0,)):
     return MeasureRequest(
         model=model or str(tiny.folder("llama")),
         text=WindowRequest(source=text, sequences=4, length=12),
@@ -58,11 +54,11 @@ def request(text: str, *names: str, model: str | None = None, seeds: tuple = (0,
     )
 
 
-def found(store: Store, entry: Entry) -> Profile:
+def found(store, entry):
     return profiles.load(store, entry)
 
 
-def assert_equal(one: Profile, other: Profile) -> None:
+def assert_equal(one, other):
     assert one.perturbed.keys() == other.perturbed.keys()
     for measurement, perturbed in one.perturbed.items():
         tiny.assert_close(perturbed, other.perturbed[measurement], measurement.name)
@@ -79,8 +75,8 @@ def assert_equal(one: Profile, other: Profile) -> None:
     ],
 )
 def test_a_linear_that_a_layer_lacks_is_refused_before_anything_is_measured(
-    family: str, linear: str, named: tuple[str, ...], empty: Store, text: str, engine_calls: list, refused: Callable
-) -> None:
+    family, linear, named, empty, text, engine_calls, refused
+):
     asked = ("gaussian:0.3", f"residual_linear:wanda:0.5:{linear}")
     with refused(*named, "mlp.down_proj"):
         execute.get(request(text, *asked, model=str(tiny.folder(family))), empty)
@@ -92,14 +88,14 @@ def test_a_linear_that_a_layer_lacks_is_refused_before_anything_is_measured(
     [("llama", "head:4", ("no head 4", "0 to 3")), ("gpt2", "head:99", ("no head 99", "0 to 3"))],
 )
 def test_a_part_that_a_layer_lacks_is_refused_before_anything_is_measured(
-    family: str, part: str, named: tuple[str, ...], empty: Store, text: str, engine_calls: list, refused: Callable
-) -> None:
+    family, part, named, empty, text, engine_calls, refused
+):
     with refused(*named):
         execute.get(request(text, "gaussian:0.3", f"skip:{part}", model=str(tiny.folder(family))), empty)
     assert not engine_calls
 
 
-def test_each_head_is_measured_by_itself_and_as_many_as_were_told(empty: Store, text: str) -> None:
+def test_each_head_is_measured_by_itself_and_as_many_as_were_told(empty, text):
     asked = request(text, "skip:mlp", "skip:head:each", model=str(tiny.folder("gemma2")))
     told = run_cost.estimate(asked, empty)
     spec = execute.get(asked, empty).spec
@@ -107,7 +103,7 @@ def test_each_head_is_measured_by_itself_and_as_many_as_were_told(empty: Store, 
     assert told.parts == 5 * 2
 
 
-def test_each_linear_is_one_that_every_layer_has(empty: Store, text: str) -> None:
+def test_each_linear_is_one_that_every_layer_has(empty, text):
     asked = request(text, "residual_linear:wanda:0.5:each", model=str(tiny.folder(tiny.ODD)))
     alone = {each.perturbation.linear for each in execute.get(asked, empty).spec.measurements}
     assert "mlp.down_proj" in alone and "self_attn.k_proj" not in alone
@@ -116,7 +112,7 @@ def test_each_linear_is_one_that_every_layer_has(empty: Store, text: str) -> Non
 # --- found or measured ---------------------------------------------------------------------------------------------
 
 
-def test_the_second_time_it_is_found_without_a_model(empty: Store, text: str, engine_calls: list, monkeypatch) -> None:
+def test_the_second_time_it_is_found_without_a_model(empty, text, engine_calls, monkeypatch):
     first = execute.get(request(text), empty)
     assert sorted(engine_calls) == sorted(NAMES * 2)
     monkeypatch.setattr(context, "load", lambda *_: pytest.fail("a model was loaded"))
@@ -126,7 +122,7 @@ def test_the_second_time_it_is_found_without_a_model(empty: Store, text: str, en
     assert len(engine_calls) == 6
 
 
-def test_what_is_measured_is_a_whole_profile(empty: Store, text: str) -> None:
+def test_what_is_measured_is_a_whole_profile(empty, text):
     entry = execute.get(request(text, "gaussian:0.3", "skip", seeds=(0, 1)), empty)
     profile = found(empty, entry)
     assert profile.layers == tiny.LAYERS and profile.sequences == 4
@@ -140,7 +136,7 @@ def test_what_is_measured_is_a_whole_profile(empty: Store, text: str) -> None:
     assert profile.weights.parameters.shape == (tiny.LAYERS, 7)
 
 
-def test_adding_a_perturbation_measures_that_alone(empty: Store, text: str, engine_calls: list) -> None:
+def test_adding_a_perturbation_measures_that_alone(empty, text, engine_calls):
     execute.get(request(text, "gaussian:0.3"), empty)
     engine_calls.clear()
     entry = execute.get(request(text, "gaussian:0.3", "skip"), empty)
@@ -151,7 +147,7 @@ def test_adding_a_perturbation_measures_that_alone(empty: Store, text: str, engi
     assert engine_calls == [], "a selection of what is there"
 
 
-def test_the_same_files_elsewhere_are_one_profile(empty: Store, text: str, engine_calls: list, tmp_path: Path) -> None:
+def test_the_same_files_elsewhere_are_one_profile(empty, text, engine_calls, tmp_path):
     first = execute.get(request(text), empty)
     engine_calls.clear()
     moved = shutil.copytree(tiny.folder("llama"), tmp_path / "moved")
@@ -160,13 +156,13 @@ def test_the_same_files_elsewhere_are_one_profile(empty: Store, text: str, engin
     assert again.key == first.key and engine_calls == []
 
 
-def without_a_merge(words: str) -> str:
+def without_a_merge(words):
     told = json.loads(words)
     del told["model"]["merges"][0]
     return json.dumps(told)
 
 
-CHANGES: dict[str, Callable[[str], str]] = {
+CHANGES = {
     "config.json": lambda config: config.replace('"rms_norm_eps": 1e-06', '"rms_norm_eps": 0.1'),
     "tokenizer.json": without_a_merge,
     "text.txt": lambda words: "A new beginning. " + words,
@@ -174,7 +170,7 @@ CHANGES: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", *CHANGES])
-def test_a_changed_file_is_another_profile(file: str, empty: Store, text: str, tmp_path: Path) -> None:
+def test_a_changed_file_is_another_profile(file, empty, text, tmp_path):
     folder = Path(shutil.copytree(tiny.folder("llama"), tmp_path / "model"))
     asked, models = request(text, "skip", model=str(folder)), {}
     first = execute.get(asked, empty, models=models)
@@ -204,9 +200,7 @@ MANY = {"sequences": 4000, "length": 12}
         (lambda few, many: BestRequest(target=0.5, calibration=few, selection=many, final=few), "3 roles"),
     ],
 )
-def test_what_cannot_be_met_is_refused_before_the_weights_are_read(
-    asked: Callable, said: str, empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_cannot_be_met_is_refused_before_the_weights_are_read(asked, said, empty, text, monkeypatch):
     monkeypatch.setattr(loading, "read", lambda *_: pytest.fail("the weights were read"))
     few, many = (WindowRequest(source=text, **how) for how in ({"sequences": 8, "length": 12}, MANY))
     request = asked(few, many).model_copy(update={"model": str(tiny.folder("llama"))})
@@ -217,7 +211,7 @@ def test_what_cannot_be_met_is_refused_before_the_weights_are_read(
 SKIP = [perturbation("skip")]
 
 
-def study(few: WindowRequest, base: str = "uniform", **more: object) -> StudyRequest:
+def study(few, base="uniform", **more):
     """A request of one setting that reads little."""
     settings = (Recipe(allocation=grammar.read_allocation(f"{base}:0.5")),)
     asked = {"calibration": few, "settings": settings, "evaluation": EvaluationRequest(text=few)}
@@ -244,7 +238,7 @@ experiment.get(asked, Store(Path(sys.argv[1])), report=report)
 """
 
 
-def test_a_killed_process_is_gone_on_from_its_parts(no_demo, tmp_path: Path, text: str, engine_calls: list) -> None:
+def test_a_killed_process_is_gone_on_from_its_parts(no_demo, tmp_path, text, engine_calls):
     asked = request(text)
     (tmp_path / "request.json").write_text(asked.model_dump_json())
     whole, broken = Store(tmp_path / "whole"), Store(tmp_path / "broken")
@@ -258,7 +252,7 @@ def test_a_killed_process_is_gone_on_from_its_parts(no_demo, tmp_path: Path, tex
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_only_a_corrupt_unit_is_measured_again(known: bool, empty: Store, text: str, engine_calls: list) -> None:
+def test_only_a_corrupt_unit_is_measured_again(known, empty, text, engine_calls):
     """Also where this cache has not met the request yet, as with results that were brought from elsewhere."""
     asked = request(text)
     entry = execute.get(asked, empty)
@@ -275,9 +269,7 @@ def test_only_a_corrupt_unit_is_measured_again(known: bool, empty: Store, text: 
     assert_equal(found(empty, again), before)
 
 
-def test_the_errors_of_removed_weights_are_added_to_what_is_there(
-    empty: Store, text: str, engine_calls: list, refused
-) -> None:
+def test_the_errors_of_removed_weights_are_added_to_what_is_there(empty, text, engine_calls, refused):
     """A profile without them is read and allocated for as before; LSA says how to get them."""
     before = found(empty, execute.get(request(text), empty))
     assert before.removal is None
@@ -291,7 +283,7 @@ def test_the_errors_of_removed_weights_are_added_to_what_is_there(
     assert np.ptp(allocate(AllocationRequest(base=Lsa(), target=0.5), after).sparsity) > 0.1
 
 
-def test_committed_results_answer_in_their_cache(no_demo: Path, tmp_path: Path, text: str, engine_calls: list) -> None:
+def test_committed_results_answer_in_their_cache(no_demo, tmp_path, text, engine_calls):
     execute.get(request(text, "gaussian:0.3"), Store(no_demo / "demo"))
     once = len(engine_calls)
     unit = next((no_demo / "demo" / "perturbed").iterdir()) / "provenance.json"
@@ -303,7 +295,7 @@ def test_committed_results_answer_in_their_cache(no_demo: Path, tmp_path: Path, 
     assert len(engine_calls) == 2 * once
 
 
-def test_what_is_deleted_with_another_result_meanwhile_is_measured_again(empty: Store, text: str) -> None:
+def test_what_is_deleted_with_another_result_meanwhile_is_measured_again(empty, text):
     """All profiles of a model share what is measured of its weights, all studies of one text the dense model."""
     short, settings = WindowRequest(source=text, sequences=4, length=8), (Recipe(pruner="magnitude"),)
     study = StudyRequest(model=str(tiny.folder("llama")), evaluation=EvaluationRequest(text=short), settings=settings)
@@ -313,7 +305,7 @@ def test_what_is_deleted_with_another_result_meanwhile_is_measured_again(empty: 
     ):
         one, left = execute.get(other, empty), ["to delete"]
 
-        def report(progress: Progress, one: Entry = one, left: list[str] = left) -> None:
+        def report(progress, one=one, left=left):
             if left and progress.done and progress.line != "saved":
                 left.clear()
                 deleting.delete(empty, one)

@@ -5,12 +5,11 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from core.jobs import processes, queue
-from core.jobs.records import INTERVAL, Recorder, Request, Status
+from core.jobs.records import INTERVAL, Recorder, Status
 from core.models.progress import Progress
 from core.requests.export_and_search import ExportRequest
 from core.requests.inputs import WindowRequest
@@ -23,11 +22,11 @@ from tests import fake_experiment as fake
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path):
     return Store(tmp_path)
 
 
-def test_the_same_request_twice_is_one_job(store: Store) -> None:
+def test_the_same_request_twice_is_one_job(store):
     first = queue.submit(store, fake.request())
     again = queue.submit(store, fake.request())
     assert first.key == again.key == fake.request().key
@@ -36,7 +35,7 @@ def test_the_same_request_twice_is_one_job(store: Store) -> None:
 
 
 @pytest.mark.parametrize("ended", ["done", "failed", "cancelled", "interrupted"])
-def test_what_ended_is_queued_again(store: Store, ended: str) -> None:
+def test_what_ended_is_queued_again(store, ended):
     job = queue.submit(store, fake.request())
     job.write(Status(state="running" if ended == "interrupted" else ended, result="x"))
     assert queue.job(store, job.key).state == ended
@@ -44,7 +43,7 @@ def test_what_ended_is_queued_again(store: Store, ended: str) -> None:
     assert queue.job(store, job.key).status.result is None
 
 
-def test_running_means_that_somebody_holds_the_lock(store: Store, refused) -> None:
+def test_running_means_that_somebody_holds_the_lock(store, refused):
     job = queue.submit(store, fake.request())
     job.write(Status(state="running"))
     with processes.take(job.lock):
@@ -55,7 +54,7 @@ def test_running_means_that_somebody_holds_the_lock(store: Store, refused) -> No
     assert queue.job(store, job.key).state == "interrupted"
 
 
-def test_a_process_that_died_after_a_cancellation_was_cancelled(store: Store) -> None:
+def test_a_process_that_died_after_a_cancellation_was_cancelled(store):
     job = queue.submit(store, fake.request())
     job.write(Status(state="running"))
     with processes.take(job.lock):
@@ -63,7 +62,7 @@ def test_a_process_that_died_after_a_cancellation_was_cancelled(store: Store) ->
     assert queue.job(store, job.key).state == "cancelled"
 
 
-def test_what_waits_is_cancelled_at_once_and_delete_forgets_it(store: Store, refused) -> None:
+def test_what_waits_is_cancelled_at_once_and_delete_forgets_it(store, refused):
     job = queue.submit(store, fake.request())
     queue.cancel(job)
     assert queue.job(store, job.key).state == "cancelled"
@@ -79,14 +78,14 @@ def test_what_waits_is_cancelled_at_once_and_delete_forgets_it(store: Store, ref
     ['{"request": {"model": 1}}', "[" * 100_000, '{"is": "MeasureRequest", "submitted": ' + "1" * 5000 + "}", "[]"],
     ids=["another version", "deep", "digits", "list"],
 )
-def test_folders_that_this_version_cannot_read_are_passed_over(content: str, store: Store) -> None:
+def test_folders_that_this_version_cannot_read_are_passed_over(content, store):
     job = queue.submit(store, fake.request())
     (store.root / "jobs" / "strange").mkdir()
     (store.root / "jobs" / "strange" / "request.json").write_text(content)
     assert [each.key for each in queue.jobs(store)] == [job.key]
 
 
-def test_enforce_spares_strangers_and_itself(store: Store) -> None:
+def test_enforce_spares_strangers_and_itself(store):
     job = queue.submit(store, fake.request())
     mine = processes.identity()
     with processes.take(job.lock):
@@ -96,7 +95,7 @@ def test_enforce_spares_strangers_and_itself(store: Store) -> None:
             assert not queue.enforce(queue.job(store, job.key), grace=0)
 
 
-def test_a_started_worker_counts_until_it_holds_its_lock(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_started_worker_counts_until_it_holds_its_lock(store, monkeypatch):
     started = []
     sleeping = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     monkeypatch.setattr(processes, "detach", lambda *asked: started.append(asked) or sleeping)
@@ -122,21 +121,21 @@ def test_a_started_worker_counts_until_it_holds_its_lock(store: Store, monkeypat
          "100 %, about 0 s left · x"),
     ],
 )  # fmt: skip
-def test_a_status_in_words(status: Status, words: str) -> None:
+def test_a_status_in_words(status, words):
     assert status.words == words
 
 
-def test_a_status_of_an_older_version_is_read(store: Store) -> None:
+def test_a_status_of_an_older_version_is_read(store):
     job = queue.submit(store, fake.request())
     old = {"state": "failed", "line": "layer 3", "done": 1, "total": 2, "error": "no", "unknown": 1}
     (job.folder / "progress.json").write_text(json.dumps(old))
     assert queue.job(store, job.key).status == Status(state="failed", line="layer 3", done=1, total=2, error="no")
 
 
-def test_the_time_left_is_told_by_the_pace_of_what_was_done(store: Store) -> None:
+def test_the_time_left_is_told_by_the_pace_of_what_was_done(store):
     told = Recorder(queue.submit(store, fake.request()), lambda _: None)
 
-    def after(done: int, total: int = 1000) -> Status:
+    def after(done, total=1000):
         time.sleep(INTERVAL * 1.1)
         told(Progress("measuring", done, total))
         return told.status
@@ -147,7 +146,7 @@ def test_the_time_left_is_told_by_the_pace_of_what_was_done(store: Store) -> Non
     assert after(40, total=2000).seconds_left is None, "another total is another run"
 
 
-def test_a_clock_that_is_set_back_makes_no_time_negative(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_that_is_set_back_makes_no_time_negative(store, monkeypatch):
     job = queue.submit(store, fake.request())
     told = Recorder(job, lambda _: None)
     monkeypatch.setattr(time, "time", lambda: 1.0)
@@ -157,7 +156,7 @@ def test_a_clock_that_is_set_back_makes_no_time_negative(store: Store, monkeypat
     assert status.updated >= status.started > 1.0
 
 
-def test_who_waits_hears_how_many_are_first(store: Store) -> None:
+def test_who_waits_hears_how_many_are_first(store):
     first, second, last = (queue.submit(store, fake.request(seed=seed)) for seed in range(3))
     lines = [queue.standing(store, each).line for each in (first, second, last)]
     assert lines == ["next in the queue", "waiting for 1 run on cpu", "waiting for 2 runs on cpu"]
@@ -178,5 +177,5 @@ SKIP = measurements([perturbation("skip")])
          "measurement of some/model on own.txt"),
     ],
 )  # fmt: skip
-def test_titles_name_things_as_people_do(asked: Request, title: str) -> None:
+def test_titles_name_things_as_people_do(asked, title):
     assert asked.title == title

@@ -13,7 +13,7 @@ from core.jobs.queue import PROJECT
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell a process which sockets are its own")
-def test_an_accepted_socket_sends_small_pieces_at_once() -> None:
+def test_an_accepted_socket_sends_small_pieces_at_once():
     with socket.socket() as listening:  # as Streamlit makes it: without a protocol
         listening.bind(("127.0.0.1", 0))
         listening.listen()
@@ -23,8 +23,8 @@ def test_an_accepted_socket_sends_small_pieces_at_once() -> None:
             answer_at_once()
 
 
-def test_hidden_sockets_stop_no_server(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    def hidden(*_: object) -> None:
+def test_hidden_sockets_stop_no_server(monkeypatch, caplog):
+    def hidden(*_):
         raise psutil.AccessDenied
 
     monkeypatch.setattr(psutil.Process, "net_connections", hidden)
@@ -33,7 +33,7 @@ def test_hidden_sockets_stop_no_server(monkeypatch: pytest.MonkeyPatch, caplog: 
     assert "later" in caplog.text
 
 
-def test_a_worker_lets_others_come_first() -> None:
+def test_a_worker_lets_others_come_first():
     code = "import psutil; from core.jobs.processes import step_back; step_back(); print(int(psutil.Process().nice()))"
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
     assert int(done.stdout) > psutil.Process().nice()

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.jobs import execute, queue, worker
 from core.measure.shares import portion
-from core.models.progress import Cancelled, Progress
+from core.models.progress import Cancelled
 from core.requests.jobs import Share, ShareRequest, Unfinished, cut
 from core.store.cache import Store
 from core.store.parts import missing
@@ -26,22 +25,22 @@ ASKED = {
 
 
 @pytest.fixture(params=ASKED)
-def whole(request: pytest.FixtureRequest, text: str):
+def whole(request, text):
     return ASKED[request.param](text)
 
 
-def numbers(store: Store) -> dict[str, str]:
+def numbers(store):
     """Every array of a store by its place, as a hash; not those that a killed process had not put in their place."""
     found = {str(path.relative_to(store.root)): path for path in store.root.rglob("*.npy")}
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in found.items() if "/." not in name}
 
 
-def share(whole: object, part: int, of: int) -> ShareRequest:
+def share(whole, part, of):
     return ShareRequest(whole=whole, share=Share(part=part, of=of))
 
 
 @given(st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=40), st.integers(1, 12))
-def test_shares_are_neighbours_and_about_as_much(works: list[float], of: int) -> None:
+def test_shares_are_neighbours_and_about_as_much(works, of):
     found = cut(works, of)
     assert found == sorted(found) and set(found) <= set(range(1, of + 1))
     loads = Counter()
@@ -51,7 +50,7 @@ def test_shares_are_neighbours_and_about_as_much(works: list[float], of: int) ->
 
 
 @pytest.mark.parametrize("of", [1, 2, 3, 7, 50])
-def test_every_piece_falls_to_one_share(of: int) -> None:
+def test_every_piece_falls_to_one_share(of):
     loaded, text = tiny.loaded("llama"), tiny.windows(sequences=7)
     asked = tiny.profile(loaded, text, "gaussian:0.3", "residual:wanda:0.7", "skip")
     asked = asked.model_copy(update={"prunable": True, "removal": True})
@@ -62,7 +61,7 @@ def test_every_piece_falls_to_one_share(of: int) -> None:
         assert sorted(n for _, sequences in shares for n in sequences.get(each, [])) == list(range(7))
 
 
-def test_shares_in_any_order_make_the_bits_of_an_undivided_run(whole, empty: Store, tmp_path) -> None:
+def test_shares_in_any_order_make_the_bits_of_an_undivided_run(whole, empty, tmp_path):
     local = Store(tmp_path / "local")
     undivided = execute.get(whole, local)
     for part in (3, 1):
@@ -74,11 +73,11 @@ def test_shares_in_any_order_make_the_bits_of_an_undivided_run(whole, empty: Sto
     assert not list(empty.entries("unfinished")) and not list((empty.root / "parts").glob("*/[!.]*"))
 
 
-def test_a_share_that_was_stopped_goes_on_and_does_nothing_twice(whole, empty: Store) -> None:
-    lines: list[str] = []
+def test_a_share_that_was_stopped_goes_on_and_does_nothing_twice(whole, empty):
+    lines = []
 
-    def report(after: int) -> Callable[[Progress], None]:
-        def told(progress: Progress) -> None:
+    def report(after):
+        def told(progress):
             if progress.parts >= after:
                 raise Cancelled
             lines.append(progress.line)
@@ -96,7 +95,7 @@ def test_a_share_that_was_stopped_goes_on_and_does_nothing_twice(whole, empty: S
     assert empty.find(whole)
 
 
-def test_a_share_does_not_wait_for_the_device(empty: Store, text: str) -> None:
+def test_a_share_does_not_wait_for_the_device(empty, text):
     whole = profile(text, "skip")
     with queue.processes.take(queue.lock_of(empty, "device", "cpu")):
         job = queue.submit(empty, share(whole, 1, 1))
@@ -106,13 +105,13 @@ def test_a_share_does_not_wait_for_the_device(empty: Store, text: str) -> None:
 
 @pytest.mark.parametrize("typed", ["0/8", "9/8", "a", "1/0", "2", "-1/8", "1/8/8", "", "1.5/8"])
 @pytest.mark.parametrize("command", [("measure",), ("study", "study.toml")])
-def test_what_is_no_share_is_refused(typed: str, command: tuple, say: Callable, tmp_path, monkeypatch) -> None:
+def test_what_is_no_share_is_refused(typed, command, say, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "study.toml").write_text('settings = ["uniform"]')
     say(*command, f"--part={typed}").refused("--part", repr(typed), "1/8")
 
 
-def test_shares_by_the_command_line(say: Callable, text: str) -> None:
+def test_shares_by_the_command_line(say, text):
     line = ["measure", "--model", tiny.folder("llama"), "--text", text, "--perturb", "skip", "--sequences", 2]
     line += ["--length", 12, "--device", "cpu", "--json"]
     told = say(*line, "--part", "1/2").json

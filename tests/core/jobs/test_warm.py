@@ -5,10 +5,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 
 import psutil
 import pytest
@@ -51,16 +49,16 @@ serve(no)
 SOON = 120  # seconds: a busy machine is no finding
 
 
-def command(code: str = FAKE) -> list[str]:
+def command(code=FAKE):
     return [sys.executable, "-c", code]
 
 
 @pytest.fixture
-def made() -> Iterator[Callable[..., Warm]]:
+def made():
     """Makes warm models whose processes are gone at the end."""
-    all_of_them: list[Warm] = []
+    all_of_them = []
 
-    def make(code: str = FAKE, idle: float = 600) -> Warm:
+    def make(code=FAKE, idle=600):
         all_of_them.append(Warm(command(code), idle))
         return all_of_them[-1]
 
@@ -69,7 +67,7 @@ def made() -> Iterator[Callable[..., Warm]]:
         ended(each)
 
 
-def ended(one: Warm) -> None:
+def ended(one):
     """Its process has left."""
     one.idle = 0
     if one.state() != "cold":
@@ -79,7 +77,7 @@ def ended(one: Warm) -> None:
     until(lambda: one.state() == "cold")
 
 
-def until(happened: Callable[[], object]) -> None:
+def until(happened):
     """Wait for something to become true."""
     ends = time.monotonic() + SOON
     while not happened():
@@ -87,31 +85,31 @@ def until(happened: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
-def row(words: str, layer: int = 0) -> Task:
+def row(words, layer=0):
     return Task("row", lab.question(words, "skip"), layer)
 
 
-def scene(words: str) -> Task:
+def scene(words):
     return Task("scene", lab.question(words, "skip"))
 
 
-def talk(words: str, start: int = 0) -> Task:
+def talk(words, start=0):
     return Task("talk", lab.Talk(prompt=words, start=start))
 
 
 class Held:
     """A question that is being answered until it is let go."""
 
-    def __init__(self, of: Warm, path: Path, reader: str = "holder"):
+    def __init__(self, of, path, reader="holder"):
         self.path = path
         self.future = of.ask(row(f"hold {path}"), reader)
         until(lambda: of.running is not None)
 
-    def let_go(self) -> None:
+    def let_go(self):
         self.path.touch()
 
 
-def served(scheduler: Scheduler) -> list[str]:
+def served(scheduler):
     """Answer all that waits, each with its words; these in the order of answering."""
     order = []
     while ticket := scheduler.next(0):
@@ -122,14 +120,14 @@ def served(scheduler: Scheduler) -> list[str]:
     return order
 
 
-def test_rows_come_before_scenes_and_scenes_before_talks() -> None:
+def test_rows_come_before_scenes_and_scenes_before_talks():
     one = Scheduler()
     asked = [one.ask(task, "a") for task in (talk("x 1"), scene("x 2"), row("x 3"))]
     assert [one.ahead(each) for each in asked] == [2, 1, 0]
     assert served(one) == ["x 3", "x 2", "x 1"] and one.ahead(asked[0]) == 0
 
 
-def test_readers_take_turns() -> None:
+def test_readers_take_turns():
     """Who was just answered waits for those who were not, whoever asked first."""
     one = Scheduler()
     one.ask(row("x 0"), "a")
@@ -140,10 +138,10 @@ def test_readers_take_turns() -> None:
 
 
 @pytest.mark.parametrize("kinds", [(scene,), (row, scene), (row, scene, talk)])
-def test_many_tabs_of_a_reader_delay_another_no_more_than_one(kinds: tuple[Callable[[str], Task], ...]) -> None:
+def test_many_tabs_of_a_reader_delay_another_no_more_than_one(kinds):
     """Of what waits, the other reader's comes as early as beside a single tab, whoever asked first or had a turn."""
 
-    def before(tabs: int) -> int:
+    def before(tabs):
         one = Scheduler()
         for tab in map(str, range(tabs)):
             for kind in kinds:
@@ -161,7 +159,7 @@ def test_many_tabs_of_a_reader_delay_another_no_more_than_one(kinds: tuple[Calla
 
 
 @pytest.mark.parametrize("also", [(), (talk,)])
-def test_quick_questions_one_after_another_keep_nobody_s_slow_one_waiting(also: tuple) -> None:
+def test_quick_questions_one_after_another_keep_nobody_s_slow_one_waiting(also):
     one = Scheduler()
     slow = [one.ask(kind("x slow"), "patient") for kind in (scene, *also)]
     for kind in also:
@@ -175,7 +173,7 @@ def test_quick_questions_one_after_another_keep_nobody_s_slow_one_waiting(also: 
         assert turns <= 8
 
 
-def test_talks_take_turns_chunk_by_chunk_and_keep_nobody_waiting() -> None:
+def test_talks_take_turns_chunk_by_chunk_and_keep_nobody_waiting():
     """Each asks on as soon as it is answered; another reader, or a question of the same one, comes in between."""
     one, order = Scheduler(), []
     for tab in "12":
@@ -194,7 +192,7 @@ def test_talks_take_turns_chunk_by_chunk_and_keep_nobody_waiting() -> None:
     assert order[7:] == ["b", "a2", "b", "a1", "b"] and not any(each.kind == "talk" for each in one.answers)
 
 
-def test_who_had_their_last_turn_long_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_had_their_last_turn_long_ago_is_forgotten(monkeypatch):
     monkeypatch.setattr(scheduler, "TOLD", 4)
     one = Scheduler()
     for reader in range(9):
@@ -203,14 +201,14 @@ def test_who_had_their_last_turn_long_ago_is_forgotten(monkeypatch: pytest.Monke
     assert len(one.served) == 4
 
 
-def test_readers_with_many_tabs_take_turns_and_so_do_their_tabs() -> None:
+def test_readers_with_many_tabs_take_turns_and_so_do_their_tabs():
     one = Scheduler()
     for reader, tab in itertools.product("ab", "123"):
         one.ask(scene(f"x {reader}{tab}"), reader, tab)
     assert served(one) == [f"x {each}" for each in ("a1", "b1", "a2", "b2", "a3", "b3")]
 
 
-def test_a_newer_question_takes_the_place_of_the_reader_s_older_one() -> None:
+def test_a_newer_question_takes_the_place_of_the_reader_s_older_one():
     one = Scheduler()
     one.ask(row("x 0"), "a")
     assert one.next(0) is one.running
@@ -222,7 +220,7 @@ def test_a_newer_question_takes_the_place_of_the_reader_s_older_one() -> None:
     assert served(one) == ["x 2", "x 1"] and shared.result() == "x 0", "who asks the same is answered by the same"
 
 
-def test_a_question_that_was_taken_back_before_it_was_seen_ends_nothing() -> None:
+def test_a_question_that_was_taken_back_before_it_was_seen_ends_nothing():
     one = Scheduler()
     one.ask(row("known"), "me")
     one.next(0)
@@ -239,7 +237,7 @@ def test_a_question_that_was_taken_back_before_it_was_seen_ends_nothing() -> Non
         assert turn.result(SOON).task == row("newer")
 
 
-def test_answers_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_are_kept(monkeypatch):
     monkeypatch.setattr(scheduler, "KEPT", 2)
     one = Scheduler()
     for words in ("x 1", "x 2", "x 1", "x 3"):
@@ -248,7 +246,7 @@ def test_answers_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert one.ask(row("x 1"), "b").done() and not one.ask(row("x 2"), "b").done(), "the least recent is forgotten"
 
 
-def test_a_refusal_and_a_bug_are_told_apart(made: Callable[..., Warm]) -> None:
+def test_a_refusal_and_a_bug_are_told_apart(made):
     one = made()
     with pytest.raises(UserError, match=r"^say it otherwise$"):
         one.ask(row("refuse say it otherwise"), "a").result(SOON)
@@ -260,14 +258,14 @@ def test_a_refusal_and_a_bug_are_told_apart(made: Callable[..., Warm]) -> None:
 STEPPING = FAKE.replace("return False", "time.sleep(0.05); self.calls += 1; return self.calls < 5")
 
 
-def test_steps_go_ahead_while_nobody_asks(made: Callable[..., Warm]) -> None:
+def test_steps_go_ahead_while_nobody_asks(made):
     """A question comes between two of them; when all are done the process waits."""
     one = made(STEPPING)
     assert one.ask(row("x 1"), "a").result(SOON)[4] < 5
     until(lambda: one.ask(row(f"x {time.monotonic()}"), "a").result(SOON)[4] > 5)
 
 
-def test_a_crash_costs_one_answer_and_the_others_come(made: Callable[..., Warm], tmp_path: Path, sentence) -> None:
+def test_a_crash_costs_one_answer_and_the_others_come(made, tmp_path, sentence):
     one = made()
     before = one.ask(row("x 1"), "a").result(SOON)[3]
     held = Held(one, tmp_path / "go")
@@ -287,7 +285,7 @@ def test_a_crash_costs_one_answer_and_the_others_come(made: Callable[..., Warm],
         (FAKE.replace("serve(Desk)", REFUSING), "there is none"),
     ],
 )
-def test_a_model_that_cannot_be_had_is_an_error_for_all(made: Callable[..., Warm], code: str, said: str) -> None:
+def test_a_model_that_cannot_be_had_is_an_error_for_all(made, code, said):
     one = made(code)
     for _ in range(2):
         for future in [one.ask(row("x 1"), "a"), one.ask(scene("x 1"), "b")]:
@@ -295,7 +293,7 @@ def test_a_model_that_cannot_be_had_is_an_error_for_all(made: Callable[..., Warm
         assert one.state() == "cold"
 
 
-def test_it_leaves_when_nobody_asks_and_comes_back(made: Callable[..., Warm]) -> None:
+def test_it_leaves_when_nobody_asks_and_comes_back(made):
     one = made(idle=0.2)
     pid = one.ask(row("x 1"), "a").result(SOON)[3]
     until(lambda: one.state() == "cold" and not psutil.pid_exists(pid))
@@ -303,7 +301,7 @@ def test_it_leaves_when_nobody_asks_and_comes_back(made: Callable[..., Warm]) ->
     assert one.ask(row("x 1"), "a").done(), "answers outlive the process"
 
 
-def test_it_ends_with_the_process_that_started_it() -> None:
+def test_it_ends_with_the_process_that_started_it():
     code = f"""
 import sys
 from core.lab.scheduler import Warm
@@ -317,15 +315,15 @@ print(Warm({command()!r}).ask(Task("row", lab.question("x 1", "skip"), 0), "a").
     until(lambda: gone(int(done.stdout)))
 
 
-def gone(pid: int) -> bool:
+def gone(pid):
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
-def at_once(one: Warm, readers: int, tasks: Callable[[int], list[Task]]) -> dict[int, list]:
+def at_once(one, readers, tasks):
     """What so many readers are answered who all ask at the same moment."""
     start = threading.Barrier(readers)
 
-    def read(reader: int) -> list:
+    def read(reader):
         start.wait()
         futures = [one.ask(task, str(reader)) for task in tasks(reader)]
         return [each.result(2 * SOON) for each in futures]
@@ -334,7 +332,7 @@ def at_once(one: Warm, readers: int, tasks: Callable[[int], list[Task]]) -> dict
         return dict(enumerate(pool.map(read, range(readers))))
 
 
-def test_the_real_process_answers_twenty_readers(empty_cache: Path) -> None:
+def test_the_real_process_answers_twenty_readers(empty_cache):
     """A tiny model: rows and scenes are those of this process, refusals arrive as such."""
     from core.lab.answers import Lab
     from core.lab.continuation import Talker

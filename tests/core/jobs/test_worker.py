@@ -4,16 +4,13 @@ import errno
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
 from multiprocessing import get_context
-from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 
 from core.base.errors import UserError
 from core.jobs import processes, queue, worker
-from core.jobs.records import Job
 from core.models.progress import Cancelled
 from core.store.cache import Store
 from tests import fake_experiment as fake
@@ -23,7 +20,7 @@ PATIENCE = 20  # seconds before a test gives up; none is measured by it
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "core.jobs.execute", None)
     monkeypatch.setattr("core.jobs.execute", None, raising=False)
     fake.install()
@@ -31,11 +28,11 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 @pytest.fixture
-def start(store: Store) -> Iterator[Callable[..., subprocess.Popen]]:
+def start(store):
     """Start a worker process; what is left of them ends with the test."""
-    started: list[subprocess.Popen] = []
+    started = []
 
-    def _start(idle: float = 0.0, device: str = "cpu") -> subprocess.Popen:
+    def _start(idle=0.0, device="cpu"):
         command = [sys.executable, fake.__file__, str(store.root), device, str(idle)]
         started.append(subprocess.Popen(command))
         return started[-1]
@@ -47,10 +44,10 @@ def start(store: Store) -> Iterator[Callable[..., subprocess.Popen]]:
 
 
 @pytest.fixture
-def held(store: Store, start: Callable) -> Callable[..., tuple[Job, subprocess.Popen]]:
+def held(store, start):
     """Submit a request whose worker stays after its first part."""
 
-    def _held(idle: float = 0.0) -> tuple[Job, subprocess.Popen]:
+    def _held(idle=0.0):
         (store.root / "hold").touch()
         job = queue.submit(store, fake.request())
         process = start(idle)
@@ -60,16 +57,16 @@ def held(store: Store, start: Callable) -> Callable[..., tuple[Job, subprocess.P
     return _held
 
 
-def now(store: Store, job: Job) -> Job:
+def now(store, job):
     return queue.job(store, job.key)
 
 
-def measured(store: Store) -> list[str]:
+def measured(store):
     log = store.root / "measured.txt"
     return log.read_text().splitlines() if log.exists() else []
 
 
-def test_a_job_runs_in_this_process(store: Store) -> None:
+def test_a_job_runs_in_this_process(store):
     job = queue.submit(store, fake.request())
     heard = []
     entry = worker.run(store, job, {}, heard.append)
@@ -82,7 +79,7 @@ def test_a_job_runs_in_this_process(store: Store) -> None:
     assert len(measured(store)) == 6
 
 
-def test_a_refused_request_keeps_its_sentence(store: Store) -> None:
+def test_a_refused_request_keeps_its_sentence(store):
     (store.root / "refuse").write_text("there is no such model")
     job = queue.submit(store, fake.request())
     with pytest.raises(UserError, match="no such model"):
@@ -93,7 +90,7 @@ def test_a_refused_request_keeps_its_sentence(store: Store) -> None:
         worker.run(store, ended, {})
 
 
-def test_a_failure_leaves_its_traceback_in_the_log(store: Store) -> None:
+def test_a_failure_leaves_its_traceback_in_the_log(store):
     (store.root / "break").write_text("the sky fell")
     job = queue.submit(store, fake.request())
     with pytest.raises(ValueError, match="sky"):
@@ -110,7 +107,7 @@ def test_a_failure_leaves_its_traceback_in_the_log(store: Store) -> None:
         worker.run(store, ended, {})
 
 
-def test_a_worker_survives_failures_and_serves_the_oldest_first(store: Store, start: Callable) -> None:
+def test_a_worker_survives_failures_and_serves_the_oldest_first(store, start):
     (store.root / "break").write_text("the sky fell")
     first = queue.submit(store, fake.request(seed=1))
     process = start(idle=PATIENCE)
@@ -123,13 +120,13 @@ def test_a_worker_survives_failures_and_serves_the_oldest_first(store: Store, st
     assert {now(store, job).status.pid for job in (first, *later)} == {now(store, first).status.pid}
 
 
-def test_a_second_worker_leaves_and_an_idle_one_too(store: Store, start: Callable) -> None:
+def test_a_second_worker_leaves_and_an_idle_one_too(store, start):
     with processes.take(queue.lock_of(store, "worker", "cpu")):
         assert start(idle=PATIENCE).wait(PATIENCE) == 0
     assert start(idle=0).wait(PATIENCE) == 0
 
 
-def test_a_killed_run_is_interrupted_and_goes_on_from_its_parts(store: Store, held: Callable) -> None:
+def test_a_killed_run_is_interrupted_and_goes_on_from_its_parts(store, held):
     job, process = held()
     assert now(store, job).state == "running"
     process.kill()
@@ -142,7 +139,7 @@ def test_a_killed_run_is_interrupted_and_goes_on_from_its_parts(store: Store, he
     assert len(measured(store)) == len(set(measured(store))) == 6
 
 
-def test_cancel_by_file_and_resume(store: Store, held: Callable) -> None:
+def test_cancel_by_file_and_resume(store, held):
     job, process = held(idle=PATIENCE)
     queue.cancel(now(store, job))
     until(lambda: now(store, job).state == "cancelled")
@@ -155,7 +152,7 @@ def test_cancel_by_file_and_resume(store: Store, held: Callable) -> None:
     assert len(measured(store)) == 6
 
 
-def test_enforce_ends_a_process_that_does_not_listen(store: Store, held: Callable) -> None:
+def test_enforce_ends_a_process_that_does_not_listen(store, held):
     (store.root / "deaf").touch()
     job, process = held()
     queue.cancel(now(store, job))
@@ -165,7 +162,7 @@ def test_enforce_ends_a_process_that_does_not_listen(store: Store, held: Callabl
     assert now(store, job).state == "cancelled"
 
 
-def test_a_second_job_waits_for_the_device(store: Store, start: Callable) -> None:
+def test_a_second_job_waits_for_the_device(store, start):
     (store.root / "hold").touch()
     first, second = (queue.submit(store, fake.request(seed=seed)) for seed in (1, 2))
     start()
@@ -181,7 +178,7 @@ def test_a_second_job_waits_for_the_device(store: Store, start: Callable) -> Non
     assert now(store, second).state == "done"
 
 
-def test_two_processes_that_ask_for_the_same_at_once_compute_it_once(store: Store) -> None:
+def test_two_processes_that_ask_for_the_same_at_once_compute_it_once(store):
     asking = [get_context("spawn").Process(target=ask, args=(store.root,)) for _ in range(2)]
     for each in asking:
         each.start()
@@ -193,13 +190,13 @@ def test_two_processes_that_ask_for_the_same_at_once_compute_it_once(store: Stor
     assert job.state == "done" and store.find(fake.request()).key == job.status.result
 
 
-def ask(root: Path) -> None:
+def ask(root):
     """Ask for the invented measurement and compute it, as a command does."""
     fake.install()
     worker.run(Store(root), queue.submit(Store(root), fake.request()), {})
 
 
-def test_a_follower_takes_over_from_a_killed_run(store: Store, held: Callable) -> None:
+def test_a_follower_takes_over_from_a_killed_run(store, held):
     job, process = held()
     found = []
     follower = threading.Thread(target=lambda: found.append(worker.run(store, job, {})))
@@ -213,7 +210,7 @@ def test_a_follower_takes_over_from_a_killed_run(store: Store, held: Callable) -
     assert len(measured(store)) == 6
 
 
-def test_a_run_on_a_full_disk_is_interrupted(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_on_a_full_disk_is_interrupted(store, monkeypatch):
     job = queue.submit(store, fake.request())
     monkeypatch.setattr(fake, "_measure", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
     worker.work(store, "cpu", 0.0)

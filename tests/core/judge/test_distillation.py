@@ -5,16 +5,13 @@ from __future__ import annotations
 import copy
 import itertools
 import math
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
 from torch.nn.functional import kl_div
 
 from core.base.errors import UserError
@@ -22,7 +19,6 @@ from core.methods.distillation import BEGUN, LOOKS, batch_of, drawn, looks, sche
 from core.methods.masked_weights import MaskedWeights, held_back, seen
 from core.methods.selection import Pattern
 from core.models import anatomy, losses, run_cost
-from core.models.loading import Loaded
 from core.models.placement import stream
 from core.models.progress import Cancelled
 from core.prune import distillation
@@ -36,18 +32,18 @@ FAMILIES = [*tiny.PRUNABLE, tiny.ODD]
 
 
 @pytest.fixture(autouse=True)
-def large_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+def large_steps(monkeypatch):
     """What a few steps do can be seen."""
     monkeypatch.setattr(distillation, "LEARNING_RATE", 0.003)
 
 
-def fresh(family: str, dtype: torch.dtype = torch.float32) -> Loaded:
+def fresh(family, dtype=torch.float32):
     """A model of the family that a test may change."""
     return replace(tiny.loaded(family), model=tiny.built(family).to(dtype))
 
 
-def course(family: str = "llama", steps: int = 12, norms: bool = False, pattern: Pattern | None = None,
-           dtype: torch.dtype = torch.float32, products: str = "float32") -> Distillation:  # fmt: skip
+def course(family = "llama", steps = 12, norms = False, pattern = None,
+           dtype = torch.float32, products = "float32"):  # fmt: skip
     """A pruned model with a training before it."""
     of = fresh(family, dtype)
     reference = losses.reference(of, TOKENS)
@@ -58,19 +54,19 @@ def course(family: str = "llama", steps: int = 12, norms: bool = False, pattern:
     return found
 
 
-def run(training: Distillation, looked: Callable = lambda: None, step: Callable = lambda: None) -> list[str]:
+def run(training, looked=lambda: None, step=lambda: None):
     """Train; what it warned of."""
-    told: list[str] = []
+    told = []
     training.run(looked, step, told.append)
     return told
 
 
-def state(training: Distillation) -> dict[str, Tensor]:
+def state(training):
     return {name: each.detach().clone() for name, each in training.loaded.model.named_parameters()}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_no_zero_comes_back_and_nothing_but_linears_changes(family: str) -> None:
+def test_no_zero_comes_back_and_nothing_but_linears_changes(family):
     training = course(family)
     before, known = state(training), {id(each) for each in training.kept.weights}
     tied = training.loaded.model.get_output_embeddings().weight is training.loaded.model.get_input_embeddings().weight
@@ -85,7 +81,7 @@ def test_no_zero_comes_back_and_nothing_but_linears_changes(family: str) -> None
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_and_a_pattern_are_kept(dtype: torch.dtype) -> None:
+def test_half_precision_and_a_pattern_are_kept(dtype):
     training = course(pattern=Pattern(2, 4), dtype=dtype)
     before = state(training)
     run(training)
@@ -99,7 +95,7 @@ def test_half_precision_and_a_pattern_are_kept(dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
-def test_products_in_bfloat16_train_alike_from_masters_in_float32(dtype: torch.dtype) -> None:
+def test_products_in_bfloat16_train_alike_from_masters_in_float32(dtype):
     exact, fast = course(dtype=dtype), course(dtype=dtype, products="bfloat16")
     for each in (exact, fast):
         each.gradient(0)
@@ -113,7 +109,7 @@ def test_products_in_bfloat16_train_alike_from_masters_in_float32(dtype: torch.d
         assert each.dtype == before[name].dtype and torch.equal(each == 0, before[name] == 0), name
 
 
-def test_norms_and_biases_are_trained_by_choice() -> None:
+def test_norms_and_biases_are_trained_by_choice():
     training = course("gpt2", norms=True)
     before = state(training)
     run(training)
@@ -122,7 +118,7 @@ def test_norms_and_biases_are_trained_by_choice() -> None:
     assert not any("wte" in name or "ln_f" in name for name in changed)
 
 
-def test_a_model_that_does_not_fit_is_refused_with_what_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_does_not_fit_is_refused_with_what_does(tmp_path, monkeypatch):
     of, text = fresh("llama"), tiny.windows(16, 16).spec
     asked = ExactRecipe(
         pruner="wanda", repair="distill", recover_tokens=10**4, sparsity=(0.6,) * tiny.LAYERS, calibration=text
@@ -137,7 +133,7 @@ def test_a_model_that_does_not_fit_is_refused_with_what_does(tmp_path: Path, mon
         distillation.recover(*given)
 
 
-def test_the_gradient_is_that_of_the_divergence_and_zeros_have_none() -> None:
+def test_the_gradient_is_that_of_the_divergence_and_zeros_have_none():
     """Against a plain forward of the model with nothing saved of memory."""
     training = course()
     model, params = training.loaded.model, training.kept.weights
@@ -156,13 +152,13 @@ def test_the_gradient_is_that_of_the_divergence_and_zeros_have_none() -> None:
         torch.testing.assert_close(part, size * found.flatten()[at], rtol=1e-3, atol=1e-4)
 
 
-def test_it_ends_with_what_was_best_on_the_windows_held_back() -> None:
+def test_it_ends_with_what_was_best_on_the_windows_held_back():
     training = course()
     run(training)
     assert training.judged() == pytest.approx(min(training.divergences), rel=1e-6)
 
 
-def test_it_comes_nearer_where_there_is_text_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_comes_nearer_where_there_is_text_enough(monkeypatch):
     """The same windows are held back and trained on, so that what is held back tells all there is to learn."""
     training = course("gpt2", steps=40)
     monkeypatch.setattr(distillation, "drawn", lambda *_: held_back(16))
@@ -171,15 +167,15 @@ def test_it_comes_nearer_where_there_is_text_enough(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(("stop", "products"), [(1, "float32"), (5, "bfloat16"), (11, "float32")])
-def test_a_killed_training_ends_bit_for_bit_as_a_whole_one(stop: int, products: str) -> None:
+def test_a_killed_training_ends_bit_for_bit_as_a_whole_one(stop, products):
     whole, first = course("gpt2", products=products), course("gpt2", products=products)
     run(whole)
-    saved: list[dict] = []
+    saved = []
 
     class Killed(Exception):
         pass
 
-    def step() -> None:
+    def step():
         if first.done == stop:
             raise Killed
 
@@ -193,7 +189,7 @@ def test_a_killed_training_ends_bit_for_bit_as_a_whole_one(stop: int, products: 
     assert all(torch.equal(each, state(whole)[name]) for name, each in state(again).items())
 
 
-def test_a_training_that_ends_early_is_the_beginning_of_the_whole_one_with_a_look_at_its_end() -> None:
+def test_a_training_that_ends_early_is_the_beginning_of_the_whole_one_with_a_look_at_its_end():
     whole, short = course("gpt2", steps=40), course("gpt2", steps=40)
     short.end = 5
     run(whole), run(short)
@@ -202,9 +198,7 @@ def test_a_training_that_ends_early_is_the_beginning_of_the_whole_one_with_a_loo
 
 
 @given(st.integers(1, 5000), st.floats(0, 1), st.integers(2, 600), st.sampled_from([16, 256, 512, 2048]))
-def test_a_look_reads_hardly_more_windows_than_were_trained_on_since(
-    steps: int, until: float, windows: int, length: int
-) -> None:
+def test_a_look_reads_hardly_more_windows_than_were_trained_on_since(steps, until, windows, length):
     """So a short training is not mostly looks, and a long one has sixteen of them and one at its end."""
     end, held = max(1, round(until * steps)), len(held_back(windows))
     found = looks(steps, end, held // batch_of(length))
@@ -212,11 +206,11 @@ def test_a_look_reads_hardly_more_windows_than_were_trained_on_since(
     assert all((there - here + 1) * batch_of(length) > held for here, there in itertools.pairwise(found[:-1]))
 
 
-def test_a_loss_that_is_no_number_keeps_the_best_weights_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_that_is_no_number_keeps_the_best_weights_and_says_so(monkeypatch):
     training = course()
     gradient = training.gradient
 
-    def spoilt(step: int) -> None:
+    def spoilt(step):
         gradient(step)
         if step == 7:
             training.kept.value.grad[0] = math.nan
@@ -226,7 +220,7 @@ def test_a_loss_that_is_no_number_keeps_the_best_weights_and_says_so(monkeypatch
     assert torch.equal(training.kept.value, training.best)
 
 
-def test_it_stops_once_the_windows_held_back_get_worse(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_stops_once_the_windows_held_back_get_worse(monkeypatch):
     training = course(steps=160)
     before = state(training)
     worse = iter(range(1, 100))
@@ -236,7 +230,7 @@ def test_it_stops_once_the_windows_held_back_get_worse(monkeypatch: pytest.Monke
     assert all(torch.equal(each, before[name]) for name, each in state(training).items())
 
 
-def test_budgets_are_steps_and_one_too_short_is_refused() -> None:
+def test_budgets_are_steps_and_one_too_short_is_refused():
     assert batch_of(256) == 4 and batch_of(4_096) == 1
     assert steps_on(4_100, 256) == 4 and steps_within(10, 0.3, "minutes") == 33
     with pytest.raises(UserError, match=r"a budget of 500 tokens is too short for one step: give 1024 or more"):
@@ -245,7 +239,7 @@ def test_budgets_are_steps_and_one_too_short_is_refused() -> None:
         steps_within(0.1, 0.11, "minutes")
 
 
-def test_no_step_reads_what_is_held_back_and_steps_fall_along_a_cosine() -> None:
+def test_no_step_reads_what_is_held_back_and_steps_fall_along_a_cosine():
     taken = [drawn(step, 3, 20) for step in range(40)]
     assert taken == [drawn(step, 3, 20) for step in range(40)] and taken[0] != taken[1]
     assert {each for step in taken for each in step} == {*range(20)} - {*held_back(20)}
@@ -255,9 +249,7 @@ def test_no_step_reads_what_is_held_back_and_steps_fall_along_a_cosine() -> None
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_dense_model_goes_on_from_the_first_tokens_of_a_window_in_its_own_words(
-    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_dense_model_goes_on_from_the_first_tokens_of_a_window_in_its_own_words(family, tmp_path, monkeypatch):
     """Greedily it would write what a forward without a cache finds likeliest; what is held back is not written."""
     of, path, told = tiny.loaded(family), tmp_path / "text.safetensors", []
     monkeypatch.setattr(torch, "multinomial", lambda shares, *_, **how: shares.argmax(-1, keepdim=True))
@@ -268,21 +260,19 @@ def test_the_dense_model_goes_on_from_the_first_tokens_of_a_window_in_its_own_wo
     assert torch.equal(found[read, BEGUN:], likeliest[:, BEGUN - 1 : -1]) and told == [*range(14)]
 
 
-def test_what_it_writes_is_drawn_by_seed_and_goes_on_after_a_stop(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_it_writes_is_drawn_by_seed_and_goes_on_after_a_stop(tmp_path, monkeypatch):
     of = tiny.loaded("llama")
     monkeypatch.setattr(distillation, "WRITTEN", 4 * 16)
     whole = distillation.own_text(of, TOKENS, tmp_path / "whole", print)
     assert not torch.equal(whole[seen(16)], TOKENS[seen(16)])
     assert len({tuple(each) for each in whole[:, BEGUN:].tolist()}) == 16
 
-    def stop(index: int) -> None:
+    def stop(index):
         if index == 5:
             raise Cancelled
 
     with pytest.raises(Cancelled):
         distillation.own_text(of, TOKENS, tmp_path / "broken", stop)
-    told: list[int] = []
+    told = []
     assert torch.equal(distillation.own_text(of, TOKENS, tmp_path / "broken", told.append), whole)
     assert told == [*range(8, 14)]

@@ -2,21 +2,17 @@
 
 import copy
 import dataclasses
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
-from transformers import PreTrainedModel
 
 from core.models import losses
-from core.models.loading import Loaded
 from core.models.losses import evaluate, reference
 from tests import tiny
 
 
-def changed(family: str, seed: int = 1) -> Loaded:
+def changed(family, seed=1):
     """A copy of the family's model in which half of each linear's weights are zero."""
     loaded = tiny.loaded(family)
     model = copy.deepcopy(loaded.model)
@@ -28,20 +24,20 @@ def changed(family: str, seed: int = 1) -> Loaded:
     return dataclasses.replace(loaded, model=model)
 
 
-def spoilt(spoil: Callable[[Loaded], Tensor]) -> Loaded:
+def spoilt(spoil):
     """A copy of the llama in which what `spoil` picks is not a number."""
     copied = dataclasses.replace(tiny.loaded("llama"), model=copy.deepcopy(tiny.loaded("llama").model))
     spoil(copied).fill_(torch.nan)
     return copied
 
 
-def log_softmax(model: PreTrainedModel, tokens: Tensor) -> Tensor:
+def log_softmax(model, tokens):
     with torch.inference_mode():
         return model(input_ids=tokens, use_cache=False).logits.double().log_softmax(-1)
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_losses_divergence_and_agreement_are_those_of_plain_forwards(family: str) -> None:
+def test_losses_divergence_and_agreement_are_those_of_plain_forwards(family):
     loaded, tokens = tiny.loaded(family), tiny.windows(3, 20).tokens
     dense = reference(loaded, tokens)
     assert dense.shape == (3, 20, tiny.WIDTH) and dense.dtype == loaded.model.dtype
@@ -60,12 +56,12 @@ def test_losses_divergence_and_agreement_are_those_of_plain_forwards(family: str
     assert not again.kl.any() and again.agreement.all()
 
 
-def test_batches_and_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_and_chunks_change_nothing(monkeypatch):
     loaded, pruned, tokens = tiny.loaded("llama"), changed("llama"), tiny.windows(5, 20).tokens
     usual = evaluate(pruned, tokens, reference(loaded, tokens))
     monkeypatch.setattr(losses, "BATCH", 41)
     monkeypatch.setattr(losses, "CHUNK", 7)
-    told: list[int] = []
+    told = []
     small = evaluate(pruned, tokens, reference(loaded, tokens, told.append), told.append)
     assert told == [2, 4, 5, 2, 4, 5]
     for name in ("nll", "kl", "agreement"):
@@ -73,7 +69,7 @@ def test_batches_and_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("layer", [0, 2])
-def test_the_first_broken_layer_is_named(layer: int) -> None:
+def test_the_first_broken_layer_is_named(layer):
     broken = spoilt(lambda of: of.layers[layer].mlp.down_proj.weight[0, 0])
     tokens = tiny.windows(2, 12).tokens
     found = evaluate(broken, tokens, reference(tiny.loaded("llama"), tokens))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,7 +13,7 @@ from core.base.errors import UserError
 from core.jobs import execute
 from core.judge import exact_recipes
 from core.models import machine, run_cost
-from core.models.progress import Cancelled, Progress
+from core.models.progress import Cancelled
 from core.prune import distillation
 from core.requests.allocations import AllocationRequest
 from core.requests.export_and_search import ExportRequest
@@ -23,7 +21,6 @@ from core.requests.inputs import WindowRequest
 from core.requests.recipes import ExactRecipe, Recipe, read_recipe
 from core.requests.studies import EvaluationRequest, StudyRequest
 from core.results import study_results
-from core.results.setting_result import SeedResult
 from core.store import parts
 from core.store.cache import Store
 from core.store.deleting import delete
@@ -33,7 +30,7 @@ from tests.core.breaking import killed
 DISTILLED = "uniform repair=refit+distill recover_tokens=20000 recover_dtype=bfloat16:0.5"
 
 
-def request(text: str, setting: str = DISTILLED, family: str = "gpt2", sequences: int = 40) -> StudyRequest:
+def request(text, setting=DISTILLED, family="gpt2", sequences=40):
     return StudyRequest(
         model=str(tiny.folder(family)),
         calibration=WindowRequest(source=text, sequences=sequences, length=16),
@@ -42,14 +39,14 @@ def request(text: str, setting: str = DISTILLED, family: str = "gpt2", sequences
     )
 
 
-def kept(store: Store, entry: object) -> Path:
+def kept(store, entry):
     """The file of the training of the last point."""
     spec = entry.spec.points[-1]
     return parts.recovered(store, entry.spec.model, spec.pruned) / parts.TRAINING
 
 
-def stopping(step: int):
-    def report(progress: Progress) -> None:
+def stopping(step):
+    def report(progress):
         if f"step {step} of" in progress.line:
             raise Cancelled
 
@@ -72,22 +69,20 @@ experiment.get(StudyRequest.model_validate_json(Path(sys.argv[2]).read_text()), 
 """
 
 
-def last(store: Store, asked: StudyRequest, **how: object) -> SeedResult:
+def last(store, asked, **how):
     return study_results.load(store, execute.get(asked, store, **how)).singles[-1].result
 
 
-def losses(store: Store, asked: StudyRequest, **how: object) -> np.ndarray:
+def losses(store, asked, **how):
     return last(store, asked, **how).evaluated.nll
 
 
-def test_a_killed_study_goes_on_and_ends_bit_for_bit_as_a_whole_one(
-    no_demo: None, tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_study_goes_on_and_ends_bit_for_bit_as_a_whole_one(no_demo, tmp_path, text, monkeypatch):
     asked, broken, other = request(text), Store(tmp_path / "broken"), Store(tmp_path / "other")
     (tmp_path / "request.json").write_text(asked.model_dump_json())
     assert killed(CHILD, broken.root, tmp_path / "request.json") == "step 9\n"
-    told: list[Progress] = []
-    read: list[int] = []
+    told = []
+    read = []
     walk = exact_recipes.prune_layers
     monkeypatch.setattr(
         exact_recipes, "prune_layers", lambda of, text, *how: read.append(len(text)) or walk(of, text, *how)
@@ -104,9 +99,7 @@ def test_a_killed_study_goes_on_and_ends_bit_for_bit_as_a_whole_one(
     assert "seconds_pruning" not in last(broken, asked).about  # the killed run's are not known
 
 
-def test_a_training_of_a_version_that_looked_oftener_goes_on(
-    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_training_of_a_version_that_looked_oftener_goes_on(empty, text, monkeypatch):
     asked = request(text)
     with monkeypatch.context() as earlier, pytest.raises(Cancelled):
         earlier.setattr(distillation, "looks", lambda _, end, least: [*range(end + 1)])
@@ -114,14 +107,14 @@ def test_a_training_of_a_version_that_looked_oftener_goes_on(
     assert np.isfinite(losses(empty, asked)).all()
 
 
-def test_a_budget_of_minutes_pays_for_the_looks_too(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_budget_of_minutes_pays_for_the_looks_too(empty, text, monkeypatch):
     """By a clock on which a step takes 4 s, and a look 1 s for each of its windows."""
     seconds, walked = [0.0], []
 
-    def taking(name: str, cost: Callable[..., float]) -> None:
+    def taking(name, cost):
         kept = getattr(distillation.Distillation, name)
 
-        def slow(course: distillation.Distillation, *given: int) -> object:
+        def slow(course, *given):
             seconds[0] += cost(course, *given)
             return kept(course, *given)
 
@@ -135,9 +128,7 @@ def test_a_budget_of_minutes_pays_for_the_looks_too(empty: Store, text: str, mon
     assert 60 < seconds[0] - walked[0] <= 120 + 5  # the look at its start comes on top
 
 
-def test_what_was_trained_is_exported_and_not_trained_again(
-    empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_trained_is_exported_and_not_trained_again(empty, text, tmp_path, monkeypatch):
     asked = request(text, "uniform repair=distill recover_minutes=1 recover_norms=yes:0.5", sequences=9)
     clock = SimpleNamespace(perf_counter=iter([0, 6]).__next__)  # a step takes a tenth of the budget
     monkeypatch.setattr(distillation, "time", clock)
@@ -159,9 +150,7 @@ def test_what_was_trained_is_exported_and_not_trained_again(
     assert not kept(empty, entry).parent.exists() and not [*(empty.root / "parts").iterdir()]
 
 
-def test_a_cancelled_training_goes_on_from_its_last_step(
-    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cancelled_training_goes_on_from_its_last_step(empty, text, monkeypatch):
     asked = request(text)
     with pytest.raises(Cancelled):
         losses(empty, asked, report=stopping(7))
@@ -174,7 +163,7 @@ def test_a_cancelled_training_goes_on_from_its_last_step(
     assert np.isfinite(losses(empty, asked)).all() and steps[0] == 7
 
 
-def test_of_a_training_that_goes_on_as_much_is_left_as_of_a_whole_one(empty: Store, text: str) -> None:
+def test_of_a_training_that_goes_on_as_much_is_left_as_of_a_whole_one(empty, text):
     asked, whole, rest = request(text), [], []
     losses(Store(empty.root.parent / "other"), asked, report=whole.append)
     with pytest.raises(Cancelled):
@@ -189,8 +178,8 @@ def test_of_a_training_that_goes_on_as_much_is_left_as_of_a_whole_one(empty: Sto
 
 
 def test_a_cancelled_training_may_end_with_its_best_which_is_what_one_of_as_many_tokens_comes_to(
-    empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    empty, text, tmp_path, monkeypatch
+):
     """It is another result, and the training that was cancelled goes on all the same."""
     monkeypatch.setattr(distillation.Distillation, "judged", lambda self: 1.0 + abs(self.done - 4))
     asked, told = request(text), []
@@ -216,7 +205,7 @@ def test_a_cancelled_training_may_end_with_its_best_which_is_what_one_of_as_many
     assert np.array_equal(losses(empty, ended), best)
 
 
-def test_a_training_that_goes_on_leaves_out_the_same_layers(empty: Store, text: str) -> None:
+def test_a_training_that_goes_on_leaves_out_the_same_layers(empty, text):
     by_hand = {"base": {"kind": "manual", "sparsity": [0.5, 1, 0.5, 0.5]}, "target": 0.625}
     kept = AllocationRequest.model_validate(by_hand)
     asked = request(text).replace(settings=(read_recipe(DISTILLED).replace(allocation=kept),))
@@ -226,9 +215,7 @@ def test_a_training_that_goes_on_leaves_out_the_same_layers(empty: Store, text: 
     assert np.array_equal(losses(empty, asked), whole)
 
 
-def test_own_text_is_trained_on_and_the_pruner_reads_the_calibration_text(
-    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_own_text_is_trained_on_and_the_pruner_reads_the_calibration_text(empty, text, monkeypatch):
     asked = request(text, f"{DISTILLED[:-4]} recover_text=own pruner_windows=9:0.5")
     read, trained, told = [], [], []
     walk, begin = exact_recipes.prune_layers, distillation.Distillation.__init__
@@ -248,7 +235,7 @@ def test_own_text_is_trained_on_and_the_pruner_reads_the_calibration_text(
     assert torch.equal(*read)  # what is not trained is what the training starts from
 
 
-def test_a_damaged_training_begins_anew(empty: Store, text: str) -> None:
+def test_a_damaged_training_begins_anew(empty, text):
     asked = request(text)
     with pytest.raises(Cancelled):
         losses(empty, asked, report=stopping(9))
@@ -259,11 +246,11 @@ def test_a_damaged_training_begins_anew(empty: Store, text: str) -> None:
     assert np.array_equal(losses(empty, asked), whole)
 
 
-def test_a_full_disk_leaves_what_was_kept_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_what_was_kept_before(tmp_path, monkeypatch):
     path = tmp_path / "parts" / parts.TRAINING
     distillation.save(path, {"best": torch.ones(3)})
 
-    def full(*_: object) -> None:
+    def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(distillation, "save_file", full)
@@ -276,7 +263,7 @@ def test_a_full_disk_leaves_what_was_kept_before(tmp_path: Path, monkeypatch: py
 # --- what is asked --------------------------------------------------------------------------------------------------
 
 
-def test_a_budget_is_part_of_what_a_setting_is_and_keys_of_others_stay() -> None:
+def test_a_budget_is_part_of_what_a_setting_is_and_keys_of_others_stay():
     plain = Recipe(repair="refit")
     assert "recover" not in plain.model_dump_json() and plain.repaired == "refit" and Recipe().repaired == ""
     budgets = ["recover_tokens=1000", "recover_tokens=2000", "recover_minutes=5", "recover_minutes=5 recover_norms=yes"]
@@ -297,7 +284,7 @@ def test_a_budget_is_part_of_what_a_setting_is_and_keys_of_others_stay() -> None
         ("blockwise", ""),
     ],
 )
-def test_what_trains_is_compared_with_the_same_before_it(trained: str, before: str) -> None:
+def test_what_trains_is_compared_with_the_same_before_it(trained, before):
     asked = read_recipe(f"uniform repair={trained} pruner_windows=9:0.7")
     assert asked.untrained == read_recipe(f"uniform{before} pruner_windows=9:0.7")
     assert read_recipe("uniform repair=refit:0.7").untrained is Recipe().untrained is None
@@ -322,12 +309,12 @@ def test_what_trains_is_compared_with_the_same_before_it(trained: str, before: s
         ("repair=distill recover_minutes=0", "greater than or equal to"),
     ],
 )
-def test_a_budget_that_does_not_fit_gets_one_sentence(words: str, said: str) -> None:
+def test_a_budget_that_does_not_fit_gets_one_sentence(words, said):
     with pytest.raises(UserError, match=said):
         read_recipe(f"uniform {words}:0.7")
 
 
-def test_without_calibration_text_nothing_is_trained() -> None:
+def test_without_calibration_text_nothing_is_trained():
     with pytest.raises(ValueError, match="repair=distill goes by a calibration text: name one"):
         ExactRecipe(pruner="magnitude", repair="distill", recover_tokens=9, sparsity=(0.5,), calibration=None)
 
@@ -342,15 +329,13 @@ def test_without_calibration_text_nothing_is_trained() -> None:
         ("uniform repair=distill recover_minutes=1e-06:0.5", 9, "minutes is too short for one step: give 0.1 or more"),
     ],
 )
-def test_what_cannot_be_trained_is_refused(empty: Store, text: str, setting: str, sequences: int, said: str) -> None:
+def test_what_cannot_be_trained_is_refused(empty, text, setting, sequences, said):
     with pytest.raises(UserError, match=said):
         execute.get(request(text, setting, sequences=sequences), empty)
 
 
 @pytest.mark.parametrize(("flags", "lacks"), [("avx2 fma", True), ("avx512bw", False), ("amx_bf16", False)])
-def test_time_and_memory_are_told_before(
-    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, flags: str, lacks: bool
-) -> None:
+def test_time_and_memory_are_told_before(empty, text, monkeypatch, tmp_path, flags, lacks):
     monkeypatch.setattr(machine, "CPU", tmp_path / "cpuinfo")
     machine.CPU.write_text(f"flags : fpu sse {flags}\n")
     monkeypatch.setattr(machine, "devices", lambda: ("cpu",))

@@ -10,7 +10,7 @@ from core.base.errors import Broken
 from core.jobs import execute
 from core.judge import exact_recipes
 from core.models.losses import evaluate, reference
-from core.models.progress import Cancelled, Progress
+from core.models.progress import Cancelled
 from core.models.windows import windows
 from core.plan.allocation import spread_budget
 from core.prune.walk import Plan, prune_layers, restored
@@ -32,17 +32,17 @@ from tests.core.judge.test_zeroshot import folder as tasks_in
 LENGTH = 12
 
 
-def setting(words: str = "uniform", target: float = 0.5, **more: object) -> Recipe:
+def setting(words="uniform", target=0.5, **more):
     return Recipe(allocation=grammar.method(words, target), **more)
 
 
-def with_tasks(asked: StudyRequest, folder: Path, examples: int) -> StudyRequest:
+def with_tasks(asked, folder, examples):
     """The same study, asked a task of 12 questions too."""
     evaluation = {"tasks": ("local_birds",), "tasks_from": str(tasks_in(folder)), "examples": examples}
     return asked.model_copy(update={"evaluation": asked.evaluation.model_copy(update=evaluation)})
 
 
-def request(text: str, *asked: Recipe, windows: int = 20, **more: object) -> StudyRequest:
+def request(text, *asked, windows=20, **more):
     return StudyRequest(
         model=str(tiny.folder("llama")),
         calibration=WindowRequest(source=text, sequences=4, length=LENGTH),
@@ -52,7 +52,7 @@ def request(text: str, *asked: Recipe, windows: int = 20, **more: object) -> Stu
     )
 
 
-def test_a_uniform_twin_has_room_for_its_target() -> None:
+def test_a_uniform_twin_has_room_for_its_target():
     usual, high = setting("owl low=0.1 high=0.9", 0.7), setting("owl high=0.99", 0.97)
     assert usual.uniform.allocation == AllocationRequest(target=0.7)
     assert usual.uniform.key == Recipe(allocation=AllocationRequest(target=0.7)).key
@@ -60,9 +60,9 @@ def test_a_uniform_twin_has_room_for_its_target() -> None:
         assert np.all(spread_budget(twin.allocation, np.ones((4, 7))).exact == 0.97)
 
 
-def test_a_study_measures_what_a_plain_walk_and_loop_give(empty: Store, text: str) -> None:
+def test_a_study_measures_what_a_plain_walk_and_loop_give(empty, text):
     """Dense and uniform, which nobody asked for, stand beside what was; the model comes out as it was."""
-    models: dict = {}
+    models = {}
     asked = request(text, setting("depth_ramp beta=0.05"))
     found = study_results.load(empty, execute.get(asked, empty, models=models))
     assert [each.name for each in found.singles] == ["dense", "uniform:0.5", "depth_ramp beta=0.05:0.5"]
@@ -82,10 +82,10 @@ def test_a_study_measures_what_a_plain_walk_and_loop_give(empty: Store, text: st
     assert np.allclose(found.singles[2].result.evaluated.zeros, achieved, atol=1e-6)
 
 
-def test_what_is_measured_is_found_again_and_shared(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_measured_is_found_again_and_shared(empty, text, monkeypatch):
     first = execute.get(request(text, setting()), empty)
     assert execute.get(request(text, setting()), empty).key == first.key
-    walks: list[str] = []
+    walks = []
     real = exact_recipes.prune_layers
     monkeypatch.setattr(exact_recipes, "prune_layers", lambda *args: walks.append("walk") or real(*args))
     more = execute.get(request(text, setting(), setting("depth_ramp beta=0.05")), empty)
@@ -93,12 +93,12 @@ def test_what_is_measured_is_found_again_and_shared(empty: Store, text: str, mon
     assert walks == ["walk"]  # only the new setting is pruned
 
 
-def test_a_stopped_study_goes_on_from_its_pieces(empty: Store, text: str) -> None:
+def test_a_stopped_study_goes_on_from_its_pieces(empty, text):
     asked = request(text, setting())
-    seen: list[Progress] = []
+    seen = []
 
-    def stop_after_pieces(count: int):
-        def report(progress: Progress) -> None:
+    def stop_after_pieces(count):
+        def report(progress):
             seen.append(progress)
             if progress.parts >= count:
                 raise Cancelled
@@ -110,7 +110,7 @@ def test_a_stopped_study_goes_on_from_its_pieces(empty: Store, text: str) -> Non
     assert empty.find(asked) is None
     kept = [len(list((empty.root / "parts").glob("*/*-*")))]
     assert kept == [1]
-    lines: list[str] = []
+    lines = []
     entry = execute.get(asked, empty, report=lambda progress: lines.append(progress.line))
     assert not any(line.startswith("dense: window") for line in lines)  # the dense model is measured twice
     whole = study_results.load(empty, entry)
@@ -120,8 +120,8 @@ def test_a_stopped_study_goes_on_from_its_pieces(empty: Store, text: str) -> Non
         assert np.array_equal(one.result.evaluated.nll, two.result.evaluated.nll)
 
 
-def test_progress_never_passes_its_total_and_ends_near_it(empty: Store, text: str) -> None:
-    seen: list[Progress] = []
+def test_progress_never_passes_its_total_and_ends_near_it(empty, text):
+    seen = []
     execute.get(request(text, setting(), setting("depth_ramp beta=0.02")), empty, report=seen.append)
     told = [each for each in seen if each.total]
     assert all(each.done <= each.total * 1.001 for each in told)
@@ -129,7 +129,7 @@ def test_progress_never_passes_its_total_and_ends_near_it(empty: Store, text: st
     assert told[-1].done > 0.95 * told[-1].total
 
 
-def test_other_seeds_calibrate_on_other_windows_and_magnitude_on_none(empty: Store, text: str) -> None:
+def test_other_seeds_calibrate_on_other_windows_and_magnitude_on_none(empty, text):
     asked = request(
         text,
         setting(calibration_seed=0),
@@ -144,10 +144,10 @@ def test_other_seeds_calibrate_on_other_windows_and_magnitude_on_none(empty: Sto
     assert len(found.spec.units) == 4
 
 
-def test_a_stopped_study_knows_the_first_broken_layer(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_study_knows_the_first_broken_layer(empty, text, monkeypatch):
     """The pieces that tell of it were saved by the run that was stopped."""
 
-    def stop(progress: Progress) -> None:
+    def stop(progress):
         if progress.line.startswith("Uniform") and progress.line.endswith("saved 20 of 20 windows"):
             raise Cancelled
 
@@ -166,12 +166,12 @@ def test_a_stopped_study_knows_the_first_broken_layer(empty: Store, text: str, m
 
 
 @pytest.fixture
-def breaking(monkeypatch: pytest.MonkeyPatch) -> None:
+def breaking(monkeypatch):
     """At 60% the linears of layer 1 get inputs that are not finite."""
     real = exact_recipes.prune_layers
 
     def broken(loaded, tokens, plan, step, warn, *rest):
-        def spoil(layer: int) -> None:
+        def spoil(layer):
             if layer == 0 and np.allclose(plan.sparsity, 0.6):
                 loaded.layers[1].input_layernorm.weight.fill_(float("inf"))
             step(layer)
@@ -182,7 +182,7 @@ def breaking(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exact_recipes, "prune_layers", broken)
 
 
-def test_what_cannot_be_pruned_is_no_number_and_the_others_go_on(empty: Store, text: str, breaking: None) -> None:
+def test_what_cannot_be_pruned_is_no_number_and_the_others_go_on(empty, text, breaking):
     asked = request(text, *(setting(target=each) for each in (0.6, 0.5)))
     found = study_results.load(empty, execute.get(asked, empty))
     broken, sound = found.singles[1:]
@@ -199,7 +199,7 @@ def test_what_cannot_be_pruned_is_no_number_and_the_others_go_on(empty: Store, t
     assert choose(found).allocation.target == 0.5
 
 
-def test_its_tasks_are_no_numbers_on_the_drawn_rows(empty: Store, text: str, tmp_path: Path, breaking: None) -> None:
+def test_its_tasks_are_no_numbers_on_the_drawn_rows(empty, text, tmp_path, breaking):
     asked = request(text, *(setting(target=each) for each in (0.6, 0.5)), windows=8)
     asked = with_tasks(asked, tmp_path / "tasks", 7)
     found = study_results.load(empty, execute.get(asked, empty))
@@ -208,14 +208,14 @@ def test_its_tasks_are_no_numbers_on_the_drawn_rows(empty: Store, text: str, tmp
     assert np.isnan(broken.acc).all() and np.isnan(broken.acc_norm).all() and np.isfinite(sound.acc).all()
 
 
-def test_what_breaks_is_not_exported(empty: Store, text: str, tmp_path: Path, breaking: None, refused) -> None:
+def test_what_breaks_is_not_exported(empty, text, tmp_path, breaking, refused):
     asked = exporting(text, tmp_path / "out").model_copy(update={"setting": setting(target=0.6)})
     with refused("layer 1", "not finite", error=Broken):
         execute.get(asked, empty)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_profile_of_another_model_is_refused(empty: Store, text: str, refused) -> None:
+def test_a_profile_of_another_model_is_refused(empty, text, refused):
     measured = execute.get(
         MeasureRequest(
             model=str(tiny.folder("qwen2")),
@@ -231,7 +231,7 @@ def test_a_profile_of_another_model_is_refused(empty: Store, text: str, refused)
 # --- exported ------------------------------------------------------------------------------------------------------
 
 
-def exporting(text: str, folder: Path, **more: object) -> ExportRequest:
+def exporting(text, folder, **more):
     return ExportRequest(
         model=str(tiny.folder("llama")),
         calibration=WindowRequest(source=text, sequences=4, length=LENGTH),
@@ -241,7 +241,7 @@ def exporting(text: str, folder: Path, **more: object) -> ExportRequest:
     )
 
 
-def test_an_export_is_the_evaluated_model_and_its_card_has_the_numbers(empty: Store, text: str, tmp_path: Path) -> None:
+def test_an_export_is_the_evaluated_model_and_its_card_has_the_numbers(empty, text, tmp_path):
     asked = request(text, setting("depth_ramp beta=0.05"))
     entry = execute.get(asked, empty)
     measured = study_results.load(empty, entry).singles[2]
@@ -256,9 +256,7 @@ def test_an_export_is_the_evaluated_model_and_its_card_has_the_numbers(empty: St
     assert f"{measured.perplexity:.4g}" in card
 
 
-def test_an_export_gives_no_numbers_that_are_not_its_own(
-    empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused
-) -> None:
+def test_an_export_gives_no_numbers_that_are_not_its_own(empty, text, tmp_path, monkeypatch, refused):
     """The study measured on another calibration text than lies there now."""
     entry = execute.get(request(text, setting("depth_ramp beta=0.05")), empty)
     path = Path(text.removeprefix("file:"))
@@ -268,16 +266,14 @@ def test_an_export_gives_no_numbers_that_are_not_its_own(
         execute.get(exporting(text, tmp_path / "out", study=entry.key), empty)
 
 
-def of_dense(model: Path, text: str, folder: Path, task: str) -> StudyRequest:
+def of_dense(model, text, folder, task):
     """All questions of a task of a folder, put to a model as it is."""
     window = WindowRequest(source=text, sequences=2, length=16)
     asked = EvaluationRequest(text=window, tasks=(task,), tasks_from=str(folder), examples=None)
     return StudyRequest(model=str(model), evaluation=asked)
 
 
-def test_a_task_file_that_came_with_a_tag_that_was_asked_for_is_asked_too(
-    empty: Store, tmp_path: Path, text: str
-) -> None:
+def test_a_task_file_that_came_with_a_tag_that_was_asked_for_is_asked_too(empty, tmp_path, text):
     model, where = tiny.save_tiny(tmp_path / "model", "llama"), tasks_in(tmp_path / "tasks")
     (where / "below").mkdir()
     own = (where / "birds.yaml").read_text(encoding="utf-8")
@@ -290,9 +286,7 @@ def test_a_task_file_that_came_with_a_tag_that_was_asked_for_is_asked_too(
     assert {each.name for each in execute.get(asked, empty).spec.tasks} == {"local_birds", "more_birds"}
 
 
-def test_a_task_file_that_was_edited_is_asked_anew_and_a_tokenizer_is_part_of_an_answer(
-    empty: Store, tmp_path: Path, text: str
-) -> None:
+def test_a_task_file_that_was_edited_is_asked_anew_and_a_tokenizer_is_part_of_an_answer(empty, tmp_path, text):
     model, where = tiny.save_tiny(tmp_path / "model", "llama"), tasks_in(tmp_path / "tasks")
     asked = of_dense(model, text, where, "local_birds")
     first = execute.get(asked, empty)

@@ -2,25 +2,21 @@
 
 import copy
 import random
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor, nn
-from transformers.utils import ModelOutput
+from torch import Tensor
 
 from core.lab.answers import Lab
 from core.lab.continuation import DENSE, HURT, TEMPERATURE, TWIN, Talker
 from core.measure.perturb import chosen, drawn_by, normal
-from core.models.anatomy import Linear, is_prunable
+from core.models.anatomy import is_prunable
 from core.models.layer_parts import edited
-from core.models.loading import Loaded
 from core.models.replay import hidden
-from core.requests.lab import Talk, Turn
+from core.requests.lab import Talk
 from core.requests.perturbations import perturbation
-from core.store.scenes import Spoken
 from tests import tiny
 
 ROWS = 3
@@ -34,20 +30,20 @@ PRUNED = ((0, 1, "residual:wanda:0.7"), (4, 2, "residual:magnitude:0.5"), (7, 2,
 
 
 @pytest.fixture
-def talker() -> Talker:
+def talker():
     return made("llama")
 
 
-def made(family: str) -> Talker:
+def made(family):
     loaded = tiny.loaded(family)
     return Talker(loaded, Lab(loaded).masks)
 
 
-def talk(turns: tuple = TURNS, seed: int | None = None, tokens: int = 14, start: int = 0, prompt: str = PROMPT) -> Talk:
+def talk(turns=TURNS, seed=None, tokens=14, start=0, prompt=PROMPT):
     return Talk(prompt=prompt, turns=turns, seed=seed, tokens=tokens, start=start)
 
 
-def written(talker: Talker, asked: Talk, listener: str = "", seconds: float = 0.0) -> list[Spoken]:
+def written(talker, asked, listener="", seconds=0.0):
     """All tokens from the first wanted one on, chunk after chunk."""
     steps, end = [], None
     while end is None:
@@ -61,7 +57,7 @@ def written(talker: Talker, asked: Talk, listener: str = "", seconds: float = 0.
 
 
 @contextmanager
-def hurt(talker: Talker, asked: Talk, prompt: int, tokens: int) -> Iterator[None]:
+def hurt(talker, asked, prompt, tokens):
     """Every position of a whole text under the damage of its own time, by plain hooks."""
     starts = [0 if turn.start == 0 else prompt + turn.start - 1 for turn in asked.turns]
     with ExitStack() as stack:
@@ -72,11 +68,11 @@ def hurt(talker: Talker, asked: Talk, prompt: int, tokens: int) -> Iterator[None
         yield
 
 
-def hook(stack: ExitStack, talker: Talker, turn: Turn, positions: range, seed: int) -> None:
+def hook(stack, talker, turn, positions, seed):
     asked, layer = perturbation(turn.word), talker.loaded.layers[turn.layer]
     span, part = slice(positions.start, positions.stop), getattr(asked, "part", None)
 
-    def added(given: Tensor) -> Tensor:
+    def added(given):
         changed = given.clone()
         if asked.kind == "skip_part":
             changed[:, span] = 0
@@ -84,13 +80,13 @@ def hook(stack: ExitStack, talker: Talker, turn: Turn, positions: range, seed: i
             noisy(changed, f"gaussian_part {part}")
         return changed
 
-    def noisy(stream: Tensor, kind: str) -> None:
+    def noisy(stream, kind):
         for at in positions:
             noise = normal(kind, seed, turn.layer, [at], 1, stream.shape[-1])[0, 0]
             if at or asked.positions == "all":
                 stream[:, at] += asked.size * stream[:, at].norm() * noise / noise.norm()
 
-    def moved(_: nn.Module, args: tuple, kwargs: dict, output: Tensor | tuple) -> Tensor | tuple:
+    def moved(_, args, kwargs, output):
         entry = args[0] if args else kwargs["hidden_states"]
         stream = hidden(output).clone()
         if asked.kind == "skip":
@@ -99,10 +95,10 @@ def hook(stack: ExitStack, talker: Talker, turn: Turn, positions: range, seed: i
             noisy(stream, "gaussian")
         return stream if isinstance(output, Tensor) else (stream, *output[1:])
 
-    def pruned(linear: Linear) -> Callable:
+    def pruned(linear):
         weight = talker.masks.weight(linear, turn.layer, asked.pruner, asked.sparsity)
 
-        def change(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
+        def change(module, args, output):
             rows, given = output.reshape(-1, output.shape[-1]).clone(), args[0].reshape(-1, args[0].shape[-1])
             rows[span] = given[span] @ (weight if linear.transposed else weight.T)
             if getattr(module, "bias", None) is not None:
@@ -121,11 +117,11 @@ def hook(stack: ExitStack, talker: Talker, turn: Turn, positions: range, seed: i
 
 
 @torch.inference_mode()
-def check(talker: Talker, asked: Talk) -> None:
+def check(talker, asked):
     """Logits of all three rows and the tokens that follow from them are those of whole texts without a cache."""
     loaded, seen = talker.loaded, []
 
-    def see(_: nn.Module, __: tuple, output: ModelOutput) -> None:
+    def see(_, __, output):
         if len(output.logits) == ROWS:  # no calibration text
             seen.append(output.logits[:, -1].float())
 
@@ -151,13 +147,13 @@ def check(talker: Talker, asked: Talk) -> None:
             assert step.p == pytest.approx(float(logits[HURT, at].softmax(-1)[choice[TWIN]]), rel=1e-3)
 
 
-def whole(loaded: Loaded, text: list[int], prompt: int) -> Tensor:
+def whole(loaded, text, prompt):
     """Logits of a forward without a cache at every token that another was written after."""
     ids = torch.tensor([text[:-1]])
     return loaded.model(input_ids=ids, use_cache=False).logits[0, prompt - 1 :].float()
 
 
-def written_by(logits: Tensor, seed: int | None, at: int) -> list[int]:
+def written_by(logits, seed, at):
     if seed is None:
         return logits.argmax(-1).tolist()
     waits = torch.empty(logits.shape[1]).exponential_(generator=drawn_by("word", seed, at))
@@ -166,19 +162,19 @@ def written_by(logits: Tensor, seed: int | None, at: int) -> list[int]:
 
 @pytest.mark.parametrize("seed", [None, 7], ids=["greedy", "sampled"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_row_is_a_plain_forward_of_its_whole_text(family: str, seed: int | None) -> None:
+def test_every_row_is_a_plain_forward_of_its_whole_text(family, seed):
     talker = made(family)
     for turns in (TURNS, PARTS, *((PRUNED, PRUNED_PARTS) if is_prunable(talker.loaded.layers) else ())):
         check(talker, talk(turns, seed))
 
 
-def test_so_is_every_row_under_weights_of_few_bits(talker: Talker) -> None:
+def test_so_is_every_row_under_weights_of_few_bits(talker):
     check(talker, talk(QUANTISED))
 
 
 @pytest.mark.bundled
 @pytest.mark.parametrize("seed", [None, 7], ids=["greedy", "sampled"])
-def test_so_is_every_row_of_the_bundled_model(bundled: Loaded, seed: int | None) -> None:
+def test_so_is_every_row_of_the_bundled_model(bundled, seed):
     turns = (
         (0, 16, "gaussian:1"),
         (2, 3, "residual:wanda:0.7:mlp"),
@@ -192,12 +188,12 @@ def test_so_is_every_row_of_the_bundled_model(bundled: Loaded, seed: int | None)
 # --- how it is asked for ---------------------------------------------------------------------------------------------
 
 
-def test_without_damage_both_write_the_same(talker: Talker) -> None:
+def test_without_damage_both_write_the_same(talker):
     for step in written(talker, talk((), 3)):
         assert step.dense == step.hurt == step.twin
 
 
-def test_chunks_pauses_and_detours_never_change_the_text(talker: Talker) -> None:
+def test_chunks_pauses_and_detours_never_change_the_text(talker):
     """A talk that is stopped, asked for from anywhere, damaged otherwise and taken up again says the same."""
     chance = random.Random(0)
     asked = [talk(turns, seed) for turns in (TURNS, PRUNED, TURNS[:1], ()) for seed in (None, 5)]
@@ -212,7 +208,7 @@ def test_chunks_pauses_and_detours_never_change_the_text(talker: Talker) -> None
             assert found == expected[each][start:]
 
 
-def test_a_change_leaves_what_was_written_before(talker: Talker) -> None:
+def test_a_change_leaves_what_was_written_before(talker):
     whole = talk()
     before = written(talker, whole)
     read = talker.talks[""].kept.get_seq_length()
@@ -221,7 +217,7 @@ def test_a_change_leaves_what_was_written_before(talker: Talker) -> None:
     assert written(talker, whole) == before
 
 
-def test_forgotten_talks_are_written_anew(monkeypatch: pytest.MonkeyPatch, talker: Talker) -> None:
+def test_forgotten_talks_are_written_anew(monkeypatch, talker):
     before = written(talker, talk(), "a")
     monkeypatch.setattr("core.lab.continuation.KEPT", talker.talks["a"].bytes * 5 // 2)
     for listener in "bcd":
@@ -232,12 +228,12 @@ def test_forgotten_talks_are_written_anew(monkeypatch: pytest.MonkeyPatch, talke
     assert written(talker, talk(start=13), "a") == before[13:]
 
 
-def test_a_run_that_breaks_off_leaves_nothing_behind(talker: Talker) -> None:
+def test_a_run_that_breaks_off_leaves_nothing_behind(talker):
     """Half of the layers may have kept what they read when memory runs out."""
     expected, asked = written(made("llama"), talk()), talk(start=5)
     written(talker, talk(tokens=5))
 
-    def fail(*_: object) -> None:
+    def fail(*_):
         raise MemoryError
 
     hook = talker.loaded.layers[2].register_forward_pre_hook(fail)
@@ -247,7 +243,7 @@ def test_a_run_that_breaks_off_leaves_nothing_behind(talker: Talker) -> None:
     assert written(talker, asked) == expected[5:]
 
 
-def test_a_text_ends_where_both_have_ended(talker: Talker) -> None:
+def test_a_text_ends_where_both_have_ended(talker):
     steps, texts = written(talker, talk(seed=5)), talker.talks[""].texts
     own = [text[-len(steps) :] for text in texts]
     end = next(token for token, other in zip(*own, strict=True) if token != other)
@@ -265,7 +261,7 @@ def test_a_text_ends_where_both_have_ended(talker: Talker) -> None:
 # --- what is refused -------------------------------------------------------------------------------------------------
 
 
-def test_numbers_that_overflow_end_the_text(talker: Talker) -> None:
+def test_numbers_that_overflow_end_the_text(talker):
     asked = talk(((4, 1, "gaussian:1e38"),))
     chunk = talker.go_on(asked, seconds=9)
     assert len(chunk.steps) == 4 and "overflow at token 4" in chunk.end
@@ -273,7 +269,7 @@ def test_numbers_that_overflow_end_the_text(talker: Talker) -> None:
     assert written(talker, healed) == written(made("llama"), healed)
 
 
-def test_the_text_ends_with_the_model_s_positions(talker: Talker) -> None:
+def test_the_text_ends_with_the_model_s_positions(talker):
     chunk = talker.go_on(talk((), tokens=128), seconds=60)
     prompt = len(talker.loaded.tokenizer(PROMPT)["input_ids"])
     assert len(chunk.steps) == tiny.LONGEST - prompt + 1 and str(tiny.LONGEST) in chunk.end
@@ -288,17 +284,17 @@ def test_the_text_ends_with_the_model_s_positions(talker: Talker) -> None:
         ({"prompt": "a b " * 80}, ("tokens", "1 to 64")),
     ],
 )
-def test_what_cannot_be_written_is_refused(asked: dict, named: tuple, talker: Talker, refused) -> None:
+def test_what_cannot_be_written_is_refused(asked, named, talker, refused):
     with refused(*named):
         talker.go_on(talk(**asked))
 
 
-def test_layers_whose_weights_are_no_linears_cannot_be_pruned(refused) -> None:
+def test_layers_whose_weights_are_no_linears_cannot_be_pruned(refused):
     with refused("cannot be pruned"):
         made("mixtral").go_on(talk(((0, 1, "residual:wanda:0.5"),)))
 
 
-def test_texts_are_those_that_a_tokenizer_writes(talker: Talker) -> None:
+def test_texts_are_those_that_a_tokenizer_writes(talker):
     """Pieces put together are the whole text, signs of several tokens included."""
     asked = talk((), seed=11, tokens=40, prompt="é")
     found = written(talker, asked)

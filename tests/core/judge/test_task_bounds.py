@@ -2,8 +2,6 @@
 
 import gzip
 import json
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from jinja2 import TemplateError
@@ -29,13 +27,13 @@ LAUGHS = "\n".join(f"  x{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" if n else 
         'target_delimiter: "\\ud800"',
     ],
 )  # fmt: skip
-def test_yaml_is_plain_data(tmp_path: Path, refused, lines: str) -> None:
+def test_yaml_is_plain_data(tmp_path, refused, lines):
     with refused("birds.yaml", "not plain YAML"):
         task(tmp_path, changed={"metadata:\n  version: 1.5": lines})
 
 
 @pytest.mark.parametrize("lines", ["metadata: [" + "1," * 40_000 + "]", "num_fewshot: 1" + ":59" * 90_000])
-def test_yaml_is_of_bounded_size(tmp_path: Path, refused, lines: str) -> None:
+def test_yaml_is_of_bounded_size(tmp_path, refused, lines):
     with refused("birds.yaml", "MiB of any task file"):
         task(tmp_path, changed={"metadata:\n  version: 1.5": lines})
 
@@ -44,7 +42,7 @@ def test_yaml_is_of_bounded_size(tmp_path: Path, refused, lines: str) -> None:
     ("include", "said"),
     [("[more{}.yml, more{}.yml]", "no task file"), ("more{}.yml", "includes itself"), ("more0.yml", "includes itself")],
 )
-def test_includes_are_bounded(tmp_path: Path, refused, include: str, said: str) -> None:
+def test_includes_are_bounded(tmp_path, refused, include, said):
     where = folder(tmp_path, {FEW: "include: more0.yml"})
     for number in range(60):
         (where / f"more{number}.yml").write_text(f"include: {include.format(number + 1, number + 1)}", encoding="utf-8")
@@ -74,7 +72,7 @@ def test_includes_are_bounded(tmp_path: Path, refused, include: str, said: str) 
         ("task: local_birds", "task: local_birds\ntask_alias: {}"),
     ],
 )  # fmt: skip
-def test_keys_and_their_types(tmp_path: Path, refused, line: str, instead: str) -> None:
+def test_keys_and_their_types(tmp_path, refused, line, instead):
     with refused("local_birds", "birds.yaml") as said:
         task(tmp_path, changed={line: instead})
     judge(str(said.value))
@@ -83,26 +81,26 @@ def test_keys_and_their_types(tmp_path: Path, refused, line: str, instead: str) 
 # --- data ----------------------------------------------------------------------------------------------------------
 
 
-def deep(where: Path) -> None:
+def deep(where):
     line = '{"question": ' + "[" * 50_000 + "]" * 50_000 + ', "choices": ["a", "b"], "gold": 0}\n'
     (where / "birds.jsonl").write_text(line, encoding="utf-8")
 
 
-def packed(where: Path) -> None:
+def packed(where):
     (where / "birds.jsonl").write_bytes(gzip.compress(b" " * 2**20))
 
 
-def pattern(where: Path) -> None:
+def pattern(where):
     (where / "birds.jsonl").rename(where / "b*.jsonl")
     (where / "birds.yaml").write_text((where / "birds.yaml").read_text().replace("birds.jsonl", "'b*.jsonl'"))
 
 
-def wide(where: Path) -> None:
+def wide(where):
     rows = [documents(1)[0] | {f"key {number}": 1} for number in range(4000)]
     (where / "birds.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows), encoding="utf-8")
 
 
-def wide_table(where: Path) -> None:
+def wide_table(where):
     (where / "birds.jsonl").write_text(f"question,choices,gold{',x' * 100_000}\n" * 2, encoding="utf-8")
     (where / "birds.yaml").write_text((where / "birds.yaml").read_text().replace("path: json", "path: csv"))
 
@@ -111,27 +109,27 @@ def wide_table(where: Path) -> None:
     ("make", "named"),
     [(deep, "nests over"), (wide, "leave out"), (wide_table, "leave out"), (packed, "packed"), (pattern, "plain name")],
 )
-def test_data_that_is_not_what_it_looks_like(tmp_path: Path, refused, make: Callable[[Path], None], named: str) -> None:
+def test_data_that_is_not_what_it_looks_like(tmp_path, refused, make, named):
     """Brackets or keys without end for what reads them, bytes that unpack to more, a name that stands for others."""
     make(folder(tmp_path))
     with refused("local_birds", "jsonl", named):
         zeroshot.tasks(["local_birds"], tmp_path)
 
 
-def test_brackets_in_words_do_not_nest(tmp_path: Path) -> None:
+def test_brackets_in_words_do_not_nest(tmp_path):
     rows = [each | {"question": ':-[ \\" {' * 9} for each in documents(40)]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows), encoding="utf-8")
     assert task_files._extent(tmp_path / "a.jsonl") == (2, 3, 2 * 40)
 
 
 @pytest.mark.parametrize("sign", ['\\"', '"', "\\", '"\\\n', '" ', "[]"])
-def test_how_far_data_extends_is_seen_soon_in_what_is_no_json(sign: str, tmp_path: Path) -> None:
+def test_how_far_data_extends_is_seen_soon_in_what_is_no_json(sign, tmp_path):
     """Looking for the other end of each quote again and again would take hours."""
     (tmp_path / "a.jsonl").write_text(sign * 500_000, encoding="utf-8")
     assert task_files._extent(tmp_path / "a.jsonl") == (sign == "[]", 0, 500_000 * (sign == "[]"))
 
 
-def test_a_long_name_of_a_data_file_is_shown_in_part(tmp_path: Path, refused) -> None:
+def test_a_long_name_of_a_data_file_is_shown_in_part(tmp_path, refused):
     with refused("local_birds", "xx...xx") as said:
         task(tmp_path, changed={"    test: birds.jsonl": f"    test: {'x' * 5000}"})
     judge(str(said.value))
@@ -141,7 +139,7 @@ def test_a_long_name_of_a_data_file_is_shown_in_part(tmp_path: Path, refused) ->
     "second",
     [{"question": None}, {"choices": None}, {"choices": []}, {"choices": ["a", None]}, {"gold": None}, {"gold": 9}],
 )
-def test_a_later_example_that_cannot_be_read(tmp_path: Path, refused, second: dict) -> None:
+def test_a_later_example_that_cannot_be_read(tmp_path, refused, second):
     where = folder(tmp_path, {QUESTION: "doc_to_text: question"})
     rows = [documents(1)[0], documents(1)[0] | second]
     (where / "birds.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows), encoding="utf-8")
@@ -151,7 +149,7 @@ def test_a_later_example_that_cannot_be_read(tmp_path: Path, refused, second: di
 
 
 @pytest.mark.parametrize("changed", [{}, {QUESTION: "doc_to_text: question"}])
-def test_a_very_long_text(tmp_path: Path, refused, changed: dict) -> None:
+def test_a_very_long_text(tmp_path, refused, changed):
     where = folder(tmp_path, changed)
     row = documents(1)[0] | {"question": "rain " * 200_000}
     (where / "birds.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
@@ -177,7 +175,7 @@ LARGE = {
 
 
 @pytest.mark.parametrize("template", ENDLESS.values(), ids=ENDLESS)
-def test_a_template_without_end(template: str) -> None:
+def test_a_template_without_end(template):
     renderer = sandbox.Renderer()
     with pytest.raises(TemplateError, match="takes over 5 s"):
         renderer.render(template)
@@ -185,12 +183,12 @@ def test_a_template_without_end(template: str) -> None:
 
 
 @pytest.mark.parametrize("template", LARGE.values(), ids=LARGE)
-def test_a_template_that_is_too_large(template: str) -> None:
+def test_a_template_that_is_too_large(template):
     with pytest.raises(TemplateError, match=r"characters|MemoryError|recursion"):
         sandbox.Renderer().render(template)
 
 
-def test_all_templates_of_a_task_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_templates_of_a_task_together_are_bounded(monkeypatch):
     monkeypatch.setattr(sandbox, "MOST_WRITTEN", 10)
     renderer = sandbox.Renderer()
     assert renderer.render("{{ 'a' * 9 }}") == "a" * 9
@@ -200,11 +198,11 @@ def test_all_templates_of_a_task_together_are_bounded(monkeypatch: pytest.Monkey
     assert renderer.render("{{ template }}", template="a field") == "a field"
 
 
-def test_a_template_writes_text(tmp_path: Path, refused) -> None:
+def test_a_template_writes_text(tmp_path, refused):
     with refused("local_birds (birds.yaml)", "surrogates"):
         task(tmp_path, changed={QUESTION: """doc_to_text: "{{ '\\\\ud800' }}" """})
 
 
-def test_the_sentence_of_a_template_names_the_file(tmp_path: Path, refused) -> None:
+def test_the_sentence_of_a_template_names_the_file(tmp_path, refused):
     with refused("local_birds (birds.yaml)", "characters"):
         task(tmp_path, changed={QUESTION: f'doc_to_text: "{LARGE["long"]}"'})

@@ -1,7 +1,6 @@
 """A folder of task files is a stranger's: nothing in it runs code, and what tries to is refused in one sentence."""
 
 import datetime
-from pathlib import Path
 
 import pytest
 from jinja2 import TemplateError
@@ -30,14 +29,14 @@ KEYS = {
 }
 
 
-def escaping(escape: str, ran: Path) -> str:
+def escaping(escape, ran):
     return ESCAPES[escape].format(ran=ran)
 
 
 @pytest.mark.parametrize(
     ("key", "escape"), [*(("doc_to_text", escape) for escape in ESCAPES), *((key, "cycler") for key in list(KEYS)[1:])]
 )
-def test_a_template_that_reaches_for_code_is_refused(tmp_path: Path, refused, key: str, escape: str) -> None:
+def test_a_template_that_reaches_for_code_is_refused(tmp_path, refused, key, escape):
     ran = tmp_path / "ran"
     changed = {KEYS[key]: f'{key}: "{escaping(escape, ran)}"'}
     with refused("a template of the task local_birds (birds.yaml) uses", " of ", "code from a task folder is not run"):
@@ -46,7 +45,7 @@ def test_a_template_that_reaches_for_code_is_refused(tmp_path: Path, refused, ke
 
 
 @pytest.mark.parametrize("key", ["description", "gen_prefix", "doc_to_text"])
-def test_one_that_reaches_for_it_later_is_refused_then(tmp_path: Path, refused, key: str) -> None:
+def test_one_that_reaches_for_it_later_is_refused_then(tmp_path, refused, key):
     ran = tmp_path / "ran"
     late = "{% if question | length > 8 %}" + escaping("cycler", ran) + "{% endif %}x"
     there = KEYS.get(key, "num_fewshot: 0")
@@ -57,7 +56,7 @@ def test_one_that_reaches_for_it_later_is_refused_then(tmp_path: Path, refused, 
 
 
 @pytest.mark.parametrize("named", ["./evil", "{folder}/evil", "evil.py"])
-def test_a_metric_of_the_folder_is_not_loaded(tmp_path: Path, refused, named: str) -> None:
+def test_a_metric_of_the_folder_is_not_loaded(tmp_path, refused, named):
     ran, where = tmp_path / "ran", tmp_path / "tasks"
     script = f"open({str(ran)!r}, 'w')\n"
     where.mkdir()
@@ -86,7 +85,7 @@ def test_a_metric_of_the_folder_is_not_loaded(tmp_path: Path, refused, named: st
         (KEYS["doc_to_choice"], 'doc_to_choice: "print(1"', ["cannot read"]),
     ],
 )  # fmt: skip
-def test_what_is_not_plain_is_refused(tmp_path: Path, refused, line: str, instead: str, named: list[str]) -> None:
+def test_what_is_not_plain_is_refused(tmp_path, refused, line, instead, named):
     """Data from elsewhere than plain files or kept elsewhere, a metric or prompt from elsewhere, code, no list."""
     with refused("local_birds", *named):
         task(tmp_path, changed={line: instead})
@@ -94,7 +93,7 @@ def test_what_is_not_plain_is_refused(tmp_path: Path, refused, line: str, instea
 
 @pytest.mark.parametrize("key", ["process_docs", "process_results", "custom_dataset", "class", "doc_to_text"])
 @pytest.mark.parametrize("tag", ["!function utils.run", "!!python/name:os.system", "!!python/object/apply:os.times []"])
-def test_code_is_not_named(tmp_path: Path, refused, key: str, tag: str) -> None:
+def test_code_is_not_named(tmp_path, refused, key, tag):
     ran = tmp_path / "ran"
     where = folder(tmp_path / "tasks", {"num_fewshot: 0": f"num_fewshot: 0\n{key}: {tag}"})
     (where / "utils.py").write_text(f"open({str(ran)!r}, 'w')\n", encoding="utf-8")
@@ -103,7 +102,7 @@ def test_code_is_not_named(tmp_path: Path, refused, key: str, tag: str) -> None:
     assert not ran.exists()
 
 
-def test_nor_in_what_a_task_includes(tmp_path: Path, refused) -> None:
+def test_nor_in_what_a_task_includes(tmp_path, refused):
     where = folder(tmp_path / "tasks", {"num_fewshot: 0": "include: ../more.yml"})
     (tmp_path / "more.yml").write_text("process_docs: !function utils.run\n", encoding="utf-8")
     with refused("more.yml", "code from a task folder is not run"):
@@ -127,7 +126,7 @@ def test_nor_in_what_a_task_includes(tmp_path: Path, refused) -> None:
         ("{{day.year}}", "2024"),
     ],
 )
-def test_what_templates_do_with_values(template: str, written: str) -> None:
+def test_what_templates_do_with_values(template, written):
     import lm_eval.utils
 
     day = datetime.date(2024, 1, 2)
@@ -135,7 +134,7 @@ def test_what_templates_do_with_values(template: str, written: str) -> None:
     assert lm_eval.utils.apply_template(template, example) == written
 
 
-def test_a_template_does_not_change_the_example_and_its_errors_are_templates() -> None:
+def test_a_template_does_not_change_the_example_and_its_errors_are_templates():
     from lm_eval.utils import apply_template
 
     with pytest.raises(SecurityError, match="append of list"):

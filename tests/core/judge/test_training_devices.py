@@ -6,8 +6,6 @@ would mix the two. What a value decides is decided here: half of the weights are
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import Tensor
@@ -25,14 +23,14 @@ CPU, THERE = torch.device("cpu"), torch.device("cpu", 1)
 
 
 @pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def fake(monkeypatch):
     monkeypatch.setattr(Tensor, "nonzero", lambda each: each.new_zeros(len(each) // 2, 1, dtype=torch.long))
     monkeypatch.setattr(Tensor, "__float__", lambda _: 1.0)
     with FakeTensorMode(allow_non_fake_inputs=False):
         yield
 
 
-def model_there(family: str, dtype: torch.dtype) -> Loaded:
+def model_there(family, dtype):
     config = families.config(family, tiny.LAYERS, tiny.WIDTH)
     with THERE:
         model = AutoModelForCausalLM.from_config(config, dtype=dtype).eval().requires_grad_(False)
@@ -48,9 +46,7 @@ def model_there(family: str, dtype: torch.dtype) -> Loaded:
         ("gpt2", torch.bfloat16, "bfloat16"),
     ],
 )
-def test_a_step_of_distill_stays_where_the_model_lies(
-    family: str, dtype: torch.dtype, products: str, fake: None
-) -> None:
+def test_a_step_of_distill_stays_where_the_model_lies(family, dtype, products, fake):
     loaded = model_there(family, dtype)
     tokens, reference = torch.zeros(16, 16, dtype=torch.long), torch.zeros(16, 16, tiny.WIDTH, dtype=dtype)
     training = Distillation(loaded, MaskedWeights(trainable(loaded.layers, True)), tokens, reference, products)
@@ -65,7 +61,7 @@ def test_a_step_of_distill_stays_where_the_model_lies(
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_window_is_trained_where_it_lies(dtype: torch.dtype, fake: None) -> None:
+def test_a_window_is_trained_where_it_lies(dtype, fake):
     with THERE:
         linear = torch.nn.Linear(16, 16, dtype=dtype).requires_grad_(False)
         batches = torch.zeros(4, 8, 16, dtype=dtype)

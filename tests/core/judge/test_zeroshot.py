@@ -43,7 +43,7 @@ metadata:
 CHOICES = (("waited", "sang"), ("in the barn", "on gossip", "the fish"), ("a", "e", "o"))
 
 
-def documents(count: int = 12) -> list[dict]:
+def documents(count=12):
     """Questions whose right answers are spread over the choices; some share a context and differ in one token."""
     draw = np.random.default_rng(3)
     found = []
@@ -54,7 +54,7 @@ def documents(count: int = 12) -> list[dict]:
     return found
 
 
-def folder(path: Path, changed: dict | None = None, count: int = 12) -> Path:
+def folder(path, changed=None, count=12):
     """A folder with one task and its data beside it; `changed` replaces text in the YAML."""
     path.mkdir(exist_ok=True)
     (path / "birds.jsonl").write_text("".join(json.dumps(each) + "\n" for each in documents(count)), encoding="utf-8")
@@ -67,7 +67,7 @@ def folder(path: Path, changed: dict | None = None, count: int = 12) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_cache(tmp_path, monkeypatch):
     """datasets keeps its copies here, and a relative path begins here."""
     import datasets
 
@@ -75,12 +75,12 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def task(path: Path, **options: object) -> zeroshot.Task:
+def task(path, **options):
     (found,) = zeroshot.tasks(["local_birds"], folder(path, **options))
     return found
 
 
-def test_accuracy_and_its_error_are_those_lm_eval_reports(tmp_path: Path) -> None:
+def test_accuracy_and_its_error_are_those_lm_eval_reports(tmp_path):
     import lm_eval
     from lm_eval.models.huggingface import HFLM
     from lm_eval.tasks import TaskManager
@@ -101,15 +101,15 @@ def test_accuracy_and_its_error_are_those_lm_eval_reports(tmp_path: Path) -> Non
     assert found.acc_norm.mean() == pytest.approx(report["acc_norm,none"])
 
 
-def test_batches_change_nothing_and_progress_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_change_nothing_and_progress_is_whole(tmp_path, monkeypatch):
     from core.judge import harness
 
     loaded, asked = tiny.loaded("llama"), task(tmp_path)
-    sizes: list[torch.Size] = []
+    sizes = []
     handle = loaded.model.register_forward_pre_hook(
         lambda _, args, kwargs: sizes.append(args[0].shape), with_kwargs=True
     )
-    told: list[tuple[int, int]] = []
+    told = []
     try:
         found = []
         for batch in (1, 40, 4096):
@@ -126,7 +126,7 @@ def test_batches_change_nothing_and_progress_is_whole(tmp_path: Path, monkeypatc
         np.testing.assert_array_equal(each.acc_norm, found[0].acc_norm)
 
 
-def test_it_is_silent_stops_and_leaves_all_as_it_was(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_it_is_silent_stops_and_leaves_all_as_it_was(tmp_path, capfd):
     import datasets
     from huggingface_hub import constants
 
@@ -135,7 +135,7 @@ def test_it_is_silent_stops_and_leaves_all_as_it_was(tmp_path: Path, capfd: pyte
     offline = (constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE, datasets.are_progress_bars_disabled())
     capfd.readouterr()
 
-    def stop(done: int, _: int) -> None:
+    def stop(done, _):
         raise Cancelled
 
     zeroshot.score(loaded, asked, 5, 0)
@@ -148,7 +148,7 @@ def test_it_is_silent_stops_and_leaves_all_as_it_was(tmp_path: Path, capfd: pyte
     assert (constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE, datasets.are_progress_bars_disabled()) == offline
 
 
-def test_a_broken_model_has_no_accuracy(tmp_path: Path) -> None:
+def test_a_broken_model_has_no_accuracy(tmp_path):
     loaded = tiny.loaded("llama")
     broken = dataclasses.replace(loaded, model=copy.deepcopy(loaded.model))
     broken.model.lm_head.weight[3] = torch.nan
@@ -156,7 +156,7 @@ def test_a_broken_model_has_no_accuracy(tmp_path: Path) -> None:
     assert np.isnan(found.acc).all()
 
 
-def test_a_sample_is_seeded_sorted_and_without_repeats(refused) -> None:
+def test_a_sample_is_seeded_sorted_and_without_repeats(refused):
     small, large = (zeroshot.Task("t", None, "", documents) for documents in (10, 500))
     first, again, other = (zeroshot.drawn(large, 40, seed) for seed in (1, 1, 2))
     assert first == again != other
@@ -169,7 +169,7 @@ def test_a_sample_is_seeded_sorted_and_without_repeats(refused) -> None:
             zeroshot.drawn(small, wrong, 0)
 
 
-def test_a_task_is_what_its_files_hold(tmp_path: Path) -> None:
+def test_a_task_is_what_its_files_hold(tmp_path):
     first, same = task(tmp_path / "a"), task(tmp_path / "b")
     assert (first.name, first.documents) == ("local_birds", 12)
     assert first.content == same.content and len(first.content) == 64
@@ -177,14 +177,14 @@ def test_a_task_is_what_its_files_hold(tmp_path: Path) -> None:
     assert task(tmp_path / "d", changed={"version: 1.5": "version: 1.6"}).content != first.content
 
 
-def answered(data: Path, choice: int) -> None:
+def answered(data, choice):
     """Make a choice the right one of every question, in a file as old as ever."""
     rows = [each | {"gold": choice} for each in documents()]
     data.write_text("".join(json.dumps(each) + "\n" for each in rows), encoding="utf-8")
     os.utime(data, (1, 1))
 
 
-def test_answers_are_of_the_content_however_old_its_file_is(tmp_path: Path) -> None:
+def test_answers_are_of_the_content_however_old_its_file_is(tmp_path):
     loaded, where, acc = tiny.loaded("llama"), folder(tmp_path / "tasks"), []
     for choice in range(2):
         answered(where / "birds.jsonl", choice)
@@ -193,19 +193,19 @@ def test_answers_are_of_the_content_however_old_its_file_is(tmp_path: Path) -> N
     assert acc[0].any() and not (acc[0] * acc[1]).any()
 
 
-def test_files_that_change_while_a_run_goes_on_are_not_scored(tmp_path: Path, refused) -> None:
+def test_files_that_change_while_a_run_goes_on_are_not_scored(tmp_path, refused):
     asked = task(tmp_path / "tasks")
     answered(tmp_path / "tasks" / "birds.jsonl", 1)
     with refused("local_birds", "have changed"):
         zeroshot.score(tiny.loaded("llama"), asked, None, 0)
 
 
-def test_a_data_file_without_a_byte(tmp_path: Path, refused) -> None:
+def test_a_data_file_without_a_byte(tmp_path, refused):
     with refused("local_birds", "is empty"):
         task(tmp_path, count=0)
 
 
-def test_a_task_says_how_its_data_is_read(tmp_path: Path) -> None:
+def test_a_task_says_how_its_data_is_read(tmp_path):
     read = "dataset_path: csv\ndataset_kwargs:\n  delimiter: ;\n  keep_default_na: false"
     changed = {"dataset_path: json\ndataset_kwargs:": read, "doc_to_choice: choices": "doc_to_choice: [a, b]"}
     where = folder(tmp_path / "tasks", changed)
@@ -214,7 +214,7 @@ def test_a_task_says_how_its_data_is_read(tmp_path: Path) -> None:
     assert asked.documents == 2
 
 
-def test_paths_are_read_from_the_working_directory_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_are_read_from_the_working_directory_first(tmp_path, monkeypatch):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "birds.jsonl").write_text(json.dumps(documents()[0]) + "\n", encoding="utf-8")
@@ -222,7 +222,7 @@ def test_paths_are_read_from_the_working_directory_first(tmp_path: Path, monkeyp
     assert task(tmp_path / "a").documents == 1
 
 
-def test_a_tag_stands_for_its_tasks_and_includes_are_part_of_them(tmp_path: Path) -> None:
+def test_a_tag_stands_for_its_tasks_and_includes_are_part_of_them(tmp_path):
     where = folder(tmp_path / "tasks")
     (where / "more.yaml").write_text("include: birds.yaml\ntask: local_more\n", encoding="utf-8")
     found = zeroshot.tasks(["local_tiny", "local_birds"], where)
@@ -244,7 +244,7 @@ def test_a_tag_stands_for_its_tasks_and_includes_are_part_of_them(tmp_path: Path
         ({"multiple_choice": "loglikelihood"}, ["accuracy", "choices"]),
     ],
 )
-def test_a_task_that_cannot_be_scored(tmp_path: Path, changed: dict, named: list[str], refused) -> None:
+def test_a_task_that_cannot_be_scored(tmp_path, changed, named, refused):
     with refused(*named):
         zeroshot.tasks(["local_birds"], folder(tmp_path / "tasks", changed))
 
@@ -259,13 +259,13 @@ LONG = " ".join(["heron"] * 70)
         ({"doc_to_choice: choices": f'doc_to_choice: ["a", "e", "o", "{LONG}"]'}, ["local_birds", "a choice of", "64"]),
     ],
 )
-def test_an_example_that_cannot_be_scored(tmp_path: Path, changed: dict, named: list[str], refused) -> None:
+def test_an_example_that_cannot_be_scored(tmp_path, changed, named, refused):
     odd = task(tmp_path, changed=changed)
     with refused(*named):
         zeroshot.score(tiny.loaded("llama"), odd, 4, 0)
 
 
-def test_names_that_cannot_be_looked_up(tmp_path: Path, refused) -> None:
+def test_names_that_cannot_be_looked_up(tmp_path, refused):
     where = folder(tmp_path / "tasks")
     with refused("did you mean local_birds"):
         zeroshot.tasks(["local_brids"], where)
@@ -276,7 +276,7 @@ def test_names_that_cannot_be_looked_up(tmp_path: Path, refused) -> None:
         zeroshot.tasks(["local_birds"], tmp_path / "absent")
 
 
-def test_a_definition_of_the_harness_whose_data_is_not_at_hand(monkeypatch: pytest.MonkeyPatch, refused) -> None:
+def test_a_definition_of_the_harness_whose_data_is_not_at_hand(monkeypatch, refused):
     import datasets
     import lm_eval.tasks
     from huggingface_hub import constants
@@ -294,7 +294,7 @@ def test_a_definition_of_the_harness_whose_data_is_not_at_hand(monkeypatch: pyte
         zeroshot.tasks(["arc_esay"], None)
 
 
-def test_a_definition_of_the_harness_is_scored_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_definition_of_the_harness_is_scored_by_name(tmp_path, monkeypatch):
     from core.judge import harness
 
     where = folder(tmp_path / "tasks", {"birds.jsonl": str(tmp_path / "tasks" / "birds.jsonl")})
@@ -309,7 +309,7 @@ def test_a_definition_of_the_harness_is_scored_by_name(tmp_path: Path, monkeypat
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the data of the seven tasks is not here")
-def test_the_seven_local_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_seven_local_tasks(monkeypatch):
     monkeypatch.chdir(ROOT)  # where the paths of their data begin
     found = {each.name.removeprefix("local_"): each for each in zeroshot.tasks(["local_zero_shot"], SHARED)}
     assert {name: each.documents for name, each in found.items()} == {

@@ -2,43 +2,37 @@
 
 import copy
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tokenizers import Tokenizer
-from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from core.base.errors import UserError
 from core.measure import checkpoint_diff
 from core.methods.checkpoint import Checkpoint
-from core.models.loading import Loaded
 from core.models.sources import Source
-from core.models.windows import Windows
 from core.requests.perturbations import perturbation
-from core.store.cache import Store
 from core.store.profiles import OtherCheckpoint
-from core.store.results import Perturbed
 from tests import families, tiny
 
 OTHER = "0123456789abcdef"
 ROUNDING = 1e-6  # nats of divergence that float32 makes of none
 
 
-def changed(of: Loaded, change: Callable[[dict[str, Tensor]], None]) -> Loaded:
+def changed(of, change):
     """A copy of a model whose parameters, by name, were changed in place."""
     model = copy.deepcopy(of.model)
     change(dict(model.named_parameters(remove_duplicate=False)))
     return replace(of, model=model, source=Source("the other", Path("nowhere"), None, OTHER, None))
 
 
-def at(layer: int, name: str, factor: float) -> Callable[[dict[str, Tensor]], None]:
+def at(layer, name, factor):
     """Scale the tensors of a layer whose name ends so."""
 
-    def scale(parameters: dict[str, Tensor]) -> None:
+    def scale(parameters):
         found = [each for key, each in parameters.items() if f".{layer}." in key and key.endswith(name)]
         assert found
         for each in found:
@@ -47,9 +41,7 @@ def at(layer: int, name: str, factor: float) -> Callable[[dict[str, Tensor]], No
     return scale
 
 
-def compared(
-    of: Loaded, other: Loaded, store: Store, engine: str = "wavefront", text: Windows | None = None
-) -> tuple[Perturbed, OtherCheckpoint]:
+def compared(of, other, store, engine="wavefront", text=None):
     """What a sweep measures of two models."""
     text = text or tiny.windows(3, 14)
     profile = tiny.profile(of, text, f"checkpoint:{OTHER}")
@@ -59,9 +51,7 @@ def compared(
 
 
 @pytest.mark.parametrize("family", [*tiny.FAMILIES, tiny.ODD])
-def test_a_change_in_one_layer_is_found_there_and_is_all_that_the_whole_run_sees(
-    family: str, empty: Store, inference: None
-) -> None:
+def test_a_change_in_one_layer_is_found_there_and_is_all_that_the_whole_run_sees(family, empty, inference):
     """With one layer changed the other checkpoint is the model with that layer replaced: two ways to one number."""
     of, layer = tiny.loaded(family), 2
     before = tiny.state(of.model)
@@ -80,7 +70,7 @@ def test_a_change_in_one_layer_is_found_there_and_is_all_that_the_whole_run_sees
     np.testing.assert_allclose(error[layer][error[layer] > 0], 0.5, rtol=1e-4)
 
 
-def test_a_change_outside_the_layers_is_told_apart(empty: Store, inference: None) -> None:
+def test_a_change_outside_the_layers_is_told_apart(empty, inference):
     of = tiny.loaded("llama")
     other = changed(of, lambda found: found["model.embed_tokens.weight"].mul_(1.1))
     single, its = compared(of, other, empty)
@@ -91,7 +81,7 @@ def test_a_change_outside_the_layers_is_told_apart(empty: Store, inference: None
     assert its.cumulative.kl.mean() > 0
 
 
-def test_a_path_may_hold_any_sign_and_a_label_says_its_last_part() -> None:
+def test_a_path_may_hold_any_sign_and_a_label_says_its_last_part():
     path = str(Path("/a:b@c,d/pruned").resolve())
     asked = perturbation(f"checkpoint:{path}")
     assert asked == Checkpoint(source=path) and asked.name == f"checkpoint:{path}"
@@ -100,7 +90,7 @@ def test_a_path_may_hold_any_sign_and_a_label_says_its_last_part() -> None:
         perturbation("checkpoint")
 
 
-def test_what_cannot_be_compared_is_refused_in_a_sentence(refused) -> None:
+def test_what_cannot_be_compared_is_refused_in_a_sentence(refused):
     of = tiny.loaded("llama")
     for other, *named in (
         (tiny.loaded("qwen2"), "Qwen2ForCausalLM", "LlamaForCausalLM"),
@@ -118,7 +108,7 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(refused) -> None:
         checkpoint_diff.refuse_unlike(of, replace(changed(of, at(0, "", 2)), tokenizer=swapped))
 
 
-def test_words_that_no_embedding_stands_for_do_not_count() -> None:
+def test_words_that_no_embedding_stands_for_do_not_count():
     of = tiny.loaded("llama")
     words = copy.deepcopy(of.tokenizer)
     words.add_tokens(["heron-like"])
@@ -126,7 +116,7 @@ def test_words_that_no_embedding_stands_for_do_not_count() -> None:
     checkpoint_diff.refuse_unlike(of, replace(changed(of, at(0, "", 2)), tokenizer=words))
 
 
-def shaped(**settings: object) -> Loaded:
+def shaped(**settings):
     """A llama of other settings."""
     configuration = families.config("llama", tiny.LAYERS, tiny.WIDTH)
     for name, value in settings.items():

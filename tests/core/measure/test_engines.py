@@ -9,13 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.measure.engines import Group, hooks, prepare, wavefront
+from core.measure.engines import hooks, prepare, wavefront
 from core.measure.first_pass import statistics
 from core.measure.perturb import Moments, normal, perturbed
 from core.models import anatomy
-from core.models.loading import Loaded
-from core.models.windows import Windows
-from core.store.results import Perturbed
 from tests import tiny
 
 pytestmark = pytest.mark.usefixtures("inference")
@@ -35,24 +32,24 @@ BELOW = np.tril_indices(tiny.LAYERS, -1)
 
 
 @cache
-def group_of(family: str) -> Group:
+def group_of(family):
     """A group of three sequences, recorded once."""
     of, text = tiny.loaded(family), tiny.windows(3, 14)
     return prepare(of, text.tokens, [0, 1, 2], moments(of, text), STRIDE)
 
 
 @torch.inference_mode()
-def moments(of: Loaded, text: Windows) -> Moments:
+def moments(of, text):
     return statistics(of, text.tokens, ("norm",) if anatomy.is_prunable(of.layers) else (), True, lambda _: None)[1]
 
 
 @torch.inference_mode()
-def measured(engine: object, group: Group, name: str, seed: int = 0) -> Perturbed:
+def measured(engine, group, name, seed=0):
     return engine(group, tiny.measurement(name, seed), lambda _: None)
 
 
 @cache
-def floor_of(family: str) -> np.ndarray:
+def floor_of(family):
     return measured(wavefront, group_of(family), f"gaussian:{2.0**-24}").drift
 
 
@@ -60,7 +57,7 @@ def floor_of(family: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("family", "name"), CASES)
-def test_wavefront_and_hooks_agree(family: str, name: str) -> None:
+def test_wavefront_and_hooks_agree(family, name):
     group = group_of(family)
     fast, plain, floor = measured(wavefront, group, name), measured(hooks, group, name), floor_of(family)
     assert (np.abs(fast.drift - plain.drift)[UPPER] <= (1e-5 * plain.drift + floor)[UPPER]).all()
@@ -70,7 +67,7 @@ def test_wavefront_and_hooks_agree(family: str, name: str) -> None:
 
 @pytest.mark.parametrize("engine", [wavefront, hooks])
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_what_is_injected_is_read_where_it_is_injected_and_later(family: str, engine: object) -> None:
+def test_what_is_injected_is_read_where_it_is_injected_and_later(family, engine):
     group = group_of(family)
     for name, size in (("gaussian:0.3", 0.3), ("gaussian:0.01@all", 0.01), ("covariance:0.1", 0.1)):
         found = measured(engine, group, name)
@@ -88,7 +85,7 @@ def test_what_is_injected_is_read_where_it_is_injected_and_later(family: str, en
             assert (first[UPPER] == 0).all()  # what happens at later positions cannot reach position 0
 
 
-def test_skipping_passes_the_input_on() -> None:
+def test_skipping_passes_the_input_on():
     group = group_of("qwen2")
     found = measured(wavefront, group, "skip")
     for index, call in enumerate(group.calls):
@@ -99,7 +96,7 @@ def test_skipping_passes_the_input_on() -> None:
 # --- noise ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_noise_of_a_sequence_does_not_depend_on_its_company() -> None:
+def test_the_noise_of_a_sequence_does_not_depend_on_its_company():
     together = normal("gaussian", 3, 1, [0, 1, 2, 7], 9, 5)
     assert torch.equal(normal("gaussian", 3, 1, [7], 9, 5)[0], together[3])
     assert torch.equal(normal("gaussian", 3, 1, [2, 0], 9, 5), together[[2, 0]])
@@ -111,7 +108,7 @@ def test_the_noise_of_a_sequence_does_not_depend_on_its_company() -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_covariance_noise_has_the_covariances_directions() -> None:
+def test_covariance_noise_has_the_covariances_directions():
     """A stream that varies in three of its 32 directions, equally in each: so does the noise."""
     of = tiny.loaded("llama")
     basis = torch.linalg.qr(torch.randn(tiny.WIDTH, 3, generator=torch.Generator().manual_seed(1)))[0]
@@ -132,15 +129,15 @@ def test_covariance_noise_has_the_covariances_directions() -> None:
 # --- an independent reference --------------------------------------------------------------------------------------
 
 
-def reference(family: str, name: str, ids: Tensor) -> dict[str, np.ndarray]:
+def reference(family, name, ids):
     """The definitions of the design, word by word, on a copy of the model; nothing of core.measure is used."""
     model = tiny.built(family)
     layers = next(m for m in model.modules() if isinstance(m, torch.nn.ModuleList) and len(m) == tiny.LAYERS)
-    kept: dict[int, Tensor] = {}
-    changes: dict[int, object] = {}
+    kept = {}
+    changes = {}
 
-    def hook(index: int):
-        def keep(_module: object, _args: object, output: object) -> object:
+    def hook(index):
+        def keep(_module, _args, output):
             stream = output if isinstance(output, Tensor) else output[0]
             stream = changes[index](stream) if index in changes else stream
             kept[index] = stream.double()
@@ -186,7 +183,7 @@ def reference(family: str, name: str, ids: Tensor) -> dict[str, np.ndarray]:
     return {key: np.array(value) for key, value in out.items()}
 
 
-def noise(layer: int, stream: Tensor, size: float = 0.3) -> Tensor:
+def noise(layer, stream, size=0.3):
     """Noise of norm size * ||h|| from a generator seeded by what it is for; none at position 0."""
     rows = []
     for sequence in range(len(stream)):
@@ -199,7 +196,7 @@ def noise(layer: int, stream: Tensor, size: float = 0.3) -> Tensor:
     return push
 
 
-def wanda_layers(family: str, ids: Tensor, asked: str) -> list[dict[str, Tensor]]:
+def wanda_layers(family, ids, asked):
     """Each layer's state after Wanda at 70 %, of one linear if only one is asked for, row by row in numpy.
 
     A linear loses `int(numel * 0.7)` weights; the rows that lose one more than others lie evenly apart.
@@ -226,7 +223,7 @@ DEFINED += [(family, f"residual_linear:wanda:0.7:{name}") for family, names in A
 
 
 @pytest.mark.parametrize(("family", "name"), DEFINED)
-def test_the_definitions_word_by_word_give_the_same_numbers(family: str, name: str) -> None:
+def test_the_definitions_word_by_word_give_the_same_numbers(family, name):
     group = group_of(family)
     found, expected = measured(wavefront, group, name), reference(family, name, group.ids)
     for field, value in expected.items():

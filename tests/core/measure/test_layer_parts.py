@@ -1,14 +1,12 @@
 """Parts of layers: found in every family, and edited as plain hooks written for each would."""
 
 import hashlib
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
-from transformers import PreTrainedModel
+from torch import Tensor
 
 from core.base.errors import UserError
 from core.measure.engines import hooks, largest_replay_error, prepare, wavefront
@@ -44,27 +42,27 @@ WHERE = {
 FACTOR = ("granite", "gemma4")  # whose layers do more than add two parts
 
 
-def where(family: str, layer: nn.Module, part: str) -> nn.Module:
+def where(family, layer, part):
     place = ("attention", "mlp", "head").index(part.partition(":")[0])
     return layer.get_submodule(WHERE.get(family, USUAL)[place])
 
 
-def model_of(family: str) -> tuple[PreTrainedModel, nn.ModuleList]:
+def model_of(family):
     model = tiny.loaded(family).model
     return model, decoder_layers(model)
 
 
 @contextmanager
-def plainly(family: str, layer: nn.Module, part: str, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
+def plainly(family, layer, part, change):
     """One plain hook changes what a part gives, (sequences, tokens, width); of head 1, what is projected."""
     columns = slice(families.HEAD, 2 * families.HEAD) if "head" in part else slice(None)
 
-    def after(given: Tensor) -> Tensor:
+    def after(given):
         rows = given.reshape(*IDS.shape, -1).clone()
         rows[..., columns] = change(rows[..., columns])
         return rows.reshape(given.shape)
 
-    def plain(_: object, args: tuple, output: Tensor | tuple) -> Tensor | tuple:
+    def plain(_, args, output):
         return after(output) if isinstance(output, Tensor) else (after(output[0]), *output[1:])
 
     target = where(family, layer, part)
@@ -77,8 +75,8 @@ def plainly(family: str, layer: nn.Module, part: str, change: Callable[[Tensor],
 
 
 @pytest.mark.parametrize("family", [each for each in WITH_PARTS if each not in FACTOR])
-def test_what_the_parts_give_is_all_that_a_layer_adds_to_the_stream(family: str) -> None:
-    seen: dict[str, Tensor] = {}
+def test_what_the_parts_give_is_all_that_a_layer_adds_to_the_stream(family):
+    seen = {}
     calls = tiny.loaded(family).record(IDS)
     for call in calls:
         for part in ("attention", "mlp"):
@@ -89,7 +87,7 @@ def test_what_the_parts_give_is_all_that_a_layer_adds_to_the_stream(family: str)
 
 @pytest.mark.parametrize("part", ["attention", "mlp", "head:1"])
 @pytest.mark.parametrize("family", WITH_PARTS)
-def test_an_edit_is_that_of_a_plain_hook_on_some_rows_only(family: str, part: str) -> None:
+def test_an_edit_is_that_of_a_plain_hook_on_some_rows_only(family, part):
     model, layers = model_of(family)
     scale = torch.tensor([1.0, -2, 1])[:, None, None]
     with plainly(family, layers[1], part, lambda out: out * scale):
@@ -105,7 +103,7 @@ def test_an_edit_is_that_of_a_plain_hook_on_some_rows_only(family: str, part: st
 
 @pytest.mark.parametrize("part", ["attention", "mlp", "head:2"])
 @pytest.mark.parametrize("family", WITH_PARTS)
-def test_token_by_token_with_a_cache_an_edit_gives_what_the_whole_text_gives(family: str, part: str) -> None:
+def test_token_by_token_with_a_cache_an_edit_gives_what_the_whole_text_gives(family, part):
     model, layers = model_of(family)
     with edited(layers[2], part, torch.zeros_like):
         whole = model(IDS, use_cache=False).logits
@@ -119,7 +117,7 @@ def test_token_by_token_with_a_cache_an_edit_gives_what_the_whole_text_gives(fam
 
 
 @pytest.mark.parametrize("family", WITH_PARTS)
-def test_without_any_of_its_heads_an_attention_gives_the_bias_of_its_projection(family: str) -> None:
+def test_without_any_of_its_heads_an_attention_gives_the_bias_of_its_projection(family):
     model, layers = model_of(family)
     heads = tiny.WIDTH // families.HEAD  # query heads: half as many hold keys and values where a family lets them
     last, given = where(family, layers[0], "head"), []
@@ -137,12 +135,12 @@ def test_without_any_of_its_heads_an_attention_gives_the_bias_of_its_projection(
 # --- as perturbations ------------------------------------------------------------------------------------------------
 
 
-def wanted(family: str, name: str) -> tuple[str, Callable[[Tensor, int], Tensor]]:
+def wanted(family, name):
     """The part that a perturbation changes, and what it makes of what that gives, as the definitions say."""
     what, *rest = name.split(":")
     part = ":".join(rest[what == "gaussian" :])
 
-    def changed(given: Tensor, layer: int) -> Tensor:
+    def changed(given, layer):
         found = given.clone()
         if what == "skip":
             return found * 0
@@ -160,11 +158,11 @@ def wanted(family: str, name: str) -> tuple[str, Callable[[Tensor, int], Tensor]
     return part, changed
 
 
-def hooked(family: str, name: str, layer: int) -> tuple[Tensor, Tensor]:
+def hooked(family, name, layer):
     """The stream after a layer and the logits of a plain forward under one plain hook."""
     model, layers = model_of(family)
     part, changed = wanted(family, name)
-    seen: list[Tensor] = []
+    seen = []
     with plainly(family, layers[layer], part, lambda out: changed(out, layer)):
         keep = layers[layer].register_forward_hook(
             lambda _, __, out: seen.append((out if isinstance(out, Tensor) else out[0]).clone())
@@ -178,7 +176,7 @@ NAMES = ("skip:attention", "skip:mlp", "skip:head:1", "mean:mlp", "mean:head:1",
 
 
 @pytest.mark.parametrize("family", WITH_PARTS)
-def test_both_engines_give_alike_bit_for_bit_what_plain_hooks_give(family: str) -> None:
+def test_both_engines_give_alike_bit_for_bit_what_plain_hooks_give(family):
     group = prepare(tiny.loaded(family), IDS, range(len(IDS)), Moments(), 2)
     read = list(range(1, IDS.shape[1] - 1, 2))
     alone = largest_replay_error(group, lambda _: None) < 1e-5  # Gemma 4's later layers read keys of earlier ones
@@ -202,7 +200,7 @@ def test_both_engines_give_alike_bit_for_bit_what_plain_hooks_give(family: str) 
 
 
 @pytest.mark.parametrize("family", tiny.PRUNABLE)
-def test_only_the_linears_of_the_part_are_pruned(family: str) -> None:
+def test_only_the_linears_of_the_part_are_pruned(family):
     of, text = tiny.loaded(family), tiny.windows(3, 9)
     moments = statistics(of, text.tokens, ("norm",), False, lambda _: None)[1]
     group = prepare(of, text.tokens, range(3), moments, 2)
@@ -219,13 +217,13 @@ def test_only_the_linears_of_the_part_are_pruned(family: str) -> None:
     tiny.assert_untouched(of.model, tiny.built(family).state_dict())
 
 
-def test_a_mean_changes_the_first_token_where_it_is_asked_to() -> None:
+def test_a_mean_changes_the_first_token_where_it_is_asked_to():
     group = prepare(tiny.loaded("llama"), IDS, range(3), Moments(), 2)
     spared, every = (wavefront(group, tiny.measurement(name), lambda _: None) for name in ("mean:mlp", "mean:mlp@all"))
     assert not np.nan_to_num(spared.drift_first).any() and (np.diag(every.drift_first) > 0).all()
 
 
-def test_a_layer_without_attention_is_refused() -> None:
+def test_a_layer_without_attention_is_refused():
     _, layers = model_of("mamba")
     for part in ("attention", "mlp", "head:0"):
         with pytest.raises(UserError, match="MambaBlock does not have one attention that"):

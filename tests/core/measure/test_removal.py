@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torch import Tensor
 
 from core.measure import weights as removing
 from core.measure.weights import error, removal
@@ -10,11 +9,11 @@ from core.models import anatomy
 from tests import tiny
 
 
-def plain(weight: Tensor, moment: Tensor, block: int) -> float:
+def plain(weight, moment, block):
     """Row by row and weight by weight: the sum of what each removal adds."""
     total = 0.0
     for row in weight.tolist():
-        gone: list[int] = []
+        gone = []
         for first in range(0, len(row), block):
             columns = list(range(first, min(first + block, len(row))))
             for _ in range(len(columns) // 2):
@@ -30,7 +29,7 @@ def plain(weight: Tensor, moment: Tensor, block: int) -> float:
 
 
 @pytest.mark.parametrize("block", [4, 6, 16])
-def test_it_is_the_plain_loop(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_the_plain_loop(block, monkeypatch):
     monkeypatch.setattr(removing, "BLOCK", block)
     generator = torch.Generator().manual_seed(block)
     weight, inputs = torch.randn(5, 16, generator=generator), torch.randn(40, 16, generator=generator)
@@ -40,7 +39,7 @@ def test_it_is_the_plain_loop(block: int, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2", tiny.ODD])
-def test_every_linear_of_a_family_has_its_own(family: str) -> None:
+def test_every_linear_of_a_family_has_its_own(family):
     of, text = tiny.loaded(family), tiny.windows(4, 16)
     seen = tiny.inputs(of, text.tokens)
     moments = [

@@ -2,7 +2,6 @@
 
 import math
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,16 +12,13 @@ from core.lab import scene as scenes
 from core.lab.answers import Lab, gain
 from core.measure.engines import prepare, wavefront
 from core.measure.perturb import Moments
-from core.models.loading import Loaded
 from core.prune import linears
 from core.requests import lab
 from core.requests.inputs import WindowRequest
 from core.requests.measurements import MeasureRequest, ProfileSpec, measurements
 from core.requests.perturbations import perturbation
 from core.store import profiles
-from core.store.cache import Store
-from core.store.results import Perturbed
-from core.store.scenes import Row, Scene, examples, lenses
+from core.store.scenes import examples, lenses
 from tests import tiny
 
 SENTENCE = tiny.SENTENCES[0]
@@ -30,13 +26,13 @@ STRIDE = ProfileSpec.model_fields["harm_stride"].default
 LAST = tiny.LAYERS - 1
 
 
-def table(found: Scene | Row) -> np.ndarray:
+def table(found):
     """(layers, layers, tokens), NaN where nothing was read."""
     nothing = (math.nan,) * len(found.tokens)
     return np.array([[nothing if each is None else each for each in rows] for rows in found.drift])
 
 
-def assert_agree(found: Scene, measured: Perturbed, rtol: float = 1e-3) -> None:
+def assert_agree(found, measured, rtol=1e-3):
     """Everything that both know; the lab's numbers have four digits."""
     drift = table(found)
     np.testing.assert_allclose(drift[..., 1:].mean(-1), measured.drift, rtol=rtol)
@@ -50,13 +46,13 @@ def assert_agree(found: Scene, measured: Perturbed, rtol: float = 1e-3) -> None:
     assert found.gain[-1] is None
 
 
-def scenes_read(found: Scene) -> list[int]:
+def scenes_read(found):
     return list(range(1, len(found.tokens) - 1, STRIDE))
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2", "bloom"])
 @pytest.mark.parametrize("word", ["gaussian:0.3", "gaussian:0.3@all", "skip", "residual:magnitude:0.5"])
-def test_a_scene_is_a_measurement_of_the_same_tokens(family: str, word: str, empty: Store, tmp_path: Path) -> None:
+def test_a_scene_is_a_measurement_of_the_same_tokens(family, word, empty, tmp_path):
     """By the way that `core measure` takes. Bloom's layers serve no batch of another size: there it goes one by one."""
     path = tmp_path / "sentence.txt"
     path.write_text(SENTENCE, encoding="utf-8")
@@ -74,19 +70,19 @@ def test_a_scene_is_a_measurement_of_the_same_tokens(family: str, word: str, emp
 
 
 @pytest.fixture(scope="module")
-def llama() -> Lab:
+def llama():
     return Lab(tiny.loaded("llama"))
 
 
 @pytest.mark.parametrize("word", ["residual:wanda:0.7", "residual_linear:wanda:0.5:mlp.down_proj", "covariance:0.3"])
-def test_what_looks_at_a_text_looks_at_the_calibration_text(word: str, llama: Lab) -> None:
+def test_what_looks_at_a_text_looks_at_the_calibration_text(word, llama):
     """Else the masks would be another sentence's every time; the rest is the engine's."""
     found = llama.scene(lab.question(SENTENCE, word))
     moments = llama.covariance if word.startswith("cov") else llama.norms
     assert_agree(found, engine(llama.loaded, llama.clean(SENTENCE).ids, word, moments))
 
 
-def test_masks_that_were_found_ahead_are_those_found_when_asked(llama: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_masks_that_were_found_ahead_are_those_found_when_asked(llama, monkeypatch):
     question = lab.question(SENTENCE, "residual:wanda:0.9")
     expected, ready = llama.scene(question), Lab(llama.loaded)
     assert len(list(ready.ahead())) == len(lab.REMOVED) * tiny.LAYERS * 7
@@ -95,14 +91,14 @@ def test_masks_that_were_found_ahead_are_those_found_when_asked(llama: Lab, monk
 
 
 @torch.inference_mode()
-def engine(loaded: Loaded, ids: torch.Tensor, word: str, moments: Moments) -> Perturbed:
+def engine(loaded, ids, word, moments):
     group = prepare(loaded, ids, [0], moments, STRIDE)
     return wavefront(group, tiny.measurement(word), lambda _: None)
 
 
 @pytest.mark.parametrize("word", ["gaussian:0.3", "skip"])
 @pytest.mark.parametrize("token", [0, 3])
-def test_a_single_token_is_perturbed_alone(word: str, token: int, llama: Lab) -> None:
+def test_a_single_token_is_perturbed_alone(word, token, llama):
     """As among all others where it enters; those before it never notice, those after it do in the next layer."""
     alone = table(llama.scene(lab.question(SENTENCE, word, token=token)))
     together = table(llama.scene(lab.question(SENTENCE, word, first=word != "skip")))
@@ -114,7 +110,7 @@ def test_a_single_token_is_perturbed_alone(word: str, token: int, llama: Lab) ->
         assert layer == LAST or (alone[layer, layer + 1 :, token:] > 0).all()
 
 
-def test_a_row_is_one_of_the_scene_and_a_batch_changes_nothing(llama: Lab) -> None:
+def test_a_row_is_one_of_the_scene_and_a_batch_changes_nothing(llama):
     question = lab.question(SENTENCE, "gaussian:0.1")
     whole = llama.scene(question)
     single = scenes.clean(llama.loaded, SENTENCE)
@@ -128,12 +124,12 @@ def test_a_row_is_one_of_the_scene_and_a_batch_changes_nothing(llama: Lab) -> No
         assert (row.tokens, row.dense, row.layer) == (expected.tokens, expected.dense, layer)
 
 
-def table_of(row: Row) -> np.ndarray:
+def table_of(row):
     return np.array([each for each in row.drift if each is not None])
 
 
 @torch.inference_mode()
-def test_the_next_words_are_the_model_s(llama: Lab) -> None:
+def test_the_next_words_are_the_model_s(llama):
     found = llama.scene(lab.question(SENTENCE, "gaussian:0.3"))
     ids = llama.clean(SENTENCE).ids
     expected = llama.loaded.model(input_ids=ids).logits[0].softmax(-1).topk(lab.WORDS)
@@ -149,13 +145,13 @@ def test_the_next_words_are_the_model_s(llama: Lab) -> None:
 
 @pytest.mark.parametrize("family", [*tiny.FAMILIES, "cohere", "granite", "phi"])
 @torch.inference_mode()
-def test_the_lens_is_the_model_s_norm_and_head_on_the_stream_of_plain_hooks(family: str) -> None:
+def test_the_lens_is_the_model_s_norm_and_head_on_the_stream_of_plain_hooks(family):
     """Where a family caps or scales its logits, as gemma2, cohere and granite do, its last layer tells."""
     here = Lab(tiny.loaded(family))
     run, model, question = here.clean(SENTENCE), here.loaded.model, lab.question(SENTENCE, "skip")
     for hurt in (None, 1):
         streams, logits = hooked(here.loaded, run.ids, hurt)
-        seen: list[torch.Tensor] = []
+        seen = []
         if hurt is not None:
             scenes.hits(run, question, [hurt], Moments(), here.masks, seen)
         found = run.lens if hurt is None else scenes.lens(run, torch.cat(seen))
@@ -169,11 +165,11 @@ def test_the_lens_is_the_model_s_norm_and_head_on_the_stream_of_plain_hooks(fami
     assert len(said.hurt[1]) == tiny.LAYERS - 1 and len(said.dense) == tiny.LAYERS
 
 
-def hooked(of: Loaded, ids: torch.Tensor, left_out: int | None) -> tuple[list[torch.Tensor], torch.Tensor]:
+def hooked(of, ids, left_out):
     """The stream after every layer, and the logits, (tokens, ...), with a layer left out."""
     streams, handles = [], []
 
-    def hook(index: int, args: tuple, kwargs: dict, output: torch.Tensor | tuple) -> object:
+    def hook(index, args, kwargs, output):
         stream = args[0] if args else kwargs["hidden_states"]
         changed = output if index != left_out else (stream, *output[1:]) if isinstance(output, tuple) else stream
         streams.append((changed[0] if isinstance(changed, tuple) else changed)[0])
@@ -187,7 +183,7 @@ def hooked(of: Loaded, ids: torch.Tensor, left_out: int | None) -> tuple[list[to
     return streams, logits
 
 
-def read_plainly(model: torch.nn.Module, stream: torch.Tensor) -> torch.Tensor:
+def read_plainly(model, stream):
     """Next-word probabilities of a stream, by the modules and scales that a family names."""
     named = {name: part for name, part in model.named_modules() if not re.search(r"\.(layers|h|blocks)\.", name)}
     for end in ("norm", "final_layernorm", "final_layer_norm", "ln_f", "project_out"):
@@ -199,7 +195,7 @@ def read_plainly(model: torch.nn.Module, stream: torch.Tensor) -> torch.Tensor:
     return (cap * (logits / cap).tanh() if cap else logits).softmax(-1)
 
 
-def test_a_gain_is_of_the_tokens_after_the_first_that_were_perturbed() -> None:
+def test_a_gain_is_of_the_tokens_after_the_first_that_were_perturbed():
     drift = torch.tensor([[9.0, 0.1, 0.0, 0.2], [9.0, 0.1, 5.0, 0.8]])
     assert gain(drift, 0) == pytest.approx(2.0)
     assert gain(drift, 1) is None
@@ -216,9 +212,7 @@ def test_a_gain_is_of_the_tokens_after_the_first_that_were_perturbed() -> None:
         (SENTENCE, {"word": "residual_linear:wanda:0.5:nothing"}, None, ("nothing", "mlp.down_proj")),
     ],
 )
-def test_what_cannot_be_answered_is_refused(
-    words: str, asked: dict, layer: int | None, named: tuple, llama: Lab, refused
-) -> None:
+def test_what_cannot_be_answered_is_refused(words, asked, layer, named, llama, refused):
     question = lab.question(words, **asked)
     with refused(*named):
         llama.scene(question) if layer is None else llama.row(question, layer)
@@ -227,7 +221,7 @@ def test_what_cannot_be_answered_is_refused(
 
 
 @pytest.mark.bundled
-def test_the_opening_scene_is_what_the_engine_measures(bundled: Loaded) -> None:
+def test_the_opening_scene_is_what_the_engine_measures(bundled):
     question, committed = next(iter(examples().items()))
     ids = scenes.clean(bundled, question.sentence).ids
     assert_agree(committed, engine(bundled, ids, question.perturbation.name, Moments()), rtol=1e-2)

@@ -15,14 +15,14 @@ pytestmark = pytest.mark.usefixtures("inference")
 SEQUENCES, LENGTH = 3, 14
 
 
-def found(family: str, norms: bool = False, covariance: bool = False) -> tuple:
+def found(family, norms=False, covariance=False):
     text = tiny.windows(SEQUENCES, LENGTH)
     wanted = ("norm",) if norms else ()
     return text.tokens, *statistics(tiny.loaded(family), text.tokens, wanted, covariance, lambda _: None)
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_norms_influence_and_loss(family: str) -> None:
+def test_norms_influence_and_loss(family):
     ids, activation, _ = found(family)
     of = tiny.loaded(family)
     for sequence, row in enumerate(ids):
@@ -39,7 +39,7 @@ def test_norms_influence_and_loss(family: str) -> None:
         assert activation.nll[sequence] == pytest.approx(loss, rel=1e-5)
 
 
-def test_the_root_squares_to_the_covariance_without_position_0() -> None:
+def test_the_root_squares_to_the_covariance_without_position_0():
     ids, _, moments = found("llama", covariance=True)
     of = tiny.loaded("llama")
     streams = [replay.record(of.model, of.layers, row[None]) for row in ids]
@@ -54,6 +54,6 @@ def test_the_root_squares_to_the_covariance_without_position_0() -> None:
 
 
 @pytest.mark.parametrize("weight", [torch.eye(16), torch.zeros(8, 16)])
-def test_a_spectrum_without_a_tail_has_no_exponent(weight: torch.Tensor) -> None:
+def test_a_spectrum_without_a_tail_has_no_exponent(weight):
     assert np.isnan(weights.alpha_hill(weights.spectrum(weight)))
     assert np.isnan(weights.alpha_peak(weights.spectrum(weight)))

@@ -1,6 +1,5 @@
 """The sweep: parts, resume, fallback, and a model that is left as it was found."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -10,15 +9,11 @@ import torch
 
 from core.base.errors import shortage
 from core.measure import sweep as sweeps
-from core.measure.engines import Group
 from core.measure.shares import ROUNDING
-from core.measure.sweep import Sweep
 from core.models import run_cost
-from core.models.progress import Cancelled, Progress, Report, silent
-from core.requests.measurements import Measurement, PerturbedSpec, ProfileSpec
+from core.models.progress import Cancelled, silent
 from core.store import parts
 from core.store.cache import Store
-from core.store.results import Perturbed
 from tests import tiny
 
 NAMES = ("gaussian:0.3", "covariance:0.3", "residual:wanda:0.7", "residual_rescaled:wanda:0.7:-0.3", "skip")
@@ -26,18 +21,18 @@ SEQUENCES, LENGTH = 5, 12
 
 
 @pytest.fixture
-def text() -> object:
+def text():
     return tiny.windows(SEQUENCES, LENGTH)
 
 
-def units_of(store: Store, profile: ProfileSpec) -> dict[str, Perturbed]:
+def units_of(store, profile):
     return {each.name: store.load(profile.unit(each)) for each in profile.measurements}
 
 
 def run(
-    store: Store, family: str = "llama", names: tuple[str, ...] = NAMES, report: Report = silent,
-    engine: str = "wavefront",
-) -> tuple[Sweep, ProfileSpec]:  # fmt: skip
+    store, family = "llama", names = NAMES, report = silent,
+    engine = "wavefront",
+):  # fmt: skip
     of, text = tiny.loaded(family), tiny.windows(SEQUENCES, LENGTH)
     profile = tiny.profile(of, text, *names)
     sweep = tiny.sweep(of, text, profile, store, report, engine)
@@ -45,24 +40,24 @@ def run(
     return sweep, profile
 
 
-def stop_after(parts: int) -> Report:
+def stop_after(parts):
     """A report that cancels the run once so many parts are finished."""
 
-    def report(progress: Progress) -> None:
+    def report(progress):
         if progress.parts == parts:
             raise Cancelled
 
     return report
 
 
-def assert_close(one: dict[str, Perturbed], other: dict[str, Perturbed], rtol: float = 1e-5) -> None:
+def assert_close(one, other, rtol=1e-5):
     assert one.keys() == other.keys()
     for name in one:
         tiny.assert_close(one[name], other[name], name, rtol, 1e-6)
 
 
 @pytest.mark.parametrize("family", ["llama", "bloom", "gpt2"])
-def test_numbers_do_not_depend_on_group_sizes(family: str, tmp_path, no_demo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbers_do_not_depend_on_group_sizes(family, tmp_path, no_demo, monkeypatch):
     found = {}
     for size in (1, 2, 5):
         monkeypatch.setattr(run_cost, "group_size", lambda *_, size=size: size)
@@ -75,8 +70,8 @@ def test_numbers_do_not_depend_on_group_sizes(family: str, tmp_path, no_demo, mo
     assert_close(found[2], found[5])
 
 
-def test_what_comes_before_measuring_moves_the_bar(empty: Store) -> None:
-    seen: list[Progress] = []
+def test_what_comes_before_measuring_moves_the_bar(empty):
+    seen = []
     of, text = tiny.loaded("llama"), tiny.windows(SEQUENCES, LENGTH)
     profile = tiny.profile(of, text, *NAMES).model_copy(update={"prunable": True})
     tiny.sweep(of, text, profile, empty, seen.append).run()
@@ -94,7 +89,7 @@ def test_what_comes_before_measuring_moves_the_bar(empty: Store) -> None:
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_the_model_is_bit_identical_after_a_sweep_and_the_self_check_passes(family: str, empty: Store) -> None:
+def test_the_model_is_bit_identical_after_a_sweep_and_the_self_check_passes(family, empty):
     model = tiny.loaded(family).model
     before, names = tiny.state(model), NAMES if family in tiny.PRUNABLE else ("gaussian:0.3", "covariance:0.3", "skip")
     sweep, _ = run(empty, family, names)
@@ -105,15 +100,15 @@ def test_the_model_is_bit_identical_after_a_sweep_and_the_self_check_passes(fami
 
 
 @pytest.mark.parametrize("engine", ["wavefront", "hooks"])
-def test_the_model_is_bit_identical_after_a_cancel_at_any_moment(engine: str, tmp_path, no_demo) -> None:
+def test_the_model_is_bit_identical_after_a_cancel_at_any_moment(engine, tmp_path, no_demo):
     model = tiny.loaded("llama").model
     before = tiny.state(model)
-    moments: list[Progress] = []
+    moments = []
     run(Store(tmp_path / "whole"), report=moments.append, engine=engine)
     for at in range(0, len(moments), 7):
         left = iter(range(at))
 
-        def stop(_: Progress, left=left) -> None:
+        def stop(_, left=left):
             if next(left, None) is None:
                 raise Cancelled
 
@@ -126,21 +121,21 @@ def test_the_model_is_bit_identical_after_a_cancel_at_any_moment(engine: str, tm
 
 
 @pytest.mark.parametrize("how", ["another number", "not a number", "cannot be called"])
-def test_a_failed_self_check_falls_back_to_hooks(how: str, tmp_path, no_demo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_self_check_falls_back_to_hooks(how, tmp_path, no_demo, monkeypatch):
     expected = Store(tmp_path / "expected")
     run(expected)
 
-    def broken(group: Group, _: Callable) -> float:
+    def broken(group, _):
         if how == "cannot be called":
             raise TypeError("forward() missing 1 required positional argument")
         return float("nan") if how == "not a number" else 1e-3
 
-    def unusable(*_: object) -> None:
+    def unusable(*_):
         raise AssertionError("the wavefront was used all the same")
 
     monkeypatch.setattr(sweeps, "largest_replay_error", broken)
     monkeypatch.setitem(sweeps.ENGINES, "wavefront", unusable)
-    said: list[str] = []
+    said = []
     store = Store(tmp_path / "found")
     sweep, profile = run(store, report=lambda progress: said.append(progress.line))
     assert sweep.engine == "hooks"
@@ -151,7 +146,7 @@ def test_a_failed_self_check_falls_back_to_hooks(how: str, tmp_path, no_demo, mo
 # --- what had to be helped along -----------------------------------------------------------------------------------
 
 
-def test_raised_damping_is_kept_even_if_the_run_was_stopped(empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_raised_damping_is_kept_even_if_the_run_was_stopped(empty, monkeypatch):
     """One second moment is spoilt on purpose; the warnings of parts that an earlier run finished are not lost."""
     name = "residual:sparsegpt:0.5"
     with monkeypatch.context() as patch:
@@ -168,13 +163,13 @@ def test_raised_damping_is_kept_even_if_the_run_was_stopped(empty: Store, monkey
 # --- resume --------------------------------------------------------------------------------------------------------
 
 
-def test_finished_parts_are_not_measured_again(tmp_path, no_demo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finished_parts_are_not_measured_again(tmp_path, no_demo, monkeypatch):
     whole, broken = Store(tmp_path / "whole"), Store(tmp_path / "broken")
     _, profile = run(whole)
-    sizes: list[int] = []
+    sizes = []
     engine = sweeps.ENGINES["wavefront"]
 
-    def counted(group: Group, measurement: Measurement, step: Callable) -> Perturbed:
+    def counted(group, measurement, step):
         sizes.append(len(group.sequences))
         return engine(group, measurement, step)
 
@@ -190,7 +185,7 @@ def test_finished_parts_are_not_measured_again(tmp_path, no_demo, monkeypatch: p
     assert_close(units_of(broken, profile), units_of(whole, profile), rtol=0)
 
 
-def test_a_lost_part_in_the_middle_is_filled_in(tmp_path, no_demo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_part_in_the_middle_is_filled_in(tmp_path, no_demo, monkeypatch):
     """With another group size than before: the gap is measured, and nothing else."""
     whole, broken = Store(tmp_path / "whole"), Store(tmp_path / "broken")
     _, profile = run(whole)
@@ -206,11 +201,11 @@ def test_a_lost_part_in_the_middle_is_filled_in(tmp_path, no_demo, monkeypatch: 
     assert_close(units_of(broken, profile), units_of(whole, profile))
 
 
-def test_a_part_that_rots_before_assembly_is_never_left_out_silently(empty: Store, text) -> None:
+def test_a_part_that_rots_before_assembly_is_never_left_out_silently(empty, text):
     profile = tiny.profile(tiny.loaded("llama"), text, "skip")
     unit = profile.unit(profile.measurements[0])
 
-    def rot(progress: Progress) -> None:
+    def rot(progress):
         if progress.parts == 2:
             (parts.folder(empty, unit) / "0000-0002" / "kl.npy").write_bytes(b"rot")
 
@@ -221,12 +216,10 @@ def test_a_part_that_rots_before_assembly_is_never_left_out_silently(empty: Stor
     assert empty.load(unit).sequences == SEQUENCES
 
 
-def test_an_output_that_overflows_is_refused_and_not_stored(
-    empty: Store, text, refused: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_output_that_overflows_is_refused_and_not_stored(empty, text, refused, monkeypatch):
     engine = sweeps.ENGINES["wavefront"]
 
-    def hot(group: Group, measurement: Measurement, step: Callable) -> Perturbed:
+    def hot(group, measurement, step):
         found = engine(group, measurement, step)
         if measurement.name == "skip":
             found.kl[2, -1] = np.nan
@@ -240,14 +233,12 @@ def test_an_output_that_overflows_is_refused_and_not_stored(
     assert profile.unit(profile.measurements[1]).key not in kept
 
 
-def test_parts_of_two_processes_with_unlike_room_do_not_hide_each_other(
-    empty: Store, text, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_parts_of_two_processes_with_unlike_room_do_not_hide_each_other(empty, text, monkeypatch):
     """The second, with room for one sequence at once, is cancelled after two parts of what the first measures whole."""
     monkeypatch.setattr(run_cost, "group_size", lambda *_: SEQUENCES)
     entered = []
 
-    def meanwhile(progress: Progress) -> None:
+    def meanwhile(progress):
         if progress.line.startswith("skip") and not entered:
             entered.append(True)
             with monkeypatch.context() as less, pytest.raises(Cancelled):
@@ -258,13 +249,11 @@ def test_parts_of_two_processes_with_unlike_room_do_not_hide_each_other(
     assert entered and empty.load(profile.unit(profile.measurements[0])).sequences == SEQUENCES
 
 
-def test_a_unit_that_another_process_puts_together_first_is_no_loss(
-    empty: Store, text, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_unit_that_another_process_puts_together_first_is_no_loss(empty, text, monkeypatch):
     """Between the look whether it is whole and the reading of its parts, which are dropped then."""
     usual, entered = parts.finished, []
 
-    def late(store: Store, unit: PerturbedSpec) -> dict[int, Perturbed]:
+    def late(store, unit):
         whole = sum(part.sequences for part in usual(store, unit).values()) == SEQUENCES
         if whole and not entered:
             entered.append(True)
@@ -281,12 +270,10 @@ CPU = "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't 
 
 @pytest.mark.parametrize("lack", [torch.OutOfMemoryError("no more"), MemoryError(), RuntimeError(CPU)])
 @pytest.mark.parametrize("room", [2, 1])
-def test_a_lack_of_memory_halves_the_group_once(
-    room: int, lack: Exception, empty: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lack_of_memory_halves_the_group_once(room, lack, empty, monkeypatch):
     engine, said, tried = sweeps.ENGINES["wavefront"], [], []
 
-    def hungry(group: Group, measurement: Measurement, step: Callable) -> Perturbed:
+    def hungry(group, measurement, step):
         tried.append(len(group.sequences))
         if len(group.sequences) > room:
             raise lack
@@ -310,7 +297,7 @@ def test_a_lack_of_memory_halves_the_group_once(
 # --- the noise floor, half precision -------------------------------------------------------------------------------
 
 
-def test_the_floor_is_what_rounding_sized_noise_becomes(empty: Store) -> None:
+def test_the_floor_is_what_rounding_sized_noise_becomes(empty):
     _, profile = run(empty, names=("skip",))
     floor = empty.load(profile.floor)
     diagonal = np.diag(floor.drift)
@@ -321,7 +308,7 @@ def test_the_floor_is_what_rounding_sized_noise_becomes(empty: Store) -> None:
 
 @pytest.mark.parametrize("engine", ["wavefront", "hooks"])
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_half_precision_knows_its_distance_from_float32(dtype: str, engine: str, empty: Store) -> None:
+def test_half_precision_knows_its_distance_from_float32(dtype, engine, empty):
     of = tiny.loaded("llama")
     half = tiny.built("llama").to(getattr(torch, dtype))
     of = replace(of, model=half, spec=of.spec.model_copy(update={"dtype": dtype}))

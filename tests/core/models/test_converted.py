@@ -1,7 +1,6 @@
 """A converted copy of a GGUF is what the GGUF itself gives, bit by bit; whatever befalls it, the GGUF is read again."""
 
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import gguf
@@ -10,25 +9,24 @@ import pytest
 import torch
 
 from core.models import loading, saving
-from core.models.loading import Loaded
-from core.models.sources import Source, locate
+from core.models.sources import locate
 from core.store.cache import Store
 from tests import gguf_files, tiny
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def path(tmp_path_factory):
     made = tmp_path_factory.mktemp("gguf") / "small.gguf"
     gguf_files.write(made)
     return made
 
 
 @pytest.fixture
-def source(path: Path, empty: Store) -> Source:
+def source(path, empty):
     return locate(str(path), empty)
 
 
-def assert_same(found: Loaded, expected: Loaded) -> None:
+def assert_same(found, expected):
     assert (found.spec, found.source, found.tokenizer_hash) == (expected.spec, expected.source, expected.tokenizer_hash)
     own, theirs = found.model.state_dict(), expected.model.state_dict()
     assert own.keys() == theirs.keys() and all(torch.equal(own[name], theirs[name]) for name in own)
@@ -36,11 +34,11 @@ def assert_same(found: Loaded, expected: Loaded) -> None:
         assert found.tokenizer(text)["input_ids"] == expected.tokenizer(text)["input_ids"]
 
 
-def copies(store: Store) -> list[Path]:
+def copies(store):
     return sorted((store.root / "converted").glob("*")) if (store.root / "converted").is_dir() else []
 
 
-def test_a_first_load_parses_the_file_once(path: Path, empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_first_load_parses_the_file_once(path, empty, monkeypatch):
     asked = Counter()
     for name in ("GGUFReader", "get_tensor_name_map"):
         own = getattr(gguf, name)
@@ -54,16 +52,16 @@ def test_a_first_load_parses_the_file_once(path: Path, empty: Store, monkeypatch
 
 
 @pytest.mark.parametrize("kind", ["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1"])
-def test_a_quantisation_is_read_as_the_weights_it_stands_for(kind: str, tmp_path: Path, empty: Store) -> None:
+def test_a_quantisation_is_read_as_the_weights_it_stands_for(kind, tmp_path, empty):
     assert_meant(tmp_path / "any.gguf", gguf_files.write(tmp_path / "any.gguf", "llama", kind), empty)
 
 
 @pytest.mark.parametrize("family", ["qwen2", "gemma2", "starcoder2"])
-def test_an_architecture_is_read_as_the_model_that_was_written(family: str, tmp_path: Path, empty: Store) -> None:
+def test_an_architecture_is_read_as_the_model_that_was_written(family, tmp_path, empty):
     assert_meant(tmp_path / "any.gguf", gguf_files.write(tmp_path / "any.gguf", family, "Q8_0"), empty)
 
 
-def assert_meant(path: Path, meant: dict[str, np.ndarray], store: Store) -> None:
+def assert_meant(path, meant, store):
     """The weights, but for the rounding of a gemma's norms, which are stored plus 1; and the tokenizer."""
     found = loading.load(locate(str(path), store))
     state = found.model.state_dict()
@@ -74,9 +72,7 @@ def assert_meant(path: Path, meant: dict[str, np.ndarray], store: Store) -> None
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_the_copy_is_read_and_is_what_the_file_gives(
-    dtype: str, source: Source, empty: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_copy_is_read_and_is_what_the_file_gives(dtype, source, empty, monkeypatch):
     loading.load(source, "float32", empty)
     folder = saving.kept_copy(source, empty)
     assert copies(empty) == [folder]
@@ -86,12 +82,12 @@ def test_the_copy_is_read_and_is_what_the_file_gives(
     assert folders == [folder, source.folder]
 
 
-def written(folder: Path) -> None:
+def written(folder):
     for name in ("model.safetensors", "tokenizer.json"):
         (folder / name).write_bytes(b"copied" * 20)
 
 
-def _flipped(file: Path) -> None:
+def _flipped(file):
     content = bytearray(file.read_bytes())
     content[-9] ^= 1
     file.write_bytes(content)
@@ -99,30 +95,26 @@ def _flipped(file: Path) -> None:
 
 @pytest.mark.parametrize("name", ["model.safetensors", "manifest.json"])
 @pytest.mark.parametrize("damage", [Path.unlink, _flipped])
-def test_a_damaged_copy_is_none(damage: Callable[[Path], object], name: str, source: Source, empty: Store) -> None:
+def test_a_damaged_copy_is_none(damage, name, source, empty):
     saving.keep_copy(source, empty, written)
     damage(saving.kept_copy(source, empty) / name)
     assert saving.kept_copy(source, empty) is None and copies(empty) == []
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(path: Path, source: Source, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_done_without(path, source, tmp_path):
     (tmp_path / "file").write_text("no folder")
     barred = Store(tmp_path / "file" / "cache")
     assert_same(loading.load(locate(str(path), barred), "float32", barred), loading.load(source))
 
 
 @pytest.mark.parametrize(("name", "value"), [("LARGEST", 1), ("_same", lambda *_: False)])
-def test_no_copy_is_kept_without_room_or_where_it_differs(
-    name: str, value: object, source: Source, empty: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_copy_is_kept_without_room_or_where_it_differs(name, value, source, empty, monkeypatch):
     monkeypatch.setattr(loading, name, value)
     loading.load(source, "float32", empty)
     assert copies(empty) == []
 
 
-def test_copies_of_other_files_and_of_other_libraries_are_swept(
-    source: Source, empty: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_copies_of_other_files_and_of_other_libraries_are_swept(source, empty, monkeypatch):
     saving.keep_copy(source, empty, written)
     for method in range(2, saving.KEPT + 2):
         monkeypatch.setattr(saving, "METHOD", method)
@@ -133,8 +125,8 @@ def test_copies_of_other_files_and_of_other_libraries_are_swept(
     assert saving.kept_copy(source, empty) is None
 
 
-def test_of_two_writers_at_once_the_first_to_end_counts(source: Source, empty: Store) -> None:
-    def slow(folder: Path) -> None:
+def test_of_two_writers_at_once_the_first_to_end_counts(source, empty):
+    def slow(folder):
         (folder / "slow").write_bytes(b"")
         saving.keep_copy(source, empty, written)
 

@@ -1,22 +1,20 @@
 """What is remembered of a file holds as long as the file stays as it was, and what is remembered too."""
 
 import os
-from pathlib import Path
 
 import pytest
 
 from core.models.file_hashes import file_hash, sha256
-from core.store.cache import Store
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
+def file(tmp_path):
     path = tmp_path / "model.safetensors"
     path.write_bytes(b"one")
     return path
 
 
-def test_other_weights_of_equal_size_and_time_are_noticed(empty: Store, file: Path) -> None:
+def test_other_weights_of_equal_size_and_time_are_noticed(empty, file):
     before, status = file_hash(empty, file), file.stat()
     file.write_bytes(b"two")
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
@@ -24,7 +22,7 @@ def test_other_weights_of_equal_size_and_time_are_noticed(empty: Store, file: Pa
     assert file_hash(empty, file) == sha256(file) != before
 
 
-def test_a_changed_memory_is_not_believed(empty: Store, file: Path) -> None:
+def test_a_changed_memory_is_not_believed(empty, file):
     found = file_hash(empty, file)
     [note] = (empty.root / "remembered").iterdir()
     note.write_text(note.read_text().replace(found, "0" * len(found)))

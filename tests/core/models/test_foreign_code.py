@@ -2,7 +2,6 @@
 
 import json
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +10,7 @@ from core.models.folder_checks import exchanged, explained
 from tests import tiny
 
 
-def test_only_what_a_library_raises_is_said_in_a_sentence(refused) -> None:
+def test_only_what_a_library_raises_is_said_in_a_sentence(refused):
     with refused("the file cannot be read", "Expecting value"), explained("the file cannot be read"):
         json.loads("nothing")
     for wrong, error in (
@@ -23,16 +22,16 @@ def test_only_what_a_library_raises_is_said_in_a_sentence(refused) -> None:
             wrong()
 
 
-def stopped(_: str) -> None:
+def stopped(_):
     raise KeyboardInterrupt
 
 
-def full(_: str) -> None:
+def full(_):
     raise MemoryError
 
 
 @pytest.mark.parametrize(("bound", "most"), [("MANY", 0), ("GROWTH", 0)])
-def test_a_tokenizer_is_tried(bound: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tokenizer_is_tried(bound, most, monkeypatch):
     path = tiny.folder("llama") / "tokenizer.json"
     assert folder_checks._trouble(str(path), "Rain and sun.") is None
     monkeypatch.setattr(folder_checks, bound, most)
@@ -40,9 +39,7 @@ def test_a_tokenizer_is_tried(bound: str, most: int, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no processor time")
-def test_a_tokenizer_is_given_processor_time_not_time_by_the_clock(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_tokenizer_is_given_processor_time_not_time_by_the_clock(tmp_path, monkeypatch):
     import resource
 
     monkeypatch.setattr(loading, "EFFORT", 2)
@@ -63,7 +60,7 @@ def test_a_tokenizer_is_given_processor_time_not_time_by_the_clock(
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - spent.ru_utime < 10
 
 
-def test_attributes_are_exchanged_for_a_while() -> None:
+def test_attributes_are_exchanged_for_a_while():
     class Holder:
         inherited = "of the class"
 

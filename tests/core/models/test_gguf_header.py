@@ -1,7 +1,6 @@
 """What a GGUF header announces: as the gguf package reads it, and no count leads past the end of the file."""
 
 import struct
-from pathlib import Path
 
 import gguf
 import numpy as np
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 
 from core.base.errors import UserError
 from core.models import model_shape
-from core.store.cache import Store
 from tests import gguf_files
 
 KINDS = ("F32", "F16", "Q8_0", "Q4_0", "Q5_1")
@@ -28,7 +26,7 @@ VALUES = st.one_of(
 )
 
 
-def check_like_the_package(path: Path) -> None:
+def check_like_the_package(path):
     """The same shapes, and a file that is cut where the last tensor ends is whole, a byte before that is not."""
     expected = gguf.GGUFReader(path).tensors
     told = {each.name: tuple(each.shape) for each in expected}
@@ -47,7 +45,7 @@ def check_like_the_package(path: Path) -> None:
     [("add_uint32", 12, 12), ("add_uint64", 2**63, model_shape.MOST), ("add_int32", -3, 1), ("add_float32", 9.0, 1),
      ("add_array", [8, 8], 1)],
 )  # fmt: skip
-def test_its_heads_are_those_that_it_tells(tmp_path: Path, add: str, value: object, heads: int, empty: Store) -> None:
+def test_its_heads_are_those_that_it_tells(tmp_path, add, value, heads, empty):
     writer = gguf.GGUFWriter(tmp_path / "any.gguf", "llama")
     getattr(writer, add)("llama.attention.head_count", value)
     writer.add_tensor("one", np.ones((2, 64), np.float32))
@@ -62,7 +60,7 @@ def test_its_heads_are_those_that_it_tells(tmp_path: Path, add: str, value: obje
     st.lists(VALUES, max_size=4),
     st.sampled_from([None, 32, 64, 256]),
 )
-def test_it_tells_what_the_package_tells(tmp_path: Path, tensors: list, values: list, alignment: int | None) -> None:
+def test_it_tells_what_the_package_tells(tmp_path, tensors, values, alignment):
     writer = gguf.GGUFWriter(tmp_path / "any.gguf", "llama")
     if alignment:
         writer.add_custom_alignment(alignment)
@@ -77,7 +75,7 @@ def test_it_tells_what_the_package_tells(tmp_path: Path, tensors: list, values: 
     check_like_the_package(tmp_path / "any.gguf")
 
 
-def test_every_kind_of_value_is_passed_over(tmp_path: Path) -> None:
+def test_every_kind_of_value_is_passed_over(tmp_path):
     path = tmp_path / "every.gguf"
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_custom_alignment(64)
@@ -106,7 +104,7 @@ def test_every_kind_of_value_is_passed_over(tmp_path: Path) -> None:
         struct.pack("<4sI", b"GGUF", 4),
     ],
 )
-def test_what_it_does_not_hold_is_an_error(tmp_path: Path, content: bytes) -> None:
+def test_what_it_does_not_hold_is_an_error(tmp_path, content):
     path = tmp_path / "lies.gguf"
     path.write_bytes(content)
     with pytest.raises(UserError, match="what its header announces"):
@@ -114,7 +112,7 @@ def test_what_it_does_not_hold_is_an_error(tmp_path: Path, content: bytes) -> No
 
 
 @pytest.mark.parametrize(("bound", "most"), [("LARGEST", 100), ("SETTINGS", 3)])
-def test_a_header_has_bounds(bound: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_header_has_bounds(bound, most, tmp_path, monkeypatch):
     path = gguf_files.bare(tmp_path / "small.gguf")
     assert model_shape.gguf_shapes(path)
     monkeypatch.setattr(model_shape, bound, most)

@@ -2,15 +2,12 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import datasets
 import pytest
 
 from core.models import hub, sources, windows
 from core.models.sources import locate, read_shape
-from core.store.cache import Store
 from tests import tiny
 from tests.fuzz.hub import COMMIT, Answer, Hub, believed
 
@@ -20,23 +17,21 @@ NEVER = threading.Event()
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Hub]:
+def here(tmp_path):
     rows = "".join(json.dumps({"text": f"Row {number}."}) + "\n" for number in range(ROWS))
     with Hub(tiny.folder("llama"), {"rows.jsonl": rows.encode()}) as server, believed(server, tmp_path):
         yield server
 
 
-def silent(*_: object) -> None:
+def silent(*_):
     NEVER.wait()
 
 
-def coded(status: int, code: str) -> Callable[[str, Answer], Answer]:
+def coded(status, code):
     return lambda *_: Answer(status, {"X-Error-Code": code})
 
 
-def test_a_model_is_fetched_with_the_token_of_the_environment(
-    here: Hub, empty: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_is_fetched_with_the_token_of_the_environment(here, empty, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_invented")
     found = locate("org/name", empty)
     assert (found.label, found.content) == ("org/name", f"org/name@{COMMIT}")
@@ -55,16 +50,14 @@ def test_a_model_is_fetched_with_the_token_of_the_environment(
         (500, "", ("cannot be reached",)),
     ],
 )
-def test_what_the_hub_refuses_is_said(status: int, code: str, named: tuple, here: Hub, empty: Store, refused) -> None:
+def test_what_the_hub_refuses_is_said(status, code, named, here, empty, refused):
     here.twist = coded(status, code)
     with refused("org/name", *named, error=sources.NotHere):
         locate("org/name", empty, "v9")
 
 
 @pytest.mark.parametrize("revision", ["/dev/null", "../../../point", "main/../../x", "..", "a\nb"])
-def test_a_revision_leads_to_no_file_of_this_machine(
-    revision: str, here: Hub, tmp_path: Path, empty: Store, refused: Callable
-) -> None:
+def test_a_revision_leads_to_no_file_of_this_machine(revision, here, tmp_path, empty, refused):
     """The Hub's library reads a file of its cache that is called so, and takes what it says for a folder."""
     locate("org/name", empty)
     (tmp_path / "point").write_text(str(tiny.save_tiny(tmp_path / "private", "llama")), encoding="utf-8")
@@ -73,7 +66,7 @@ def test_a_revision_leads_to_no_file_of_this_machine(
             locate("org/name", empty, typed, fetch=False)
 
 
-def test_a_model_that_lacks_a_file_is_refused_whenever_it_is_asked_for(here: Hub, empty: Store, refused) -> None:
+def test_a_model_that_lacks_a_file_is_refused_whenever_it_is_asked_for(here, empty, refused):
     """Without its ETag a file gets no place in the local cache, and the library says nothing of it."""
     here.twist = lambda path, sound: (
         Answer(200, sound.headers | {"ETag": ""}, sound.body) if TOKENIZER in path else sound
@@ -86,18 +79,14 @@ def test_a_model_that_lacks_a_file_is_refused_whenever_it_is_asked_for(here: Hub
 
 
 @pytest.mark.parametrize("trouble", [silent, coded(403, "GatedRepo"), coded(500, ""), lambda *_: None])
-def test_what_was_fetched_before_is_used_whatever_the_hub_says(
-    trouble: Callable, here: Hub, empty: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_fetched_before_is_used_whatever_the_hub_says(trouble, here, empty, monkeypatch):
     found = locate("org/name", empty)
     here.twist = trouble
     monkeypatch.setattr(hub, "PATIENCE", 0.2)
     assert locate("org/name", empty) == found
 
 
-def test_a_hub_that_never_answers_ends_in_a_sentence(
-    here: Hub, empty: Store, refused, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hub_that_never_answers_ends_in_a_sentence(here, empty, refused, monkeypatch):
     here.twist = silent
     monkeypatch.setattr(hub, "PATIENCE", 0.2)
     with refused("org/name", "cannot be reached", "go online"):
@@ -109,7 +98,7 @@ def test_a_hub_that_never_answers_ends_in_a_sentence(
 # --- datasets ------------------------------------------------------------------------------------------------------
 
 
-def test_no_more_of_a_dataset_is_read_than_is_asked_for(here: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_of_a_dataset_is_read_than_is_asked_for(here, monkeypatch):
     monkeypatch.setattr(hub, "DOCUMENTS", 10)
     some, all_of_them = windows.read("org/data"), windows.read("org/data", (0, ROWS - 1))
     assert some.documents == all_of_them.documents[:10] and len(all_of_them.documents) == ROWS
@@ -117,11 +106,11 @@ def test_no_more_of_a_dataset_is_read_than_is_asked_for(here: Hub, monkeypatch: 
     assert windows.read("org/data", (3, 5)).documents == ("Row 3.", "Row 4.", "Row 5.")
 
 
-def test_a_shard_of_c4_is_asked_for_without_the_name_of_a_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shard_of_c4_is_asked_for_without_the_name_of_a_configuration(monkeypatch):
     """By its name the library would check the shard against all that the whole configuration has."""
     asked = {}
 
-    def streamed(name: str, /, **options: object) -> Iterator[dict[str, str]]:
+    def streamed(name, /, **options):
         asked[name] = options
         return ({"text": f"Page {number}."} for number in range(10**9))
 

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ import transformers
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from core.base.spec import Spec
 from core.export.checking import load_back
 from core.jobs import execute
 from core.lab.warm_process import Desk
@@ -46,25 +44,21 @@ experiment.get(REQUESTS["{kind}"].model_validate_json(sys.argv[1]), Store(Path(s
 """
 
 
-def asked(
-    model: Path, text: str, names: tuple[str, ...] = ("gaussian:0.3", "residual:wanda:0.7"), sequences: int = 2
-) -> tuple[MeasureRequest, Callable[..., ExportRequest]]:
+def asked(model, text, names=("gaussian:0.3", "residual:wanda:0.7"), sequences=2):
     """A measurement, and from a folder (and an allocation) to an export."""
     windows = WindowRequest(source=text, sequences=sequences, length=12)
     measure = MeasureRequest(
         model=str(model), text=windows, measurements=measurements([perturbation(name) for name in names])
     )
 
-    def export(folder: Path, allocation: str = "uniform:0.5") -> ExportRequest:
+    def export(folder, allocation="uniform:0.5"):
         setting = Recipe(allocation=grammar.read_allocation(allocation), repair="refit")
         return ExportRequest(model=str(model), calibration=windows, setting=setting, folder=str(folder))
 
     return measure, export
 
 
-def test_the_numbers_and_the_export_are_those_of_a_model_that_fits(
-    empty: Store, tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_numbers_and_the_export_are_those_of_a_model_that_fits(empty, tmp_path, text, monkeypatch):
     other = rewritten(tmp_path / "other", lambda name, each: 1.05 * each if "layers.2" in name else each)
     measure, export = asked(tiny.folder("llama"), text, ("gaussian:0.3", "residual:wanda:0.7", f"checkpoint:{other}"))
     folders, units = [], []
@@ -83,7 +77,7 @@ def test_the_numbers_and_the_export_are_those_of_a_model_that_fits(
     assert len(list(folders[1].glob("*.safetensors"))) == tiny.LAYERS + 1
 
 
-def test_the_lab_refuses_it(no_demo: Path, monkeypatch: pytest.MonkeyPatch, refused: Callable) -> None:
+def test_the_lab_refuses_it(no_demo, monkeypatch, refused):
     monkeypatch.setattr(placement, "free_memory", lambda _: 1)
     with refused("larger than the memory", "lab"):
         Desk(str(tiny.folder("llama")))
@@ -92,11 +86,11 @@ def test_the_lab_refuses_it(no_demo: Path, monkeypatch: pytest.MonkeyPatch, refu
 @pytest.mark.slow
 @pytest.mark.timeout(2 * PATIENCE)
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the data of a process")
-def test_a_checkpoint_four_times_the_limit(tmp_path: Path, text: str) -> None:
+def test_a_checkpoint_four_times_the_limit(tmp_path, text):
     run_within(LIMIT, tmp_path, text, TIMES * LIMIT)
 
 
-def run_within(limit: int, folder: Path, text: str, size: int) -> None:
+def run_within(limit, folder, text, size):
     """Measure, prune, repair and export a checkpoint of so many bytes in processes that may hold less.
 
     Two layers are pruned: all others pass through memory like them, in a fraction of the time.
@@ -118,7 +112,7 @@ def run_within(limit: int, folder: Path, text: str, size: int) -> None:
         assert float((weight == 0).float().mean()) == pytest.approx(share, abs=1e-4)
 
 
-def written(folder: Path, size: int) -> Path:
+def written(folder, size):
     """A Llama of random weights of at least so many bytes, a shard for every layer, written shard by shard."""
     config = transformers.LlamaConfig(
         vocab_size=tiny.VOCABULARY, hidden_size=640, intermediate_size=2048, num_attention_heads=8, num_hidden_layers=1,
@@ -142,7 +136,7 @@ def written(folder: Path, size: int) -> Path:
     return folder
 
 
-def limited(limit: int, request: Spec, cache: Path) -> None:
+def limited(limit, request, cache):
     """Do what is asked in a process that may hold no more than the limit."""
     code = LIMITED.format(limit=limit, kind=type(request).__name__)
     done = subprocess.run(

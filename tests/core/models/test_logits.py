@@ -2,12 +2,11 @@
 
 import pytest
 import torch
-from torch import Tensor
 
 from core.models.replay import CACHED, by_tokens
 
 
-def read(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+def read(logits, targets):
     """What stays a row, and what is summed to a number."""
     log_p = logits.log_softmax(-1)
     return log_p.gather(-1, targets), (log_p.exp() * log_p).sum(-1)
@@ -16,13 +15,13 @@ def read(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize(
     ("sequences", "tokens", "vocabulary"), [(1, 1, 40), (3, 5, 7), (2, 9, CACHED // 4), (1, 3, CACHED), (1, 1, CACHED)]
 )
-def test_tokens_are_read_alike_in_any_company(sequences: int, tokens: int, vocabulary: int) -> None:
+def test_tokens_are_read_alike_in_any_company(sequences, tokens, vocabulary):
     torch.manual_seed(0)
     logits = torch.randn(sequences, tokens, vocabulary)
     targets = torch.randint(vocabulary, (sequences, tokens, 2))
-    few: list[int] = []
+    few = []
 
-    def seen(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def seen(logits, targets):
         few.append(len(logits))
         return read(logits, targets)
 

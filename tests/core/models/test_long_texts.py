@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,26 +24,26 @@ DEMO = [path.read_text(encoding="utf-8") for path in sorted(texts.DEMO.rglob("*.
 RUNS = ("ab", "the ", "=", "\n", " ", "\U0001f600", "e\u0301", "\u4f60\u597d", "a" * 200)
 
 
-def bytes_parted(of: Tokenizer) -> trainers.Trainer:
+def bytes_parted(of):
     of.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     of.post_processor = processors.ByteLevel(trim_offsets=True)
     return trainers.BpeTrainer(vocab_size=600, initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
 
 
-def one_word(of: Tokenizer) -> trainers.Trainer:
+def one_word(of):
     """As Llama's first: the whole text is one word, and begins with a token of its own."""
     of.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
     of.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
     return trainers.BpeTrainer(vocab_size=400, special_tokens=["<unk>", "<s>"])
 
 
-def word_pieces(of: Tokenizer) -> trainers.Trainer:
+def word_pieces(of):
     of.normalizer, of.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
     of.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)])
     return trainers.WordPieceTrainer(vocab_size=600, special_tokens=["<unk>", "<s>", "</s>"])
 
 
-def likeliest(of: Tokenizer) -> trainers.Trainer:
+def likeliest(of):
     of.normalizer, of.pre_tokenizer = normalizers.NFKC(), pre_tokenizers.Metaspace()
     return trainers.UnigramTrainer(vocab_size=300, special_tokens=["<unk>"], unk_token="<unk>")
 
@@ -58,7 +57,7 @@ KINDS = {
 
 
 @cache
-def trained(kind: object) -> PreTrainedTokenizerFast:
+def trained(kind):
     found = Tokenizer(KINDS[kind]())
     trainer = kind(found)
     trainer.show_progress = False
@@ -67,7 +66,7 @@ def trained(kind: object) -> PreTrainedTokenizerFast:
 
 
 @st.composite
-def written(draw: st.DrawFn) -> str:
+def written(draw):
     """A text of several pieces, with runs of the same signs that may be longer than one."""
     start, count = draw(st.integers(0, 3000)), draw(st.integers(1, 900))
     run = st.builds(lambda sign, times: sign * times, st.sampled_from(RUNS), st.integers(1, 700))
@@ -76,7 +75,7 @@ def written(draw: st.DrawFn) -> str:
 
 
 @pytest.fixture
-def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_pieces(monkeypatch):
     monkeypatch.setattr(windows, "PIECE", 400)
     monkeypatch.setattr(windows, "MARGIN", 48)
     monkeypatch.setattr(windows, "TOGETHER", 3)
@@ -85,9 +84,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 @given(st.lists(written(), min_size=1, max_size=3), st.sampled_from(["joined", "document"]), st.booleans())
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_tokens_of_pieces_are_those_of_the_whole(
-    small_pieces: None, kind: object, documents: list[str], packing: str, special: bool
-) -> None:
+def test_the_tokens_of_pieces_are_those_of_the_whole(small_pieces, kind, documents, packing, special):
     tokenizer = trained(kind)
     text, bos = Text("x", tuple(documents), packing), "protocol" if special else "every"
     found = windows._encode(text, packing, bos, tokenizer)
@@ -97,9 +94,7 @@ def test_the_tokens_of_pieces_are_those_of_the_whole(
 
 
 @pytest.mark.parametrize("kind", [each for each in KINDS if each is not likeliest])
-def test_words_are_parted_wherever_a_piece_ends(
-    small_pieces: None, kind: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_words_are_parted_wherever_a_piece_ends(small_pieces, kind, monkeypatch):
     monkeypatch.setattr(windows, "WHOLE", 0)
     tokenizer = trained(kind)
     for text in DEMO:
@@ -108,9 +103,7 @@ def test_words_are_parted_wherever_a_piece_ends(
 
 
 @pytest.mark.parametrize(("kind", "document"), [(word_pieces, "x" * 5000), (likeliest, DEMO[0])])
-def test_a_long_text_that_no_piece_can_part_is_refused(
-    small_pieces: None, kind: object, document: str, monkeypatch: pytest.MonkeyPatch, refused
-) -> None:
+def test_a_long_text_that_no_piece_can_part_is_refused(small_pieces, kind, document, monkeypatch, refused):
     monkeypatch.setattr(windows, "WHOLE", 2000)
     with refused("rain.txt", "run of the same few characters", "lines"):
         windows._encode(Text("rain.txt", (document,), "joined"), "joined", "protocol", trained(kind))
@@ -120,7 +113,7 @@ def test_a_long_text_that_no_piece_can_part_is_refused(
 
 
 @pytest.fixture
-def long_text(tmp_path: Path) -> Path:
+def long_text(tmp_path):
     path = tmp_path / "long.txt"
     path.write_text("\n\n".join(DEMO) * (3_000_000 // sum(map(len, DEMO))), encoding="utf-8")
     return path
@@ -139,17 +132,15 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak in KiB")
-def test_a_long_text_takes_no_more_memory_than_is_told(long_text: Path) -> None:
+def test_a_long_text_takes_no_more_memory_than_is_told(long_text):
     done = subprocess.run(
         [sys.executable, "-c", CHILD, f"file:{long_text}"], cwd=PROJECT, capture_output=True, text=True, check=True
     )
     assert 1024 * int(done.stdout) < texts.memory(f"file:{long_text}") + 200_000_000  # and what its pieces take
 
 
-def test_an_estimate_counts_the_text_and_too_little_memory_refuses_it(
-    long_text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused
-) -> None:
-    def told(source: str) -> int:
+def test_an_estimate_counts_the_text_and_too_little_memory_refuses_it(long_text, tmp_path, monkeypatch, refused):
+    def told(source):
         text = WindowRequest(source=source, sequences=1, length=8)
         asked = MeasureRequest(
             model=str(tiny.folder("llama")), text=text, measurements=measurements([perturbation("skip")])
@@ -163,7 +154,7 @@ def test_an_estimate_counts_the_text_and_too_little_memory_refuses_it(
         windows.windows(WindowRequest(source=source, sequences=1, length=8), tiny.loaded("llama"))
 
 
-def test_no_more_documents_are_read_than_are_asked_for(tmp_path: Path) -> None:
+def test_no_more_documents_are_read_than_are_asked_for(tmp_path):
     path = tmp_path / "many.jsonl"
     path.write_text('{"text": "rain"}\n' * 3 + "no record\n", encoding="utf-8")
     assert windows.read(f"file:{path}", (1, 2)).documents == ("rain", "rain")

@@ -1,14 +1,12 @@
 """What a machine has: memory that the limits of its container leave, and a processor's arithmetic."""
 
-from pathlib import Path
-
 import pytest
 
 from core.models import machine
 from core.models.machine import in_container
 
 
-def group(root: Path, path: str, limit: int | str, taken: int, files: int = 0) -> None:
+def group(root, path, limit, taken, files=0):
     """Write what the system tells of a group, whose copies of files are half active."""
     inside = root / "sys/fs/cgroup" / path.strip("/")
     inside.mkdir(parents=True, exist_ok=True)
@@ -17,13 +15,13 @@ def group(root: Path, path: str, limit: int | str, taken: int, files: int = 0) -
     (inside / "memory.stat").write_text(f"active_file {files // 2}\ninactive_file {files - files // 2}\n")
 
 
-def belongs(root: Path, path: str) -> None:
+def belongs(root, path):
     """Let the process be in a group."""
     (root / "proc/self").mkdir(parents=True)
     (root / "proc/self/cgroup").write_text(f"0::{path}\n")
 
 
-def test_a_limit_leaves_what_is_not_taken_but_by_copies_of_files(tmp_path: Path) -> None:
+def test_a_limit_leaves_what_is_not_taken_but_by_copies_of_files(tmp_path):
     belongs(tmp_path, "/box")
     group(tmp_path, "/box", 1000, 700, files=301)
     assert in_container(tmp_path) == [601]
@@ -31,7 +29,7 @@ def test_a_limit_leaves_what_is_not_taken_but_by_copies_of_files(tmp_path: Path)
     assert in_container(tmp_path) == [0]
 
 
-def test_the_groups_above_bound_a_group_too(tmp_path: Path) -> None:
+def test_the_groups_above_bound_a_group_too(tmp_path):
     belongs(tmp_path, "/pod/box")
     group(tmp_path, "/pod/box", "max", 100)
     group(tmp_path, "/pod", 500, 200)
@@ -39,13 +37,13 @@ def test_the_groups_above_bound_a_group_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["/docker/abc", "/../other"])
-def test_a_container_that_sees_its_group_as_the_root_is_bounded(path: str, tmp_path: Path) -> None:
+def test_a_container_that_sees_its_group_as_the_root_is_bounded(path, tmp_path):
     belongs(tmp_path, path)
     group(tmp_path, "/", 900, 400)
     assert in_container(tmp_path) == [500]
 
 
-def test_nothing_bounds_where_there_are_no_groups_or_no_files(tmp_path: Path) -> None:
+def test_nothing_bounds_where_there_are_no_groups_or_no_files(tmp_path):
     assert in_container(tmp_path) == []
     belongs(tmp_path, "/box")
     assert in_container(tmp_path) == []
@@ -56,7 +54,7 @@ def test_nothing_bounds_where_there_are_no_groups_or_no_files(tmp_path: Path) ->
     assert in_container(tmp_path) == []
 
 
-def test_only_a_processor_alone_that_says_so_lacks_bfloat16(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_processor_alone_that_says_so_lacks_bfloat16(tmp_path, monkeypatch):
     monkeypatch.setattr(machine, "CPU", tmp_path / "cpuinfo")
     monkeypatch.setattr(machine, "devices", lambda: ("cpu",))
     assert not machine.emulates()

@@ -26,12 +26,12 @@ Damage = Callable[[Path], object]
 LINEARS = {"llama": 7, "qwen2": 7, "gemma2": 7, "gpt2": 4, "opt": 6, "gpt_neox": 4, "mixtral": 4, "bloom": 4}
 
 
-def loaded_from(path: Path, store: Store) -> loading.Loaded:
+def loaded_from(path, store):
     return loading.load(locate(str(path), store))
 
 
 @pytest.fixture
-def copy(tmp_path: Path) -> Path:
+def copy(tmp_path):
     """A llama folder that a test may damage."""
     return Path(shutil.copytree(tiny.folder("llama"), tmp_path / "damaged"))
 
@@ -40,7 +40,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_layers_and_linears_are_found(family: str) -> None:
+def test_layers_and_linears_are_found(family):
     model = tiny.loaded(family).model
     layers = anatomy.decoder_layers(model)
     assert len(layers) == tiny.LAYERS
@@ -52,7 +52,7 @@ def test_layers_and_linears_are_found(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_a_weight_reads_as_out_times_in(family: str) -> None:
+def test_a_weight_reads_as_out_times_in(family):
     """Told by trying: `x @ weight.T + bias` is what the module computes, and `stored` undoes the turning."""
     for linear in anatomy.linears(tiny.loaded(family).layers[0]):
         stream = torch.randn(3, linear.weight.shape[1])
@@ -63,19 +63,19 @@ def test_a_weight_reads_as_out_times_in(family: str) -> None:
         assert linear.transposed == isinstance(linear.module, Conv1D) == (family == "gpt2")
 
 
-def test_a_mixture_of_experts_cannot_be_pruned(refused) -> None:
+def test_a_mixture_of_experts_cannot_be_pruned(refused):
     layers = tiny.loaded("mixtral").layers
     with refused("MixtralDecoderLayer", "experts"):
         anatomy.prunable(layers[0])
     assert not anatomy.is_prunable(layers)
 
 
-def test_decoders_are_causal_and_an_encoder_is_not() -> None:
+def test_decoders_are_causal_and_an_encoder_is_not():
     assert all(anatomy.is_causal(tiny.loaded(family).model) for family in tiny.FAMILIES)
     assert not anatomy.is_causal(bert())
 
 
-def bert() -> transformers.PreTrainedModel:
+def bert():
     config = transformers.BertConfig(
         vocab_size=tiny.VOCABULARY, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
         max_position_embeddings=64,
@@ -88,7 +88,7 @@ def bert() -> transformers.PreTrainedModel:
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_a_folder_loads_as_it_was_saved(family: str, empty: Store) -> None:
+def test_a_folder_loads_as_it_was_saved(family, empty):
     found = loaded_from(tiny.folder(family), empty)
     expected = tiny.built(family).state_dict()
     state = found.model.state_dict()
@@ -98,18 +98,18 @@ def test_a_folder_loads_as_it_was_saved(family: str, empty: Store) -> None:
     assert found.spec.dtype == "float32" and found.spec.initialised is None
 
 
-def test_positions_that_are_no_number_are_none(tmp_path: Path, empty: Store) -> None:
+def test_positions_that_are_no_number_are_none(tmp_path, empty):
     folder = shutil.copytree(tiny.folder("bloom"), tmp_path / "bloom")
     with_setting("config.json", max_position_embeddings=["x"], max_seq_len="y")(folder)
     assert loaded_from(folder, empty).longest is None
 
 
-def test_a_window_may_not_exceed_the_biases_that_mpt_has_made() -> None:
+def test_a_window_may_not_exceed_the_biases_that_mpt_has_made():
     assert tiny.loaded("mpt").longest == tiny.LONGEST
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_the_outline_of_the_files_is_the_models(family: str, empty: Store) -> None:
+def test_the_outline_of_the_files_is_the_models(family, empty):
     """What costs are computed from, without torch, against the model itself."""
     source = locate(str(tiny.folder(family)), empty)
     shape = sources.read_shape(source, empty)
@@ -120,7 +120,7 @@ def test_the_outline_of_the_files_is_the_models(family: str, empty: Store) -> No
     assert (shape.width, shape.vocabulary) == (tiny.WIDTH, tiny.VOCABULARY)  # to which OPT's embedding is projected
 
 
-def test_a_model_in_several_files_is_the_same_model(tmp_path: Path, empty: Store, refused) -> None:
+def test_a_model_in_several_files_is_the_same_model(tmp_path, empty, refused):
     tiny.built("llama").save_pretrained(tmp_path / "sharded", max_shard_size="40KB")
     tiny.tokenizer().save_pretrained(tmp_path / "sharded")
     shards = sorted((tmp_path / "sharded").glob("*.safetensors"))
@@ -135,7 +135,7 @@ def test_a_model_in_several_files_is_the_same_model(tmp_path: Path, empty: Store
 
 
 @pytest.mark.parametrize("size", ["40KB", "1GB"])
-def test_weights_that_transformers_leaves_alone_do_not_count(size: str, tmp_path: Path, empty: Store) -> None:
+def test_weights_that_transformers_leaves_alone_do_not_count(size, tmp_path, empty):
     """Some models ship their weights twice; costs go by what is read."""
     tiny.built("llama").save_pretrained(tmp_path, max_shard_size=size)
     read = sorted(tmp_path.glob("*.safetensors"))
@@ -148,7 +148,7 @@ def test_weights_that_transformers_leaves_alone_do_not_count(size: str, tmp_path
     assert twice.weights == read and sources.read_shape(twice, empty) == whole
 
 
-def test_a_random_twin_differs_from_the_trained_and_is_the_same_again(empty: Store) -> None:
+def test_a_random_twin_differs_from_the_trained_and_is_the_same_again(empty):
     path = tiny.folder("gpt2")
     torch.manual_seed(1)
     twin = loaded_from(f"random:{path}", empty)
@@ -163,7 +163,7 @@ def test_a_random_twin_differs_from_the_trained_and_is_the_same_again(empty: Sto
     assert not torch.equal(twin.model.lm_head.weight, trained.model.lm_head.weight)
 
 
-def test_a_config_does_not_decide_what_a_model_gives_out(copy: Path, empty: Store) -> None:
+def test_a_config_does_not_decide_what_a_model_gives_out(copy, empty):
     with_setting("config.json", return_dict=False, output_hidden_states=["x"], output_attentions=1)(copy)
     with_setting("config.json", distributed_config=True)(copy)
     found, plain = loaded_from(copy, empty), loaded_from(tiny.folder("llama"), empty)
@@ -175,7 +175,7 @@ def test_a_config_does_not_decide_what_a_model_gives_out(copy: Path, empty: Stor
 
 
 @pytest.mark.bundled
-def test_the_bundled_model_is_found_without_importing_its_package(bundled_store: Store) -> None:
+def test_the_bundled_model_is_found_without_importing_its_package(bundled_store):
     source = locate("demo", bundled_store)
     assert source.content == "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
     shape = sources.read_shape(source, bundled_store)
@@ -184,7 +184,7 @@ def test_the_bundled_model_is_found_without_importing_its_package(bundled_store:
     assert "Q4_1" in source.label
 
 
-def test_a_twin_of_a_twin_of_a_twin_is_no_model(empty: Store, refused) -> None:
+def test_a_twin_of_a_twin_of_a_twin_is_no_model(empty, refused):
     """A link may ask for thousands."""
     asked = request_of("measure", model=5000 * "random:" + "demo")
     assert len(asked.title) > 5000
@@ -200,13 +200,13 @@ def test_a_twin_of_a_twin_of_a_twin_is_no_model(empty: Store, refused) -> None:
     ["nonsense", "", "no/such/place", "./nowhere", "http://example.org/model", "~nobody-here", "missing.gguf",
      "random:missing.gguf"],
 )  # fmt: skip
-def test_an_unknown_model_is_refused(typed: str, empty: Store, refused) -> None:
+def test_an_unknown_model_is_refused(typed, empty, refused):
     with refused(typed.removeprefix("random:")):
         locate(typed, empty)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.8, 0.99])
-def test_a_gguf_cut_anywhere_is_refused(share: float, empty: Store, tmp_path: Path, refused) -> None:
+def test_a_gguf_cut_anywhere_is_refused(share, empty, tmp_path, refused):
     path = gguf_files.bare(tmp_path / "small.gguf")
     shape = sources.read_shape(locate(str(path), empty), empty)
     assert (shape.layers, shape.width, shape.vocabulary, shape.layer_parameters) == (2, 8, 16, 64)
@@ -216,18 +216,18 @@ def test_a_gguf_cut_anywhere_is_refused(share: float, empty: Store, tmp_path: Pa
         locate(str(path), empty)
 
 
-def written(name: str, content: str) -> Damage:
+def written(name, content):
     return lambda folder: (folder / name).write_text(content)
 
 
-def without(*names: str) -> Damage:
+def without(*names):
     return lambda folder: [(folder / name).unlink() for name in names]
 
 
-def with_weight(name: str, change: Callable[[torch.Tensor], torch.Tensor | None]) -> Damage:
+def with_weight(name, change):
     """Another tensor in the place of one, or none."""
 
-    def damage(folder: Path) -> None:
+    def damage(folder):
         weights = load_file(folder / "model.safetensors")
         changed = change(weights.pop(name))
         save_file(weights | ({} if changed is None else {name: changed}), folder / "model.safetensors", META)
@@ -235,10 +235,10 @@ def with_weight(name: str, change: Callable[[torch.Tensor], torch.Tensor | None]
     return damage
 
 
-def with_setting(name: str, **entries: object) -> Damage:
+def with_setting(name, **entries):
     """One more entry in a settings file of the folder."""
 
-    def damage(folder: Path) -> None:
+    def damage(folder):
         path = folder / name
         settings = json.loads(path.read_text()) if path.exists() else {}
         path.write_text(json.dumps(settings | entries))
@@ -270,27 +270,27 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize(("damage", "named"), DAMAGES)
-def test_a_damaged_folder_is_refused(damage: Damage, named: tuple, copy: Path, empty: Store, refused) -> None:
+def test_a_damaged_folder_is_refused(damage, named, copy, empty, refused):
     damage(copy)
     with refused("damaged", *named):
         loaded_from(copy, empty)
 
 
-def test_settings_that_cannot_be_written_are_refused(copy: Path, empty: Store, refused) -> None:
+def test_settings_that_cannot_be_written_are_refused(copy, empty, refused):
     with_setting("tokenizer_config.json", sp_model_kwargs="\ud800")(copy)
     found = loaded_from(copy, empty)
     with refused("cannot be written", "surrogates"):
         save(found.model, found.layers, found.tokenizer, copy.parent / "saved")
 
 
-def test_a_model_that_runs_into_its_settings_is_refused(tmp_path: Path, empty: Store, refused) -> None:
+def test_a_model_that_runs_into_its_settings_is_refused(tmp_path, empty, refused):
     folder = Path(shutil.copytree(tiny.folder("gpt2"), tmp_path / "gpt2"))
     with_setting("config.json", resid_pdrop=math.nan)(folder)
     with refused("gpt2", "few tokens", "dropout"):
         loaded_from(folder, empty)
 
 
-def test_nothing_is_hashed_before_its_header_is_read(copy: Path, empty: Store, refused) -> None:
+def test_nothing_is_hashed_before_its_header_is_read(copy, empty, refused):
     """Hashing what may be tens of gigabytes takes a minute."""
     with (copy / "model.safetensors").open("r+b") as file:
         file.write(bytes([255] * 8))
@@ -300,7 +300,7 @@ def test_nothing_is_hashed_before_its_header_is_read(copy: Path, empty: Store, r
 
 
 @pytest.mark.parametrize("keep", [0, 4, 100, 0.5, 0.999])
-def test_truncated_safetensors_are_refused(keep: float, copy: Path, empty: Store, refused) -> None:
+def test_truncated_safetensors_are_refused(keep, copy, empty, refused):
     path, source = copy / "model.safetensors", locate(str(copy), empty)
     content = path.read_bytes()
     path.write_bytes(content[: keep if isinstance(keep, int) else int(len(content) * keep)])
@@ -311,23 +311,23 @@ def test_truncated_safetensors_are_refused(keep: float, copy: Path, empty: Store
             look()
 
 
-def encoder_decoder() -> transformers.PreTrainedModel:
+def encoder_decoder():
     sizes = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4, "decoder_start_token_id": 0}
     return transformers.T5ForConditionalGeneration(transformers.T5Config(vocab_size=tiny.VOCABULARY, **sizes))
 
 
-def of_images() -> transformers.PreTrainedModel:
+def of_images():
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
     return transformers.ViTModel(transformers.ViTConfig(**sizes, image_size=8, patch_size=4))
 
 
-def without_one_stack() -> transformers.PreTrainedModel:
+def without_one_stack():
     """XLM keeps attentions, norms and feed-forwards in lists of their own."""
     sizes = {"emb_dim": 32, "n_layers": 2, "n_heads": 2, "max_position_embeddings": 64}
     return transformers.XLMWithLMHeadModel(transformers.XLMConfig(vocab_size=tiny.VOCABULARY, causal=True, **sizes))
 
 
-def several_streams() -> transformers.PreTrainedModel:
+def several_streams():
     sizes = {
         "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4,
         "num_key_value_heads": 2, "head_dim": 8, "vocab_size": tiny.VOCABULARY, "num_kv_shared_layers": 0,
@@ -347,7 +347,7 @@ def several_streams() -> transformers.PreTrainedModel:
         (without_one_stack, ("XLMWithLMHeadModel", "attentions")),
     ],
 )
-def test_other_kinds_of_model_are_refused(build: Callable, named: tuple, tmp_path: Path, empty: Store, refused) -> None:
+def test_other_kinds_of_model_are_refused(build, named, tmp_path, empty, refused):
     folder = tmp_path / "other-kind"
     build().save_pretrained(folder)
     tiny.tokenizer().save_pretrained(folder)
@@ -364,18 +364,18 @@ def test_other_kinds_of_model_are_refused(build: Callable, named: tuple, tmp_pat
         {"rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 1e9}},
     ],
 )
-def test_sizes_that_no_weight_has_are_refused_before_they_are_built(tmp_path: Path, refused, sizes: dict) -> None:
+def test_sizes_that_no_weight_has_are_refused_before_they_are_built(tmp_path, refused, sizes):
     folder = shutil.copytree(tiny.folder("phi3"), tmp_path / "model")
     with_setting("config.json", **sizes)(folder)
     with refused("model", "sizes for", "files hold"):
         loading.load(locate(str(folder), Store(tmp_path)), store=Store(tmp_path))
 
 
-def test_models_at_hand_tell_shape_or_trouble(empty: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_models_at_hand_tell_shape_or_trouble(empty, monkeypatch, tmp_path):
     """A Hub cache with one whole model and one whose weights are not there."""
     import huggingface_hub
 
-    def put(name: str, *left_out: str) -> None:
+    def put(name, *left_out):
         repository = tmp_path / f"models--{name.replace('/', '--')}"
         shutil.copytree(
             tiny.folder("llama"), repository / "snapshots" / "abc", ignore=shutil.ignore_patterns(*left_out)
@@ -401,14 +401,14 @@ def test_models_at_hand_tell_shape_or_trouble(empty: Store, monkeypatch: pytest.
     assert loading.load(here).spec.content == "tiny/whole@abc"
 
 
-def test_an_index_leads_nowhere_else_and_counts_where_it_chooses(tmp_path: Path, empty: Store, refused) -> None:
+def test_an_index_leads_nowhere_else_and_counts_where_it_chooses(tmp_path, empty, refused):
     folder = tiny.save_tiny(tmp_path / "model", "llama")
     tiny.save_tiny(tmp_path / "other", "llama", seed=1)
     names = list(load_file(folder / "model.safetensors"))
     (folder / "model.safetensors").rename(folder / "one.safetensors")
     plain = locate(str(folder), empty).content
 
-    def index(to: object) -> None:
+    def index(to):
         told = {"metadata": {}, "weight_map": to if isinstance(to, list) else dict.fromkeys(names, to)}
         (folder / "model.safetensors.index.json").write_text(json.dumps(told), encoding="utf-8")
 
@@ -428,7 +428,7 @@ def test_an_index_leads_nowhere_else_and_counts_where_it_chooses(tmp_path: Path,
     assert not all(torch.equal(value, two[name]) for name, value in one.items())
 
 
-def test_how_a_tokenizer_cuts_and_fills_is_no_part_of_it(tmp_path: Path) -> None:
+def test_how_a_tokenizer_cuts_and_fills_is_no_part_of_it(tmp_path):
     plain, cutting = tiny.tokenizer(), copying.deepcopy(tiny.tokenizer())
     cutting.backend_tokenizer.enable_truncation(12)
     cutting.backend_tokenizer.enable_padding(length=12)

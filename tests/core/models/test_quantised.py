@@ -8,11 +8,9 @@ import pytest
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from core.models import loading
 from core.models.sources import locate
-from core.store.cache import Store
 from tests import tiny
 
 GROUP, BITS = 16, 4
@@ -30,7 +28,7 @@ FORMAT = {
 }
 
 
-def packed(folder: Path) -> dict[str, Tensor]:
+def packed(folder):
     """Pack the linears of a folder's layers into four bits; every weight that this stands for."""
     from compressed_tensors.compressors import pack_to_int32
 
@@ -52,7 +50,7 @@ def packed(folder: Path) -> dict[str, Tensor]:
     return meant
 
 
-def test_what_llm_compressor_exports_is_read_as_dense_weights(tmp_path: Path, empty: Store) -> None:
+def test_what_llm_compressor_exports_is_read_as_dense_weights(tmp_path, empty):
     pytest.importorskip("compressed_tensors", reason="compressed-tensors is not installed")
     folder = Path(shutil.copytree(tiny.folder("llama"), tmp_path / "four-bits"))
     meant = packed(folder)
@@ -62,7 +60,7 @@ def test_what_llm_compressor_exports_is_read_as_dense_weights(tmp_path: Path, em
     assert {type(linear) for linear in found.layers[0].modules() if hasattr(linear, "in_features")} == {torch.nn.Linear}
 
 
-def quantised(folder: Path, method: str) -> Path:
+def quantised(folder, method):
     """A folder that says its weights are quantised by a method."""
     shutil.copytree(tiny.folder("llama"), folder)
     settings = json.loads((folder / "config.json").read_text())
@@ -72,14 +70,12 @@ def quantised(folder: Path, method: str) -> Path:
 
 
 @pytest.mark.parametrize("method", ["gptq", "awq", "nobody-knows"])
-def test_what_nobody_turns_into_dense_weights_is_refused(method: str, tmp_path: Path, empty: Store, refused) -> None:
+def test_what_nobody_turns_into_dense_weights_is_refused(method, tmp_path, empty, refused):
     with refused("four-bits", method, "compressed-tensors", ".gguf"):
         loading.load(locate(str(quantised(tmp_path / "four-bits", method)), empty), store=empty)
 
 
-def test_a_format_whose_library_is_not_here_is_refused(
-    tmp_path: Path, empty: Store, refused, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_format_whose_library_is_not_here_is_refused(tmp_path, empty, refused, monkeypatch):
     monkeypatch.setattr(transformers.utils.quantization_config, "is_compressed_tensors_available", lambda: False)
     with refused("four-bits", "pip install", "compressed-tensors"):
         loading.load(locate(str(quantised(tmp_path / "four-bits", "compressed-tensors")), empty), store=empty)

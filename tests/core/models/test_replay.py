@@ -14,17 +14,17 @@ pytestmark = pytest.mark.usefixtures("inference")
 
 
 @pytest.fixture(params=tiny.FAMILIES)
-def family(request: pytest.FixtureRequest) -> str:
+def family(request):
     return request.param
 
 
-def recorded(family: str, sequences: int = 3, length: int = 12) -> tuple:
+def recorded(family, sequences=3, length=12):
     of = tiny.loaded(family)
     ids = tiny.windows(sequences, length).tokens
     return of.model, ids, replay.record(of.model, of.layers, ids)
 
 
-def test_a_replayed_clean_layer_is_the_models_own_bit_for_bit(family: str) -> None:
+def test_a_replayed_clean_layer_is_the_models_own_bit_for_bit(family):
     _, _, calls = recorded(family)
     assert len(calls) == tiny.LAYERS
     for call in calls:
@@ -33,7 +33,7 @@ def test_a_replayed_clean_layer_is_the_models_own_bit_for_bit(family: str) -> No
         assert torch.equal(one.exit, following.entry)  # a layer's output is the next one's input
 
 
-def test_the_streams_are_the_models_hidden_states(family: str) -> None:
+def test_the_streams_are_the_models_hidden_states(family):
     _, ids, calls = recorded(family)
     model = tiny.built(family)  # asking for hidden states leaves the library's own hooks on a model
     states = model(input_ids=ids, use_cache=False, output_hidden_states=True).hidden_states
@@ -41,7 +41,7 @@ def test_the_streams_are_the_models_hidden_states(family: str) -> None:
         assert torch.equal(call.entry, state)
 
 
-def test_the_tail_gives_the_models_logits(family: str) -> None:
+def test_the_tail_gives_the_models_logits(family):
     model, ids, calls = recorded(family)
     last = calls[-1].exit
     expected = model(input_ids=ids, use_cache=False).logits
@@ -51,7 +51,7 @@ def test_the_tail_gives_the_models_logits(family: str) -> None:
     torch.testing.assert_close(cut, expected[:, some], rtol=1e-5, atol=1e-5)
 
 
-def test_other_weights_serve_one_call_alone(family: str) -> None:
+def test_other_weights_serve_one_call_alone(family):
     model, _, calls = recorded(family)
     before = tiny.state(model)
     call = calls[1]
@@ -61,7 +61,7 @@ def test_other_weights_serve_one_call_alone(family: str) -> None:
     tiny.assert_untouched(model, before)
 
 
-def test_another_stream_may_enter_and_is_replayed_alike(family: str) -> None:
+def test_another_stream_may_enter_and_is_replayed_alike(family):
     """Nothing that these families tell their layers depends on tokens or streams."""
     model, ids, calls = recorded(family)
     layers = [call.layer for call in calls]
@@ -72,7 +72,7 @@ def test_another_stream_may_enter_and_is_replayed_alike(family: str) -> None:
         assert replay.replay_error(call, other) == replay.replay_error(other, call) == 0
 
 
-def test_shared_keys_and_values_serve_one_stream_at_a_time() -> None:
+def test_shared_keys_and_values_serve_one_stream_at_a_time():
     """The wavefront runs many streams through a layer before the next: it must not be used here."""
     of, text = tiny.loaded(tiny.ODD), tiny.windows(3, 12)
     group = prepare(of, text.tokens, [0, 1, 2], Moments(), 4)
@@ -81,12 +81,12 @@ def test_shared_keys_and_values_serve_one_stream_at_a_time() -> None:
 
 
 @pytest.mark.parametrize("where", ["recording", "replaying", "the tail"])
-def test_nothing_is_left_after_an_exception(family: str, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_left_after_an_exception(family, where, monkeypatch):
     model, ids, calls = recorded(family)
     last = calls[-1].exit
     before = tiny.state(model)
 
-    def broken(*_: object, **__: object) -> None:
+    def broken(*_, **__):
         raise RuntimeError("in the middle")
 
     with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="in the middle"):
@@ -103,7 +103,7 @@ def test_nothing_is_left_after_an_exception(family: str, where: str, monkeypatch
     tiny.assert_untouched(model, before)
 
 
-def test_a_forward_that_was_overridden_before_is_put_back() -> None:
+def test_a_forward_that_was_overridden_before_is_put_back():
     model, _, calls = recorded("llama")
     last = calls[-1].exit
     layer = calls[0].layer
@@ -115,7 +115,7 @@ def test_a_forward_that_was_overridden_before_is_put_back() -> None:
         del layer.forward
 
 
-def test_widening_touches_numbers_alone() -> None:
+def test_widening_touches_numbers_alone():
     half = tiny.built("llama").to(torch.bfloat16)
     layers = half.model.layers
     calls = replay.record(half, layers, tiny.windows(1, 8).tokens)
@@ -125,7 +125,7 @@ def test_widening_touches_numbers_alone() -> None:
     assert calls[0].exit.dtype == torch.bfloat16
 
 
-def _tensors(value: object) -> list[torch.Tensor]:
+def _tensors(value):
     if isinstance(value, torch.Tensor):
         return [value]
     if isinstance(value, dict):

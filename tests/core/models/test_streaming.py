@@ -1,10 +1,8 @@
 """Layers that lie elsewhere than they run give the numbers of those that do not."""
 
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import psutil
@@ -26,7 +24,6 @@ from core.models.sources import locate
 from core.models.weights import by_layers
 from core.prune.walk import Plan, prune_layers, restored
 from core.store.cache import Store
-from core.store.results import Perturbed
 from tests import families, tiny
 
 FAMILIES = ("llama", "gpt2", "gpt_neox", "bloom", tiny.ODD)  # by how files name weights, and how layers are called
@@ -34,7 +31,7 @@ CPU = torch.device("cpu")
 TEXT = tiny.windows(4, 14)
 
 
-def in_files(folder: Path, dtype: str = "float32") -> Loaded:
+def in_files(folder, dtype="float32"):
     """A model whose layers stay in their files."""
     source, config = locate(str(folder), Store(tiny.kept("cache"))), AutoConfig.from_pretrained(folder)
     model = by_layers(source, config, dtype, None).eval().requires_grad_(False)
@@ -42,7 +39,7 @@ def in_files(folder: Path, dtype: str = "float32") -> Loaded:
     return Loaded(tiny.tokenizer(), source, "tiny", model.config, model, spec)
 
 
-def in_memory(family: str) -> Loaded:
+def in_memory(family):
     """A model whose layers are streamed from the machine's memory, as to a smaller device; that is the CPU here."""
     of = replace(tiny.loaded(family), model=tiny.built(family))
     stream(of.layers, CPU)
@@ -50,29 +47,29 @@ def in_memory(family: str) -> Loaded:
 
 
 @cache
-def streamed_twin(family: str, kind: str) -> Loaded:
+def streamed_twin(family, kind):
     return in_files(tiny.folder(family)) if kind == "files" else in_memory(family)
 
 
 @pytest.fixture(params=["files", "memory"])
-def twin(request: pytest.FixtureRequest) -> Callable[[str], Loaded]:
+def twin(request):
     """The streamed twin of a family's model."""
     return lambda family: streamed_twin(family, request.param)
 
 
-def weights(of: Loaded) -> dict[str, torch.Tensor]:
+def weights(of):
     return {name: value.clone() for piece in pieces(of.model, of.layers) for name, value in piece.items()}
 
 
 @torch.inference_mode()
-def measured(of: Loaded, engine: Callable, name: str) -> Perturbed:
+def measured(of, engine, name):
     _, moments = statistics(of, TEXT.tokens, ("norm",), False, lambda _: None)
     group = prepare(of, TEXT.tokens, [0, 2, 3], moments, 4)
     assert largest_replay_error(group, lambda _: None) < 1e-5
     return engine(group, tiny.measurement(name), lambda _: None)
 
 
-def assert_streamed(of: Loaded) -> None:
+def assert_streamed(of):
     """No weight of a layer is in memory, and all are found where they lie."""
     assert streamed(of.layers)
     assert all(each.is_meta for layer in of.layers for each in layer.parameters())
@@ -82,7 +79,7 @@ def assert_streamed(of: Loaded) -> None:
 
 
 @pytest.mark.parametrize("family", [*FAMILIES, "mixtral"])  # whose files hold experts in another form
-def test_a_streamed_model_is_the_model(family: str, twin: Callable) -> None:
+def test_a_streamed_model_is_the_model(family, twin):
     of, plain = twin(family), tiny.loaded(family)
     found, own = weights(of), plain.model.state_dict()
     assert all(torch.equal(value, own[name]) for name, value in found.items())
@@ -104,7 +101,7 @@ def test_a_streamed_model_is_the_model(family: str, twin: Callable) -> None:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("engine", [wavefront, hooks])
-def test_it_is_measured_alike(family: str, name: str, engine: Callable, twin: Callable) -> None:
+def test_it_is_measured_alike(family, name, engine, twin):
     tiny.assert_close(measured(twin(family), engine, name), measured(tiny.loaded(family), engine, name))
     assert_streamed(twin(family))
 
@@ -113,7 +110,7 @@ def test_it_is_measured_alike(family: str, name: str, engine: Callable, twin: Ca
 
 
 @pytest.mark.parametrize(("family", "repair"), [*((each, None) for each in FAMILIES), ("llama", "refit")])
-def test_it_is_pruned_and_repaired_alike_and_comes_back(family: str, repair: str | None, twin: Callable) -> None:
+def test_it_is_pruned_and_repaired_alike_and_comes_back(family, repair, twin):
     of, plain = twin(family), replace(tiny.loaded(family), model=tiny.built(family))
     plan = Plan("wanda", np.full(tiny.LAYERS, 0.5), repair=repair)
     before = weights(of)
@@ -129,7 +126,7 @@ def test_it_is_pruned_and_repaired_alike_and_comes_back(family: str, repair: str
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_it_is_saved_layer_by_layer_and_loads_anywhere(family: str, twin: Callable, tmp_path: Path) -> None:
+def test_it_is_saved_layer_by_layer_and_loads_anywhere(family, twin, tmp_path):
     of = twin(family)
     save(of.model, of.layers, of.tokenizer, tmp_path)
     assert len(list(tmp_path.glob("*.safetensors"))) == tiny.LAYERS + 1
@@ -145,7 +142,7 @@ def test_it_is_saved_layer_by_layer_and_loads_anywhere(family: str, twin: Callab
     assert names[0] == names[1]
 
 
-def test_weights_are_read_once_for_all_calls_inside_a_block(monkeypatch: pytest.MonkeyPatch, twin: Callable) -> None:
+def test_weights_are_read_once_for_all_calls_inside_a_block(monkeypatch, twin):
     of, read = twin("llama"), []
     fetch = OffloadedWeights.fetch
     monkeypatch.setattr(OffloadedWeights, "fetch", lambda home: read.append(home) or fetch(home))
@@ -156,7 +153,7 @@ def test_weights_are_read_once_for_all_calls_inside_a_block(monkeypatch: pytest.
     assert read == [home_of(layer) for layer in of.layers]
 
 
-def test_a_change_outside_of_keeping_is_lost_and_an_error_takes_the_weights_away(twin: Callable) -> None:
+def test_a_change_outside_of_keeping_is_lost_and_an_error_takes_the_weights_away(twin):
     of = twin("llama")
     [layer, *_] = of.layers
     with pytest.raises(ValueError, match="inside"), weights_on_device(layer, keep=True):
@@ -170,7 +167,7 @@ def test_a_change_outside_of_keeping_is_lost_and_an_error_takes_the_weights_away
 # --- files ---------------------------------------------------------------------------------------------------------
 
 
-def test_half_precision_files_run_in_the_dtype_that_was_asked_for(tmp_path: Path) -> None:
+def test_half_precision_files_run_in_the_dtype_that_was_asked_for(tmp_path):
     tiny.save_tiny(tmp_path, "llama")
     held = load_file(tmp_path / "model.safetensors")
     save_file(
@@ -180,7 +177,7 @@ def test_half_precision_files_run_in_the_dtype_that_was_asked_for(tmp_path: Path
     assert all(torch.equal(value, held[name].bfloat16().float()) for name, value in weights(of).items())
 
 
-def test_files_that_lack_weights_or_hold_others_are_refused(tmp_path: Path, refused: Callable) -> None:
+def test_files_that_lack_weights_or_hold_others_are_refused(tmp_path, refused):
     tiny.save_tiny(tmp_path, "llama")
     held = load_file(tmp_path / "model.safetensors")
     gone = next(name for name in held if "layers.2" in name)
@@ -192,7 +189,7 @@ def test_files_that_lack_weights_or_hold_others_are_refused(tmp_path: Path, refu
         in_files(tmp_path)
 
 
-def test_only_a_model_that_memory_does_not_hold_is_streamed(monkeypatch: pytest.MonkeyPatch, empty: Store) -> None:
+def test_only_a_model_that_memory_does_not_hold_is_streamed(monkeypatch, empty):
     source = locate(str(tiny.folder("llama")), empty)
     need = sum(each.nbytes for each in tiny.loaded("llama").model.parameters()) / machine.HEADROOM
     for free, expected in ((need + 2, False), (need - 2, True)):
@@ -206,7 +203,7 @@ def test_only_a_model_that_memory_does_not_hold_is_streamed(monkeypatch: pytest.
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the data of a process")
-def test_no_more_is_free_than_a_limit_leaves() -> None:
+def test_no_more_is_free_than_a_limit_leaves():
     resource, room = pytest.importorskip("resource", reason="Windows sets a process no such limits"), 2**30
     before = resource.getrlimit(resource.RLIMIT_DATA)
     used = psutil.Process().memory_info().data
@@ -223,7 +220,7 @@ def test_no_more_is_free_than_a_limit_leaves() -> None:
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2", "gemma2"])
-def test_streamed_layers_are_brought_to_the_device(family: str) -> None:
+def test_streamed_layers_are_brought_to_the_device(family):
     """A second CPU stands in for a GPU. Fake tensors know where they would be, and torch refuses to mix them."""
     there = torch.device("cpu", 1)
     with FakeTensorMode(allow_non_fake_inputs=False), there:
@@ -244,7 +241,7 @@ def test_streamed_layers_are_brought_to_the_device(family: str) -> None:
 
 
 @pytest.mark.parametrize("free", [1, 2**40])
-def test_what_a_device_does_not_hold_is_streamed_there(free: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_device_does_not_hold_is_streamed_there(free, monkeypatch):
     model, there = tiny.built("llama"), torch.device("meta")
     monkeypatch.setattr(placement, "free_memory", lambda _: free)
     layers = anatomy.decoder_layers(model)

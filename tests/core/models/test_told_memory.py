@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -31,18 +30,18 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
-def sweep(length: int, *names: str) -> MeasureRequest:
+def sweep(length, *names):
     asked = measurements([perturbation(name) for name in names])
     return MeasureRequest(text=WindowRequest(sequences=4, length=length), measurements=asked)
 
 
-def pruning(length: int) -> StudyRequest:
+def pruning(length):
     text, judged = (WindowRequest(source=half, sequences=8, length=length) for half in ("demo", "demo:evaluation"))
     return StudyRequest(settings=(Recipe(),), calibration=text, evaluation=EvaluationRequest(text=judged))
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+def model(tmp_path_factory):
     """Eight layers, 512 wide, 35 million random weights."""
     folder = tmp_path_factory.mktemp("middle")
     config = transformers.LlamaConfig(
@@ -61,9 +60,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize(
     "asked", [sweep(64, "gaussian:0.3", "residual:wanda:0.7", "skip"), sweep(512, "gaussian:0.3"), pruning(256)]
 )
-def test_the_memory_told_is_right_within_a_factor_of_two(
-    asked: MeasureRequest | StudyRequest, model: str, tmp_path: Path
-) -> None:
+def test_the_memory_told_is_right_within_a_factor_of_two(asked, model, tmp_path):
     asked = asked.model_copy(update={"model": model})
     told = run_cost.estimate(asked, Store(tmp_path)).memory
     child = [sys.executable, "-c", CHILD.format(kind=type(asked).__name__), asked.model_dump_json(), str(tmp_path)]

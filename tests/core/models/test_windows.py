@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.models import hub, texts, windows
-from core.models.loading import Loaded
 from core.requests.inputs import WindowRequest
 from tests import tiny
 
@@ -21,32 +20,32 @@ SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 DOCUMENTS = [f"{index}: " + " ".join(tiny.SENTENCES[: 1 + index % 5]) for index in range(12)]
 
 
-def drawn(source: str, **asked: object) -> windows.Windows:
+def drawn(source, **asked):
     return windows.windows(WindowRequest(source=source, **asked), tiny.loaded("llama"))
 
 
 @pytest.fixture
-def documents(tmp_path: Path) -> str:
+def documents(tmp_path):
     path = tmp_path / "documents.jsonl"
     path.write_text("".join(json.dumps({"text": each, "url": "x"}) + "\n" for each in DOCUMENTS), encoding="utf-8")
     return f"file:{path}"
 
 
-def ids_of(text: str) -> list[int]:
+def ids_of(text):
     return tiny.tokenizer()(text)["input_ids"]
 
 
 # --- reading -------------------------------------------------------------------------------------------------------
 
 
-def test_raw_is_read_as_rows_joined_by_two_newlines(tmp_path: Path) -> None:
+def test_raw_is_read_as_rows_joined_by_two_newlines(tmp_path):
     path = tmp_path / "wiki.raw"
     path.write_bytes(b"Title\n\n  \nFirst line .\n Second \n")
     [document] = windows.read(f"file:{path}").documents
     assert document == "\n\n".join(["Title\n", "", "", "First line .\n", " Second \n"])
 
 
-def test_every_kind_of_file_is_read(tmp_path: Path, documents: str) -> None:
+def test_every_kind_of_file_is_read(tmp_path, documents):
     (tmp_path / "one.txt").write_text("some\ntext", encoding="utf-8")
     parquet.write_table(pa.table({"text": DOCUMENTS, "more": range(12)}), tmp_path / "rows.parquet")
     assert windows.read(f"file:{tmp_path / 'one.txt'}").documents == ("some\ntext",)
@@ -56,7 +55,7 @@ def test_every_kind_of_file_is_read(tmp_path: Path, documents: str) -> None:
     assert kinds == {"one.txt": "joined", "rows.parquet": "document"}
 
 
-def test_the_demo_text_has_two_halves_that_share_no_line() -> None:
+def test_the_demo_text_has_two_halves_that_share_no_line():
     one, other = windows.read("demo"), windows.read("demo:evaluation")
     assert min(len(one.documents), len(other.documents)) >= 8
     lines = [{line for each in half.documents for line in each.splitlines() if len(line) > 40} for half in (one, other)]
@@ -66,7 +65,7 @@ def test_the_demo_text_has_two_halves_that_share_no_line() -> None:
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no WikiText-2 in ../shared/data")
 @pytest.mark.bundled
-def test_wikitext_has_the_golden_count_of_tokens(bundled: Loaded) -> None:
+def test_wikitext_has_the_golden_count_of_tokens(bundled):
     [document] = windows.read(f"file:{SHARED / 'wikitext2' / 'wiki.test.raw'}").documents
     assert len(document) == 1_294_336
     assert len(bundled.tokenizer(document, verbose=False)["input_ids"]) == 304_986
@@ -75,7 +74,7 @@ def test_wikitext_has_the_golden_count_of_tokens(bundled: Loaded) -> None:
 # --- windows -------------------------------------------------------------------------------------------------------
 
 
-def test_windows_are_the_same_again_and_others_with_another_seed(text: str) -> None:
+def test_windows_are_the_same_again_and_others_with_another_seed(text):
     one, again, other = (drawn(text, sequences=5, length=16, seed=seed) for seed in (1, 1, 2))
     assert one.spec == again.spec and one.tokens.equal(again.tokens)
     assert one.spec.windows != other.spec.windows
@@ -84,7 +83,7 @@ def test_windows_are_the_same_again_and_others_with_another_seed(text: str) -> N
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(st.integers(1, 12), st.integers(8, 64), st.integers(0, 1000))
-def test_joined_windows_do_not_overlap(text: str, sequences: int, length: int, seed: int) -> None:
+def test_joined_windows_do_not_overlap(text, sequences, length, seed):
     found = drawn(text, sequences=sequences, length=length, seed=seed)
     starts = [start for _, start in found.spec.windows]
     assert starts == sorted(starts) and all(start % length == 0 for start in starts)
@@ -96,7 +95,7 @@ def test_joined_windows_do_not_overlap(text: str, sequences: int, length: int, s
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(st.integers(1, 9), st.integers(8, 24), st.integers(0, 1000))
-def test_document_windows_lie_inside_one_document_each(documents: str, sequences: int, length: int, seed: int) -> None:
+def test_document_windows_lie_inside_one_document_each(documents, sequences, length, seed):
     found = drawn(documents, sequences=sequences, length=length, seed=seed)
     numbers = [number for number, _ in found.spec.windows]
     assert len(set(numbers)) == sequences, "a document is used once"
@@ -104,14 +103,14 @@ def test_document_windows_lie_inside_one_document_each(documents: str, sequences
         assert row == ids_of(DOCUMENTS[number])[start : start + length] and len(row) == length
 
 
-def test_a_start_token_for_every_window(text: str) -> None:
+def test_a_start_token_for_every_window(text):
     found = drawn(text, sequences=3, length=16, bos="every")
     assert found.tokens.shape == (3, 16) and (found.tokens[:, 0] == 0).all()
     assert [start % 15 for _, start in found.spec.windows] == [0, 0, 0]
     assert found.spec.bos == "every" and not (found.tokens[:, 1:] == 0).any()
 
 
-def test_the_tokens_of_a_stored_text_come_back(text: str, documents: str) -> None:
+def test_the_tokens_of_a_stored_text_come_back(text, documents):
     for source, asked in (
         (text, {}),
         (text, {"bos": "every"}),
@@ -126,7 +125,7 @@ def test_the_tokens_of_a_stored_text_come_back(text: str, documents: str) -> Non
 @pytest.mark.parametrize(
     ("name", "content"), [("a.txt", "Hé\nyou"), ("a.raw", "Hé\n"), ("a.jsonl", '{"text": "Hé"}\n')]
 )
-def test_a_mark_of_windows_tools_is_no_part_of_a_text(name: str, content: str, tmp_path: Path) -> None:
+def test_a_mark_of_windows_tools_is_no_part_of_a_text(name, content, tmp_path):
     found = []
     for encoding in ("utf-8", "utf-8-sig"):
         (tmp_path / name).write_text(content, encoding=encoding)
@@ -138,13 +137,13 @@ def test_a_mark_of_windows_tools_is_no_part_of_a_text(name: str, content: str, t
 
 
 @pytest.mark.parametrize(("sequences", "length"), [(500, 16), (400, 64)])
-def test_a_text_that_is_too_short_says_how_much_it_has(text: str, sequences: int, length: int, refused) -> None:
+def test_a_text_that_is_too_short_says_how_much_it_has(text, sequences, length, refused):
     ids = ids_of(Path(text.removeprefix("file:")).read_text(encoding="utf-8"))
     with refused("text.txt", f"{len(ids) // length} windows", str(sequences)):
         drawn(text, sequences=sequences, length=length)
 
 
-def test_documents_that_are_too_short_or_not_there_are_counted(documents: str, refused) -> None:
+def test_documents_that_are_too_short_or_not_there_are_counted(documents, refused):
     fitting = sum(len(ids_of(each)) > 60 for each in DOCUMENTS)
     with refused("documents.jsonl", str(fitting), "12"):
         drawn(documents, sequences=12, length=60)
@@ -152,7 +151,7 @@ def test_documents_that_are_too_short_or_not_there_are_counted(documents: str, r
         drawn(documents, documents=(0, 12), sequences=1, length=8)
 
 
-def test_a_length_beyond_the_positions(text: str, refused) -> None:
+def test_a_length_beyond_the_positions(text, refused):
     with refused("65", "64", "tiny llama"):
         drawn(text, length=tiny.LONGEST + 1, sequences=1)
     bloom = tiny.loaded("bloom")  # whose positions are unlimited
@@ -160,7 +159,7 @@ def test_a_length_beyond_the_positions(text: str, refused) -> None:
 
 
 @pytest.mark.parametrize("source", ["", "nonsense", "demo:other", "file:", "file:missing.txt", "file:/"])
-def test_an_unknown_text(source: str, refused) -> None:
+def test_an_unknown_text(source, refused):
     with refused():
         windows.read(source)
 
@@ -176,7 +175,7 @@ def test_an_unknown_text(source: str, refused) -> None:
         ("a", b"text"),
     ],
 )
-def test_a_file_that_cannot_be_read_as_text(name: str, content: bytes | dict, tmp_path: Path, refused) -> None:
+def test_a_file_that_cannot_be_read_as_text(name, content, tmp_path, refused):
     if isinstance(content, dict):
         parquet.write_table(pa.table(content), tmp_path / name)
     else:
@@ -185,20 +184,20 @@ def test_a_file_that_cannot_be_read_as_text(name: str, content: bytes | dict, tm
         windows.read(f"file:{tmp_path / name}")
 
 
-def test_a_row_without_words_is_named(tmp_path: Path, refused) -> None:
+def test_a_row_without_words_is_named(tmp_path, refused):
     parquet.write_table(pa.table({"text": ["x"] * texts.ROWS + ["y", None]}), tmp_path / "a.parquet")
     with refused("a.parquet row 258 has no words"):
         windows.read(f"file:{tmp_path / 'a.parquet'}")
 
 
-def test_a_start_token_that_there_is_not(text: str, refused) -> None:
+def test_a_start_token_that_there_is_not(text, refused):
     bare = copy.deepcopy(tiny.tokenizer())
     bare.bos_token = None
     with refused("start token"):
         windows.windows(WindowRequest(source=text, bos="every"), replace(tiny.loaded("llama"), tokenizer=bare))
 
 
-def test_the_start_token_is_part_of_a_text_where_no_content_tells_it(text: str) -> None:
+def test_the_start_token_is_part_of_a_text_where_no_content_tells_it(text):
     plain, other = tiny.loaded("llama"), copy.deepcopy(tiny.tokenizer())
     other.bos_token = other.convert_ids_to_tokens(5)
     asked = WindowRequest(source=text, sequences=2, length=8, bos="every")
@@ -210,14 +209,14 @@ def test_the_start_token_is_part_of_a_text_where_no_content_tells_it(text: str) 
     assert windows.windows(asked, told).spec.start is None
 
 
-def test_a_tokenizer_of_another_model(text: str, refused) -> None:
+def test_a_tokenizer_of_another_model(text, refused):
     longer = copy.deepcopy(tiny.tokenizer())
     longer.add_tokens(["heron"])
     with refused("token ", str(tiny.VOCABULARY)):
         windows.windows(WindowRequest(source=text), replace(tiny.loaded("llama"), tokenizer=longer))
 
 
-def test_another_text_or_tokenizer_is_not_passed_off_as_the_measured_one(text: str, refused) -> None:
+def test_another_text_or_tokenizer_is_not_passed_off_as_the_measured_one(text, refused):
     found = drawn(text, sequences=2, length=8)
     other = copy.deepcopy(tiny.tokenizer())
     other.add_tokens(["heron"])
@@ -228,10 +227,10 @@ def test_another_text_or_tokenizer_is_not_passed_off_as_the_measured_one(text: s
         windows.tokens(found.spec, text, None, tiny.tokenizer())
 
 
-def test_a_hub_dataset_is_read_by_its_column_of_text(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_dataset_is_read_by_its_column_of_text(monkeypatch):
     asked = {}
 
-    def here(name: str, /, **options: object) -> datasets.Dataset:
+    def here(name, /, **options):
         asked[name] = options
         return datasets.Dataset.from_dict({"text": [" = Title = \n", "", "Words .\n"]})
 

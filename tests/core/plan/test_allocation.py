@@ -1,6 +1,5 @@
 """Allocators, correction and budget: properties over random profiles, golden values, and what cannot be."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from core.base.errors import UserError
-from core.base.spec import Spec
 from core.methods import Manual, Uniform
 from core.methods.alphapruning import AlphaPruning
 from core.methods.depth_ramp import DepthRamp
@@ -36,7 +34,7 @@ TARGETS = (0.0, 0.3, 0.5, 0.7, 0.88)
 @pytest.mark.parametrize("bases", [BASES, (PER_LINEAR,)], ids=["per layer", "per linear"])
 @quick
 @given(data=st.data(), layers=st.integers(2, 12), seed=st.integers(0, 10**6), low=st.sampled_from((0.0, 0.2)))
-def test_the_budget_is_met_inside_the_bounds(bases: tuple, data: st.DataObject, layers: int, seed: int, low: float):
+def test_the_budget_is_met_inside_the_bounds(bases, data, layers, seed, low):
     base, target = data.draw(st.sampled_from(bases)), max(data.draw(st.sampled_from(TARGETS)), low)
     strength = data.draw(st.sampled_from((0.0, 0.01, 0.1, 0.5)))
     fix = Correction(strength=strength, control=data.draw(st.sampled_from(("none", "reversed", "shuffled", "ramp"))))
@@ -60,7 +58,7 @@ def test_the_budget_is_met_inside_the_bounds(bases: tuple, data: st.DataObject, 
     target=st.floats(0.1, 0.9),
     seed=st.integers(0, 99),
 )
-def test_any_wish_can_be_brought_to_the_budget(wish: np.ndarray, target: float, seed: int) -> None:
+def test_any_wish_can_be_brought_to_the_budget(wish, target, seed):
     parameters = np.random.default_rng(seed).integers(1, 10**7, len(wish)).astype(float)
     found = project(wish, parameters, target, Bounds(0.1, 0.9))
     assert share_spent(found, parameters) == pytest.approx(target, abs=1e-9)
@@ -69,14 +67,14 @@ def test_any_wish_can_be_brought_to_the_budget(wish: np.ndarray, target: float, 
     assert again == pytest.approx(found, abs=1e-9)
 
 
-def direction(gain: np.ndarray) -> np.ndarray:
+def direction(gain):
     """What a correction by these gains adds at strength 1."""
     return correction.scaled(correction.shift(gain, np.log(3)))
 
 
 @quick
 @given(st.integers(2, 10), st.integers(0, 10**6), st.sampled_from((*SEEING, PER_LINEAR)), st.booleans())
-def test_permuting_the_layers_permutes_the_allocation(layers: int, seed: int, base: Spec, alike: bool) -> None:
+def test_permuting_the_layers_permutes_the_allocation(layers, seed, base, alike):
     here = (of_linears if base is PER_LINEAR else profile)(layers, seed)
     if alike:  # some layers equal: ties must not be broken by their place
         here = permuted(here, np.arange(layers) // 2)
@@ -86,7 +84,7 @@ def test_permuting_the_layers_permutes_the_allocation(layers: int, seed: int, ba
     assert mixed == pytest.approx(straight[order], abs=1e-9)
 
 
-def test_the_correction_protects_amplifiers_by_at_most_the_strength() -> None:
+def test_the_correction_protects_amplifiers_by_at_most_the_strength():
     base, parameters = np.full(4, 0.7), np.ones(4)
     gain = np.array([2.0, 1.5, 0.5, 1.0])
     assert correction.shift(gain, np.log(3)).sum() == pytest.approx(0, abs=1e-12)
@@ -100,7 +98,7 @@ def test_the_correction_protects_amplifiers_by_at_most_the_strength() -> None:
 
 @quick
 @given(gain=arrays(float, 8, elements=st.floats(0.05, 20)), seed=st.integers(0, 9))
-def test_controls_move_over_the_same_width_as_the_correction(gain: np.ndarray, seed: int) -> None:
+def test_controls_move_over_the_same_width_as_the_correction(gain, seed):
     plain = direction(gain)
     for control in (-plain, correction.shuffled(plain, seed), correction.ramp(plain)):
         assert np.ptp(control) == pytest.approx(np.ptp(plain), abs=1e-12)
@@ -113,7 +111,7 @@ def test_controls_move_over_the_same_width_as_the_correction(gain: np.ndarray, s
 
 
 @pytest.mark.parametrize(("make", "base", "control"), [(profile, Owl(), "reversed"), (of_linears, PER_LINEAR, "ramp")])
-def test_a_family_is_the_allocations_one_by_one(make: Callable, base: Spec, control: str) -> None:
+def test_a_family_is_the_allocations_one_by_one(make, base, control):
     here, strengths = make(9, 3), np.array([0, 0.02, 0.1])
     request = AllocationRequest(base=base, correction=Correction(control=control))
     for row, strength in zip(family(request, here, strengths), strengths, strict=True):
@@ -134,41 +132,41 @@ SPARSITY = """
 """
 
 
-def told(measured: np.ndarray, target: float, parameters: np.ndarray | None = None) -> SimpleNamespace:
+def told(measured, target, parameters=None):
     """Evidence in which whatever an allocator looks at is the same."""
     looked_at = dict.fromkeys(("alpha", "outlier_ratio", "score", "layers_removal"), lambda *_: measured)
     weights = np.ones(len(measured)) if parameters is None else parameters
     return SimpleNamespace(target=target, units=len(measured), parameters=weights, **looked_at)
 
 
-def test_alphapruning_gives_the_published_vector() -> None:
+def test_alphapruning_gives_the_published_vector():
     """LLaMA-7B, 70%, epsilon 0.2: from the metric that the reference repository ships."""
     alpha, expected = (np.array(text.split(), float) for text in (ALPHA, SPARSITY))
     assert AlphaPruning(epsilon=0.2).wish(told(alpha, 0.7)) == pytest.approx(expected, abs=1e-4)
 
 
-def test_the_ramp_has_the_ends_of_atp() -> None:
+def test_the_ramp_has_the_ends_of_atp():
     found = DepthRamp(beta=0.01).wish(told(np.ones(32), 0.7))
     assert (found[0], found[-1]) == (pytest.approx(0.545), pytest.approx(0.855))
 
 
-def test_owl_by_hand() -> None:
+def test_owl_by_hand():
     """Kept more: 0, 0.04 and 0.16 with mean 1/15; so the band is 0.16 wide and not centred on the target."""
     found = Owl(lam=0.08).wish(told(np.array([0.01, 0.02, 0.05]), 0.7))
     assert found == pytest.approx([0.7 + 1 / 15, 0.7 + 1 / 15 - 0.04, 0.7 + 1 / 15 - 0.16])
 
 
-def test_dlp_prunes_large_scores_more() -> None:
+def test_dlp_prunes_large_scores_more():
     assert Dlp(alpha=0.1).wish(told(np.array([1.0, 2.0, 3.0]), 0.5)) == pytest.approx([0.4, 0.5, 0.6])
 
 
-def test_lsa_prunes_large_errors_more() -> None:
+def test_lsa_prunes_large_errors_more():
     """Importance 7/8, 6/8 and 3/8, stretched to 0.2, 0.15 and 0, whose mean is 0.35 / 3."""
     found = Lsa(width=0.1).wish(told(np.array([1.0, 2.0, 5.0]), 0.7))
     assert found == pytest.approx([0.5 + 0.35 / 3, 0.55 + 0.35 / 3, 0.7 + 0.35 / 3])
 
 
-def test_a_large_part_is_moved_by_less_and_the_budget_holds() -> None:
+def test_a_large_part_is_moved_by_less_and_the_budget_holds():
     """Weights 1, 1, 4 with mean 2: what layers of one size are moved by, times 2, 2 and 1/2."""
     found = apart(np.array([1.0, 2.0, 5.0]), np.array([1.0, 1.0, 4.0]), 0.5, 0.1)
     moved = np.array([0.35 / 3 - 0.2, 0.35 / 3 - 0.15, 0.35 / 3])
@@ -176,19 +174,19 @@ def test_a_large_part_is_moved_by_less_and_the_budget_holds() -> None:
     assert share_spent(found, np.array([1.0, 1.0, 4.0])) == pytest.approx(0.5)
 
 
-def test_lsa_can_take_attention_apart() -> None:
+def test_lsa_can_take_attention_apart():
     here = profile(5, 1)
     rows = allocate(AllocationRequest(base=Lsa(per="half"), target=0.6), here).exact
     assert (np.ptp(rows[:, :4], axis=1) == 0).all() and (np.ptp(rows[:, 4:], axis=1) == 0).all()
     assert (rows[:, 0] != rows[:, 4]).all()
 
 
-def test_lsa_says_how_to_get_what_it_looks_at(refused) -> None:
+def test_lsa_says_how_to_get_what_it_looks_at(refused):
     with refused("invented", "--removal"):
         allocate(AllocationRequest(base=Lsa()), replace(profile(5), removal=None))
 
 
-def test_unclipped_numbers_may_leave_the_bounds_and_sit_on_none() -> None:
+def test_unclipped_numbers_may_leave_the_bounds_and_sit_on_none():
     base = AlphaPruning(epsilon=0.9)
     found = allocate(AllocationRequest(base=base, target=0.9, unclipped=True), profile(12, 5))
     assert found.sparsity.max() > 1 and not found.bound.any()
@@ -200,7 +198,7 @@ def test_unclipped_numbers_may_leave_the_bounds_and_sit_on_none() -> None:
 
 @quick
 @given(seed=st.integers(0, 10**6), layer=st.integers(0, 5), value=st.floats(0.5, 0.8))
-def test_a_layer_set_by_hand_stays_and_the_budget_is_restored(seed: int, layer: int, value: float) -> None:
+def test_a_layer_set_by_hand_stays_and_the_budget_is_restored(seed, layer, value):
     rng = np.random.default_rng(seed)
     parameters = rng.integers(50, 100, 6).astype(float)
     start = project(rng.random(6), parameters, 0.65, Bounds())
@@ -212,7 +210,7 @@ def test_a_layer_set_by_hand_stays_and_the_budget_is_restored(seed: int, layer: 
 
 @quick
 @given(seed=st.integers(0, 10**6), layer=st.integers(0, 5), value=st.floats(0.5, 0.8))
-def test_the_linears_of_a_layer_set_by_hand_keep_their_differences(seed: int, layer: int, value: float) -> None:
+def test_the_linears_of_a_layer_set_by_hand_keep_their_differences(seed, layer, value):
     rng = np.random.default_rng(seed)
     parameters, bounds = rng.integers(50, 100, (6, 4)).astype(float), Bounds()
     base = rng.uniform(0.3, 0.95, (6, 4))
@@ -231,7 +229,7 @@ HAND = {"1.05": dict.fromkeys(range(3), 0.0), "layer 1 .* 0.97": {1: 0.97}, "eve
 
 
 @pytest.mark.parametrize("said, hand", HAND.items())
-def test_an_impossible_layer_by_hand_gets_one_sentence(said: str, hand: dict[int, float]) -> None:
+def test_an_impossible_layer_by_hand_gets_one_sentence(said, hand):
     with pytest.raises(UserError, match=said):
         with_fixed_layers(np.full(9, 0.7), hand, np.ones(9), 0.7, Bounds())
     with pytest.raises(UserError, match=said):
@@ -252,14 +250,14 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("said, request_", REFUSED.items())
-def test_what_cannot_be_gets_one_sentence(said: str, request_: AllocationRequest) -> None:
+def test_what_cannot_be_gets_one_sentence(said, request_):
     with pytest.raises(UserError, match=said) as caught:
         allocate(request_, profile(8))
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("base", SEEING)
-def test_nan_in_a_profile_is_refused_and_never_spread(base: Spec) -> None:
+def test_nan_in_a_profile_is_refused_and_never_spread(base):
     here = profile(8)
     here.weights.alpha_peak[3] = here.scores.outlier_ratio[3] = here.scores.mean[3] = here.removal.error[3] = np.nan
     for each in here.perturbed.values():
@@ -270,7 +268,7 @@ def test_nan_in_a_profile_is_refused_and_never_spread(base: Spec) -> None:
 
 
 @pytest.mark.parametrize("drift", [np.nan, -np.inf])
-def test_a_gain_that_is_not_known_drives_nothing(drift: float) -> None:
+def test_a_gain_that_is_not_known_drives_nothing(drift):
     here = profile(8)
     for each in here.perturbed.values():
         each.log_drift[3] = drift
@@ -280,11 +278,11 @@ def test_a_gain_that_is_not_known_drives_nothing(drift: float) -> None:
 
 
 @pytest.mark.parametrize("score", [np.array([0.1 + 0.2, 0.3, 0.3]), np.zeros(3), np.full(3, 7.0)])
-def test_scores_that_differ_by_rounding_are_equal(score: np.ndarray) -> None:
+def test_scores_that_differ_by_rounding_are_equal(score):
     for each in (Owl(), Dlp(), Lsa(), AlphaPruning()):
         assert each.wish(told(score, 0.7, np.array([1.0, 2.0, 3.0]))).tolist() == [0.7] * 3
 
 
-def test_a_model_that_cannot_be_pruned_is_refused() -> None:
+def test_a_model_that_cannot_be_pruned_is_refused():
     with pytest.raises(UserError, match="not allocated for"):
         allocate(AllocationRequest(), replace(profile(4), weights=None, scores=None))

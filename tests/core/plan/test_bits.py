@@ -2,10 +2,8 @@
 
 import json
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +15,6 @@ from core.base.errors import UserError
 from core.cli.allocations import allocated_json
 from core.export import file_sizes
 from core.methods import BITS, GGUF, INTEGERS, LAYERS, MIXED, UNITS, left_out
-from core.methods.budget_unit import BudgetUnit
 from core.methods.treatments import DEFAULT_PRUNER, default_pruner, treatment
 from core.plan.allocation import allocate
 from core.plan.budget import TOLERANCE, Bounds, round_to_levels, share_spent
@@ -30,7 +27,6 @@ from core.requests.measurements import Measurement
 from core.requests.parsing import read_bytes
 from core.requests.perturbations import perturbation
 from core.requests.recipes import read_recipe
-from core.store.profiles import Profile
 from tests import synthetic
 from tests.core.allocating import STACK, of_linears, quick
 
@@ -38,7 +34,7 @@ SHARES = [*BITS.levels.values()]
 ROUNDED = [(counted, default_pruner(counted)) for counted in (BITS, INTEGERS, MIXED)]
 
 
-def quantised(layers: int, seed: int, alike: bool = False) -> Profile:
+def quantised(layers, seed, alike=False):
     """A profile of random numbers, whose linears and layers were measured at every level of the integers."""
     plain, rng = of_linears(layers, seed), np.random.default_rng(seed)
     measured = dict(plain.perturbed)
@@ -57,7 +53,7 @@ def quantised(layers: int, seed: int, alike: bool = False) -> Profile:
     return replace(plain, perturbed=measured, weights=replace(plain.weights, parameters=sizes))
 
 
-def spent(words: str, here: Profile) -> tuple[np.ndarray, float]:
+def spent(words, here):
     """The plan of an allocation, and its mean bits."""
     found = allocate(grammar.read_allocation(words), here)
     return found.exact, 16 * (1 - found.budget)
@@ -71,9 +67,7 @@ def spent(words: str, here: Profile) -> tuple[np.ndarray, float]:
     base=st.sampled_from(("uniform", "uniform ends=1", "response", "response granularity=linear", "depth_ramp")),
     budget_unit=st.sampled_from((BITS, INTEGERS, MIXED)),
 )
-def test_a_budget_of_bits_is_met_by_whole_levels_and_never_passed(
-    layers: int, seed: int, bits: float, base: str, counted: BudgetUnit
-) -> None:
+def test_a_budget_of_bits_is_met_by_whole_levels_and_never_passed(layers, seed, bits, base, counted):
     here, bits = quantised(layers, seed), max(bits, 16 * (1 - max(counted.levels.values())))
     exact, mean = spent(f"{base} currency={counted.name}:{bits!r}", here)
     assert np.isin(exact, [*counted.levels.values()]).all()
@@ -84,7 +78,7 @@ def test_a_budget_of_bits_is_met_by_whole_levels_and_never_passed(
 
 @quick
 @given(seed=st.integers(0, 10**6), bits=st.sampled_from((2.3, 3.0, 3.5, 5.0)))
-def test_the_plan_is_within_one_step_of_the_best_of_all_plans(seed: int, bits: float) -> None:
+def test_the_plan_is_within_one_step_of_the_best_of_all_plans(seed, bits):
     here = quantised(4, seed, alike=True)
     harm = np.stack([here.perturbed[Measurement(perturbation=perturbation(f"quantised:{each}"))].kl.mean(1)
                      for each in BITS.levels], axis=1)  # fmt: skip
@@ -98,7 +92,7 @@ def test_the_plan_is_within_one_step_of_the_best_of_all_plans(seed: int, bits: f
 
 @quick
 @given(seed=st.integers(0, 10**6), bits=st.floats(1.9, 8))
-def test_a_level_that_harms_more_than_one_that_saves_more_is_passed_over(seed: int, bits: float) -> None:
+def test_a_level_that_harms_more_than_one_that_saves_more_is_passed_over(seed, bits):
     here, rng = quantised(4, seed), np.random.default_rng(seed)
     harm = rng.random((4, len(MIXED.levels))) * np.geomspace(0.1, 1, len(MIXED.levels))
     measured = {Measurement(perturbation=perturbation(f"mixed:{level}")): of_level
@@ -112,7 +106,7 @@ def test_a_level_that_harms_more_than_one_that_saves_more_is_passed_over(seed: i
         assert of_layer[at] == of_layer[at:].min()
 
 
-def test_what_was_measured_of_integers_holds_of_them_beside_zeros() -> None:
+def test_what_was_measured_of_integers_holds_of_them_beside_zeros():
     here = quantised(4, 5)
     alone = replace(here, perturbed={each: of for each, of in here.perturbed.items() if "mixed" not in each.name})
     counted = "response granularity=linear currency={}:5.5"
@@ -123,7 +117,7 @@ def test_what_was_measured_of_integers_holds_of_them_beside_zeros() -> None:
 
 
 @pytest.mark.parametrize("control", ["reversed", "shuffled", "shuffled seed=3"])
-def test_controls_hold_the_same_levels_on_units_of_one_size(control: str) -> None:
+def test_controls_hold_the_same_levels_on_units_of_one_size(control):
     here = quantised(8, 1, alike=True)
     plain, mean = spent("response granularity=linear currency=bits:3.2", here)
     turned, again = spent(f"response granularity=linear control={control} currency=bits:3.2", here)
@@ -135,18 +129,18 @@ def test_controls_hold_the_same_levels_on_units_of_one_size(control: str) -> Non
             assert after[spared].min() >= np.sort(after)[-spared.sum()]
 
 
-def test_the_rule_of_thumb_gives_first_and_last_a_bit_more() -> None:
+def test_the_rule_of_thumb_gives_first_and_last_a_bit_more():
     exact, mean = spent("uniform ends=1 currency=bits:3", quantised(9, 2, alike=True))
     assert list(exact[[0, -1]]) == [0.75, 0.75] and mean == pytest.approx(3)
     assert sorted(exact[1:-1]) == [0.8125] * 5 + [0.875] * 2
 
 
-def test_uniform_between_levels_lies_evenly_over_the_layers() -> None:
+def test_uniform_between_levels_lies_evenly_over_the_layers():
     exact, mean = spent("uniform currency=bits:3.5", quantised(8, 2, alike=True))
     assert mean == pytest.approx(3.5) and exact[:4].mean() == pytest.approx(exact[4:].mean())
 
 
-def test_what_a_step_would_overspend_is_passed_over() -> None:
+def test_what_a_step_would_overspend_is_passed_over():
     wish, weights = np.array([0.78, 0.8]), np.array([10.0, 1.0])
     found = round_to_levels(wish, np.array([0.75, 0.8125]), weights, np.array([[0.0, 9.0], [0.0, 0.1]]))
     assert list(found) == [0.8125, 0.75] and share_spent(found, weights) >= share_spent(wish, weights)
@@ -155,7 +149,7 @@ def test_what_a_step_would_overspend_is_passed_over() -> None:
 # --- layers left out ------------------------------------------------------------------------------------------------
 
 
-def skipped(layers: int, seed: int) -> tuple[Profile, np.ndarray]:
+def skipped(layers, seed):
     """A profile of layers of one size that were left out one by one, and the harm of each."""
     plain, key = of_linears(layers, seed), Measurement(perturbation=perturbation("skip"))
     kl = np.random.default_rng(seed).random((layers, 3))
@@ -165,9 +159,7 @@ def skipped(layers: int, seed: int) -> tuple[Profile, np.ndarray]:
 
 @quick
 @given(layers=st.integers(2, 12), seed=st.integers(0, 10**6), share=st.floats(0, 1))
-def test_a_budget_of_layers_leaves_out_as_many_as_it_needs_those_that_harm_least(
-    layers: int, seed: int, share: float
-) -> None:
+def test_a_budget_of_layers_leaves_out_as_many_as_it_needs_those_that_harm_least(layers, seed, share):
     here, harm = skipped(layers, seed)
     turned = here.activation.block_influence.mean(1)
     count = math.ceil(layers * (share - TOLERANCE))
@@ -179,7 +171,7 @@ def test_a_budget_of_layers_leaves_out_as_many_as_it_needs_those_that_harm_least
             assert count == 0 or harms[exact == 1].max() <= harms[exact == 0].min() + 1e-9
 
 
-def both(layers: int, seed: int, alike: bool = False) -> tuple[Profile, np.ndarray]:
+def both(layers, seed, alike=False):
     """A profile of linears at the levels of `mixed`, and of layers left out, which harms about as much."""
     here, rng = quantised(layers, seed, alike), np.random.default_rng(seed)
     key = Measurement(perturbation=perturbation("skip"))
@@ -189,7 +181,7 @@ def both(layers: int, seed: int, alike: bool = False) -> tuple[Profile, np.ndarr
     ]
 
 
-def harm_of(plan: np.ndarray, here: Profile, skip: np.ndarray) -> float:
+def harm_of(plan, here, skip):
     """The sum of what each linear, or each layer left out, did alone."""
     shares, harm = at_levels(here, "mixed", "kl", True)
     gone = left_out(plan)
@@ -200,7 +192,7 @@ def harm_of(plan: np.ndarray, here: Profile, skip: np.ndarray) -> float:
 
 @quick
 @given(layers=st.integers(2, 8), seed=st.integers(0, 10**6), bits=st.floats(1.9, 6))
-def test_layers_are_left_out_beside_bits_only_where_the_total_harm_falls(layers: int, seed: int, bits: float) -> None:
+def test_layers_are_left_out_beside_bits_only_where_the_total_harm_falls(layers, seed, bits):
     here, skip = both(layers, seed)
     plain, _ = spent(f"response granularity=linear currency=mixed:{bits!r}", here)
     plan, mean = spent(f"response granularity=both currency=mixed:{bits!r}", here)
@@ -213,7 +205,7 @@ def test_layers_are_left_out_beside_bits_only_where_the_total_harm_falls(layers:
 
 @quick
 @given(seed=st.integers(0, 10**6), bits=st.floats(1.9, 5))
-def test_which_layers_are_left_out_is_within_one_step_of_the_best_of_all_choices(seed: int, bits: float) -> None:
+def test_which_layers_are_left_out_is_within_one_step_of_the_best_of_all_choices(seed, bits):
     here, skip = both(4, seed, alike=True)
     levels, harm = at_levels(here, "mixed", "kl", True)
     plan, _ = spent(f"response granularity=both currency=mixed:{bits!r}", here)
@@ -233,7 +225,7 @@ def test_which_layers_are_left_out_is_within_one_step_of_the_best_of_all_choices
 
 
 @pytest.mark.parametrize("control", ["reversed", "shuffled", "shuffled seed=3"])
-def test_controls_of_a_plan_that_leaves_layers_out_change_whole_layers(control: str) -> None:
+def test_controls_of_a_plan_that_leaves_layers_out_change_whole_layers(control):
     here, _ = both(8, 1, alike=True)
     plain, mean = spent("response granularity=both currency=mixed:2.4", here)
     turned, again = spent(f"response granularity=both control={control} currency=mixed:2.4", here)
@@ -244,7 +236,7 @@ def test_controls_of_a_plan_that_leaves_layers_out_change_whole_layers(control: 
 
 
 @pytest.mark.parametrize(("share", "gone"), [(0.1, [4, 14, 24]), (0.2, [2, 7, 12, 17, 22, 27])])
-def test_uniform_leaves_out_layers_evenly_spaced(share: float, gone: list[int]) -> None:
+def test_uniform_leaves_out_layers_evenly_spaced(share, gone):
     assert left_out(spent(f"uniform currency=layers:{share}", skipped(30, 1)[0])[0]) == gone
 
 
@@ -259,13 +251,13 @@ def test_uniform_leaves_out_layers_evenly_spaced(share: float, gone: list[int]) 
         ("response granularity=both:0.5", "beside few bits, not beside zeros: write granularity=linear"),
     ],
 )
-def test_budgets_of_layers_that_cannot_be(words: str, said: str, refused: Callable) -> None:
+def test_budgets_of_layers_that_cannot_be(words, said, refused):
     with refused(said):
         spent(words, of_linears(6, 1))
 
 
 @given(currency=st.sampled_from((BITS, INTEGERS, MIXED, GGUF, LAYERS)), share=st.floats(0, 1))
-def test_an_amount_reads_back(currency, share: float) -> None:
+def test_an_amount_reads_back(currency, share):
     low, high = (next(iter(each)) for each in (currency.levels.values(), reversed(currency.levels.values())))
     inside = low + share * (high - low)
     assume(inside < 1)  # all layers
@@ -290,7 +282,7 @@ def test_an_amount_reads_back(currency, share: float) -> None:
     ),
     place=st.floats(0, 1),
 )
-def test_a_budget_in_bytes_is_met_by_the_least_that_has_to_be_saved(counts: Counts, words: str, place: float) -> None:
+def test_a_budget_in_bytes_is_met_by_the_least_that_has_to_be_saved(counts, words, place):
     form = grammar.parts(words if ":" in words else f"{words}:0")[1].get("currency", "zeros")
     treated = treatment(default_pruner(UNITS[form]))
     ends = {
@@ -321,13 +313,13 @@ def test_a_budget_in_bytes_is_met_by_the_least_that_has_to_be_saved(counts: Coun
         ("plan.json", "100MB", "there is no allocator 'plan.json'"),
     ],
 )
-def test_bytes_that_cannot_be_met_are_refused_with_those_that_can(words: str, size: str, wrong: str) -> None:
+def test_bytes_that_cannot_be_met_are_refused_with_those_that_can(words, size, wrong):
     with pytest.raises(UserError, match=wrong):
         file_sizes.within(words, size, DEFAULT_PRUNER, Counts(106_168_320, 28_311_552, 35_136))
 
 
 @pytest.mark.parametrize(("written", "size"), [("60MB", 6e7), ("1.5 GB", 1.5e9), ("7B", 7), ("1kB", 1000)])
-def test_a_size_is_read_with_its_unit(written: str, size: float) -> None:
+def test_a_size_is_read_with_its_unit(written, size):
     assert read_bytes(written) == size
 
 
@@ -346,12 +338,12 @@ def test_a_size_is_read_with_its_unit(written: str, size: float) -> None:
         ("uniform repair=refit currency=mixed:3", "mixed decides on every weight: leave refit out"),
     ],
 )
-def test_what_cannot_be_is_refused_in_a_sentence(words: str, wrong: str) -> None:
+def test_what_cannot_be_is_refused_in_a_sentence(words, wrong):
     with pytest.raises(UserError, match=wrong):
         read_recipe(words)
 
 
-def test_a_target_beyond_what_was_measured_names_that() -> None:
+def test_a_target_beyond_what_was_measured_names_that():
     here = quantised(4, 0)
     few = {each: found for each, found in here.perturbed.items() if each.name != "quantised:8"}
     with pytest.raises(
@@ -362,7 +354,7 @@ def test_a_target_beyond_what_was_measured_names_that() -> None:
         spent("response currency=gguf:5", here)
 
 
-def test_a_plan_that_was_written_down_reads_back(tmp_path: Path) -> None:
+def test_a_plan_that_was_written_down_reads_back(tmp_path):
     here, file = quantised(4, 3), tmp_path / "plan.json"
     planned = allocate(grammar.read_allocation("response granularity=linear currency=bits:3"), here)
     stored = replace(here, entry=SimpleNamespace(**vars(here.entry), packs=()))

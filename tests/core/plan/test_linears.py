@@ -17,7 +17,7 @@ from tests.core.allocating import PER_LINEAR, estimates, of_linears, profile, qu
 
 @quick
 @given(layers=st.integers(2, 9), seed=st.integers(0, 10**6))
-def test_estimates_per_linear_are_sums_over_linears(layers: int, seed: int) -> None:
+def test_estimates_per_linear_are_sums_over_linears(layers, seed):
     here, rng = of_linears(layers, seed), np.random.default_rng(seed)
     rows = rng.uniform(0, 0.9, (3, layers, 3))
     rows[2, 0, 1] = 0.93
@@ -33,7 +33,7 @@ def test_estimates_per_linear_are_sums_over_linears(layers: int, seed: int) -> N
     assert estimates(one[None], here, "kl")[0] <= harm * (1 + 1e-9)  # the hull lies on or below what was measured
 
 
-def test_numbers_per_linear_set_by_hand_are_kept_and_brought_to_the_budget() -> None:
+def test_numbers_per_linear_set_by_hand_are_kept_and_brought_to_the_budget():
     here = of_linears(3, 4)
     request = AllocationRequest(base=PER_LINEAR, target=0.6)
     solved = allocate(request, here)
@@ -52,12 +52,12 @@ LINEARS_REFUSED = {
 
 
 @pytest.mark.parametrize("said, sparsity", LINEARS_REFUSED.items())
-def test_numbers_per_linear_of_another_shape_get_one_sentence(said: str, sparsity: tuple) -> None:
+def test_numbers_per_linear_of_another_shape_get_one_sentence(said, sparsity):
     with pytest.raises(UserError, match=said):
         allocate(AllocationRequest(base=Manual(sparsity=sparsity)), of_linears(2))
 
 
-def test_a_profile_that_lacks_linears_is_refused_in_a_sentence_that_names_what_would_do(sentence) -> None:
+def test_a_profile_that_lacks_linears_is_refused_in_a_sentence_that_names_what_would_do(sentence):
     request = AllocationRequest(base=PER_LINEAR)
     for here in (profile(4), of_linears(4, lacking="residual_linear:wanda:0.7:attn.out")):
         with pytest.raises(UserError) as caught:
@@ -66,14 +66,14 @@ def test_a_profile_that_lacks_linears_is_refused_in_a_sentence_that_names_what_w
     assert "attn.out" in str(caught.value)
 
 
-def test_layers_that_differ_in_their_linears_get_one_budget_per_layer(refused) -> None:
+def test_layers_that_differ_in_their_linears_get_one_budget_per_layer(refused):
     sizes = of_linears(3).weights.parameters.copy()
     sizes[1, 2] = np.nan
     with refused("spread the budget over layers"):
         spread_budget(AllocationRequest(base=PER_LINEAR), sizes, of_linears(3))
 
 
-def test_numbers_written_down_with_another_budget_than_they_spend_are_refused(tmp_path, refused) -> None:
+def test_numbers_written_down_with_another_budget_than_they_spend_are_refused(tmp_path, refused):
     here, path = of_linears(4, 1), tmp_path / "allocation.json"
     rows = [[0.9, 0.9, 0.1]] * 4
     spent = np.average(np.array(rows), weights=here.weights.parameters)

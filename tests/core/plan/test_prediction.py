@@ -12,7 +12,7 @@ from tests.core.allocating import of_linears, quick
 SEEDS = st.integers(0, 10**6)
 
 
-def world(rng: np.random.Generator, count: int, layers: int = 8) -> tuple[np.ndarray, np.ndarray]:
+def world(rng, count, layers=8):
     """Harms (count, layers) of allocations at several targets, and increases as some model might show them."""
     share = rng.lognormal(0, 0.7, layers)
     harms = share * rng.choice([0.02, 0.05, 0.1, 0.2], (count, 1)) * rng.lognormal(0, 0.3, (count, layers))
@@ -28,7 +28,7 @@ def world(rng: np.random.Generator, count: int, layers: int = 8) -> tuple[np.nda
 
 
 @pytest.mark.parametrize("anchors", [3, 4, 6, 12, 40])
-def test_nine_in_ten_intervals_hold_what_was_not_shown(anchors: int) -> None:
+def test_nine_in_ten_intervals_hold_what_was_not_shown(anchors):
     rng, covered = np.random.default_rng(anchors), []
     for _ in range(200):
         harms, true = world(rng, anchors + 5)
@@ -39,7 +39,7 @@ def test_nine_in_ten_intervals_hold_what_was_not_shown(anchors: int) -> None:
 
 @quick
 @given(seed=SEEDS, anchors=st.integers(2, 12))
-def test_more_harm_of_any_layer_never_predicts_less_loss(seed: int, anchors: int) -> None:
+def test_more_harm_of_any_layer_never_predicts_less_loss(seed, anchors):
     rng = np.random.default_rng(seed)
     harms, true = world(rng, anchors)
     true = rng.permutation(true) if seed % 3 == 0 else true  # anchors that contradict each other too
@@ -52,7 +52,7 @@ def test_more_harm_of_any_layer_never_predicts_less_loss(seed: int, anchors: int
 
 @quick
 @given(seed=SEEDS, anchors=st.integers(2, 12))
-def test_an_interval_holds_its_prediction_and_widens_away_from_the_anchors(seed: int, anchors: int) -> None:
+def test_an_interval_holds_its_prediction_and_widens_away_from_the_anchors(seed, anchors):
     harms, true = world(np.random.default_rng(seed), anchors)
     found = prediction.fit(harms, true)
     near, far = (found(harms.mean(0, keepdims=True) * scale) for scale in (1, 1000))
@@ -63,7 +63,7 @@ def test_an_interval_holds_its_prediction_and_widens_away_from_the_anchors(seed:
 
 @quick
 @given(seed=SEEDS, slope=st.floats(0.6, 1.4))
-def test_two_anchors_give_a_line_and_four_on_it_stay_there(seed: int, slope: float) -> None:
+def test_two_anchors_give_a_line_and_four_on_it_stay_there(seed, slope):
     """The curve neither bends where nothing bends nor leaves the anchors."""
     share = np.random.default_rng(seed).lognormal(0, 0.7, 8)
     for sizes in ([0.05, 0.2], [0.03, 0.05, 0.1, 0.2]):
@@ -74,7 +74,7 @@ def test_two_anchors_give_a_line_and_four_on_it_stay_there(seed: int, slope: flo
 
 @quick
 @given(seed=SEEDS, far=st.floats(0.01, 100))
-def test_beside_another_only_what_tells_two_apart_is_uncertain(seed: int, far: float) -> None:
+def test_beside_another_only_what_tells_two_apart_is_uncertain(seed, far):
     harms, true = world(np.random.default_rng(seed), 6)
     found, beyond = prediction.fit(harms[1:], true[1:]), far * harms
     alone, beside = found(beyond), found(beyond, beyond[:1])
@@ -84,7 +84,7 @@ def test_beside_another_only_what_tells_two_apart_is_uncertain(seed: int, far: f
     assert (np.log(beside.high / beside.increase) >= 2**0.5 * residual * (1 - 1e-9)).all()
 
 
-def test_what_is_not_known_is_not_predicted_and_one_anchor_is_none() -> None:
+def test_what_is_not_known_is_not_predicted_and_one_anchor_is_none():
     harms, true = world(np.random.default_rng(0), 5)
     harms[0, 2] = np.nan
     assert np.isnan(prediction.fit(harms[1:], true[1:])(harms[:1]).increase[0])
@@ -94,7 +94,7 @@ def test_what_is_not_known_is_not_predicted_and_one_anchor_is_none() -> None:
 
 @quick
 @given(layers=st.integers(2, 6), seed=SEEDS)
-def test_linears_pruned_evenly_count_as_their_layer(layers: int, seed: int) -> None:
+def test_linears_pruned_evenly_count_as_their_layer(layers, seed):
     here, even = of_linears(layers, seed), np.random.default_rng(seed).uniform(0.05, 0.85, (3, layers))
     of_linear = np.repeat(even[:, :, None], 3, axis=2)
     assert responses.layer_harms(of_linear, here) == pytest.approx(responses.layer_harms(even, here), rel=1e-6)
@@ -105,7 +105,7 @@ def test_linears_pruned_evenly_count_as_their_layer(layers: int, seed: int) -> N
     assert np.isnan(responses.layer_harms(worse, here)[1, 0])
 
 
-def test_a_linear_may_go_as_far_as_it_was_measured_and_no_further() -> None:
+def test_a_linear_may_go_as_far_as_it_was_measured_and_no_further():
     here, rows = of_linears(4, 0), np.full((3, 4, 3), 0.6)
     rows[:, 1, 2] = 0.89, 0.9, 0.901
     within, last, beyond = responses.layer_harms(rows, here)[:, 1]

@@ -2,13 +2,11 @@
 
 import math
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.methods import METHODS
-from core.methods.allocator import Allocator
 from core.methods.alphapruning import AlphaPruning
 from core.methods.owl import Owl
 from core.methods.response import Response
@@ -20,13 +18,12 @@ from core.requests.recipes import Recipe
 from core.results import leaderboard as race
 from core.results import protocols
 from core.results.anchors import anchors as fit
-from core.results.study_results import Slice, Study
+from core.results.study_results import Slice
 from core.show.figures.allocation import UNKNOWN, finish
-from core.show.figures.palette import DARK, LIGHT, Palette, colour, in_palette
+from core.show.figures.palette import DARK, LIGHT, colour, in_palette
 from core.show.words import perplexity_sentences
 from core.store import profiles
 from core.store.cache import Store
-from core.store.profiles import Profile
 from tests import synthetic
 
 LAYERS, TARGET = 6, 0.7
@@ -37,7 +34,7 @@ TUNED = Owl(m=7.0, lam=0.1)
 SPEC = synthetic.profile_spec(LAYERS, prunable=True).model_copy(update={"removal": True})
 
 
-def study(root: Path, *asked: Recipe | AllocationRequest, **more: object) -> list[Study]:
+def study(root, *asked, **more):
     """All evaluations of the model in a cache, with one more study."""
     settings = [each if isinstance(each, Recipe) else Recipe(allocation=each) for each in asked]
     spec = synthetic.study_spec(SPEC, settings, LAYERS, text=more.pop("text", "invented evaluation"))
@@ -46,29 +43,29 @@ def study(root: Path, *asked: Recipe | AllocationRequest, **more: object) -> lis
     return list(protocols.grouped_by_protocol(store, store.of_model(SPEC.model, "study")).values())
 
 
-def profile(root: Path) -> Profile:
+def profile(root):
     store = Store(root)
     return profiles.load(store, store.profile(synthetic.save_profile(root, SPEC, LAYERS)))
 
 
-def at_target(base: Allocator, **more: object) -> AllocationRequest:
+def at_target(base, **more):
     return AllocationRequest(base=base, target=TARGET, **more)
 
 
 @pytest.fixture
-def measured(tmp_path: Path) -> tuple[Profile, list[Study]]:
+def measured(tmp_path):
     """A profile, and its model evaluated with four methods, OWL with parameters of its own, and a correction."""
     fixes = (FIX, FIX.model_copy(update={"control": "reversed"}))
     asked = [*map(at_target, (TUNED, AlphaPruning(), Response())), *(at_target(Uniform(), correction=f) for f in fixes)]
     return profile(tmp_path), study(tmp_path, *asked, profile=SPEC.key)
 
 
-def run(measured: tuple[Profile, list[Study]], target: float = TARGET) -> list[race.RankedMethod]:
+def run(measured, target=TARGET):
     profile, groups = measured
     return race.Leaderboard(profile, *(race.where(groups, target) or ())).ranking(AllocationRequest(target=target))
 
 
-def test_every_method_of_the_table_runs_and_the_measured_ones_lead(measured: tuple) -> None:
+def test_every_method_of_the_table_runs_and_the_measured_ones_lead(measured):
     contenders = run(measured)
     assert {each.kind for each in contenders} == {*METHODS}
     known = [each for each in contenders if each.measured]
@@ -81,7 +78,7 @@ def test_every_method_of_the_table_runs_and_the_measured_ones_lead(measured: tup
     }
 
 
-def test_a_measured_method_runs_with_what_was_measured_and_another_with_what_is_usual(measured: tuple) -> None:
+def test_a_measured_method_runs_with_what_was_measured_and_another_with_what_is_usual(measured):
     found = {each.kind: each for each in run(measured)}
     assert (found["owl"].name, found["owl"].spoken) == ("OWL, m 7, lam 0.1", "OWL (m 7, lam 0.1)")
     np.testing.assert_array_equal(found["owl"].sparsity, found["owl"].measured.planned)
@@ -89,14 +86,14 @@ def test_a_measured_method_runs_with_what_was_measured_and_another_with_what_is_
     np.testing.assert_allclose(found["dlp"].sparsity, usual)
 
 
-def test_where_nothing_was_measured_nobody_wins(measured: tuple) -> None:
+def test_where_nothing_was_measured_nobody_wins(measured):
     contenders = run(measured, 0.55)
     assert all(each.measured is None for each in contenders) and race.where(measured[1], 0.55) is None
     assert finish(contenders, 12.0).finding == "None of these was measured."
 
 
-def test_one_that_is_lowest_by_luckier_seeds_alone_is_not_called_lower_than_uniform(tmp_path: Path) -> None:
-    def rise(setting: Recipe) -> float:
+def test_one_that_is_lowest_by_luckier_seeds_alone_is_not_called_lower_than_uniform(tmp_path):
+    def rise(setting):
         cost = {"uniform": 2.0, "owl": 2.05}.get(setting.allocation.base.kind, 2.4)
         return cost + 0.3 * (setting.calibration_seed > 0)
 
@@ -110,7 +107,7 @@ def test_one_that_is_lowest_by_luckier_seeds_alone_is_not_called_lower_than_unif
     assert "but is worse than Uniform" in chart.finding
 
 
-def test_the_allocation_on_screen_is_known_where_it_was_measured(measured: tuple) -> None:
+def test_the_allocation_on_screen_is_known_where_it_was_measured(measured):
     place = race.where(measured[1], TARGET)
     planned = next(each.sparsity for each in run(measured) if each.kind == "owl")
     profile = measured[0]
@@ -119,8 +116,8 @@ def test_the_allocation_on_screen_is_known_where_it_was_measured(measured: tuple
     assert race.Leaderboard(profile).in_view("mine", planned).measured is None
 
 
-def test_methods_that_were_trained_for_another_budget_do_not_run(tmp_path: Path) -> None:
-    def trained(base: Allocator, tokens: int) -> Recipe:
+def test_methods_that_were_trained_for_another_budget_do_not_run(tmp_path):
+    def trained(base, tokens):
         return Recipe(allocation=at_target(base), repair="distill", recover_tokens=tokens)
 
     asked = trained(TUNED, 2000), trained(AlphaPruning(), 1000)  # each beside its uniform twin
@@ -133,7 +130,7 @@ def test_methods_that_were_trained_for_another_budget_do_not_run(tmp_path: Path)
     assert {each.recover_tokens for each in known} == {2000}
 
 
-def test_a_budget_per_linear_that_was_measured_by_another_profile_runs_beside_that_per_layer(tmp_path: Path) -> None:
+def test_a_budget_per_linear_that_was_measured_by_another_profile_runs_beside_that_per_layer(tmp_path):
     linears = Response(granularity="linear")
     study(tmp_path, at_target(Response()), profile=SPEC.key)
     found = profile(tmp_path), study(tmp_path, at_target(linears), profile="b" * 16)
@@ -160,9 +157,7 @@ def test_a_budget_per_linear_that_was_measured_by_another_profile_runs_beside_th
         (AlphaPruning(), "sparsegpt", "SparseGPT"),
     ],
 )
-def test_the_correction_is_told_of_what_is_most_like_the_base(
-    base: Allocator, pruner: str, named: str, tmp_path: Path
-) -> None:
+def test_the_correction_is_told_of_what_is_most_like_the_base(base, pruner, named, tmp_path):
     for text, tried in (("one text", Uniform()), ("another text", TUNED)):
         asked = [at_target(tried, correction=fix) for fix in (Correction(), FIX)]
         settings = [Recipe(allocation=each, pruner=name) for each in asked for name in ("wanda", "sparsegpt")
@@ -183,9 +178,7 @@ def test_the_correction_is_told_of_what_is_most_like_the_base(
         ([(AlphaPruning(), 0.04, "reversed"), (Owl(), 0.04, "none")], 0),
     ],
 )
-def test_its_reverse_is_that_of_the_same_correction_and_follows_it(
-    fixes: list[tuple], reverses: int, tmp_path: Path
-) -> None:
+def test_its_reverse_is_that_of_the_same_correction_and_follows_it(fixes, reverses, tmp_path):
     asked = [(base, Correction(strength=strength, control=control)) for base, strength, control in fixes]
     asked += [(base, Correction()) for base, _ in asked]
     groups = study(tmp_path, *(at_target(base, correction=fix) for base, fix in asked))
@@ -194,7 +187,7 @@ def test_its_reverse_is_that_of_the_same_correction_and_follows_it(
     assert "its base, OWL" in said and said.count("Reversed ") == reverses
 
 
-def test_every_method_has_a_row_and_only_measured_ones_a_dot(measured: tuple) -> None:
+def test_every_method_has_a_row_and_only_measured_ones_a_dot(measured):
     contenders = run(measured)
     chart = finish(contenders, 12.0)
     assert chart.table["method"].tolist() == [each.name for each in contenders]
@@ -207,7 +200,7 @@ def test_every_method_has_a_row_and_only_measured_ones_a_dot(measured: tuple) ->
     assert ("not certainly" in chart.finding) == race.tied(*contenders[:2])
 
 
-def test_where_uniform_broke_no_change_is_shown_and_it_is_said_why(tmp_path: Path) -> None:
+def test_where_uniform_broke_no_change_is_shown_and_it_is_said_why(tmp_path):
     rise = lambda setting: math.nan if setting == setting.uniform else 0.1  # noqa: E731
     groups = study(tmp_path, at_target(Owl()), at_target(AlphaPruning()), profile=SPEC.key, cost=rise)
     contenders = run((profile(tmp_path), groups))
@@ -217,7 +210,7 @@ def test_where_uniform_broke_no_change_is_shown_and_it_is_said_why(tmp_path: Pat
     assert "not a number" in flat and not any("nan" in text for text in labels)
 
 
-def test_a_method_that_goes_beyond_what_was_measured_is_predicted_up_to_there(measured: tuple) -> None:
+def test_a_method_that_goes_beyond_what_was_measured_is_predicted_up_to_there(measured):
     profile, groups = measured
     anchors = fit(groups, profile, Treatment("wanda"))
     every = race.Leaderboard(profile, anchors.study, None, anchors).ranking(AllocationRequest(target=0.85))
@@ -228,7 +221,7 @@ def test_a_method_that_goes_beyond_what_was_measured_is_predicted_up_to_there(me
     assert not any("high" in each.name for each in alone), "nothing predicts: no method has to be kept to it"
 
 
-def test_what_was_not_measured_runs_with_what_is_predicted_of_it(measured: tuple) -> None:
+def test_what_was_not_measured_runs_with_what_is_predicted_of_it(measured):
     profile, groups = measured
     anchors = fit(groups, profile, Treatment("wanda"))
     for target in (TARGET, 0.55):
@@ -250,7 +243,7 @@ def test_what_was_not_measured_runs_with_what_is_predicted_of_it(measured: tuple
 
 
 @pytest.mark.parametrize("look", [LIGHT, DARK])
-def test_methods_have_colours_that_are_like_no_other(look: Palette) -> None:
+def test_methods_have_colours_that_are_like_no_other(look):
     hues = [in_palette(colour(kind), look) for kind in METHODS if kind != "uniform"]
     shades = [tuple(bytes.fromhex(hue[1:])) for hue in (*hues, look.amplify, look.absorb, look.accent, look.undecided)]
     assert all(math.dist(*pair) > 30 for pair in combinations(shades, 2))

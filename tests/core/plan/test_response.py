@@ -1,6 +1,5 @@
 """The response allocation and its estimates: never worse than uniform, and against a fine grid."""
 
-from collections.abc import Callable
 from itertools import product
 from unittest.mock import patch
 
@@ -30,9 +29,7 @@ from tests.core.allocating import PER_LINEAR, estimates, of_linears, profile, qu
     objective=st.sampled_from(("drift", "kl", "nll")),
 )
 @example(layers=2, seed=5, target=0.75, objective="drift")  # a measured sparsity a rounding away from a grid point
-def test_response_is_never_estimated_worse_than_uniform_or_one_number_per_layer(
-    make: Callable, layers: int, seed: int, target: float, objective: str
-) -> None:
+def test_response_is_never_estimated_worse_than_uniform_or_one_number_per_layer(make, layers, seed, target, objective):
     here, base = make(layers, seed), Response(objective=objective)
     fine = base.model_copy(update={"granularity": "linear" if make is of_linears else "layer"})
     found, coarse = (allocate(AllocationRequest(base=each, target=target), here) for each in (fine, base))
@@ -45,9 +42,7 @@ def test_response_is_never_estimated_worse_than_uniform_or_one_number_per_layer(
 @pytest.mark.parametrize(("make", "base"), [(profile, Response()), (of_linears, PER_LINEAR)])
 @quick
 @given(layers=st.integers(2, 9), seed=st.integers(0, 10**6), targets=st.lists(st.floats(0.0, 0.9), min_size=2))
-def test_response_never_lowers_a_layer_or_linear_when_the_target_rises(
-    make: Callable, base: Response, layers: int, seed: int, targets: list[float]
-) -> None:
+def test_response_never_lowers_a_layer_or_linear_when_the_target_rises(make, base, layers, seed, targets):
     here = make(layers, seed)
     rows = [allocate(AllocationRequest(base=base, target=target), here).exact for target in sorted(targets)]
     assert (np.diff(rows, axis=0) >= -1e-9).all()
@@ -55,7 +50,7 @@ def test_response_never_lowers_a_layer_or_linear_when_the_target_rises(
 
 @settings(max_examples=15)
 @given(seed=st.integers(0, 10**6), layers=st.integers(2, 3), target=st.sampled_from((0.2, 0.5, 0.7)))
-def test_response_beats_every_allocation_of_a_fine_grid(seed: int, layers: int, target: float) -> None:
+def test_response_beats_every_allocation_of_a_fine_grid(seed, layers, target):
     rng = np.random.default_rng(seed)
     found = curves(np.array([0.3, 0.6, 0.9]), np.cumsum(rng.random((layers, 3)), axis=1))
     parameters = rng.integers(1, 10, layers).astype(float)
@@ -74,7 +69,7 @@ def test_response_beats_every_allocation_of_a_fine_grid(seed: int, layers: int, 
 
 
 @pytest.mark.parametrize(("power", "fitted"), [(2, 2), (3.2, 3.2), (1, 2), (6, 4), (0, 2)])
-def test_below_the_least_measured_sparsity_harm_goes_on_as_the_two_least_rise(power: float, fitted: float) -> None:
+def test_below_the_least_measured_sparsity_harm_goes_on_as_the_two_least_rise(power, fitted):
     """Within what is taken for a power at all; harm that does not rise there goes as the square."""
     measured = np.array([0.3, 0.5, 0.7])
     found = curves(measured, 2 * (measured / 0.3)[None] ** power)
@@ -85,7 +80,7 @@ def test_below_the_least_measured_sparsity_harm_goes_on_as_the_two_least_rise(po
         assert found.harm[0][found.sparsity.searchsorted(0.15)] == pytest.approx(2 * 0.5**3.2, rel=1e-6)
 
 
-def test_the_hull_is_convex_below_and_touches() -> None:
+def test_the_hull_is_convex_below_and_touches():
     x = np.linspace(0, 1, 50)
     y = x**2 + 0.1 * np.sin(30 * x)
     low = hull(x, y)
@@ -94,7 +89,7 @@ def test_the_hull_is_convex_below_and_touches() -> None:
     assert (low[0], low[-1]) == (y[0], y[-1])
 
 
-def test_least_harm_sits_on_the_largest_sparsity_measured() -> None:
+def test_least_harm_sits_on_the_largest_sparsity_measured():
     here = profile(8, 2)
     plain = AllocationRequest(base=Response(), target=0.8)
     found = allocate(plain, here)
@@ -106,7 +101,7 @@ def test_least_harm_sits_on_the_largest_sparsity_measured() -> None:
 
 @quick
 @given(seed=st.integers(0, 10**6), strength=st.floats(0, 0.1), control=st.sampled_from(("none", *CONTROLS)))
-def test_no_correction_of_least_harm_goes_further_than_was_measured(seed: int, strength: float, control: str) -> None:
+def test_no_correction_of_least_harm_goes_further_than_was_measured(seed, strength, control):
     correction = Correction(strength=strength, control=control)
     for base, here in ((Response(), profile(6, seed)), (PER_LINEAR, of_linears(6, seed))):
         request = AllocationRequest(base=base, target=0.8, correction=correction)
@@ -119,20 +114,20 @@ def test_no_correction_of_least_harm_goes_further_than_was_measured(seed: int, s
 
 
 @pytest.mark.parametrize("sparsity", [-0.1, 0.92])
-def test_what_lies_beyond_what_was_measured_or_below_nothing_has_no_estimate(sparsity: float) -> None:
+def test_what_lies_beyond_what_was_measured_or_below_nothing_has_no_estimate(sparsity):
     row, here = np.array([sparsity, 0.5, 0.5, 0.5]), profile(4)
     assert np.isnan(estimates(row[None], here)[0])
 
 
 @quick
 @given(seed=st.integers(0, 10**6), units=st.integers(1, 5), budget=st.floats(0.05, 1.95))
-def test_a_budget_is_met_with_the_least_harm(seed: int, units: int, budget: float) -> None:
+def test_a_budget_is_met_with_the_least_harm(seed, units, budget):
     """Units that may be kept in 16, 8 or 4 bits, or dropped, and whatever lies between two of these."""
     rng, saved = np.random.default_rng(seed), np.array([0, 1, 1.5, 2])
     harm = np.stack([hull(saved, row) for row in np.cumsum(rng.random((units, 4)) * [0, 1, 1, 1], axis=1)])
     here = Choices(rng.integers(1, 5, units).astype(float), saved, harm)
 
-    def cost(chosen: np.ndarray) -> float:
+    def cost(chosen):
         return sum(np.interp(each, saved, row) for each, row in zip(chosen, harm, strict=True))
 
     found = solve(here, budget)
@@ -142,6 +137,6 @@ def test_a_budget_is_met_with_the_least_harm(seed: int, units: int, budget: floa
             assert cost(found) <= cost(np.array(whole)) + 1e-9
 
 
-def test_a_budget_beyond_the_last_level_is_refused() -> None:
+def test_a_budget_beyond_the_last_level_is_refused():
     with pytest.raises(UserError, match=r"a budget of 2\.1 is more than can be saved, 2"):
         solve(Choices(np.ones(1), np.array([0, 2]), np.zeros((1, 2))), 2.1)

@@ -3,7 +3,6 @@
 from typing import get_args
 
 from hypothesis import strategies as st
-from pydantic.fields import FieldInfo
 
 from core.methods import BASES
 from core.methods.owl import OUTLIER_THRESHOLDS
@@ -26,7 +25,7 @@ corrections = st.builds(
 UNPLAIN = {"m": OUTLIER_THRESHOLDS, "pruner": list(CURVES)}  # parameters whose types do not say what they may be
 
 
-def values(name: str, field: FieldInfo) -> st.SearchStrategy:
+def values(name, field):
     """Everything that a parameter of an allocator may be."""
     if name in UNPLAIN or field.annotation is not float:
         return st.sampled_from(UNPLAIN.get(name) or get_args(field.annotation))

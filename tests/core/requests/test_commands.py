@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.base.errors import UserError
-from core.base.spec import Spec
 from core.methods import Manual
 from core.requests import grammar
 from core.requests.allocations import AllocationRequest
@@ -60,11 +59,11 @@ REQUESTS = [
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=command_line)
-def test_a_line_asks_for_the_same(request_: Spec) -> None:
+def test_a_line_asks_for_the_same(request_):
     assert asked(command_line(request_)) == request_
 
 
-def test_device_cache_and_what_no_request_holds_are_said_too() -> None:
+def test_device_cache_and_what_no_request_holds_are_said_too():
     line = command_line(REQUESTS[0], "cuda:1", Path("my cache"), engine="hooks")
     _, values = options(line)
     assert (values.device, values.cache, values.engine) == ("cuda:1", Path("my cache"), "hooks")
@@ -84,24 +83,24 @@ def test_device_cache_and_what_no_request_holds_are_said_too() -> None:
         (BestRequest(target=0.5, calibration=WindowRequest(documents=(0, 5), length=256)), "this calibration"),
     ],
 )
-def test_what_no_option_says_is_refused(request_: Spec, named: str) -> None:
+def test_what_no_option_says_is_refused(request_, named):
     with pytest.raises(UserError, match=named):
         command_line(request_)
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=1))
-def test_words_are_quoted_for_a_shell(words: list[str]) -> None:
+def test_words_are_quoted_for_a_shell(words):
     assert shlex.split(quoted(words)) == words
 
 
-def test_windows_quotes_in_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_quotes_in_its_own_way(monkeypatch):
     monkeypatch.setattr("sys.platform", "win32")
     words = ["python", "-m", "core", "allocate", "--profile", "demo", "--allocation", "owl m=5 lam=0.08:0.7"]
     written = line("allocate", profile="demo", allocation=grammar.read_allocation("owl:0.7"))
     assert written == subprocess.list2cmdline(words) and '"owl m=5 lam=0.08:0.7"' in written
 
 
-def test_tasks_are_repeated_or_separated_by_commas_with_spaces() -> None:
+def test_tasks_are_repeated_or_separated_by_commas_with_spaces():
     line = "python -m core evaluate --tasks ' arc_easy, boolq,' --tasks 'rte '"
     assert asked(line).evaluation.tasks == ("arc_easy", "boolq", "rte")
 
@@ -124,13 +123,13 @@ SEARCHES = {
 
 
 @pytest.mark.parametrize("name", SEARCHES)
-def test_the_line_of_a_search_asks_the_same(name: str) -> None:
+def test_the_line_of_a_search_asks_the_same(name):
     stored = split(SEARCHES[name], lambda source: 23)
     again = asked(whole_line(stored))
     assert again == SEARCHES[name] and split(again, lambda source: 23) == stored
 
 
-def text(role: str, **how: object) -> BestRequest:
+def text(role, **how):
     stored = split(SEARCHES["one text"], lambda source: 23)
     return stored.model_copy(update={role: getattr(stored, role).model_copy(update=how)})
 
@@ -143,11 +142,11 @@ def text(role: str, **how: object) -> BestRequest:
         text("final", documents=(0, 0)), text("calibration", documents=None),
     ],
 )  # fmt: skip
-def test_a_search_that_the_options_cannot_say_has_no_line(request_: BestRequest) -> None:
+def test_a_search_that_the_options_cannot_say_has_no_line(request_):
     assert whole_line(request_) is None
 
 
-def test_make_demo_measures_the_profiles_that_studies_look_at() -> None:
+def test_make_demo_measures_the_profiles_that_studies_look_at():
     """On the same windows, and in the order in which they are kept; the standard preset has grown since, by linears."""
     said = subprocess.run(["make", "-n", "demo"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     lines = [each for each in said.replace("\\\n", " ").splitlines() if " core measure " in each]
@@ -166,6 +165,6 @@ def test_make_demo_measures_the_profiles_that_studies_look_at() -> None:
             assert kept in [expanded(each.measurements, linears) for each in alike], entry.key
 
 
-def windows(request: MeasureRequest) -> tuple:
+def windows(request):
     text = request.text
     return Path(request.model).name, text.documents, text.sequences, text.length, text.bos, request.removal

@@ -1,7 +1,5 @@
 """The one grammar: what is written reads back."""
 
-from collections.abc import Callable
-
 import pytest
 from hypothesis import given
 
@@ -14,12 +12,12 @@ from tests.core.requests.asked import allocations, settings
 
 
 @given(allocations)
-def test_an_allocation_reads_back(asked: AllocationRequest) -> None:
+def test_an_allocation_reads_back(asked):
     assert grammar.read_allocation(grammar.write(asked)) == asked
 
 
 @given(settings)
-def test_a_setting_reads_back(asked: Recipe) -> None:
+def test_a_setting_reads_back(asked):
     assert read_recipe(asked.name) == asked and read_recipe(asked.name).key == asked.key
 
 
@@ -36,7 +34,7 @@ def test_a_setting_reads_back(asked: Recipe) -> None:
         ("uniform driver=skip:0.5", "uniform driver=skip:0.5"),
     ],
 )
-def test_only_what_is_not_as_usual_is_written(text: str, said: str) -> None:
+def test_only_what_is_not_as_usual_is_written(text, said):
     assert read_recipe(text).name == said
 
 
@@ -49,18 +47,18 @@ def test_only_what_is_not_as_usual_is_written(text: str, said: str) -> None:
         ("owl by=hand:0.5", "hand"), ("owl sequential=perhaps:0.5", "perhaps"), ("owl pattern=2:4:0.5", "2:4"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_gets_one_sentence(text: str, named: str, sentence: Callable) -> None:
+def test_what_cannot_be_gets_one_sentence(text, named, sentence):
     with pytest.raises(UserError) as error:
         read_recipe(text)
     sentence(error.value, named)
 
 
-def test_an_allocation_takes_no_words_of_a_setting() -> None:
+def test_an_allocation_takes_no_words_of_a_setting():
     with pytest.raises(UserError, match="uniform has no parameter 'by'"):
         grammar.read_allocation("uniform by=wanda:0.5")
 
 
-def test_what_was_set_by_hand_has_a_name_and_no_line() -> None:
+def test_what_was_set_by_hand_has_a_name_and_no_line():
     asked = Recipe(allocation=AllocationRequest(base=Manual(sparsity=(0.4, 0.6)), target=0.5), calibration_seed=2)
     assert asked.name == "manual calibration_seed=2:0.5"
     with pytest.raises(UserError):
@@ -84,5 +82,5 @@ def test_what_was_set_by_hand_has_a_name_and_no_line() -> None:
         ("response pruner=gptq currency=bits:3", "Response, pruner gptq, 3 bits, quantised"),
     ],
 )
-def test_a_setting_has_one_name_on_screen(text: str, shown: str) -> None:
+def test_a_setting_has_one_name_on_screen(text, shown):
     assert recipe_names.setting(read_recipe(text)) == shown

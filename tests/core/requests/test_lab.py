@@ -7,7 +7,7 @@ from core.requests.lab import Question, question
 from core.requests.perturbations import perturbation
 
 
-def test_equal_questions_are_one_however_they_are_asked() -> None:
+def test_equal_questions_are_one_however_they_are_asked():
     assert question("a b", "gaussian:0.3", first=True) == question("a b", "gaussian:0.3@all")
     assert question("a b", "skip", first=True) == question("a b", "skip"), "it changes every token anyhow"
     alone = question("a b", "gaussian:0.3", token=1)
@@ -29,17 +29,17 @@ def test_equal_questions_are_one_however_they_are_asked() -> None:
         ({"sentence": "a" * 2001, "word": "skip"}, ("sentence", "2,000")),
     ],
 )
-def test_a_question_that_cannot_be_answered_is_refused(asked: dict, named: tuple, refused) -> None:
+def test_a_question_that_cannot_be_answered_is_refused(asked, named, refused):
     with refused(*named):
         question(**asked)
 
 
-def test_a_single_token_is_asked_with_all_positions(refused) -> None:
+def test_a_single_token_is_asked_with_all_positions(refused):
     with refused("positions all"):
         lab.checked(Question, sentence="a", perturbation=perturbation("gaussian:0.3"), token=0)
 
 
-def test_a_talk_reads_back_from_its_link() -> None:
+def test_a_talk_reads_back_from_its_link():
     asked = lab.talk('{"prompt": "é b", "turns": [[0, 3, "gaussian:0.30"], [4, 0, ""]], "seed": 3, "start": 2}')
     assert asked.turns == ((0, 3, "gaussian:0.3"), (4, 0, "")) and (asked.seed, asked.start) == (3, 2)
     assert asked == lab.Talk.model_validate(asked.model_dump(mode="json"))
@@ -65,6 +65,6 @@ def test_a_talk_reads_back_from_its_link() -> None:
         ('{"prompt": "a", "turns": [[3, 1, "skip"], [3, 1, ""]]}', ("later token",)),
     ],
 )
-def test_a_talk_that_cannot_be_written_is_refused(said: str, named: tuple, refused) -> None:
+def test_a_talk_that_cannot_be_written_is_refused(said, named, refused):
     with refused(*named):
         lab.talk(said)

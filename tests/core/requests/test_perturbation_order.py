@@ -3,7 +3,7 @@
 from core.requests.perturbations import in_order, perturbation
 
 
-def test_perturbations_are_listed_by_kind_then_by_what_is_pruned_then_by_size() -> None:
+def test_perturbations_are_listed_by_kind_then_by_what_is_pruned_then_by_size():
     wanted = [
         "gaussian:0.03", "gaussian:0.3", "gaussian:0.3@all", "gaussian:1", "gaussian:0.1:mlp",
         "gaussian:0.3:mlp", "covariance:0.1", "residual:magnitude:0.7", "residual:wanda:0.5",

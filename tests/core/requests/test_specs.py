@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from core.base.spec import checked, number
-from core.methods import PERTURBATION_KINDS, Gaussian, Perturbation, Residual
+from core.methods import PERTURBATION_KINDS, Gaussian, Residual
 from core.methods.covariance import Covariance
 from core.methods.layer_part import GaussianPart, Mean, ResidualPart, SkipPart
 from core.methods.residual_rescaled import ResidualRescaled
@@ -43,20 +43,20 @@ perturbations = st.one_of(
 
 
 @given(perturbations)
-def test_a_name_reads_back_as_the_same_perturbation(asked: Perturbation) -> None:
+def test_a_name_reads_back_as_the_same_perturbation(asked):
     again = perturbation(asked.name)
     assert again == asked and again.key == asked.key
 
 
 @example(Gaussian(size=0.3), Covariance(size=0.3))  # kinds with equal fields
 @given(perturbations, perturbations)
-def test_keys_are_equal_exactly_where_specs_are(one: Perturbation, other: Perturbation) -> None:
+def test_keys_are_equal_exactly_where_specs_are(one, other):
     assert (one.key == other.key) == (one == other)
     assert (one.name == other.name) == (one == other)
 
 
 @given(sizes)
-def test_a_number_is_written_as_short_as_it_reads_back(value: float) -> None:
+def test_a_number_is_written_as_short_as_it_reads_back(value):
     assert float(number(value)) == value
 
 
@@ -74,7 +74,7 @@ UNIT = PerturbedSpec(model=ModelSpec(content="m"), text=TEXT, measurement=Measur
         (None, {"harm_stride": 5}),
     ],
 )  # fmt: skip
-def test_any_change_is_another_key(part: str | None, change: dict) -> None:
+def test_any_change_is_another_key(part, change):
     if part:
         change = {part: getattr(UNIT, part).model_dump() | change}
     changed = PerturbedSpec.model_validate({**UNIT.model_dump(), **change})
@@ -82,17 +82,17 @@ def test_any_change_is_another_key(part: str | None, change: dict) -> None:
     assert PerturbedSpec.model_validate_json(changed.model_dump_json()).key == changed.key
 
 
-def test_a_part_of_a_layer_has_a_key_of_its_own_and_whole_layers_keep_theirs() -> None:
+def test_a_part_of_a_layer_has_a_key_of_its_own_and_whole_layers_keep_theirs():
     names = {"skip": "ea08467ad5905168", "gaussian:0.3": "83ba6189ef15276a", "residual:wanda:0.7": "e726f6d900b92cfe"}
     assert {name: perturbation(name).key for name in names} == names
     assert len({perturbation(f"{name}:{part}").key for name in names for part in ("attention", "mlp")}) == 6
 
 
-def test_a_key_is_the_same_on_every_machine_and_in_every_process() -> None:
+def test_a_key_is_the_same_on_every_machine_and_in_every_process():
     assert UNIT.key == "2110e6763aefc13e"
 
 
-def test_what_is_not_repaired_keeps_the_key_that_it_had_before_there_was_a_repair() -> None:
+def test_what_is_not_repaired_keeps_the_key_that_it_had_before_there_was_a_repair():
     pruned = ExactRecipe(pruner="wanda", sparsity=(0.5, 0.6), calibration=TEXT, method=1)
     repaired = pruned.model_copy(update={"repair": "refit"})
     assert pruned.key == "6bf396241053acc9" != repaired.key
@@ -100,7 +100,7 @@ def test_what_is_not_repaired_keeps_the_key_that_it_had_before_there_was_a_repai
     assert ExactRecipe.model_validate_json(repaired.model_dump_json()) == repaired
 
 
-def test_what_an_earlier_way_of_pruning_gave_stays_as_it_is_and_is_told_apart() -> None:
+def test_what_an_earlier_way_of_pruning_gave_stays_as_it_is_and_is_told_apart():
     """Stored studies and profiles keep their keys; what is asked now has others, but for what does not prune."""
     now = ExactRecipe(pruner="wanda", sparsity=(0.5, 0.6), calibration=TEXT)
     old = now.model_copy(update={"method": 1})
@@ -112,7 +112,7 @@ def test_what_an_earlier_way_of_pruning_gave_stays_as_it_is_and_is_told_apart() 
     assert [before.unit(each) == after.unit(each) for each in asked] == [True, False]
 
 
-def test_what_an_earlier_way_of_training_gave_is_told_apart_and_other_repairs_keep_their_keys() -> None:
+def test_what_an_earlier_way_of_training_gave_is_told_apart_and_other_repairs_keep_their_keys():
     """A number is told only where it is not the first: the keys of what was refitted before there was one stay."""
     told = {"pruner": "wanda", "sparsity": (0.5, 0.6), "calibration": TEXT}
     before, now = (
@@ -125,19 +125,19 @@ def test_what_an_earlier_way_of_training_gave_is_told_apart_and_other_repairs_ke
     assert not refitted.earlier and "repair_method" not in refitted.model_dump()
 
 
-def test_a_repair_without_a_text_is_refused(refused) -> None:
+def test_a_repair_without_a_text_is_refused(refused):
     with refused("repair=refit", "calibration text"):
         checked(ExactRecipe, pruner="magnitude", repair="refit", sparsity=(0.5,), calibration=None)
 
 
 @pytest.mark.parametrize("kind", PERTURBATION_KINDS)
-def test_every_perturbation_has_words_of_its_own(kind: str) -> None:
+def test_every_perturbation_has_words_of_its_own(kind):
     asked = perturbation(PERTURBATION_KINDS[kind].example)
     assert asked.kind == kind and asked.name == PERTURBATION_KINDS[kind].example
     assert asked.label and asked.short and asked.is_kin(asked)
 
 
-def test_attention_and_mlp_are_one_family_and_heads_another() -> None:
+def test_attention_and_mlp_are_one_family_and_heads_another():
     names = ("skip:attention", "skip:mlp", "skip:head:2", "skip:head:10", "mean:mlp", "gaussian:0.3:mlp", "skip")
     asked = [perturbation(name) for name in names]
     kin = {(one.name, other.name) for one in asked for other in asked if one.name < other.name and one.is_kin(other)}
@@ -147,12 +147,12 @@ def test_attention_and_mlp_are_one_family_and_heads_another() -> None:
     assert not perturbation("gaussian:0.3:mlp").is_kin(perturbation("gaussian:0.3:attention"))
 
 
-def test_a_stored_perturbation_of_an_unknown_kind_is_refused() -> None:
+def test_a_stored_perturbation_of_an_unknown_kind_is_refused():
     with pytest.raises(ValidationError, match="noise"):
         Measurement.model_validate({"perturbation": {"kind": "noise", "size": 0.3}})
 
 
-def test_specs_are_frozen_and_refuse_unknown_fields() -> None:
+def test_specs_are_frozen_and_refuse_unknown_fields():
     with pytest.raises(ValidationError):
         Gaussian(size=0.3, sise=0.4)
     with pytest.raises(ValidationError):
@@ -173,12 +173,12 @@ def test_specs_are_frozen_and_refuse_unknown_fields() -> None:
         "covariance:0.3:mlp", "skip_part:mlp",
     ],
 )  # fmt: skip
-def test_a_bad_perturbation_is_refused_in_one_sentence(text: str, refused) -> None:
+def test_a_bad_perturbation_is_refused_in_one_sentence(text, refused):
     with refused():
         perturbation(text)
 
 
-def test_positions_given_beside_are_used_where_the_text_leaves_them_open() -> None:
+def test_positions_given_beside_are_used_where_the_text_leaves_them_open():
     assert perturbation("gaussian:0.3", "all").name == "gaussian:0.3@all"
     assert perturbation("gaussian:0.3@after_first", "all").name == "gaussian:0.3"
     assert perturbation("skip", "all") == Skip()
@@ -186,14 +186,14 @@ def test_positions_given_beside_are_used_where_the_text_leaves_them_open() -> No
 
 @pytest.mark.parametrize("name", ["gaussian:0.01", "covariance:0.049", "residual_rescaled:wanda:0.7:-0.04"])
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_half_precision_refuses_what_it_would_drown(name: str, dtype: str, refused) -> None:
+def test_half_precision_refuses_what_it_would_drown(name, dtype, refused):
     asked = measurements([perturbation(name)])
     with refused(name, dtype):
         checked(MeasureRequest, dtype=dtype, measurements=asked)
     assert checked(MeasureRequest, measurements=asked).dtype == "float32"
 
 
-def test_only_noise_is_repeated_for_seeds_and_nothing_twice() -> None:
+def test_only_noise_is_repeated_for_seeds_and_nothing_twice():
     asked = [Gaussian(size=0.3), Skip(), Gaussian(size=0.3)]
     assert [each.name for each in measurements(asked, (0, 1))] == ["gaussian:0.3", "gaussian:0.3 seed 1", "skip"]
 
@@ -206,12 +206,12 @@ def test_only_noise_is_repeated_for_seeds_and_nothing_twice() -> None:
         ("seed", -1, "seed"),
     ],
 )  # fmt: skip
-def test_a_bad_window_is_refused_in_one_sentence(field: str, value: object, named: str, refused) -> None:
+def test_a_bad_window_is_refused_in_one_sentence(field, value, named, refused):
     with refused(named):
         checked(WindowRequest, **{field: value})
 
 
-def test_presets_ask_each_measurement_once_and_hold_what_the_pages_show() -> None:
+def test_presets_ask_each_measurement_once_and_hold_what_the_pages_show():
     for preset in PRESETS.values():
         assert len(set(preset.measurements)) == len(preset.measurements)
     names = {each.name for each in PRESETS["standard"].measurements}

@@ -21,7 +21,7 @@ from tests.core.requests.asked import settings
 # --- read ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_study_file_is_read(tmp_path: Path) -> None:
+def test_a_study_file_is_read(tmp_path):
     file = tmp_path / "study.toml"
     file.write_text(
         """
@@ -46,7 +46,7 @@ def test_a_study_file_is_read(tmp_path: Path) -> None:
     assert {each.allocation.target for each in asked.settings} == {0.5, 0.6}
 
 
-def test_points_join_a_study_or_are_all_of_it(tmp_path: Path) -> None:
+def test_points_join_a_study_or_are_all_of_it(tmp_path):
     file = tmp_path / "study.toml"
     file.write_text('points = ["uniform pattern=2:4 by=sparsegpt:0.5"]\nseeds = [0, 1]')
     [alone] = read_study(file).settings
@@ -64,7 +64,7 @@ def test_points_join_a_study_or_are_all_of_it(tmp_path: Path) -> None:
     assert joined[-1].pattern == "1:4"
 
 
-def test_an_allocation_in_a_file_joins_with_its_own_budget(tmp_path: Path) -> None:
+def test_an_allocation_in_a_file_joins_with_its_own_budget(tmp_path):
     """Once, whatever the targets; its path counts from the study's folder."""
     (tmp_path / "numbers.json").write_text('{"sparsity": [0.25, 0.75], "budget": 0.55}')
     file = tmp_path / "study.toml"
@@ -75,7 +75,7 @@ def test_an_allocation_in_a_file_joins_with_its_own_budget(tmp_path: Path) -> No
     assert asked[-1] == grammar.from_file(tmp_path / "numbers.json")
 
 
-def test_an_allocation_in_a_file_is_called_as_the_file_says(tmp_path: Path) -> None:
+def test_an_allocation_in_a_file_is_called_as_the_file_says(tmp_path):
     """Two of unlike names are told apart; a file without a name is what it was, to its key."""
     for name in ("Response (by Wanda)", "Response by ALPS + refit", "größer (2)"):
         (tmp_path / "named.json").write_text(json.dumps({"name": name, "sparsity": [0.25, 0.75]}))
@@ -90,7 +90,7 @@ def test_an_allocation_in_a_file_is_called_as_the_file_says(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["<b>", "a, b", "_a_", "[a](b)", "%{x}", "=1", " a", "a\n", "a" * 61, 5, "a`b", "$a$"])
-def test_a_name_with_signs_that_mean_something_elsewhere_is_refused(tmp_path: Path, name: object) -> None:
+def test_a_name_with_signs_that_mean_something_elsewhere_is_refused(tmp_path, name):
     (tmp_path / "named.json").write_text(json.dumps({"name": name, "sparsity": [0.25, 0.75]}))
     with pytest.raises(UserError, match=r"^name: ") as told:
         grammar.from_file(tmp_path / "named.json")
@@ -115,7 +115,7 @@ def test_a_name_with_signs_that_mean_something_elsewhere_is_refused(tmp_path: Pa
         ("settings = ['numbers.json']", "numbers.json"),
     ],
 )  # fmt: skip
-def test_a_bad_study_file_gets_one_sentence(tmp_path: Path, content: str, named: str, refused) -> None:
+def test_a_bad_study_file_gets_one_sentence(tmp_path, content, named, refused):
     file = tmp_path / "study.toml"
     file.write_text(content)
     with refused(named):
@@ -160,20 +160,20 @@ requests = st.builds(
 
 @tried(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(request=requests)
-def test_what_is_written_reads_back_as_the_same_request(request: StudyRequest, tmp_path: Path) -> None:
+def test_what_is_written_reads_back_as_the_same_request(request, tmp_path):
     file = tmp_path / "study.toml"
     file.write_text(write_study(request), encoding="utf-8", newline="")
     assert read_study(file) == request
 
 
-def test_what_was_set_by_hand_is_no_line_of_a_study_file(refused) -> None:
+def test_what_was_set_by_hand_is_no_line_of_a_study_file(refused):
     by_hand = Recipe(allocation=AllocationRequest(base=Manual(sparsity=(0.7,))))
     with refused("by hand"):
         write_study(StudyRequest(settings=(by_hand,)))
 
 
 @pytest.mark.parametrize("content", ['{{"sparsity": [0.5], "budget": 1{}}}', "[1{}]"])
-def test_an_allocation_file_that_no_number_holds(content: str, tmp_path: Path, refused) -> None:
+def test_an_allocation_file_that_no_number_holds(content, tmp_path, refused):
     (tmp_path / "file.json").write_text(content.format("0" * 400), encoding="utf-8")
     with refused("file.json", "budget"):
         grammar.from_file(tmp_path / "file.json")

@@ -20,7 +20,7 @@ from tests import synthetic
 LAYERS = 5
 
 
-def perturbed(log_gain: np.ndarray, start: float = 0.3) -> Perturbed:
+def perturbed(log_gain, start=0.3):
     """Drift that begins at `start` and has the given `ln r`, (layers, sequences), spread evenly over the way."""
     layers, sequences = log_gain.shape
     log_drift = np.full((layers, layers, sequences), np.nan)
@@ -36,7 +36,7 @@ def perturbed(log_gain: np.ndarray, start: float = 0.3) -> Perturbed:
     return Perturbed(**values)
 
 
-def constant(*means: float, n: int = 12, spread: float = 0.01, seed: int = 0) -> Perturbed:
+def constant(*means, n=12, spread=0.01, seed=0):
     """`ln r` per layer with a little noise over sequences; a last layer is added."""
     noise = np.random.default_rng(seed).standard_normal((len(means) + 1, n))
     noise = (noise - noise.mean(1, keepdims=True)) / noise.std(1, ddof=1, keepdims=True)
@@ -44,7 +44,7 @@ def constant(*means: float, n: int = 12, spread: float = 0.01, seed: int = 0) ->
 
 
 @pytest.fixture
-def some() -> list[Perturbed]:
+def some():
     spec = synthetic.profile_spec(LAYERS, 10, "standard")
     asked = [each for each in spec.measurements if each.name.startswith("gaussian:0.3")]
     return [synthetic.perturbed(LAYERS, 10, each) for each in asked[:2]]
@@ -53,7 +53,7 @@ def some() -> list[Perturbed]:
 # --- gains ---------------------------------------------------------------------------------------------------------
 
 
-def test_gain_and_curves_say_the_same(some: list[Perturbed]) -> None:
+def test_gain_and_curves_say_the_same(some):
     found, curves = gains_of(some), propagation.curves(some)
     np.testing.assert_allclose(curves.value[:, -1] / np.diag(curves.value), found.value)
     np.testing.assert_allclose(propagation.relative(some)[:, -1], found.value)
@@ -62,7 +62,7 @@ def test_gain_and_curves_say_the_same(some: list[Perturbed]) -> None:
     assert found.value[-1] == found.low[-1] == found.high[-1] == 1
 
 
-def test_intervals_are_students_over_sequences() -> None:
+def test_intervals_are_students_over_sequences():
     seeds = [constant(0.4, -0.3, 0.0, spread=0.2)]
     logs, found = log_gain(seeds), gains_of(seeds)
     for layer in range(3):
@@ -70,7 +70,7 @@ def test_intervals_are_students_over_sequences() -> None:
         assert (math.log(found.low[layer]), math.log(found.high[layer])) == pytest.approx((low, high))
 
 
-def test_seeds_are_averaged_before_anything_else() -> None:
+def test_seeds_are_averaged_before_anything_else():
     one, other = constant(0.2, seed=1, spread=0.1), constant(0.4, seed=2, spread=0.1)
     both = gains_of([one, other])
     assert both.n == 12
@@ -80,7 +80,7 @@ def test_seeds_are_averaged_before_anything_else() -> None:
 
 
 @pytest.mark.filterwarnings("error")
-def test_no_drift_gives_no_gain_and_no_crash() -> None:
+def test_no_drift_gives_no_gain_and_no_crash():
     nothing = constant(0.0, 0.0)
     still = np.where(np.isnan(nothing.log_drift), np.nan, -np.inf)
     seeds = [replace(nothing, log_drift=still, ratio=nothing.ratio * np.nan, ratio_q25=nothing.ratio * np.nan,
@@ -103,14 +103,14 @@ def test_no_drift_gives_no_gain_and_no_crash() -> None:
         (0.5, 2.0, "undecided"),  # a wide interval
     ],
 )
-def test_a_verdict_needs_the_whole_interval_beyond_the_band(mean: float, spread: float, verdict: str) -> None:
+def test_a_verdict_needs_the_whole_interval_beyond_the_band(mean, spread, verdict):
     found = gains_of([constant(mean, spread=spread)])
     assert found.verdicts[0] == found.uncorrected[0] == verdict
     assert math.log(1.05) == BAND
 
 
 @pytest.mark.parametrize("n", [1, 2, FEWEST_SEQUENCES - 1])
-def test_few_sequences_decide_nothing(n: int) -> None:
+def test_few_sequences_decide_nothing(n):
     found = gains_of([perturbed(np.full((3, n), 2.0))])
     assert found.verdicts == (f"undecided (n = {n})", f"undecided (n = {n})", None)
     assert found.uncorrected == found.verdicts
@@ -120,7 +120,7 @@ def test_few_sequences_decide_nothing(n: int) -> None:
         assert np.isinf(found.high[0]) and found.low[0] == 0
 
 
-def test_of_a_single_layer_there_is_no_verdict_and_the_reason_is_said() -> None:
+def test_of_a_single_layer_there_is_no_verdict_and_the_reason_is_said():
     found = gains_of([constant()])
     assert gain_sentences.finding(found) == "The model has only one layer, so no later layer can amplify or absorb."
     assert gain_sentences.headline(found) == gain_sentences.no_verdict(found) and not gain_sentences.first_token(
@@ -128,7 +128,7 @@ def test_of_a_single_layer_there_is_no_verdict_and_the_reason_is_said() -> None:
     )
 
 
-def test_holm_against_its_definition() -> None:
+def test_holm_against_its_definition():
     """Twenty layers with gains near the band: the step-down by hand, and stricter than layer by layer."""
     rng = np.random.default_rng(3)
     seeds = [perturbed(rng.normal(0.12, 0.1, (21, 1)) + rng.normal(0, 0.08, (21, 10)))]
@@ -146,7 +146,7 @@ def test_holm_against_its_definition() -> None:
     assert all(found.uncorrected[i] == found.verdicts[i] for i in rejected)
 
 
-def test_noise_alone_seldom_gets_a_verdict() -> None:
+def test_noise_alone_seldom_gets_a_verdict():
     """Family error: of 200 profiles of 12 layers whose gain lies on the band's edge at most some 5% say anything."""
     rng = np.random.default_rng(0)
     edge = BAND * np.where(np.arange(13) % 2, 1, -1)[:, None]
@@ -156,8 +156,8 @@ def test_noise_alone_seldom_gets_a_verdict() -> None:
 
 @settings(max_examples=50)
 @given(st.sets(st.integers(0, 40), min_size=1))
-def test_ranges_say_exactly_the_numbers(numbers: set[int]) -> None:
-    said: set[int] = set()
+def test_ranges_say_exactly_the_numbers(numbers):
+    said = set()
     for part in ranges(sorted(numbers)).replace(" and ", ", ").split(", "):
         ends = [int(end) for end in part.split(" to ")]
         said |= set(range(ends[0], ends[-1] + 1))
@@ -165,7 +165,7 @@ def test_ranges_say_exactly_the_numbers(numbers: set[int]) -> None:
     assert ranges([0, 1, 2, 4, 5, 7]) == "0 to 2, 4, 5 and 7"
 
 
-def test_a_finding_names_every_layer_but_the_last_once() -> None:
+def test_a_finding_names_every_layer_but_the_last_once():
     gains = [0.5, 0.5, 0.5, -0.5, -0.5, 0.051, 0.0, -0.051]
     found = gains_of([constant(*gains, spread=0.003)])
     decided = ("amplifies",) * 3 + ("absorbs",) * 2
@@ -183,7 +183,7 @@ def test_a_finding_names_every_layer_but_the_last_once() -> None:
         ([0.0, 0.0, 0.0, 0.0], "0 of 4 layers amplify or absorb for certain"),
     ],
 )
-def test_a_headline_counts_what_holds_jointly(logs: list[float], said: str) -> None:
+def test_a_headline_counts_what_holds_jointly(logs, said):
     found, fewer = (gains_of([constant(*logs, spread=0.003)]) for _ in range(2))
     assert gain_sentences.headline(found) == said
     assert gain_sentences.first_token(found, fewer, included=False).endswith(f"on the first token too, {said}.")
@@ -192,7 +192,7 @@ def test_a_headline_counts_what_holds_jointly(logs: list[float], said: str) -> N
 # --- why -----------------------------------------------------------------------------------------------------------
 
 
-def test_dilution_adds_up_and_frozen_noise_gains_nothing(some: list[Perturbed]) -> None:
+def test_dilution_adds_up_and_frozen_noise_gains_nothing(some):
     activation = synthetic.activation(LAYERS, 10)
     found = propagation.dilution(some, activation)
     np.testing.assert_allclose(found.absolute - found.growth, log_gain(some), atol=1e-12)
@@ -202,11 +202,11 @@ def test_dilution_adds_up_and_frozen_noise_gains_nothing(some: list[Perturbed]) 
     np.testing.assert_allclose(frozen.absolute[:-1], 0, atol=1e-12)
 
 
-def crossings(sizes: list[float], *layers: list[float]) -> np.ndarray:
+def crossings(sizes, *layers):
     return propagation.crossing(np.array(sizes), np.array([*layers, [0.0] * len(sizes)]).T)
 
 
-def test_a_crossing_is_interpolated_in_the_log_of_the_size() -> None:
+def test_a_crossing_is_interpolated_in_the_log_of_the_size():
     found = crossings([0.01, 0.1, 1.0], [1.0, 0.5, -0.5], [1.0, 0.0, -1.0], [2.0, 1.0, 0.5], [-1.0, -2.0, -3.0])
     assert found[0] == pytest.approx(math.sqrt(0.1))
     assert found[1] == pytest.approx(0.1)
@@ -214,7 +214,7 @@ def test_a_crossing_is_interpolated_in_the_log_of_the_size() -> None:
 
 
 @given(st.lists(st.floats(-3, 3), min_size=3, max_size=6))
-def test_a_crossing_lies_within_the_sizes(gains: list[float]) -> None:
+def test_a_crossing_lies_within_the_sizes(gains):
     sizes = [10.0**k for k in range(len(gains))]
     found = crossings(sizes, gains)[0]
     falls = any(a > 0 >= b for a, b in itertools.pairwise(gains))
@@ -223,7 +223,7 @@ def test_a_crossing_lies_within_the_sizes(gains: list[float]) -> None:
 
 
 @given(st.floats(0, 1e2) | st.just(math.nan))
-def test_matched_drift_is_interpolated_in_its_log_and_never_extrapolated(wanted: float) -> None:
+def test_matched_drift_is_interpolated_in_its_log_and_never_extrapolated(wanted):
     drifts, gains = np.array([[0.1], [0.01], [0.7]]), np.array([[0.5], [1.0], [-1.0]])
     found = propagation.at_drift(np.array([wanted]), drifts, gains)[0]
     if 0.01 <= wanted <= 0.7:

@@ -3,7 +3,6 @@
 import json
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -22,7 +21,6 @@ from core.show.report.benches import BENCHES
 from core.show.words import forecast
 from core.store import profiles
 from core.store.cache import Store
-from core.store.profiles import Profile
 from tests import synthetic
 from tests.bench import predictions
 
@@ -32,28 +30,28 @@ EVEN = AllocationRequest(base=uniform(0.5).base, target=0.5)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path):
     return Store(tmp_path)
 
 
 @pytest.fixture
-def profile(store: Store) -> Profile:
+def profile(store):
     spec = synthetic.profile_spec(LAYERS, prunable=True)
     return profiles.load(store, store.profile(synthetic.save_profile(store.root, spec, LAYERS)))
 
 
-def evaluated(store: Store, profile: Profile, settings: list[Recipe], **how: object) -> str:
+def evaluated(store, profile, settings, **how):
     spec = synthetic.study_spec(
         profile.spec, settings, LAYERS, **{k: how.pop(k) for k in ("windows", "text") if k in how}
     )
     return synthetic.save_study(store.root, spec, LAYERS, profile=profile.entry.key, **how)
 
 
-def at(*targets: float, **more: object) -> list[Recipe]:
+def at(*targets, **more):
     return [Recipe(allocation=uniform(each), **more) for each in targets]
 
 
-def test_the_default_anchors_are_uniform_at_three_targets_and_response_at_one(store: Store, profile: Profile) -> None:
+def test_the_default_anchors_are_uniform_at_three_targets_and_response_at_one(store, profile):
     asked = usual(profile, Treatment("alps", "refit_dense"))
     said = [(each.allocation.base.kind, each.allocation.target, each.treatment.name) for each in asked]
     assert said == [(kind, target, "alps+refit_dense") for kind, target in
@@ -67,7 +65,7 @@ def test_the_default_anchors_are_uniform_at_three_targets_and_response_at_one(st
     assert near.perplexity == pytest.approx(found.study.dense.perplexity * np.exp(near.loss_increase))
 
 
-def test_seeds_are_one_anchor_and_what_broke_the_model_is_named(store: Store, profile: Profile) -> None:
+def test_seeds_are_one_anchor_and_what_broke_the_model_is_named(store, profile):
     seeds = [each for seed in (0, 1, 2) for each in at(0.5, 0.6, 0.8, calibration_seed=seed)]
     [broken] = at(0.8)
     evaluated(store, profile, seeds, broken={each: 1 for each in seeds if each.seedless == broken})
@@ -77,7 +75,7 @@ def test_seeds_are_one_anchor_and_what_broke_the_model_is_named(store: Store, pr
     assert found.left_out[0] in forecast.basis(found)
 
 
-def test_texts_repairs_and_models_are_never_mixed(store: Store, profile: Profile) -> None:
+def test_texts_repairs_and_models_are_never_mixed(store, profile):
     evaluated(store, profile, at(0.5))
     evaluated(store, profile, at(0.7), text="another text")
     evaluated(store, profile, at(0.6, repair="refit"))
@@ -91,7 +89,7 @@ def test_texts_repairs_and_models_are_never_mixed(store: Store, profile: Profile
         stored(store, other, WANDA)
 
 
-def test_of_trainings_with_several_budgets_those_of_the_most_settings_predict(store: Store, profile: Profile) -> None:
+def test_of_trainings_with_several_budgets_those_of_the_most_settings_predict(store, profile):
     longer = {"repair": "distill", "recover_tokens": 2000}
     evaluated(store, profile, [*at(0.5, 0.8, repair="distill", recover_tokens=1000), *at(0.5, 0.6, 0.7, **longer)])
     found = stored(store, profile, Treatment("wanda", "distill"))
@@ -105,9 +103,7 @@ def test_of_trainings_with_several_budgets_those_of_the_most_settings_predict(st
     )
 
 
-def test_the_usual_protocol_predicts_and_where_it_has_too_few_the_one_that_judges_by_most_tokens(
-    store: Store, profile: Profile
-) -> None:
+def test_the_usual_protocol_predicts_and_where_it_has_too_few_the_one_that_judges_by_most_tokens(store, profile):
     evaluated(store, profile, at(0.5, 0.6, 0.7, 0.8), windows=48, text="another text")
     few = evaluated(store, profile, at(0.5, 0.6), windows=99, text="a third text")  # too few for a curve
     assert stored(store, profile, WANDA).study.spec.text.sequences == 48
@@ -118,9 +114,7 @@ def test_the_usual_protocol_predicts_and_where_it_has_too_few_the_one_that_judge
     assert stored(store, profile, WANDA).study.spec.text.sequences == 48
 
 
-def test_of_stored_studies_only_what_may_predict_is_read(
-    store: Store, profile: Profile, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_stored_studies_only_what_may_predict_is_read(store, profile, monkeypatch):
     evaluated(store, profile, [*at(0.4, 0.5, 0.6, 0.7), *at(0.5, pruner="magnitude")])
     evaluated(store, profile, at(0.5, 0.6), text="another text")
     read, real = [], Store.get
@@ -130,7 +124,7 @@ def test_of_stored_studies_only_what_may_predict_is_read(
     assert {each.text for each in read} == {found.study.spec.text}
 
 
-def test_a_study_that_was_deleted_takes_its_prediction_with_it(store: Store, profile: Profile) -> None:
+def test_a_study_that_was_deleted_takes_its_prediction_with_it(store, profile):
     key = evaluated(store, profile, at(0.5, 0.7))
     assert stored(store, profile, WANDA, key)
     shutil.rmtree(store.root / "study" / key)
@@ -139,7 +133,7 @@ def test_a_study_that_was_deleted_takes_its_prediction_with_it(store: Store, pro
             stored(store, profile, WANDA, named)
 
 
-def test_a_profile_without_curves_and_a_layer_beyond_them_are_refused(store: Store, profile: Profile) -> None:
+def test_a_profile_without_curves_and_a_layer_beyond_them_are_refused(store, profile):
     evaluated(store, profile, at(0.5, 0.7))
     known = {each: found for each, found in profile.perturbed.items() if each.perturbation.kind != "residual"}
     with pytest.raises(UserError, match="no sparsity of layers pruned alone by wanda"):
@@ -149,9 +143,7 @@ def test_a_profile_without_curves_and_a_layer_beyond_them_are_refused(store: Sto
 
 
 @pytest.mark.parametrize("rise", [0.02, 0.1, 0.5, 3.0])
-def test_the_sparsest_allocation_keeps_within_the_rise_and_one_per_cent_more_would_not(
-    store: Store, profile: Profile, rise: float
-) -> None:
+def test_the_sparsest_allocation_keeps_within_the_rise_and_one_per_cent_more_would_not(store, profile, rise):
     evaluated(store, profile, list(usual(profile, WANDA)))
     found = stored(store, profile, WANDA)
     best = found.sparsest(EVEN, rise)
@@ -160,9 +152,7 @@ def test_the_sparsest_allocation_keeps_within_the_rise_and_one_per_cent_more_wou
     assert costs[0] <= rise < costs[1]
 
 
-def test_allocate_says_the_prediction_and_the_reason_where_there_is_none(
-    store: Store, profile: Profile, capsys: pytest.CaptureFixture
-) -> None:
+def test_allocate_says_the_prediction_and_the_reason_where_there_is_none(store, profile, capsys):
     line = ["allocate", "--profile", profile.entry.key, "--cache", str(store.root), "--json"]
     assert main([*line, "--allocation", "owl:0.6"]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -178,7 +168,7 @@ def test_allocate_says_the_prediction_and_the_reason_where_there_is_none(
     assert "no setting evaluated with magnitude" in capsys.readouterr().err
 
 
-def test_committed_settings_are_predicted_as_well_as_evidence_says() -> None:
+def test_committed_settings_are_predicted_as_well_as_evidence_says():
     """The bounds are the product's promise."""
     table, written = predictions.predictions().set_index("what"), BENCHES["prediction"].table("prediction")
     for kind, limits in (("", (4, 10, 88, 12)), ("default anchors: ", (6, 14, 88, 100))):
@@ -187,13 +177,13 @@ def test_committed_settings_are_predicted_as_well_as_evidence_says() -> None:
     pd.testing.assert_frame_equal(table, written.set_index("what"))  # else `make studies` writes it anew
 
 
-def test_committed_comparisons_are_as_evidence_says() -> None:
+def test_committed_comparisons_are_as_evidence_says():
     found, written = predictions.comparisons(), BENCHES["checkpoints"].table("checkpoints")
     kept = found[found.iloc[:, 0].isin(written.iloc[:, 0])].reset_index(drop=True)
     pd.testing.assert_frame_equal(kept, written)
 
 
-def test_anchors_of_one_protocol_are_its_settings(store: Store, profile: Profile) -> None:
+def test_anchors_of_one_protocol_are_its_settings(store, profile):
     key = evaluated(store, profile, at(0.5, 0.7))
     study = study_results.load(store, store.by_key(key, ("study",)))
     found = anchors_of_study(study, profile, WANDA)
@@ -201,10 +191,8 @@ def test_anchors_of_one_protocol_are_its_settings(store: Store, profile: Profile
     assert (found.increases > 0).all() and len(found.settings) < anchors.MIN_ANCHORS
 
 
-def test_settings_are_predicted_by_the_others_of_their_protocol_wherever_these_are_stored(
-    store: Store, profile: Profile
-) -> None:
-    def predicted(key: str) -> dict[Recipe, anchors.CheckedPrediction]:
+def test_settings_are_predicted_by_the_others_of_their_protocol_wherever_these_are_stored(store, profile):
+    def predicted(key):
         return anchors.from_others(store, study_results.load(store, store.by_key(key)))
 
     [asked], others = at(0.6), at(0.5, 0.7, 0.8)
@@ -220,7 +208,7 @@ def test_settings_are_predicted_by_the_others_of_their_protocol_wherever_these_a
     assert predicted(evaluated(store, profile, [*others, asked]))[asked] == found
 
 
-def test_one_number_is_said_once() -> None:
+def test_one_number_is_said_once():
     low, high = (anchors.Prediction(each, each - 1, each + 1, 0.5) for each in (50.0, 80.0))
     said = forecast.beside({"this allocation": low, "its base": low, "uniform": high})
     assert said.count("50.0") == 1 and "this allocation 50.0" in said and "uniform 80.0" in said

@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,14 +17,13 @@ from core.show import words
 from core.show.words import gain_sentences
 from core.store import profiles
 from core.store.cache import Store
-from core.store.results import Array
 from tests import synthetic
 
 OTHER = hashlib.sha256(b"other").hexdigest()[:16]
 LAYERS, TENSORS = 12, 4
 
 
-def made(error: Array, scale: Array | None = None, kl: Array | None = None) -> Compared:
+def made(error, scale=None, kl=None):
     """A comparison with these weights, and this harm of each layer."""
     layers, tensors = error.shape
     single = synthetic.perturbed(layers, 8, Measurement(perturbation=perturbation(f"checkpoint:{OTHER}")))
@@ -40,9 +38,7 @@ def made(error: Array, scale: Array | None = None, kl: Array | None = None) -> C
     layer=st.integers(0, LAYERS - 1), tensor=st.integers(0, TENSORS - 1), seed=st.integers(0, 2**32 - 1),
     shared=st.sampled_from([0.0, 0.005, 0.09]), fault=st.sampled_from(["scale", "3 bits", "permute"]),
 )  # fmt: skip
-def test_a_fault_is_named_first_out_of_an_error_that_all_share(
-    layer: int, tensor: int, seed: int, shared: float, fault: str
-) -> None:
+def test_a_fault_is_named_first_out_of_an_error_that_all_share(layer, tensor, seed, shared, fault):
     """Whatever harm the layers do; the shared error differs from layer to layer as real quantisation does."""
     rng = np.random.default_rng(seed)
     across = shared * (1 + 0.2 * rng.uniform(size=(LAYERS, TENSORS)))
@@ -57,7 +53,7 @@ def test_a_fault_is_named_first_out_of_an_error_that_all_share(
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-def test_where_nothing_stands_out_layers_are_ranked_by_harm(seed: int) -> None:
+def test_where_nothing_stands_out_layers_are_ranked_by_harm(seed):
     rng = np.random.default_rng(seed)
     kl = rng.lognormal(-7, 1, LAYERS)
     found = made(0.09 * (1 + 0.2 * rng.uniform(size=(LAYERS, TENSORS))), kl=kl)
@@ -69,7 +65,7 @@ def test_where_nothing_stands_out_layers_are_ranked_by_harm(seed: int) -> None:
 
 
 @given(seed=st.integers(0, 2**32 - 1), shared=st.sampled_from([0.0, 0.09]))
-def test_rounding_that_only_some_layers_have_does_not_stand_out(seed: int, shared: float) -> None:
+def test_rounding_that_only_some_layers_have_does_not_stand_out(seed, shared):
     """As of norms that a file keeps plus 1; what is no rounding still does."""
     rng = np.random.default_rng(seed)
     error = np.full((LAYERS, TENSORS), shared)
@@ -79,7 +75,7 @@ def test_rounding_that_only_some_layers_have_does_not_stand_out(seed: int, share
     assert np.flatnonzero(made(error).odd).tolist() == [4]
 
 
-def test_several_layers_that_stand_out_are_all_named_and_the_most_harmful_leads() -> None:
+def test_several_layers_that_stand_out_are_all_named_and_the_most_harmful_leads():
     error = np.full((LAYERS, TENSORS), 0.01)
     error[[3, 5, 9], 2] = 0.5
     found = made(error, kl=np.where(np.arange(LAYERS) == 5, 0.2, 0.1))
@@ -88,7 +84,7 @@ def test_several_layers_that_stand_out_are_all_named_and_the_most_harmful_leads(
     assert "no more than rounding" in gain_sentences.worst(made(error, kl=np.zeros(LAYERS)))
 
 
-def test_runs_part_where_their_streams_first_differ_or_drift_grows_most() -> None:
+def test_runs_part_where_their_streams_first_differ_or_drift_grows_most():
     found = made(np.full((4, 2), 0.1))
     drift = np.array([0.01, 0.02, 0.32, 0.3])
     grown = replace(found, whole=replace(found.whole, log_drift=np.log(drift)[:, None] * np.ones(8)))
@@ -100,7 +96,7 @@ def test_runs_part_where_their_streams_first_differ_or_drift_grows_most() -> Non
     assert gain_sentences.parting(replace(found, whole=whole)) == "The two part at layer 2; drift ends at 0.10."
 
 
-def test_a_profile_tells_its_checkpoint_by_the_name_that_was_typed(tmp_path: Path) -> None:
+def test_a_profile_tells_its_checkpoint_by_the_name_that_was_typed(tmp_path):
     asked = tuple(Measurement(perturbation=perturbation(name)) for name in (f"checkpoint:{OTHER}", "gaussian:0.3"))
     spec = synthetic.profile_spec(LAYERS, 8, "quick").model_copy(update={"measurements": asked})
     key = synthetic.save_profile(tmp_path, spec, LAYERS)

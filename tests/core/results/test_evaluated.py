@@ -13,7 +13,7 @@ from core.requests import grammar
 from core.requests.recipes import Recipe
 from core.requests.studies import TaskSpec
 from core.results.comparison import over_seeds, paired, percent
-from core.results.setting_result import Accuracy, Result, SeedResult
+from core.results.setting_result import Accuracy, SeedResult
 from core.results.study_results import Study, shared_tasks
 from core.store.results import Evaluated, ZeroShot
 
@@ -22,7 +22,7 @@ BASE = 3 + 0.4 * np.random.default_rng(0).standard_normal(12)
 rises = st.dictionaries(st.integers(0, 5), st.floats(-2, 2), min_size=1, max_size=5)
 
 
-def result(words: str | None, nll: np.ndarray, seed: int = 0, pruner: str = "wanda", **more: object) -> SeedResult:
+def result(words, nll, seed=0, pruner="wanda", **more):
     """One setting measured once; the dense model has no words."""
     made = words and Recipe(allocation=grammar.method(words, 0.5), calibration_seed=seed, pruner=pruner)
     pruned = words and SimpleNamespace(calibration=None if pruner == "magnitude" else f"text {seed}")
@@ -30,13 +30,13 @@ def result(words: str | None, nll: np.ndarray, seed: int = 0, pruner: str = "wan
     return SeedResult(made, pruned, found, more.pop("tasks", {}), more)
 
 
-def several(words: str, rises: dict[int, float], noise: float = 0.1, pruner: str = "wanda") -> list[SeedResult]:
+def several(words, rises, noise=0.1, pruner="wanda"):
     """A setting with some seeds, each with its rise of the loss over what makes the windows hard."""
     draw = np.random.default_rng(len(words))
     return [result(words, BASE + rise + noise * draw.standard_normal(12), seed, pruner) for seed, rise in rises.items()]
 
 
-def of(*results: SeedResult) -> Result:
+def of(*results):
     """The one setting that these are results of."""
     [found] = Study(None, {}, results).settings
     return found
@@ -45,7 +45,7 @@ def of(*results: SeedResult) -> Result:
 @pytest.mark.parametrize(
     ("loss", "perplexity"), [(0.0, 1.0), (2.0, math.exp(2)), (1000.0, math.inf), (math.nan, math.nan)]
 )
-def test_no_number_gives_no_number_and_what_float64_cannot_hold_is_infinite(loss: float, perplexity: float) -> None:
+def test_no_number_gives_no_number_and_what_float64_cannot_hold_is_infinite(loss, perplexity):
     losses = np.full(12, 2.0)
     losses[3] = loss
     losses = losses if math.isnan(loss) else np.full(12, loss)
@@ -54,7 +54,7 @@ def test_no_number_gives_no_number_and_what_float64_cannot_hold_is_infinite(loss
 
 @settings(max_examples=25)
 @given(rises, rises)
-def test_one_against_the_other_is_the_inverse_of_the_other_against_the_one(one: dict, other: dict) -> None:
+def test_one_against_the_other_is_the_inverse_of_the_other_against_the_one(one, other):
     a, b = of(*several("owl", one)), of(*several("uniform", other))
     there, back = a.against(b), b.against(a)
     assert there.windows.n == back.windows.n == (12 if one.keys() & other.keys() else 0)
@@ -67,7 +67,7 @@ def test_one_against_the_other_is_the_inverse_of_the_other_against_the_one(one: 
 
 @settings(max_examples=25)
 @given(rises, rises)
-def test_seeds_that_only_one_has_are_left_out(one: dict, other: dict) -> None:
+def test_seeds_that_only_one_has_are_left_out(one, other):
     a, b = several("owl", one), several("uniform", other)
     common = one.keys() & other.keys()
     if not common:
@@ -81,7 +81,7 @@ def test_seeds_that_only_one_has_are_left_out(one: dict, other: dict) -> None:
     assert whole.value == pytest.approx(whole.seeds.value, abs=1e-9)
 
 
-def test_windows_are_paired_after_seeds_are_averaged_and_seeds_are_spread_in_logarithms() -> None:
+def test_windows_are_paired_after_seeds_are_averaged_and_seeds_are_spread_in_logarithms():
     a, b = several("owl", {2: -0.3, 0: -0.1, 1: -0.2}), several("uniform", {0: 0.0, 1: 0.1, 2: 0.2})
     found = of(*a).against(of(*b))
     losses = [np.array([each.evaluated.nll for each in sorted(side, key=lambda each: each.seed)]) for side in (a, b)]
@@ -92,7 +92,7 @@ def test_windows_are_paired_after_seeds_are_averaged_and_seeds_are_spread_in_log
     assert few.seeds.n == 2 and not few.seeds.certain and few.quoted == few.windows
 
 
-def test_what_draws_no_windows_stands_beside_every_seed_and_has_no_spread() -> None:
+def test_what_draws_no_windows_stands_beside_every_seed_and_has_no_spread():
     dense, owl = Study(None, {}, (result(None, BASE),)).dense, of(*several("owl", {0: 0.1, 7: 0.3}, noise=0))
     found = owl.against(dense)
     assert found.value == pytest.approx(100 * math.expm1(0.2)) and found.seeds.n == 2
@@ -101,7 +101,7 @@ def test_what_draws_no_windows_stands_beside_every_seed_and_has_no_spread() -> N
     assert magnitude.against(dense).seeds.n == 0 and owl.against(owl).value == 0
 
 
-def test_trouble_is_said_with_the_first_layer_over_the_seeds() -> None:
+def test_trouble_is_said_with_the_first_layer_over_the_seeds():
     nan = np.full(12, np.nan)
     found = of(result("owl", BASE, 0), result("owl", nan, 1, broken=1), result("owl", nan, 2, broken=0))
     assert not found.finite and (found.broken, found.trouble) == (0, "not a number, from layer 0 on")
@@ -111,15 +111,15 @@ def test_trouble_is_said_with_the_first_layer_over_the_seeds() -> None:
     assert of(result("owl", BASE)).trouble == ""
 
 
-def test_warnings_are_told_once_over_the_seeds() -> None:
+def test_warnings_are_told_once_over_the_seeds():
     told = [{"warnings": ["damping raised"]}, {"warnings": ["damping raised", "inputs"], "stopped": "inputs"}]
     found = of(*(result("owl", BASE, seed, **each) for seed, each in enumerate(told)))
     assert found.warnings == ["damping raised", "inputs"]
     assert found.helped.count("damping raised") == 1 and found.helped.endswith("broke the model: inputs.")
 
 
-def test_accuracies_are_paired_over_examples() -> None:
-    def answers(right: list[float]) -> ZeroShot:
+def test_accuracies_are_paired_over_examples():
+    def answers(right):
         return ZeroShot(document=np.arange(4.0), acc=np.array(right), acc_norm=np.array(right))
 
     one = of(*(result("owl", BASE, seed, tasks={RTE: answers([1, 1, 0, seed])}) for seed in (0, 1)))
@@ -129,7 +129,7 @@ def test_accuracies_are_paired_over_examples() -> None:
     assert one.accuracy_against(other, [RTE, BOOLQ]) is None and one.accuracy_against(other, []) is None
 
 
-def test_a_mean_weighs_tasks_alike_and_counts_none_twice() -> None:
+def test_a_mean_weighs_tasks_alike_and_counts_none_twice():
     rows = [np.array([1.0, 0, 1, 1]), np.array([0.0, 1])]
     alone = [Accuracy.mean([each]) for each in rows]
     mean = Accuracy.mean(rows)
@@ -143,7 +143,7 @@ def test_a_mean_weighs_tasks_alike_and_counts_none_twice() -> None:
 # --- a set of them -------------------------------------------------------------------------------------------------
 
 
-def test_a_set_finds_twins_bases_and_controls_over_seeds_and_seed_by_seed() -> None:
+def test_a_set_finds_twins_bases_and_controls_over_seeds_and_seed_by_seed():
     words = ["uniform", "owl", "owl strength=0.04", "owl strength=0.04 control=reversed",
              "owl strength=0.04 control=shuffled seed=1", "owl strength=0.02"]  # fmt: skip
     points = [each for name in words for each in several(name, {0: 0.0, 1: 0.1})]
@@ -160,7 +160,7 @@ def test_a_set_finds_twins_bases_and_controls_over_seeds_and_seed_by_seed() -> N
     assert found.dense.name == "dense" and found.dense.uniform is found.dense.base is None
 
 
-def test_what_is_still_to_come_is_left_out() -> None:
+def test_what_is_still_to_come_is_left_out():
     waiting = replace(result("owl", BASE), evaluated=None)
     found = Study(None, {}, (SeedResult(None, None, None, {}, {}), waiting))
     assert not found.complete and found.settings == () == found.singles and found.dense is None

@@ -9,8 +9,6 @@ from core.plan.gains import gains_of
 from core.results.propagation import matrix
 from core.show.words import gain_sentences
 from core.store import profiles
-from core.store.cache import Store
-from core.store.profiles import Profile
 from core.store.results import Floor
 from tests import synthetic
 
@@ -18,18 +16,18 @@ LAYERS, NAME = 6, "gaussian:0.3"
 
 
 @pytest.fixture
-def profile(empty: Store) -> Profile:
+def profile(empty):
     key = synthetic.save_profile(empty.root, synthetic.profile_spec(LAYERS, 8, "quick"), LAYERS)
     return profiles.load(empty, empty.by_key(key))
 
 
-def floored(profile: Profile, share: np.ndarray) -> Profile:
+def floored(profile, share):
     """The profile with a noise floor of so much of the drift at the last layer, per injection layer."""
     drift = matrix(profile.seeds(NAME)) * share[:, None]
     return replace(profile, floor=Floor(drift=drift, half_precision=np.full(LAYERS, 0.25)))
 
 
-def test_layers_below_ten_times_the_floor_are_named(profile: Profile) -> None:
+def test_layers_below_ten_times_the_floor_are_named(profile):
     share = np.array([0.05, 0.2, 0.3, 0.05, 0.05, 0.05])
     found = floored(profile, share)
     assert gain_sentences.drowned(found, NAME).tolist() == (share > 0.1).tolist()
@@ -41,7 +39,7 @@ def test_layers_below_ten_times_the_floor_are_named(profile: Profile) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
-def test_half_precision_tells_its_floor_and_its_distance(dtype: str, profile: Profile) -> None:
+def test_half_precision_tells_its_floor_and_its_distance(dtype, profile):
     spec = profile.spec.model_copy(update={"model": profile.spec.model.model_copy(update={"dtype": dtype})})
     found = floored(replace(profile, entry=replace(profile.entry, spec=spec)), np.full(LAYERS, 0.05))
     said = gain_sentences.rounding(found)

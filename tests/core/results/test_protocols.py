@@ -1,21 +1,19 @@
 """Which stored numbers may stand beside each other."""
 
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
 
 from core.methods import GGUF, TREATMENTS, ZEROS
 from core.requests.export_and_search import BestSpec
 from core.requests.recipes import Recipe
-from core.requests.studies import StudySpec
 from core.results import protocols, study_results
 from core.results.study_table import rows_of
 from core.store.cache import Store
 from tests import synthetic
 
 
-def test_what_an_earlier_wanda_pruned_stands_by_itself_and_says_so(tmp_path: Path) -> None:
+def test_what_an_earlier_wanda_pruned_stands_by_itself_and_says_so(tmp_path):
     """The dense model is the same whichever it was; a change from one to the other would be the rounding of rows."""
     profile = synthetic.profile_spec(layers=4, sequences=4, preset="quick")
     now = synthetic.study_spec(profile, [Recipe()], layers=4)
@@ -37,7 +35,7 @@ def test_what_an_earlier_wanda_pruned_stands_by_itself_and_says_so(tmp_path: Pat
     assert before.apart(dense) == after.apart(dense) == ""
 
 
-def test_allocations_that_looked_at_unlike_profiles_stand_apart_and_each_names_its_own(tmp_path: Path) -> None:
+def test_allocations_that_looked_at_unlike_profiles_stand_apart_and_each_names_its_own(tmp_path):
     profile = synthetic.profile_spec(layers=4, sequences=4, preset="quick")
     settings = [Recipe(), Recipe(allocation={"base": {"kind": "response"}})]
     seen = {"a" * 16: settings[:1], "b" * 16: settings}
@@ -51,7 +49,7 @@ def test_allocations_that_looked_at_unlike_profiles_stand_apart_and_each_names_i
         assert f"profiles {each.profiles[0][:6]} · studies" in protocols.badge(each)
 
 
-def test_beside_another_a_protocol_lends_what_it_has_alone_and_every_seed_of_uniform(tmp_path: Path) -> None:
+def test_beside_another_a_protocol_lends_what_it_has_alone_and_every_seed_of_uniform(tmp_path):
     profile = synthetic.profile_spec(layers=4, sequences=4, preset="quick")
     owl, linears = ({"base": each} for each in ({"kind": "owl"}, {"kind": "response", "granularity": "linear"}))
     seen = {"a" * 16: [Recipe(allocation=owl)]}
@@ -71,7 +69,7 @@ def test_beside_another_a_protocol_lends_what_it_has_alone_and_every_seed_of_uni
     assert protocols.short(found) == protocols.short(mine)
 
 
-def test_the_order_in_which_a_checkout_wrote_what_ships_does_not_count() -> None:
+def test_the_order_in_which_a_checkout_wrote_what_ships_does_not_count():
     store = Store()
     entries = [entry for entry in store.entries("study") if entry.committed]
     one, other = (protocols.grouped_by_protocol(store, each) for each in (entries, entries[::-1]))
@@ -80,14 +78,14 @@ def test_the_order_in_which_a_checkout_wrote_what_ships_does_not_count() -> None
         assert [each.name for each in found.settings] == [each.name for each in other[key].settings]
 
 
-def test_ones_own_studies_come_before_those_that_ship_of_which_the_widest_is_first(tmp_path: Path) -> None:
+def test_ones_own_studies_come_before_those_that_ship_of_which_the_widest_is_first(tmp_path):
     store = Store(tmp_path)
     profile = store.demo().spec
 
-    def found() -> dict[str, study_results.Study]:
+    def found():
         return protocols.grouped_by_protocol(store, store.of_model(profile.model, "study"))
 
-    def targets(each: study_results.Study) -> set[float]:
+    def targets(each):
         return {part.target for part in each.slices if TREATMENTS[part.pruner].budget_unit is ZEROS}
 
     sizes = [(len(targets(each)), len(each.settings)) for each in found().values()]
@@ -97,7 +95,7 @@ def test_ones_own_studies_come_before_those_that_ship_of_which_the_widest_is_fir
     assert next(iter(found())) == own.key
 
 
-def test_bits_do_not_stand_in_for_zeros_that_save_about_as_much(tmp_path: Path) -> None:
+def test_bits_do_not_stand_in_for_zeros_that_save_about_as_much(tmp_path):
     profile = synthetic.profile_spec(layers=4, sequences=4, preset="quick")
     bits = Recipe(allocation={"currency": "gguf", "target": GGUF.levels["Q4_0"]}, pruner="gguf")
     for asked in ([Recipe()], [bits]):
@@ -130,9 +128,7 @@ LABEL = "c4_en_train_first1000.jsonl, documents {}"
         ("my-notes.txt", 9, 32, "other.txt", (4, 64), "my-notes 9 × 32, calibrated on other 4 × 64"),
     ],
 )
-def test_the_short_name_of_a_protocol_says_text_amount_and_what_is_unusual(
-    text: str, windows: int, length: int, read: str, amount: tuple[int, int], name: str
-) -> None:
+def test_the_short_name_of_a_protocol_says_text_amount_and_what_is_unusual(text, windows, length, read, amount, name):
     profile = synthetic.profile_spec(layers=4, sequences=4, preset="quick")
     spec = synthetic.study_spec(profile, [Recipe()], layers=4, windows=windows, length=length)
     drawn = {"windows": ((0, 0),) * amount[0], "length": amount[1]}
@@ -148,7 +144,7 @@ def test_the_short_name_of_a_protocol_says_text_amount_and_what_is_unusual(
     assert protocols.named(spec.model_copy(update={"points": tuple(points)}), told) == name
 
 
-def test_protocols_are_told_apart_wherever_they_are_listed() -> None:
+def test_protocols_are_told_apart_wherever_they_are_listed():
     store = Store()
     by_model = defaultdict(list)
     for entry in store.entries("study"):
@@ -163,17 +159,17 @@ def test_protocols_are_told_apart_wherever_they_are_listed() -> None:
         assert len({protocols.short(each) for each in reading}) == len(apart)
 
 
-def test_the_usual_protocol_has_most_settings_of_the_texts_that_chose_nothing(tmp_path: Path) -> None:
+def test_the_usual_protocol_has_most_settings_of_the_texts_that_chose_nothing(tmp_path):
     store, profile = Store(tmp_path), synthetic.profile_spec(layers=4, sequences=4, preset="quick")
     methods = [Recipe(allocation={"base": {"kind": kind}}) for kind in ("owl", "alphapruning", "response")]
 
-    def usual() -> str:
+    def usual():
         groups = protocols.grouped_by_protocol(store, store.of_model(profile.model, "study")).values()
         place = protocols.best_slice(groups, 0.7, mine=methods[0])
         assert protocols.protocol(place.evaluations.spec) == protocols.main_protocol(groups)
         return place.evaluations.spec.text.content
 
-    def study(content: str, settings: list[Recipe], looked_at: str = "a" * 16, **told: str) -> StudySpec:
+    def study(content, settings, looked_at="a" * 16, **told):
         spec = synthetic.study_spec(profile, settings, layers=4, text=content)
         synthetic.save_study(tmp_path, spec, layers=4, profile=looked_at, **told)
         return spec

@@ -10,9 +10,8 @@ from core.methods.owl import Owl
 from core.requests.allocations import AllocationRequest, Correction
 from core.requests.recipes import Recipe
 from core.results.study_results import load
-from core.results.study_table import MEAN, Table, rows_of, study_table
+from core.results.study_table import MEAN, rows_of, study_table
 from core.show.report import questions
-from core.store.cache import Store
 from tests import synthetic
 from tests.bench.tables import answered
 
@@ -22,12 +21,12 @@ CORRECTED = Recipe(allocation=AllocationRequest(base=Owl(), correction=Correctio
 RESEEDED = OWL.model_copy(update={"calibration_seed": 1})
 
 
-def made(store: Store, asked: tuple[Recipe, ...] = (OWL, RESEEDED, CORRECTED), **how: object) -> Table:
+def made(store, asked=(OWL, RESEEDED, CORRECTED), **how):
     spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8, "quick"), asked, LAYERS, **how)
     return study_table(rows_of(load(store, store.by_key(synthetic.save_study(store.root, spec, LAYERS)))))
 
 
-def test_a_row_is_a_setting_over_its_seeds_against_its_controls(empty: Store) -> None:
+def test_a_row_is_a_setting_over_its_seeds_against_its_controls(empty):
     table = made(empty)
     assert table.numbers["allocation"] == ["dense", "Uniform", "OWL", "OWL, corrected 0.02"]
     _, uniform, owl, corrected = (row.one for row in table.rows)
@@ -39,21 +38,21 @@ def test_a_row_is_a_setting_over_its_seeds_against_its_controls(empty: Store) ->
     assert table.numbers["calibration seeds"][1:] == ["0, 1", "0, 1", "0"]
 
 
-def test_a_file_holds_every_number_and_nothing_empty(empty: Store) -> None:
+def test_a_file_holds_every_number_and_nothing_empty(empty):
     table = made(empty)
     heads, *rows = csv.reader(io.StringIO(table.csv))
     assert heads == [*table.numbers] and "not a number" not in heads and len(rows) == 4
     assert [float(row[heads.index("perplexity")]) for row in rows] == table.numbers["perplexity"]
 
 
-def test_what_broke_says_so_in_its_place(empty: Store) -> None:
+def test_what_broke_says_so_in_its_place(empty):
     spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8, "quick"), (OWL,), LAYERS)
     key = synthetic.save_study(empty.root, spec, LAYERS, broken={OWL: 2})
     table = study_table(rows_of(load(empty, empty.by_key(key))))
     assert np.isnan(table.numbers["perplexity"][-1]) and "layer 2 " in table.numbers["not a number"][-1]
 
 
-def test_a_mean_of_tasks_is_over_those_that_every_row_has(empty: Store) -> None:
+def test_a_mean_of_tasks_is_over_those_that_every_row_has(empty):
     table = made(empty, tasks=("boolq", "rte"))
     accuracies = np.array([table.numbers[name] for name in ("boolq", "rte")])
     assert table.numbers[MEAN] == pytest.approx(accuracies.mean(0))
@@ -61,14 +60,14 @@ def test_a_mean_of_tasks_is_over_those_that_every_row_has(empty: Store) -> None:
     assert table.numbers[against][2] == pytest.approx(accuracies.mean(0)[2] - accuracies.mean(0)[1])
 
 
-def test_compared_rows_keep_only_what_differs(empty: Store) -> None:
+def test_compared_rows_keep_only_what_differs(empty):
     pruned = study_table(made(empty).rows[1:]).differing.values
     assert "calibration seeds" in pruned and not {"study", "zeros", "pruner"} & pruned.keys()
     half = Recipe(allocation=AllocationRequest(target=0.5))
     assert made(empty, (OWL, half)).differing.values["zeros"] == [None, 0.5, 0.7, 0.7]
 
 
-def test_options_of_repair_and_training_are_said_where_any_setting_has_some(empty: Store) -> None:
+def test_options_of_repair_and_training_are_said_where_any_setting_has_some(empty):
     told = OWL.replace(repair="refit", pruner_windows=2)
     table = made(empty, (OWL, told))
     assert table.read.numbers["options"] == [None, "", "", *["the pruner reads 2 windows"] * 2]
@@ -79,18 +78,18 @@ def test_options_of_repair_and_training_are_said_where_any_setting_has_some(empt
 
 
 @pytest.mark.parametrize("name", questions.QUESTIONS)
-def test_a_question_is_answered_by_one_protocol_with_its_control(name: str) -> None:
+def test_a_question_is_answered_by_one_protocol_with_its_control(name):
     answer = questions.answer(name)
     assert len(answer.table.rows) > 1 and len(set(answer.table.numbers["protocol"])) == 1
     assert f"against {answer.question.against}" in answered(answer)
 
 
-def test_the_lowest_perplexity_stands_beside_owl() -> None:
+def test_the_lowest_perplexity_stands_beside_owl():
     text = answered(questions.answer("the lowest perplexity"))
     assert "| ALPS + refit to dense | 70 % | 96.80 | -82 % [-86, -77] over 3 calibration seeds |" in text
 
 
-def test_a_correction_is_judged_among_its_shuffles() -> None:
+def test_a_correction_is_judged_among_its_shuffles():
     answer = questions.answer("correction")
     assert any("5 shuffles against the correction: " in each for each in answer.sentences)
     assert not any("shuffled" in name for name in answer.table.numbers["allocation"])

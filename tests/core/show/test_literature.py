@@ -14,17 +14,17 @@ FOUND = Outcome(FAILS, {"mean layer": Interval(0.664, 0.650, 0.683, 16)}, {})
 @pytest.mark.parametrize(
     ("unit", "said"), [(FACTOR, "0.66× [0.65, 0.68]"), (RANK, "0.66 [0.65, 0.68]"), (SHARE, "66 % [65, 68]")]
 )
-def test_a_number_stands_with_its_interval_in_its_unit(unit: str, said: str) -> None:
+def test_a_number_stands_with_its_interval_in_its_unit(unit, said):
     assert value(Interval(0.664, 0.65, 0.68, 16), unit) == said
 
 
-def test_a_sentence_says_the_verdict_first_and_how_many_sequences() -> None:
+def test_a_sentence_says_the_verdict_first_and_how_many_sequences():
     said = sentence("SmolLM2", FOUND, "the gain is {mean layer}", FACTOR)
     assert said == "SmolLM2: does not hold. The gain is 0.66× [0.65, 0.68] (n = 16)."
     assert sentence("Gemma 3", None, "the gain is {mean layer}", FACTOR) == "Gemma 3: not measured."
 
 
-def test_every_sentence_finds_its_numbers() -> None:
+def test_every_sentence_finds_its_numbers():
     for claim in CLAIMS.values():
         assert len(claim.sentences) == len(claim.verdicts) == 2
         assert all(word in said for word, said in zip(claim.verdicts, claim.sentences, strict=True))
@@ -32,7 +32,7 @@ def test_every_sentence_finds_its_numbers() -> None:
 
 
 @pytest.mark.parametrize(("unit", "mark"), [(FACTOR, 1), (RANK, 0)])
-def test_the_chart_marks_where_nothing_changes(unit: str, mark: float) -> None:
+def test_the_chart_marks_where_nothing_changes(unit, mark):
     chart = evaluation.measured(FOUND.rows, unit, "A claim", "Said.")
     assert chart.figure.layout.shapes[0].x0 == mark and chart.table["what"].tolist() == ["mean layer"]
     assert chart.table[unit].tolist() == [0.664]

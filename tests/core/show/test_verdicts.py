@@ -35,12 +35,12 @@ NAN = math.nan
         (12_345, 10_000, 15_000, "OWL raises perplexity by 12,345 % [10,000, 15,000] against uniform"),
     ],
 )  # fmt: skip
-def test_what_may_be_said(value: float, low: float, high: float, said: str) -> None:
+def test_what_may_be_said(value, low, high, said):
     assert sentence("OWL", "uniform", Change(Interval(value, low, high, 20), UNKNOWN)) == said
 
 
 @given(st.floats(-50, 50), st.floats(0, 20), st.floats(0, 20))
-def test_a_verdict_needs_the_whole_interval_on_one_side(value: float, below: float, above: float) -> None:
+def test_a_verdict_needs_the_whole_interval_on_one_side(value, below, above):
     found = Interval(value, value - below, value + above, 20)
     mirrored = Interval(-value, -found.high, -found.low, 20)
     opposite = {"costs": "gains", "gains": "costs", "no different": "no different"}
@@ -62,9 +62,7 @@ WIDE, ONE = Interval(-39.0, -73.0, 40.0, 3), Interval(-47.0, NAN, NAN, 1)
         ((NAN, NAN, NAN), UNKNOWN, "not a number"),
     ],
 )
-def test_a_value_over_seeds_is_quoted_with_the_interval_that_goes_with_it(
-    windows: tuple[float, ...], seeds: Interval, quoted: str
-) -> None:
+def test_a_value_over_seeds_is_quoted_with_the_interval_that_goes_with_it(windows, seeds, quoted):
     assert Change(Interval(*windows, 16), seeds).said == quoted
 
 
@@ -85,12 +83,12 @@ FEW = Interval(-20.0, NAN, NAN, 4)
         ([], ""),
     ],
 )
-def test_changes_are_counted_by_their_verdicts(found: list[Interval], said: str) -> None:
+def test_changes_are_counted_by_their_verdicts(found, said):
     assert perplexity_sentences.budget_unit(found, "setting", "uniform") == said
 
 
 @pytest.mark.parametrize("name", questions.QUESTIONS)
-def test_a_verdict_does_not_repeat_the_pruner_and_repair_that_lead_it(name: str) -> None:
+def test_a_verdict_does_not_repeat_the_pruner_and_repair_that_lead_it(name):
     found = questions.answer(name).found
     told = [each.split(": ", 1) for each in perplexity_sentences.of_study(found)]
     assert bool(told) == any(one.uniform for one in found.settings)  # of uniform alone there is nothing to say
@@ -98,7 +96,7 @@ def test_a_verdict_does_not_repeat_the_pruner_and_repair_that_lead_it(name: str)
 
 
 @pytest.mark.parametrize("name", ["a", "Wanda", "70", "refit", "my own"])
-def test_an_allocation_set_by_hand_keeps_its_name_whatever_leads_the_verdict(name: str) -> None:
+def test_an_allocation_set_by_hand_keeps_its_name_whatever_leads_the_verdict(name):
     title = recipe_names.setting(
         Recipe(allocation=AllocationRequest(base=Manual(name=name, sparsity=(0.7, 0.7))), repair="refit")
     )

@@ -1,7 +1,6 @@
 """How values, names and axes are written."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -31,7 +30,7 @@ from tests import synthetic
         *((formats.per_cent, *each) for each in ((0.7, "70 %"), (0.6254, "62.5 %"), (12.5, "1,250 %"))),
     ],
 )  # fmt: skip
-def test_a_value_is_written_as_it_is_read(write: Callable[[float], str], value: float, said: str) -> None:
+def test_a_value_is_written_as_it_is_read(write, value, said):
     assert write(value) == said
 
 
@@ -44,7 +43,7 @@ def test_a_value_is_written_as_it_is_read(write: Callable[[float], str], value: 
         ("<b>", ["&lt;b&gt;"]),
     ],
 )
-def test_names_are_broken_where_they_may_be(name: str, lines: list[str]) -> None:
+def test_names_are_broken_where_they_may_be(name, lines):
     assert axes.wrapped(name, 14).replace("\u00a0", " ").split("<br>") == lines
 
 
@@ -56,18 +55,18 @@ def test_names_are_broken_where_they_may_be(name: str, lines: list[str]) -> None
         ([1e-7, 1.0], "%.4g"),
     ],
 )  # fmt: skip
-def test_a_column_is_written_with_the_same_decimals_throughout(values: list[float], form: str) -> None:
+def test_a_column_is_written_with_the_same_decimals_throughout(values, form):
     assert words.column(np.array(values)) == form
 
 
-def test_models_in_a_list_say_whether_they_were_trained() -> None:
+def test_models_in_a_list_say_whether_they_were_trained():
     label = "SmolLM2-135M-Instruct, dequantised Q4_1 (demo)"
     assert profile_names.model(label) == "SmolLM2-135M-Instruct"
     assert profile_names.model(f"random: {label}, untrained twin") == "SmolLM2-135M-Instruct, untrained"
 
 
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=9), st.floats(0.01, 2))
-def test_labels_never_overlap_and_keep_their_order(wanted: list[float], gap: float) -> None:
+def test_labels_never_overlap_and_keep_their_order(wanted, gap):
     placed = axes.apart(np.array(wanted), gap)
     assert (np.diff(np.sort(placed)) >= gap - 1e-9).all()
     order = np.argsort(wanted, kind="stable")
@@ -78,13 +77,13 @@ def test_labels_never_overlap_and_keep_their_order(wanted: list[float], gap: flo
     assert np.sort(between) == pytest.approx(-50 + gap * (np.arange(len(wanted)) + 0.5))
 
 
-def test_every_perturbation_of_the_presets_has_words() -> None:
+def test_every_perturbation_of_the_presets_has_words():
     names = [asked.perturbation for asked in synthetic.profile_spec().measurements]
     spoken = {(asked.label, getattr(asked, "positions", "")) for asked in names}
     assert len(spoken) == len({asked.name for asked in names})
 
 
-def test_what_zeros_are_worth_follows_the_numbers() -> None:
+def test_what_zeros_are_worth_follows_the_numbers():
     counts = Counts(linears=8_000_000, matrices=0, vectors=0)
     few, many = (sizes(counts, MASKED, 16 * kept + 1) for kept in (0.3, 0.1))
     assert (few[MASKED], few[SMALLEST], many[MASKED]) == (5_800_000, 4_500_000, 2_600_000)

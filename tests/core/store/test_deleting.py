@@ -9,7 +9,6 @@ import pytest
 from core.base.errors import UserError
 from core.requests.measurements import PerturbedSpec
 from core.store import deleting, files, parts
-from core.store.cache import Store
 from core.store.entries import MARK
 from core.store.files import write_file
 from tests import synthetic
@@ -19,24 +18,22 @@ GONE = 2**22 + 1  # above the greatest number that a process is given
 
 
 @pytest.fixture
-def keys(empty: Store) -> dict[str, str]:
+def keys(empty):
     """A long and a short profile that share units."""
     specs = {name: synthetic.profile_spec(LAYERS, 8, name) for name in ("standard", "quick")}
     return {name: synthetic.save_profile(empty.root, each, LAYERS) for name, each in specs.items()}
 
 
-def units(store: Store) -> set[str]:
+def units(store):
     return {path.parent.name for path in store.root.glob("*/[!.]*/manifest.json")}
 
 
-def by(pid: int, name: str) -> str:
+def by(pid, name):
     """The temporary name that a process would give."""
     return files.temporary_prefix(name).replace(f"-{os.getpid()}-", f"-{pid}-")
 
 
-def test_a_killed_delete_is_finished_by_the_next_start(
-    empty: Store, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_delete_is_finished_by_the_next_start(empty, keys, monkeypatch):
     entry = empty.profile(keys["standard"])
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(os, "getpid", lambda: GONE)
@@ -50,7 +47,7 @@ def test_a_killed_delete_is_finished_by_the_next_start(
 
 
 @pytest.mark.parametrize(("pid", "age", "stays"), [(GONE, 0, False), (os.getppid(), 0, True), (os.getppid(), 2, False)])
-def test_only_what_nobody_works_on_is_swept(empty: Store, pid: int, age: int, stays: bool) -> None:
+def test_only_what_nobody_works_on_is_swept(empty, pid, age, stays):
     left = empty.root / "jobs" / "0" / f"{by(pid, 'progress.json')}x"
     write_file(left, b"half")
     then = left.stat().st_mtime - age * files.DAY
@@ -59,10 +56,8 @@ def test_only_what_nobody_works_on_is_swept(empty: Store, pid: int, age: int, st
     assert left.exists() == stays
 
 
-def test_a_delete_that_cannot_be_done_says_so(
-    empty: Store, keys: dict[str, str], say, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def closed(path: Path, _: Path) -> None:
+def test_a_delete_that_cannot_be_done_says_so(empty, keys, say, monkeypatch):
+    def closed(path, _):
         raise OSError(errno.EROFS, "Read-only file system", str(path))
 
     monkeypatch.setattr(Path, "rename", closed)
@@ -71,7 +66,7 @@ def test_a_delete_that_cannot_be_done_says_so(
     assert empty.profile(keys["quick"])
 
 
-def test_parts_of_what_was_imported_too_are_those_of_who_measures_it_here(empty: Store, keys: dict[str, str]) -> None:
+def test_parts_of_what_was_imported_too_are_those_of_who_measures_it_here(empty, keys):
     unit = next(each for each in empty.profile(keys["quick"]).spec.units if isinstance(each, PerturbedSpec))
     parts.save(empty, unit, 0, empty.load(unit))
     imported = empty.path(unit) / MARK
@@ -83,7 +78,7 @@ def test_parts_of_what_was_imported_too_are_those_of_who_measures_it_here(empty:
     assert not parts.finished(empty, unit)
 
 
-def test_entries_of_a_kind_that_is_gone_are_left_alone(empty: Store, keys: dict[str, str]) -> None:
+def test_entries_of_a_kind_that_is_gone_are_left_alone(empty, keys):
     old = empty.root / "writing" / "0123456789abcdef" / "spec.json"
     write_file(old, b'{"prompt": "Once"}')
     deleting.sweep(empty)

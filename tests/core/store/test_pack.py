@@ -1,22 +1,18 @@
 """Packs: what goes out comes back the same, with all that an entry needs and nothing more."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
 from core.requests.export_and_search import ExportSpec
 from core.requests.jobs import Unfinished
 from core.results import study_results
 from core.store import profiles
-from core.store.cache import Store
 from core.store.packs import pack, unpack
 from tests import synthetic
 from tests.core.packing import LAYERS, SEQUENCES, TOLD, members, save, save_study, snapshot, study_spec, zipped
 
 
 @pytest.mark.parametrize("what", ["profile", "prunable profile", "study"])
-def test_what_goes_out_comes_back_whole(what: str, here: Store, empty: Store, tmp_path: Path) -> None:
+def test_what_goes_out_comes_back_whole(what, here, empty, tmp_path):
     key = save(here, what)
     content = pack(here, here.by_key(key))
     (tmp_path / "a.zip").write_bytes(content)
@@ -30,7 +26,7 @@ def test_what_goes_out_comes_back_whole(what: str, here: Store, empty: Store, tm
         assert profiles.load(empty, entry).layers == LAYERS
 
 
-def test_a_gap_or_damage_is_not_packed(here: Store, refused: Callable) -> None:
+def test_a_gap_or_damage_is_not_packed(here, refused):
     entry = here.by_key(save(here, "profile"))
     unit = entry.spec.units[2]
     table = here.path(unit) / "final_squared.npy"
@@ -42,7 +38,7 @@ def test_a_gap_or_damage_is_not_packed(here: Store, refused: Callable) -> None:
         pack(here, entry)
 
 
-def test_the_profile_that_a_study_names_goes_along(here: Store, empty: Store) -> None:
+def test_the_profile_that_a_study_names_goes_along(here, empty):
     profile = save(here, "profile")
     spec = study_spec()
     here.save(spec, None, TOLD | {"profile": profile[:8]})
@@ -55,7 +51,7 @@ def test_the_profile_that_a_study_names_goes_along(here: Store, empty: Store) ->
 
 
 @pytest.mark.parametrize("lacking", ["there is none", "a unit", "its model"])
-def test_a_study_travels_without_a_profile_not_whole_or_not_its_own(here: Store, empty: Store, lacking: str) -> None:
+def test_a_study_travels_without_a_profile_not_whole_or_not_its_own(here, empty, lacking):
     seed = 1 if lacking == "its model" else 0
     profile = synthetic.profile_spec(LAYERS, SEQUENCES, "quick", seed)
     if lacking != "there is none":
@@ -69,7 +65,7 @@ def test_a_study_travels_without_a_profile_not_whole_or_not_its_own(here: Store,
     assert not list(empty.entries("profile"))
 
 
-def test_an_export_and_shares_do_not_travel(here: Store, refused: Callable) -> None:
+def test_an_export_and_shares_do_not_travel(here, refused):
     study = study_spec()
     export = ExportSpec(model=study.model, pruned=study.points[1].pruned, folder="/somewhere/model")
     for spec, said in ((export, "/somewhere/model"), (Unfinished(whole=study), "cache folder")):
@@ -78,7 +74,7 @@ def test_an_export_and_shares_do_not_travel(here: Store, refused: Callable) -> N
             pack(here, here.by_key(spec.key))
 
 
-def test_what_is_there_already_stays_as_it_is(here: Store, there: Store) -> None:
+def test_what_is_there_already_stays_as_it_is(here, there):
     key = save(here, "profile")
     content = pack(here, here.by_key(key))
     spec = here.by_key(key).spec
@@ -92,7 +88,7 @@ def test_what_is_there_already_stays_as_it_is(here: Store, there: Store) -> None
     assert unpack(there, content)[0].key == key and snapshot(there.root) == after
 
 
-def test_units_may_be_in_the_store_instead_of_the_pack(here: Store, there: Store, rejected: Callable) -> None:
+def test_units_may_be_in_the_store_instead_of_the_pack(here, there, rejected):
     key = save(here, "profile")
     everything = members(pack(here, here.by_key(key)))
     spec = here.by_key(key).spec

@@ -2,8 +2,6 @@
 
 import io
 import pickle
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,18 +13,18 @@ from core.base.errors import UserError
 from core.store import profiles
 from core.store.cache import Store
 from core.store.packs import unpack
-from tests.core.packing import LAYERS, Members, first, hashed, snapshot, zipped
+from tests.core.packing import LAYERS, first, hashed, snapshot, zipped
 
 BEGINS = "{{'descr': '<f4', 'fortran_order': False, 'shape': {}, }}"
 
 
-def npy(array: np.ndarray, version: tuple[int, int] | None = None) -> bytes:
+def npy(array, version=None):
     content = io.BytesIO()
     np.lib.format.write_array(content, array, version)
     return content.getvalue()
 
 
-def claiming(header: str) -> bytes:
+def claiming(header):
     """Nine numbers under a header of one's own."""
     text = header.encode() + b"\n"
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(4 * LAYERS**2)
@@ -57,13 +55,13 @@ BAD_ARRAYS = {
 
 
 @pytest.mark.parametrize("which", BAD_ARRAYS)
-def test_an_array_that_is_not_of_its_kind_is_refused(which: str, good: Members, rejected: Callable) -> None:
+def test_an_array_that_is_not_of_its_kind_is_refused(which, good, rejected):
     name = first(good, "floor", "drift.npy")
     rejected(hashed(good | {name: BAD_ARRAYS[which]}), name)
 
 
 @pytest.mark.parametrize("sound", [npy(WHOLE), claiming(BEGINS.format("(3, 3)"))])
-def test_the_same_array_as_it_should_be_is_taken(sound: bytes, good: Members, empty: Store) -> None:
+def test_the_same_array_as_it_should_be_is_taken(sound, good, empty):
     """So that the arrays above are refused for what is wrong with them."""
     [entry] = unpack(empty, zipped(hashed(good | {first(good, "floor", "drift.npy"): sound})))
     found = profiles.load(empty, entry).floor.drift
@@ -72,9 +70,7 @@ def test_the_same_array_as_it_should_be_is_taken(sound: bytes, good: Members, em
 
 @tried(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_changed_arrays_are_read_or_refused_in_a_sentence(
-    data: st.DataObject, good: Members, no_demo: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_changed_arrays_are_read_or_refused_in_a_sentence(data, good, no_demo, tmp_path_factory):
     """With hashes that fit, so that only the arrays themselves are in question."""
     name = first(good, "floor", "drift.npy")
     content = bytearray(good[name])

@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
@@ -27,7 +26,6 @@ from tests import synthetic
 from tests.core.packing import (
     SEQUENCES,
     TOLD,
-    Members,
     everywhere,
     first,
     hashed,
@@ -41,13 +39,13 @@ from tests.core.packing import (
 
 
 @pytest.fixture(scope="module")
-def of_study(tmp_path_factory: pytest.TempPathFactory) -> Members:
+def of_study(tmp_path_factory):
     """The members of a sound pack of a study."""
     return sound("study", tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
-def of_best(tmp_path_factory: pytest.TempPathFactory) -> Members:
+def of_best(tmp_path_factory):
     """The members of a sound pack of an answer."""
     return sound("best", tmp_path_factory)
 
@@ -56,7 +54,7 @@ def of_best(tmp_path_factory: pytest.TempPathFactory) -> Members:
 
 
 @pytest.mark.parametrize("what", ["profile", "study"])
-def test_imported_numbers_are_marked_and_answer_only_where_accepted(what: str, here: Store, empty: Store) -> None:
+def test_imported_numbers_are_marked_and_answer_only_where_accepted(what, here, empty):
     key = save(here, what)
     [entry] = unpack(empty, pack(here, here.by_key(key)))
     accepting = Store(empty.root, accept_imported=True)
@@ -70,9 +68,7 @@ def test_imported_numbers_are_marked_and_answer_only_where_accepted(what: str, h
 
 
 @pytest.mark.parametrize("words", [("measure",), ("prune", "--allocation", "uniform:0.5"), ("best", "--target", "0.5")])
-def test_a_command_is_answered_by_imported_numbers_only_where_it_is_told_to(
-    words: tuple[str, ...], say: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_command_is_answered_by_imported_numbers_only_where_it_is_told_to(words, say, monkeypatch):
     run = Mock(side_effect=UserError("nothing is run by this test"))
     monkeypatch.setattr("core.jobs.worker.run", run)
     for more in ([], ["--accept-imported"]):
@@ -80,7 +76,7 @@ def test_a_command_is_answered_by_imported_numbers_only_where_it_is_told_to(
     assert [each.args[0].accept_imported for each in run.call_args_list] == [False, True]
 
 
-def test_what_is_measured_here_takes_the_place_of_what_was_imported(here: Store, empty: Store) -> None:
+def test_what_is_measured_here_takes_the_place_of_what_was_imported(here, empty):
     key = save(here, "profile")
     content = pack(here, here.by_key(key))
     unpack(empty, content)
@@ -90,7 +86,7 @@ def test_what_is_measured_here_takes_the_place_of_what_was_imported(here: Store,
     assert unpack(empty, content)[0].standing == ""
 
 
-def test_a_view_is_imported_where_a_unit_of_it_is(here: Store, empty: Store) -> None:
+def test_a_view_is_imported_where_a_unit_of_it_is(here, empty):
     key = save(here, "profile")
     content = pack(here, here.by_key(key))
     unpack(empty, content)
@@ -115,7 +111,7 @@ MARKS = {
 
 @pytest.mark.parametrize("age", ["now", "before manifests named it"])
 @pytest.mark.parametrize("how", MARKS)
-def test_a_damaged_mark_marks(how: str, age: str, here: Store, empty: Store, say: Callable) -> None:
+def test_a_damaged_mark_marks(how, age, here, empty, say):
     key = save(here, "profile")
     [entry] = unpack(empty, pack(here, here.by_key(key)))
     specs, packs = (entry.spec, *entry.spec.units), entry.packs
@@ -138,7 +134,7 @@ def test_a_damaged_mark_marks(how: str, age: str, here: Store, empty: Store, say
         assert set(empty.by_key(key).packs) <= {"unknown", "0" * 64}
 
 
-def test_the_word_stands_where_numbers_do(here: Store, empty: Store) -> None:
+def test_the_word_stands_where_numbers_do(here, empty):
     for what in ("profile", "study"):
         unpack(empty, pack(here, here.by_key(save(here, what))))
     found = profiles.load(empty, next(empty.entries()))
@@ -151,14 +147,12 @@ def test_the_word_stands_where_numbers_do(here: Store, empty: Store) -> None:
     assert "imported" not in words.named(profiles.load(here, next(here.entries())))
 
 
-def test_the_tokens_of_an_imported_profile_fetch_nothing(
-    here: Store, say: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_tokens_of_an_imported_profile_fetch_nothing(here, say, tmp_path, monkeypatch):
     told = {"model_source": "someone/model", "text_source": "demo"}
     key = imported(here, "profile", told, say, tmp_path)
     fetched = []
 
-    def no_fetch(name: str, local_files_only: bool = False, **_: object) -> str:
+    def no_fetch(name, local_files_only=False, **_):
         fetched.append(local_files_only)
         raise OSError("nothing is here")
 
@@ -176,15 +170,13 @@ def test_the_tokens_of_an_imported_profile_fetch_nothing(
         ("study", {"request": None}, "does not say how it was asked"),
     ],
 )
-def test_of_an_import_that_does_not_say_what_was_asked_nothing_is_made(
-    kind: str, told: dict, said: str, here: Store, say: Callable, tmp_path: Path
-) -> None:
+def test_of_an_import_that_does_not_say_what_was_asked_nothing_is_made(kind, told, said, here, say, tmp_path):
     key = imported(here, kind, told, say, tmp_path)
     words = ("show", key, "--tokens") if kind == "profile" else ("export", key, "--to", tmp_path / "out")
     say(*words).refused(said)
 
 
-def imported(here: Store, kind: str, told: dict, say: Callable, tmp_path: Path) -> str:
+def imported(here, kind, told, say, tmp_path):
     """The key of a result that came in a pack whose provenance says so."""
     spec = here.by_key(save(here, kind)).spec
     named = members(pack(here, here.by_key(spec.key)))
@@ -198,34 +190,34 @@ def imported(here: Store, kind: str, told: dict, say: Callable, tmp_path: Path) 
 # --- lies ----------------------------------------------------------------------------------------------------------
 
 
-def array(data: bytes) -> np.ndarray:
+def array(data):
     return np.load(io.BytesIO(data), allow_pickle=False)
 
 
-def npy(found: np.ndarray) -> bytes:
+def npy(found):
     content = io.BytesIO()
     np.lib.format.write_array(content, found.astype("<f4"), (1, 0))
     return content.getvalue()
 
 
-def longer(axis: int) -> Callable[[np.ndarray], np.ndarray]:
+def longer(axis):
     return lambda found: np.concatenate([found, found.take([0], axis)], axis)
 
 
-def with_one(value: float) -> Callable[[np.ndarray], np.ndarray]:
+def with_one(value):
     """The first number replaced, which stands on the diagonal where there is one."""
 
-    def changed(found: np.ndarray) -> np.ndarray:
+    def changed(found):
         found.flat[0] = value
         return found
 
     return changed
 
 
-def whole_folder(kind: str, axis: str) -> Callable[[Members], Members]:
+def whole_folder(kind, axis):
     """All arrays of one unit one longer along an axis: by itself the unit is at one."""
 
-    def lie(files: Members) -> Members:
+    def lie(files):
         folder = first(files, kind, "spec.json").rpartition("/")[0]
         found = dict(files)
         for name, axes in axes_of(KINDS[kind][1]).items():
@@ -236,16 +228,16 @@ def whole_folder(kind: str, axis: str) -> Callable[[Members], Members]:
     return lie
 
 
-def one_array(kind: str, name: str, change: Callable) -> Callable[[Members], Members]:
-    def lie(files: Members) -> Members:
+def one_array(kind, name, change):
+    def lie(files):
         place = first(files, kind, f"{name}.npy")
         return files | {place: npy(change(array(files[place])))}
 
     return lie
 
 
-def told(kind: str, **said: object) -> Callable[[Members], Members]:
-    def lie(files: Members) -> Members:
+def told(kind, **said):
+    def lie(files):
         place = first(files, kind, "provenance.json")
         return files | {place: json.dumps(json.loads(files[place]) | said).encode()}
 
@@ -294,10 +286,10 @@ OF_STUDY = [
 ]  # fmt: skip
 
 
-def spec(kind: str, change: Callable[[dict], object]) -> Callable[[Members], Members]:
+def spec(kind, change):
     """Another spec under the key that it has then."""
 
-    def changed(found: str, said: dict) -> dict:
+    def changed(found, said):
         if found == kind:
             change(said)
         return said
@@ -305,11 +297,11 @@ def spec(kind: str, change: Callable[[dict], object]) -> Callable[[Members], Mem
     return lambda files: rekeyed(files, changed)
 
 
-def of_text(length: int) -> Callable[[Members], Members]:
+def of_text(length):
     return lambda files: rekeyed(files, lambda _, said: everywhere(said, "length", length))
 
 
-def unmeasured(files: Members) -> Members:
+def unmeasured(files):
     """A profile without any perturbation."""
     left = {name: data for name, data in files.items() if not name.startswith("perturbed/")}
     return spec("profile", lambda said: said.update(measurements=[]))(left)
@@ -321,7 +313,7 @@ OF_PROFILE = [
 ]  # fmt: skip
 
 
-def target(name: str) -> Callable[[dict], object]:
+def target(name):
     return lambda said: said[name]["allocation"].update(target=0.3)
 
 
@@ -341,11 +333,11 @@ OF_BEST = [
 
 
 @pytest.mark.parametrize("lie", OF_BEST)
-def test_an_answer_that_lies_is_refused(lie: Callable, of_best: Members, rejected: Callable) -> None:
+def test_an_answer_that_lies_is_refused(lie, of_best, rejected):
     rejected(hashed(lie(of_best)), "best/")
 
 
-def test_weights_are_counted_whatever_the_precision(here: Store, refused) -> None:
+def test_weights_are_counted_whatever_the_precision(here, refused):
     found = here.by_key(save(here, "prunable profile")).spec
     weights = here.load(found.weights)
     half = found.weights.model_copy(update={"model": found.model.model_copy(update={"dtype": "bfloat16"})})
@@ -355,16 +347,16 @@ def test_weights_are_counted_whatever_the_precision(here: Store, refused) -> Non
 
 
 @pytest.mark.parametrize("lie", [*LENGTHS, *NUMBERS, *TYPES, *OF_PROFILE])
-def test_a_profile_that_lies_is_refused(lie: Callable, good: Members, rejected: Callable) -> None:
+def test_a_profile_that_lies_is_refused(lie, good, rejected):
     rejected(hashed(lie(good)))
 
 
 @pytest.mark.parametrize("lie", OF_STUDY)
-def test_a_study_that_lies_is_refused(lie: Callable, of_study: Members, rejected: Callable) -> None:
+def test_a_study_that_lies_is_refused(lie, of_study, rejected):
     rejected(hashed(lie(of_study)))
 
 
-def test_honest_holes_are_taken(empty: Store, here: Store, good: Members, of_study: Members) -> None:
+def test_honest_holes_are_taken(empty, here, good, of_study):
     """A layer with fewer linears, a perturbation that changed nothing, a setting that broke the model."""
     lies = (
         one_array("weights", "alpha_hill", with_one(np.nan)), one_array("perturbed", "ratio", with_one(np.nan)),

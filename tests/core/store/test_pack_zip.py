@@ -3,8 +3,6 @@
 import pickle
 import stat
 import zipfile
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, assume, given
@@ -15,7 +13,7 @@ from core.base.errors import UserError
 from core.store import checks
 from core.store.cache import Store
 from core.store.packs import pack, unpack
-from tests.core.packing import Members, first, hashed, members, snapshot, zipped
+from tests.core.packing import first, hashed, members, snapshot, zipped
 
 # --- names and members ---------------------------------------------------------------------------------------------
 
@@ -32,12 +30,12 @@ PLACE = "profile/0123456789abcdef"
         "export/0123456789abcdef/spec.json", "a" * 60_000,
     ],
 )  # fmt: skip
-def test_a_name_that_is_no_place_is_refused(name: str, good: Members, rejected: Callable) -> None:
+def test_a_name_that_is_no_place_is_refused(name, good, rejected):
     said = rejected(zipped(good, (name, good[first(good, "profile", "spec.json")])))
     assert ascii(name)[1:9] in said
 
 
-def test_a_name_that_goes_on_behind_nul_is_refused(good: Members, rejected: Callable) -> None:
+def test_a_name_that_goes_on_behind_nul_is_refused(good, rejected):
     """zipfile itself cuts such a name, so it would pass for another."""
     content = zipped(good, (f"{PLACE}/spec.json_/../..", b"{}"))
     rejected(content.replace(b"spec.json_/", b"spec.json\0/"), PLACE)
@@ -45,7 +43,7 @@ def test_a_name_that_goes_on_behind_nul_is_refused(good: Members, rejected: Call
 
 @tried(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.text(st.sampled_from("./\\:profle0a~-\0\n "), min_size=1, max_size=40))
-def test_no_other_name_passes(name: str, no_demo: Path, tmp_path: Path) -> None:
+def test_no_other_name_passes(name, no_demo, tmp_path):
     root = tmp_path / "cache"
     assume(not name.startswith("\0"))  # zipfile cannot write such a member
     with pytest.raises(UserError):
@@ -54,7 +52,7 @@ def test_no_other_name_passes(name: str, no_demo: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [stat.S_IFLNK, stat.S_IFDIR, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK])
-def test_links_folders_and_devices_are_refused(mode: int, good: Members, rejected: Callable) -> None:
+def test_links_folders_and_devices_are_refused(mode, good, rejected):
     name = first(good, "perturbed", "drift.npy")
     member = zipfile.ZipInfo(name)
     member.create_system = 3
@@ -64,12 +62,12 @@ def test_links_folders_and_devices_are_refused(mode: int, good: Members, rejecte
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_a_member_twice_is_refused(good: Members, rejected: Callable) -> None:
+def test_a_member_twice_is_refused(good, rejected):
     name = first(good, "activation", "spec.json")
     rejected(zipped(good, (name, good[name])), name, "twice")
 
 
-def test_an_encrypted_member_is_refused(good: Members, rejected: Callable) -> None:
+def test_an_encrypted_member_is_refused(good, rejected):
     content = bytearray(zipped(good))
     at = content.index(b"PK\x01\x02")
     content[at + 8] |= 1
@@ -77,7 +75,7 @@ def test_an_encrypted_member_is_refused(good: Members, rejected: Callable) -> No
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_other_compressions_are_refused(method: int, good: Members, rejected: Callable) -> None:
+def test_other_compressions_are_refused(method, good, rejected):
     """Their decoders cannot be told to stop at a size."""
     rejected(zipped(good, method=method), next(iter(good)))
 
@@ -85,7 +83,7 @@ def test_other_compressions_are_refused(method: int, good: Members, rejected: Ca
 # --- size ----------------------------------------------------------------------------------------------------------
 
 
-def lying(content: bytes, size: int) -> bytes:
+def lying(content, size):
     """A zip whose last member claims another size, in both of its headers."""
     changed = bytearray(content)
     entry = content.rindex(b"PK\x01\x02")
@@ -95,9 +93,7 @@ def lying(content: bytes, size: int) -> bytes:
 
 
 @pytest.mark.parametrize("claimed", [None, 10, 2**32 - 2])
-def test_what_inflates_beyond_the_limit_is_refused(
-    claimed: int | None, good: Members, rejected: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_inflates_beyond_the_limit_is_refused(claimed, good, rejected, monkeypatch):
     monkeypatch.setattr(checks, "LIMIT", 2**20)
     bomb = f"{PLACE}/spec.json"
     content = zipped(good, (bomb, bytes(8 * 2**20)))
@@ -105,7 +101,7 @@ def test_what_inflates_beyond_the_limit_is_refused(
     rejected(content if claimed is None else lying(content, claimed), PLACE)
 
 
-def test_a_pack_over_the_limit_is_not_read(tmp_path: Path, rejected: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pack_over_the_limit_is_not_read(tmp_path, rejected, monkeypatch):
     monkeypatch.setattr(checks, "LIMIT", 1000)
     file = tmp_path / "large.zip"
     file.write_bytes(bytes(1001))
@@ -113,9 +109,7 @@ def test_a_pack_over_the_limit_is_not_read(tmp_path: Path, rejected: Callable, m
     rejected(bytes(1001), "larger")
 
 
-def test_too_many_members_are_refused_before_they_are_listed(
-    good: Members, there: Store, rejected: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_members_are_refused_before_they_are_listed(good, there, rejected, monkeypatch):
     content = zipped(good)
     monkeypatch.setattr(checks, "MEMBERS", len(good) - 1)
     with monkeypatch.context() as patch:
@@ -126,9 +120,7 @@ def test_too_many_members_are_refused_before_they_are_listed(
 
 
 @pytest.mark.parametrize("file", ["spec.json", "provenance.json", "manifest.json"])
-def test_large_json_is_not_parsed(
-    file: str, good: Members, rejected: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_large_json_is_not_parsed(file, good, rejected, monkeypatch):
     monkeypatch.setattr(checks, "JSON_LIMIT", 10_000)
     name = first(good, "profile", file)
     rejected(hashed(good) | {name: b"[" * 10_001}, name)
@@ -140,20 +132,18 @@ def test_large_json_is_not_parsed(
 @pytest.mark.parametrize(
     "content", [b"", b"PK", b"hello", bytes(100_000), pickle.dumps({"a": 1}), b"PK\x05\x06" + bytes(18)]
 )
-def test_what_is_no_zip_is_refused(content: bytes, rejected: Callable) -> None:
+def test_what_is_no_zip_is_refused(content, rejected):
     rejected(content)
 
 
 @pytest.mark.parametrize("path", ["missing.zip", "."])
-def test_a_path_that_is_no_file_is_refused(path: str, tmp_path: Path, rejected: Callable) -> None:
+def test_a_path_that_is_no_file_is_refused(path, tmp_path, rejected):
     rejected(tmp_path / path, (tmp_path / path).name)  # a long path is cut in the middle
 
 
 @tried(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_changed_bytes_are_refused_or_change_nothing(
-    data: st.DataObject, good: Members, no_demo: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_changed_bytes_are_refused_or_change_nothing(data, good, no_demo, tmp_path_factory):
     content = bytearray(zipped(good))
     directory = content.index(b"PK\x01\x02")
     places = st.one_of(st.integers(0, len(content) - 1), st.integers(directory, len(content) - 1))

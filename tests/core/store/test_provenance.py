@@ -3,7 +3,6 @@
 import pytest
 
 from core.show.report import reports
-from core.store.cache import Store
 from core.store.deleting import delete
 from core.store.packs import pack
 from core.store.provenance_schema import without_folders
@@ -18,11 +17,11 @@ from tests.core.packing import TOLD, members, save
         ("demo", "demo"), ("torch 2/3", "torch 2/3"),
     ],
 )  # fmt: skip
-def test_a_path_is_its_last_name(text: str, said: str) -> None:
+def test_a_path_is_its_last_name(text, said):
     assert without_folders(text) == said
 
 
-def test_packs_and_reports_say_no_folder(here: Store) -> None:
+def test_packs_and_reports_say_no_folder(here):
     spec = here.by_key(save(here, "profile")).spec
     delete(here, here.by_key(spec.key))
     told = {"model_source": "/home/tell-tale/m", "text_source": "file:/home/tell-tale/t.txt"}

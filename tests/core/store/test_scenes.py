@@ -12,20 +12,20 @@ from tests.bench.lab import keep_rows, keep_scene, questions, sizes
 PROJECT = Path(__file__).parents[3] / "cache"
 
 
-def test_the_examples_are_committed_the_opening_one_first_and_nothing_else() -> None:
+def test_the_examples_are_committed_the_opening_one_first_and_nothing_else():
     assert list(scenes.examples()) == questions()
     assert scenes.rows().keys() == set(sizes())
     assert sum(path.stat().st_size for path in scenes.folder().glob("*.gz")) < 400_000
 
 
-def test_the_opening_scene_turns_a_dog_into_a_fish() -> None:
+def test_the_opening_scene_turns_a_dog_into_a_fish():
     hurt, spared = (scenes.examples()[each].row(16) for each in questions()[:2])
     assert (hurt.dense[-1][0], hurt.perturbed[-1][0]) == ((" dog", 0.8943), (" fish", 0.4343))
     assert hurt.gain == 3.573 and spared.gain < hurt.gain / 2, "the first token makes most of it"
 
 
 @pytest.mark.parametrize("question", questions())
-def test_a_scene_is_whole(question: lab.Question) -> None:
+def test_a_scene_is_whole(question):
     found = scenes.examples()[question]
     assert "".join(found.tokens) == question.sentence
     layers, tokens = found.layers, len(found.tokens)
@@ -35,7 +35,7 @@ def test_a_scene_is_whole(question: lab.Question) -> None:
     assert {len(words) for row in (*found.perturbed, found.dense) for words in row} == {lab.WORDS}
 
 
-def test_a_scene_is_kept_as_it_is_the_same_bytes_every_time(empty_cache, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scene_is_kept_as_it_is_the_same_bytes_every_time(empty_cache, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(scenes.cache, "HOME", PROJECT)
         question, found = next(iter(scenes.examples().items()))

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from core.requests.jobs import BY_REQUEST
-from core.store.cache import HOME, Entry, Store
+from core.store.cache import HOME, Store
 from core.store.entries import KINDS
 
 PLACE = re.compile(r'"(?:\w+:)?(?:/|~|[A-Za-z]:\\)[^"]*"')  # a text that is a path from the root, or a source by one
@@ -34,7 +34,7 @@ IDENTITIES = {  # what keys hash as the name of a class: never changed, though a
 
 
 @pytest.mark.parametrize(("kind", "key"), COMMITTED.items())
-def test_a_committed_result_keeps_its_key_whatever_its_class_is_called(kind: str, key: str) -> None:
+def test_a_committed_result_keeps_its_key_whatever_its_class_is_called(kind, key):
     entry = Store().entry(HOME / "demo" / kind / key)
     form = type(entry.spec)
     renamed = type("Renamed", (form,), {"identity": form.identity})
@@ -42,11 +42,11 @@ def test_a_committed_result_keeps_its_key_whatever_its_class_is_called(kind: str
     assert type("Renamed", (form,), {}).model_validate(entry.spec.model_dump()).key != key
 
 
-def test_a_class_that_is_renamed_states_the_identity_that_it_had() -> None:
+def test_a_class_that_is_renamed_states_the_identity_that_it_had():
     assert {form.identity for form in (*(form for form, _ in KINDS.values()), *BY_REQUEST)} <= IDENTITIES
 
 
-def test_no_result_names_a_place_of_the_machine_that_measured_it() -> None:
+def test_no_result_names_a_place_of_the_machine_that_measured_it():
     files = [path for kind in ("*.json", "*.toml") for path in (HOME / "demo").rglob(kind)]
     named = {str(path): found for path in files if (found := PLACE.findall(path.read_text(encoding="utf-8")))}
     assert len(files) > 100 and not named
@@ -54,12 +54,12 @@ def test_no_result_names_a_place_of_the_machine_that_measured_it() -> None:
     assert not PLACE.search('"source": "file:data/c4.jsonl"')
 
 
-def test_the_demo_is_the_profile_on_most_text_whatever_has_more_perturbations() -> None:
+def test_the_demo_is_the_profile_on_most_text_whatever_has_more_perturbations():
     demo, *others = sorted((each for each in Store().entries("profile") if each.committed), key=tokens, reverse=True)
     assert Store().demo() == Store().profile("demo") == demo
     assert tokens(demo) > tokens(others[0])
     assert len(demo.spec.measurements) < max(len(each.spec.measurements) for each in others)
 
 
-def tokens(entry: Entry) -> int:
+def tokens(entry):
     return entry.spec.text.sequences * entry.spec.text.length

@@ -9,7 +9,6 @@ import re
 import shutil
 import stat
 import threading
-from collections.abc import Callable
 from dataclasses import fields
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.base.errors import shortage
-from core.requests.measurements import MeasureRequest, PerturbedSpec, ProfileSpec, measurements
+from core.requests.measurements import MeasureRequest, measurements
 from core.requests.perturbations import perturbation
 from core.store import cache, parts, profiles, results
 from core.store.cache import Store
@@ -33,7 +32,7 @@ LAYERS, SEQUENCES = 3, 8
 PROJECT = Path(cache.__file__).resolve().parent.parent.parent
 
 
-def perturbed(seed: int = 0, sequences: int = SEQUENCES) -> Perturbed:
+def perturbed(seed=0, sequences=SEQUENCES):
     """Random readings with a NaN triangle, in float32 as they are stored."""
     rng = np.random.default_rng(seed)
     sizes = {"injection": LAYERS, "read": LAYERS, "sequence": sequences}
@@ -47,23 +46,23 @@ def perturbed(seed: int = 0, sequences: int = SEQUENCES) -> Perturbed:
 
 
 @pytest.fixture
-def spec() -> ProfileSpec:
+def spec():
     return synthetic.profile_spec(LAYERS, SEQUENCES, "quick")
 
 
 @pytest.fixture
-def unit(spec: ProfileSpec) -> PerturbedSpec:
+def unit(spec):
     return spec.unit(spec.measurements[0])
 
 
-def same(one: object, other: object) -> bool:
+def same(one, other):
     return all(np.array_equal(getattr(one, f.name), getattr(other, f.name), equal_nan=True) for f in fields(one))
 
 
 # --- encoding ------------------------------------------------------------------------------------------------------
 
 
-def test_an_array_is_what_numpy_writes_and_reads_without_evaluating_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_array_is_what_numpy_writes_and_reads_without_evaluating_its_header(monkeypatch):
     """Evaluating fails in threads of Python 3.11, now and then."""
     files = results.encode(perturbed())
     for name, content in files.items():
@@ -74,7 +73,7 @@ def test_an_array_is_what_numpy_writes_and_reads_without_evaluating_its_header(m
 
 @settings(max_examples=25)
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=5))
-def test_parts_of_any_cut_merge_to_the_whole(lengths: list[int]) -> None:
+def test_parts_of_any_cut_merge_to_the_whole(lengths):
     each = [perturbed(seed) for seed in range(sum(lengths))]
     each = [results.merged([one]) for one in (cut_one(whole) for whole in each)]
     whole, cuts, first = results.merged(each), [], 0
@@ -86,7 +85,7 @@ def test_parts_of_any_cut_merge_to_the_whole(lengths: list[int]) -> None:
         np.testing.assert_allclose(getattr(again, field.name), getattr(whole, field.name), rtol=1e-12, atol=1e-12)
 
 
-def cut_one(whole: Perturbed) -> Perturbed:
+def cut_one(whole):
     """Its first sequence alone."""
     values = {name: getattr(whole, name) for name in axes_of(Perturbed)}
     return Perturbed(**{n: v[..., :1] if "sequence" in axes_of(Perturbed)[n] else v for n, v in values.items()})
@@ -95,7 +94,7 @@ def cut_one(whole: Perturbed) -> Perturbed:
 # --- finding -------------------------------------------------------------------------------------------------------
 
 
-def test_a_half_written_folder_is_never_found(empty: Store, spec: ProfileSpec, unit: PerturbedSpec) -> None:
+def test_a_half_written_folder_is_never_found(empty, spec, unit):
     for each, result in ((unit, perturbed()), (spec, None)):
         path = empty.save(each, result, {})
         half = path.with_name(f".{path.name}-half")
@@ -110,7 +109,7 @@ def test_a_half_written_folder_is_never_found(empty: Store, spec: ProfileSpec, u
     assert empty.troubles() == []
 
 
-def damage(path: Path, how: str) -> None:
+def damage(path, how):
     array = path / "kl.npy"
     content = array.read_bytes()
     match how:
@@ -133,7 +132,7 @@ DAMAGES = (
 
 
 @pytest.mark.parametrize("how", DAMAGES)
-def test_a_damaged_unit_or_part_is_set_aside_and_reported(empty: Store, unit: PerturbedSpec, how: str) -> None:
+def test_a_damaged_unit_or_part_is_set_aside_and_reported(empty, unit, how):
     for first in (0, 4):
         parts.save(empty, unit, first, perturbed(sequences=4))
     damage(parts.folder(empty, unit) / "0004-0007", how)
@@ -147,7 +146,7 @@ def test_a_damaged_unit_or_part_is_set_aside_and_reported(empty: Store, unit: Pe
 
 
 @pytest.mark.parametrize("name", ["provenance.json", "manifest.json", "kl.npy"])
-def test_a_damaged_part_that_another_covers_is_set_aside_too(name: str, empty: Store, unit: PerturbedSpec) -> None:
+def test_a_damaged_part_that_another_covers_is_set_aside_too(name, empty, unit):
     """Its provenance counts for the whole, and parts may be found damaged after a power cut."""
     for sequences in (4, 2):
         parts.save(empty, unit, 0, perturbed(sequences=sequences), seconds=1)
@@ -157,15 +156,13 @@ def test_a_damaged_part_that_another_covers_is_set_aside_too(name: str, empty: S
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE])
-def test_a_result_that_cannot_be_read_for_a_while_stays_where_it_is(
-    number: int, empty: Store, unit: PerturbedSpec, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_result_that_cannot_be_read_for_a_while_stays_where_it_is(number, empty, unit, monkeypatch):
     hindered = [empty.save(unit, perturbed(), {}) / "kl.npy"]
     parts.save(empty, unit, 0, perturbed(sequences=4))
     hindered.append(parts.folder(empty, unit) / "0000-0003" / "kl.npy")
     times, read = [], Path.read_bytes
 
-    def hinder(path: Path) -> bytes:
+    def hinder(path):
         if path in hindered and times and times.pop():
             raise OSError(number, os.strerror(number), str(path))
         return read(path)
@@ -191,7 +188,7 @@ ODD_FILES = {"pipe": os.mkfifo, "endless": lambda path: path.symlink_to("/dev/ze
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes are those of Unix")
 @pytest.mark.parametrize("file", ["manifest.json", "spec.json", "kl.npy"])
 @pytest.mark.parametrize("what", ODD_FILES)
-def test_an_entry_of_odd_files_is_none_and_gives_way(what: str, file: str, empty: Store, unit: PerturbedSpec) -> None:
+def test_an_entry_of_odd_files_is_none_and_gives_way(what, file, empty, unit):
     path = empty.save(unit, perturbed(), {}) / file
     path.unlink()
     ODD_FILES[what](path)
@@ -200,7 +197,7 @@ def test_an_entry_of_odd_files_is_none_and_gives_way(what: str, file: str, empty
     assert same(empty.load(unit), perturbed())
 
 
-def test_a_part_of_another_unit_is_set_aside(empty: Store, unit: PerturbedSpec) -> None:
+def test_a_part_of_another_unit_is_set_aside(empty, unit):
     other = unit.model_copy(update={"harm_stride": unit.harm_stride + 1})
     parts.save(empty, other, 0, perturbed(sequences=4))
     parts.folder(empty, other).rename(parts.folder(empty, unit))
@@ -210,14 +207,14 @@ def test_a_part_of_another_unit_is_set_aside(empty: Store, unit: PerturbedSpec) 
 
 @pytest.mark.parametrize("file", ["spec.json", "provenance.json"])
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff\xfe", b'{"model": 1}'])
-def test_a_changed_profile_is_set_aside(empty: Store, spec: ProfileSpec, file: str, content: bytes) -> None:
+def test_a_changed_profile_is_set_aside(empty, spec, file, content):
     path = empty.save(spec, None, {"model": "x"})
     (path / file).write_bytes(content)
     assert list(empty.entries()) == []
     assert len(empty.troubles()) == 1
 
 
-def test_an_entry_of_another_version_is_passed_over_not_called_corrupt(empty: Store, spec: ProfileSpec) -> None:
+def test_an_entry_of_another_version_is_passed_over_not_called_corrupt(empty, spec):
     """Its files are what was written and its name is their hash; this version merely cannot read the spec."""
     content = spec.model_dump(mode="json") | {"field_of_tomorrow": 1}
     files = {"spec.json": json.dumps(content).encode(), "provenance.json": b"{}"}
@@ -229,9 +226,7 @@ def test_an_entry_of_another_version_is_passed_over_not_called_corrupt(empty: St
 
 
 @pytest.mark.parametrize("kind", [threading.Thread, get_context("spawn").Process])
-def test_writers_of_one_key_leave_one_whole_result(
-    empty: Store, unit: PerturbedSpec, tmp_path: Path, kind: type
-) -> None:
+def test_writers_of_one_key_leave_one_whole_result(empty, unit, tmp_path, kind):
     ended = [tmp_path / str(number) for number in range(2)]
     writers = [kind(target=write_often, args=(empty.root, unit, each)) for each in ended]
     for each in writers:
@@ -249,7 +244,7 @@ def test_writers_of_one_key_leave_one_whole_result(
     assert list(parts.finished(empty, unit)) == [0] and empty.troubles() == []
 
 
-def write_often(root: Path, unit: PerturbedSpec, done: Path) -> None:
+def write_often(root, unit, done):
     """Write a result and a part of it time and again, and then a file that says so."""
     for _ in range(20):
         Store(root).save(unit, perturbed(), {})
@@ -259,19 +254,17 @@ def write_often(root: Path, unit: PerturbedSpec, done: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows tells no names of open files")
 @pytest.mark.parametrize("what", ["folder", "file"])
-def test_what_is_written_is_on_the_disk_before_it_has_its_name(
-    what: str, empty: Store, unit: PerturbedSpec, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_written_is_on_the_disk_before_it_has_its_name(what, empty, unit, monkeypatch):
     """What a power cut would leave: the content that was synced, by inode, before and after the renaming."""
-    synced: dict[int, object] = {}
-    before: list[set[int]] = []
+    synced = {}
+    before = []
 
-    def sync(handle: int) -> None:
+    def sync(handle):
         status = os.fstat(handle)
         folder = stat.S_ISDIR(status.st_mode)
         synced[status.st_ino] = set(os.listdir(handle)) if folder else os.pread(handle, status.st_size, 0)
 
-    def renaming(rename: Callable) -> Callable:
+    def renaming(rename):
         return lambda *paths: (before.append(set(synced)), rename(*paths))[1]
 
     monkeypatch.setattr(os, "fsync", sync)
@@ -289,11 +282,11 @@ def test_what_is_written_is_on_the_disk_before_it_has_its_name(
     assert path.name in synced[path.parent.stat().st_ino]
 
 
-def test_readers_beside_writers_see_nothing_or_all(empty: Store, unit: PerturbedSpec) -> None:
+def test_readers_beside_writers_see_nothing_or_all(empty, unit):
     """Pages look at parts while a worker writes them, assembles the unit and drops them."""
     stop, errors = threading.Event(), []
 
-    def look() -> None:
+    def look():
         while not stop.is_set():
             try:
                 found = parts.partial(empty, unit)
@@ -324,7 +317,7 @@ def test_readers_beside_writers_see_nothing_or_all(empty: Store, unit: Perturbed
 # --- profiles, keys, deletion --------------------------------------------------------------------------------------
 
 
-def test_a_profile_is_found_by_the_beginning_of_its_key(empty: Store, refused) -> None:
+def test_a_profile_is_found_by_the_beginning_of_its_key(empty, refused):
     keys = [
         synthetic.save_profile(empty.root, synthetic.profile_spec(LAYERS, 8, "quick", seed), LAYERS) for seed in (0, 1)
     ]
@@ -337,7 +330,7 @@ def test_a_profile_is_found_by_the_beginning_of_its_key(empty: Store, refused) -
         empty.by_key(keys[0], ("study", "best"))
 
 
-def test_a_page_sees_the_cache_as_it_is_at_one_moment(empty: Store) -> None:
+def test_a_page_sees_the_cache_as_it_is_at_one_moment(empty):
     """And the next one as it is then."""
     first = synthetic.save_profile(empty.root, synthetic.profile_spec(2, 8, "quick"), 2)
     with cache.listed_once():
@@ -348,8 +341,8 @@ def test_a_page_sees_the_cache_as_it_is_at_one_moment(empty: Store) -> None:
     assert {each.key for each in empty.entries()} == {first, second}
 
 
-def test_the_beginning_of_two_keys_is_refused(empty: Store, refused) -> None:
-    alike: dict[str, ProfileSpec] = {}
+def test_the_beginning_of_two_keys_is_refused(empty, refused):
+    alike = {}
     for seed in range(17):  # of seventeen keys two begin with the same digit
         spec = synthetic.profile_spec(LAYERS, 8, "quick", seed)
         if spec.key[0] in alike:
@@ -361,7 +354,7 @@ def test_the_beginning_of_two_keys_is_refused(empty: Store, refused) -> None:
         empty.profile(spec.key[0])
 
 
-def test_a_profile_with_a_damaged_unit_says_which_and_how_to_mend_it(empty: Store, refused) -> None:
+def test_a_profile_with_a_damaged_unit_says_which_and_how_to_mend_it(empty, refused):
     spec = synthetic.profile_spec(LAYERS, 8, "quick")
     entry = empty.profile(synthetic.save_profile(empty.root, spec, LAYERS))
     damage(empty.path(spec.unit(spec.measurements[1])), "a flipped byte")
@@ -369,7 +362,7 @@ def test_a_profile_with_a_damaged_unit_says_which_and_how_to_mend_it(empty: Stor
         profiles.load(empty, entry)
 
 
-def test_what_is_committed_is_found_behind_every_cache_and_stays(no_demo: Path, tmp_path: Path, refused) -> None:
+def test_what_is_committed_is_found_behind_every_cache_and_stays(no_demo, tmp_path, refused):
     key = synthetic.save_profile(no_demo / "demo", synthetic.profile_spec(LAYERS, 8, "quick"), LAYERS)
     elsewhere = Store(tmp_path / "cache")
     entry = elsewhere.profile("demo")
@@ -384,7 +377,7 @@ def test_what_is_committed_is_found_behind_every_cache_and_stays(no_demo: Path, 
 
 
 @pytest.fixture
-def asked(tmp_path: Path) -> tuple[MeasureRequest, Path]:
+def asked(tmp_path):
     file = tmp_path / "weights.bin"
     file.write_bytes(b"one")
     measured = measurements([perturbation("gaussian:0.3")])
@@ -395,9 +388,7 @@ CHANGES = {"new": lambda file: file.write_text("more"), "gone": Path.unlink, "ol
 
 
 @pytest.mark.parametrize("how", CHANGES.values(), ids=CHANGES)
-def test_a_resolved_request_is_found_until_a_file_changes(
-    how: Callable[[Path], None], empty: Store, spec: ProfileSpec, asked: tuple[MeasureRequest, Path]
-) -> None:
+def test_a_resolved_request_is_found_until_a_file_changes(how, empty, spec, asked):
     request, file = asked
     assert empty.resolved(request) is None and empty.find(request) is None
     key = synthetic.save_profile(empty.root, spec, LAYERS)
@@ -411,9 +402,7 @@ def test_a_resolved_request_is_found_until_a_file_changes(
 @pytest.mark.parametrize(
     "content", [b"", b"[]", b"{}", b'{"files": 3, "profile": {}}', b'{"files": [1], "profile": {}}']
 )
-def test_a_damaged_note_is_forgotten(
-    content: bytes, empty: Store, spec: ProfileSpec, asked: tuple[MeasureRequest, Path]
-) -> None:
+def test_a_damaged_note_is_forgotten(content, empty, spec, asked):
     request, file = asked
     empty.remember(request, spec, [file])
     [note] = empty.root.glob("resolved/*.json")
@@ -421,9 +410,7 @@ def test_a_damaged_note_is_forgotten(
     assert empty.resolved(request) is None
 
 
-def test_a_request_whose_profile_lacks_a_unit_is_not_answered(
-    empty: Store, spec: ProfileSpec, asked: tuple[MeasureRequest, Path]
-) -> None:
+def test_a_request_whose_profile_lacks_a_unit_is_not_answered(empty, spec, asked):
     request, file = asked
     synthetic.save_profile(empty.root, spec, LAYERS)
     empty.remember(request, spec, [file])
@@ -435,7 +422,7 @@ def test_a_request_whose_profile_lacks_a_unit_is_not_answered(
 # --- what may not be in the source ---------------------------------------------------------------------------------
 
 
-def test_nothing_is_pickled() -> None:
+def test_nothing_is_pickled():
     forbidden = re.compile(
         r"\b(pickle|cPickle|dill|joblib|shelve|marshal)\b|torch\.(save|load)\b|to_pickle"
         r"|\bnp\.(load|save|savez)\b(?!\(.+, allow_pickle=False\))"
@@ -449,7 +436,7 @@ def test_nothing_is_pickled() -> None:
     assert "import pickle" not in words and "torch.load" not in words
 
 
-def test_parts_are_in_order_however_many_there_are(empty: Store) -> None:
+def test_parts_are_in_order_however_many_there_are(empty):
     spec = synthetic.profile_spec(2, 8)
     unit = spec.unit(spec.measurements[0])
     for first in (10_008, 0, 1_000, 10_000):

@@ -6,14 +6,11 @@ A figure is called `kind/...`, never by a module. Adding a kind is one function 
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from tests.replay.probe import committed, live
-from tests.replay.probe.plain import Figures
 
-KINDS: dict[str, Callable[[Path], Figures]] = {
+KINDS = {
     "stored": committed.stored,
     "profile": committed.profiles,
     "reason": committed.reasons,
@@ -28,7 +25,7 @@ KINDS: dict[str, Callable[[Path], Figures]] = {
 }
 
 
-def main(scratch: Path, file: Path) -> None:
+def main(scratch, file):
     """Work out every kind and write it down.
 
     Args:
@@ -36,7 +33,7 @@ def main(scratch: Path, file: Path) -> None:
     """
     os.environ["ABSORPTION_CACHE"] = str(scratch / "cache")  # nothing is written to the project's own
     os.environ["HF_DATASETS_CACHE"] = str(scratch / "datasets")
-    found: dict[str, Any] = {}
+    found = {}
     for kind, figures in KINDS.items():
         for name, value in figures(scratch):
             if f"{kind}/{name}" in found:

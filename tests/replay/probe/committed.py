@@ -1,11 +1,8 @@
 """Figures of all that is committed: what is stored, what commands tell of it, and what the tour computes from it."""
 
 import json
-from collections.abc import Callable
 from dataclasses import fields
 from itertools import combinations
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,13 +17,12 @@ from core.plan.gains import gains_of, verdicts_of
 from core.requests.allocations import AllocationRequest, Correction
 from core.requests.grammar import OF_ALLOCATION, OF_CORRECTION
 from core.results import comparison, propagation, protocols, study_results
-from core.results.study_results import Study, shared_tasks
+from core.results.study_results import shared_tasks
 from core.show.lessons import absorption, budgets, damage, shared
 from core.store import profiles as stored_profiles
 from core.store.cache import HOME, Store
 from core.store.entries import KINDS
-from core.store.profiles import Profile
-from tests.replay.probe.plain import ASKED, REFUSED, Figures, ask, fingerprint, plain, point
+from tests.replay.probe.plain import ASKED, REFUSED, ask, fingerprint, plain, point
 
 PROFILES, STUDIES = (sorted(path.name for path in (HOME / "demo" / kind).iterdir()) for kind in ("profile", "study"))
 ALLOCATION = ASKED["allocation"]
@@ -39,19 +35,19 @@ TOLD_OF_ALLOCATION = ("request", "base", "sparsity", "budget", "bound", "bounds"
 OF_POINT = ("setting", "against_uniform", "against_base", "over_seeds", "over_shuffles")
 
 
-def profile(key: str) -> Profile:
+def profile(key):
     """A stored profile, ready for arithmetic."""
     store = Store()
     return stored_profiles.load(store, store.by_key(key, ("profile",)))
 
 
-def study(key: str) -> Study:
+def study(key):
     """A stored study."""
     store = Store()
     return study_results.load(store, store.by_key(key, ("study",)))
 
 
-def stored(_: Path) -> Figures:
+def stored(_):
     """A key for every entry, hashed anew from its spec, and the keys of its units or a fingerprint of each array."""
     store = Store()
     for kind in KINDS:
@@ -72,13 +68,13 @@ def stored(_: Path) -> Figures:
 # --- profiles ------------------------------------------------------------------------------------------------------
 
 
-def profiles(_: Path) -> Figures:
+def profiles(_):
     """What `show` tells."""
     for key in PROFILES:
         yield from shown(key, key)
 
 
-def shown(key: str, name: str) -> Figures:
+def shown(key, name):
     """A profile by its key: gains, intervals, verdicts, harms, matrices."""
     told = ask("show", key)
     yield f"{name}/key", told["key"]
@@ -90,7 +86,7 @@ def shown(key: str, name: str) -> Figures:
         yield f"{name}/{each['name']}/matrix", ask("show", key, "--matrix", each["name"])["matrix"]
 
 
-def reasons(_: Path) -> Figures:
+def reasons(_):
     """What is worked out beyond that: joint verdicts, ways through the network, dilution, responses."""
     for key in PROFILES:
         found = profile(key)
@@ -103,7 +99,7 @@ def reasons(_: Path) -> Figures:
                 yield f"{key}/response-{harm}{what}", value
 
 
-def _of_perturbation(found: Profile, name: str) -> dict[str, Any]:
+def _of_perturbation(found, name):
     seeds = found.seeds(name)
     gains, curves = gains_of(seeds), propagation.curves(seeds)
     split = propagation.dilution(seeds, found.activation)
@@ -124,21 +120,21 @@ def _of_perturbation(found: Profile, name: str) -> dict[str, Any]:
     }
 
 
-def _or_refused(work: Callable[[Profile], Any], found: Profile) -> Any:
+def _or_refused(work, found):
     try:
         return work(found)
     except UserError:
         return REFUSED
 
 
-def _crossing(found: Profile) -> Any:
+def _crossing(found):
     """Where noise turns from amplified to absorbed, (layers,)."""
     sizes = shared.noise(found)
     logs = np.stack([np.log(gains_of(found.seeds(name)).value) for name in sizes.values()])
     return propagation.crossing(np.array(list(sizes)), logs)
 
 
-def _response(found: Profile, harm: str) -> dict[str, Any]:
+def _response(found, harm):
     """What was measured and its hull; nothing of a quick profile, which has one sparsity."""
     try:
         sparsities, rows = responses.measured(found, "wanda", harm)
@@ -151,14 +147,14 @@ def _response(found: Profile, harm: str) -> dict[str, Any]:
     }
 
 
-def allocations(_: Path) -> Figures:
+def allocations(_):
     """What `allocate` answers."""
     whole = Store().demo().key
     for key in PROFILES:
         yield from allocated(key, key, ALLOCATION if key == whole else ALLOCATION["other"])
 
 
-def allocated(key: str, name: str, asked: dict[str, Any]) -> Figures:
+def allocated(key, name, asked):
     """Of a profile by its key: every base, variation and target."""
     for base, own in ALLOCATION["bases"].items():
         for variation in asked["variations"]:
@@ -173,13 +169,13 @@ def allocated(key: str, name: str, asked: dict[str, Any]) -> Figures:
                     yield f"{place}/{field}", told[field]
 
 
-def _said(key: str, given: dict[str, Any], target: float) -> dict[str, Any] | None:
+def _said(key, given, target):
     base, *words = (f"{name}={value}" for name, value in given.items())
     words = " ".join([base.removeprefix("base="), *words])
     return ask("allocate", "--profile", key, "--allocation", f"{words}:{target}")
 
 
-def _by_hand(key: str, given: dict[str, Any], target: float) -> dict[str, Any] | None:
+def _by_hand(key, given, target):
     """Numbers along a line, shifted to the target: what no line asks for."""
     there = profile(key)
     whole, fix = ({name: given[name] for name in names if name in given} for names in (OF_ALLOCATION, OF_CORRECTION))
@@ -198,7 +194,7 @@ def _by_hand(key: str, given: dict[str, Any], target: float) -> dict[str, Any] |
 # --- studies -------------------------------------------------------------------------------------------------------
 
 
-def studies(_: Path) -> Figures:
+def studies(_):
     """What every point cost by its place, and its changes against its uniform twin and its base."""
     for key in STUDIES:
         found = study(key)
@@ -208,7 +204,7 @@ def studies(_: Path) -> Figures:
             yield f"{key}/{index}/zeros", plain(each.result.evaluated.zeros)
 
 
-def points(name: str, told: list[dict[str, Any]]) -> Figures:
+def points(name, told):
     """What `study --json` answers of its points."""
     for index, each in enumerate(told):
         for what, value in point(each).items():
@@ -218,7 +214,7 @@ def points(name: str, told: list[dict[str, Any]]) -> Figures:
                 yield f"{name}/{index}/{what}", plain(each[what])
 
 
-def compared(name: str, found: Study) -> Figures:
+def compared(name, found):
     """Settings of a study against each other over their seeds: every pair that may be compared."""
     for index, line in enumerate(found.settings):
         yield f"{name}/{index}/setting", line.setting.model_dump(mode="json")
@@ -239,7 +235,7 @@ def compared(name: str, found: Study) -> Figures:
             yield f"{where}/accuracy", plain(other.accuracy_against(one, shared))
 
 
-def _change(found: Any) -> dict[str, Any]:
+def _change(found):
     """The change over windows and over seeds, each with its verdict."""
     told = {"windows": found.windows, "seeds": found.seeds}
     return {what: [each.value, each.low, each.high, each.n, comparison.verdict(each)] for what, each in told.items()}
@@ -248,7 +244,7 @@ def _change(found: Any) -> dict[str, Any]:
 # --- the tour ------------------------------------------------------------------------------------------------------
 
 
-def lessons(_: Path) -> Figures:
+def lessons(_):
     """The numbers of every chapter for every profile, without its sentences."""
     for key in PROFILES:
         found = profile(key)
@@ -258,46 +254,46 @@ def lessons(_: Path) -> Figures:
                 yield f"{key}/{name}/{what}".rstrip("/"), plain(value)
 
 
-def _named(of: object, *names: str) -> dict[str, Any]:
+def _named(of, *names):
     return {name: getattr(of, name) for name in names}
 
 
-def _perturb(found: Profile) -> dict[str, Any]:
+def _perturb(found):
     hit = damage.perturb(found)
     return {"measured sizes": hit.sizes, "measured flips": hit.flips}
 
 
-def _drift(found: Profile) -> dict[str, Any]:
+def _drift(found):
     spread, seeds = damage.drift(found), found.seeds(shared.DRIVER)
     final, harm = propagation.curves(seeds).value[:, -1], sum(each.kl.mean(1) for each in seeds) / len(seeds)
     ranked = {"rank-correlation": comparison.spearman(final, harm), "misjudged": damage.misjudged(final, harm)}
     return {"measured sizes": spread.sizes, "measured drift": spread.drift} | ranked
 
 
-def _amplify(found: Profile) -> dict[str, Any]:
+def _amplify(found):
     sink = absorption.amplify(found)
     values = {"without": sink.without.value, "including": sink.including.value}
     return values | {"size": sink.size, "turned": sink.flipped, "answer": [sink.change, sink.answer]}
 
 
-def _absorb(found: Profile) -> dict[str, Any]:
+def _absorb(found):
     growth = _named(absorption.absorb(found), "stream", "damage", "gain", "grown", "around")
     pair = absorption.twins(Store(), found)
     return growth | {"twins": pair and [each.key for each in pair]}
 
 
-def _allocate(found: Profile) -> dict[str, Any]:
+def _allocate(found):
     push = budgets.correction(found)
     return {"setting": push.request.model_dump(mode="json")} | _named(push, "strengths", "base", "rows")
 
 
-def _prune(found: Profile) -> dict[str, Any]:
+def _prune(found):
     alone = budgets.prune(found)
     table = {"measured sparsities": alone.sparsities, "measured harm": alone.harm}
     return table | {"worst of measured": [int(alone.harm[alone.at].argmax()), alone.at]}
 
 
-def _measured(found: Profile) -> dict[str, Any]:
+def _measured(found):
     store = Store()
     groups = protocols.grouped_by_protocol(store, store.of_model(found.spec.model, "study")).values()
     whole = protocols.best_slice(groups, shared.TARGET)
@@ -313,7 +309,7 @@ def _measured(found: Profile) -> dict[str, Any]:
     return told
 
 
-CHAPTERS: dict[str, Callable[[Profile], dict[str, Any]]] = {
+CHAPTERS = {
     "perturb": _perturb,
     "drift": _drift,
     "amplify": _amplify,

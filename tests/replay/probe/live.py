@@ -4,8 +4,6 @@ import json
 import re
 import shutil
 from functools import cache
-from pathlib import Path
-from typing import Any
 
 from safetensors.torch import load_file
 
@@ -17,7 +15,6 @@ from tests.replay.probe.committed import study as stored_study
 from tests.replay.probe.plain import (
     ASKED,
     HERE,
-    Figures,
     ask,
     fingerprint,
     numbers,
@@ -33,7 +30,7 @@ OF_SETTING = ("pruner", "pattern", "true_sequential", "target", "allocation")
 OF_SEARCH = ("key", "target", "profile", "against_uniform", "against_dense", "over_seeds")
 
 
-def told(*words: str) -> dict[str, Any]:
+def told(*words):
     """An answer that must not be a refusal."""
     answer = ask(*words)
     if answer is None:
@@ -42,13 +39,13 @@ def told(*words: str) -> dict[str, Any]:
 
 
 @cache
-def model(scratch: Path, family: str) -> str:
+def model(scratch, family):
     """A folder with the model."""
     return str(tiny.save_tiny(scratch / family, family))
 
 
 @cache
-def measured(scratch: Path, name: str) -> str:
+def measured(scratch, name):
     """The key of a profile, by what it is called among the requests."""
     asked = dict(ASKED["live"][name])
     words = [word for each in asked.pop("perturb") for word in ("--perturb", each)]
@@ -57,7 +54,7 @@ def measured(scratch: Path, name: str) -> str:
 
 
 @cache
-def study(scratch: Path) -> dict[str, Any]:
+def study(scratch):
     """What `study` answers of the study file among the requests."""
     model(scratch, "llama")
     shutil.copy(HERE / "text.jsonl", scratch)
@@ -68,13 +65,13 @@ def study(scratch: Path) -> dict[str, Any]:
 
 
 @cache
-def best(scratch: Path, name: str) -> dict[str, Any]:
+def best(scratch, name):
     """What `best` answers to a search among the requests."""
     where = {"model": model(scratch, "llama"), "text": TEXT}
     return told("best", *options(where | ASKED["searching"] | ASKED["best"][name] | CPU))
 
 
-def pruned(scratch: Path, name: str, **more: str) -> dict[str, Any]:
+def pruned(scratch, name, **more):
     """What `prune` answers to a setting among the requests."""
     asked = dict(ASKED["prune"][name])
     where = {"model": model(scratch, asked.pop("family")), "calibration": TEXT, "evaluate": TEXT}
@@ -83,14 +80,14 @@ def pruned(scratch: Path, name: str, **more: str) -> dict[str, Any]:
     return told("prune", *options(where | ASKED["pruning"] | asked | CPU | more))
 
 
-def measurements(scratch: Path) -> Figures:
+def measurements(scratch):
     """The profiles, and what is allocated by the first."""
     for name in ASKED["live"]:
         yield from shown(measured(scratch, name), name)
     yield from allocated(measured(scratch, "llama"), "llama/allocation", ALLOCATION["other"])
 
 
-def prunings(scratch: Path) -> Figures:
+def prunings(scratch):
     """Single settings, and a study with seeds, controls and a task: keys, planned and counted zeros, what it cost."""
     for name in ASKED["prune"]:
         answer = pruned(scratch, name)
@@ -103,13 +100,13 @@ def prunings(scratch: Path) -> Figures:
     yield from points("study", answer["points"])
 
 
-def comparisons(scratch: Path) -> Figures:
+def comparisons(scratch):
     """Of every committed study, and of one that was just measured, with tasks."""
     for name, key in {**{key: key for key in STUDIES}, "live": study(scratch)["key"]}.items():
         yield from compared(name, stored_study(key))
 
 
-def searches(scratch: Path) -> Figures:
+def searches(scratch):
     """The answer of every search, all candidates and what was judged."""
     for name in ASKED["best"]:
         answer = best(scratch, name)
@@ -124,12 +121,12 @@ def searches(scratch: Path) -> Figures:
             yield f"{name}/{index}/cost", only(each, ("nll", "predicted", "measured", "against_uniform"))
 
 
-def _allocation(line: str) -> dict[str, Any]:
+def _allocation(line):
     """An allocation by its parameters, however it is written."""
     return grammar.read_allocation(line).model_dump(mode="json")
 
 
-def exports(scratch: Path) -> Figures:
+def exports(scratch):
     """A folder for each of some settings, and one for a best setting."""
     for name in ASKED["export"]["settings"]:
         pruned(scratch, name, export=str(scratch / f"export-{name}"))
@@ -140,7 +137,7 @@ def exports(scratch: Path) -> Figures:
     yield "space", {dtype: space_needed(1_000_000, dtype) for dtype in ("float32", "bfloat16")}
 
 
-def _folder(name: str, folder: Path) -> Figures:
+def _folder(name, folder):
     """What its recipe says of it, and its weights."""
     told = json.loads((folder / "recipe.json").read_bytes())
     yield f"{name}/sparsity", told["sparsity"]

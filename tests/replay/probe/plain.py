@@ -5,7 +5,7 @@ import io
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 from core.cli import main
 
 HERE = Path(__file__).resolve().parent.parent
-ASKED: dict[str, Any] = tomllib.loads((HERE / "requests.toml").read_text(encoding="utf-8"))
+ASKED = tomllib.loads((HERE / "requests.toml").read_text(encoding="utf-8"))
 REFUSED = "refused"  # what a request is answered that cannot be met
 NUMBERS_OF_A_POINT = ("perplexity", "kl", "agreement", "windows", "broken_at_layer", "tasks")
 PROTOCOL = ("text_hash", "windows", "length", "packing", "bos", "dtype")
@@ -23,7 +23,7 @@ NUMBER = re.compile(r"[-+−]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[-+]?\d
 Figures = Iterator[tuple[str, Any]]
 
 
-def ask(*words: str) -> dict[str, Any] | None:
+def ask(*words):
     """What a command says with `--json`; None where it refuses the request.
 
     Raises:
@@ -37,7 +37,7 @@ def ask(*words: str) -> dict[str, Any] | None:
     return json.loads(said.getvalue()) if code == 0 else None
 
 
-def options(given: dict[str, Any]) -> Iterator[str]:
+def options(given):
     """`{"lam": 0.08, "unclipped": True}` -> `--lam 0.08 --unclipped`."""
     for name, value in given.items():
         yield f"--{name.replace('_', '-')}"
@@ -45,7 +45,7 @@ def options(given: dict[str, Any]) -> Iterator[str]:
             yield str(value)
 
 
-def plain(value: Any) -> Any:
+def plain(value):
     """Arrays as lists, tuples too; NaN stays NaN."""
     if isinstance(value, np.ndarray | np.generic):
         return plain(value.tolist())
@@ -56,19 +56,19 @@ def plain(value: Any) -> Any:
     return value
 
 
-def fingerprint(values: np.ndarray) -> dict[str, Any]:
+def fingerprint(values):
     """The shape of an array and a hash over its numbers; every NaN counts alike."""
     numbers = np.ascontiguousarray(values, np.float64) + 0.0
     numbers = np.where(np.isnan(numbers), np.nan, numbers)
     return {"shape": list(numbers.shape), "sha256": hashlib.sha256(numbers.tobytes()).hexdigest()}
 
 
-def only(told: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+def only(told, names):
     """Some fields of an answer."""
     return {name: told[name] for name in names}
 
 
-def point(told: dict[str, Any]) -> dict[str, Any]:
+def point(told):
     """The numbers of an evaluated point and how it was measured, without the names of its texts."""
     how = told["protocol"]
     read = how["calibration"]
@@ -76,6 +76,6 @@ def point(told: dict[str, Any]) -> dict[str, Any]:
     return only(told, NUMBERS_OF_A_POINT) | {"protocol": only(how, PROTOCOL) | {"calibration": calibration}}
 
 
-def numbers(text: str) -> list[float]:
+def numbers(text):
     """`-39% [-43, -34]` -> `[-39, -43, -34]`."""
     return [float(re.sub(r"[,\s]", "", each).replace("−", "-")) for each in NUMBER.findall(text)]

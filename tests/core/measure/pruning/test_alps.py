@@ -5,7 +5,6 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from tests.core.prune.walk.test_repair import drawn, spoilt
-from torch import Tensor
 
 from core.base.errors import Broken
 from core.methods.alps import alps
@@ -17,7 +16,7 @@ from core.methods.sparsegpt import sparsegpt
 Matrix = NDArray[np.float64]
 
 
-def greatest(scores: Matrix, sparsity: float, pattern: Pattern | None) -> NDArray[np.bool_]:
+def greatest(scores, sparsity, pattern):
     """Where what stays is: of the whole matrix, or of every group of a row."""
     kept = np.zeros(scores.shape, bool)
     if pattern is None:
@@ -31,7 +30,7 @@ def greatest(scores: Matrix, sparsity: float, pattern: Pattern | None) -> NDArra
     return kept
 
 
-def splitting(weight: Matrix, moment: Matrix, sparsity: float, pattern: Pattern | None) -> Matrix:
+def splitting(weight, moment, sparsity, pattern):
     """Plain ADMM with an inverse in every round, then an exact solve of every row on the mask."""
     size = len(moment)
     damped = moment + 0.01 * np.trace(moment) / size * np.eye(size)
@@ -65,7 +64,7 @@ def splitting(weight: Matrix, moment: Matrix, sparsity: float, pattern: Pattern 
 
 @pytest.mark.parametrize("pattern", [None, Pattern(2, 4)])
 @pytest.mark.parametrize(("shape", "seed"), [((8, 16), 0), ((20, 12), 1), ((12, 24), 2)])
-def test_it_agrees_with_the_plain_algorithm(shape: tuple[int, int], seed: int, pattern: Pattern | None) -> None:
+def test_it_agrees_with_the_plain_algorithm(shape, seed, pattern):
     weight, moment = drawn(*shape, 300, seed)
     found = alps(weight, moment, 0.6, pattern)
     expected = splitting(weight.double().numpy(), moment.double().numpy(), 0.6, pattern)
@@ -74,18 +73,18 @@ def test_it_agrees_with_the_plain_algorithm(shape: tuple[int, int], seed: int, p
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_its_error_is_below_that_of_the_others_repaired(seed: int) -> None:
+def test_its_error_is_below_that_of_the_others_repaired(seed):
     weight, moment = drawn(24, 32, 200, seed)
 
-    def error(found: Tensor) -> float:
+    def error(found):
         return float(errors(weight, found, moment).sum())
 
     others = (refit(weight, each, moment) for each in (magnitude(weight, None, 0.6), sparsegpt(weight, moment, 0.6)))
     assert error(alps(weight, moment, 0.6)) < min(map(error, others))
 
 
-def test_damping_is_raised_with_a_warning_and_given_up_in_a_sentence(refused) -> None:
-    told: list[str] = []
+def test_damping_is_raised_with_a_warning_and_given_up_in_a_sentence(refused):
+    told = []
     weight = torch.tensor([[1.0, 2.0, -3.0, 4.0], [4.0, 1.0, 2.0, 3.0]])
     assert alps(weight, spoilt(0.05), 0.5, None, told.append).isfinite().all()
     assert told == ["the splitting diverged: damping raised from 0.01 to 0.1"]
@@ -94,6 +93,6 @@ def test_damping_is_raised_with_a_warning_and_given_up_in_a_sentence(refused) ->
 
 
 @pytest.mark.parametrize("pattern", [None, Pattern(kept=2, of=4)])
-def test_a_linear_of_zeros_stays_one(pattern: Pattern | None) -> None:
+def test_a_linear_of_zeros_stays_one(pattern):
     _, moment = drawn(8, 16, 32)
     assert not alps(torch.zeros(8, 16), moment, 0.5, pattern).any()

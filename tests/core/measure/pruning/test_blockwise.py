@@ -1,14 +1,12 @@
 """Windows of a layer trained in the walk: masks stay, and what is held back is never worse for it."""
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from core.base.errors import UserError
 from core.jobs import execute
@@ -18,7 +16,6 @@ from core.methods.masked_weights import MaskedWeights, held_back
 from core.methods.selection import Pattern
 from core.methods.treatments import CHAINS, REPAIRS, SINGLE_LAYER_TREATMENTS, treatment
 from core.models import anatomy, losses, run_cost
-from core.models.loading import Loaded
 from core.models.placement import stream
 from core.prune import layer_windows
 from core.prune.walk import Plan, prune_layers
@@ -26,25 +23,24 @@ from core.requests.inputs import WindowRequest
 from core.requests.recipes import Recipe, read_recipe
 from core.requests.studies import EvaluationRequest, StudyRequest
 from core.results import study_results
-from core.store.cache import Store
 from tests import tiny
 
 TOKENS = tiny.windows(16, 16).tokens
 FAMILIES = [*tiny.PRUNABLE, tiny.ODD]
 
 
-def fresh(family: str, dtype: torch.dtype = torch.float32) -> Loaded:
+def fresh(family, dtype=torch.float32):
     """A model of the family that a test may change."""
     return replace(tiny.loaded(family), model=tiny.built(family).to(dtype))
 
 
-def pruned(of: Loaded, repair: str | None = None, pattern: Pattern | None = None, by: str = "wanda") -> Loaded:
+def pruned(of, repair=None, pattern=None, by="wanda"):
     share = np.full(tiny.LAYERS, pattern.sparsity if pattern else 0.6)
     prune_layers(of, TOKENS, Plan(by, share, pattern, repair=repair))
     return of
 
 
-def bits(of: Loaded) -> dict[str, Tensor]:
+def bits(of):
     return {
         f"{index}.{linear.name}": linear.weight.detach().clone()
         for index, layer in enumerate(of.layers)
@@ -52,7 +48,7 @@ def bits(of: Loaded) -> dict[str, Tensor]:
     }
 
 
-def far(of: Loaded, family: str) -> float:
+def far(of, family):
     """KL from the dense model, mean over all windows."""
     return float(losses.evaluate(of, TOKENS, losses.reference(tiny.loaded(family), TOKENS)).kl.mean())
 
@@ -61,7 +57,7 @@ def far(of: Loaded, family: str) -> float:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_no_zero_comes_back_and_nothing_but_linears_changes(family: str) -> None:
+def test_no_zero_comes_back_and_nothing_but_linears_changes(family):
     before = tiny.state(tiny.built(family))  # and a pruner whose masks no repair of an earlier layer changes
     plain, of = pruned(fresh(family), by="magnitude"), pruned(fresh(family), "blockwise", by="magnitude")
     mended = bits(of)
@@ -77,12 +73,12 @@ def test_no_zero_comes_back_and_nothing_but_linears_changes(family: str) -> None
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2", "gemma2", "opt", tiny.ODD])
-def test_a_walk_by_windows_ends_nearer_to_the_dense_model(family: str) -> None:
+def test_a_walk_by_windows_ends_nearer_to_the_dense_model(family):
     assert far(pruned(fresh(family), "blockwise"), family) < far(pruned(fresh(family)), family)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_and_a_pattern_are_kept(dtype: torch.dtype) -> None:
+def test_half_precision_and_a_pattern_are_kept(dtype):
     of = pruned(fresh("llama", dtype), "blockwise", Pattern(2, 4))
     for layer in of.layers:
         for linear in anatomy.prunable(layer):
@@ -91,7 +87,7 @@ def test_half_precision_and_a_pattern_are_kept(dtype: torch.dtype) -> None:
     assert of.model(input_ids=TOKENS).logits.isfinite().all()
 
 
-def test_windows_of_streamed_layers_are_repaired_alike() -> None:
+def test_windows_of_streamed_layers_are_repaired_alike():
     plain, of = pruned(fresh("llama"), "blockwise"), fresh("llama")
     stream(of.layers, torch.device("cpu"))
     pruned(of, "blockwise")
@@ -99,8 +95,8 @@ def test_windows_of_streamed_layers_are_repaired_alike() -> None:
     torch.testing.assert_close(*logits)
 
 
-def test_a_layer_whose_parts_cannot_be_told_is_one_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(*_: object) -> None:
+def test_a_layer_whose_parts_cannot_be_told_is_one_window(monkeypatch):
+    def unknown(*_):
         raise UserError("no parts")
 
     monkeypatch.setattr(layer_windows, "find", unknown)
@@ -112,9 +108,7 @@ def test_a_layer_whose_parts_cannot_be_told_is_one_window(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("repair", ["blockwise", "refit+blockwise", "refit_dense+blockwise"])
-def test_the_pruner_and_the_repairs_before_it_read_nothing_that_is_held_back(
-    repair: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_pruner_and_the_repairs_before_it_read_nothing_that_is_held_back(repair, monkeypatch):
     """Untrained, the weights are the same whatever stands in the batches that are held back."""
     monkeypatch.setattr(blockwise_module, "EPOCHS", 0)
     batch = layer_windows.batch_size(TOKENS) // TOKENS.shape[1]
@@ -131,7 +125,7 @@ def test_the_pruner_and_the_repairs_before_it_read_nothing_that_is_held_back(
         torch.testing.assert_close(second[name], each, msg=name)
 
 
-def test_one_window_alone_is_refused() -> None:
+def test_one_window_alone_is_refused():
     with pytest.raises(UserError, match="calibrate on 2 or more"):
         prune_layers(fresh("llama"), TOKENS[:1], Plan("wanda", np.full(tiny.LAYERS, 0.6), repair="blockwise"))
 
@@ -139,7 +133,7 @@ def test_one_window_alone_is_refused() -> None:
 # --- a window ------------------------------------------------------------------------------------------------------
 
 
-def regression(noise: float) -> tuple[MaskedWeights, Callable[[int], Tensor]]:
+def regression(noise):
     """A nonlinear window, sparse, that is to give what another gives, on batches of its own."""
     drawn = torch.Generator().manual_seed(0)
     random = lambda *shape: torch.randn(shape, generator=drawn)  # noqa: E731
@@ -149,11 +143,11 @@ def regression(noise: float) -> tuple[MaskedWeights, Callable[[int], Tensor]]:
     return MaskedWeights([weight]), lambda each: ((data[each][0] @ weight.T).tanh() - data[each][1]).square().mean()
 
 
-def held_error(error: Callable[[int], Tensor]) -> float:
+def held_error(error):
     return math.fsum(float(error(each)) for each in held_back(9))
 
 
-def test_a_window_comes_close_on_what_it_never_saw() -> None:
+def test_a_window_comes_close_on_what_it_never_saw():
     kept, error = regression(0)
     zeros = kept.weights[0] == 0
     start = held_error(error)
@@ -162,7 +156,7 @@ def test_a_window_comes_close_on_what_it_never_saw() -> None:
 
 
 @pytest.mark.parametrize("spoilt", [math.nan, -1.0, 1e6])
-def test_a_window_is_never_worse_than_its_start_on_what_is_held_back(spoilt: float) -> None:
+def test_a_window_is_never_worse_than_its_start_on_what_is_held_back(spoilt):
     """Whatever the others say: here they lead away, or to no number at all."""
     kept, error = regression(1)
     before = kept.weights[0].clone()
@@ -177,7 +171,7 @@ def test_a_window_is_never_worse_than_its_start_on_what_is_held_back(spoilt: flo
 # --- asked for -----------------------------------------------------------------------------------------------------
 
 
-def test_repairs_are_chained_from_the_smaller_to_the_larger() -> None:
+def test_repairs_are_chained_from_the_smaller_to_the_larger():
     assert [each for each in CHAINS if "distill" not in each] == [
         "refit", "refit_dense", "blockwise", "refit+blockwise", "refit_dense+blockwise",
     ]  # fmt: skip
@@ -194,7 +188,7 @@ def test_repairs_are_chained_from_the_smaller_to_the_larger() -> None:
         read_recipe("uniform repair=blockwise+refit:0.7")
 
 
-def test_a_study_evaluates_it_and_its_cost_is_told(empty: Store, tmp_path: Path) -> None:
+def test_a_study_evaluates_it_and_its_cost_is_told(empty, tmp_path):
     text = tiny.text_file(tmp_path)
     asked = {
         repair: StudyRequest(

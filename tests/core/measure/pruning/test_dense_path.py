@@ -5,12 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from core.models import anatomy
-from core.models.anatomy import Linear
-from core.models.loading import Loaded
-from core.models.replay import Call, record
+from core.models.replay import record
 from core.prune import calibration
 from core.prune.calibration import BACK, DensePath, added
 from core.prune.walk import Plan, prune_layers
@@ -21,23 +18,23 @@ NORMED = ("gemma2", "gemma3_text", "olmo2")  # they norm what a linear gives bef
 DENSE = [family for family in families.FAMILIES if anatomy.is_prunable(tiny.loaded(family).layers)]
 
 
-def fresh(family: str) -> Loaded:
+def fresh(family):
     """A model of the family that a test may change."""
     return replace(tiny.loaded(family), model=tiny.built(family))
 
 
-def runs(of: Loaded, tokens: Tensor = TOKENS) -> list[Call]:
+def runs(of, tokens=TOKENS):
     with torch.inference_mode():
         return record(of.model, of.layers, tokens)
 
 
-def unseen(*_: object) -> None:
+def unseen(*_):
     """Nobody looks at the inputs."""
 
 
-def read_by(linear: Linear, call: Call, stream: Tensor) -> tuple[Tensor, Tensor]:
+def read_by(linear, call, stream):
     """What a layer gives on a stream, and what one of its linears reads meanwhile, (tokens, in)."""
-    kept: list[Tensor] = []
+    kept = []
     hook = linear.module.register_forward_pre_hook(lambda _, given: kept.append(given[0].flatten(0, -2)))
     found = call(stream)
     hook.remove()
@@ -45,7 +42,7 @@ def read_by(linear: Linear, call: Call, stream: Tensor) -> tuple[Tensor, Tensor]
 
 
 @pytest.mark.parametrize("family", DENSE)
-def test_what_a_layer_adds_is_found_by_trying(family: str) -> None:
+def test_what_a_layer_adds_is_found_by_trying(family):
     """Two outputs in every family, the last of the attention and the last of the MLP, whatever they are called."""
     of = tiny.loaded(family)
     stack = anatomy.prunable(of.layers[1])
@@ -57,14 +54,14 @@ def test_what_a_layer_adds_is_found_by_trying(family: str) -> None:
 
 
 @torch.inference_mode()
-def test_it_is_found_in_half_precision_beside_a_large_attention_sink() -> None:
+def test_it_is_found_in_half_precision_beside_a_large_attention_sink():
     of = replace(tiny.loaded("llama"), model=tiny.built("llama").to(torch.float16))
     of.model.get_input_embeddings().weight[1, 3] = 30_000
     found = added(runs(of, torch.ones(1, 16, dtype=torch.long))[0], anatomy.prunable(of.layers[0]))
     assert set(found) == {"self_attn.o_proj", "mlp.down_proj"}
 
 
-def test_a_factor_is_found_too() -> None:
+def test_a_factor_is_found_too():
     configuration = families.config("granite", tiny.LAYERS, tiny.WIDTH)
     configuration.residual_multiplier = 0.25
     model = tiny.filled(configuration)
@@ -76,7 +73,7 @@ def test_a_factor_is_found_too() -> None:
 
 @torch.inference_mode()
 @pytest.mark.parametrize("family", ["llama", "gpt2", "opt", "gpt_neox", "falcon", "phi"])
-def test_an_added_output_lacks_what_the_stream_lacks_after_it(family: str) -> None:
+def test_an_added_output_lacks_what_the_stream_lacks_after_it(family):
     """Of the last that is added: all by which the layer's output is behind the dense path's, on any other stream."""
     of = tiny.loaded(family)
     calls = runs(of)
@@ -96,12 +93,12 @@ def test_an_added_output_lacks_what_the_stream_lacks_after_it(family: str) -> No
     torch.testing.assert_close(path.streams[0], call.exit)
 
 
-def drift(of: Loaded, dense: Tensor) -> float:
+def drift(of, dense):
     return float(((runs(of)[-1].exit - dense).norm() / dense.norm()).item())
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2", "gemma2", "falcon", tiny.ODD])
-def test_a_walk_ends_nearer_to_the_dense_model_than_by_refit(family: str) -> None:
+def test_a_walk_ends_nearer_to_the_dense_model_than_by_refit(family):
     dense = runs(tiny.loaded(family))[-1].exit
     left = {}
     for repair_name in ("refit", "refit_dense"):
@@ -111,7 +108,7 @@ def test_a_walk_ends_nearer_to_the_dense_model_than_by_refit(family: str) -> Non
     assert left["refit_dense"] < left["refit"]
 
 
-def test_without_a_share_of_the_way_back_it_is_refit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_share_of_the_way_back_it_is_refit(monkeypatch):
     monkeypatch.setattr(calibration, "BACK", 0.0)
     one, other = fresh("llama"), fresh("llama")
     prune_layers(one, TOKENS, Plan("wanda", np.full(tiny.LAYERS, 0.6), None, True, "refit"))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from core.methods.selection import Pattern, pattern
+from core.methods.selection import pattern
 from core.methods.treatments import PRUNERS
 from core.prune.linears import Sums
 
@@ -20,7 +20,7 @@ ACCELERATORS = ("cuda", "mps")
 @pytest.mark.parametrize("kept", [None, pattern("2:4")])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("name", ["magnitude", "wanda"])
-def test_a_weight_is_pruned_where_it_lies(name: str, dtype: torch.dtype, kept: Pattern | None, device: str) -> None:
+def test_a_weight_is_pruned_where_it_lies(name, dtype, kept, device):
     with FakeTensorMode():
         weight = torch.empty(OUT, IN, device=device, dtype=dtype)
         norm = torch.empty(IN, device=device) if PRUNERS[name].statistic == "norm" else None
@@ -30,7 +30,7 @@ def test_a_weight_is_pruned_where_it_lies(name: str, dtype: torch.dtype, kept: P
 
 @pytest.mark.parametrize("home", [None, torch.device("cpu")])
 @pytest.mark.parametrize("device", ACCELERATORS)
-def test_sums_are_in_float32_and_kept_where_they_should_be(device: str, home: torch.device | None) -> None:
+def test_sums_are_in_float32_and_kept_where_they_should_be(device, home):
     with FakeTensorMode():
         sums = Sums(["norm", "second_moment"], home)
         for _ in range(2):

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from core.measure.first_pass import statistics
-from core.measure.perturb import Moments, perturbed
+from core.measure.perturb import perturbed
 from core.methods.treatments import MOMENTS, PRUNERS, TREATMENTS
 from core.models import anatomy, replay
-from core.prune.linears import Enough, Names, Sums, watched
+from core.prune.linears import Enough, Sums, watched
 from core.prune.walk import Plan, prune_layers
 from tests import tiny
 
@@ -20,9 +20,9 @@ pytestmark = pytest.mark.usefixtures("inference")
 TEXT = tiny.windows(4, 16)
 
 
-def names_of(layer: nn.Module, *given: Tensor) -> list[tuple[str, ...]]:
+def names_of(layer, *given):
     """Which linears read which input in one run."""
-    seen: list[tuple[str, ...]] = []
+    seen = []
     with watched(layer, anatomy.linears(layer), lambda names, _: seen.append(names)):
         layer(*given)
     assert not any(module._forward_pre_hooks or module._forward_hooks for module in layer.modules())
@@ -32,25 +32,25 @@ def names_of(layer: nn.Module, *given: Tensor) -> list[tuple[str, ...]]:
 class Toy(nn.Module):
     """Three linears: two read one input (one of them through a view), the third is run twice, on inputs of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         super().__init__()
         self.last, self.one, self.two = (nn.Linear(8, 8, bias=False) for _ in range(3))
 
-    def forward(self, stream: Tensor) -> Tensor:
+    def forward(self, stream):
         both = stream * 2
         found = self.one(both) + self.two(both.view(both.shape))
         del both  # its memory is free for the next tensor of this size
         return found + self.last(stream * 3) + self.last(stream * 4)
 
 
-def test_the_same_tensor_is_one_input_and_reused_memory_is_not() -> None:
+def test_the_same_tensor_is_one_input_and_reused_memory_is_not():
     assert names_of(Toy(), torch.randn(2, 512, 8)) == [("one", "two"), ("last",), ("last",)]
 
 
-def test_a_run_ends_when_all_that_is_looked_at_was_called() -> None:
+def test_a_run_ends_when_all_that_is_looked_at_was_called():
     toy, stream = Toy(), torch.randn(2, 5, 8)
     first = [each for each in anatomy.linears(toy) if each.name != "last"]
-    seen: list[Names] = []
+    seen = []
     with watched(toy, first, lambda names, _: seen.append(names), whole=False):
         for _ in range(2):
             with pytest.raises(Enough):
@@ -58,7 +58,7 @@ def test_a_run_ends_when_all_that_is_looked_at_was_called() -> None:
     assert seen == [("one", "two")] * 2
 
 
-def test_a_linear_run_twice_has_the_sums_of_both() -> None:
+def test_a_linear_run_twice_has_the_sums_of_both():
     toy, stream = Toy(), torch.randn(2, 5, 8)
     sums = Sums(["norm", "second_moment"])
     with watched(toy, anatomy.linears(toy), sums.add):
@@ -74,7 +74,7 @@ def test_a_linear_run_twice_has_the_sums_of_both() -> None:
     torch.testing.assert_close(sums.of("norm")["last"], found["last"].diagonal().sqrt())
 
 
-def test_the_first_token_of_every_window_counts_as_many_in_what_feedback_looks_at() -> None:
+def test_the_first_token_of_every_window_counts_as_many_in_what_feedback_looks_at():
     stream, sums = torch.randn(3, 64, 8), Sums(["second_moment", "sink_moment"])
     for window in stream.split([2, 1]):
         sums.add(("one",), window)
@@ -87,12 +87,12 @@ def test_the_first_token_of_every_window_counts_as_many_in_what_feedback_looks_a
 # --- residuals by SparseGPT ----------------------------------------------------------------------------------------
 
 
-def moments(family: str) -> Moments:
+def moments(family):
     return statistics(tiny.loaded(family), TEXT.tokens, ("norm", "second_moment"), False, lambda _: None)[1]
 
 
 @pytest.mark.parametrize("family", tiny.PRUNABLE)
-def test_second_moments_are_over_all_tokens_of_all_sequences(family: str) -> None:
+def test_second_moments_are_over_all_tokens_of_all_sequences(family):
     found = moments(family)
     for (layer, name), rows in tiny.inputs(tiny.loaded(family), TEXT.tokens).items():
         assert len(rows) == TEXT.tokens.numel()
@@ -105,7 +105,7 @@ def test_second_moments_are_over_all_tokens_of_all_sequences(family: str) -> Non
 
 @pytest.mark.parametrize("name", ["wanda+refit", "alps", "magnitude+refit"])
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
-def test_a_residual_is_what_the_walk_makes_of_the_first_layer(family: str, name: str) -> None:
+def test_a_residual_is_what_the_walk_makes_of_the_first_layer(family, name):
     """Whose inputs are the dense model's in both."""
     of, found = tiny.loaded(family), moments(family)
     [call, *_] = replay.record(of.model, of.layers, TEXT.tokens)

@@ -4,11 +4,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 
 from core.methods.magnitude import magnitude
 from core.methods.selection import Pattern, least, least_by_row, pattern
-from core.methods.treatments import PRUNERS, SPARSIFIERS, PrunerRow
+from core.methods.treatments import PRUNERS, SPARSIFIERS
 from core.methods.wanda import wanda
 
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))
@@ -17,18 +16,18 @@ patterns = st.integers(2, 9).flatmap(lambda of: st.builds(Pattern, st.integers(1
 every_pruner = pytest.mark.parametrize("pruner", [PRUNERS[name] for name in SPARSIFIERS], ids=SPARSIFIERS)
 
 
-def drawn(shape: tuple[int, int], seed: int = 0) -> tuple[Tensor, Tensor]:
+def drawn(shape, seed=0):
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(shape, generator=generator), torch.rand(shape[1], generator=generator) + 0.1
 
 
-def statistic(pruner: PrunerRow, norm: Tensor) -> Tensor | None:
+def statistic(pruner, norm):
     """What a pruner looks at where inputs are independent."""
     return {"none": None, "norm": norm, "second_moment": torch.diag(norm**2)}[pruner.statistic]
 
 
 @given(shapes, sparsities, st.integers(0, 99))
-def test_the_least_go_as_in_a_naive_loop(shape: tuple[int, int], sparsity: float, seed: int) -> None:
+def test_the_least_go_as_in_a_naive_loop(shape, sparsity, seed):
     """Of every row by Wanda, of the whole linear by magnitude; exactly so many, and what stays is unchanged."""
     weight, norm = drawn(shape, seed)
     before = weight.clone()
@@ -50,12 +49,12 @@ def test_the_least_go_as_in_a_naive_loop(shape: tuple[int, int], sparsity: float
 @pytest.mark.parametrize(
     ("count", "expected"), [(0, [0] * 5), (7, [1, 1, 2, 1, 2]), (9, [1, 2, 2, 2, 2]), (10, [2] * 5)]
 )
-def test_rows_that_give_one_more_lie_evenly_apart(count: int, expected: list[int]) -> None:
+def test_rows_that_give_one_more_lie_evenly_apart(count, expected):
     assert least_by_row(torch.zeros(5, 3), count).sum(1).tolist() == expected
 
 
 @given(shapes, sparsities, st.integers(0, 99))
-def test_of_ties_the_first_go(shape: tuple[int, int], sparsity: float, seed: int) -> None:
+def test_of_ties_the_first_go(shape, sparsity, seed):
     """As in a stable sort: quantised weights are full of ties, and no number may hang on how they are broken."""
     score = torch.randint(0, 3, shape, generator=torch.Generator().manual_seed(seed)).float()
     count = int(shape[1] * sparsity)
@@ -64,7 +63,7 @@ def test_of_ties_the_first_go(shape: tuple[int, int], sparsity: float, seed: int
 
 
 @every_pruner
-def test_half_precision_is_judged_in_float32_and_stays_half_precision(pruner: PrunerRow) -> None:
+def test_half_precision_is_judged_in_float32_and_stays_half_precision(pruner):
     weight, norm = drawn((4, 8))
     half = weight.bfloat16()
     pruned = pruner.prune(half, statistic(pruner, norm), 0.5)
@@ -78,7 +77,7 @@ def test_half_precision_is_judged_in_float32_and_stays_half_precision(pruner: Pr
 @every_pruner
 @settings(max_examples=40)
 @given(asked=patterns, rows=st.integers(1, 5), groups=st.integers(1, 5), seed=st.integers(0, 99))
-def test_every_group_keeps_exactly_n_of_m(pruner: PrunerRow, asked: Pattern, rows: int, groups: int, seed: int) -> None:
+def test_every_group_keeps_exactly_n_of_m(pruner, asked, rows, groups, seed):
     weight, norm = drawn((rows, groups * asked.of), seed)
     pruned = pruner.prune(weight, statistic(pruner, norm), asked.sparsity, asked)
     stays = (pruned != 0).view(rows, groups, asked.of).sum(-1)
@@ -87,7 +86,7 @@ def test_every_group_keeps_exactly_n_of_m(pruner: PrunerRow, asked: Pattern, row
 
 @settings(max_examples=40)
 @given(patterns, st.integers(1, 5), st.integers(1, 5), st.integers(0, 99))
-def test_groups_keep_what_counts_most(asked: Pattern, rows: int, groups: int, seed: int) -> None:
+def test_groups_keep_what_counts_most(asked, rows, groups, seed):
     weight, norm = drawn((rows, groups * asked.of), seed)
     expected = torch.zeros_like(weight)
     for row in range(rows):
@@ -102,20 +101,20 @@ def test_groups_keep_what_counts_most(asked: Pattern, rows: int, groups: int, se
 
 
 @given(patterns)
-def test_a_pattern_reads_as_it_is_written(asked: Pattern) -> None:
+def test_a_pattern_reads_as_it_is_written(asked):
     """5:8 keeps five; the reference codes of OWL and others would prune five."""
     assert pattern(asked.name) == asked
     assert pattern("5:8") == Pattern(kept=5, of=8) and pattern("5:8").sparsity == 3 / 8
 
 
 @pytest.mark.parametrize("text", ["", "2", "4:2", "0:4", "4:4", "2:4:8", "a:b", "-1:4", "2.5:4"])
-def test_what_is_no_pattern_is_refused_in_a_sentence(text: str, refused) -> None:
+def test_what_is_no_pattern_is_refused_in_a_sentence(text, refused):
     with refused(repr(text), "kept"):
         pattern(text)
 
 
 @every_pruner
-def test_inputs_that_make_no_whole_groups_are_refused(pruner: PrunerRow, refused) -> None:
+def test_inputs_that_make_no_whole_groups_are_refused(pruner, refused):
     weight, norm = drawn((3, 10))
     with refused("2:4", "10"):
         pruner.prune(weight, statistic(pruner, norm), 0.5, Pattern(2, 4))

@@ -1,7 +1,5 @@
 """Layers of share 1 are left out of the walk, of every run after it, and come back."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 import torch
@@ -9,7 +7,6 @@ from tests.core.prune.walk.test_walk import TOKENS, fresh, plan, weights
 
 from core.base.errors import UserError
 from core.models import losses
-from core.models.loading import Loaded
 from core.models.saving import without
 from core.prune import walk
 from core.prune.calibration import DensePath
@@ -20,13 +17,13 @@ GONE = [1, 3]  # the last one too
 SHARES = (0.5, 1, 0.25, 1)
 
 
-def logits(of: Loaded) -> torch.Tensor:
+def logits(of):
     with torch.inference_mode():
         return of.model(input_ids=TOKENS, use_cache=False).logits
 
 
 @pytest.mark.parametrize("family", tiny.PRUNABLE)  # some add a bias, or norm what a layer gives
-def test_a_model_without_some_layers_is_one_that_never_had_them(family: str) -> None:
+def test_a_model_without_some_layers_is_one_that_never_had_them(family):
     of, whole = fresh(family), logits(fresh(family))
     before = tiny.state(of.model)
     with without(of.model, GONE):
@@ -41,7 +38,7 @@ def test_a_model_without_some_layers_is_one_that_never_had_them(family: str) -> 
 
 
 @pytest.mark.parametrize("pruner", ["wanda", "sparsegpt", "magnitude"])
-def test_the_layers_that_stay_are_pruned_as_if_the_others_had_never_been(pruner: str) -> None:
+def test_the_layers_that_stay_are_pruned_as_if_the_others_had_never_been(pruner):
     of, short = fresh("bloom"), fresh("bloom")
     prune_layers(of, TOKENS, plan(pruner, SHARES))
     with without(short.model, GONE):
@@ -52,10 +49,8 @@ def test_the_layers_that_stay_are_pruned_as_if_the_others_had_never_been(pruner:
 
 
 @pytest.mark.parametrize("repair", ["refit_dense", "blockwise"])
-def test_the_dense_path_keeps_the_layers_that_the_pruned_one_leaves_out(
-    repair: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    paths: list[DensePath] = []
+def test_the_dense_path_keeps_the_layers_that_the_pruned_one_leaves_out(repair, monkeypatch):
+    paths = []
     monkeypatch.setattr(walk, "DensePath", lambda *given: paths.append(DensePath(*given)) or paths[0])
     of = fresh("llama")
     prune_layers(of, TOKENS, plan("wanda", SHARES, repair=repair))
@@ -71,12 +66,12 @@ def test_the_dense_path_keeps_the_layers_that_the_pruned_one_leaves_out(
         ("quantised", (0.75, 1, 0.8125, np.nan), "layer 3 is nan"),
     ],
 )
-def test_what_cannot_be_left_out_is_refused(pruner: str, shares: tuple, said: str, refused: Callable) -> None:
+def test_what_cannot_be_left_out_is_refused(pruner, shares, said, refused):
     with refused(said):
         prune_layers(fresh("llama"), TOKENS, plan(pruner, shares))
 
 
-def test_rounding_goes_with_layers_left_out() -> None:
+def test_rounding_goes_with_layers_left_out():
     of = fresh("llama")
     achieved = prune_layers(of, TOKENS, plan("quantised", (0.75, 1, 0.8125, 0.75)))
     assert (achieved == np.array([[0.75], [1], [0.8125], [0.75]])).all()

@@ -22,7 +22,7 @@ SPARSE = [each for each in QUANT_FORMATS.values() if each.zeros]
 GGUF = [each for each in QUANT_FORMATS.values() if each.gguf]
 
 
-def weight(seed: int, outputs: int = 12, inputs: int = 192) -> torch.Tensor:
+def weight(seed, outputs=12, inputs=192):
     """Heavy-tailed, with a group of zeros and one of a single sign."""
     drawn = torch.from_numpy(np.random.default_rng(seed).standard_t(4, (outputs, inputs))).float() / 10
     drawn[0, :64] = 0
@@ -30,7 +30,7 @@ def weight(seed: int, outputs: int = 12, inputs: int = 192) -> torch.Tensor:
     return drawn
 
 
-def inputs(seed: int, width: int = 192, tokens: int = 500) -> torch.Tensor:
+def inputs(seed, width=192, tokens=500):
     """Correlated, one of them never used."""
     generator = torch.Generator().manual_seed(seed)
     mixed = torch.randn(tokens, width, generator=generator) @ torch.randn(width, width, generator=generator)

@@ -4,7 +4,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 
 from core.base.errors import Broken
 from core.methods import refit as repair
@@ -17,7 +16,7 @@ from core.methods.wanda import wanda
 PATTERNS = [None, Pattern(2, 4)]
 
 
-def drawn(rows: int, columns: int, tokens: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+def drawn(rows, columns, tokens, seed=0):
     """A weight, and the second moment of correlated inputs."""
     generator = torch.Generator().manual_seed(seed)
     weight = torch.randn(rows, columns, generator=generator)
@@ -26,7 +25,7 @@ def drawn(rows: int, columns: int, tokens: int, seed: int = 0) -> tuple[Tensor, 
     return weight, inputs.T @ inputs
 
 
-def pruned_by(name: str, weight: Tensor, moment: Tensor, pattern: Pattern | None = None) -> Tensor:
+def pruned_by(name, weight, moment, pattern=None):
     if name == "sparsegpt":
         return sparsegpt(weight, moment, 0.6, pattern)
     return wanda(weight, moment.diagonal().sqrt(), 0.6, pattern) if name == "wanda" else magnitude(weight, None, 0.6)
@@ -34,9 +33,7 @@ def pruned_by(name: str, weight: Tensor, moment: Tensor, pattern: Pattern | None
 
 @pytest.mark.parametrize("pulled", [False, True])
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_it_is_the_direct_solve_of_every_row(
-    pattern: Pattern | None, pulled: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_is_the_direct_solve_of_every_row(pattern, pulled, monkeypatch):
     monkeypatch.setattr(repair, "ENOUGH", 1e-7)
     weight, moment = drawn(6, 16, 200)
     pruned = pruned_by("wanda", weight, moment, pattern)
@@ -59,9 +56,7 @@ def test_it_is_the_direct_solve_of_every_row(
     name=st.sampled_from(["magnitude", "wanda", "sparsegpt"]),
     dtype=st.sampled_from([torch.float32, torch.float16, torch.bfloat16]),
 )
-def test_no_row_gets_worse_and_the_mask_stays(
-    rows: int, columns: int, tokens: int, seed: int, name: str, dtype: torch.dtype
-) -> None:
+def test_no_row_gets_worse_and_the_mask_stays(rows, columns, tokens, seed, name, dtype):
     weight, moment = drawn(rows, columns, tokens, seed)
     weight = weight.to(dtype)
     pruned = pruned_by(name, weight, moment)
@@ -75,7 +70,7 @@ def test_no_row_gets_worse_and_the_mask_stays(
 # --- what diverges -------------------------------------------------------------------------------------------------
 
 
-def spoilt(share: float) -> Tensor:
+def spoilt(share):
     """Rounding may leave a second moment with a negative eigenvalue: this one has `-share` of its mean diagonal."""
     return torch.eye(4) + (1 + share) * torch.eye(4).flip(0)
 
@@ -83,13 +78,13 @@ def spoilt(share: float) -> Tensor:
 DENSE, PRUNED = torch.tensor([[1.0, 2.0, -3.0, 4.0]]), torch.tensor([[0.0, 1.5, -1.0, 0.0]])
 
 
-def test_damping_is_raised_with_a_warning() -> None:
-    told: list[str] = []
+def test_damping_is_raised_with_a_warning():
+    told = []
     found = refit(DENSE, PRUNED, spoilt(0.05), told.append)
     assert told == ["the repair diverged: damping raised from 0.01 to 0.1"]
     assert found.isfinite().all()
 
 
-def test_a_second_moment_that_no_damping_helps_is_refused(refused) -> None:
+def test_a_second_moment_that_no_damping_helps_is_refused(refused):
     with refused("repair", "damping 1", "calibrate", error=Broken):
         refit(DENSE, PRUNED, spoilt(3.0), lambda _: None)

@@ -1,7 +1,5 @@
 """SparseGPT against a plain implementation that knows no Cholesky factor."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 import torch
@@ -14,7 +12,7 @@ from core.methods.sparsegpt import BLOCK, sparsegpt
 Array = np.ndarray
 
 
-def plain(weight: Tensor, moment: Tensor, sparsity: float, kept: Pattern | None = None, damping: float = 0.01) -> Array:
+def plain(weight, moment, sparsity, kept=None, damping=0.01):
     """Column by column, row by row, by the inverse of what is still free: optimal brain surgery as it is defined."""
     weights, matrix = weight.double().numpy().copy(), moment.double().numpy().copy()
     rows, columns = weights.shape
@@ -23,7 +21,7 @@ def plain(weight: Tensor, moment: Tensor, sparsity: float, kept: Pattern | None 
     matrix += damping * np.diag(matrix).mean() * np.eye(columns)
     inverse = [np.linalg.inv(matrix[j:, j:])[:, 0] for j in range(columns)]
 
-    def price(row: int, j: int) -> float:
+    def price(row, j):
         return 0.0 if dead[j] else weights[row, j] ** 2 / inverse[j][0]
 
     gone = np.zeros(weights.shape, bool)
@@ -44,7 +42,7 @@ def plain(weight: Tensor, moment: Tensor, sparsity: float, kept: Pattern | None 
     return weights
 
 
-def drawn(rows: int, columns: int, tokens: int = 400, seed: int = 0) -> tuple[Tensor, Tensor]:
+def drawn(rows, columns, tokens=400, seed=0):
     """A weight and correlated inputs, (tokens, columns)."""
     generator = torch.Generator().manual_seed(seed)
     mix = torch.randn(columns, columns, generator=generator) * torch.linspace(0.1, 2, columns)
@@ -52,13 +50,13 @@ def drawn(rows: int, columns: int, tokens: int = 400, seed: int = 0) -> tuple[Te
     return torch.randn(rows, columns, generator=generator), inputs
 
 
-def error(weight: Tensor, pruned: Tensor | Array, inputs: Tensor) -> float:
+def error(weight, pruned, inputs):
     """Relative change of the outputs."""
     change = (torch.as_tensor(pruned).double() - weight.double()) @ inputs.double().T
     return float(change.norm() / (weight.double() @ inputs.double().T).norm())
 
 
-def unused(inputs: Tensor) -> Tensor:
+def unused(inputs):
     """Two inputs that no token uses."""
     return inputs.index_fill(1, torch.tensor([3, 11]), 0)
 
@@ -78,7 +76,7 @@ def unused(inputs: Tensor) -> Tensor:
         (20, 0.1, None, unused),  # as many as cost nothing
     ],
 )
-def test_it_does_what_the_plain_one_does(columns: int, sparsity: float, kept: Pattern | None, change: Callable) -> None:
+def test_it_does_what_the_plain_one_does(columns, sparsity, kept, change):
     weight, inputs = drawn(7, columns)
     weight[:, [3, 11]] *= 100
     inputs, told = change(inputs), []
@@ -95,15 +93,15 @@ def test_it_does_what_the_plain_one_does(columns: int, sparsity: float, kept: Pa
 # --- a factorisation that fails ------------------------------------------------------------------------------------
 
 
-def indefinite(off: float) -> Tensor:
+def indefinite(off):
     """Two inputs with eigenvalues 1 + off and 1 - off; no text gives off above 1, rounding may."""
     return torch.tensor([[1.0, off], [off, 1.0]])
 
 
 @pytest.mark.parametrize(("off", "raised"), [(1.0, []), (1.05, [0.1]), (1.5, [0.1, 1.0])])
-def test_failing_raises_damping_and_says_so(off: float, raised: list[float]) -> None:
+def test_failing_raises_damping_and_says_so(off, raised):
     weight = torch.tensor([[1.0, 2.0], [3.0, -1.0]])
-    told: list[str] = []
+    told = []
     pruned = sparsegpt(weight, indefinite(off), 0.5, warn=told.append)
     steps = [0.01, *raised]
     assert len(told) == len(raised)
@@ -114,8 +112,8 @@ def test_failing_raises_damping_and_says_so(off: float, raised: list[float]) -> 
 
 
 @pytest.mark.parametrize("moment", [indefinite(3.0), -torch.eye(2), torch.full((2, 2), float("nan"))])
-def test_what_no_damping_helps_is_an_error_never_a_fallback(moment: Tensor, refused) -> None:
-    told: list[str] = []
+def test_what_no_damping_helps_is_an_error_never_a_fallback(moment, refused):
+    told = []
     with refused("damping 1", "tokens", error=Broken):
         sparsegpt(torch.ones(1, 2), moment, 0.5, warn=told.append)
     assert len(told) == 2

@@ -1,12 +1,10 @@
 """The walk over tiny models of every family, against plain forwards of the whole model."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
 
 from core.base.errors import Broken
 from core.methods import alps as splitting
@@ -15,7 +13,6 @@ from core.methods.refit import refit
 from core.methods.selection import Pattern
 from core.methods.treatments import PRUNERS, SPARSIFIERS
 from core.models import anatomy
-from core.models.loading import Loaded
 from core.models.replay import hidden
 from core.prune import calibration
 from core.prune.walk import Plan, prune_layers, restored
@@ -31,17 +28,17 @@ LLAMA_GROUPS = (
 every_pruner = pytest.mark.parametrize("pruner", SPARSIFIERS)
 
 
-def fresh(family: str, dtype: torch.dtype = torch.float32) -> Loaded:
+def fresh(family, dtype=torch.float32):
     """A model of the family that a test may change."""
     return replace(tiny.loaded(family), model=tiny.built(family).to(dtype))
 
 
-def plan(pruner: str, sparsity: float | Iterable = 0.5, **options: object) -> Plan:
+def plan(pruner, sparsity=0.5, **options):
     given = np.full(tiny.LAYERS, sparsity) if isinstance(sparsity, float) else np.asarray(sparsity)
     return Plan(pruner, given, **options)
 
 
-def weights(of: Loaded) -> dict[str, Tensor]:
+def weights(of):
     """Every linear's weight as (out, in), copied, by `layer.name`."""
     return {
         f"{index}.{linear.name}": linear.weight.clone()
@@ -55,7 +52,7 @@ def weights(of: Loaded) -> dict[str, Tensor]:
 
 @every_pruner
 @pytest.mark.parametrize("family", tiny.PRUNABLE)
-def test_achieved_is_counted_and_is_the_plan_to_one_weight(family: str, pruner: str) -> None:
+def test_achieved_is_counted_and_is_the_plan_to_one_weight(family, pruner):
     of = fresh(family)
     stack = anatomy.prunable(of.layers[0])
     wanted = np.random.default_rng(1).uniform(0.1, 0.9, (tiny.LAYERS, len(stack)))
@@ -70,7 +67,7 @@ def test_achieved_is_counted_and_is_the_plan_to_one_weight(family: str, pruner: 
     _assert_only_linears_changed(of, before, tied=family in ("gemma2", "gpt2", "opt", "bloom"))
 
 
-def _assert_only_linears_changed(of: Loaded, before: dict[str, Tensor], tied: bool) -> None:
+def _assert_only_linears_changed(of, before, tied):
     """Embeddings, the head still tied to them or not, norms and biases are bit-equal, and no hook is left."""
     assert (of.model.get_output_embeddings().weight is of.model.get_input_embeddings().weight) == tied
     prunable = {id(linear.module.weight) for layer in of.layers for linear in anatomy.prunable(layer)}
@@ -81,7 +78,7 @@ def _assert_only_linears_changed(of: Loaded, before: dict[str, Tensor], tied: bo
 
 @every_pruner
 @pytest.mark.parametrize("family", ["llama", "gpt2", tiny.ODD])
-def test_a_repair_keeps_the_zeros_and_comes_nearer_to_the_dense_model(family: str, pruner: str) -> None:
+def test_a_repair_keeps_the_zeros_and_comes_nearer_to_the_dense_model(family, pruner):
     dense = tiny.loaded(family).model(input_ids=TOKENS).logits
     far, zeros = [], []
     for repair in (None, "refit"):
@@ -92,7 +89,7 @@ def test_a_repair_keeps_the_zeros_and_comes_nearer_to_the_dense_model(family: st
     assert far[1] < far[0] * (1.05 if pruner in ("sparsegpt", "alps") else 1)  # these make up for what goes themselves
 
 
-def test_a_repair_keeps_a_pattern_and_half_precision() -> None:
+def test_a_repair_keeps_a_pattern_and_half_precision():
     of = fresh("llama", torch.float16)
     prune_layers(of, TOKENS, plan("wanda", 0.5, pattern=Pattern(2, 4), repair="refit"))
     for weight in weights(of).values():
@@ -101,7 +98,7 @@ def test_a_repair_keeps_a_pattern_and_half_precision() -> None:
     assert of.model(input_ids=TOKENS).logits.isfinite().all()
 
 
-def test_restored_brings_everything_back_bit_for_bit() -> None:
+def test_restored_brings_everything_back_bit_for_bit():
     of = fresh("gpt2")
     before = tiny.state(of.model)
     with pytest.raises(ZeroDivisionError), restored(of):
@@ -113,9 +110,7 @@ def test_restored_brings_everything_back_bit_for_bit() -> None:
 # --- what statistics come from -------------------------------------------------------------------------------------
 
 
-def by_plain_forwards(
-    of: Loaded, pruner: str, sparsity: float, groups: Iterable[Iterable[str]], repair: bool = False
-) -> dict[str, Tensor]:
+def by_plain_forwards(of, pruner, sparsity, groups, repair=False):
     """Layer after layer, group after group: a forward of the model as it is by then, then the group is pruned."""
     for index, layer in enumerate(of.layers):
         stack = {linear.name: linear for linear in anatomy.prunable(layer)}
@@ -144,9 +139,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("family", "pruner", "true_sequential", "batch"), CASES)
-def test_statistics_come_from_the_dense_layer_fed_by_pruned_ones(
-    family: str, pruner: str, true_sequential: bool, batch: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_statistics_come_from_the_dense_layer_fed_by_pruned_ones(family, pruner, true_sequential, batch, monkeypatch):
     """In batches of so many sequences, each told what its own tokens make.
 
     Every layer of the odd family embeds the tokens anew, and later ones read the keys and values of earlier, pruned
@@ -167,7 +160,7 @@ def test_statistics_come_from_the_dense_layer_fed_by_pruned_ones(
     _assert_alike(weights(of), expected)
 
 
-def _assert_alike(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+def _assert_alike(found, expected):
     """Equal masks but for a tie or two, and weights equal to rounding."""
     assert found.keys() == expected.keys()
     for name in expected:
@@ -180,7 +173,7 @@ def _assert_alike(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None
 # --- what is refused -----------------------------------------------------------------------------------------------
 
 
-def test_a_mixture_of_experts_is_refused_in_a_sentence(refused) -> None:
+def test_a_mixture_of_experts_is_refused_in_a_sentence(refused):
     of = tiny.loaded("mixtral")
     before = tiny.state(of.model)
     with refused("MixtralDecoderLayer"):
@@ -202,7 +195,7 @@ def test_a_mixture_of_experts_is_refused_in_a_sentence(refused) -> None:
         (plan("wanda", repair="glue"), ["'glue'", "refit"]),
     ],
 )
-def test_a_plan_that_does_not_fit_is_refused_before_any_work(asked: Plan, names: list[str], refused) -> None:
+def test_a_plan_that_does_not_fit_is_refused_before_any_work(asked, names, refused):
     of = fresh("llama")
     before = tiny.state(of.model)
     with refused(*names):
@@ -210,7 +203,7 @@ def test_a_plan_that_does_not_fit_is_refused_before_any_work(asked: Plan, names:
     tiny.assert_untouched(of.model, before)
 
 
-def test_a_weight_that_is_shared_is_refused(refused) -> None:
+def test_a_weight_that_is_shared_is_refused(refused):
     of = fresh("llama")
     of.layers[2].mlp.up_proj.weight = of.layers[1].mlp.up_proj.weight
     with refused("mlp.up_proj of layer 1", "mlp.up_proj of layer 2"):
@@ -222,9 +215,9 @@ def test_a_weight_that_is_shared_is_refused(refused) -> None:
 
 
 @pytest.mark.parametrize("alone", [lambda given: given + 1, lambda given: {}["state"]], ids=["other", "fails"])
-def test_layers_that_need_their_models_forward_are_refused(alone: Callable, refused) -> None:
+def test_layers_that_need_their_models_forward_are_refused(alone, refused):
     of = fresh("llama")
-    inside: list[bool] = []
+    inside = []
     of.model.register_forward_pre_hook(lambda *_: inside.append(True))
     of.model.register_forward_hook(lambda *_: inside.clear())
     plain = of.layers[1].forward
@@ -236,15 +229,15 @@ def test_layers_that_need_their_models_forward_are_refused(alone: Callable, refu
     prune_layers(of, TOKENS, plan("magnitude"))
 
 
-def test_layers_that_are_told_what_earlier_ones_computed_are_refused(refused) -> None:
+def test_layers_that_are_told_what_earlier_ones_computed_are_refused(refused):
     of = fresh("llama")
-    inside: list[bool] = []
-    made: list[Tensor] = []
+    inside = []
+    made = []
     of.model.register_forward_pre_hook(lambda *_: inside.append(True))
     of.model.register_forward_hook(lambda *_: inside.clear())
     of.layers[0].register_forward_hook(lambda _, args, output: made.append(hidden(output).std()))
 
-    def told(_: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    def told(_, args, kwargs):
         turned = tuple(each * made[-1] for each in kwargs["position_embeddings"])
         return args, kwargs | ({"position_embeddings": turned} if inside else {})
 
@@ -256,7 +249,7 @@ def test_layers_that_are_told_what_earlier_ones_computed_are_refused(refused) ->
 
 
 @pytest.mark.parametrize("pruner", ["wanda", "sparsegpt"])
-def test_a_run_that_is_not_finite_is_refused(pruner: str, refused) -> None:
+def test_a_run_that_is_not_finite_is_refused(pruner, refused):
     of = fresh("llama")
     of.layers[1].input_layernorm.weight.fill_(float("inf"))
     with refused("layer 1", "self_attn.q_proj", "not finite", error=Broken) as said:

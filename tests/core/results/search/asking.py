@@ -2,7 +2,6 @@
 
 from types import SimpleNamespace
 
-from core.methods.allocator import Allocator
 from core.methods.depth_ramp import DepthRamp
 from core.methods.response import Response
 from core.methods.uniform import Uniform
@@ -14,7 +13,7 @@ LENGTH = 12
 DOCUMENTS = 60
 
 
-def grid(*bases: Allocator) -> dict[str, SimpleNamespace]:
+def grid(*bases):
     """A table of kinds that has these bases alone, whatever the target and the model."""
     return {"few": SimpleNamespace(grid=lambda *_: bases)}
 
@@ -22,7 +21,7 @@ def grid(*bases: Allocator) -> dict[str, SimpleNamespace]:
 SMALL = grid(Uniform(), DepthRamp(beta=0.05), Response())
 
 
-def request(text: str, target: float | None = 0.5, **more: object) -> BestRequest:
+def request(text, target=0.5, **more):
     window = WindowRequest(source=text, sequences=8, length=LENGTH)
     calibration = WindowRequest(source=text, sequences=3, length=LENGTH)
     asked = {"model": str(tiny.folder("llama")), "target": target, "calibration": calibration}
@@ -30,7 +29,7 @@ def request(text: str, target: float | None = 0.5, **more: object) -> BestReques
     return BestRequest(**(asked | {"selection": window, "final": window} | more))
 
 
-def asking(text: str) -> list[object]:
+def asking(text):
     """The same in words of the command line."""
     return ["best", "--model", tiny.folder("llama"), "--target", 0.5, "--text", text, "--windows", 8,
             "--length", LENGTH, "--sequences", 3, "--repair", "none"]  # fmt: skip

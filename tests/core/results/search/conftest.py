@@ -1,7 +1,6 @@
 """What the tests of the search share."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +10,7 @@ from tests.core.results.search.asking import DOCUMENTS, SMALL
 
 
 @pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
+def few(monkeypatch):
     """Few candidates, and a profile of two sparsities."""
     monkeypatch.setattr(shortlist, "BASES", SMALL)
     monkeypatch.setattr(search_plan, "SPARSITIES", (0.3, 0.7))
@@ -19,7 +18,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def text(tmp_path: Path) -> str:
+def text(tmp_path):
     """A text of 60 documents, each of its own."""
     path = tmp_path / "text.jsonl"
     rows = [f"{index} {tiny.SENTENCES[index % 5]} {tiny.SENTENCES[index % 3]}" for index in range(DOCUMENTS)]

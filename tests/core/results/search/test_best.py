@@ -2,7 +2,6 @@
 
 import re
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +18,7 @@ from core.methods.depth_ramp import DepthRamp
 from core.methods.response import Response
 from core.methods.treatments import Treatment
 from core.methods.uniform import Uniform
-from core.models.progress import Cancelled, Progress
+from core.models.progress import Cancelled
 from core.prune import distillation
 from core.requests import grammar
 from core.requests.export_and_search import BestRequest
@@ -30,7 +29,6 @@ from core.requests.studies import EvaluationRequest, StudyRequest
 from core.results import anchors, best, search_plan, shortlist, study_results, text_splits
 from core.results.comparison import Interval
 from core.results.setting_result import UNKNOWN, Change
-from core.results.study_results import Study
 from core.show.words import advice
 from core.store.cache import Store
 from core.store.deleting import delete
@@ -45,10 +43,8 @@ pytestmark = pytest.mark.usefixtures("few")
 # --- end to end ----------------------------------------------------------------------------------------------------
 
 
-def test_the_best_on_one_text_is_judged_on_another(
-    empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[Progress] = []
+def test_the_best_on_one_text_is_judged_on_another(empty, text, tmp_path, monkeypatch):
+    seen = []
     asked = request(text)
     entry = execute.get(asked, empty, report=seen.append)
     found = best.load(empty, entry)
@@ -90,7 +86,7 @@ def test_the_best_on_one_text_is_judged_on_another(
     assert empty.find(asked) is None and {found.spec.selection.key, found.spec.final.key} <= kept
 
 
-def honest(seen: list[Progress]) -> list[Progress]:
+def honest(seen):
     """What was told of a whole that is known, which is never passed and nearly reached."""
     told = [each for each in seen if each.total]
     assert all(each.done <= each.total for each in told)
@@ -98,8 +94,8 @@ def honest(seen: list[Progress]) -> list[Progress]:
     return told
 
 
-def test_a_stopped_choice_goes_on_where_it_was(empty: Store, text: str) -> None:
-    def stop(progress: Progress) -> None:
+def test_a_stopped_choice_goes_on_where_it_was(empty, text):
+    def stop(progress):
         if progress.line.startswith("selection: Depth ramp, beta ") and "saved" in progress.line:
             raise Cancelled
 
@@ -107,7 +103,7 @@ def test_a_stopped_choice_goes_on_where_it_was(empty: Store, text: str) -> None:
     with pytest.raises(Cancelled):
         execute.get(asked, empty, report=stop)
     assert empty.find(asked) is None
-    seen: list[Progress] = []
+    seen = []
     entry = execute.get(asked, empty, report=seen.append)
     lines = [each.line for each in seen if each.total]
     assert not [line for line in lines if re.search(r"[a-z]=|:0\.", line)], "named as charts name it"
@@ -120,9 +116,9 @@ def test_a_stopped_choice_goes_on_where_it_was(empty: Store, text: str) -> None:
     assert np.array_equal(best.load(empty, entry).judged(whole.winner).losses, whole.judged(whole.winner).losses)
 
 
-def test_the_winner_is_tried_repaired(empty: Store, text: str) -> None:
+def test_the_winner_is_tried_repaired(empty, text):
     """Of the two the one with less loss on the text that selects is judged, beside uniform by the same."""
-    seen: list[Progress] = []
+    seen = []
     entry = execute.get(request(text, repair="refit"), empty, report=seen.append)
     found = best.load(empty, entry)
     told = list(dict.fromkeys(each.line.partition(":")[0] for each in honest(seen)))
@@ -135,7 +131,7 @@ def test_the_winner_is_tried_repaired(empty: Store, text: str) -> None:
 
 
 @pytest.mark.parametrize(("after", "kept"), [(4.0, True), (5.0, False), (np.nan, False)])
-def test_what_was_tried_on_the_winner_is_kept_only_where_it_lowers_the_loss(after: float, kept: bool) -> None:
+def test_what_was_tried_on_the_winner_is_kept_only_where_it_lowers_the_loss(after, kept):
     winner, tried = Recipe(), Recipe(repair="distill", recover_minutes=1)
     losses = {winner: 5.0, tried: after}
     study = SimpleNamespace(single=lambda one: SimpleNamespace(loss=losses[one], perplexity=losses[one] * 10))
@@ -145,11 +141,9 @@ def test_what_was_tried_on_the_winner_is_kept_only_where_it_lowers_the_loss(afte
     assert kept or f"(perplexity {10 * after:.4g}, 50 without it): it is left out." in run.left_out[0]
 
 
-def test_the_winner_is_trained_and_judged_on_the_text_that_selects(
-    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_winner_is_trained_and_judged_on_the_text_that_selects(empty, text, monkeypatch):
     monkeypatch.setattr(distillation, "steps_within", lambda *_: 20)
-    seen: list[Progress] = []
+    seen = []
     asked = request(text, repair="refit", recover_minutes=0.01, recover_dtype="bfloat16", seeds=(0,))
     found = best.load(empty, execute.get(asked, empty, report=seen.append))
     told = list(dict.fromkeys(each.line.partition(":")[0] for each in seen if each.total))
@@ -163,12 +157,12 @@ def test_the_winner_is_trained_and_judged_on_the_text_that_selects(
     assert (trained.loss < before.loss) == (not notes)
 
 
-def test_products_without_a_training_are_refused() -> None:
+def test_products_without_a_training_are_refused():
     with pytest.raises(ValueError, match="recover_dtype says how distill trains: give recover_minutes with it"):
         BestRequest(target=0.5, recover_dtype="bfloat16")
 
 
-def test_too_few_windows_to_train_the_winner_by_are_refused_first(empty: Store, text: str) -> None:
+def test_too_few_windows_to_train_the_winner_by_are_refused_first(empty, text):
     asked = request(text, recover_minutes=1, seeds=(0,))
     few = asked.model_copy(update={"calibration": asked.calibration.model_copy(update={"sequences": 2})})
     with pytest.raises(UserError, match="holds a calibration window back"):
@@ -176,7 +170,7 @@ def test_too_few_windows_to_train_the_winner_by_are_refused_first(empty: Store, 
     assert not [*empty.entries()]
 
 
-def test_nothing_is_measured_for_candidates_where_the_cache_holds_it(empty: Store, text: str) -> None:
+def test_nothing_is_measured_for_candidates_where_the_cache_holds_it(empty, text):
     """But not where that has read what judges; with norms of inputs alone little calibrates the candidates."""
     for documents, taken in (((0, 20), True), ((40, 59), False)):
         asked = search_plan.profile_request(request(text))
@@ -193,8 +187,8 @@ def test_nothing_is_measured_for_candidates_where_the_cache_holds_it(empty: Stor
     ("times", "evaluated", "joins"), [(1.02, (36, 47), True), (4.0, (36, 47), False), (1.02, (40, 50), False)]
 )
 def test_pruners_that_stored_settings_predict_join_where_intervals_do_not_tell_them_apart(
-    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch, times: float, evaluated: tuple, joins: bool
-) -> None:
+    empty, text, monkeypatch, times, evaluated, joins
+):
     """But none that was evaluated on what judges."""
     losing(monkeypatch, uniform=0.8, response=0.7, magnitude=times)
     window = WindowRequest(source=text, sequences=8, length=LENGTH, documents=evaluated)
@@ -215,7 +209,7 @@ def test_pruners_that_stored_settings_predict_join_where_intervals_do_not_tell_t
     assert {each.setting.pruner for each in alone.candidates} == {"magnitude"}
 
 
-def test_without_rivals_the_answer_is_uniform(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_rivals_the_answer_is_uniform(empty, text, monkeypatch):
     monkeypatch.setattr(shortlist, "BASES", grid())
     found = best.load(empty, execute.get(request(text, seeds=(0,)), empty))
     assert found.answer == found.winner == found.uniform
@@ -224,9 +218,7 @@ def test_without_rivals_the_answer_is_uniform(empty: Store, text: str, monkeypat
     assert grammar.write(found.answer.allocation) == "uniform:0.5"
 
 
-def test_an_answer_of_a_version_that_polished_is_read(
-    empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_of_a_version_that_polished_is_read(empty, text, tmp_path, monkeypatch):
     monkeypatch.setattr(shortlist, "BASES", grid())
     entry = execute.get(request(text, seeds=(0,)), empty)
     found = best.load(empty, entry)
@@ -240,14 +232,14 @@ def test_an_answer_of_a_version_that_polished_is_read(
     assert best.load(there, carried).request.title == found.request.title
 
 
-def losing(monkeypatch: pytest.MonkeyPatch, **share: float) -> None:
+def losing(monkeypatch, **share):
     """Losses known beforehand: the perplexity rises by a share of the target, a third where a method is not named.
 
     That of a pruner multiplies it.
     """
     real = study_results.read
 
-    def invented(*given: object) -> Study:
+    def invented(*given):
         found = real(*given)
         points = []
         for each in found.points:
@@ -263,11 +255,11 @@ def losing(monkeypatch: pytest.MonkeyPatch, **share: float) -> None:
         monkeypatch.setattr(module, "read", invented)
 
 
-def test_most_zeros_within_a_loss(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch, refused: Callable) -> None:
+def test_most_zeros_within_a_loss(empty, text, monkeypatch, refused):
     """Uniform keeps within the loss at a lower target, is judged there with every seed too, and may be the answer."""
     monkeypatch.setattr(shortlist, "BASES", grid(Uniform(), Response()))
     losing(monkeypatch, uniform=0.8, response=0.7)
-    seen: list[Progress] = []
+    seen = []
     asked = request(text, None, max_loss=0.36, seeds=(0, 1))
     found = best.load(empty, execute.get(asked, empty, report=seen.append))
     pruned = {each.setting: each.perplexity / found.selection.dense.perplexity - 1 for each in found.candidates}
@@ -294,7 +286,7 @@ def test_most_zeros_within_a_loss(empty: Store, text: str, monkeypatch: pytest.M
         execute.get(request(text, None, max_loss=0.0001), empty)
 
 
-def test_a_loss_that_nothing_predicts_is_refused(empty: Store, text: str, monkeypatch, refused: Callable) -> None:
+def test_a_loss_that_nothing_predicts_is_refused(empty, text, monkeypatch, refused):
     losing(monkeypatch, uniform=-0.1, response=-0.1)
     with refused("a prediction needs 2 or more"):
         execute.get(request(text, None, max_loss=0.36, seeds=(0,)), empty)
@@ -312,9 +304,7 @@ def test_a_loss_that_nothing_predicts_is_refused(empty: Store, text: str, monkey
         ({"selection": {"source": "file:nowhere.txt"}}, "nowhere.txt"),
     ],
 )
-def test_a_text_that_does_not_fit_its_role_is_refused(
-    empty: Store, text: str, change: dict, named: str, refused: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_text_that_does_not_fit_its_role_is_refused(empty, text, change, named, refused, monkeypatch):
     monkeypatch.setattr(execute, "Sweep", lambda *_: pytest.fail("measured before it was refused"))
     asked = request(text)
     windows = {role: getattr(asked, role).model_copy(update=fields) for role, fields in change.items()}
@@ -322,7 +312,7 @@ def test_a_text_that_does_not_fit_its_role_is_refused(
         execute.get(asked.model_copy(update=windows), empty)
 
 
-def test_the_same_words_under_two_names_are_refused(empty: Store, text: str, tmp_path: Path, refused) -> None:
+def test_the_same_words_under_two_names_are_refused(empty, text, tmp_path, refused):
     twin = tmp_path / "twin.jsonl"
     twin.write_bytes(Path(text.removeprefix("file:")).read_bytes())
     one, two = (WindowRequest(source=each, sequences=8, length=LENGTH) for each in (text, f"file:{twin}"))
@@ -331,9 +321,7 @@ def test_the_same_words_under_two_names_are_refused(empty: Store, text: str, tmp
 
 
 @pytest.mark.parametrize(("documents", "role"), [((48, 59), "final"), ((50, 55), "final"), (None, "selection")])
-def test_a_profile_that_has_read_what_selects_or_judges_is_refused(
-    empty: Store, text: str, documents: tuple | None, role: str, refused: Callable
-) -> None:
+def test_a_profile_that_has_read_what_selects_or_judges_is_refused(empty, text, documents, role, refused):
     window = WindowRequest(source=text, documents=documents, sequences=2, length=LENGTH)
     measured = execute.get(
         MeasureRequest(model=str(tiny.folder("llama")), text=window, measurements=(tiny.measurement("gaussian:0.3"),)),
@@ -346,8 +334,8 @@ def test_a_profile_that_has_read_what_selects_or_judges_is_refused(
 # --- grids ---------------------------------------------------------------------------------------------------------
 
 
-def test_ramps_are_all_that_are_published() -> None:
-    def ramps(layers: int, target: float) -> list[float]:
+def test_ramps_are_all_that_are_published():
+    def ramps(layers, target):
         return [each.beta for each in DepthRamp.grid(target, layers)]
 
     assert ramps(30, 0.5) == [round(0.002 * each, 6) for each in range(1, 18)] and len(ramps(32, 0.7)) == 9
@@ -360,7 +348,7 @@ def test_ramps_are_all_that_are_published() -> None:
 # --- what breaks, and what is kept ---------------------------------------------------------------------------------
 
 
-def test_where_uniform_breaks_the_winner_answers(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_uniform_breaks_the_winner_answers(empty, text, monkeypatch):
     monkeypatch.setattr(
         exact_recipes, "prune_layers", breaking(exact_recipes.prune_layers, lambda plan: np.ptp(plan.sparsity) < 1e-9)
     )

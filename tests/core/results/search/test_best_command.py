@@ -2,7 +2,6 @@
 
 import re
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,14 +16,12 @@ pytestmark = pytest.mark.usefixtures("few")
 
 
 @pytest.fixture
-def say(say: Callable) -> Callable:
+def say(say):
     """Run one command on the CPU."""
     return lambda *words: say(*words, "--device", "cpu")
 
 
-def test_the_command_answers_and_its_lines_make_the_answer_again(
-    say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_command_answers_and_its_lines_make_the_answer_again(say, text, tmp_path, monkeypatch):
     what = [*asking(text), "--seeds", "0,1"]
     answer = say(*what, "--json").json
     assert answer["answer"] in {answer["winner"]["allocation"], "uniform:0.5"}
@@ -53,7 +50,7 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(
     assert (judged["windows"], judged["length"], judged["calibration"]["windows"]) == (8, LENGTH, 3)
 
 
-def test_help_and_breaking_are_told(say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_and_breaking_are_told(say, text, tmp_path, monkeypatch):
     """The ramp breaks the model; everything else wants more damping."""
     real = exact_recipes.prune_layers
 
@@ -85,5 +82,5 @@ def test_help_and_breaking_are_told(say: Callable, text: str, tmp_path: Path, mo
         (["--target", 0.6, "--windows", 4], "8"),
     ],
 )
-def test_bad_options_get_one_line(say: Callable, arguments: list, named: str) -> None:
+def test_bad_options_get_one_line(say, arguments, named):
     say("best", "--model", tiny.folder("llama"), *arguments).refused(named)

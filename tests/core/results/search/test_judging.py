@@ -23,14 +23,14 @@ from core.store.results import Evaluated
 TOLD = BestProvenance.model_construct(forecasts={})
 
 
-def invented(words: str, losses: np.ndarray, seed: int = 0, target: float = 0.5, pruner: str = "wanda") -> SeedResult:
+def invented(words, losses, seed=0, target=0.5, pruner="wanda"):
     setting = Recipe(pruner=pruner, allocation=grammar.method(words, target), calibration_seed=seed)
     evaluated = Evaluated(nll=losses, kl=losses, agreement=losses, zeros=np.zeros((1, 1)))
     pruned = SimpleNamespace(calibration=None if pruner == "magnitude" else "a text")
     return SeedResult(setting, pruned, evaluated, {}, {})
 
 
-def test_the_winner_has_the_least_loss_and_what_breaks_never_wins() -> None:
+def test_the_winner_has_the_least_loss_and_what_breaks_never_wins():
     means = {"owl lam=0.05": 2.0, "owl lam=0.08": 2.1, "dlp": 2.2, "uniform": 2.3, "alphapruning": np.nan}
     points = tuple(invented(words, np.full(8, mean)) for words, mean in means.items())
     assert candidates.choose(Study(None, {}, points)).name == "owl m=5 lam=0.05:0.5"
@@ -42,7 +42,7 @@ def test_the_winner_has_the_least_loss_and_what_breaks_never_wins() -> None:
 
 @hypothesis.settings(max_examples=25)  # each is six bootstraps
 @given(st.floats(-0.2, 0.2), st.floats(0, 0.3), st.sampled_from([5, 8, 20]))
-def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift: float, noise: float, windows: int) -> None:
+def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift, noise, windows):
     draw = np.random.default_rng(7)
     base = 3 + draw.random(windows)
     points = tuple(
@@ -64,7 +64,7 @@ def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift: floa
     assert interval.seeds.n == 3 and (not interval.windows.certain or "3 calibration seeds" in advice.answer(found))
 
 
-def test_more_lost_than_was_allowed_is_said() -> None:
+def test_more_lost_than_was_allowed_is_said():
     """No target is known at which uniform kept within the loss: its loss at the winner's target stands as it is."""
     base = 3 + np.random.default_rng(7).random(8)
     dense = SeedResult(None, None, Evaluated(base, base, base, base), {}, {})
@@ -82,14 +82,14 @@ def test_more_lost_than_was_allowed_is_said() -> None:
     assert unasked.answer == found.uniform  # a pack may tell of targets that no loss was asked of
 
 
-def test_a_search_measures_layers_and_linears_alone_by_its_pruner_on_little_text() -> None:
+def test_a_search_measures_layers_and_linears_alone_by_its_pruner_on_little_text():
     asked = search_plan.profile_request(BestRequest(target=0.5, pruner="alps"))
     names = {each.perturbation.name for each in asked.measurements}
     assert names > {"gaussian:0.3", "residual:alps:0.3", "residual:alps:0.9", "residual_linear:alps:0.9:each"}
     assert (asked.text.sequences, asked.text.length) == (1, 128)
 
 
-def test_magnitude_is_judged_with_one_seed() -> None:
+def test_magnitude_is_judged_with_one_seed():
     asked = BestRequest(target=0.5, pruner="magnitude", repair="none")
     wanda = asked.model_copy(update={"pruner": "wanda"})
     winner = Recipe(pruner="magnitude", allocation=grammar.method("depth_ramp", 0.5))

@@ -1,7 +1,5 @@
 """Which candidates a search predicts, and which of them it evaluates next."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -11,10 +9,8 @@ from core.requests.recipes import Recipe
 from core.results import study_results
 from core.results.anchors import anchors_of_study, transferred_to
 from core.results.shortlist import candidates
-from core.results.study_results import Study
 from core.store import profiles
 from core.store.cache import Store
-from core.store.profiles import Profile
 from tests import synthetic
 from tests.core.allocating import of_linears
 from tests.core.allocating import profile as random_profile
@@ -23,13 +19,13 @@ LAYERS, WANDA = 6, Treatment("wanda")
 
 
 @pytest.fixture
-def profile(tmp_path: Path) -> Profile:
+def profile(tmp_path):
     spec = synthetic.profile_spec(LAYERS, prunable=True)
     store = Store(tmp_path)
     return profiles.load(store, store.profile(synthetic.save_profile(tmp_path, spec, LAYERS)))
 
 
-def evaluated(profile: Profile, losses: dict[str, float], **more: object) -> Study:
+def evaluated(profile, losses, **more):
     """A study of allocations whose loss is known beforehand, nats over the dense model's."""
     settings = {Recipe(allocation=grammar.read_allocation(line)): loss for line, loss in losses.items()}
     store = Store(profile.entry.path.parent.parent)
@@ -39,7 +35,7 @@ def evaluated(profile: Profile, losses: dict[str, float], **more: object) -> Stu
 
 
 @pytest.mark.parametrize("target", [0.05, 0.5, 0.8])
-def test_every_candidate_is_once_in_the_pool_and_reads_back_as_written(profile: Profile, target: float) -> None:
+def test_every_candidate_is_once_in_the_pool_and_reads_back_as_written(profile, target):
     found = candidates(profile, "sparsegpt", target)
     assert len(set(found.allocations)) == len(found.allocations) == len(found.harms) and np.isfinite(found.harms).all()
     assert [grammar.read_allocation(grammar.write(each)) for each in found.allocations] == [*found.allocations]
@@ -50,7 +46,7 @@ def test_every_candidate_is_once_in_the_pool_and_reads_back_as_written(profile: 
     assert {each.base.pruner for each in found.allocations if each.base.kind == "response"} == {"wanda"}, "its curves"
 
 
-def test_linears_are_candidates_where_they_were_measured_and_nothing_beyond_what_was_is() -> None:
+def test_linears_are_candidates_where_they_were_measured_and_nothing_beyond_what_was_is():
     for here, there in ((of_linears(LAYERS), True), (random_profile(LAYERS), False)):
         found = candidates(here, "wanda", 0.6)
         assert ("Response per linear" in {each.base.title for each in found.allocations}) is there
@@ -60,7 +56,7 @@ def test_linears_are_candidates_where_they_were_measured_and_nothing_beyond_what
     assert not candidates(random_profile(LAYERS), "wanda", 0.93).allocations
 
 
-def test_the_next_is_the_best_predicted_whose_interval_reaches_below_the_best_measured(profile: Profile) -> None:
+def test_the_next_is_the_best_predicted_whose_interval_reaches_below_the_best_measured(profile):
     pool = candidates(profile, "wanda", 0.7)
     known = {"uniform:0.7": 2.0, "response:0.7": 1.0}
     study = evaluated(profile, known)
@@ -81,7 +77,7 @@ def test_the_next_is_the_best_predicted_whose_interval_reaches_below_the_best_me
     assert least_harm.allocation == pool.allocations[int(pool.harms.sum(1).argmin())]
 
 
-def test_anchors_of_another_text_predict_up_to_a_factor_that_few_settings_tell(profile: Profile) -> None:
+def test_anchors_of_another_text_predict_up_to_a_factor_that_few_settings_tell(profile):
     losses = {f"uniform:{each}": 4 * each**3 for each in (0.5, 0.6, 0.7, 0.8)}
     there, doubled = evaluated(profile, losses), {each: 2 * loss for each, loss in losses.items()}
     pool, known = candidates(profile, "wanda", 0.7), anchors_of_study(there, profile, WANDA)

@@ -1,7 +1,6 @@
 """Which documents of a text calibrate, select and judge: no document has two roles."""
 
 import re
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -14,14 +13,14 @@ from core.results import text_splits
 
 
 @given(st.integers(3, 5000), st.sampled_from([(3, 1, 1), (1, 1), (3, 1), (1,)]))
-def test_shares_part_the_documents(count: int, weights: tuple[int, ...]) -> None:
+def test_shares_part_the_documents(count, weights):
     spans = text_splits.shares(count, weights)
     assert [index for first, last in spans for index in range(first, last + 1)] == list(range(count))
     for (first, last), weight in zip(spans, weights, strict=True):
         assert last >= first and abs((last - first + 1) - count * weight / sum(weights)) <= 1
 
 
-def test_the_usual_shares() -> None:
+def test_the_usual_shares():
     assert text_splits.shares(1000, (3, 1, 1)) == [(0, 599), (600, 799), (800, 999)]
     cut = text_splits.split(BestRequest(target=0.6), lambda _: 10)
     assert (cut.calibration.documents, cut.selection.documents, cut.final.documents) == (None, (0, 4), (5, 9))
@@ -33,7 +32,7 @@ def test_the_usual_shares() -> None:
     st.lists(st.one_of(st.none(), st.tuples(st.integers(0, 9), st.integers(0, 9))), min_size=3, max_size=3),
     st.integers(1, 12),
 )
-def test_no_document_has_two_roles(sources: list[str], spans: list, count: int) -> None:
+def test_no_document_has_two_roles(sources, spans, count):
     asked = {
         role: WindowRequest(source=source, documents=span and tuple(sorted(span)), sequences=8)
         for role, source, span in zip(text_splits.ROLES, sources, spans, strict=True)
@@ -42,7 +41,7 @@ def test_no_document_has_two_roles(sources: list[str], spans: list, count: int) 
         cut = text_splits.split(BestRequest(target=0.5, **asked), lambda _: count)
     except UserError:
         return
-    seen: set[tuple[str, int]] = set()
+    seen = set()
     for role in text_splits.ROLES:
         text = getattr(cut, role)
         first, last = text.documents or (0, 100)
@@ -51,7 +50,7 @@ def test_no_document_has_two_roles(sources: list[str], spans: list, count: int) 
         seen |= mine
 
 
-def test_the_sentence_says_which_text_has_which_role() -> None:
+def test_the_sentence_says_which_text_has_which_role():
     cut = text_splits.split(BestRequest(target=0.6), lambda _: 10)
     measured, named = (text_splits.described(cut.model_copy(update={"profile": key})) for key in (None, "abc"))
     assert measured.startswith("Calibration and profile: ") and named.startswith("Profile abc: ")
@@ -60,12 +59,12 @@ def test_the_sentence_says_which_text_has_which_role() -> None:
         assert re.findall(r"(\w+): documents (\d-\d)", each) == [("selection", "0-4"), ("comparison", "5-9")]
 
 
-def test_one_document_cannot_have_three_roles(refused: Callable) -> None:
+def test_one_document_cannot_have_three_roles(refused):
     with refused("novel.txt", "one document", "3 roles"):
         text_splits.shares(1, (3, 1, 1), "novel.txt")
 
 
-def test_one_file_has_one_place_however_its_path_is_written(refused: Callable) -> None:
+def test_one_file_has_one_place_however_its_path_is_written(refused):
     asked = [
         WindowRequest(source=source, documents=span)
         for source, span in (("file:texts/a.jsonl", (10, 29)), ("file:texts/../texts/a.jsonl", (12, 31)))

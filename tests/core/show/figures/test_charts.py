@@ -2,11 +2,8 @@
 
 import dataclasses
 import re
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
-import plotly.graph_objects as go
 import pytest
 
 from core.plan.gains import gains_of
@@ -19,24 +16,23 @@ from core.show.figures.gain import HIGH, WIDE, thumbnail
 from core.show.figures.style import InView
 from core.store import profiles
 from core.store.cache import Store
-from core.store.profiles import Profile
 from core.store.results import Perturbed
 from tests import synthetic
 
 LAYERS, SEQUENCES = 12, 8
 
 
-def seeds(name: str = "gaussian:0.3", layers: int = LAYERS) -> list[Perturbed]:
+def seeds(name="gaussian:0.3", layers=LAYERS):
     """Invented results of one perturbation."""
     return [synthetic.perturbed(layers, SEQUENCES, Measurement(perturbation=perturbation(name)))]
 
 
-def trace(figure: go.Figure, name: str) -> go.Scatter:
+def trace(figure, name):
     """The trace with a name."""
     return next(each for each in figure.data if each.name == name)
 
 
-def all_charts(layer: int, layers: int = LAYERS) -> list[figures.Chart]:
+def all_charts(layer, layers=LAYERS):
     """One of each."""
     found = seeds(layers=layers)
     lines = [figures.line(f"{size:g}", seeds(f"gaussian:{size}", layers)) for size in (0.01, 0.1, 1)]
@@ -53,7 +49,7 @@ def all_charts(layer: int, layers: int = LAYERS) -> list[figures.Chart]:
 
 
 @pytest.mark.parametrize("layers", [2, 4, 30, 80])
-def test_every_chart_is_whole(layers: int) -> None:
+def test_every_chart_is_whole(layers):
     for layer in (0, layers - 1):
         for chart in all_charts(layer, layers):
             assert chart.title and len(chart.table) and chart.figure.data
@@ -64,14 +60,14 @@ def test_every_chart_is_whole(layers: int) -> None:
             chart.figure.to_json()
 
 
-def test_layers_run_the_same_way_in_every_chart() -> None:
+def test_layers_run_the_same_way_in_every_chart():
     """To the right and up, as in the lab's picture."""
     drawn = {chart.name: chart.figure.layout for chart in all_charts(3)}
     layered = [layout.xaxis for layout in drawn.values()] + [drawn["drift-matrix"].yaxis]
     assert all(low < high for low, high in (axis.range for axis in layered))
 
 
-def test_curves_show_every_injection_layer_and_the_interval() -> None:
+def test_curves_show_every_injection_layer_and_the_interval():
     found = seeds()
     figure = drift.curves(found, 3).figure
     value = propagation.curves(found).value
@@ -83,7 +79,7 @@ def test_curves_show_every_injection_layer_and_the_interval() -> None:
     assert trace(figure, "95% interval").fill == "toself"
 
 
-def test_a_divergence_that_rounding_makes_is_grey_and_said() -> None:
+def test_a_divergence_that_rounding_makes_is_grey_and_said():
     found = seeds()
     kl = found[0].kl.copy()
     kl[:2] = [[3e-6], [-1e-7]]
@@ -94,7 +90,7 @@ def test_a_divergence_that_rounding_makes_is_grey_and_said() -> None:
     assert "no layer" in drift.harm([dataclasses.replace(found[0], kl=kl * 0)], 3).finding
 
 
-def test_the_matrix_is_log2_neutral_at_one_and_empty_below_the_diagonal() -> None:
+def test_the_matrix_is_log2_neutral_at_one_and_empty_below_the_diagonal():
     found = seeds()
     cells = figures.heatmap(found, None, 3).figure.data[0]
     np.testing.assert_allclose(cells.z, np.log2(propagation.relative(found)))
@@ -102,13 +98,13 @@ def test_the_matrix_is_log2_neutral_at_one_and_empty_below_the_diagonal() -> Non
     assert (cells.zmid, cells.zmin) == (0, -cells.zmax)
 
 
-def test_every_cell_can_be_clicked_and_says_which_it_is() -> None:
+def test_every_cell_can_be_clicked_and_says_which_it_is():
     targets = trace(figures.heatmap(seeds(), None, 3).figure, "cells")
     assert len(targets.customdata) == LAYERS * (LAYERS + 1) / 2
     np.testing.assert_array_equal(targets.customdata, np.stack([targets.y, targets.x], axis=1))
 
 
-def test_cells_below_the_noise_floor_are_grey_and_counted() -> None:
+def test_cells_below_the_noise_floor_are_grey_and_counted():
     floor = np.full((LAYERS, LAYERS), 1e-9)
     floor[2, 5:7] = 1.0
     chart = figures.heatmap(seeds(), floor, None)
@@ -117,7 +113,7 @@ def test_cells_below_the_noise_floor_are_grey_and_counted() -> None:
     assert "2 grey cells" in chart.finding
 
 
-def test_a_half_measured_matrix_can_be_drawn() -> None:
+def test_a_half_measured_matrix_can_be_drawn():
     found = seeds()[0]
     half = {field.name: getattr(found, field.name).copy() for field in dataclasses.fields(found)}
     for values in half.values():
@@ -126,7 +122,7 @@ def test_a_half_measured_matrix_can_be_drawn() -> None:
     assert len(trace(chart.figure, "cells").customdata) == sum(LAYERS - i for i in range(6))
 
 
-def test_markers_carry_the_verdicts_and_the_last_layer_none() -> None:
+def test_markers_carry_the_verdicts_and_the_last_layer_none():
     found = figures.line("0.3", seeds())
     markers = trace(gain.gains([found], "said", 0, 2).figure, "0.3").marker.color
     wanted = {"amplifies": figures.LIGHT.amplify, "absorbs": figures.LIGHT.absorb}
@@ -137,12 +133,12 @@ def test_markers_carry_the_verdicts_and_the_last_layer_none() -> None:
 
 
 @pytest.mark.parametrize("statistic", figures.STATISTICS)
-def test_every_statistic_has_its_interval(statistic: str) -> None:
+def test_every_statistic_has_its_interval(statistic):
     found = figures.line("0.3", seeds(), statistic)
     assert (found.low <= found.value).all() and (found.value <= found.high).all()
 
 
-def test_the_size_map_marks_the_crossing() -> None:
+def test_the_size_map_marks_the_crossing():
     lines = [figures.line(f"{size:g}", seeds(f"gaussian:{size}")) for size in (0.01, 0.1, 1)]
     chart = maps.size_map([0.01, 0.1, 1], lines, 2)
     wanted = propagation.crossing(np.array([0.01, 0.1, 1]), np.log([each.value for each in lines]))
@@ -166,12 +162,12 @@ def test_the_size_map_marks_the_crossing() -> None:
         ([["absorbs", "undecided"], ["amplifies", "undecided"]], [np.nan, np.nan], "no layer certainly switches"),
     ],
 )
-def test_the_size_map_claims_no_turn_beyond_verdicts(firm: list[list[str]], cross: list[float], said: str) -> None:
+def test_the_size_map_claims_no_turn_beyond_verdicts(firm, cross, said):
     told = maps.crossing_said(firm, np.array(cross))
     assert told.startswith(f"Gaussian noise: {said}")
 
 
-def test_what_lies_across_the_stream_is_a_share_of_length() -> None:
+def test_what_lies_across_the_stream_is_a_share_of_length():
     found = seeds()
     chart = drift.direction(found, 2)
     share = np.mean([each.orthogonal[2, -1] for each in found])
@@ -179,27 +175,27 @@ def test_what_lies_across_the_stream_is_a_share_of_length() -> None:
     assert "length" in chart.figure.layout.title.text
 
 
-def test_damage_over_stream_is_the_gain() -> None:
+def test_damage_over_stream_is_the_gain():
     chart = drift.dilution(seeds(), synthetic.activation(LAYERS, SEQUENCES), 2)
     np.testing.assert_allclose(chart.table["damage grows"] / chart.table["stream grows"], chart.table["gain"])
     np.testing.assert_allclose(chart.table["gain"], gains_of(seeds()).value)
 
 
 @pytest.mark.parametrize(("stream", "said"), [(2.0, "would fall to 0.50×"), (0.5, "would rise to 2.0×")])
-def test_what_a_constant_damage_would_do_is_said_the_right_way(stream: float, said: str) -> None:
+def test_what_a_constant_damage_would_do_is_said_the_right_way(stream, said):
     damage, streams = np.array([0.5, 0.6, 1.0]), np.array([stream, 0.9, 1.0])
     assert said in drift.dilution_said(damage, streams, 0)
     assert drift.dilution_said(damage, streams, 2).endswith("Nothing follows layer 2.")
 
 
-def test_the_only_layer_is_said_to_be_the_only_one() -> None:
+def test_the_only_layer_is_said_to_be_the_only_one():
     found = [synthetic.perturbed(1, 3, Measurement(perturbation=perturbation("gaussian:0.3")))]
     drawn = drift.dilution(found, synthetic.activation(1, 3), 0), figures.heatmap(found, synthetic.floor(1).drift, 0)
     assert all(each.finding.startswith("The model has one layer: nothing follows it") for each in drawn)
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_a_layer_without_drift_is_said_to_have_none(whole: bool) -> None:
+def test_a_layer_without_drift_is_said_to_have_none(whole):
     """At every token, as where two checkpoints agree, or at some, of which only the mean logarithm is lost."""
     [found] = seeds()
     for name, value in {"log_drift": -np.inf, **({"drift": 0.0, "orthogonal": np.nan} if whole else {})}.items():
@@ -213,7 +209,7 @@ def test_a_layer_without_drift_is_said_to_have_none(whole: bool) -> None:
 
 @pytest.mark.parametrize("look", [figures.LIGHT, figures.DARK])
 @pytest.mark.parametrize("most", [1.0, 1.3, 50.0])
-def test_every_layer_has_a_bar_on_its_side_of_one_and_in_its_colour(look: object, most: float) -> None:
+def test_every_layer_has_a_bar_on_its_side_of_one_and_in_its_colour(look, most):
     value = np.array([1 / most, most, 1.0, np.nan])
     drawn = thumbnail(figures.Line("any", value, value, value, *[("absorbs", "amplifies", "undecided", None)] * 2))
     drawn = figures.in_palette(drawn, look)
@@ -225,10 +221,10 @@ def test_every_layer_has_a_bar_on_its_side_of_one_and_in_its_colour(look: object
 
 
 @pytest.fixture
-def measured(tmp_path: Path) -> Callable[..., Profile]:
+def measured(tmp_path):
     """A profile of some perturbations, the first by which name a chart is asked for."""
 
-    def make(*names: str) -> Profile:
+    def make(*names):
         asked = tuple(Measurement(perturbation=perturbation(name)) for name in names)
         spec = synthetic.profile_spec(LAYERS, 8, "quick").model_copy(update={"measurements": asked})
         store = Store(tmp_path)
@@ -237,7 +233,7 @@ def measured(tmp_path: Path) -> Callable[..., Profile]:
     return make
 
 
-def test_a_repair_stands_against_the_same_pruning_without_it(measured: Callable, refused: Callable) -> None:
+def test_a_repair_stands_against_the_same_pruning_without_it(measured, refused):
     """At the same sparsity, the one in view where there are several."""
     several = [f"residual:{pruner}:{sparsity}" for sparsity in (0.7, 0.5) for pruner in ("wanda", "wanda+refit")]
     profile = measured(*several, "residual:magnitude:0.5", "skip")
@@ -253,7 +249,7 @@ def test_a_repair_stands_against_the_same_pruning_without_it(measured: Callable,
             charts.repaired(InView(measured(*lacking), lacking[0], 1))
 
 
-def test_parts_left_out_are_held_against_each_other_and_ranked_by_harm(measured: Callable, refused: Callable) -> None:
+def test_parts_left_out_are_held_against_each_other_and_ranked_by_harm(measured, refused):
     view = InView(measured("skip:attention", "skip:mlp", "skip:head:0", "skip:head:1"), "skip:mlp", 1)
     gains, harms = charts.parts(view), charts.heads(view)
     assert set(gains.table["line"]) == {"attention", "MLP"} and "without its MLP" in gains.finding

@@ -1,7 +1,5 @@
 """Charts of another checkpoint: what is in the figures, and the numbers beside them."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -14,13 +12,12 @@ from core.show.figures.style import InView
 from core.show.words import gain_sentences
 from core.store import profiles
 from core.store.cache import Store
-from core.store.profiles import Profile
 from tests import synthetic
 
 NAME = "checkpoint:0123456789abcdef"
 
 
-def made(root: Path, layers: int) -> Profile:
+def made(root, layers):
     """A stored comparison, read back."""
     asked = (Measurement(perturbation=perturbation(NAME)),)
     spec = synthetic.profile_spec(layers, 8, "quick").model_copy(update={"measurements": asked})
@@ -28,7 +25,7 @@ def made(root: Path, layers: int) -> Profile:
 
 
 @pytest.mark.parametrize("layers", [2, 12, 80])
-def test_every_chart_is_whole_and_says_what_the_analysis_found(layers: int, tmp_path: Path) -> None:
+def test_every_chart_is_whole_and_says_what_the_analysis_found(layers, tmp_path):
     profile = made(tmp_path, layers)
     found = compared(profile)
     charts = [row.draw(InView(profile, NAME, layers - 1)) for row in GROUPS[COMPARED]]
@@ -40,7 +37,7 @@ def test_every_chart_is_whole_and_says_what_the_analysis_found(layers: int, tmp_
         chart.figure.to_json()
 
 
-def test_the_layer_that_stands_out_has_the_colour_of_its_own(tmp_path: Path) -> None:
+def test_the_layer_that_stands_out_has_the_colour_of_its_own(tmp_path):
     asked = InView(made(tmp_path, 12), NAME, 0)
     chart = charts.harm(asked)
     [bars] = chart.figure.data
@@ -49,7 +46,7 @@ def test_the_layer_that_stands_out_has_the_colour_of_its_own(tmp_path: Path) -> 
     assert chart.table["stands out"].tolist() == [at == 6 for at in range(12)]
 
 
-def test_errors_of_none_are_blank_and_others_read_in_per_cent(tmp_path: Path) -> None:
+def test_errors_of_none_are_blank_and_others_read_in_per_cent(tmp_path):
     profile = made(tmp_path, 12)
     profile.others[NAME].difference.error[3] = 0
     cells = charts.weights(InView(profile, NAME, 0)).figure.data[0]

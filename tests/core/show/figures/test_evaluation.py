@@ -11,7 +11,7 @@ from core.requests.allocations import AllocationRequest
 from core.requests.recipes import Recipe
 from core.results.comparison import Interval, said
 from core.results.setting_result import Result, SeedResult
-from core.show.figures import Chart, allocation, evaluation, perplexity
+from core.show.figures import allocation, evaluation, perplexity
 from core.show.words import perplexity_sentences
 from core.store.results import Evaluated
 from tests.core.show.figures.test_charts import trace
@@ -24,7 +24,7 @@ ROWS = {
 }
 
 
-def one(name: str, target: float | None, *perplexities: float) -> Result:
+def one(name, target, *perplexities):
     """A setting with a calibration seed for every perplexity; without a target the dense model."""
     asked = Recipe(allocation=AllocationRequest(target=target)) if target else None
     results = {}
@@ -47,26 +47,26 @@ class Part(SimpleNamespace):
     __hash__ = object.__hash__
 
 
-def drawn(*more: Result, shown: str = "OWL", windows: int = 9) -> Chart:
+def drawn(*more, shown="OWL", windows=9):
     """Perplexity over targets."""
     spec = SimpleNamespace(text=SimpleNamespace(sequences=windows))
     found = Part(settings=(*SETTINGS, *more), dense=one("dense", None, 15.2), spec=spec)
     return perplexity.of_evaluations(found, Part(name=shown))
 
 
-def test_perplexity_draws_every_seed_and_a_line_through_their_mean() -> None:
+def test_perplexity_draws_every_seed_and_a_line_through_their_mean():
     figure = drawn().figure
     assert list(trace(figure, "OWL").y) == pytest.approx([18.0, 45.0, 50.0])
     assert trace(figure, "OWL, mean").y[-1] == pytest.approx((45 * 50) ** 0.5)
     assert set(trace(figure, "labels").text) == {"Uniform", "<b>OWL</b>", "LSA", "dense 15.2"}
 
 
-def test_too_few_windows_rank_nothing() -> None:
+def test_too_few_windows_rank_nothing():
     finding = drawn(windows=7).finding
     assert re.findall(r"\d+\.\d|\d+ %", finding) == ["15.2", "70 %", "47.4", "65.2"] and "too few windows" in finding
 
 
-def test_long_names_are_broken_for_a_phone_and_led_to_from_their_lines() -> None:
+def test_long_names_are_broken_for_a_phone_and_led_to_from_their_lines():
     figure = drawn(one("OWL, m 7, lam 0.2", 0.5, 19.0), shown="OWL, m 7, lam 0.2").figure
     labels, leaders = trace(figure, "labels"), trace(figure, "leaders")
     assert labels.text[-1].replace("\u00a0", " ") == "<b>OWL, m 7,<br>lam 0.2 (50 %)</b>"
@@ -74,14 +74,14 @@ def test_long_names_are_broken_for_a_phone_and_led_to_from_their_lines() -> None
     assert leaders.y[-3:-1] == pytest.approx((19.0, labels.y[-1]))
 
 
-def test_perplexity_says_what_is_not_a_number_and_from_which_layer() -> None:
+def test_perplexity_says_what_is_not_a_number_and_from_which_layer():
     chart = drawn(one("DLP", 0.7, NAN))
     assert re.search(r"DLP at 70 %: .* layer 4\b", chart.finding)
     assert "DLP" not in {each.name for each in chart.figure.data}
     assert re.match(r"Dense: 15\.2\. At 70 % zeros OWL .*, 47\.4", chart.finding)
 
 
-def test_changes_are_counted_by_their_intervals_and_drawn_as_ratios() -> None:
+def test_changes_are_counted_by_their_intervals_and_drawn_as_ratios():
     chart = evaluation.changes(ROWS | {"Response, objective drift": Interval(-60.0, -64.0, -55.0, 24)}, None, "uniform")
     assert evaluation.changes(ROWS, "OWL", "uniform").finding == perplexity_sentences.budget_unit(
         ROWS.values(), "setting", "uniform"
@@ -92,7 +92,7 @@ def test_changes_are_counted_by_their_intervals_and_drawn_as_ratios() -> None:
     assert chart.figure.layout.yaxis.ticktext[0].replace("\u00a0", " ") == "Response,<br>objective drift"
 
 
-def test_a_training_tells_where_its_kept_weights_are_from_and_has_room_for_what_is_to_come() -> None:
+def test_a_training_tells_where_its_kept_weights_are_from_and_has_room_for_what_is_to_come():
     tokens = np.array([0, 1024, 2048, 3072.0])
     chart = evaluation.training(tokens, np.array([1.4, 1.1, 1.2]))
     line = trace(chart.figure, "held back")
@@ -102,13 +102,13 @@ def test_a_training_tells_where_its_kept_weights_are_from_and_has_room_for_what_
     assert evaluation.training(tokens, np.array([1.4])).finding.endswith("1.40 nats/token before training.")
 
 
-def test_the_title_of_an_axis_has_room_on_a_phone() -> None:
+def test_the_title_of_an_axis_has_room_on_a_phone():
     chart = evaluation.changes(ROWS, None, "the same without training")
     lines = chart.figure.layout.xaxis.title.text.split("<br>")
     assert len(lines) == 2 and max(map(len, lines)) <= 40
 
 
-def test_integers_of_as_many_bits_are_alike_and_those_after_zeros_are_not() -> None:
+def test_integers_of_as_many_bits_are_alike_and_those_after_zeros_are_not():
     said = dict(zip(MIXED.levels, allocation.shades_of(MIXED), strict=True))
     assert said["int3g32"] == said["int3g64"] != said["int3g64z50"] == said["int3g64z80"]
     assert [name for _, name in (said["int2g64"], said["int3g64z80"])] == ["2 bits", "after zeros"]

@@ -1,27 +1,25 @@
 """Gains of two models over each other."""
 
 from dataclasses import replace
-from pathlib import Path
 
 from core.requests.measurements import Measurement
 from core.requests.perturbations import perturbation
-from core.show.figures import Chart, Line, gain, line
+from core.show.figures import gain, line
 from core.show.figures.gain import WIDEST, depth, of_profiles
 from core.store import profiles
 from core.store.cache import Store
-from core.store.profiles import Profile
 from tests import synthetic
 
 
-def curve(layers: int, name: str) -> Line:
+def curve(layers, name):
     return line(name, [synthetic.perturbed(layers, 8, Measurement(perturbation=perturbation("gaussian:0.3")))])
 
 
-def compared(*lines: Line) -> Chart:
+def compared(*lines):
     return gain.compared(*lines, None, "title", "The first is lower")
 
 
-def test_different_depths_are_laid_over_relative_depth() -> None:
+def test_different_depths_are_laid_over_relative_depth():
     lines = [curve(12, "deep"), curve(5, "shallow")]
     chart = compared(*lines)
     assert "relative depth" in chart.figure.layout.xaxis.title.text
@@ -31,7 +29,7 @@ def test_different_depths_are_laid_over_relative_depth() -> None:
     assert len(chart.table) == 12 + 5
 
 
-def test_models_of_one_depth_share_layers_and_are_furthest_apart_at_one() -> None:
+def test_models_of_one_depth_share_layers_and_are_furthest_apart_at_one():
     lines = [curve(9, "a"), curve(9, "b")]
     value = lines[1].value.copy()
     value[5] *= 3
@@ -41,7 +39,7 @@ def test_models_of_one_depth_share_layers_and_are_furthest_apart_at_one() -> Non
     assert [each.x[-1] for each in chart.figure.data if each.name in "ab"] == [8, 8]
 
 
-def test_names_stand_in_a_margin_as_text_and_take_no_room_from_the_curves() -> None:
+def test_names_stand_in_a_margin_as_text_and_take_no_room_from_the_curves():
     names = ["<b>bold</b>", "an organisation/a model with a long name (abcdef)"]
     figure = compared(curve(12, names[0]), curve(12, names[1])).figure
     assert "<b>bold" not in figure.to_json().replace("\\u003c", "<")
@@ -52,10 +50,10 @@ def test_names_stand_in_a_margin_as_text_and_take_no_room_from_the_curves() -> N
     assert not [each for each in gain.gains([curve(4, "a")], "", 0, None).figure.data if each.name == "labels"]
 
 
-def test_profiles_of_different_texts_are_marked_and_said_so(tmp_path: Path) -> None:
+def test_profiles_of_different_texts_are_marked_and_said_so(tmp_path):
     spec, store = synthetic.profile_spec(4, 8, "quick"), Store(tmp_path)
 
-    def stored(content: str, text: str) -> Profile:
+    def stored(content, text):
         changed = spec.model_copy(update={"text": spec.text.model_copy(update={"content": content})})
         entry = store.profile(synthetic.save_profile(tmp_path, changed, 4))
         entry.provenance.update(model="a model", text=text)

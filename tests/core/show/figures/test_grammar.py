@@ -3,7 +3,6 @@
 import math
 import re
 import tomllib
-from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 from core.base.errors import UserError
 from core.show.figures.charts import CHARTS
-from core.show.figures.palette import DARK, HUE, LIGHT, Palette, in_palette, readable, see_through, shades
+from core.show.figures.palette import DARK, HUE, LIGHT, in_palette, readable, see_through, shades
 from core.show.figures.style import BOTTOM, TOP, InView, themed
 from core.store import profiles
 from core.store.cache import Store
@@ -24,24 +23,24 @@ TEXT = ("soft", "font", "size", "scale", "st-font", "st-text-color", "st-primary
 LOOKS = pytest.mark.parametrize(("look", "theme"), [(LIGHT, THEMES["light"]), (DARK, THEMES["dark"])])
 
 
-def luminance(colour: str) -> float:
+def luminance(colour):
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(one, other):
     light, dark = sorted((luminance(one), luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
 
-def mixed(colour: str, page: str, share: float) -> str:
+def mixed(colour, page, share):
     """A colour as it lies thinly on a page."""
     parts = [[int(each[at : at + 2], 16) for at in (1, 3, 5)] for each in (colour, page)]
     return "#{:02x}{:02x}{:02x}".format(*(round(share * a + (1 - share) * b) for a, b in zip(*parts, strict=True)))
 
 
-def fonts(part: object) -> Iterator[str]:
+def fonts(part):
     """Every colour that text is set in."""
     if isinstance(part, dict):
         for name, value in part.items():
@@ -56,7 +55,7 @@ def fonts(part: object) -> Iterator[str]:
 
 
 @LOOKS
-def test_every_word_of_a_chart_can_be_read(look: Palette, theme: dict) -> None:
+def test_every_word_of_a_chart_can_be_read(look, theme):
     store, drawn = Store(), 0
     profile = profiles.load(store, store.demo())
     for row in CHARTS:
@@ -73,7 +72,7 @@ def test_every_word_of_a_chart_can_be_read(look: Palette, theme: dict) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 40])
-def test_what_is_drawn_in_light_colours_is_shown_in_dark_ones_by_meaning(count: int) -> None:
+def test_what_is_drawn_in_light_colours_is_shown_in_dark_ones_by_meaning(count):
     light, dark = (HUE.findall(repr(look)) for look in (LIGHT, DARK))
     assert HUE.findall(in_palette(" ".join(light), DARK)) == dark
     assert in_palette(see_through(LIGHT.accent, 0.2), DARK) == see_through(DARK.accent, 0.2)
@@ -84,13 +83,13 @@ def test_what_is_drawn_in_light_colours_is_shown_in_dark_ones_by_meaning(count: 
 
 
 @LOOKS
-def test_names_stand_out_from_the_page_whatever_the_colour_of_what_they_name(look: Palette, theme: dict) -> None:
+def test_names_stand_out_from_the_page_whatever_the_colour_of_what_they_name(look, theme):
     colours = ["#{:02x}{:02x}{:02x}".format(*each) for each in product((0, 64, 128, 192, 255), repeat=3)]
     assert min(contrast(readable(colour, look), look.page) for colour in colours) > 4.45
 
 
 @LOOKS
-def test_every_word_of_a_live_picture_can_be_read(look: Palette, theme: dict) -> None:
+def test_every_word_of_a_live_picture_can_be_read(look, theme):
     words = (look.soft, look.ink, look.amplify, look.absorb, theme["primaryColor"], theme.get("textColor", "#FAFAFA"))
     assert min(contrast(each, look.page) for each in words) >= LEAST
     primary = theme["primaryColor"]
@@ -102,5 +101,5 @@ def test_every_word_of_a_live_picture_can_be_read(look: Palette, theme: dict) ->
     assert written and set(written) <= {*TEXT, "tint"}
 
 
-def test_plots_of_charts_and_of_live_pictures_have_the_same_room() -> None:
+def test_plots_of_charts_and_of_live_pictures_have_the_same_room():
     assert f"top: {TOP}, bottom: {BOTTOM} " in (LIVE / "plot.js").read_text("utf-8")

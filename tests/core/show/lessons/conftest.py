@@ -1,30 +1,26 @@
 """An empty cache, and an invented profile of a small model."""
 
-from pathlib import Path
-
 import pytest
 
-from core.requests.measurements import ProfileSpec
 from core.store import profiles
 from core.store.cache import Store
-from core.store.profiles import Profile
 from tests import synthetic
 
 LAYERS = 8
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path):
     """An empty cache."""
     return Store(tmp_path)
 
 
-def saved(store: Store, spec: ProfileSpec, model: str = "invented model") -> Profile:
+def saved(store, spec, model="invented model"):
     """A whole invented profile, stored and read."""
     return profiles.load(store, store.profile(synthetic.save_profile(store.root, spec, LAYERS, model)))
 
 
 @pytest.fixture(scope="module")
-def standard(tmp_path_factory: pytest.TempPathFactory) -> Profile:
+def standard(tmp_path_factory):
     """Everything the tour can show, of a model that can be pruned; not to be changed."""
     return saved(Store(tmp_path_factory.mktemp("standard")), synthetic.profile_spec(LAYERS, 8, prunable=True))

@@ -25,8 +25,6 @@ from core.show.lessons import absorption, budgets, damage, shared
 from core.show.lessons.shared import PRUNED
 from core.show.words import gain_sentences
 from core.store import profiles
-from core.store.cache import Store
-from core.store.profiles import Profile
 from tests import synthetic
 from tests.core.show.lessons.conftest import LAYERS, saved
 
@@ -34,7 +32,7 @@ apart = st.integers(1, 10_000).map(lambda hundredths: hundredths / 100)  # by mo
 values = arrays.arrays(float, 6, elements=apart, unique=True)
 
 
-def with_fields(profile: Profile, name: str, **fields: np.ndarray) -> Profile:
+def with_fields(profile, name, **fields):
     """The profile with other numbers for all seeds of a perturbation."""
     perturbed = {
         each: replace(found, **fields) if each.perturbation.name == name else found
@@ -43,13 +41,13 @@ def with_fields(profile: Profile, name: str, **fields: np.ndarray) -> Profile:
     return replace(profile, perturbed=perturbed)
 
 
-def without(profile: Profile, *kinds: str) -> Profile:
+def without(profile, *kinds):
     """The profile lacking some perturbations."""
     kept = {each: found for each, found in profile.perturbed.items() if each.perturbation.name not in kinds}
     return replace(profile, perturbed=kept)
 
 
-def at(layer: int, high: float, low: float, sequences: int = 8) -> np.ndarray:
+def at(layer, high, low, sequences=8):
     """A table, (layers, sequences), with one layer that stands out."""
     table = np.full((LAYERS, sequences), low)
     table[layer] = high
@@ -60,7 +58,7 @@ DEPTH = np.arange(LAYERS)
 PASSED = (DEPTH[None, :] - DEPTH[:, None])[:, :, None]  # layers behind the one that is hit: (injection, read, 1)
 
 
-def drifts(change: object, far: int = 1, wide: object = 0.0, start: float = 1.0) -> np.ndarray:
+def drifts(change, far=1, wide=0.0, start=1.0):
     """`ln drift` that changes by so much a layer on the way behind each layer, `far` layers at most.
 
     Args:
@@ -72,7 +70,7 @@ def drifts(change: object, far: int = 1, wide: object = 0.0, start: float = 1.0)
     return np.where(PASSED >= 0, np.log(start) + np.clip(PASSED, 0, far) * changes, np.nan)
 
 
-def test_where_the_correction_changes_nothing_it_is_not_favoured() -> None:
+def test_where_the_correction_changes_nothing_it_is_not_favoured():
     said = shared.plain(budgets._push_said(np.linspace(-0.1, 0.1, 5), np.full(5, 0.626)))
     assert said.endswith("The lowest is without a correction.")
 
@@ -81,18 +79,18 @@ def test_where_the_correction_changes_nothing_it_is_not_favoured() -> None:
 
 
 @pytest.mark.parametrize("layer", [0, 5])
-def test_perturb_names_the_layer_that_flips_most(standard: Profile, layer: int) -> None:
+def test_perturb_names_the_layer_that_flips_most(standard, layer):
     found = damage.perturb(with_fields(standard, "gaussian:0.3", flips=at(layer, 0.6, 0.2)))
     assert re.search(rf"60 % .* layer {layer}\b", shared.plain(found.said))
     assert found.sizes == [0.01, 0.03, 0.1, 0.3, 1] and found.flips.shape == (5, LAYERS)
 
 
-def test_noise_that_changes_as_much_wherever_it_enters_is_said_to(standard: Profile) -> None:
+def test_noise_that_changes_as_much_wherever_it_enters_is_said_to(standard):
     said = shared.plain(damage.perturb(with_fields(standard, "gaussian:0.3", flips=at(3, 0.5302, 0.5299))).said)
     assert "53 %" in said and "wherever it enters" in said and "but" not in said.partition("At size 0.01")[0]
 
 
-def test_drift_that_ranks_as_harm_does_is_said_to(standard: Profile) -> None:
+def test_drift_that_ranks_as_harm_does_is_said_to(standard):
     final = propagation.curves(standard.seeds("gaussian:0.3")).value[:, -1]
     same = np.repeat(final[:, None] ** 2, 8, axis=1)
     told = shared.plain(damage.drift(with_fields(standard, "gaussian:0.3", kl=same)).said)
@@ -104,7 +102,7 @@ def test_drift_that_ranks_as_harm_does_is_said_to(standard: Profile) -> None:
 
 
 @given(values, values)
-def test_the_misjudged_pair_is_one(final: np.ndarray, harm: np.ndarray) -> None:
+def test_the_misjudged_pair_is_one(final, harm):
     found = damage.misjudged(final, harm)
     if found is None:
         assert (np.argsort(final) == np.argsort(harm)).all()
@@ -113,8 +111,8 @@ def test_the_misjudged_pair_is_one(final: np.ndarray, harm: np.ndarray) -> None:
         assert final[loud] > final[quiet] and harm[loud] < harm[quiet]
 
 
-def test_the_first_token_flips_layers_or_it_does_not(standard: Profile) -> None:
-    def found(change: float) -> absorption.Sink:
+def test_the_first_token_flips_layers_or_it_does_not(standard):
+    def found(change):
         calm = with_fields(standard, "gaussian:0.3", log_drift=drifts(-0.1, LAYERS, start=0.3))
         return absorption.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=drifts(change, LAYERS, start=0.3)))
 
@@ -130,7 +128,7 @@ def test_the_first_token_flips_layers_or_it_does_not(standard: Profile) -> None:
     ]
 
 
-def test_one_rule_counts_layers_in_the_headline_the_bars_the_tables_and_the_lesson(standard: Profile) -> None:
+def test_one_rule_counts_layers_in_the_headline_the_bars_the_tables_and_the_lesson(standard):
     """Layers 0 and 1 amplify by their own interval alone, so nothing counts them as amplifying."""
     noisy = np.where(DEPTH < 2, 1, 0.1)
     calm = with_fields(standard, "gaussian:0.3", log_drift=drifts([-0.5] * LAYERS, wide=0.1 * noisy))
@@ -146,17 +144,17 @@ def test_one_rule_counts_layers_in_the_headline_the_bars_the_tables_and_the_less
     assert f"With it, {count} of {LAYERS - 1} layers amplify" in shared.plain(absorption.amplify(loud).said)
 
 
-def test_the_sink_is_measured_at_the_layer_where_it_is_longest(standard: Profile) -> None:
+def test_the_sink_is_measured_at_the_layer_where_it_is_longest(standard):
     first = standard.activation.norm.copy()
     first[3] *= 40
     longer = replace(standard, activation=replace(standard.activation, norm_first=first))
     assert re.search(r"layer 3\b.* 40×", shared.plain(absorption.amplify(longer).why))
 
 
-def test_dilution_is_told_from_repair(standard: Profile) -> None:
+def test_dilution_is_told_from_repair(standard):
     falling = drifts(-0.2, LAYERS)
 
-    def told(growth: float) -> str:
+    def told(growth):
         stream = np.repeat(growth * DEPTH[:, None], 8, axis=1)
         activation = replace(standard.activation, log_norm=stream)
         changed = with_fields(replace(standard, activation=activation), "gaussian:0.3", log_drift=falling)
@@ -171,7 +169,7 @@ def test_dilution_is_told_from_repair(standard: Profile) -> None:
     assert "no layer absorbs" in absorption.absorb(with_fields(standard, "gaussian:0.3", log_drift=-falling)).said
 
 
-def test_dilution_is_told_of_layers_that_absorb_for_certain(standard: Profile) -> None:
+def test_dilution_is_told_of_layers_that_absorb_for_certain(standard):
     """As many as the verdicts count: layer 0's fall varies too much, layer 6's is inside the band."""
     fall = np.array([0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.03, 0])
     log_drift = drifts(-fall, wide=np.where(DEPTH == 0, 1.0, 0.0))
@@ -183,13 +181,13 @@ def test_dilution_is_told_of_layers_that_absorb_for_certain(standard: Profile) -
     assert "at 4 of the 5 layers" in shared.plain(found.said)
 
 
-def test_with_too_few_sequences_neither_dilution_nor_training_is_judged(store: Store) -> None:
+def test_with_too_few_sequences_neither_dilution_nor_training_is_judged(store):
     few = saved(store, synthetic.profile_spec(LAYERS, 4))
     assert absorption.absorb(few).said == "Undecided: 4 sequences are too few for a verdict, 8 are needed."
     assert absorption.learned(few, few).endswith("but without verdicts the two cannot be compared.")
 
 
-def test_a_twin_is_found_on_the_same_text_only_and_only_with_noise(store: Store) -> None:
+def test_a_twin_is_found_on_the_same_text_only_and_only_with_noise(store):
     trained = synthetic.profile_spec(LAYERS, 8, "quick")
     twin = trained.model_copy(update={"model": trained.model.model_copy(update={"initialised": 0})})
     elsewhere = twin.model_copy(update={"text": trained.text.model_copy(update={"length": 32})})
@@ -203,7 +201,7 @@ def test_a_twin_is_found_on_the_same_text_only_and_only_with_noise(store: Store)
     assert absorption.twins(store, profiles.load(store, store.profile(elsewhere.key)))[1].key == twin.key
 
 
-def test_what_is_learned_depends_on_the_twin(standard: Profile) -> None:
+def test_what_is_learned_depends_on_the_twin(standard):
     falling = drifts(-0.1, LAYERS)
     trained = with_fields(with_fields(standard, "gaussian:0.3", log_drift=falling), PRUNED, log_drift=falling)
     rising = with_fields(trained, PRUNED, log_drift=-falling)
@@ -214,7 +212,7 @@ def test_what_is_learned_depends_on_the_twin(standard: Profile) -> None:
     assert "gaussian:0.3" in nothing and PRUNED in nothing and "learned" not in nothing
 
 
-def test_the_push_runs_from_the_reverse_over_the_base_to_the_correction(standard: Profile) -> None:
+def test_the_push_runs_from_the_reverse_over_the_base_to_the_correction(standard):
     found = budgets.correction(standard)
     middle = len(found.strengths) // 2
     assert found.strengths[middle] == 0 and found.strengths == pytest.approx(-found.strengths[::-1])
@@ -228,7 +226,7 @@ def test_the_push_runs_from_the_reverse_over_the_base_to_the_correction(standard
 
 
 @pytest.mark.parametrize("driver_sign", [1, -1])
-def test_the_prediction_may_prefer_either_side(standard: Profile, driver_sign: int) -> None:
+def test_the_prediction_may_prefer_either_side(standard, driver_sign):
     """Layers that pruning hurts most are made to amplify, or to absorb: the right side is the prediction's."""
     harm = np.linspace(0.1, 2, LAYERS)
     changed = standard
@@ -249,7 +247,7 @@ def test_the_prediction_may_prefer_either_side(standard: Profile, driver_sign: i
 
 
 @pytest.mark.parametrize("layer", [1, 6])
-def test_prune_names_the_layer_that_hurts_most(standard: Profile, layer: int) -> None:
+def test_prune_names_the_layer_that_hurts_most(standard, layer):
     found = budgets.prune(with_fields(standard, PRUNED, kl=at(layer, 0.9, 0.1)))
     assert re.search(rf"layer {layer}\b.* 0\.90 nats, 9\.0×", shared.plain(found.said))
     assert budgets.rank(found.harm[found.at], (layer + 1) % LAYERS) == f"2nd of {LAYERS}"
@@ -262,14 +260,14 @@ def test_prune_names_the_layer_that_hurts_most(standard: Profile, layer: int) ->
         (0.9, 0.3, "layer 2 hurts most: 0.90 nats; half of the layers do no more than rounding can."),
     ],
 )
-def test_harm_that_rounding_can_do_is_not_divided_by(standard: Profile, worst: float, second: float, said: str) -> None:
+def test_harm_that_rounding_can_do_is_not_divided_by(standard, worst, second, said):
     harm = at(2, worst, -3e-9)
     harm[5] = second
     found = budgets.prune(with_fields(standard, PRUNED, kl=harm))
     assert shared.plain(found.notes[found.at]).endswith(said)
 
 
-def test_notes_of_noise_follow_its_size(standard: Profile) -> None:
+def test_notes_of_noise_follow_its_size(standard):
     loud = with_fields(standard, "gaussian:1", flips=at(6, 0.9, 0.3), kl=np.ones((LAYERS, 8)))
     found = damage.perturb(loud)
     assert re.search(r"size 1, .* 90 % .* layer 6\b", shared.plain(found.notes[-1]))
@@ -277,7 +275,7 @@ def test_notes_of_noise_follow_its_size(standard: Profile) -> None:
     assert "cannot be compared" in notes[-1] and "cannot be compared" not in notes[0]
 
 
-def test_a_profile_that_lacks_something_gets_one_sentence(standard: Profile) -> None:
+def test_a_profile_that_lacks_something_gets_one_sentence(standard):
     quiet = without(standard, *(name for name in standard.by_name if name.startswith("gaussian")))
     for chapter in (damage.perturb, damage.drift, absorption.amplify, absorption.absorb):
         with pytest.raises(UserError, match=r"measure gaussian:0\.3"):
@@ -288,7 +286,7 @@ def test_a_profile_that_lacks_something_gets_one_sentence(standard: Profile) -> 
         budgets.prune(without(standard, *(name for name in standard.by_name if name.startswith("residual"))))
 
 
-def test_one_layer_alone_or_a_harm_that_is_not_a_number_is_refused(store: Store, standard: Profile) -> None:
+def test_one_layer_alone_or_a_harm_that_is_not_a_number_is_refused(store, standard):
     spec = synthetic.profile_spec(1, 8, prunable=True)
     single = profiles.load(store, store.profile(synthetic.save_profile(store.root, spec, 1)))
     for chapter in (absorption.amplify, budgets.prune):

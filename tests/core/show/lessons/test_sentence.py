@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from core.requests.lab import Question, question
+from core.requests.lab import question
 from core.show.lessons import sentence
 from core.store.scenes import Row
 
@@ -12,7 +12,7 @@ NOISE = question("A b c", "gaussian:0.5")
 EVERYWHERE = question("A b c", "gaussian:0.5", first=True)
 
 
-def row(layer: int, *drift: tuple[float, ...] | None, gain: float | None = None, flips: int = 0) -> Row:
+def row(layer, *drift, gain=None, flips=0):
     """A row of three tokens whose drift is given layer by layer."""
     words = ((("x", 1.0),),) * 3
     return Row(
@@ -32,7 +32,7 @@ def row(layer: int, *drift: tuple[float, ...] | None, gain: float | None = None,
 SPARED = row(1, None, (0, 0.5, 0.5), (0, 0.25, 1.0), (0, 0.2, 0.2), gain=0.4, flips=1)
 
 
-def test_drift_is_told_against_where_it_entered() -> None:
+def test_drift_is_told_against_where_it_entered():
     hit = sentence.hit(NOISE, SPARED)
     assert hit.ratio[:, 1:].ravel().tolist() == pytest.approx([1, 1, 0.5, 2, 0.4, 0.4])
     assert all(math.isnan(each) for each in hit.ratio[:, 0]), "nothing arrived at the first token"
@@ -40,7 +40,7 @@ def test_drift_is_told_against_where_it_entered() -> None:
     assert hit.mean[-1] == pytest.approx(SPARED.gain)
 
 
-def test_a_token_that_was_not_hit_is_compared_with_those_that_were() -> None:
+def test_a_token_that_was_not_hit_is_compared_with_those_that_were():
     one = row(0, (0, 0.2, 0), (0, 0.4, 0.1), gain=2.0)
     hit = sentence.hit(question("A b c", "gaussian:0.2", token=1), one)
     assert hit.ratio[1].tolist() == pytest.approx([math.nan, 2, 0.5], nan_ok=True)
@@ -107,11 +107,11 @@ def test_a_token_that_was_not_hit_is_compared_with_those_that_were() -> None:
         ),
     ],
 )
-def test_what_just_happened(asked: Question, shown: Row, twin: Row | None, said: str) -> None:
+def test_what_just_happened(asked, shown, twin, said):
     assert sentence.hit(asked, shown, [0.7, None, 0.8, 0.9], twin).said == said
 
 
-def test_the_sink_is_a_token_far_longer_than_the_others() -> None:
+def test_the_sink_is_a_token_far_longer_than_the_others():
     found = sentence.sink([[2, 1, 1], [1, 60, 2]])
     assert (found.token, found.longer, found.layer) == (1, 30, 1)
     assert sentence.sink([[2, 1, 1]]) is None
@@ -132,17 +132,17 @@ def test_the_sink_is_a_token_far_longer_than_the_others() -> None:
         (" caf\ufffd", False, "caf…"),
     ],
 )
-def test_a_token_as_a_word(token: str, first: bool, word: str) -> None:
+def test_a_token_as_a_word(token, first, word):
     assert sentence.shown(token, first) == word
 
 
-def test_contexts_end_with_the_token_and_are_short() -> None:
+def test_contexts_end_with_the_token_and_are_short():
     found = sentence.contexts([" a", "b", " c", " d", " e", " f"])
     assert found[1] == "ab"
     assert found[-1] == "… b c d e f"
 
 
-def test_the_numbers_are_those_of_the_rows() -> None:
+def test_the_numbers_are_those_of_the_rows():
     assert sentence.table(SPARED) == {
         "after layer": [3, 2, 1],
         "1 A": [0, 0, 0],

@@ -1,7 +1,5 @@
 """Reports of stored results: what is in them, and that their commands make the same again."""
 
-from pathlib import Path
-
 import pytest
 
 from core.base.errors import UserError
@@ -20,7 +18,7 @@ from core.show.figures.charts import CHARTS, COMPARED, PARTS
 from core.show.report import remake, reports
 from core.show.words import advice, gain_sentences, perplexity_sentences
 from core.store import profiles
-from core.store.cache import Entry, Store
+from core.store.cache import Store
 from tests import synthetic
 from tests.core.show.report.test_report import Reader
 from tests.lines import asked as asked_by
@@ -29,7 +27,7 @@ from tests.pages import test_best_part
 LAYERS = 6
 
 
-def setting(base: object = None, target: float = 0.7, **correction: object) -> Recipe:
+def setting(base=None, target=0.7, **correction):
     allocation = AllocationRequest(base=base or Owl(), target=target, correction=Correction(**correction))
     return Recipe(allocation=allocation)
 
@@ -38,33 +36,33 @@ ASKED = (setting(), setting(AlphaPruning()), setting(strength=0.02), setting(str
 
 
 @pytest.fixture(autouse=True)
-def short_library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def short_library(request, monkeypatch):
     """The real one is five megabytes, and only one test asks for it."""
     if request.function is not test_the_whole_file_stays_small:
         monkeypatch.setattr(reports, "get_plotlyjs", lambda: "var Plotly;")
 
 
 @pytest.fixture
-def store(empty_cache: Path) -> Store:
+def store(empty_cache):
     return Store(empty_cache)
 
 
-def stored_profile(store: Store, model: str = "invented model", preset: str = "standard") -> Entry:
+def stored_profile(store, model="invented model", preset="standard"):
     spec = synthetic.profile_spec(LAYERS, 8, preset, prunable=True)
     return store.profile(synthetic.save_profile(store.root, spec, LAYERS, model))
 
 
-def stored_study(store: Store, asked: tuple[Recipe, ...] = ASKED, **told: object) -> Entry:
+def stored_study(store, asked=ASKED, **told):
     """A study of some settings."""
     spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8), asked, LAYERS)
     return store.by_key(synthetic.save_study(store.root, spec, LAYERS, **told))
 
 
-def read(store: Store, entry: Entry) -> Reader:
+def read(store, entry):
     return Reader(reports.html(store, entry))
 
 
-def drawn(found: Reader) -> list[str]:
+def drawn(found):
     """The kind of every chart, in order; no two have one name."""
     names = [attrs["data-name"] for _, attrs in found.elements if attrs.get("class") == "chart"]
     assert len(set(names)) == len(names)
@@ -74,7 +72,7 @@ def drawn(found: Reader) -> list[str]:
 # --- what is in it -------------------------------------------------------------------------------------------------
 
 
-def test_a_profile_is_reported_with_the_charts_of_its_page(store: Store) -> None:
+def test_a_profile_is_reported_with_the_charts_of_its_page(store):
     entry = stored_profile(store)
     found, profile = read(store, entry), profiles.load(store, entry)
     charts = drawn(found)
@@ -86,13 +84,13 @@ def test_a_profile_is_reported_with_the_charts_of_its_page(store: Store) -> None
     assert all(gain_sentences.of_perturbation(profile, name) in found.text for name in profile.by_name)
 
 
-def test_the_whole_file_stays_small(store: Store) -> None:
+def test_the_whole_file_stays_small(store):
     page = reports.html(store, stored_profile(store))
     assert 4e6 < len(page.encode()) < 10e6
     assert page.count("plotly.js v") == 1
 
 
-def test_a_study_is_reported_with_its_headline_its_verdicts_and_its_table(store: Store) -> None:
+def test_a_study_is_reported_with_its_headline_its_verdicts_and_its_table(store):
     entry = stored_study(store, warnings={ASKED[0]: ["damping was raised to 0.1"]})
     found = read(store, entry)
     assert drawn(found) == ["perplexity", "changes", "changes", "correction"]
@@ -105,7 +103,7 @@ def test_a_study_is_reported_with_its_headline_its_verdicts_and_its_table(store:
     assert f"Perplexity {one.written} at {part.name}: {one.name}" in found.text
 
 
-def test_each_way_of_pruning_is_drawn_with_its_own_names(store: Store) -> None:
+def test_each_way_of_pruning_is_drawn_with_its_own_names(store):
     """A repair and a pattern at one target are two ways, whose pictures are saved under two names."""
     half = Recipe(allocation=AllocationRequest(target=0.5))
     ways = [half, *(half.model_copy(update=more) for more in ({"repair": "refit"}, {"pattern": "2:4"}))]
@@ -116,7 +114,7 @@ def test_each_way_of_pruning_is_drawn_with_its_own_names(store: Store) -> None:
         assert f"Perplexity against target sparsity ({way})" in found.text
 
 
-def test_a_setting_that_broke_says_where(store: Store) -> None:
+def test_a_setting_that_broke_says_where(store):
     entry = stored_study(store, ASKED[:2], broken={ASKED[0]: 3, ASKED[1]: LAYERS})
     text = read(store, entry).text
     troubles = {each.trouble for each in study_results.load(store, entry).singles} - {""}
@@ -124,7 +122,7 @@ def test_a_setting_that_broke_says_where(store: Store) -> None:
     assert "nan" not in text.lower().replace("finance", "")
 
 
-def test_what_cannot_be_reported_is_said_in_a_sentence(store: Store) -> None:
+def test_what_cannot_be_reported_is_said_in_a_sentence(store):
     entry = stored_study(store)
     pruned = entry.spec.points[1].pruned
     export = store.entry(store.save(ExportSpec(model=entry.spec.model, pruned=pruned, folder="/x"), None, {}))
@@ -135,7 +133,7 @@ def test_what_cannot_be_reported_is_said_in_a_sentence(store: Store) -> None:
             reports.html(store, each)
 
 
-def test_an_evaluation_of_the_dense_model_is_its_perplexity_and_one_line(store: Store) -> None:
+def test_an_evaluation_of_the_dense_model_is_its_perplexity_and_one_line(store):
     request = StudyRequest(evaluation=EvaluationRequest(text=WindowRequest(source="demo", sequences=9, length=128)))
     entry = stored_study(store, (), request=request)
     found = reports.report(store, entry)
@@ -148,7 +146,7 @@ def test_an_evaluation_of_the_dense_model_is_its_perplexity_and_one_line(store: 
 
 
 @pytest.mark.parametrize("removal", [False, True])
-def test_the_command_of_a_profile_comes_from_its_provenance(removal: bool, store: Store) -> None:
+def test_the_command_of_a_profile_comes_from_its_provenance(removal, store):
     spec = synthetic.profile_spec(LAYERS, 8, "quick").model_copy(update={"removal": removal})
     told = {"model_source": "demo", "text_source": "demo", "documents": [0, 5], "revision": None, "device": "cpu"}
     entry = store.entry(store.save(spec, None, told))
@@ -163,12 +161,12 @@ def test_the_command_of_a_profile_comes_from_its_provenance(removal: bool, store
     assert asked_by(line).text.seed == 7 and "noted" not in about
 
 
-def test_a_result_that_does_not_say_where_it_is_from_has_no_command(store: Store) -> None:
+def test_a_result_that_does_not_say_where_it_is_from_has_no_command(store):
     assert "no command" in remake.profile(stored_profile(store))[0][0]
     assert "no command" in remake.study(study_results.load(store, stored_study(store)))[0][0]
 
 
-def test_a_profile_that_nobody_could_have_asked_for_has_no_command(store: Store, refused) -> None:
+def test_a_profile_that_nobody_could_have_asked_for_has_no_command(store, refused):
     """A pack may say so: noise that its precision drowns."""
     spec = synthetic.profile_spec(LAYERS, 8)
     half = spec.model_copy(update={"model": spec.model.model_copy(update={"dtype": "bfloat16"})})
@@ -178,7 +176,7 @@ def test_a_profile_that_nobody_could_have_asked_for_has_no_command(store: Store,
         remake.as_told(entry)
 
 
-def test_the_study_file_in_a_report_reads_back_as_the_request(store: Store, tmp_path: Path) -> None:
+def test_the_study_file_in_a_report_reads_back_as_the_request(store, tmp_path):
     asked = tuple(setting(base, target) for target in (0.5, 0.7) for base in (Owl(), AlphaPruning()))
     request = StudyRequest(
         profile="0123456789abcdef", settings=asked, calibration=WindowRequest(seed=4, bos="every"),
@@ -193,14 +191,14 @@ def test_the_study_file_in_a_report_reads_back_as_the_request(store: Store, tmp_
     assert run.startswith("python -m core study study.toml")
 
 
-def test_a_best_setting_says_its_answer_and_the_search(store: Store) -> None:
+def test_a_best_setting_says_its_answer_and_the_search(store):
     entry = test_best_part.save(store, text="text that judges")
     found, told = best.load(store, entry), reports.report(store, entry)
     assert told.title == advice.answer(found) and advice.loss(found) in told.sentences
     assert told.commands == (("The whole search with all its numbers.", best.whole_line(found.request)),)
 
 
-def test_a_study_that_no_file_can_say_says_why(store: Store) -> None:
+def test_a_study_that_no_file_can_say_says_why(store):
     request = StudyRequest(settings=(setting(Manual(sparsity=(0.7,) * LAYERS)),), profile="0123456789abcdef")
     found = remake.study(study_results.load(store, stored_study(store, request=request)))
     assert "No study file can say it" in found[0][0]

@@ -29,20 +29,20 @@ LOADING = {"src", "srcset", "poster", "action", "formaction", "data", "backgroun
 class Reader(HTMLParser):
     """Elements, their attributes, and the text inside scripts, as a browser would find them."""
 
-    def __init__(self, page: str):
+    def __init__(self, page):
         super().__init__()
-        self.elements: list[tuple[str, dict]] = []
-        self.scripts: list[tuple[dict, str]] = []
+        self.elements = []
+        self.scripts = []
         self.text = ""
         self.feed(page)
         self.close()
 
-    def handle_starttag(self, tag: str, attrs: list) -> None:
+    def handle_starttag(self, tag, attrs):
         self.elements.append((tag, dict(attrs)))
         if tag == "script":
             self.scripts.append((dict(attrs), ""))
 
-    def handle_data(self, data: str) -> None:
+    def handle_data(self, data):
         if self.lasttag == "script" and self.scripts and self.cdata_elem == "script":
             attrs, before = self.scripts[-1]
             self.scripts[-1] = (attrs, before + data)
@@ -50,15 +50,15 @@ class Reader(HTMLParser):
             self.text += data
 
     @property
-    def running(self) -> list[str]:
+    def running(self):
         return [text for attrs, text in self.scripts if attrs.get("type") != "application/json"]
 
     @property
-    def figures(self) -> list[dict]:
+    def figures(self):
         return [json.loads(text) for attrs, text in self.scripts if attrs.get("type") == "application/json"]
 
 
-def part(said: str = "said") -> Report:
+def part(said="said"):
     """A report in which every text is the same."""
     figure = {"data": [{"name": said}], "layout": {"height": 321, "title": said}}
     numbers = [(said, "b"), (said, "1"), ("2", said)]
@@ -66,16 +66,16 @@ def part(said: str = "said") -> Report:
     return Report(said, (said,), (exhibit, exhibit), numbers, ((said, said),), ((said, said),))
 
 
-def written(said: str = "said", library: str = LIBRARY) -> str:
+def written(said="said", library=LIBRARY):
     return report.page(part(said), said, library)
 
 
-def shape(page: str) -> list[str]:
+def shape(page):
     return [tag for tag, _ in Reader(page).elements]
 
 
 @pytest.mark.parametrize("said", EVIL)
-def test_what_is_written_there_stays_text(said: str) -> None:
+def test_what_is_written_there_stays_text(said):
     read = Reader(written(said))
     assert [tag for tag, _ in read.elements] == shape(written("a"))
     assert not [name for _, attrs in read.elements for name in attrs if name.startswith("on")]
@@ -85,13 +85,13 @@ def test_what_is_written_there_stays_text(said: str) -> None:
 
 @settings(max_examples=60)
 @given(st.text(min_size=1).filter(lambda text: "\r" not in text and "\0" not in text))
-def test_any_text_leaves_the_page_as_it_is(said: str) -> None:
+def test_any_text_leaves_the_page_as_it_is(said):
     read = Reader(written(said))
     assert [tag for tag, _ in read.elements] == shape(written("a"))
     assert read.figures[0]["light"]["layout"]["title"] == said
 
 
-def test_only_its_two_scripts_may_run() -> None:
+def test_only_its_two_scripts_may_run():
     read = Reader(written())
     policy = next(attrs["content"] for tag, attrs in read.elements if attrs.get("http-equiv"))
     allowed = re.findall(r"'sha256-([^']+)'", policy)
@@ -101,7 +101,7 @@ def test_only_its_two_scripts_may_run() -> None:
     assert "default-src 'none'" in policy
 
 
-def test_nothing_is_loaded_from_anywhere() -> None:
+def test_nothing_is_loaded_from_anywhere():
     read = Reader(written())
     links = [attrs["href"] for _, attrs in read.elements if "href" in attrs]
     assert all(link.startswith(("#", "data:")) for link in links)
@@ -109,14 +109,14 @@ def test_nothing_is_loaded_from_anywhere() -> None:
     assert "@import" not in report.STYLE and "url(" not in report.STYLE
 
 
-def test_a_library_cannot_end_its_script_early() -> None:
+def test_a_library_cannot_end_its_script_early():
     page = written(library="x = '</script><b>'; y = '<!-- <script>';")
     read = Reader(page)
     assert [tag for tag, _ in read.elements].count("b") == 0
     assert len(read.running) == 2 and read.running[0].endswith("';")
 
 
-def test_every_chart_has_its_numbers_and_words_without_javascript() -> None:
+def test_every_chart_has_its_numbers_and_words_without_javascript():
     exhibit = part().exhibits[0]._replace(title="A title", finding="What was found.", note="of this model")
     page = report.page(replace(part(), exhibits=(exhibit,)), "a", LIBRARY)
     read = Reader(page)
