@@ -1,6 +1,7 @@
 """What ships with the project: keys outlive class names, the largest text is the demo, and no path is named."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from core.store.cache import HOME, Store
 from core.store.entries import KINDS
 
 PLACE = re.compile(r'"(?:\w+:)?(?:/|~|[A-Za-z]:\\)[^"]*"')  # a text that is a path from the root, or a source by one
+KEYS = Path(__file__).with_name("committed_keys.txt")  # of each kind; they never change
 
 COMMITTED = {  # a key of each kind that is committed
     "profile": "15dee2083e6ca073",
@@ -31,6 +33,14 @@ IDENTITIES = {  # what keys hash as the name of a class: never changed, though a
     *("MeasureRequest", "StudyRequest", "ExportRequest", "BestRequest", "PolishRequest", "WritingRequest"),
     "ShareRequest",
 }
+
+
+def test_every_committed_result_is_readable_under_the_key_that_its_spec_hashes_to():
+    store, keys = Store(), (line.split() for line in KEYS.read_text(encoding="utf-8").splitlines())
+    for kind, *wanted in keys:
+        entries = [store.entry(HOME / "demo" / kind / key) for key in wanted]
+        assert [entry and entry.spec.key for entry in entries] == wanted, kind
+        assert sorted(each.key for each in store.entries(kind) if each.committed) == wanted, kind
 
 
 @pytest.mark.parametrize(("kind", "key"), COMMITTED.items())
