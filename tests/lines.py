@@ -14,7 +14,7 @@ HEAVY = ("measure", "compare", "evaluate", "anchors", "prune", "best")  # load t
 
 def given(line):
     """The command and the values of its options."""
-    for module in ("best", "measuring", "studying"):
+    for module in ("best", "measurements", "evaluations"):
         importlib.import_module(f"core.cli.{module}")  # each registers its commands
     words = shlex.split(line)
     assert words[:3] == ["python", "-m", "core"]

@@ -31,8 +31,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-runs = typer.Typer(invoke_without_command=True, rich_markup_mode=None, add_completion=False)
-app.add_typer(runs, name="runs")
+runs_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None, add_completion=False)
+app.add_typer(runs_app, name="runs")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -81,7 +81,7 @@ def command(name: str) -> Callable[[Command], Command]:
         run.__doc__ = function.__doc__
         run.__signature__ = inspect.Signature([_parameter(each) for each in OPTIONS[name]])
         group, _, last = name.rpartition(" ")
-        (runs if group else app).command(name=last)(run)
+        (runs_app if group else app).command(name=last)(run)
         return function
 
     return register

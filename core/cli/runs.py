@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import typer
 
 from core.base import UserError, checked, expanded, unique, with_changes
-from core.cli import Cache, Json, command, runs
+from core.cli import Cache, Json, command, runs_app
 from core.cli.evaluations import export_json, forms_json, run, say_export
 from core.cli.output import Answer, runs_table, save_file, say, say_json
 from core.export.target import check_early
@@ -23,7 +23,7 @@ from core.store.entries import VIEW_KINDS
 from core.store.packs import pack, unpack
 
 
-@runs.callback()
+@runs_app.callback()
 def listed(context: typer.Context, cache: Cache = None, json: Json = False) -> None:
     """What is in the cache: profiles, studies, exports, best settings, runs, and entries set aside as corrupt."""
     if context.invoked_subcommand is not None:

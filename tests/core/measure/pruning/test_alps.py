@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tests.core.prune.walk.test_repair import drawn, spoilt
+from tests.core.measure.pruning.test_repair import drawn, spoilt
 
 from core.base.errors import Broken
 from core.methods.alps import alps

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tests.core.prune.walk.test_walk import TOKENS, fresh, plan, weights
+from tests.core.measure.pruning.test_walk import TOKENS, fresh, plan, weights
 
 from core.base.errors import UserError
 from core.models import losses
