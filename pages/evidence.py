@@ -59,7 +59,7 @@ def show_answer(answer: questions.Answer) -> str:
         target = form.switch(capital(answer.budget_unit.unit), {each: write(each) for each in targets}, "zeros", target)
     row, change = answer.lowest(target)
     studies.hero(f"Lowest perplexity: {row.called}", row.one, change, answer.question.against)
-    studies.badge(answer.found)
+    studies.badge(answer.study)
     layout.show(questions.chart(answer, target), "evidence", name)
     for sentence in answer.sentences:
         st.markdown(sentence)

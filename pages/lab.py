@@ -53,7 +53,7 @@ with layout.row():
         watch.open_profile(entry.key, f"Layer {layer} on Absorption, measured on many sentences", layer=layer, **known)
         layout.link("evidence.py", claims.told(claims.LINK), {"question": claims.PAPER})
     if row is not None:
-        said = own.hits[row.layer].said.replace("**", "")
+        said = own.hits[row.layer].sentence.replace("**", "")
         layout.numbers(pd.DataFrame(sentence.table(row)), f"Drift after each layer. {said}", "lab", "lab")
     st.caption(ABOUT)
 talk.show()

@@ -28,7 +28,7 @@ class Narrower(NamedTuple):
     minutes: float | None  # None: a text of the other anchors is not on this machine
 
 
-def narrower(found: Anchors, asked: AllocationRequest, store: Store) -> Narrower | None:
+def narrower(anchors: Anchors, wanted: AllocationRequest, store: Store) -> Narrower | None:
     """The cheapest anchor that narrows the interval of an allocation enough, else the one that narrows it most.
 
     Of uniform, response and itself at its target: more text is no candidate, for an interval is as wide as the anchors
@@ -36,20 +36,22 @@ def narrower(found: Anchors, asked: AllocationRequest, store: Store) -> Narrower
     """
 
     def harms(allocation):
-        return responses.layer_harms(allocate(allocation, found.profile).exact[None], found.profile, asked.budget_unit)
+        return responses.layer_harms(
+            allocate(allocation, anchors.profile).exact[None], anchors.profile, wanted.budget_unit
+        )
 
     def width(allocation=None):
         """With one more anchor, were it just as predicted."""
-        more, predictor = allocation and harms(allocation), found.predictor
+        more, predictor = allocation and harms(allocation), anchors.predictor
         if allocation:
-            increases = np.append(found.increases, predictor(more).increase)
-            predictor = prediction.fit(np.concatenate([found.harms, more]), increases)
-        return half_width(predictor(harms(asked)))[0]
+            increases = np.append(anchors.increases, predictor(more).increase)
+            predictor = prediction.fit(np.concatenate([anchors.harms, more]), increases)
+        return half_width(predictor(harms(wanted)))[0]
 
     def offer(allocation):
-        setting = found.settings[0].setting.replace(allocation=allocation)
+        setting = anchors.settings[0].setting.replace(allocation=allocation)
         judged = EvaluationRequest(text=evaluated.evaluation.text)
-        request = evaluated.replace(settings=(setting,), profile=found.profile.key, evaluation=judged)
+        request = evaluated.replace(settings=(setting,), profile=anchors.profile.key, evaluation=judged)
         sources = request.calibration.source, request.evaluation.text.source
         here = all(exists(expanded(each.removeprefix("file:"))) for each in sources if each.startswith("file:"))
         cost = run_cost.estimate(request, store) if here else None
@@ -58,13 +60,15 @@ def narrower(found: Anchors, asked: AllocationRequest, store: Store) -> Narrower
 
     if not width() > WIDE:
         return None
-    usual = Response(pruner=responses.usual(found.profile, currency=asked.budget_unit))
-    response = AllocationRequest(base=usual, target=asked.target, currency=asked.currency)
-    known = {each.setting.allocation for each in found.settings}
+    usual = Response(pruner=responses.usual(anchors.profile, currency=wanted.budget_unit))
+    response = AllocationRequest(base=usual, target=wanted.target, currency=wanted.currency)
+    measured = {each.setting.allocation for each in anchors.settings}
     try:
-        evaluated = StudyRequest.model_validate(found.study.provenance["request"])
+        evaluated = StudyRequest.model_validate(anchors.study.provenance["request"])
         left = {
-            each: width(each) for each in (uniform(asked.target, asked.currency), response, asked) if each not in known
+            each: width(each)
+            for each in (uniform(wanted.target, wanted.currency), response, wanted)
+            if each not in measured
         }
         enough = [each for each in left if left[each] <= WIDE] or sorted(left, key=left.get)[:1]
         return min(filter(None, map(offer, enough)), key=lambda each: each.minutes or np.inf, default=None)
@@ -72,27 +76,27 @@ def narrower(found: Anchors, asked: AllocationRequest, store: Store) -> Narrower
         return None
 
 
-def study(profile: Profile, treatment: Treatment, asked: StudyRequest, **trained: Any) -> StudyRequest:
+def study(profile: Profile, treatment: Treatment, request: StudyRequest, **trained: Any) -> StudyRequest:
     """The default anchors of a profile's model as a study.
 
     Args:
-        asked: its texts; windows begin as the profile's do.
+        request: its texts; windows begin as the profile's do.
         trained: what a repair that trains is told.
 
     Raises:
         UserError: as `usual`, or the profile does not say where its model came from.
     """
-    told, bos = profile.provenance, profile.spec.text.bos
-    if not told.get("model_source"):
+    provenance, bos = profile.provenance, profile.spec.text.bos
+    if not provenance.get("model_source"):
         raise UserError(f"profile {profile.key} does not say where its model is: measure it again")
     return StudyRequest(
-        model=told["model_source"],
-        revision=told.get("revision"),
+        model=provenance["model_source"],
+        revision=provenance.get("revision"),
         dtype=profile.spec.model.dtype,
         profile=profile.key,
-        calibration=asked.calibration.replace(bos=bos),
+        calibration=request.calibration.replace(bos=bos),
         settings=usual(profile, treatment, **trained),
-        evaluation=asked.evaluation.replace(text=asked.evaluation.text.replace(bos=bos)),
+        evaluation=request.evaluation.replace(text=request.evaluation.text.replace(bos=bos)),
     )
 
 
@@ -102,11 +106,11 @@ def usual(profile: Profile, treatment: Treatment, **trained: Any) -> tuple[Recip
     Raises:
         UserError: the profile lacks response curves, or a repair that trains is told no budget.
     """
-    counted = treatment.budget_unit
-    top = min(HIGHEST, responses.highest(profile, currency=counted) - SPARE)
-    levels = OF_LAYERS if counted.of_layers else [*counted.levels.values()][-len(APART) :]
+    budget_unit = treatment.budget_unit
+    top = min(HIGHEST, responses.highest(profile, currency=budget_unit) - SPARE)
+    levels = OF_LAYERS if budget_unit.of_layers else [*budget_unit.levels.values()][-len(APART) :]
     targets = levels or [round(top - below, 2) for below in APART]
-    base = Response(pruner=responses.usual(profile, currency=counted))
-    response = AllocationRequest(base=base, target=targets[1], currency=counted.name)
-    even = (uniform(each, counted.name) for each in targets)
+    base = Response(pruner=responses.usual(profile, currency=budget_unit))
+    response = AllocationRequest(base=base, target=targets[1], currency=budget_unit.name)
+    even = (uniform(each, budget_unit.name) for each in targets)
     return tuple(checked(Recipe, allocation=each, **treatment._asdict(), **trained) for each in (*even, response))

@@ -104,11 +104,11 @@ class Anchors:
     def of_harms(self, harms: Array, beside: Result | None = None) -> Predicted:
         """The same by the harm of each layer alone, (rows, layers); beside a setting where that was pruned alike."""
         alike = beside and beside.setting.treatment == self.treatment
-        found = self.predictor(harms, _harms(beside, self.profile) if alike else None)
+        predicted = self.predictor(harms, _harms(beside, self.profile) if alike else None)
         if self.judge is None:
-            return found
-        middle, (times, wider) = found.increase, self.factor
-        return Predicted(*(times * middle * (each / middle) ** wider for each in found))
+            return predicted
+        middle, (times, wider) = predicted.increase, self.factor
+        return Predicted(*(times * middle * (each / middle) ** wider for each in predicted))
 
     def perplexities(self, rows: Array) -> Predicted:
         """The same as perplexities."""
@@ -125,12 +125,12 @@ class Anchors:
         Raises:
             UserError: a sparsity beyond the largest measured one.
         """
-        increase, counted = self.of(exact[None]), self.treatment.budget_unit
+        increase, budget_unit = self.of(exact[None]), self.treatment.budget_unit
         if np.isnan(increase.increase[0]):
+            highest = responses.highest(self.profile, exact.ndim == 2, budget_unit)
             raise UserError(
-                f"a layer has sparsity {exact.max():.3f}, and none above "
-                f"{responses.highest(self.profile, exact.ndim == 2, counted):g} was measured alone: nothing beyond is "
-                "predicted; measure a larger sparsity, or lower the upper bound"
+                f"a layer has sparsity {exact.max():.3f}, and none above {highest:g} was measured alone: nothing "
+                "beyond is predicted; measure a larger sparsity, or lower the upper bound"
             )
         return Prediction(*(float(each[0]) for each in self.as_perplexities(increase)), float(increase.increase[0]))
 
@@ -153,7 +153,7 @@ class Anchors:
         alone = len(others) in (len(self.settings), *range(prediction.FEWEST))
         return self if alone else replace(self, settings=others), measured
 
-    def sparsest(self, asked: AllocationRequest, rise: float) -> AllocationRequest:
+    def sparsest(self, request: AllocationRequest, rise: float) -> AllocationRequest:
         """The allocation at the largest target, in steps of 1 %, whose predicted perplexity rises by no more than this.
 
         Args:
@@ -166,38 +166,40 @@ class Anchors:
 
         def exceeds(target):
             try:
-                found = allocate(asked.replace(target=target), self.profile)
+                allocation = allocate(request.replace(target=target), self.profile)
             except UserError:  # beyond the bounds, or beyond what was measured
                 return True
-            return not self.of(found.exact[None]).increase[0] <= allowed
+            return not self.of(allocation.exact[None]).increase[0] <= allowed
 
         within = bisect(targets, False, key=exceeds)  # what a target keeps within, every lower one does
         if not within:
             raise UserError(f"even 1 % of zeros is predicted to raise the perplexity by more than {per_cent(rise)}")
-        return asked.replace(target=targets[within - 1])
+        return request.replace(target=targets[within - 1])
 
 
-def transferred_to(study: Study, known: Sequence[Anchors]) -> list[Anchors]:
+def transferred_to(study: Study, forecasts: Sequence[Anchors]) -> list[Anchors]:
     """Anchors that predict on the text of another study: increases differ by a factor, which its settings tell.
 
     The factor of text is one for all pruners and repairs. An interval is wider by what few settings leave open of it.
     """
-    here = [(each, anchors_of_study(study, each.profile, each.treatment)) for each in known]
+    here = [(each, anchors_of_study(study, each.profile, each.treatment)) for each in forecasts]
     off = [np.log(its.increases / each.predictor(its.harms).increase) for each, its in here if its.settings]
     every = np.concatenate(off or [[0.0]])
     factor = float(np.exp(every.mean())), float(np.sqrt(1 + 1 / len(every)))
-    return [replace(each, judge=study, factor=factor) for each in known]
+    return [replace(each, judge=study, factor=factor) for each in forecasts]
 
 
-def errors(found: Predicted, true: Array) -> Errors:
+def errors(predictions: Predicted, true: Array) -> Errors:
     """How far predictions were off, (settings,) each."""
-    off, covered = np.abs(found.increase / true - 1), (found.low <= true) & (true <= found.high)
-    return Errors(*map(float, (np.median(off), np.quantile(off, 0.9), covered.mean(), np.median(half_width(found)))))
+    off, covered = np.abs(predictions.increase / true - 1), (predictions.low <= true) & (true <= predictions.high)
+    return Errors(
+        *map(float, (np.median(off), np.quantile(off, 0.9), covered.mean(), np.median(half_width(predictions))))
+    )
 
 
-def half_width(found: Predicted) -> Array:
+def half_width(prediction: Predicted) -> Array:
     """As a fraction of the increase."""
-    return (found.high - found.low) / (2 * found.increase)
+    return (prediction.high - prediction.low) / (2 * prediction.increase)
 
 
 def stored(
@@ -222,16 +224,18 @@ def stored(
         mine = store.of_model(profile.spec.model, "study")
         entries = [each for each in mine if not each.packs and not (judge and _evaluates(each, judge))]
     unread = [Study(each.spec, each.provenance, (), (each,)) for each in entries]
-    usual = protocols.main_protocol(unread)
+    main = protocols.main_protocol(unread)
 
-    def known(some):
-        return (replace(each, points=read(store, each.spec, each.provenance, treatment).points) for each in some)
+    def read_all(studies):
+        return (replace(each, points=read(store, each.spec, each.provenance, treatment).points) for each in studies)
 
     with suppress(UserError):  # where the usual protocol has enough, nothing else is read
-        found = anchors(known(each for each in unread if protocols.protocol(each.spec) == usual), profile, treatment)
-        if len(found.settings) >= MIN_ANCHORS:
-            return found
-    return anchors(known(unread), profile, treatment)
+        forecast = anchors(
+            read_all(each for each in unread if protocols.protocol(each.spec) == main), profile, treatment
+        )
+        if len(forecast.settings) >= MIN_ANCHORS:
+            return forecast
+    return anchors(read_all(unread), profile, treatment)
 
 
 def _evaluates(study: Entry, text: WindowRequest) -> bool:
@@ -250,32 +254,38 @@ def stored_of(store: Store, profile: Profile, treatments: Iterable[Treatment], j
         UserError: the profile lacks response curves.
     """
     responses.highest(profile)
-    found = []
+    forecasts = []
     for each in treatments:
         with suppress(UserError):  # nothing of it is stored
-            known = stored(store, profile, each, judge=judge)
-            if len(known.settings) >= MIN_ANCHORS:
-                found.append(known)
-    return [each for each in found if each.study.spec.text == found[0].study.spec.text]
+            forecast = stored(store, profile, each, judge=judge)
+            if len(forecast.settings) >= MIN_ANCHORS:
+                forecasts.append(forecast)
+    return [each for each in forecasts if each.study.spec.text == forecasts[0].study.spec.text]
 
 
-def from_others(store: Store, found: Study) -> dict[Recipe, CheckedPrediction]:
+def from_others(store: Store, study: Study) -> dict[Recipe, CheckedPrediction]:
     """Settings of a study predicted by the other settings of its protocol in a store, none that was imported.
 
     A setting is missing where fewer than two others of its pruner and repair serve, or no curves cover it.
     """
-    home, mine = protocols.protocol(found.spec), store.of_model(found.spec.model, "study")
+    home, mine = protocols.protocol(study.spec), store.of_model(study.spec.model, "study")
     alike = (each for each in mine if not each.packs and protocols.protocol(each.spec) == home)
-    home = protocols.merged([found, *(load(store, each) for each in alike)])
-    profile = next((profiles.load(store, each) for each in store.entries() if each.key in found.profiles), None)
+    home = protocols.merged([study, *(load(store, each) for each in alike)])
+    profile = next((profiles.load(store, each) for each in store.entries() if each.key in study.profiles), None)
     predicted = {}
-    for treatment in {each.setting.treatment for each in found.settings} if profile else ():
-        known = anchors_of_study(home, profile, treatment)
-        if len(known.settings) > prediction.FEWEST:
-            increases = prediction.leave_one_out(known.harms, known.increases)
-            rows = (*known.as_perplexities(increases), increases.increase, increases.increase / known.increases - 1)
-            predicted |= {one.setting: CheckedPrediction(*row) for one, *row in zip(known.settings, *rows, strict=True)}
-    return {each.setting: predicted[each.setting] for each in found.settings if each.setting in predicted}
+    for treatment in {each.setting.treatment for each in study.settings} if profile else ():
+        forecast = anchors_of_study(home, profile, treatment)
+        if len(forecast.settings) > prediction.FEWEST:
+            increases = prediction.leave_one_out(forecast.harms, forecast.increases)
+            rows = (
+                *forecast.as_perplexities(increases),
+                increases.increase,
+                increases.increase / forecast.increases - 1,
+            )
+            predicted |= {
+                one.setting: CheckedPrediction(*row) for one, *row in zip(forecast.settings, *rows, strict=True)
+            }
+    return {each.setting: predicted[each.setting] for each in study.settings if each.setting in predicted}
 
 
 def anchors(groups: Iterable[Study], profile: Profile, treatment: Treatment) -> Anchors:
@@ -289,11 +299,11 @@ def anchors(groups: Iterable[Study], profile: Profile, treatment: Treatment) -> 
     """
     responses.highest(profile, currency=treatment.budget_unit)
     mine = [each for each in groups if each.spec.model.weights == profile.spec.model.weights]
-    found, usual = (
+    forecasts, main = (
         [anchors_of_study(each, profile, treatment) for each in protocols.by_protocol(mine)],
         protocols.main_protocol(mine),
     )
-    best = max(found, key=lambda each: _worth(each, protocols.protocol(each.study.spec) == usual), default=None)
+    best = max(forecasts, key=lambda each: _worth(each, protocols.protocol(each.study.spec) == main), default=None)
     if best is None or len(best.settings) < prediction.FEWEST:
         evaluates = line("anchors", profile=profile.key, pruner=treatment.pruner, repair=treatment.repair)
         some = several(len(best.settings), "setting") if best and best.settings else "no setting"
@@ -304,21 +314,21 @@ def anchors(groups: Iterable[Study], profile: Profile, treatment: Treatment) -> 
     return best
 
 
-def _worth(found: Anchors, usual: bool) -> tuple[bool, bool, int, int]:
-    count = len(found.settings)
+def _worth(forecast: Anchors, usual: bool) -> tuple[bool, bool, int, int]:
+    count = len(forecast.settings)
     enough = count >= MIN_ANCHORS
-    return enough, enough and usual, enough * found.study.spec.text.token_count, count
+    return enough, enough and usual, enough * forecast.study.spec.text.token_count, count
 
 
 def anchors_of_study(study: Study, profile: Profile, treatment: Treatment) -> Anchors:
     """The settings of one protocol that can serve, each allocation once; what broke the model is named."""
-    kept, left_out = {}, []
-    for one in usable_settings(study, treatment) if study.dense else ():
-        if not one.finite:
-            left_out.append(f"{recipe_names.setting(one.setting)} is left out: its perplexity is not finite.")
-        elif one.loss > study.dense.loss and np.isfinite(_harms(one, profile)).all():
-            kept.setdefault(one.planned.tobytes(), one)
-    return Anchors(study, treatment, profile, tuple(kept.values()), tuple(left_out))
+    usable, left_out = {}, []
+    for result in usable_settings(study, treatment) if study.dense else ():
+        if not result.finite:
+            left_out.append(f"{recipe_names.setting(result.setting)} is left out: its perplexity is not finite.")
+        elif result.loss > study.dense.loss and np.isfinite(_harms(result, profile)).all():
+            usable.setdefault(result.planned.tobytes(), result)
+    return Anchors(study, treatment, profile, tuple(usable.values()), tuple(left_out))
 
 
 def usable_settings(study: Study, treatment: Treatment) -> list[Result]:
@@ -327,10 +337,10 @@ def usable_settings(study: Study, treatment: Treatment) -> list[Result]:
     Trainings of several budgets are several treatments: those of the one with the most settings serve.
     """
     alike = defaultdict(list)
-    for one in study.settings:
-        asked = one.setting
-        if asked.treatment == treatment and not asked.pattern and not asked.true_sequential:
-            alike[asked.repair_options].append(one)
+    for result in study.settings:
+        recipe = result.setting
+        if recipe.treatment == treatment and not recipe.pattern and not recipe.true_sequential:
+            alike[recipe.repair_options].append(result)
     return max(alike.values(), key=len, default=[])
 
 
@@ -339,9 +349,9 @@ def same(planned: Array, exact: Array) -> bool:
     return planned.shape == exact.shape and np.allclose(planned, exact, rtol=0, atol=SPARSITY_TOLERANCE)
 
 
-def _harms(one: Result, profile: Profile) -> Array:
+def _harms(result: Result, profile: Profile) -> Array:
     """(1, layers); NaN where linears were not measured alone."""
     try:
-        return responses.layer_harms(one.planned[None], profile, one.setting.treatment.budget_unit)
+        return responses.layer_harms(result.planned[None], profile, result.setting.treatment.budget_unit)
     except UserError:
         return np.full((1, profile.layers), np.nan)

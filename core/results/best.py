@@ -56,9 +56,9 @@ class Best:
     def predicted(self, candidate: Result) -> CheckedPrediction | None:
         """What a candidate was predicted to cost before it was evaluated; None where that was not."""
         forecasts = self.provenance.forecasts
-        if not (known := forecasts and forecasts.get(candidate.setting.name)):
+        if not (forecast := forecasts and forecasts.get(candidate.setting.name)):
             return None
-        return CheckedPrediction(*known, off=known[-1] / (candidate.loss - self.selection.dense.loss) - 1)
+        return CheckedPrediction(*forecast, off=forecast[-1] / (candidate.loss - self.selection.dense.loss) - 1)
 
     def judged(self, setting: Recipe | None) -> Result:
         """A setting on the final text, over its calibration seeds; None: the dense model."""
@@ -82,8 +82,8 @@ class Best:
     @property
     def holds(self) -> bool:
         """True where the winner is certainly better than uniform on the final text."""
-        found = self.against_uniform
-        return found is not None and (found.windows.high < 0 or self.only_uniform_breaks)
+        change = self.against_uniform
+        return change is not None and (change.windows.high < 0 or self.only_uniform_breaks)
 
     @property
     def answer(self) -> Recipe:
@@ -102,17 +102,17 @@ class Best:
         return sorted(pruned, key=lambda each: each.loss if each.finite else math.inf)
 
 
-def export_request(found: Best, request: BestRequest, folder: str) -> ExportRequest:
+def export_request(best: Best, request: BestRequest, folder: str) -> ExportRequest:
     """The answer as a folder that loads anywhere.
 
     Args:
         request: as it was typed, with paths that hold on this machine.
         folder: absolute.
     """
-    calibration = request.calibration.replace(documents=found.request.calibration.documents)
+    calibration = request.calibration.replace(documents=best.request.calibration.documents)
     return request.to(
-        ExportRequest, profile=found.profile, calibration=calibration, setting=found.answer, folder=folder,
-        study=found.final.spec.key,
+        ExportRequest, profile=best.profile, calibration=calibration, setting=best.answer, folder=folder,
+        study=best.final.spec.key,
     )  # fmt: skip
 
 
@@ -140,7 +140,7 @@ def whole_line(request: BestRequest) -> str | None:
     return _line(unsplit(request))
 
 
-def commands(found: Best, cache: Path | None = None) -> tuple[str, ...]:
+def commands(best: Best, cache: Path | None = None) -> tuple[str, ...]:
     """Command lines that make the answer again: the profile it looks at, then pruning on the text that judges.
 
     Empty where the texts were asked for in a way that `prune` has no options for: lengths that differ, a packing, a
@@ -149,8 +149,8 @@ def commands(found: Best, cache: Path | None = None) -> tuple[str, ...]:
     Args:
         cache: what holds the results, where that is not the project's own.
     """
-    request = found.request
-    prune = _line(final_request(request, found.profile, ()).replace(settings=(found.answer,)), cache)
+    request = best.request
+    prune = _line(final_request(request, best.profile, ()).replace(settings=(best.answer,)), cache)
     lines = (prune,) if request.profile else (_line(profile_request(request), cache), prune)
     return lines if all(lines) else ()
 

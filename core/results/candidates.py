@@ -18,22 +18,22 @@ CONTROLS = ("reversed", "shuffled", "ramp")
 
 
 def possible(
-    asked: Iterable[AllocationRequest], parameters: Array, profile: Profile | None
+    requests: Iterable[AllocationRequest], parameters: Array, profile: Profile | None
 ) -> tuple[list[AllocationRequest], list[str]]:
     """The allocations whose budget can be spread, and a note on each of the others.
 
     Args:
         parameters: (layers, linears) prunable weights.
     """
-    kept, notes = [], []
-    for each in asked:
+    spreadable, notes = [], []
+    for each in requests:
         try:
             spread_budget(each, parameters, profile)
         except UserError as reason:
             notes.append(f"{recipe_names.long(each)} is left out: {reason}")
         else:
-            kept.append(each)
-    return kept, unique(notes)
+            spreadable.append(each)
+    return spreadable, unique(notes)
 
 
 def combined(
@@ -64,32 +64,32 @@ def combined(
 # --- a study of the allocation in view ------------------------------------------------------------------------------
 
 
-def alone(asked: AllocationRequest) -> list[AllocationRequest]:
+def alone(request: AllocationRequest) -> list[AllocationRequest]:
     """An allocation, its own base before it where it is corrected."""
-    return [asked.plain, asked] if asked.correction.strength else [asked]
+    return [request.plain, request] if request.correction.strength else [request]
 
 
 def family(
-    asked: AllocationRequest, driver: str, strengths: Sequence[float], controls: Iterable[str], shuffles: int
+    request: AllocationRequest, driver: str, strengths: Sequence[float], controls: Iterable[str], shuffles: int
 ) -> list[AllocationRequest]:
     """The base, and at every strength the correction and the controls beside it.
 
     Args:
-        asked: its correction's clip is kept.
+        request: its correction's clip is kept.
         driver: the perturbation whose gain drives the correction.
         shuffles: how many permutations the shuffled control gets.
 
     Raises:
         UserError: an allocation set by hand, which has no correction.
     """
-    if asked.base.by_hand:
+    if request.base.by_hand:
         raise UserError("an allocation set by hand has no correction: let the layers go, or evaluate this setting")
-    how = {"driver": driver, "clip": asked.correction.clip}
-    return [asked.plain, *asked.corrected(strengths, ("none", *controls), shuffles, **how)]
+    how = {"driver": driver, "clip": request.correction.clip}
+    return [request.plain, *request.corrected(strengths, ("none", *controls), shuffles, **how)]
 
 
 def methods(
-    asked: AllocationRequest, targets: Iterable[float], profile: Profile
+    request: AllocationRequest, targets: Iterable[float], profile: Profile
 ) -> tuple[list[AllocationRequest], list[str]]:
     """Every base allocator at every target, the chosen one as set and corrected as set, the others as usual.
 
@@ -98,19 +98,19 @@ def methods(
     """
     wanted = []
     for target in targets:
-        here = asked.replace(target=target)
+        here = request.replace(target=target)
         for kind, method in METHODS.items():
-            wanted += alone(here) if kind == asked.base.kind else [here.plain.replace(base=usual(method, profile))]
+            wanted += alone(here) if kind == request.base.kind else [here.plain.replace(base=usual(method, profile))]
     return possible(wanted, linear_parameters(profile), profile)
 
 
-def usual(method: type[Allocator], profile: Profile, counted: BudgetUnit = ZEROS) -> Allocator:
+def usual(method: type[Allocator], profile: Profile, budget_unit: BudgetUnit = ZEROS) -> Allocator:
     """A method with its usual parameters; a budget per linear where linears were measured alone, and of few bits."""
     if not issubclass(method, Response):
         return method()
-    pruner = default_pruner(counted)
-    per_linear = pruner in responses.pruners(profile, True, counted)
-    per_linear |= responses.finer(profile, counted)
+    pruner = default_pruner(budget_unit)
+    per_linear = pruner in responses.pruners(profile, True, budget_unit)
+    per_linear |= responses.finer(profile, budget_unit)
     return method(pruner=pruner, granularity="linear" if per_linear else "layer")
 
 
@@ -142,16 +142,16 @@ def choose(study: Study, max_loss: float | None = None, predicted: Mapping[Recip
     Raises:
         UserError: as `ranked`; or no setting keeps within the loss.
     """
-    found = ranked(study)
+    sound = ranked(study)
     if max_loss is not None:
-        within = [each.target for each in found if loss(study, each.setting) <= max_loss]
+        within = [each.target for each in sound if loss(study, each.setting) <= max_loss]
         if not within:
             raise UserError(
                 f"no target that was tried keeps the rise of the perplexity within {per_cent(max_loss)}: allow more"
             )
-        found = [each for each in found if each.target == max(within)]
+        sound = [each for each in sound if each.target == max(within)]
 
-    return min(found, key=lambda each: each.loss + (predicted or {}).get(each.setting, each.loss)).setting
+    return min(sound, key=lambda each: each.loss + (predicted or {}).get(each.setting, each.loss)).setting
 
 
 def loss(study: Study, setting: Recipe) -> float:

@@ -28,8 +28,8 @@ class Compared:
     @cached_property
     def harm(self) -> Array:
         """(layers,) KL of the output with one layer taken from the other, nats; 0 where it is no more than rounding."""
-        found = self.single.kl.mean(1)
-        return np.where(unreadable(found), 0.0, found)
+        harm = self.single.kl.mean(1)
+        return np.where(unreadable(harm), 0.0, harm)
 
     @cached_property
     def drift(self) -> Array:
@@ -79,10 +79,10 @@ def compared(profile: Profile, name: str | None = None) -> Compared:
         raise UserError(NONE)
     name = name or next(iter(profile.others))
     if name not in profile.others:
-        known = either(profile.perturbations[each].label for each in profile.others)
-        raise UserError(f"choose {known} as the perturbation to compare checkpoints")
-    beside, told = profile.others[name], profile.provenance
-    words = (tuple(told.get(each, ())) for each in ("tensors", "outside"))
+        labels = either(profile.perturbations[each].label for each in profile.others)
+        raise UserError(f"choose {labels} as the perturbation to compare checkpoints")
+    beside, provenance = profile.others[name], profile.provenance
+    words = (tuple(provenance.get(each, ())) for each in ("tensors", "outside"))
     [single] = profile.seeds(name)
     return Compared(profile.perturbations[name].short, *words, single, beside.cumulative, beside.difference)
 

@@ -2,6 +2,9 @@
 
 import math
 from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
 
 from core.base import frozen
 from core.results import comparison
@@ -17,7 +20,9 @@ class Outcome:
 
     verdict: str
     rows: dict[str, Interval]  # what was measured, in words -> its mean and 95 % interval over sequences or seeds
-    budget_unit: dict[str, str]  # how many layers amplify, in words: `layers`, and with the first token too
+    counts: Annotated[
+        dict[str, str], Field(alias="counted")
+    ]  # how many layers amplify, in words: `layers`, and with the first token too
 
 
 def intervals(rows: Mapping[str, Array], factors: bool = True) -> dict[str, Interval]:
@@ -26,5 +31,5 @@ def intervals(rows: Mapping[str, Array], factors: bool = True) -> dict[str, Inte
     Args:
         factors: the samples are logs of factors, whose geometric mean is wanted.
     """
-    found = {name: comparison.mean(samples) for name, samples in rows.items()}
-    return {name: Interval(*map(math.exp, row[:3]), row.n) for name, row in found.items()} if factors else found
+    means = {name: comparison.mean(samples) for name, samples in rows.items()}
+    return {name: Interval(*map(math.exp, row[:3]), row.n) for name, row in means.items()} if factors else means

@@ -35,20 +35,20 @@ def verdict(interval: Interval) -> str:
     return "costs" if interval.low > 0 else "gains" if interval.high < 0 else "no different"
 
 
-def said(found: Interval, sign: str = "+") -> str:
+def said(interval: Interval, sign: str = "+") -> str:
     """`+12 % [+9, +15]` with as many decimals as the width calls for; the value alone where there is no interval.
 
     An end that is not zero gets more of them before it is written as zero: on which side of it it lies is the verdict.
     """
-    if not math.isfinite(found.value):
+    if not math.isfinite(interval.value):
         return "not a number"
-    if not found.certain:
-        return f"{found.value:{sign},.0f} %, no interval"
-    width = found.high - found.low
+    if not interval.certain:
+        return f"{interval.value:{sign},.0f} %, no interval"
+    width = interval.high - interval.low
     decimals = min(3, max(0, math.ceil(-math.log10(width / 3)))) if 0 < width < math.inf else 1
-    while decimals < 3 and any(each and not round(each, decimals) for each in (found.low, found.high)):
+    while decimals < 3 and any(each and not round(each, decimals) for each in (interval.low, interval.high)):
         decimals += 1
-    ends = (found.value, found.low, found.high)
+    ends = (interval.value, interval.low, interval.high)
     value, low, high = (f"{round(each, decimals) + 0.0:{sign},.{decimals}f}" for each in ends)
     return f"{value} % [{low}, {high}]"
 

@@ -35,8 +35,8 @@ class RankedMethod:
     @property
     def perplexity(self) -> float:
         """Measured, else predicted; NaN where it is neither, or not finite."""
-        found = self.measured or self.predicted
-        return found.perplexity if found and math.isfinite(found.perplexity) else math.nan
+        source = self.measured or self.predicted
+        return source.perplexity if source and math.isfinite(source.perplexity) else math.nan
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -61,8 +61,8 @@ class Leaderboard(NamedTuple):
     @property
     def measured(self) -> list[Result]:
         """The settings of the part that serve as anchors do: of one budget, none true-sequential."""
-        known = usable_settings(self.study, self.part.treatment) if self.study and self.part else []
-        return [one for one in known if one.target == self.part.target]
+        usable = usable_settings(self.study, self.part.treatment) if self.study and self.part else []
+        return [one for one in usable if one.target == self.part.target]
 
     def in_view(self, name: str, now: Array) -> RankedMethod:
         """The allocation on screen, as it was measured where it was, else as it is predicted.
@@ -80,16 +80,16 @@ class Leaderboard(NamedTuple):
         Args:
             request: its target and bounds hold for the methods that were not measured.
         """
-        known = defaultdict(list)  # by kind, and whether per linear
+        by_method = defaultdict(list)  # by kind, and whether per linear
         for one in self.measured:
             base = one.setting.allocation.base
             if not one.strength and base.kind in METHODS:
-                known[base.kind, base.per_linear].append(one)
+                by_method[base.kind, base.per_linear].append(one)
         every = []
-        for (kind, _), several in known.items():
+        for (kind, _), several in by_method.items():
             one = max(several, key=lambda one: len(one.results))  # seeds
             every.append(self._contender(kind, recipe_names.long(one.setting.allocation), one.planned, one))
-        every += [self._computed(kind, request) for kind in METHODS if (kind, False) not in known]
+        every += [self._computed(kind, request) for kind in METHODS if (kind, False) not in by_method]
         return sorted(filter(None, every), key=lambda each: (math.isnan(each.perplexity), each.perplexity))
 
     def _computed(self, kind: str, request: AllocationRequest) -> RankedMethod | None:
@@ -99,16 +99,16 @@ class Leaderboard(NamedTuple):
         says.
         """
         base = request.base if request.base.kind == kind else METHODS[kind]()
-        asked = request.replace(base=base, correction=Correction(), unclipped=False)
-        found = None
+        wanted = request.replace(base=base, correction=Correction(), unclipped=False)
+        first = None
         for high in (request.high, *([responses.highest(self.profile)] if self.anchors else [])):
             with suppress(UserError):  # said beside the method when it is chosen
-                kept = asked.replace(high=min(high, request.high))
-                one = self._contender(kind, recipe_names.long(kept), allocate(kept, self.profile).exact)
-                if one.predicted:
-                    return one
-                found = found or one
-        return found
+                bounded = wanted.replace(high=min(high, request.high))
+                ranked = self._contender(kind, recipe_names.long(bounded), allocate(bounded, self.profile).exact)
+                if ranked.predicted:
+                    return ranked
+                first = first or ranked
+        return first
 
     def _contender(self, kind: str, name: str, exact: Array, measured: Result | None = None) -> RankedMethod:
         predicted = None
@@ -130,8 +130,8 @@ def where(
     Args:
         has: as `place` takes it.
     """
-    found = best_slice(groups, target, pruner, has=has)
-    return found if found and abs(found.part.target - target) < 1e-9 and found.part.pattern is None else None
+    place = best_slice(groups, target, pruner, has=has)
+    return place if place and abs(place.part.target - target) < 1e-9 and place.part.pattern is None else None
 
 
 def lowest(groups: Iterable[Study], target: float, pruner: str) -> Row | None:
@@ -143,10 +143,10 @@ def lowest(groups: Iterable[Study], target: float, pruner: str) -> Row | None:
     def here(part):
         return (part.pruner, part.pattern) == (pruner, None) and abs(part.target - target) < 1e-9
 
-    found = best_slice(groups, target, pruner, has=lambda _, part: here(part))
-    known = found.evaluations.settings if found else ()
-    known = [one for one in known if here(slice_of(one.setting)) and one.finite and not one.strength]
-    return Row(found.evaluations, min(known, key=lambda one: one.perplexity)) if known else None
+    place = best_slice(groups, target, pruner, has=lambda _, part: here(part))
+    candidates = place.evaluations.settings if place else ()
+    candidates = [one for one in candidates if here(slice_of(one.setting)) and one.finite and not one.strength]
+    return Row(place.evaluations, min(candidates, key=lambda one: one.perplexity)) if candidates else None
 
 
 def interval(one: Result) -> tuple[float, float]:

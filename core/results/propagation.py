@@ -75,12 +75,12 @@ def crossing(sizes: Array, log_gains: Array) -> Array:
     Returns:
         (layers,), by straight lines in ln(size); the largest crossing from above 1 to below 1.
     """
-    logs, found = np.log(sizes), np.full(log_gains.shape[1], np.nan)
+    logs, sizes_at_1 = np.log(sizes), np.full(log_gains.shape[1], np.nan)
     turns = (log_gains[:-1] > 0) & (log_gains[1:] <= 0)
     for k, layer in np.argwhere(turns[:, :-1]):
         before, after = log_gains[k : k + 2, layer]
-        found[layer] = np.exp(logs[k] + (logs[k + 1] - logs[k]) * before / (before - after))
-    return found
+        sizes_at_1[layer] = np.exp(logs[k] + (logs[k + 1] - logs[k]) * before / (before - after))
+    return sizes_at_1
 
 
 def at_drift(target: Array, drifts: Array, log_gains: Array) -> Array:
@@ -92,10 +92,10 @@ def at_drift(target: Array, drifts: Array, log_gains: Array) -> Array:
         target: (layers,) measured drift at injection to match.
         drifts, log_gains: (sizes, layers), in any order of size.
     """
-    found = np.full(len(target), np.nan)
+    result = np.full(len(target), np.nan)
     for layer, wanted in enumerate(target):
         order = np.argsort(drifts[:, layer])
         x = np.log(drifts[order, layer])
         if wanted > 0 and x[0] <= np.log(wanted) <= x[-1]:
-            found[layer] = np.interp(np.log(wanted), x, log_gains[order, layer])
-    return found
+            result[layer] = np.interp(np.log(wanted), x, log_gains[order, layer])
+    return result

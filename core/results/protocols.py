@@ -58,33 +58,34 @@ def _shipped(entry: Entry) -> tuple[bool, float]:
     return entry.committed, -made
 
 
-def _place(found: Study) -> tuple[bool, int, int]:
-    if not all(entry.committed for entry in found.entries):
+def _place(study: Study) -> tuple[bool, int, int]:
+    if not all(entry.committed for entry in study.entries):
         return False, 0, 0
-    targets = {part.target for part in found.slices if treatments.TREATMENTS[part.pruner].budget_unit is ZEROS}
-    return True, -len(targets), -len(found.settings)
+    targets = {part.target for part in study.slices if treatments.TREATMENTS[part.pruner].budget_unit is ZEROS}
+    return True, -len(targets), -len(study.settings)
 
 
 @lru_cache
-def with_comparable(found: Study, others: tuple[Study, ...]) -> Study:
+def with_comparable(study: Study, others: tuple[Study, ...]) -> Study:
     """A protocol, and what it lacks of those that differ in the profile alone or look at no calibration text.
 
     A setting that it has is not taken from another, where it may be another allocation; uniform is one everywhere.
     """
-    mine, parts = protocol(found.spec), [found]
+    mine, parts = protocol(study.spec), [study]
     for each in others:
         its = protocol(each.spec)
-        if each is found or mine not in (its, its._replace(calibration=its.calibration or mine.calibration)):
+        if each is study or mine not in (its, its._replace(calibration=its.calibration or mine.calibration)):
             continue
-        known = {point.setting.seedless for part in parts for point in part.points if point.setting}
+        measured = {point.setting.seedless for part in parts for point in part.points if point.setting}
         lent = [
             point
             for point in each.points
-            if point.setting in (None, point.setting and point.setting.uniform) or point.setting.seedless not in known
+            if point.setting in (None, point.setting and point.setting.uniform)
+            or point.setting.seedless not in measured
         ]
         parts.append(replace(each, points=tuple(lent)))
     every = merged(parts)
-    return replace(every, entries=found.entries, guests=every.entries[len(found.entries) :])
+    return replace(every, entries=study.entries, guests=every.entries[len(study.entries) :])
 
 
 def main_protocol(groups: Iterable[Study]) -> Protocol | None:
@@ -135,7 +136,7 @@ def best_slice(
         has: whether what is looked for was evaluated there.
     """
     groups = tuple(groups)
-    pattern, first, counted = (
+    pattern, first, budget_unit = (
         mine.pattern if mine else None,
         main_protocol(groups),
         treatments.TREATMENTS[pruner].budget_unit,
@@ -146,7 +147,7 @@ def best_slice(
         near = -round(abs(one.part.target - target), 9)
         methods = {each.setting.allocation.base.kind for each in one.settings if not each.strength}
         likes = one.part.pattern == pattern, one.part.treatment.name == pruner
-        alike = one.part.treatment.budget_unit is counted
+        alike = one.part.treatment.budget_unit is budget_unit
         return alike, near, *likes, protocol(one.evaluations.spec) == first, holds, len(methods), len(one.settings)
 
     places = (StudySlice(found, part) for found in groups for part in found.slices if has(found, part))
@@ -154,26 +155,28 @@ def best_slice(
     return best and StudySlice(with_comparable(best.evaluations, groups), best.part)
 
 
-def merged(found: Sequence[Study]) -> Study:
+def merged(studies: Sequence[Study]) -> Study:
     """Studies of one protocol as one: every point once, with all tasks that were asked of it."""
     points = {}
-    for each in (point for study in found for point in study.points):
-        known = points.get((each.setting, each.pruned))
-        first = each if known is None or known.evaluated is None else known
-        points[each.setting, each.pruned] = replace(first, tasks={**each.tasks, **(known.tasks if known else {})})
-    told = next((each.provenance for each in found if each.provenance.get("calibration")), found[0].provenance)
-    asked = tuple(Point(setting=setting, pruned=pruned) for setting, pruned in points)
-    tasks = tuple(unique(task for study in reversed(found) for task in study.spec.tasks))
-    spec = found[0].spec.replace(points=asked, tasks=tasks)
-    entries = tuple(entry for each in found for entry in each.entries)
-    profiles = tuple(unique(key for each in found for key in each.profiles))
-    return Study(spec, told, tuple(points.values()), entries, profiles=profiles, selects=found[0].selects)
+    for each in (point for study in studies for point in study.points):
+        earlier = points.get((each.setting, each.pruned))
+        first = each if earlier is None or earlier.evaluated is None else earlier
+        points[each.setting, each.pruned] = replace(first, tasks={**each.tasks, **(earlier.tasks if earlier else {})})
+    provenance = next(
+        (each.provenance for each in studies if each.provenance.get("calibration")), studies[0].provenance
+    )
+    points_asked = tuple(Point(setting=setting, pruned=pruned) for setting, pruned in points)
+    tasks = tuple(unique(task for study in reversed(studies) for task in study.spec.tasks))
+    spec = studies[0].spec.replace(points=points_asked, tasks=tasks)
+    entries = tuple(entry for each in studies for entry in each.entries)
+    profiles = tuple(unique(key for each in studies for key in each.profiles))
+    return Study(spec, provenance, tuple(points.values()), entries, profiles=profiles, selects=studies[0].selects)
 
 
-def by_protocol(found: Iterable[Study]) -> list[Study]:
+def by_protocol(studies: Iterable[Study]) -> list[Study]:
     """Studies put together where their protocol is the same, whatever profile their allocations looked at."""
     homes = defaultdict(list)
-    for each in found:
+    for each in studies:
         homes[protocol(each.spec)].append(each)
     return [merged(parts) for home, parts in homes.items() if not home.outdated]
 
@@ -182,20 +185,20 @@ def by_protocol(found: Iterable[Study]) -> list[Study]:
 
 
 @lru_cache
-def short(found: Study) -> str:
+def short(study: Study) -> str:
     """The name that stands beside a number: `C4 held out 48 × 512`; what is not usual follows."""
-    return ", ".join([named(found.spec, found.provenance), *_marks(found)])
+    return ", ".join([named(study.spec, study.provenance), *_marks(study)])
 
 
-def named(spec: StudySpec, told: Mapping) -> str:
+def named(spec: StudySpec, provenance: Mapping) -> str:
     """The same of a study as stored; calibration is named where its text or its amount is not the usual one."""
-    read, judge, own = spec.calibration, _label(told), profile_names.text(_label(told))
-    said = f"{profile_names.part(judge)} {_amount(spec.text)}"
+    read, judge, own = spec.calibration, _label(provenance), profile_names.text(_label(provenance))
+    name = f"{profile_names.part(judge)} {_amount(spec.text)}"
     if read is None:
-        return said
-    other, amount = profile_names.text(_label(told, "calibration")), _amount(read)
+        return name
+    other, amount = profile_names.text(_label(provenance, "calibration")), _amount(read)
     parts = [other * (other not in ("C4", own)), amount * (amount != DEFAULT_TOKENS)]
-    return f"{said}, calibrated on {' '.join(filter(None, parts))}" if any(parts) else said
+    return f"{name}, calibrated on {' '.join(filter(None, parts))}" if any(parts) else name
 
 
 def names(groups: Iterable[Study]) -> list[str]:
@@ -208,43 +211,43 @@ def names(groups: Iterable[Study]) -> list[str]:
 
 
 @lru_cache
-def badge(found: Study) -> str:
+def badge(study: Study) -> str:
     """All that must be alike before two numbers are compared, what was measured so, and the keys of both."""
-    text, read, told = found.spec.text, found.spec.calibration, found.provenance
-    keys = {entry.key: entry.mark for entry in (*found.entries, *found.guests)} or {found.spec.key: ""}
-    seeds = sorted({each.seed for each in found.points if each.seed is not None and each.evaluated is not None})
+    text, read, provenance = study.spec.text, study.spec.calibration, study.provenance
+    keys = {entry.key: entry.mark for entry in (*study.entries, *study.guests)} or {study.spec.key: ""}
+    seeds = sorted({each.seed for each in study.points if each.seed is not None and each.evaluated is not None})
     listed = {
         "calibration seeds": map(str, seeds),
-        "profiles": (key[:SHORT] for key in found.profiles),
+        "profiles": (key[:SHORT] for key in study.profiles),
         "studies": (key[:SHORT] + mark for key, mark in keys.items()),
     }
-    said = [
-        f"{_label(told)}, {_amount(text)} tokens",
-        *([f"calibrated on {_label(told, 'calibration')}, {_amount(read)}"] if read else []),
-        found.spec.model.dtype,
-        *_marks(found),
-        several(len(found.settings), "setting"),
-        *tasks_asked(found.spec.tasks),
+    parts = [
+        f"{_label(provenance)}, {_amount(text)} tokens",
+        *([f"calibrated on {_label(provenance, 'calibration')}, {_amount(read)}"] if read else []),
+        study.spec.model.dtype,
+        *_marks(study),
+        several(len(study.settings), "setting"),
+        *tasks_asked(study.spec.tasks),
         f"text {text.content[:SHORT]}",
         *(f"{what} {words}" for what, each in listed.items() if (words := ", ".join(each))),
     ]
-    return " · ".join(dict.fromkeys(said))
+    return " · ".join(dict.fromkeys(parts))
 
 
-def _label(told: Mapping, role: str = "text") -> str:
-    return str(told.get(role) or "text")
+def _label(provenance: Mapping, role: str = "text") -> str:
+    return str(provenance.get(role) or "text")
 
 
 def _amount(text: TextSpec | WindowRequest) -> str:
     return f"{text.sequences} × {text.length}"
 
 
-def _marks(found: Study) -> list[str]:
+def _marks(study: Study) -> list[str]:
     """What sets numbers apart whatever was read: an earlier pruner, a precision, a pack."""
-    packed = [bool(each.packs) for each in (*found.entries, *found.guests)]
+    packed = [bool(each.packs) for each in (*study.entries, *study.guests)]
     imported = "imported" if all(packed) else "imported in part"
-    dtype = found.spec.model.dtype
-    return list(filter(None, [found.spec.earlier, dtype * (dtype != "float32"), any(packed) * imported]))
+    dtype = study.spec.model.dtype
+    return list(filter(None, [study.spec.earlier, dtype * (dtype != "float32"), any(packed) * imported]))
 
 
 DEFAULT_TOKENS = _amount(DEFAULT_CALIBRATION)

@@ -51,19 +51,19 @@ def measured_by(request: BestRequest) -> str:
 
 def holding(request: BestRequest, store: Store, model: ModelSpec) -> Iterator[Entry]:
     """Profiles in the cache that hold all that would be measured, the newest first."""
-    asked = profile_request(request).measurements
+    settings = profile_request(request).measurements
     for entry in store.entries():
         if entry.spec.model == model and store.measured(entry.spec):
             linears = entry.provenance.get("linears", ())
-            if {*expanded(asked, linears)} <= {*entry.spec.measurements}:
+            if {*expanded(settings, linears)} <= {*entry.spec.measurements}:
                 yield entry
 
 
-def selection_request(request: BestRequest, profile: str | None, asked: tuple[Recipe, ...]) -> StudyRequest:
+def selection_request(request: BestRequest, profile: str | None, settings: tuple[Recipe, ...]) -> StudyRequest:
     """Candidates on the selection text."""
     solves = any(each.solves for each in request.treatments)
     part = request.replace(calibration=_part(request.calibration, HALF if solves else QUARTER))
-    return _study(part, profile, asked, _part(request.selection, HALF))
+    return _study(part, profile, settings, _part(request.selection, HALF))
 
 
 def _part(text: WindowRequest, share: int) -> WindowRequest:
@@ -73,13 +73,13 @@ def _part(text: WindowRequest, share: int) -> WindowRequest:
 def final_request(request: BestRequest, profile: str | None, chosen: Iterable[Recipe]) -> StudyRequest:
     """Settings that were chosen, with every calibration seed, on the text that judges."""
     chosen = tuple(chosen)
-    asked = [
+    settings = [
         each.replace(calibration_seed=seed)
         for seed in request.seeds
         for each in chosen
         if seed in drawn(request, each.treatment)
     ]
-    return _study(request, profile, tuple(asked), request.final)
+    return _study(request, profile, tuple(settings), request.final)
 
 
 def drawn(request: BestRequest, treatment: Treatment) -> tuple[int, ...]:
@@ -87,8 +87,10 @@ def drawn(request: BestRequest, treatment: Treatment) -> tuple[int, ...]:
     return request.seeds if treatment.reads_text else request.seeds[:1]
 
 
-def _study(request: BestRequest, profile: str | None, asked: tuple[Recipe, ...], text: WindowRequest) -> StudyRequest:
-    return request.to(StudyRequest, profile=profile, settings=asked, evaluation=EvaluationRequest(text=text))
+def _study(
+    request: BestRequest, profile: str | None, settings: tuple[Recipe, ...], text: WindowRequest
+) -> StudyRequest:
+    return request.to(StudyRequest, profile=profile, settings=settings, evaluation=EvaluationRequest(text=text))
 
 
 # --- what it will cost ---------------------------------------------------------------------------------------------

@@ -173,8 +173,8 @@ class Result:
     @property
     def broken(self) -> int | None:
         """First layer whose output is not finite, over the seeds; None where that is not known or all losses are."""
-        known = ((each.about.get("broken"), len(each.evaluated.zeros)) for each in self.results.values())
-        return min((layer for layer, layers in known if layer is not None and layer < layers), default=None)
+        broken = ((each.about.get("broken"), len(each.evaluated.zeros)) for each in self.results.values())
+        return min((layer for layer, layers in broken if layer is not None and layer < layers), default=None)
 
     @property
     def trouble(self) -> str:

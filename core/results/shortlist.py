@@ -46,15 +46,15 @@ class Candidates:
             treatment: by which that one is pruned.
             tried: titles of methods that had their turn, each with its pruner and repair.
         """
-        known = study.settings if study else ()
-        here = (each for each in known if each.finite and each.target == self.target)
+        results = study.settings if study else ()
+        here = (each for each in results if each.finite and each.target == self.target)
         best = min(here, key=lambda each: each.loss, default=None)
         least = best.loss - study.dense.loss if best else np.inf
         worths = {treatment: self.harms.sum(1)}
         for each in anchors:
             if len(each.settings) >= prediction.FEWEST:
-                found = each.of_harms(self.harms, best)
-                worths[each.treatment] = np.where(found.low < least, found.increase, np.inf)
+                predicted = each.of_harms(self.harms, best)
+                worths[each.treatment] = np.where(predicted.low < least, predicted.increase, np.inf)
         waiting = [
             (worth, place, by)
             for by, every in worths.items()
@@ -73,21 +73,21 @@ def candidates(profile: Profile, pruner: str, target: float) -> Candidates:
     Raises:
         UserError: the profile lacks response curves.
     """
-    highest, kept, left_out, beyond = responses.highest(profile), {}, {}, 0
+    highest, harms_of, left_out, beyond = responses.highest(profile), {}, {}, 0
     bases = chain.from_iterable(form.grid(target, profile.layers) for form in BASES.values())
     for base in bases:
         if isinstance(base, Response):
-            known = responses.pruners(profile, base.per_linear)  # whose curves may serve
-            base = base.replace(pruner=pruner if pruner in known else responses.usual(profile, base.per_linear))
+            pruners = responses.pruners(profile, base.per_linear)  # whose curves may serve
+            base = base.replace(pruner=pruner if pruner in pruners else responses.usual(profile, base.per_linear))
         plain = AllocationRequest(base=base, target=target)
-        for asked in (plain, *plain.corrected(STRENGTHS, ("none", "reversed"))):
+        for request in (plain, *plain.corrected(STRENGTHS, ("none", "reversed"))):
             try:
-                [harms] = responses.layer_harms(allocate(asked, profile).exact[None], profile)
+                [harms] = responses.layer_harms(allocate(request, profile).exact[None], profile)
             except UserError as reason:
-                left_out.setdefault(str(reason), f"{recipe_names.long(asked)} is left out: {reason}")
+                left_out.setdefault(str(reason), f"{recipe_names.long(request)} is left out: {reason}")
                 break  # nor can it be stronger
             if np.isfinite(harms).all():
-                kept[asked] = harms
+                harms_of[request] = harms
             else:
                 beyond += 1
     if beyond:
@@ -95,5 +95,5 @@ def candidates(profile: Profile, pruner: str, target: float) -> Candidates:
             f"{several(beyond, 'candidate')} prune a layer beyond {highest:g}, the largest sparsity that was measured "
             "alone: nothing beyond it is predicted"
         )
-    harms = np.stack([*kept.values()]) if kept else np.zeros((0, profile.layers))
-    return Candidates(target, tuple(kept), harms, tuple(left_out.values()))
+    harms = np.stack([*harms_of.values()]) if harms_of else np.zeros((0, profile.layers))
+    return Candidates(target, tuple(harms_of), harms, tuple(left_out.values()))

@@ -63,24 +63,24 @@ class Study:
     @cached_property
     def settings(self) -> tuple[Result, ...]:
         """One per pruned setting, over its calibration seeds, in the order asked."""
-        found = defaultdict(dict)  # setting -> by seed
+        by_recipe = defaultdict(dict)  # setting -> by seed
         for each in self.points:
             if each.setting is not None and each.evaluated is not None:
-                found[each.setting.seedless].setdefault(each.seed, each)
-        return _linked(found, recipe_names.titles(found))
+                by_recipe[each.setting.seedless].setdefault(each.seed, each)
+        return _linked(by_recipe, recipe_names.titles(by_recipe))
 
     @cached_property
     def singles(self) -> tuple[Result, ...]:
         """Every point that is measured, the dense model too, by itself, in the order asked."""
-        found = {each.setting: {None: each} for each in self.points if each.evaluated is not None}
-        names = {setting: each[None].name for setting, each in found.items()}
-        return tuple(self.dense if each.setting is None else each for each in _linked(found, names))
+        by_recipe = {each.setting: {None: each} for each in self.points if each.evaluated is not None}
+        names = {setting: each[None].name for setting, each in by_recipe.items()}
+        return tuple(self.dense if each.setting is None else each for each in _linked(by_recipe, names))
 
     @cached_property
     def dense(self) -> Result | None:
         """The dense model; None until it is measured."""
-        found = (each for each in self.points if each.setting is None and each.evaluated is not None)
-        return next((Result(None, "dense", {None: each}) for each in found), None)
+        dense = (each for each in self.points if each.setting is None and each.evaluated is not None)
+        return next((Result(None, "dense", {None: each}) for each in dense), None)
 
     def of(self, setting: Recipe) -> Result | None:
         """A setting over its calibration seeds, whatever seed is named."""
@@ -102,21 +102,21 @@ class Study:
 
     def controls(self, one: Result) -> dict[str, list[Result]]:
         """By control, what differs from a corrected setting in that alone: `none` is the correction itself."""
-        found = defaultdict(list)
+        by_control = defaultdict(list)
         if one.setting and one.strength:
             for each in self.singles if one in self.singles else self.settings:
                 if each.setting and uncontrolled(each.setting) == uncontrolled(one.setting):
-                    found[each.control].append(each)
-        return found
+                    by_control[each.control].append(each)
+        return by_control
 
     # --- parts -------------------------------------------------------------------------------------------------------
 
     @cached_property
     def _sliced(self) -> dict[Slice, list[Result]]:
-        found = defaultdict(list)
+        by_slice = defaultdict(list)
         for each in self.settings:
-            found[slice_of(each.setting)].append(each)
-        return found
+            by_slice[slice_of(each.setting)].append(each)
+        return by_slice
 
     @cached_property
     def slices(self) -> tuple[Slice, ...]:
@@ -134,15 +134,15 @@ class Study:
 
 
 def _linked(
-    found: Mapping[Recipe | None, Mapping[int | None, SeedResult]], names: Mapping[Recipe | None, str]
+    by_recipe: Mapping[Recipe | None, Mapping[int | None, SeedResult]], names: Mapping[Recipe | None, str]
 ) -> tuple[Result, ...]:
     """Every setting with the twin and the base that it is compared with, where they are among them."""
-    others = {each: (each and each.uniform, each and each.base) for each in found}
+    others = {each: (each and each.uniform, each and each.base) for each in by_recipe}
     made = {}
-    for setting in sorted(found, key=lambda each: (others[each][1] is not None, others[each][0] != each)):
+    for setting in sorted(by_recipe, key=lambda each: (others[each][1] is not None, others[each][0] != each)):
         linked = [made.get(other) if other else None for other in others[setting]]  # none is its own twin
-        made[setting] = Result(setting, names[setting], found[setting], *linked)
-    return tuple(made[each] for each in found)
+        made[setting] = Result(setting, names[setting], by_recipe[setting], *linked)
+    return tuple(made[each] for each in by_recipe)
 
 
 def uncontrolled(setting: Recipe) -> Recipe:
@@ -174,10 +174,10 @@ def examples(task: TaskSpec) -> str:
 
 def tasks_asked(tasks: Iterable[TaskSpec]) -> list[str]:
     """Zero-shot tasks with their examples, those of one sample size together."""
-    found = defaultdict(list)
+    by_amount = defaultdict(list)
     for task in tasks:
-        found[examples(task) + (f" drawn by seed {task.seed}" if task.seed else "")].append(task.name)
-    return [f"zero-shot on {amount} of {', '.join(dict.fromkeys(names))}" for amount, names in found.items()]
+        by_amount[examples(task) + (f" drawn by seed {task.seed}" if task.seed else "")].append(task.name)
+    return [f"zero-shot on {amount} of {', '.join(dict.fromkeys(names))}" for amount, names in by_amount.items()]
 
 
 def shared_tasks(tasks: Iterable[TaskSpec], settings: Sequence[Result]) -> list[TaskSpec]:
@@ -185,9 +185,9 @@ def shared_tasks(tasks: Iterable[TaskSpec], settings: Sequence[Result]) -> list[
 
     Of one task with several samples the largest that all of them have: a mean counts no task twice.
     """
-    known = [task for task in tasks if all(one.has(task) for one in settings)]
-    largest = {task.name: task for task in sorted(known, key=size)}
-    return [task for task in known if largest[task.name] == task]
+    shared = [task for task in tasks if all(one.has(task) for one in settings)]
+    largest = {task.name: task for task in sorted(shared, key=size)}
+    return [task for task in shared if largest[task.name] == task]
 
 
 def size(task: TaskSpec) -> float:
@@ -201,11 +201,11 @@ def size(task: TaskSpec) -> float:
 def load(store: Store, entry: Entry) -> Study:
     """Read a stored study."""
     looked_at = profile_key(store, entry.provenance.get("profile"))
-    found = read(store, entry.spec, entry.provenance)
-    return replace(found, entries=(entry,), profiles=(looked_at,) if looked_at else ())
+    study = read(store, entry.spec, entry.provenance)
+    return replace(study, entries=(entry,), profiles=(looked_at,) if looked_at else ())
 
 
-def read(store: Store, spec: StudySpec, told: Mapping | None = None, treatment: Treatment | None = None) -> Study:
+def read(store: Store, spec: StudySpec, provenance: Mapping | None = None, treatment: Treatment | None = None) -> Study:
     """Read a study as far as it is measured: what a running job has finished is there already.
 
     Args:
@@ -217,10 +217,10 @@ def read(store: Store, spec: StudySpec, told: Mapping | None = None, treatment: 
             continue
         losses = store.get(spec.evaluated(point))
         answers = {unit.task: store.load(unit) for unit in spec.zero_shot(point)}
-        known = {task: each for task, each in answers.items() if each is not None}
-        measured = (losses.result, known, losses.provenance) if losses else (None, known, {})
+        answered = {task: each for task, each in answers.items() if each is not None}
+        measured = (losses.result, answered, losses.provenance) if losses else (None, answered, {})
         points.append(SeedResult(point.setting, point.pruned, *measured))
-    return Study(spec, told or {}, tuple(points))
+    return Study(spec, provenance or {}, tuple(points))
 
 
 def profile_key(store: Store, typed: str | None) -> str | None:

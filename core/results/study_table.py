@@ -67,16 +67,16 @@ class Row:
         return " · ".join([self.called, self.model, short(self.study)])
 
 
-def rows_of(found: Study, settings: Iterable[Result] | None = None) -> list[Row]:
+def rows_of(study: Study, settings: Iterable[Result] | None = None) -> list[Row]:
     """The dense model, then every setting over its calibration seeds: by pruner, then target, then as asked.
 
     Args:
         settings: those that are wanted, in their order; None: all.
     """
     if settings is None:
-        pruned = (one for part in found.slices for one in found.within(part))
-        settings = [*([found.dense] if found.dense else []), *pruned]
-    return [Row(found, one) for one in settings]
+        pruned = (one for part in study.slices for one in study.within(part))
+        settings = [*([study.dense] if study.dense else []), *pruned]
+    return [Row(study, one) for one in settings]
 
 
 # --- columns ------------------------------------------------------------------------------------------------------
@@ -108,8 +108,8 @@ def _pruner(row: Row) -> str:
 
 
 def _zeros(row: Row) -> float | None:
-    asked = row.one.setting.allocation
-    return None if asked.budget_unit.levels else asked.target
+    request = row.one.setting.allocation
+    return None if request.budget_unit.levels else request.target
 
 
 RESULTS = {
@@ -142,16 +142,16 @@ ORIGIN = {
 def _beside(control: Control, compare: Callable[[Result, Result], Any]) -> Callable[[Row], Any]:
     """What a comparison of rows with their controls says; None of a row that has none."""
 
-    def found(row):
+    def value(row):
         other = control(row.one)
         return None if other in (None, row.one) else compare(row.one, other)
 
-    return found
+    return value
 
 
 def _against(control: Control, **of: Callable[[Evaluated], Array]) -> Column:
     change = _beside(control, lambda one, other: one.against(other, **of))
-    return Column(change, lambda found: found.said if found.windows.n else "no seed in common")
+    return Column(change, lambda change: change.said if change.windows.n else "no seed in common")
 
 
 def divergence(control: Control) -> Column:
@@ -165,12 +165,12 @@ def _tasks(rows: Sequence[Row], name: str, control: Control) -> dict[str, Column
     shared = shared_tasks(tasks, [row.one for row in rows])
 
     change = _beside(control, lambda one, other: one.accuracy_against(other, shared))
-    found = {
+    columns = {
         name: Column(lambda row, task=task: row.one.accuracy(task) if row.one.has(task) else None)
         for task, name in tasks.items()
     }
     means = {MEAN: Column(lambda row: row.one.accuracy(*shared)), f"{MEAN}, {CHANGE}{name}": Column(change)}
-    return found | (means if len(shared) > 1 else {})
+    return columns | (means if len(shared) > 1 else {})
 
 
 # --- the table ----------------------------------------------------------------------------------------------------
@@ -186,18 +186,18 @@ class Table:
     @cached_property
     def values(self) -> dict[str, list[Any]]:
         """Name -> a value per row; columns without any are left out."""
-        found = {name: [column.of(row) for row in self.rows] for name, column in self.columns.items()}
-        return {name: values for name, values in found.items() if any(each not in (None, "") for each in values)}
+        every = {name: [column.of(row) for row in self.rows] for name, column in self.columns.items()}
+        return {name: values for name, values in every.items() if any(each not in (None, "") for each in values)}
 
     @cached_property
     def numbers(self) -> dict[str, list[Any]]:
         """Columns of plain numbers for pages and CSV files: a change or an accuracy fills several."""
-        found = {}
+        columns = {}
         for name, values in self.values.items():
             parts = [{} if value is None else _parts(name, value) for value in values]
             for head in dict.fromkeys(head for part in parts for head in part):
-                found[head] = [part.get(head) for part in parts]
-        return found
+                columns[head] = [part.get(head) for part in parts]
+        return columns
 
     @property
     def texts(self) -> list[tuple[str, ...]]:
@@ -245,9 +245,9 @@ class Table:
     @property
     def differing(self) -> Table:
         """The numbers, and of all else what differs between rows."""
-        kept = [name for name, values in self.values.items()
+        names = [name for name, values in self.values.items()
                 if name not in ORIGIN | {"pruner": 0, "zeros": 0, "protocol": 0} or len(set(values)) > 1]  # fmt: skip
-        return self.only(*kept)
+        return self.only(*names)
 
 
 def study_table(rows: Iterable[Row], controls: Mapping[str, Control] | None = None) -> Table:
@@ -280,7 +280,7 @@ def _parts(name: str, value: Any) -> Fields:
     if not isinstance(value, Change):
         return {name: value}
     of = name.removeprefix(CHANGE)
-    found = {f"{name}, %": value.value, f"{of} low": value.windows.low, f"{of} high": value.windows.high}
+    columns = {f"{name}, %": value.value, f"{of} low": value.windows.low, f"{of} high": value.windows.high}
     if value.seeds.certain:
-        found |= {f"{of} low, seeds": value.seeds.low, f"{of} high, seeds": value.seeds.high}
-    return found
+        columns |= {f"{of} low, seeds": value.seeds.low, f"{of} high, seeds": value.seeds.high}
+    return columns

@@ -35,36 +35,38 @@ def split(request: BestRequest, documents: Callable[[str], int]) -> BestRequest:
         raise UserError(
             f"{request.final.sequences} windows are too few to judge by: give the final text {FEWEST_WINDOWS} or more"
         )
-    asked = texts(request)
-    for place in {_place(each) for each in asked.values()}:
-        sharing = [role for role, each in asked.items() if _place(each) == place and each.documents is None]
+    texts_of = texts(request)
+    for place in {_place(each) for each in texts_of.values()}:
+        sharing = [role for role, each in texts_of.items() if _place(each) == place and each.documents is None]
         if len(sharing) > 1:
-            source = asked[sharing[0]].source
+            source = texts_of[sharing[0]].source
             ranges = shares(documents(source), [ROLES[role] for role in sharing], source)
-            asked |= {role: asked[role].replace(documents=span) for role, span in zip(sharing, ranges, strict=True)}
-    check_apart(asked.values())
-    return request.replace(**asked)
+            texts_of |= {
+                role: texts_of[role].replace(documents=span) for role, span in zip(sharing, ranges, strict=True)
+            }
+    check_apart(texts_of.values())
+    return request.replace(**texts_of)
 
 
 def unsplit(request: BestRequest) -> BestRequest:
     """The request without documents, where `split` gives the same ones by itself; else the request as it is."""
-    asked = texts(request)
-    bare = request.replace(**{role: each.replace(documents=None) for role, each in asked.items()})
-    last = {_place(each): each.documents[1] for each in asked.values() if each.documents}
-    counts = {each.source: last.get(_place(each), -1) + 1 for each in asked.values()}
+    by_role = texts(request)
+    bare = request.replace(**{role: each.replace(documents=None) for role, each in by_role.items()})
+    last = {_place(each): each.documents[1] for each in by_role.values() if each.documents}
+    counts = {each.source: last.get(_place(each), -1) + 1 for each in by_role.values()}
     try:
         return bare if split(bare, counts.__getitem__) == request else request
     except UserError:
         return request
 
 
-def check_apart(asked: Iterable[WindowRequest]) -> None:
+def check_apart(texts: Iterable[WindowRequest]) -> None:
     """Check that texts with different roles share no documents.
 
     Raises:
         UserError: two of them do.
     """
-    for one, two in combinations(asked, 2):
+    for one, two in combinations(texts, 2):
         if _place(one) == _place(two) and overlap(one.documents, two.documents):
             raise UserError(
                 f"{_named(one)} and {_named(two)} overlap: nothing may be chosen on what it is judged by, so give "
@@ -103,18 +105,18 @@ def reads(source: str | None, documents: Sequence[int] | None, text: WindowReque
 
 def described(request: BestRequest) -> str:
     """One sentence: which text has which role."""
-    asked = {role: _named(each) for role, each in texts(request).items()}
-    profile = f"Calibration and profile: {asked['calibration']}"
+    names = {role: _named(each) for role, each in texts(request).items()}
+    profile = f"Calibration and profile: {names['calibration']}"
     if request.profile is not None:
-        profile = f"Profile {request.profile}: the text it was measured on; calibration: {asked['calibration']}"
-    return f"{profile}; selection: {asked['selection']}; final comparison: {asked['final']}."
+        profile = f"Profile {request.profile}: the text it was measured on; calibration: {names['calibration']}"
+    return f"{profile}; selection: {names['selection']}; final comparison: {names['final']}."
 
 
-def _place(asked: WindowRequest) -> str:
+def _place(text: WindowRequest) -> str:
     """One name for the place of a text, however its path is written."""
-    return absolute(asked.source) if asked.source.startswith("file:") else asked.source
+    return absolute(text.source) if text.source.startswith("file:") else text.source
 
 
-def _named(asked: WindowRequest) -> str:
-    name = text_name(asked.source)
-    return name if asked.documents is None else f"documents {asked.documents[0]}-{asked.documents[1]} of {name}"
+def _named(text: WindowRequest) -> str:
+    name = text_name(text.source)
+    return name if text.documents is None else f"documents {text.documents[0]}-{text.documents[1]} of {name}"

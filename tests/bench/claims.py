@@ -60,11 +60,11 @@ def small(profile):
     ranked = logs[logs.mean(1).argsort()]
     rows = {"mean layer": logs.mean(0), "lowest layer": ranked[0], "highest layer": ranked[-1]}
     rows["first token too"] = everywhere.mean(0)
-    counted = {
+    counts = {
         called: gain_sentences.headline(gains_of(profile.seeds(name)))
         for called, name in (("layers", FAINT), ("layers, first token too", EVERYWHERE))
     }
-    return Outcome(judge(logs, BAND), intervals(rows), counted)
+    return Outcome(judge(logs, BAND), intervals(rows), counts)
 
 
 def growth(profile):
@@ -154,4 +154,4 @@ def measured():
 
 
 if __name__ == "__main__":
-    CLAIMED.write_bytes(MEASURED.dump_json(measured(), indent=1) + b"\n")
+    CLAIMED.write_bytes(MEASURED.dump_json(measured(), indent=1, by_alias=True) + b"\n")

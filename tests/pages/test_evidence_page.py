@@ -117,7 +117,7 @@ def test_fewer_bits_where_they_hurt_least_beat_uniform_bits_in_a_second_family_t
 
 def test_training_wins_after_either_allocation_which_still_matters():
     answer = questions.answer("training")
-    found, dense = answer.table, answer.found.dense.perplexity
+    found, dense = answer.table, answer.study.dense.perplexity
     won, spread = (found.numbers[f"against {name}, %"] for name in ("the same without training", "uniform"))
     for change, row in zip(won, found.rows, strict=True):  # each beside what it starts from
         asked = row.one.setting

@@ -33,7 +33,7 @@ SAID = {
 def test_a_chapter_is_a_sentence_a_figure_a_task_and_a_way_on(chapter, cache):
     app = opened(profile=cache["deep"], chapter=chapter, **GUESSED)
     assert not app.info and not app.error
-    said = SAID[chapter](stored(cache["deep"])).said
+    said = SAID[chapter](stored(cache["deep"])).sentence
     figure = live(app)
     assert figure["title"] and figure["layers"] == 30 and figure["finding"] == shared.plain(said)
     assert "Try:" in text(app) and shared.plain(said) in text(app)
@@ -91,14 +91,14 @@ def test_the_sink_is_shown_after_a_prediction_only(cache):
     app = opened(profile=cache["deep"], chapter="amplify")
     found = absorption.amplify(stored(cache["deep"]))
     assert len(live(app)["bars"]["values"]) == 1 and not live(app)["controls"]
-    assert shared.plain(found.said) not in text(app) and live(app)["finding"] == gain_sentences.finding(found.without)
+    assert shared.plain(found.sentence) not in text(app) and live(app)["finding"] == gain_sentences.finding(found.without)
     assert "by definition" in live(app)["slots"]["verdict"]["table"][0][-1]
     assert any("undecided" in text and "5 %" in text for _, text, _ in live(app)["key"])
     assert "Guess." in text(app)
     next(each for each in app.button if each.label == absorption.GUESSES["rise"]).click().run()
     assert live(app)["bars"]["values"][1] == pytest.approx(found.including.value, rel=1e-4)
     assert live(app)["controls"][0]["index"] == 1
-    assert shared.plain(found.said) in text(app) and "Guess." not in text(app)
+    assert shared.plain(found.sentence) in text(app) and "Guess." not in text(app)
     assert shared.plain(absorption.judged("rise", found)) in text(app)
 
 

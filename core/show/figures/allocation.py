@@ -69,9 +69,9 @@ def finish(contenders: Sequence[RankedMethod], dense: float) -> Chart:
         dense: perplexity of the unpruned model; NaN while it is not measured.
     """
     values = np.array([(each.perplexity, *each.interval) for each in contenders])
-    names, told = [each.name for each in contenders], list(map(_told, contenders))
+    names, texts = [each.name for each in contenders], list(map(_told, contenders))
     axis = log_axis("perplexity (log scale)", values).drawn
-    figure = dots("perplexity", names, values, told, [_hue(each) for each in contenders], axis)
+    figure = dots("perplexity", names, values, texts, [_hue(each) for each in contenders], axis)
     figure.layout.height = rows_height(len(names), LANE)  # its rows are the lanes of the chart beside it
     figure.data[0].marker.symbol = ["circle-open" if each.predicted else "circle" for each in contenders]
     table = pd.DataFrame(values, columns=["perplexity", "low", "high"])
@@ -97,21 +97,21 @@ def _told(one: RankedMethod) -> str:
 def _lowest(contenders: Sequence[RankedMethod], dense: float) -> str:
     """What dots and bars are, and the unpruned model beside the lowest of them."""
     methods = [each for each in contenders if each.kind != THIS]
-    known = [
+    finite = [
         each
         for each in contenders
         if math.isfinite(each.perplexity)
         and not (each.kind == THIS and any(np.array_equal(each.sparsity, other.sparsity) for other in methods))
     ]  # this allocation only where it is none of the methods
-    if not known:
+    if not finite:
         return "None of these was measured."
-    best, *others = sorted(known, key=lambda each: each.perplexity)
+    best, *others = sorted(finite, key=lambda each: each.perplexity)
     verb = "is predicted to have" if best.predicted else "has"
-    said = f"Of these, {best.spoken} {verb} the lowest perplexity, {perplexity(best.perplexity)}"
-    said += f", but {_tie(best, others[0])}" if others and tied(best, others[0]) else ""
-    said += f"; the unpruned model has {perplexity(dense)}" if math.isfinite(dense) else ""
+    text = f"Of these, {best.spoken} {verb} the lowest perplexity, {perplexity(best.perplexity)}"
+    text += f", but {_tie(best, others[0])}" if others and tied(best, others[0]) else ""
+    text += f"; the unpruned model has {perplexity(dense)}" if math.isfinite(dense) else ""
     hollow = " Hollow dots are predicted, with 90 % intervals." if any(each.predicted for each in contenders) else ""
-    return f"{said}. Bars are 95 % intervals of the change against uniform.{hollow}"
+    return f"{text}. Bars are 95 % intervals of the change against uniform.{hollow}"
 
 
 def _tie(best: RankedMethod, second: RankedMethod) -> str:
@@ -158,32 +158,34 @@ def _spared_said(sparsity: Array, means: Array, names: Sequence[str], bound: int
     )
 
 
-def shades_of(counted: BudgetUnit) -> list[tuple[str, str]]:
+def shades_of(budget_unit: BudgetUnit) -> list[tuple[str, str]]:
     """A colour for each level and what it stands for: the paler the fewer bits, grey where zeros come first."""
-    forms, called = PRUNERS[default_pruner(counted)].forms, []
-    for share in counted.levels.values():
+    forms, called = PRUNERS[default_pruner(budget_unit)].forms, []
+    for share in budget_unit.levels.values():
         form = forms.get(share)
         alike = form and not form.gguf  # integers of as many bits
-        called.append(ZEROED if form and form.zeros else f"{form.bits} bits" if alike else counted.level(share))
-    known = [name for name in dict.fromkeys(called) if name != ZEROED]
-    hues = dict(zip(known, shades(len(known))[::-1], strict=True))
+        called.append(ZEROED if form and form.zeros else f"{form.bits} bits" if alike else budget_unit.level(share))
+    finite = [name for name in dict.fromkeys(called) if name != ZEROED]
+    hues = dict(zip(finite, shades(len(finite))[::-1], strict=True))
     return [(hues.get(name, LIGHT.undecided), name) for name in called]
 
 
-def bits(plan: Array, names: Sequence[str], counted: BudgetUnit) -> Chart:
+def bits(plan: Array, names: Sequence[str], budget_unit: BudgetUnit) -> Chart:
     """Bits of every linear by colour, and written in its cell where all are whole.
 
     Args:
         plan: (layers, linears) the shares that levels save.
         names: of the linears.
     """
-    shares = np.array([*counted.levels.values()])
+    shares = np.array([*budget_unit.levels.values()])
     level, written = np.abs(plan[..., None] - shares).argmin(-1), HALF * (1 - plan)
     figure = by_layer(level, names, "layer %{x}, %{customdata[0]}: %{customdata[1]} bits", {}, "", written)
     last = max(len(shares) - 1, 1)
-    scale = [[at / last, hue] for at, (hue, _) in enumerate(shades_of(counted))]
+    scale = [[at / last, hue] for at, (hue, _) in enumerate(shades_of(budget_unit))]
     how = {"colorscale": scale, "zmin": 0, "zmax": last, "showscale": False, "textfont": {"size": SMALL}}
     whole = "%{text:.0f}" * bool(np.all(written == written.round()))  # a cell holds one figure
     figure.update_traces(text=written.T, texttemplate=whole, **how)
-    finding = f"{int((level == level.max()).sum())} of {level.size} linears get {counted.level(shares[level.max()])}."
+    finding = (
+        f"{int((level == level.max()).sum())} of {level.size} linears get {budget_unit.level(shares[level.max()])}."
+    )
     return Chart("linears", "Bits of every linear", figure, finding, layer_table(written, names))

@@ -73,15 +73,15 @@ def log_ticks(low: float, high: float, choices: Sequence[Sequence[float]] = ROUN
     span = math.log10(high / low)
     stride = max(1, math.ceil(APART * span))
     decades = [e for e in range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1) if e % stride == 0]
-    found = []
+    ticks = []
     for choice in choices:
         every = [float(f"{m}e{e}") for e in decades for m in choice]
-        ticks = [each for each in every if low <= each <= high]
-        if all(math.log10(above / below) >= APART * span - 1e-9 for below, above in pairwise(ticks)):
-            found = max(found, ticks, key=len)
-        if len(found) >= FEWEST_TICKS:
+        inside = [each for each in every if low <= each <= high]
+        if all(math.log10(above / below) >= APART * span - 1e-9 for below, above in pairwise(inside)):
+            ticks = max(ticks, inside, key=len)
+        if len(ticks) >= FEWEST_TICKS:
             break
-    return found
+    return ticks
 
 
 def _tick(value: float) -> str:
@@ -201,5 +201,5 @@ def above(figure: go.Figure, text: str, x: float = 0, anchor: str = "left", **mo
 def verdict_key(figure: go.Figure) -> None:
     """What the colours of verdicts mean, over the picture."""
     hues = {word: readable(verdict_colour(word)) for word in ("amplifies", "undecided", "absorbs")}
-    said = "   ".join(f'<span style="color:{hue}">● {word}</span>' for word, hue in hues.items())
-    above(figure, said, 1, "right", yshift=24)
+    key = "   ".join(f'<span style="color:{hue}">● {word}</span>' for word, hue in hues.items())
+    above(figure, key, 1, "right", yshift=24)

@@ -27,38 +27,38 @@ PRUNED = "residual:wanda:0.7"  # what noise is held against, unless another prun
 REPAIRED = (PRUNED, "residual:wanda+refit:0.7")
 
 
-def gains(asked: InView) -> Chart:
+def gains(view: InView) -> Chart:
     """Gains at every strength of the perturbation; beside another profile's, where one that holds it is compared."""
-    profile, name = asked.profile, asked.name
-    if asked.twin and name in asked.twin.by_name:
-        return gain.of_profiles(profile, asked.twin, name, asked.layer, asked.statistic)
+    profile, name = view.profile, view.name
+    if view.twin and name in view.twin.by_name:
+        return gain.of_profiles(profile, view.twin, name, view.layer, view.statistic)
     names = words.family(profile, name)
-    lines = [gain.line(profile.perturbations[each].short, profile.seeds(each), asked.statistic) for each in names]
-    return gain.gains(lines, gain_sentences.of_perturbation(profile, name), names.index(name), asked.layer)
+    lines = [gain.line(profile.perturbations[each].short, profile.seeds(each), view.statistic) for each in names]
+    return gain.gains(lines, gain_sentences.of_perturbation(profile, name), names.index(name), view.layer)
 
 
-def sizes(asked: InView) -> Chart:
+def sizes(view: InView) -> Chart:
     """Gain over size and layer of gaussian noise, at the positions in view where two sizes are measured there."""
-    positions = getattr(asked.profile.perturbations[asked.name], "positions", "after_first")
-    here, usual = asked.profile.noise(positions), asked.profile.noise()
-    found = here if len(here) > 1 else usual
-    if len(found) < 2:
+    positions = getattr(view.profile.perturbations[view.name], "positions", "after_first")
+    here, usual = view.profile.noise(positions), view.profile.noise()
+    noises = here if len(here) > 1 else usual
+    if len(noises) < 2:
         raise UserError(
             "measure gaussian noise at two or more sizes (for instance 0.03 and 0.3) to see where absorption begins"
         )
-    lines = [gain.line(name, asked.profile.seeds(name), asked.statistic) for name in found.values()]
-    return maps.size_map(list(found), lines, asked.layer)
+    lines = [gain.line(name, view.profile.seeds(name), view.statistic) for name in noises.values()]
+    return maps.size_map(list(noises), lines, view.layer)
 
 
-def matched(asked: InView) -> Chart:
+def matched(view: InView) -> Chart:
     """Real pruning against gaussian noise of the same measured drift."""
-    profile = asked.profile
-    found = profile.noise()
+    profile = view.profile
+    noises = profile.noise()
     residuals = [name for name, each in profile.perturbations.items() if each.prunes == "layer"]
-    if len(found) < 2 or not residuals:
+    if len(noises) < 2 or not residuals:
         raise UserError("measure gaussian noise at two or more sizes, and residual:wanda:0.7, to compare them")
-    real = next((each for each in (asked.name, PRUNED) if each in residuals), residuals[0])
-    noise = [gains_of(profile.seeds(each)) for each in found.values()]
+    real = next((each for each in (view.name, PRUNED) if each in residuals), residuals[0])
+    noise = [gains_of(profile.seeds(each)) for each in noises.values()]
     target = gains_of(profile.seeds(real)).drift
     logs = propagation.at_drift(target, np.array([n.drift for n in noise]), np.log([n.value for n in noise]))
     unknown = np.full(profile.layers, np.nan)
@@ -67,51 +67,51 @@ def matched(asked: InView) -> Chart:
         gain.Line("noise", np.exp(logs), unknown, unknown, *[("not tested",) * profile.layers] * 2),
     )
     between = f"{profile.perturbations[real].label}: a lower gain than noise of the same measured drift"
-    return gain.compared(*lines, asked.layer, "Noise against real pruning", between)
+    return gain.compared(*lines, view.layer, "Noise against real pruning", between)
 
 
-def repaired(asked: InView) -> Chart:
+def repaired(view: InView) -> Chart:
     """The damage of pruning a layer with its repair against the same without it, at one sparsity."""
-    profile, pairs = asked.profile, []
+    profile, pairs = view.profile, []
     for mended, other in profile.perturbations.items():
         if other.prunes == "layer" and other.treatment.repair:
             plain = other.replace(pruner=other.treatment.pruner).name
             pairs += [(plain, mended)] if plain in profile.by_name else []
     if not pairs:
         raise UserError(f"measure {' and '.join(REPAIRED)} to see what a repair changes")
-    found = (pair for name in (asked.name, PRUNED) for pair in pairs if name in pair)
-    plain, mended = next(found, pairs[0])
+    pairs_in_view = (pair for name in (view.name, PRUNED) for pair in pairs if name in pair)
+    plain, mended = next(pairs_in_view, pairs[0])
     before, after = (gains_of(profile.seeds(name)) for name in (plain, mended))
     size = float(np.nanmedian(after.drift / before.drift))
     between = f"{profile.perturbations[mended].label}: a lower gain than without the repair"
     lines = gain.line("repaired", profile.seeds(mended)), gain.line("pruned", profile.seeds(plain))
-    chart = gain.compared(*lines, asked.layer, "Repaired damage against damage", between)
-    said = f"{chart.finding} Where it arises, the repaired damage is {times(size)} as large in the median layer."
-    return replace(chart, finding=said)
+    chart = gain.compared(*lines, view.layer, "Repaired damage against damage", between)
+    finding = f"{chart.finding} Where it arises, the repaired damage is {times(size)} as large in the median layer."
+    return replace(chart, finding=finding)
 
 
-def parts(asked: InView) -> Chart:
+def parts(view: InView) -> Chart:
     """Gain of what a layer loses without its attention, and without its MLP."""
-    profile, names = asked.profile, [f"skip:{part}" for part in BLOCKS]
+    profile, names = view.profile, [f"skip:{part}" for part in BLOCKS]
     if not set(names) <= profile.by_name.keys():
         raise UserError(f"measure {' and '.join(names)}, or the preset parts, to see whose loss is absorbed")
     lines = [gain.line(profile.perturbations[name].short, profile.seeds(name)) for name in names]
     between = "Without its attention: a lower gain than without its MLP"
-    chart = gain.compared(*lines, asked.layer, "Whose loss is absorbed: attention's or the MLP's?", between)
+    chart = gain.compared(*lines, view.layer, "Whose loss is absorbed: attention's or the MLP's?", between)
     return replace(chart, finding=f"{literature.parts(profile)} {chart.finding}")
 
 
-def heads(asked: InView) -> Chart:
+def heads(view: InView) -> Chart:
     """Harm of leaving out each part of each layer."""
-    profile = asked.profile
+    profile = view.profile
     left_out = {name: each for name, each in profile.perturbations.items() if each.kind == "skip_part"}
     if not left_out:
         raise UserError("measure skip:attention, skip:mlp and skip:head:each, or the preset parts, to see which matter")
     harm = np.stack([per_layer(profile.seeds(name), "kl") for name in left_out], axis=-1)
     called = [each.short for each in left_out.values()]
-    said = "layer %{x}, %{customdata[0]} left out: KL %{customdata[1]:.3g} nats"
-    figure = maps.logs_by_layer(harm, called, said, "part left out; KL, nats", digits)
-    here(figure, asked.layer)
+    hover = "layer %{x}, %{customdata[0]} left out: KL %{customdata[1]:.3g} nats"
+    figure = maps.logs_by_layer(harm, called, hover, "part left out; KL, nats", digits)
+    here(figure, view.layer)
     finding = gain_sentences.most_harmful(harm, [*left_out.values()])
     return Chart("parts-harm", "Which parts matter most?", figure, finding, maps.layer_table(harm, called))
 
@@ -122,56 +122,56 @@ KL_AXIS = {"title": "KL, nats", "rangemode": "tozero", "exponentformat": "none"}
 DOTS = {"size": 5}  # a layer between two that are equal is a point without a line
 
 
-def harm(asked: InView) -> Chart:
+def harm(view: InView) -> Chart:
     """What each layer costs where it alone is taken from the other checkpoint."""
-    found = compared(asked.profile, asked.name)
-    layers = np.arange(len(found.harm))
-    odd = [found.tensor(layer) for layer in layers]
-    tensors, errors = [found.tensors[each] for each in odd], found.weights.error[layers, odd]
+    comparison = compared(view.profile, view.name)
+    layers = np.arange(len(comparison.harm))
+    odd = [comparison.tensor(layer) for layer in layers]
+    tensors, errors = [comparison.tensors[each] for each in odd], comparison.weights.error[layers, odd]
     bars = go.Bar(
         x=layers,
-        y=found.harm,
-        marker={"color": np.where(found.odd, LIGHT.accent, LIGHT.family[1])},
+        y=comparison.harm,
+        marker={"color": np.where(comparison.odd, LIGHT.accent, LIGHT.family[1])},
         customdata=[f"{escape(name)} differs by {100 * off:.3g} %" for name, off in zip(tensors, errors, strict=True)],
         hovertemplate="layer %{x}: KL %{y:.3g} nats; %{customdata}<extra></extra>",
         name="KL",
     )
     figure = go.Figure(bars, {"bargap": 0.25})
-    here(figure, asked.layer)
+    here(figure, view.layer)
     layout(figure, layer_axis(len(layers), "layer taken from the other"), KL_AXIS)
-    columns = {"layer": layers, "KL, nats": found.harm, "flips": found.single.flips.mean(1)}
-    table = pd.DataFrame(columns | {"tensor": tensors, "its error": errors, "stands out": found.odd})
-    return Chart("checkpoint-harm", "Which layers went wrong?", figure, gain_sentences.worst(found), table)
+    columns = {"layer": layers, "KL, nats": comparison.harm, "flips": comparison.single.flips.mean(1)}
+    table = pd.DataFrame(columns | {"tensor": tensors, "its error": errors, "stands out": comparison.odd})
+    return Chart("checkpoint-harm", "Which layers went wrong?", figure, gain_sentences.worst(comparison), table)
 
 
-def weights(asked: InView) -> Chart:
+def weights(view: InView) -> Chart:
     """Relative error of every tensor of every layer."""
-    found = compared(asked.profile, asked.name)
-    error = found.weights.error
-    names = [name.removesuffix(".weight") for name in found.tensors]
-    said = "layer %{x}, %{customdata[0]}: %{customdata[1]:.3g} %"
-    figure = logs_by_layer(100 * error, names, said, "relative error", lambda value: f"{digits(value)} %")
-    here(figure, asked.layer)
-    table = layer_table(error, found.tensors)
-    return Chart("checkpoint-weights", "Which weights differ?", figure, gain_sentences.weighed(found), table)
+    comparison = compared(view.profile, view.name)
+    error = comparison.weights.error
+    names = [name.removesuffix(".weight") for name in comparison.tensors]
+    hover = "layer %{x}, %{customdata[0]}: %{customdata[1]:.3g} %"
+    figure = logs_by_layer(100 * error, names, hover, "relative error", lambda value: f"{digits(value)} %")
+    here(figure, view.layer)
+    table = layer_table(error, comparison.tensors)
+    return Chart("checkpoint-weights", "Which weights differ?", figure, gain_sentences.weighed(comparison), table)
 
 
-def parting(asked: InView) -> Chart:
+def parting(view: InView) -> Chart:
     """Drift of the whole other checkpoint after each layer, beside what each layer alone adds."""
-    found = compared(asked.profile, asked.name)
-    layers = np.arange(len(found.harm))
-    alone = gains_of([found.single]).drift
-    lines = {"the whole checkpoint": found.drift, "the layer alone": alone}
-    known = {name: np.where(values > 0, values, np.nan) for name, values in lines.items()}
+    comparison = compared(view.profile, view.name)
+    layers = np.arange(len(comparison.harm))
+    alone = gains_of([comparison.single]).drift
+    lines = {"the whole checkpoint": comparison.drift, "the layer alone": alone}
+    drawn_lines = {name: np.where(values > 0, values, np.nan) for name, values in lines.items()}
     hues, figure = (LIGHT.accent, LIGHT.ink), go.Figure()
-    for (name, values), hue in zip(known.items(), hues, strict=True):
+    for (name, values), hue in zip(drawn_lines.items(), hues, strict=True):
         figure.add_trace(curve(layers, values, name, f"{name}, after layer %{{x}}: %{{y:.3g}}", hue, marker=DOTS))
-    here(figure, asked.layer)
-    table = pd.DataFrame({"layer": layers, "drift of the whole": found.drift, "drift of the layer alone": alone})
-    x, y = layer_axis(len(layers), "after layer"), log_axis("drift", found.drift, alone).drawn
+    here(figure, view.layer)
+    table = pd.DataFrame({"layer": layers, "drift of the whole": comparison.drift, "drift of the layer alone": alone})
+    x, y = layer_axis(len(layers), "after layer"), log_axis("drift", comparison.drift, alone).drawn
     drawn = layout(figure, x, y)
-    name_lines(drawn, known, hues)
-    finding = f"{gain_sentences.parting(found)} {gain_sentences.cost(found)}"
+    name_lines(drawn, drawn_lines, hues)
+    finding = f"{gain_sentences.parting(comparison)} {gain_sentences.cost(comparison)}"
     return Chart("checkpoint-drift", "Where do the two checkpoints part?", drawn, finding, table)
 
 

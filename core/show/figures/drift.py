@@ -36,53 +36,53 @@ def curves(seeds: Seeds, layer: int) -> Chart:
         seeds: the noise seeds of one perturbation.
         layer: the highlighted injection layer.
     """
-    found = propagation.curves(seeds)
-    layers = len(found.value)
+    drift = propagation.curves(seeds)
+    layers = len(drift.value)
     first = averaged(seeds, "drift_first")[layer]
-    of_first, said = np.where(first > 0, first, np.nan), "first token, after layer %{x}: drift %{y:.3g}"
-    figure = go.Figure(_bundle(found.value, gains_of(seeds).verdicts, layer))
-    x, told = np.arange(layer, layers), f"perturbed layer {layer}, after layer %{{x}}: drift %{{y:.3g}}"
-    value, low, high = (ends[layer, layer:] for ends in (found.value, found.low, found.high))
-    shown = curve(x, value, f"layer {layer}", told, LIGHT.accent, 3, marker={"size": 5})
-    figure.add_traces([band(x, low, high, LIGHT.accent), shown])
-    figure.add_trace(curve(np.arange(layers), of_first, "first token", said, LIGHT.ink, 2, "dot"))
-    named = [(f"layer {layer}", found.value[layer, -1], LIGHT.accent)]
+    of_first, of_token = np.where(first > 0, first, np.nan), "first token, after layer %{x}: drift %{y:.3g}"
+    figure = go.Figure(_bundle(drift.value, gains_of(seeds).verdicts, layer))
+    x, hover = np.arange(layer, layers), f"perturbed layer {layer}, after layer %{{x}}: drift %{{y:.3g}}"
+    value, low, high = (ends[layer, layer:] for ends in (drift.value, drift.low, drift.high))
+    line = curve(x, value, f"layer {layer}", hover, LIGHT.accent, 3, marker={"size": 5})
+    figure.add_traces([band(x, low, high, LIGHT.accent), line])
+    figure.add_trace(curve(np.arange(layers), of_first, "first token", of_token, LIGHT.ink, 2, "dot"))
+    named = [(f"layer {layer}", drift.value[layer, -1], LIGHT.accent)]
     named += [("first token", first[-1], LIGHT.ink)] if first[-1] > 0 else []
     names, ends, colours = zip(*named, strict=True)
-    every = np.append(found.value, of_first)
+    every = np.append(drift.value, of_first)
     figure.add_trace(line_labels(layers - 0.5, ends, names, colours, line_gap(every)))
     rows = log_axis("drift, relative to the stream", every).drawn
     verdict_key(figure)
-    i, k = np.nonzero(np.isfinite(found.value))
+    i, k = np.nonzero(np.isfinite(drift.value))
     columns = {
         "injection layer": i,
         "read layer": k,
-        "drift": found.value[i, k],
-        "95% low": found.low[i, k],
-        "95% high": found.high[i, k],
+        "drift": drift.value[i, k],
+        "95% low": drift.low[i, k],
+        "95% high": drift.high[i, k],
     }
     return Chart(
         f"drift-after-layer-{layer}",
         "How does drift grow or shrink?",
         layout(figure, layer_axis(layers, "after layer"), rows, right=72),
-        left_alone(seeds, layer) or _curves_finding(found, first, layer),
+        left_alone(seeds, layer) or _curves_finding(drift, first, layer),
         pd.DataFrame(columns),
     )
 
 
 def _bundle(value: Array, verdicts: Sequence[str | None], layer: int) -> list[go.Scatter]:
     """All other injection layers, one trace for each verdict, the lines kept apart by gaps."""
-    layers, found = len(value), []
+    layers, traces = len(value), []
     sure = [verdict if verdict in ("absorbs", "amplifies") else "undecided" for verdict in verdicts]
     for verdict in ("absorbs", "amplifies", "undecided"):
         others = [i for i in range(layers) if i != layer and sure[i] == verdict]
         x = [k for i in others for k in (*range(i, layers), None)]
         y = [r for i in others for r in (*value[i, i:], None)]
         injected = [i for i in others for _ in range(layers - i + 1)]
-        said = "perturbed layer %{customdata}, after layer %{x}: drift %{y:.3g}"
+        hover = "perturbed layer %{customdata}, after layer %{x}: drift %{y:.3g}"
         hue = see_through(verdict_colour(verdict), 0.5)
-        found.append(curve(x, y, f"other layers, {verdict}", said, hue, 1, customdata=injected))
-    return found
+        traces.append(curve(x, y, f"other layers, {verdict}", hover, hue, 1, customdata=injected))
+    return traces
 
 
 def left_alone(seeds: Seeds, layer: int) -> str:
@@ -96,22 +96,22 @@ def unknown(layer: int) -> str:
     return f"Some tokens have no drift from layer {layer}, so its gain is not known."
 
 
-def _curves_finding(found: propagation.Curves, first: Array, layer: int) -> str:
-    start, end = found.value[layer, layer], found.value[layer, -1]
+def _curves_finding(drift: propagation.Curves, first: Array, layer: int) -> str:
+    start, end = drift.value[layer, layer], drift.value[layer, -1]
     if not np.isfinite(start):
-        said = unknown(layer)
-    elif layer == len(found.value) - 1:
-        said = f"Layer {layer} is the last one: its drift of {digits(start)} goes straight to the output."
+        text = unknown(layer)
+    elif layer == len(drift.value) - 1:
+        text = f"Layer {layer} is the last one: its drift of {digits(start)} goes straight to the output."
     else:
         verb = "grows" if end >= start else "shrinks"
-        said = (
+        text = (
             f"Drift from layer {layer} {verb} from {digits(start)} to {digits(end)} at the last layer "
             f"(gain {gain(end / start)})."
         )
     if np.nanmax(first) > 0:
         ends = f"from {digits(first[layer])} to {digits(first[-1])}"
-        return f"{said} At the first token, which the gain leaves out, it goes {ends}."
-    return f"{said} The first token is not perturbed: its drift is 0 after every layer."
+        return f"{text} At the first token, which the gain leaves out, it goes {ends}."
+    return f"{text} The first token is not perturbed: its drift is 0 after every layer."
 
 
 def direction(seeds: Seeds, layer: int) -> Chart:
@@ -142,10 +142,10 @@ def direction(seeds: Seeds, layer: int) -> Chart:
 
 def dilution(seeds: Seeds, activation: Activation, layer: int) -> Chart:
     """What became of the damage itself and of the stream around it; their quotient is the gain."""
-    found = propagation.dilution(seeds, activation)
+    split = propagation.dilution(seeds, activation)
     with np.errstate(invalid="ignore"):  # nothing is known of a layer that the perturbation leaves as it is
-        damage = np.exp(np.nansum(found.absolute, axis=1) / np.isfinite(found.absolute).sum(1))
-    stream = np.exp(found.growth.mean(1))
+        damage = np.exp(np.nansum(split.absolute, axis=1) / np.isfinite(split.absolute).sum(1))
+    stream = np.exp(split.growth.mean(1))
     lines = {"damage grows": damage, "stream grows": stream, "gain": damage / stream, "gain if frozen": 1 / stream}
     pale, strong = LIGHT.family
     net = {"size": 9, "symbol": "diamond", "color": [verdict_colour(each) for each in gains_of(seeds).verdicts]}
@@ -170,15 +170,15 @@ def dilution_said(damage: Array, stream: Array, layer: int, still: str = "") -> 
     diluted = int(((damage[inner] > 1) & (gains < 1)).sum())
     fought = int((damage[inner] <= 1).sum())
     shrinks = f"in {fought} the damage itself shrinks" if fought else "in none does the damage itself shrink"
-    said = f"In {diluted or 'none'} of {len(gains)} layers drift shrinks only because the stream outgrows the damage; "
-    said += f"{shrinks}."
+    text = f"In {diluted or 'none'} of {len(gains)} layers drift shrinks only because the stream outgrows the damage; "
+    text += f"{shrinks}."
     if not np.isfinite(damage[layer]):
-        return f"{said} {still or unknown(layer)}"
+        return f"{text} {still or unknown(layer)}"
     if layer == len(gains):
-        return f"{said} Nothing follows layer {layer}."
+        return f"{text} Nothing follows layer {layer}."
     frozen = 1 / stream[layer]
     return (
-        f"{said} From layer {layer} to the end the damage {changed(damage[layer])} and the stream "
+        f"{text} From layer {layer} to the end the damage {changed(damage[layer])} and the stream "
         f"{changed(stream[layer])}, so the gain is {times(damage[layer] / stream[layer])}. If the damage had stayed "
         f"constant, drift would {'fall' if frozen < 1 else 'rise'} to {times(frozen)}."
     )
@@ -194,13 +194,13 @@ def harm(seeds: Seeds, layer: int) -> Chart:
     hues = np.where(x == layer, LIGHT.accent, LIGHT.family[1])
     figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.09)
     titles = ("drift at the last layer", "divergence of the next token, nats (KL)", "loss increase, nats per token")
-    for row, (title, found) in enumerate(zip(titles, (final, kl, nll), strict=True), start=1):
+    for row, (title, ends) in enumerate(zip(titles, (final, kl, nll), strict=True), start=1):
         points = go.Scatter(
             x=x,
-            y=found[0],
-            error_y=whiskers(*found, LIGHT.undecided, 1),
+            y=ends[0],
+            error_y=whiskers(*ends, LIGHT.undecided, 1),
             mode="markers",
-            marker={"size": 7, "color": np.where(lost & (found is kl), LIGHT.guide, hues).tolist()},
+            marker={"size": 7, "color": np.where(lost & (ends is kl), LIGHT.guide, hues).tolist()},
             hovertemplate=f"layer %{{x}}: %{{y:.3g}} ({title})<extra></extra>",
             name=title,
         )

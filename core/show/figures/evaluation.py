@@ -65,24 +65,24 @@ def rows_height(count: int, each: int) -> int:
     return ABOVE + BOTTOM + each * count
 
 
-def changes(rows: Mapping[str, Interval], shown: str | None, against: str, title: str | None = None) -> Chart:
+def changes(rows: Mapping[str, Interval], highlighted: str | None, against: str, title: str | None = None) -> Chart:
     """Perplexity as a multiple of another's with its paired interval, a row per setting, least first.
 
     Args:
         rows: name -> change in per cent, from `core.results.comparison.percent`.
-        shown: the highlighted name.
+        highlighted: the highlighted name.
         against: what they are compared with.
     """
-    known = [(name, row) for name, row in rows.items() if math.isfinite(row.value)]
-    drawn = dict(sorted(known, key=lambda pair: pair[1].value))
+    finite = [(name, row) for name, row in rows.items() if math.isfinite(row.value)]
+    drawn = dict(sorted(finite, key=lambda pair: pair[1].value))
     ratios = 1 + np.array([row[:3] for row in drawn.values()]).reshape(-1, 3) / 100
     axis = ratio_axis(wrapped(f"perplexity ÷ that of {against} (log scale)", WIDEST), ratios).drawn
-    hues = [LIGHT.accent if name == shown else LIGHT.ink for name in drawn]
+    hues = [LIGHT.accent if name == highlighted else LIGHT.ink for name in drawn]
     figure = dots("change", [*drawn], ratios, [*map(said, drawn.values())], hues, axis, 1.0)
     columns = ["setting", "change, %", "low", "high", "windows or seeds"]
     table = pd.DataFrame([(name, *row) for name, row in rows.items()], columns=columns)
     title = title or f"Change of perplexity against {against}"
-    return Chart("changes", title, figure, perplexity_sentences.budget_unit(rows.values(), "setting", against), table)
+    return Chart("changes", title, figure, perplexity_sentences.tally(rows.values(), "setting", against), table)
 
 
 def measured(rows: Mapping[str, Interval], unit: str, title: str, finding: str) -> Chart:
@@ -104,8 +104,8 @@ def measured(rows: Mapping[str, Interval], unit: str, title: str, finding: str) 
 
 def bench(table: pd.DataFrame, column: str, title: str) -> Chart:
     """A dot for each row that has a number in the column; the first column names it."""
-    known = table.dropna(subset=[column])
-    names, values = known.iloc[:, 0].tolist(), known[column].to_numpy(float)
+    rows_known = table.dropna(subset=[column])
+    names, values = rows_known.iloc[:, 0].tolist(), rows_known[column].to_numpy(float)
     texts = [digits(value, 3) for value in values]
     rows, axis = values[:, None] * [1, np.nan, np.nan], {"title": column, "rangemode": "tozero"}
     figure = dots("bench", names, rows, texts, [LIGHT.ink] * len(names), axis)
@@ -137,28 +137,30 @@ def training(tokens: Array, nats: Array) -> Chart:
 
 
 @lru_cache
-def against_uniform(found: Study, part: Slice, shown: Result | None) -> Chart | None:
+def against_uniform(study: Study, part: Slice, current: Result | None) -> Chart | None:
     """The methods of a slice against its uniform setting; None where there is nothing but uniform."""
-    asked = [one for one in found.within(part) if one.uniform]
-    few = len(asked) <= FEW_ROWS  # else without the corrections that are not in view
-    rows = {one.name: one.against_uniform.quoted for one in asked if few or not one.strength or one is shown}
+    methods = [one for one in study.within(part) if one.uniform]
+    few = len(methods) <= FEW_ROWS  # else without the corrections that are not in view
+    rows = {one.name: one.against_uniform.quoted for one in methods if few or not one.strength or one is current}
     if not any(np.isfinite(row.value) for row in rows.values()):
         return None
-    return changes(rows, shown.name if shown else None, "uniform")
+    return changes(rows, current.name if current else None, "uniform")
 
 
-def corrected_bases(found: Study, part: Slice) -> list[Result]:
+def corrected_bases(study: Study, part: Slice) -> list[Result]:
     """Settings that a correction was measured of, in order."""
-    return [one for one in found.within(part) if found.corrections(one)]
+    return [one for one in study.within(part) if study.corrections(one)]
 
 
 @lru_cache
-def correction(found: Study, base: Result, shown: Result | None) -> Chart:
+def correction(study: Study, base: Result, current: Result | None) -> Chart:
     """The correction of a base at every strength, and its controls, each against the base."""
-    changed = {one: one.against(base).windows for one in found.corrections(base)}
-    mine = shown.name if shown else None
+    changed = {one: one.against(base).windows for one in study.corrections(base)}
+    mine = current.name if current else None
     rows = {one.name: change for one, change in changed.items()}
     chart = changes(rows, mine, base.name, "The correction beside its controls")
-    said = [perplexity_sentences.budget_unit([change for one, change in changed.items() if one.control == control], what, base.name)
-            for control, what in (("none", "measured strength"), ("shuffled", "shuffle"))]  # fmt: skip
-    return replace(chart, name="correction", finding=" ".join(filter(None, said)))
+    findings = []
+    for control, what in (("none", "measured strength"), ("shuffled", "shuffle")):
+        alike = [change for one, change in changed.items() if one.control == control]
+        findings.append(perplexity_sentences.tally(alike, what, base.name))
+    return replace(chart, name="correction", finding=" ".join(filter(None, findings)))

@@ -47,37 +47,37 @@ def line(name: str, seeds: Seeds, statistic: str = "geometric") -> Line:
     Args:
         statistic: `geometric` exp(mean ln ratio), `ratio` mean ratio, `median` over tokens, then mean over sequences.
     """
-    found = gains_of(seeds)
-    interval = found.value, found.low, found.high
+    gains = gains_of(seeds)
+    interval = gains.value, gains.low, gains.high
     if statistic != "geometric":
         mean, low, high = student(averaged(seeds, "ratio" if statistic == "ratio" else "ratio_q50"))
         interval = mean, np.maximum(low, 1e-9), high
-    return Line(name, *interval, found.verdicts, found.uncorrected)
+    return Line(name, *interval, gains.verdicts, gains.uncorrected)
 
 
 def gains(
-    lines: Sequence[Line], finding: str, shown: int, layer: int | None,
+    lines: Sequence[Line], finding: str, strong: int, layer: int | None,
     title: str = "Gain of each layer",
 ) -> Chart:  # fmt: skip
     """Gain over injection layers with 95% intervals, over relative depth where models are not equally deep.
 
     Args:
-        shown: index of the line that carries its verdicts in colour.
+        strong: index of the line that carries its verdicts in colour.
         layer: the highlighted injection layer; None: none is.
     """
     relative = len({len(each.value) for each in lines}) > 1
     values = np.concatenate([each.value for each in lines])
     places = [depth(each) if relative else np.arange(len(each.value)) for each in lines]
     colours = shades(len(lines))
-    colours[shown] = LIGHT.ink
+    colours[strong] = LIGHT.ink
     figure = go.Figure()
     for index, (each, x, hue) in enumerate(zip(lines, places, colours, strict=True)):
-        if index != shown:
+        if index != strong:
             figure.add_traces([band(x, each.low, each.high, hue, 0.15), _curve(each, x, hue, {"size": 5})])
-    main = lines[shown]
+    main = lines[strong]
     marker = {"size": 9, "color": [verdict_colour(verdict) for verdict in main.verdicts]}
     bars = whiskers(main.value, main.low, main.high, see_through(LIGHT.ink, 0.55), 1)
-    figure.add_trace(_curve(main, places[shown], LIGHT.ink, marker, error_y=bars))
+    figure.add_trace(_curve(main, places[strong], LIGHT.ink, marker, error_y=bars))
     verdict_key(figure)
     axis = DEPTH if relative else layer_axis(len(lines[0].value), "perturbed layer")
     rule(figure, 1, 0, axis["range"][1], color=LIGHT.guide, width=1)
@@ -85,7 +85,7 @@ def gains(
     if layer is not None:
         here(figure, layer)
     if len(lines) > 1:
-        name_lines(figure, {each.name: each.value for each in lines}, colours, shown)
+        name_lines(figure, {each.name: each.value for each in lines}, colours, strong)
     return Chart("gain-per-layer", title, figure, finding, table(lines))
 
 
@@ -122,11 +122,11 @@ def table(lines: Sequence[Line]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def columns(found: Gains | Line) -> dict[str, object]:
+def columns(gains: Gains | Line) -> dict[str, object]:
     """Column -> gain of every layer, its interval, and its verdict, also without the correction for many layers."""
-    told = {"verdict": found.verdicts, "verdict without correction": found.uncorrected}
-    verdicts = {name: [each or "none: 1 by definition" for each in verdicts] for name, verdicts in told.items()}
-    return {"gain": found.value, "95% low": found.low, "95% high": found.high} | verdicts
+    named = {"verdict": gains.verdicts, "verdict without correction": gains.uncorrected}
+    verdicts = {name: [each or "none: 1 by definition" for each in verdicts] for name, verdicts in named.items()}
+    return {"gain": gains.value, "95% low": gains.low, "95% high": gains.high} | verdicts
 
 
 # --- one line against another -------------------------------------------------------------------------------------
@@ -148,15 +148,15 @@ def against(first: Line, other: Line, between: str) -> str:
     """
     ours = np.log(first.value)[:-1]
     theirs = np.interp(depth(first), depth(other), np.log(other.value))[:-1]
-    known = np.isfinite(ours) & np.isfinite(theirs)
-    if not known.any():
+    finite = np.isfinite(ours) & np.isfinite(theirs)
+    if not finite.any():
         return f"Nothing can be compared: no layer has both {first.name} and {other.name}."
-    most = int(np.where(known, np.abs(ours - theirs), -1).argmax())
+    most = int(np.where(finite, np.abs(ours - theirs), -1).argmax())
     unlike = "" if len(first.value) == len(other.value) else " at equal relative depth"
     alike = spearman(ours, theirs)
     rank = f" Their rank correlation along depth is {alike:.2f}." if np.isfinite(alike) else ""
     gaps = " against ".join(times(float(np.exp(row[most]))) for row in (ours, theirs))
-    where = f"in {(ours < theirs)[known].sum()} of {known.sum()} layers{unlike}"
+    where = f"in {(ours < theirs)[finite].sum()} of {finite.sum()} layers{unlike}"
     return f"{between} {where}. The largest gap is at layer {most}: {gaps}.{rank}"
 
 
@@ -164,15 +164,17 @@ def of_profiles(profile: Profile, twin: Profile, name: str, layer: int, statisti
     """Gains under one perturbation in two profiles, each named; unlike texts are said, unlike depths drawn alike."""
     titles = beside_curves([profile, twin])
     lines = [line(title, each.seeds(name), statistic) for title, each in zip(titles, (profile, twin), strict=True)]
-    shown = layer if profile.layers == twin.layers else None
+    highlighted = layer if profile.layers == twin.layers else None
     between = f"{perturbation(profile.perturbations[name])}. The gain of {titles[0]} is lower than that of {titles[1]}"
-    chart = compared(*lines, shown, "Gain of each layer", between)
+    chart = compared(*lines, highlighted, "Gain of each layer", between)
     if len({(text.content, text.sequences, text.length) for text in (profile.spec.text, twin.spec.text)}) == 1:
         return chart
-    known = [described(each.entry) for each in (profile, twin)]
-    read = "; ".join(f"{profile_names.text(each.text)}, {each.sequences} × {each.length} tokens" for each in known)
-    said = f"They read different texts ({read}), so a difference may come from the text."
-    return replace(chart, finding=f"{chart.finding} {said}")
+    descriptions = [described(each.entry) for each in (profile, twin)]
+    read = "; ".join(
+        f"{profile_names.text(each.text)}, {each.sequences} × {each.length} tokens" for each in descriptions
+    )
+    remark = f"They read different texts ({read}), so a difference may come from the text."
+    return replace(chart, finding=f"{chart.finding} {remark}")
 
 
 def thumbnail(line: Line) -> str:

@@ -18,13 +18,13 @@ from core.show.words.gain_sentences import named
 from core.store import Array, Seeds
 
 
-def diverging(shown: Array, x: Array, y: Array, title: str) -> go.Heatmap:
+def diverging(logs: Array, x: Array, y: Array, title: str) -> go.Heatmap:
     """A heatmap of log2 ratios, neutral at 1×, with the ratios written at the colour bar."""
-    reach = bound(shown)
+    reach = bound(logs)
     texts = [f"{times(2.0**-reach)}, absorbs", f"{title} 1×", f"{times(2.0**reach)}, amplifies"]
     bar = colour_bar(tickvals=[-reach, 0, reach], ticktext=texts)
     scale = [list(stop) for stop in LIGHT.diverging]
-    return heat(shown, x, y, None, bar, zmin=-reach, zmax=reach, zmid=0, colorscale=scale)
+    return heat(logs, x, y, None, bar, zmin=-reach, zmax=reach, zmid=0, colorscale=scale)
 
 
 def bound(logs: Array) -> int:
@@ -72,16 +72,16 @@ def _left_said(left: Array, drowned: Flags) -> str:
     if len(left) == 1:
         return "The model has one layer: nothing follows it that could absorb its drift."
     ends = np.where(drowned[:-1, -1], np.nan, left[:-1, -1])
-    known = np.isfinite(ends)
-    if not known.any():
+    finite = np.isfinite(ends)
+    if not finite.any():
         return "No drift is above the noise floor yet."
-    shrunk = int((ends[known] < 1).sum()) or "none"
+    shrunk = int((ends[finite] < 1).sum()) or "none"
     strongest, weakest = int(np.nanargmax(ends)), int(np.nanargmin(ends))
-    said = (
-        f"By the last layer, the drift from {shrunk} of {known.sum()} layers has shrunk. Least is left from "
+    text = (
+        f"By the last layer, the drift from {shrunk} of {finite.sum()} layers has shrunk. Least is left from "
         f"layer {weakest} ({times(ends[weakest])}), most from layer {strongest} ({times(ends[strongest])})."
     )
-    return f"{said} {drowned.sum()} grey cells are below the noise floor." if drowned.any() else said
+    return f"{text} {drowned.sum()} grey cells are below the noise floor." if drowned.any() else text
 
 
 # --- size of the noise --------------------------------------------------------------------------------------------
@@ -98,12 +98,12 @@ def size_map(sizes: Sequence[float], lines: Sequence[Line], layer: int) -> Chart
     x, borders, texts = np.arange(logs.shape[1]), edges(sizes), [number(size) for size in sizes]
     cross = propagation.crossing(sizes, logs)
     at_layer, at_size = np.meshgrid(x, sizes)
-    said, gains = "layer %{x}, size %{y}: gain %{customdata:.3g}×", np.exp(logs).ravel()
+    hover, gains = "layer %{x}, size %{y}: gain %{customdata:.3g}×", np.exp(logs).ravel()
     crosses, diamond = "layer %{x}: gain crosses 1 at size %{y:.2g}", {"size": 7, "symbol": "diamond"}
     figure = go.Figure(
         [
             diverging(logs / np.log(2), np.arange(len(x) + 1) - 0.5, borders, "gain"),
-            cells(at_layer.ravel(), at_size.ravel(), said, customdata=gains),
+            cells(at_layer.ravel(), at_size.ravel(), hover, customdata=gains),
             curve(x, cross, "crossing size", crosses, LIGHT.ink, 2, marker=diamond),
         ]
     )
@@ -134,15 +134,15 @@ def crossing_said(verdicts: Sequence[Sequence[str | None]], cross: Array) -> str
     """
     layers = list(zip(*verdicts, strict=True))[:-1]
     turning = [i for i, verdict in enumerate(layers) if np.isfinite(cross[i]) and _turns(verdict)]
-    said = []
+    clauses = []
     for verdict, verb in (("absorbs", "absorbed"), ("amplifies", "amplified")):
         always = [i for i, every in enumerate(layers) if set(every) == {verdict}]
-        said += [f"every measured size is {verb} at {named(always)}"] if always else []
+        clauses += [f"every measured size is {verb} at {named(always)}"] if always else []
     if turning:
         low, high = digits(cross[turning].min()), digits(cross[turning].max())
         where = f"size {low}" if low == high else f"sizes between {low} and {high}"
-        said.append(f"small sizes are amplified and large ones absorbed at {named(turning)}, switching at {where}")
-    return f"Gaussian noise: {'; '.join(said) or 'no layer certainly switches from amplifying to absorbing'}."
+        clauses.append(f"small sizes are amplified and large ones absorbed at {named(turning)}, switching at {where}")
+    return f"Gaussian noise: {'; '.join(clauses) or 'no layer certainly switches from amplifying to absorbing'}."
 
 
 def _turns(verdicts: Sequence[str]) -> bool:
@@ -154,22 +154,22 @@ def _turns(verdicts: Sequence[str]) -> bool:
 
 
 def by_layer(
-    z: Array, names: Sequence[str], said: str, bar: dict, title: str, written: Array | None = None, room: float = 0.0
+    z: Array, names: Sequence[str], hover: str, bar: dict, title: str, written: Array | None = None, room: float = 0.0
 ) -> go.Figure:
     """A row for each tensor of a layer, a column for each layer.
 
     Args:
         z: (layers, tensors).
-        said: of `%{customdata[0]}`, the tensor, and `%{customdata[1]}`, the value as it is written.
+        hover: of `%{customdata[0]}`, the tensor, and `%{customdata[1]}`, the value as it is written.
         title: what the colours say.
         written: (layers, tensors) instead of z; None: that itself.
         room: right of the last layer, in layers.
     """
     layers, count = z.shape
     called = [escape(name) for name in names]
-    told = np.repeat(np.array(called)[:, None], layers, 1), (z if written is None else written).T
+    data = np.repeat(np.array(called)[:, None], layers, 1), (z if written is None else written).T
     figure = go.Figure(
-        heat(z.T, np.arange(layers), np.arange(count), said, bar, customdata=np.stack(told, axis=-1), ygap=1.5)
+        heat(z.T, np.arange(layers), np.arange(count), hover, bar, customdata=np.stack(data, axis=-1), ygap=1.5)
     )
     last = [name.rpartition(".")[-1] for name in called]
     rows = {"tickvals": np.arange(count), "ticktext": last, "range": [count - 0.4, -0.6], "showgrid": False}
@@ -177,19 +177,19 @@ def by_layer(
 
 
 def logs_by_layer(
-    values: Array, names: Sequence[str], said: str, title: str, write: Callable[[float], str]
+    values: Array, names: Sequence[str], hover: str, title: str, write: Callable[[float], str]
 ) -> go.Figure:
     """As `by_layer`, coloured by the log of values; what is not above zero stays empty.
 
     Args:
         write: writes a value at the scale of colours.
     """
-    known = np.where(values > 0, values, np.nan)
-    logs = np.log10(known)
+    positive = np.where(values > 0, values, np.nan)
+    logs = np.log10(positive)
     usable = logs[np.isfinite(logs)]
     ticks = np.unique(np.linspace(usable.min(), usable.max(), 3)) if usable.size else usable
     bar = colour_bar(tickvals=ticks, ticktext=[write(10**tick) for tick in ticks])
-    return by_layer(logs, names, said, bar, title, known)
+    return by_layer(logs, names, hover, bar, title, positive)
 
 
 def layer_table(values: Array, names: Sequence[str]) -> pd.DataFrame:

@@ -110,7 +110,7 @@ def _contrast(*colours: str) -> float:
 
 def in_palette(drawn: str, look: Palette) -> str:
     """A picture as text, drawn in the light palette, in the colours of the same meaning of another."""
-    return drawn if look is LIGHT else HUE.sub(lambda found: _dark().get(found[0], found[0]), drawn)
+    return drawn if look is LIGHT else HUE.sub(lambda hue: _dark().get(hue[0], hue[0]), drawn)
 
 
 @cache

@@ -31,7 +31,7 @@ class Curve:
 
     name: str
     settings: Sequence[Result]  # by target
-    shown: bool
+    in_view: bool
 
     @property
     def targets(self) -> list[float]:
@@ -44,11 +44,11 @@ class Curve:
 
     @property
     def colour(self) -> str:
-        return LIGHT.accent if self.shown else colour(self.settings[0].setting.allocation.base.kind)
+        return LIGHT.accent if self.in_view else colour(self.settings[0].setting.allocation.base.kind)
 
 
 @lru_cache
-def of_evaluations(found: Study, shown: Result | None, part: Slice | None = None) -> Chart:
+def of_evaluations(study: Study, current: Result | None, part: Slice | None = None) -> Chart:
     """Perplexity over target sparsity on a log axis: a line per method through the mean of its seeds.
 
     Bars are 95 % intervals of the change against uniform, so uniform has none. Of corrections that in view alone is
@@ -58,37 +58,41 @@ def of_evaluations(found: Study, shown: Result | None, part: Slice | None = None
         part: what is compared, over all targets, with the lowest there by whatever pruner; None: everything.
     """
     drawn = defaultdict(list)  # by name, and whether it is in view
-    for one in sorted(_compared(found, part), key=lambda one: one.target):
-        mine = shown is not None and one.name == shown.name
+    for one in sorted(_compared(study, part), key=lambda one: one.target):
+        mine = current is not None and one.name == current.name
         if one.finite and (mine or not one.strength):
             drawn[one.name, mine].append(one)
     curves = [Curve(name, settings, mine) for (name, mine), settings in drawn.items()]
-    curves.sort(key=lambda curve: curve.shown)
-    dense = found.dense.perplexity if found.dense else math.nan
-    known = [one for each in curves for one in each.settings]
-    values = np.concatenate([[dense], *([*one.perplexities, *interval(one)] for one in known)])
-    targets = sorted({one.target for one in known}) or [0.7]
-    counted = max((one.setting.allocation.budget_unit for one in known), key=attrgetter("bits", "unit"), default=ZEROS)
-    across = share_axis("share of 16 bits that is saved, %" if counted.bits else f"target, % {counted.unit}", targets)
+    curves.sort(key=lambda curve: curve.in_view)
+    dense = study.dense.perplexity if study.dense else math.nan
+    results = [one for each in curves for one in each.settings]
+    values = np.concatenate([[dense], *([*one.perplexities, *interval(one)] for one in results)])
+    targets = sorted({one.target for one in results}) or [0.7]
+    budget_unit = max(
+        (one.setting.allocation.budget_unit for one in results), key=attrgetter("bits", "unit"), default=ZEROS
+    )
+    across = share_axis(
+        "share of 16 bits that is saved, %" if budget_unit.bits else f"target, % {budget_unit.unit}", targets
+    )
     figure = go.Figure([trace for index, each in enumerate(curves) for trace in _traces(each, index)])
     if math.isfinite(dense):
         rule(figure, dense, across["range"][0], 100 * targets[-1], color=LIGHT.guide, width=1.5, dash="dot")
     lines = _name(figure, curves, dense, targets[-1], across["range"][1], limits(values))
     y = log_axis("perplexity (log scale)", values).drawn
     layout(figure, across, y, height=HEIGHT * lines // LINES, right=8 + LETTER * WIDEST)
-    said = _ranked(found, known, part.target if part else targets[-1])
-    said += BARS if any(np.isfinite(each.ends).any() for each in curves) else ""
-    return Chart("perplexity", "Perplexity against target sparsity", figure, said, _table(curves))
+    finding = _ranked(study, results, part.target if part else targets[-1])
+    finding += BARS if any(np.isfinite(each.ends).any() for each in curves) else ""
+    return Chart("perplexity", "Perplexity against target sparsity", figure, finding, _table(curves))
 
 
-def _compared(found: Study, part: Slice | None) -> list[Result]:
+def _compared(study: Study, part: Slice | None) -> list[Result]:
     """What is pruned alike, over all targets, and the method that is lowest at the target by whatever pruner."""
     if part is None:
-        return list(found.settings)
+        return list(study.settings)
     counts = part.treatment.budget_unit.level(part.target)
-    here = [one for one in found.settings if one.finite and one.level == counts]
+    here = [one for one in study.settings if one.finite and one.level == counts]
     lowest = {one.name for one in sorted(here, key=lambda one: one.perplexity)[:1]}
-    return [one for one in found.settings if slice_of(one.setting).pruned == part.pruned or one.name in lowest]
+    return [one for one in study.settings if slice_of(one.setting).pruned == part.pruned or one.name in lowest]
 
 
 def _table(curves: Sequence[Curve]) -> pd.DataFrame:
@@ -105,10 +109,10 @@ def _traces(each: Curve, index: int) -> list[go.Scatter]:
     hue, hover = each.colour, f"{each.name}, %{{x:g}} %: %{{y:.4g}}"
     means = np.array([one.perplexity for one in each.settings])
     bars = whiskers(means, *each.ends.T, hue, 1.5)
-    width, dash = 3 if each.shown else 1.5, DASHES[index % len(DASHES)]
+    width, dash = 3 if each.in_view else 1.5, DASHES[index % len(DASHES)]
     line = curve(100 * np.array(each.targets), means, f"{each.name}, mean", hover, hue, width, dash, error_y=bars)
     points = [(100 * one.target, value) for one in each.settings for value in one.perplexities]
-    marker = {"color": hue, "size": 9 if each.shown else 7, "opacity": 0.85}
+    marker = {"color": hue, "size": 9 if each.in_view else 7, "opacity": 0.85}
     seeds = curve(*zip(*points, strict=True), each.name, hover, hue, marker=marker)
     return [line, seeds.update(mode="markers")]
 
@@ -125,7 +129,7 @@ def _name(
     for each in curves:
         one = each.settings[-1]
         name = wrapped(each.name if one.target == last else f"{each.name} ({_reach(each)})", WIDEST)
-        placed.append((one.target, one.perplexity, f"<b>{name}</b>" if each.shown else name, each.colour))
+        placed.append((one.target, one.perplexity, f"<b>{name}</b>" if each.in_view else name, each.colour))
     if not placed:
         return LINES
     targets, heights, names, colours = zip(*placed, strict=True)
@@ -144,21 +148,21 @@ def _name(
 def _reach(curve: Curve) -> str:
     """`50 %`, `50 to 70 %`, never broken: the targets that a curve was measured at."""
     first, last = curve.targets[0], curve.targets[-1]
-    said = per_cent(last) if first == last else f"{per_cent(first).removesuffix(' %')} to {per_cent(last)}"
-    return said.replace(" ", "\u00a0")
+    text = per_cent(last) if first == last else f"{per_cent(first).removesuffix(' %')} to {per_cent(last)}"
+    return text.replace(" ", "\u00a0")
 
 
-def _ranked(found: Study, known: Sequence[Result], target: float) -> str:
+def _ranked(study: Study, results: Sequence[Result], target: float) -> str:
     """The dense model's; who has the lowest and the highest at a target, or only how far they spread; what broke."""
-    said = [f"Dense: {digits(found.dense.perplexity, 3)}."] if found.dense and found.dense.finite else []
-    here = sorted((one for one in known if one.target == target), key=lambda one: one.perplexity)
+    sentences = [f"Dense: {digits(study.dense.perplexity, 3)}."] if study.dense and study.dense.finite else []
+    here = sorted((one for one in results if one.target == target), key=lambda one: one.perplexity)
     if here:
         low, high = (digits(one.perplexity, 3) for one in (here[0], here[-1]))
         lowest, highest = (spoken(one.name) for one in (here[0], here[-1]))
         spread = f"{lowest} has the lowest perplexity, {low}; {highest} the highest, {high}."
         if len(here) == 1:
             spread = f"the perplexity of {lowest} is {low}."
-        elif found.spec.text.sequences < FEWEST_WINDOWS:
+        elif study.spec.text.sequences < FEWEST_WINDOWS:
             spread = f"perplexities run from {low} to {high}; too few windows to rank them."
-        said.append(f"At {here[0].level} {spread}")
-    return " ".join([*said, *not_a_number(found.settings)]) or "Nothing is measured yet."
+        sentences.append(f"At {here[0].level} {spread}")
+    return " ".join([*sentences, *not_a_number(study.settings)]) or "Nothing is measured yet."

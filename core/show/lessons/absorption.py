@@ -23,7 +23,7 @@ class Sink:
     without: Gains
     including: Gains
     flipped: tuple[int, ...]  # layers that absorb without it and amplify with it
-    said: str  # which those are
+    sentence: str  # which those are
     why: str  # what the first token is
 
     @property
@@ -59,16 +59,16 @@ def amplify(profile: Profile) -> Sink:
     without, including = (gains_of(profile.seeds(names[size])) for names in (apart, everywhere))
     amplified = gain_sentences.where("amplifies", including.verdicts)
     flipped = [layer for layer in amplified if without.verdicts[layer] == "absorbs"]
-    said = _flip_said(flipped, amplified, profile.layers)
-    return Sink(size, without, including, tuple(flipped), said, _sink_said(profile))
+    text = _flip_said(flipped, amplified, profile.layers)
+    return Sink(size, without, including, tuple(flipped), text, _sink_said(profile))
 
 
-def judged(guess: str, found: Sink) -> str:
+def judged(guess: str, sink: Sink) -> str:
     """What is said to a guess of what the first token does to the gain of a typical layer."""
-    verdict = "**Right.**" if guess == found.answer else f"**Wrong.** You said {GUESSES[guess]}."
+    verdict = "**Right.**" if guess == sink.answer else f"**Wrong.** You said {GUESSES[guess]}."
     return (
-        f"{verdict} {capital(GUESSES[found.answer])}: with noise on the first token too, the median layer has "
-        f"{ref(gain(found.change), EVERY)} the gain it had."
+        f"{verdict} {capital(GUESSES[sink.answer])}: with noise on the first token too, the median layer has "
+        f"{ref(gain(sink.change), EVERY)} the gain it had."
     )
 
 
@@ -105,7 +105,7 @@ class Growth:
     gain: Array  # (layers,) of the relative drift
     grown: Array  # (layers,) factor by which the damage grows to the last layer
     around: Array  # (layers,) factor by which the stream does
-    said: str
+    sentence: str
 
 
 def absorb(profile: Profile, name: str = "") -> Growth:
@@ -126,8 +126,8 @@ def absorb(profile: Profile, name: str = "") -> Growth:
     absorbing = gain_sentences.where("absorbs", gains.verdicts)
     diluted = [each for each in gain_sentences.where("amplifies", verdicts_of(split.absolute)) if each in absorbing]
     undecided = gain_sentences.no_verdict(gains)
-    said = f"{undecided}." if undecided else _diluted_said(absorbing, diluted, grown, around)
-    return Growth(np.exp(stream.mean(1)), np.exp(logs.mean(-1)), grown / around, grown, around, said)
+    text = f"{undecided}." if undecided else _diluted_said(absorbing, diluted, grown, around)
+    return Growth(np.exp(stream.mean(1)), np.exp(logs.mean(-1)), grown / around, grown, around, text)
 
 
 def _diluted_said(absorbing: list[int], diluted: list[int], grown: Array, around: Array) -> str:
@@ -161,8 +161,8 @@ def twins(store: Store, profile: Profile) -> tuple[Entry, Entry] | None:
     content = profile.spec.model.content
     trained, random = [], []
     for each in store.entries("profile"):
-        asked = (measured.perturbation for measured in each.spec.measurements)
-        noisy = any(kind.isotropic and kind.positions == "after_first" for kind in asked)
+        perturbations = (measured.perturbation for measured in each.spec.measurements)
+        noisy = any(kind.isotropic and kind.positions == "after_first" for kind in perturbations)
         if each.spec.model.content == content and noisy:
             (trained if each.spec.model.initialised is None else random).append(each)
     pairs = ((one, other) for one in trained for other in random if one.spec.text == other.spec.text)

@@ -26,14 +26,14 @@ class Push:
     base: Array  # (layers,)
     rows: Array  # (steps, layers)
     perplexity: Array  # (steps,) predicted; NaN where that cannot be
-    said: str
+    sentence: str
 
 
-def correction(profile: Profile, known: Anchors | None = None) -> Push:
+def correction(profile: Profile, forecast: Anchors | None = None) -> Push:
     """OWL at 70 % with the correction pushed either way.
 
     Args:
-        known: the evaluated settings that predict; None where too few were evaluated.
+        forecast: the evaluated settings that predict; None where too few were evaluated.
 
     Raises:
         UserError: the model cannot be pruned, or the profile lacks the driver or the residuals of two sparsities.
@@ -45,7 +45,7 @@ def correction(profile: Profile, known: Anchors | None = None) -> Push:
     reverse, forward = (family(plain.replace(correction=fix), profile, half) for fix in fixes)
     rows = np.concatenate([reverse[:0:-1], forward])
     strengths = np.concatenate([-half[:0:-1], half])
-    perplexity = known.perplexities(rows).increase if known else np.full(len(rows), np.nan)
+    perplexity = forecast.perplexities(rows).increase if forecast else np.full(len(rows), np.nan)
     return Push(plain, strengths, rows[PUSHES - 1], rows, perplexity, _push_said(strengths, perplexity))
 
 
@@ -103,10 +103,10 @@ def _alone_said(sparsity: float, harm: Array) -> str:
     zeros = ref(per_cent(sparsity), "control-zeros")
     if unreadable(harm[worst]):
         return f"Pruned alone to {zeros} zeros, no layer does more harm than rounding can."
-    said = f"Pruned alone to {zeros} zeros, layer {of(worst)} hurts most: {of(worst, digits(harm[worst]))} nats"
+    text = f"Pruned alone to {zeros} zeros, layer {of(worst)} hurts most: {of(worst, digits(harm[worst]))} nats"
     if unreadable(half):
-        return f"{said}; half of the layers do no more than rounding can."
-    return f"{said}, {ref(times(harm[worst] / half), EVERY)} the median."
+        return f"{text}; half of the layers do no more than rounding can."
+    return f"{text}, {ref(times(harm[worst] / half), EVERY)} the median."
 
 
 def rank(harm: Array, layer: int) -> str:

@@ -79,18 +79,18 @@ def drift_is_not_harm(profile: Profile, size: float, name: str) -> str:
     agreement = spearman(final, harm)
     if not math.isfinite(agreement):
         return "Drift is not harm, but here one of them is the same for every layer, so they cannot be compared."
-    said = (
+    text = (
         f"Drift is not harm to the predictions. At size {ref(f'{size:g}', 'control-noise')}, the rank correlation "
         f"between final drift and harm is {ref(f'{agreement:.2f}', EVERY)} over all layers."
     )
     pair = misjudged(final, harm)
     if pair is None:
-        return f"{said} In this profile, more drift at the end always comes with more harm."
+        return f"{text} In this profile, more drift at the end always comes with more harm."
     loud, quiet = pair
     compared = times(final[loud] / final[quiet]), per_cent(1 - harm[loud] / harm[quiet])
     more, less = (among((loud, quiet), each) for each in compared)
     return (
-        f"{said} Noise after layer {of(loud)} ends with {more} the drift of noise after layer {of(quiet)}, "
+        f"{text} Noise after layer {of(loud)} ends with {more} the drift of noise after layer {of(quiet)}, "
         f"but does {less} less harm."
     )
 

@@ -25,7 +25,7 @@ class Hit:
     entered: Array  # (tokens,) drift that a token's is compared with: its own where it was hit, else the mean of those
     ratio: Array  # (layers from the one hit on, tokens) drift against it; NaN where nothing has arrived
     mean: Array  # (layers from the one hit on,) geometric, over the tokens after the first that were hit; NaN if none
-    said: str
+    sentence: str
 
 
 def hit(question: Question, row: Row, gains: Iterable[float | None] = (), twin: Row | None = None) -> Hit:
@@ -40,16 +40,16 @@ def hit(question: Question, row: Row, gains: Iterable[float | None] = (), twin: 
     own = drift[0]
     entered = np.where(np.isfinite(own), own, _geometric(own))
     ratio = drift / entered
-    counted = np.isfinite(own) & (np.arange(len(own)) > 0)
-    mean = np.array([_geometric(each[counted]) for each in ratio])
+    compared = np.isfinite(own) & (np.arange(len(own)) > 0)
+    mean = np.array([_geometric(each[compared]) for each in ratio])
     if row.gain is not None:
         mean[-1] = row.gain  # the same, not computed from rounded drift
     return Hit(row.layer, entered, ratio, mean, said(question, row, entered, gains, twin))
 
 
 def _geometric(values: Array) -> float:
-    known = values[np.isfinite(values)]
-    return float(np.exp(np.log(known).mean())) if known.size else np.nan
+    finite = values[np.isfinite(values)]
+    return float(np.exp(np.log(finite).mean())) if finite.size else np.nan
 
 
 @frozen
@@ -68,8 +68,8 @@ def sink(norms: Iterable[Iterable[float]]) -> Sink | None:
         return None
     longer = length / np.median(length, axis=1, keepdims=True)
     layer, token = np.unravel_index(longer.argmax(), longer.shape)
-    found = Sink(int(token), float(longer[layer, token]), int(layer))
-    return found if found.longer > SINK else None
+    sink = Sink(int(token), float(longer[layer, token]), int(layer))
+    return sink if sink.longer > SINK else None
 
 
 def shown(token: str, first: bool = False) -> str:
@@ -114,11 +114,11 @@ def _fate(question: Question, row: Row, entered: Array) -> str:
 
 def _entry(question: Question, row: Row, entered: Array) -> tuple[str, str]:
     """What was done, as a thing and as what it does."""
-    asked, at = question.perturbation, question.token
+    perturbation, at = question.perturbation, question.token
     where = "" if at is None else f" at “{shown(row.tokens[at], first=at == 0)}” alone"
-    if asked.noise:
-        return "the noise", f"it enters{where} after {asked.of(row.layer)} and"
-    does = asked.doing.format(asked.of(row.layer), share=asked.short)
+    if perturbation.noise:
+        return "the noise", f"it enters{where} after {perturbation.of(row.layer)} and"
+    does = perturbation.doing.format(perturbation.of(row.layer), share=perturbation.short)
     return "the damage", f"{does}{where} moves the stream by {per_cent(_geometric(entered))}, and that"
 
 
@@ -130,8 +130,8 @@ def _compared(question: Question, row: Row, gains: Iterable[float | None], twin:
         first = getattr(question.perturbation, "positions", "all") == "all"
         other = "Without the first token" if first else "With the first token damaged too"
         return f"{other}: **{gain(twin.gain)}** and **{sum(twin.flipped)} of {len(twin.flipped)}**."
-    known = [each for each in gains if each is not None]
-    return f"The median layer ends at {gain(float(np.median(known)))}." if len(known) > 1 else ""
+    finite = [each for each in gains if each is not None]
+    return f"The median layer ends at {gain(float(np.median(finite)))}." if len(finite) > 1 else ""
 
 
 # --- numbers to take away -------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ class Noted:
     at: int  # index of the usual strength
 
     @property
-    def said(self) -> str:
+    def sentence(self) -> str:
         return self.notes[self.at]
 
 
@@ -45,9 +45,9 @@ def among(layers: Iterable[int], text: object) -> str:
     return ref(text, *(f"layer-{each}" for each in layers))
 
 
-def plain(said: str) -> str:
+def plain(sentence: str) -> str:
     """The sentence without its references and without bold words."""
-    return REFERENCE.sub(r"\1", said).replace("**", "")
+    return REFERENCE.sub(r"\1", sentence).replace("**", "")
 
 
 SIZE = 0.3  # the noise that most sentences speak of
@@ -62,11 +62,11 @@ def noise(profile: Profile, positions: str = "after_first") -> dict[float, str]:
     Raises:
         UserError: none was.
     """
-    found = profile.noise(positions)
-    if not found:
+    measured = profile.noise(positions)
+    if not measured:
         where = {"after_first": ("that spares the first token", ""), "all": ("on all tokens", "@all")}[positions]
         raise UserError(f"this profile holds no Gaussian noise {where[0]}: measure gaussian:0.3{where[1]} on its text")
-    return found
+    return measured
 
 
 def usual(sizes: Iterable[float]) -> int:

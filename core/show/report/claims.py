@@ -49,8 +49,8 @@ class Claim(NamedTuple):
 
     def chart(self) -> Chart:
         """Every number of both models with its interval."""
-        known = [(model, each.tested.rows) for model, each in answers(self).items() if each]
-        rows = {f"{model}, {name}": row for model, rows in known for name, row in rows.items()}
+        tested = [(model, each.tested.rows) for model, each in answers(self).items() if each]
+        rows = {f"{model}, {name}": row for model, rows in tested for name, row in rows.items()}
         return evaluation.measured(rows, self.unit, self.title, " ".join(self.sentences))
 
 
@@ -134,10 +134,10 @@ LINK = "Does the paper hold? Noise of 1 %: here {small[SmolLM2][layers]}; in Gem
 
 def told(says: str) -> str:
     """A sentence with its numbers in place of their names; other claims are not looked at."""
-    asked = {key: claim for key, claim in CLAIMS.items() if f"{{{key}[" in says}
+    claims = {key: claim for key, claim in CLAIMS.items() if f"{{{key}[" in says}
     return says.format(
         **{
             key: {model: numbers(each.tested, claim.unit) for model, each in answers(claim).items() if each}
-            for key, claim in asked.items()
+            for key, claim in claims.items()
         }
     )

@@ -31,9 +31,9 @@ PROTOCOLS = {  # folder of studies -> their protocol
 }
 
 
-def amount(one: Result, counted: BudgetUnit) -> float:
+def amount(one: Result, budget_unit: BudgetUnit) -> float:
     """The share of zeros or of layers left out, or the bits that a weight takes in a file, to a tenth."""
-    return round(one.setting.treatment.stored(one.target), 1) if counted.bits else one.target
+    return round(one.setting.treatment.stored(one.target), 1) if budget_unit.bits else one.target
 
 
 class Question(NamedTuple):
@@ -61,7 +61,7 @@ class Answer:
     """A question's table, the studies that it is of, and what is said below it."""
 
     question: Question
-    found: Study
+    study: Study
     table: Table
     sentences: tuple[str, ...]
 
@@ -73,7 +73,7 @@ class Answer:
     @property
     def budget_unit(self) -> BudgetUnit:
         """What its targets count: bits, where any of it does."""
-        return max((each.setting.treatment.budget_unit for each in self.found.settings), key=lambda each: each.bits)
+        return max((each.setting.treatment.budget_unit for each in self.study.settings), key=lambda each: each.bits)
 
     @property
     def targets(self) -> list[float]:
@@ -91,46 +91,48 @@ class Answer:
 
 
 @cache
-def chart(found: Answer, target: float) -> Chart:
+def chart(answer: Answer, target: float) -> Chart:
     """The changes of the settings at one of its targets, with their intervals."""
-    changes = found.changes
-    rows = found.at(target)
+    changes = answer.changes
+    rows = answer.at(target)
     forms = (  # as short as tells a row from all others, those that are not drawn too
         (name := row.allocation, f"{name}, {RESULTS['pruner'].of(row)}", f"{name}, {row.one.setting.repair_options}")
         for row in rows
     )
-    known = {name: changes[row].quoted for row, name in zip(rows, distinct(forms), strict=True) if changes[row]}
-    return evaluation.changes(known, None, found.question.against, found.question.title)
+    changes_by_name = {
+        name: changes[row].quoted for row, name in zip(rows, distinct(forms), strict=True) if changes[row]
+    }
+    return evaluation.changes(changes_by_name, None, answer.question.against, answer.question.title)
 
 
 # --- which settings ------------------------------------------------------------------------------------------------
 
 
-def _every(found: Study) -> list[Result]:
+def _every(study: Study) -> list[Result]:
     """By pruner, then target; of shuffles only the sentences tell."""
-    return [one for part in found.slices for one in found.within(part) if one.control != "shuffled"]
+    return [one for part in study.slices for one in study.within(part) if one.control != "shuffled"]
 
 
-def _lowest(found: Study) -> list[Result]:
+def _lowest(study: Study) -> list[Result]:
     """OWL by Wanda and the lowest of every target."""
     return [
         one
-        for target in sorted({part.target for part in found.slices})
-        for one in (owl(found, target), best(one for one in found.settings if one.target == target))
+        for target in sorted({part.target for part in study.slices})
+        for one in (owl(study, target), best(one for one in study.settings if one.target == target))
     ]
 
 
-def _best_of_methods(found: Study) -> list[Result]:
+def _best_of_methods(study: Study) -> list[Result]:
     """What is best of every method, by pruner and target."""
     kinds = defaultdict(list)
-    for one in _every(found):
+    for one in _every(study):
         kinds[slice_of(one.setting), one.setting.allocation.base.title].append(one)
     return list(map(best, kinds.values()))
 
 
-def _answering(found: Study) -> list[Result]:
+def _answering(study: Study) -> list[Result]:
     """Those that every zero-shot task was asked of."""
-    return [one for one in (found.dense, *_every(found)) if all(map(one.has, found.tasks))]
+    return [one for one in (study.dense, *_every(study)) if all(map(one.has, study.tasks))]
 
 
 def best(settings: Iterable[Result]) -> Result:
@@ -141,30 +143,30 @@ def best(settings: Iterable[Result]) -> Result:
 # --- what they are compared with -----------------------------------------------------------------------------------
 
 
-def owl(found: Study, target: float) -> Result:
+def owl(study: Study, target: float) -> Result:
     """OWL by Wanda with the parameters that were chosen on other text, where its published ones stand beside it."""
-    bases = {one: one.setting.allocation.base for one in found.within(Slice("wanda", None, target))}
+    bases = {one: one.setting.allocation.base for one in study.within(Slice("wanda", None, target))}
     [one] = (one for one, base in bases.items() if base.kind == "owl" and base != type(base)())
     return one
 
 
-def _unrepaired(found: Study) -> Control:
-    return lambda one: found.of(one.setting.replace(repair=None)) if one.setting.repair else None
+def _unrepaired(study: Study) -> Control:
+    return lambda one: study.of(one.setting.replace(repair=None)) if one.setting.repair else None
 
 
-def _untrained(found: Study) -> Control:
+def _untrained(study: Study) -> Control:
     """The same without training, by a pruner that reads the fewest windows."""
-    few = min(one.setting.pruner_windows for one in found.settings)
-    return lambda one: one.setting and found.of((one.setting.untrained or one.setting).replace(pruner_windows=few))
+    few = min(one.setting.pruner_windows for one in study.settings)
+    return lambda one: one.setting and study.of((one.setting.untrained or one.setting).replace(pruner_windows=few))
 
 
-def _per_layer(found: Study) -> Control:
+def _per_layer(study: Study) -> Control:
     """The response allocation with a budget per layer, of any objective; None for all others."""
 
     def control(one):
         if not _is_response(one, per_linear=True):
             return None
-        alike = found.within(slice_of(one.setting))
+        alike = study.within(slice_of(one.setting))
         return next((other for other in alike if _is_response(other, per_linear=False) and not other.strength), None)
 
     return control
@@ -175,9 +177,9 @@ def _is_response(one: Result, per_linear: bool) -> bool:
     return base.kind == "response" and base.per_linear == per_linear
 
 
-def _uniform_bits(found: Study) -> Control:
+def _uniform_bits(study: Study) -> Control:
     """Uniform of the same bytes by the same pruner; of what has zeros uniform integers."""
-    uniform = [one for one in found.settings if one.setting == one.setting.uniform]
+    uniform = [one for one in study.settings if one.setting == one.setting.uniform]
     integers = {amount(one, BITS): one for one in uniform if one.setting.treatment.budget_unit is INTEGERS}
 
     def control(one):
@@ -187,19 +189,19 @@ def _uniform_bits(found: Study) -> Control:
     return control
 
 
-def _uniform_by_wanda(found: Study) -> Control:
-    uniform = next(one for one in _answering(found) if one.setting and one.setting == one.setting.uniform)
+def _uniform_by_wanda(study: Study) -> Control:
+    uniform = next(one for one in _answering(study) if one.setting and one.setting == one.setting.uniform)
     return lambda one: uniform if one.setting else None
 
 
-def _influence(found: Study) -> Control:
+def _influence(study: Study) -> Control:
     """As many layers left out by block influence; None for that itself."""
     base = BlockInfluence()
-    alike = {one.target: one for one in found.settings if one.setting.allocation.base == base}
+    alike = {one.target: one for one in study.settings if one.setting.allocation.base == base}
     return lambda one: alike[one.target] if one.setting and one.setting.allocation.base != base else None
 
 
-OWL = {"against": "OWL by Wanda", "control": lambda found: lambda one: owl(found, one.target) if one.setting else None}
+OWL = {"against": "OWL by Wanda", "control": lambda study: lambda one: owl(study, one.target) if one.setting else None}
 FOUR_BITS = (
     "Integers take the bytes of 3 or 2 bits in groups of 32, or of 2 in groups of 64; response gives linears 2 bits or "
     "more in groups of 32 or 64. Only fewer than 4 bits are compared: the model was itself dequantised from 4 bits, so "
@@ -224,10 +226,10 @@ LEFT_OUT = (
     "Response leaves out the layers whose leaving out alone was measured to harm least, on the text that block "
     "influence was read on; uniform leaves out layers evenly spaced."
 )
-FEWER_BITS = {"settings": lambda found: found.settings, "against": "uniform bits", "control": _uniform_bits,
+FEWER_BITS = {"settings": lambda study: study.settings, "against": "uniform bits", "control": _uniform_bits,
               "divergence": True}  # fmt: skip
 TRAINING = {
-    "settings": lambda found: sorted(_every(found), key=lambda one: one.target),
+    "settings": lambda study: sorted(_every(study), key=lambda one: one.target),
     "against": "the same without training",
     "control": _untrained,
     "uniform": True,
@@ -253,7 +255,7 @@ QUESTIONS = {
     ),
     "own text": Question(
         "Does training on own text win back more?", "own_text", _every, "the same on calibration text",
-        lambda found: lambda one: found.of(one.setting.replace(recover_text="calibration")), divergence=True,
+        lambda study: lambda one: study.of(one.setting.replace(recover_text="calibration")), divergence=True,
         note=OWN_TEXT
     ),
     "full protocol": Question("Does it hold on all of WikiText-2?", "full", _every, **OWL),
@@ -286,31 +288,31 @@ def answer(name: str) -> Answer:
         UserError: none of its studies is there.
     """
     question = QUESTIONS[name]
-    found = committed().get(question.folder)
-    if found is None:
+    study = committed().get(question.folder)
+    if study is None:
         raise UserError(f"no study in {HOME / 'demo'} answers this question: `{question.command}` measures it")
-    control = question.control(found)
+    control = question.control(study)
     controls = {question.against: control}
     if question.uniform:
         controls |= UNIFORM
     if question.corrections:
         controls |= {"its base": lambda one: one.base}
-    rows = [one for one in question.settings(found) if not question.paired or control(one)]
-    dense = f"The dense model has a perplexity of {digits(found.dense.perplexity, 3)}."
-    said = [dense] * (found.dense not in rows) + [question.note] * bool(question.note)
+    rows = [one for one in question.settings(study) if not question.paired or control(one)]
+    dense = f"The dense model has a perplexity of {digits(study.dense.perplexity, 3)}."
+    sentences = [dense] * (study.dense not in rows) + [question.note] * bool(question.note)
     if question.corrections:
-        said += [text for one in rows for text in perplexity_sentences.of_correction(found, one, None)]
-    table = study_table(rows_of(found, rows), controls)
+        sentences += [text for one in rows for text in perplexity_sentences.of_correction(study, one, None)]
+    table = study_table(rows_of(study, rows), controls)
     if question.divergence:
         table = Table(table.rows, {**table.columns, f"{CHANGE}{question.against}, KL": divergence(control)})
-    return Answer(question, found, table, tuple(said))
+    return Answer(question, study, table, tuple(sentences))
 
 
 @cache
 def committed() -> dict[str, Study]:
     """Folder -> its committed studies as one, whichever profile their allocations looked at."""
     store, folders = Store(HOME / "demo"), {name: folder for folder, name in PROTOCOLS.items()}
-    found = protocols.grouped_by_protocol(store, store.entries("study")).values()
+    study = protocols.grouped_by_protocol(store, store.entries("study")).values()
     # of two called alike the last one counts: that which looked at a calibration text
-    read = sorted(protocols.by_protocol(found), key=lambda each: each.spec.calibration is not None)
+    read = sorted(protocols.by_protocol(study), key=lambda each: each.spec.calibration is not None)
     return {folders[protocols.short(each)]: each for each in read}

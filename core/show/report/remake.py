@@ -19,14 +19,14 @@ UNSEEDED = "The seed that drew the windows is not noted, so the command takes 0:
 
 def profile(entry: Entry) -> list[Command]:
     """`python -m core measure ...`."""
-    told = entry.provenance
+    provenance = entry.provenance
     try:
-        asked = as_told(entry)
+        request = as_told(entry)
     except UserError:
         return [(NOTHING_SAID, "python -m core measure --model MODEL --text TEXT")]
-    engine = "hooks" if told.get("engine") == "hooks" else "wavefront"
-    about = "The measurement." if "seed" in told else f"The measurement. {UNSEEDED}"
-    return [(about, command_line(asked, device=_device(told), engine=engine))]
+    engine = "hooks" if provenance.get("engine") == "hooks" else "wavefront"
+    about = "The measurement." if "seed" in provenance else f"The measurement. {UNSEEDED}"
+    return [(about, command_line(request, device=_device(provenance), engine=engine))]
 
 
 def as_told(entry: Entry) -> MeasureRequest:
@@ -35,22 +35,22 @@ def as_told(entry: Entry) -> MeasureRequest:
     Raises:
         UserError: it says no model or text, or what nobody could have asked.
     """
-    spec, told = entry.spec, entry.provenance
-    measured = (each.replace(perturbation=each.perturbation.told(told)) for each in spec.measurements)
+    spec, provenance = entry.spec, entry.provenance
+    measured = (each.replace(perturbation=each.perturbation.told(provenance)) for each in spec.measurements)
     window = checked(
         WindowRequest,
-        source=told.get("text_source"),
-        documents=told.get("documents"),
+        source=provenance.get("text_source"),
+        documents=provenance.get("documents"),
         sequences=spec.text.sequences,
         length=spec.text.length,
-        seed=told.get("seed", 0),
+        seed=provenance.get("seed", 0),
         packing=spec.text.packing,
         bos=spec.text.bos,
     )
     return checked(
         MeasureRequest,
-        model=told.get("model_source"),
-        revision=told.get("revision"),
+        model=provenance.get("model_source"),
+        revision=provenance.get("revision"),
         dtype=spec.model.dtype,
         text=window,
         measurements=tuple(measured),
@@ -58,28 +58,28 @@ def as_told(entry: Entry) -> MeasureRequest:
     )
 
 
-def _device(told: dict) -> str:
+def _device(provenance: dict) -> str:
     """The device as the command line takes it; a described GPU is whichever is there."""
-    said = str(told.get("device", "auto"))
-    return said if said in ("cpu", "mps") else "cuda" if said.startswith("cuda") else "auto"
+    device = str(provenance.get("device", "auto"))
+    return device if device in ("cpu", "mps") else "cuda" if device.startswith("cuda") else "auto"
 
 
-def study(found: Study) -> list[Command]:
+def study(results: Study) -> list[Command]:
     """The study file and its command."""
     try:
-        request = StudyRequest.model_validate(found.provenance["request"])
+        request = StudyRequest.model_validate(results.provenance["request"])
     except (KeyError, ValueError):
         return [(NOTHING_SAID, line("study", file=STUDY_FILE))]
-    return of_study(request, _device(found.dense.result.about))
+    return of_study(request, _device(results.dense.result.about))
 
 
-def best(found: Best) -> list[Command]:
+def best(answer: Best) -> list[Command]:
     """The search whole, or the study that judged where no command can say the search."""
-    whole = bests.whole_line(found.request)
+    whole = bests.whole_line(answer.request)
     if whole is not None:
         return [("The whole search with all its numbers.", whole)]
-    asked = final_request(found.request, found.profile, (found.winner,))
-    (about, file), *run = of_study(asked, _device(found.final.dense.result.about))
+    request = final_request(answer.request, answer.profile, (answer.winner,))
+    (about, file), *run = of_study(request, _device(answer.final.dense.result.about))
     return [(f"{NO_SEARCH} {about}", file), *run]
 
 

@@ -48,10 +48,10 @@ def report(store: Store, entry: Entry) -> Report:
         case "study":
             return _study(entry, study_results.load(store, entry))
         case "best":
-            found = bests.load(store, entry)
-            judged = _study(entry, found.final)
-            said = (advice.loss(found), *judged.sentences)
-            return replace(judged, title=advice.answer(found), sentences=said, commands=tuple(remake.best(found)))
+            best = bests.load(store, entry)
+            judged = _study(entry, best.final)
+            sentences = (advice.loss(best), *judged.sentences)
+            return replace(judged, title=advice.answer(best), sentences=sentences, commands=tuple(remake.best(best)))
     raise UserError(f"{entry.key} is an export: report on the study whose numbers its model card gives")
 
 
@@ -59,86 +59,86 @@ def _origin(entry: Entry) -> tuple[tuple[str, str], ...]:
     """Everything that a result says of itself, and what exactly was measured."""
     packs = {"imported in a pack, SHA-256": ", ".join(entry.packs)}
     spec = {"what was measured": entry.spec.model_dump(mode="json", exclude_none=True)}
-    told = {"key": entry.key, **packs, **entry.provenance, **spec}
-    written = {name: each if isinstance(each, str) else json.dumps(each) for name, each in told.items() if each}
+    fields = {"key": entry.key, **packs, **entry.provenance, **spec}
+    written = {name: each if isinstance(each, str) else json.dumps(each) for name, each in fields.items() if each}
     return tuple((name.replace("_", " "), each) for name, each in written.items())
 
 
 # --- profiles ------------------------------------------------------------------------------------------------------
 
 
-def _profile(found: Profile) -> Report:
-    shown = [PREFERRED if PREFERRED in found.by_name else next(iter(found.by_name)), *found.others]
-    called = {name: words.perturbation(each) for name, each in found.perturbations.items()}
-    told = {name: gain_sentences.of_perturbation(found, name) for name in found.by_name}
+def _profile(profile: Profile) -> Report:
+    names = [PREFERRED if PREFERRED in profile.by_name else next(iter(profile.by_name)), *profile.others]
+    labels = {name: words.perturbation(each) for name, each in profile.perturbations.items()}
+    verdicts = {name: gain_sentences.of_perturbation(profile, name) for name in profile.by_name}
     return Report(
-        title=f"{called[shown[0]]}: {told[shown[0]]}",
+        title=f"{labels[names[0]]}: {verdicts[names[0]]}",
         sentences=(
-            f"{words.named(found)}.",
-            *(gain_sentences.worst(compared(found, name)) for name in found.others),
-            *filter(None, [gain_sentences.rounding(found)]),
+            f"{words.named(profile)}.",
+            *(gain_sentences.worst(compared(profile, name)) for name in profile.others),
+            *filter(None, [gain_sentences.rounding(profile)]),
         ),
-        exhibits=tuple(each for name in dict.fromkeys(shown) for each in _charts(found, name)),
-        table=table([("perturbation", "verdict"), *((called[name], said) for name, said in told.items())]),
-        origin=_origin(found.entry),
-        commands=tuple(remake.profile(found.entry)),
+        exhibits=tuple(each for name in dict.fromkeys(names) for each in _charts(profile, name)),
+        table=table([("perturbation", "verdict"), *((labels[name], said) for name, said in verdicts.items())]),
+        origin=_origin(profile.entry),
+        commands=tuple(remake.profile(profile.entry)),
     )
 
 
-def _charts(found: Profile, name: str) -> Iterator[Exhibit]:
+def _charts(profile: Profile, name: str) -> Iterator[Exhibit]:
     """The charts of the Absorption page, as far as the profile has what they draw."""
-    gains = np.nan_to_num(gains_of(found.seeds(name)).value[:-1], nan=-np.inf)
-    asked = InView(found, name, int(gains.argmax()) if gains.size else 0)
-    label = words.perturbation(found.perturbations[name])
-    note = f"{label}; the marked layer, {asked.layer}, has the greatest gain · {words.named(found)}"
+    gains = np.nan_to_num(gains_of(profile.seeds(name)).value[:-1], nan=-np.inf)
+    view = InView(profile, name, int(gains.argmax()) if gains.size else 0)
+    label = words.perturbation(profile.perturbations[name])
+    note = f"{label}; the marked layer, {view.layer}, has the greatest gain · {words.named(profile)}"
 
     for row in CHARTS:
-        if row.group != COMPARED or name in found.others:
+        if row.group != COMPARED or name in profile.others:
             with suppress(UserError):  # nothing of the kind was measured
-                yield exhibit(row.draw(asked), note, f"{found.key[:6]} {row.key}", label)
+                yield exhibit(row.draw(view), note, f"{profile.key[:6]} {row.key}", label)
 
 
 # --- studies -------------------------------------------------------------------------------------------------------
 
 
-def _study(entry: Entry, found: Study) -> Report:
+def _study(entry: Entry, study: Study) -> Report:
     """The report of a study; `entry` may be the best setting that it judges.
 
     Raises:
         UserError: losses of a point are not here, for instance because they were corrupt and set aside.
     """
-    gap = next((each for each in found.points if each.evaluated is None), None)
+    gap = next((each for each in study.points if each.evaluated is None), None)
     if gap:
-        raise UserError(f"study {found.spec.key} lacks {gap.name}: evaluate it again to fill the gap")
+        raise UserError(f"study {study.spec.key} lacks {gap.name}: evaluate it again to fill the gap")
     return Report(
-        title=_headline(found),
+        title=_headline(study),
         sentences=(
-            f"{protocols.badge(found)}.",
-            *perplexity_sentences.of_study(found),
-            *(f"{each.name}: {each.helped}" for each in found.settings if each.helped),
+            f"{protocols.badge(study)}.",
+            *perplexity_sentences.of_study(study),
+            *(f"{each.name}: {each.helped}" for each in study.settings if each.helped),
         ),
-        exhibits=tuple(_pictures(found)),
-        table=study_table(rows_of(found)).differing.texts,
+        exhibits=tuple(_pictures(study)),
+        table=study_table(rows_of(study)).differing.texts,
         origin=_origin(entry),
-        commands=tuple(remake.study(found)),
+        commands=tuple(remake.study(study)),
     )
 
 
-def _headline(found: Study) -> str:
+def _headline(study: Study) -> str:
     """What its page leads with: the lowest perplexity where most was compared."""
-    if not found.settings:
-        return f"Perplexity of the dense model: {found.dense.written}"
-    part = max(found.slices, key=lambda each: len(found.within(each)))
-    one = perplexity_sentences.leading(found, part)
+    if not study.settings:
+        return f"Perplexity of the dense model: {study.dense.written}"
+    part = max(study.slices, key=lambda each: len(study.within(each)))
+    one = perplexity_sentences.leading(study, part)
     return f"Perplexity {one.written} at {part.name}: {one.name}"
 
 
-def _pictures(found: Study) -> Iterator[Exhibit]:
+def _pictures(study: Study) -> Iterator[Exhibit]:
     """Perplexity over targets of each way of pruning; then each target's changes and corrections."""
-    note, prefix = protocols.short(found), found.spec.key[:6]
-    for part in {each.pruned: each for each in found.slices}.values():
-        yield exhibit(perplexity.of_evaluations(found, None, part), note, prefix, part.pruned)
-    for part in found.slices:
-        corrected = (drawing.correction(found, base, None) for base in drawing.corrected_bases(found, part))
-        for number, chart in enumerate(filter(None, (drawing.against_uniform(found, part, None), *corrected))):
+    note, prefix = protocols.short(study), study.spec.key[:6]
+    for part in {each.pruned: each for each in study.slices}.values():
+        yield exhibit(perplexity.of_evaluations(study, None, part), note, prefix, part.pruned)
+    for part in study.slices:
+        corrected = (drawing.correction(study, base, None) for base in drawing.corrected_bases(study, part))
+        for number, chart in enumerate(filter(None, (drawing.against_uniform(study, part, None), *corrected))):
             yield exhibit(chart, note, f"{prefix} {number}", part.name)

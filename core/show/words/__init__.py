@@ -20,19 +20,19 @@ def family(profile: Profile, name: str) -> list[str]:
     return sorted(alike, key=lambda other: profile.perturbations[other].strength)
 
 
-def perturbation(asked: Perturbation) -> str:
+def perturbation(perturbation: Perturbation) -> str:
     """A perturbation and its positions where they are not the usual ones, in one line."""
-    return asked.label + (f", {POSITIONS['all']}" if getattr(asked, "positions", "") == "all" else "")
+    return perturbation.label + (f", {POSITIONS['all']}" if getattr(perturbation, "positions", "") == "all" else "")
 
 
 def by_positions(profile: Profile) -> dict[str, dict[str, str]]:
     """Name at `after_first` -> positions measured -> name there; kinds without a choice are under `all`."""
-    found = {}
-    for name, asked in profile.perturbations.items():
-        positions = getattr(asked, "positions", None)
-        base = asked.replace(positions="after_first").name if positions else asked.name
-        found.setdefault(base, {})[positions or "all"] = name
-    return found
+    by_base = {}
+    for name, perturbation in profile.perturbations.items():
+        positions = getattr(perturbation, "positions", None)
+        base = perturbation.replace(positions="after_first").name if positions else perturbation.name
+        by_base.setdefault(base, {})[positions or "all"] = name
+    return by_base
 
 
 def column(values: Array) -> str:
@@ -40,14 +40,14 @@ def column(values: Array) -> str:
 
     Small values keep two digits; a column that spans too much for that has four digits in each row.
     """
-    known = np.abs(values[np.isfinite(values) & (values != 0)])
-    if not known.size:
+    sizes = np.abs(values[np.isfinite(values) & (values != 0)])
+    if not sizes.size:
         return "%,.0f"
-    wanted = max(_decimals(float(np.median(known)), 4), _decimals(float(known.min()), 2))
+    wanted = max(_decimals(float(np.median(sizes)), 4), _decimals(float(sizes.min()), 2))
     if wanted > MOST_DECIMALS:
         return "%.4g"
-    rounded = np.round(known, wanted)
-    return f"%,.{next(few for few in range(wanted + 1) if (np.round(known, few) == rounded).all())}f"
+    rounded = np.round(sizes, wanted)
+    return f"%,.{next(few for few in range(wanted + 1) if (np.round(sizes, few) == rounded).all())}f"
 
 
 def _decimals(value: float, count: int) -> int:
@@ -57,9 +57,9 @@ def _decimals(value: float, count: int) -> int:
 
 def described(entry: Entry) -> profile_names.Described:
     """What names of a profile are made of."""
-    text, told = entry.spec.text, entry.provenance
-    model, read = str(told.get("model", "?")), str(told.get("text", "?"))
-    others = (told.get("checkpoints", {}).get(each, each) for each in entry.spec.others.values())
+    text, provenance = entry.spec.text, entry.provenance
+    model, read = str(provenance.get("model", "?")), str(provenance.get("text", "?"))
+    others = (provenance.get("checkpoints", {}).get(each, each) for each in entry.spec.others.values())
     return profile_names.Described(
         model, read, text.sequences, text.length, entry.key[:6], listed(map(model_name, others))
     )
@@ -67,10 +67,12 @@ def described(entry: Entry) -> profile_names.Described:
 
 def beside_curves(profiles: Sequence[Profile]) -> list[str]:
     """What tells each of several profiles from the others; different texts are named always."""
-    told = [described(each.entry) for each in profiles]
-    several = len({profile_names.text(each.text) for each in told}) > 1
-    short = [profile_names.short(each.model) + f" on {profile_names.text(each.text)}" * several for each in told]
-    names = distinct((name, *profile_names.forms(each)) for name, each in zip(short, told, strict=True))
+    described_all = [described(each.entry) for each in profiles]
+    several = len({profile_names.text(each.text) for each in described_all}) > 1
+    short = [
+        profile_names.short(each.model) + f" on {profile_names.text(each.text)}" * several for each in described_all
+    ]
+    names = distinct((name, *profile_names.forms(each)) for name, each in zip(short, described_all, strict=True))
     return [f"{name}{each.entry.mark}" for name, each in zip(names, profiles, strict=True)]
 
 

@@ -11,41 +11,41 @@ from core.results import Best
 from core.show.words import perplexity_sentences
 
 
-def answer(found: Best) -> str:
+def answer(best: Best) -> str:
     """The answer in words, with the paired interval it rests on."""
-    return f"Use {called(found.answer)}: {_reason(found)}{_lower(found)}."
+    return f"Use {called(best.answer)}: {_reason(best)}{_lower(best)}."
 
 
-def _reason(found: Best) -> str:
-    if found.against_uniform is None:
+def _reason(best: Best) -> str:
+    if best.against_uniform is None:
         return "nothing did better than uniform on the text that selects"
-    if found.only_uniform_breaks:
+    if best.only_uniform_breaks:
         return "uniform breaks the model, whose loss is then not a number"
-    said = perplexity_sentences.sentence(_named(found.winner), "uniform", found.against_uniform)
-    if found.holds:
-        return f"on text that nothing was chosen on, {said}"
-    return f"the best on the text that selects does not hold on the text that judges ({said})"
+    text = perplexity_sentences.sentence(_named(best.winner), "uniform", best.against_uniform)
+    if best.holds:
+        return f"on text that nothing was chosen on, {text}"
+    return f"the best on the text that selects does not hold on the text that judges ({text})"
 
 
-def _lower(found: Best) -> str:
+def _lower(best: Best) -> str:
     """The reason for a target below the winner's; empty where it is the same."""
-    if found.holds or found.answer.allocation.target == found.winner.allocation.target:
+    if best.holds or best.answer.allocation.target == best.winner.allocation.target:
         return ""
-    target = found.answer.allocation.target
+    target = best.answer.allocation.target
     return f"; of the targets tried, {per_cent(target)} is the largest at which uniform itself kept within the loss"
 
 
-def loss(found: Best) -> str:
+def loss(best: Best) -> str:
     """One sentence: the rise of perplexity over the dense model's, and the rise that was allowed."""
-    said = perplexity_sentences.sentence(
-        called(found.answer, target=False), "the dense model", found.against(found.answer, None)
+    text = perplexity_sentences.sentence(
+        called(best.answer, target=False), "the dense model", best.against(best.answer, None)
     )
-    if found.spec.max_loss is None:
-        return f"At {per_cent(found.answer.allocation.target)}, {said}."
-    over = found.lost.value - 100 * found.spec.max_loss
+    if best.spec.max_loss is None:
+        return f"At {per_cent(best.answer.allocation.target)}, {text}."
+    over = best.lost.value - 100 * best.spec.max_loss
     exceeded = f", which this exceeds by {over:.2g} points" if over > 0 else ""
-    allowed = f"{per_cent(found.spec.max_loss)} were allowed{exceeded}"
-    return f"At {per_cent(found.answer.allocation.target)}, {said}; {allowed}."
+    allowed = f"{per_cent(best.spec.max_loss)} were allowed{exceeded}"
+    return f"At {per_cent(best.answer.allocation.target)}, {text}; {allowed}."
 
 
 def called(setting: Recipe, target: bool = True) -> str:
@@ -56,8 +56,8 @@ def called(setting: Recipe, target: bool = True) -> str:
 
 def written(setting: Recipe) -> str:
     """The same as its allocation is typed, or in words where no line says it: `owl m=7:0.7 with refit`."""
-    asked = setting.allocation
-    return called(setting) if asked.base.by_hand else f"{write(asked)}{_treated(setting)}"
+    request = setting.allocation
+    return called(setting) if request.base.by_hand else f"{write(request)}{_treated(setting)}"
 
 
 def _treated(setting: Recipe) -> str:
@@ -70,23 +70,23 @@ def _named(setting: Recipe) -> str:
     return recipe_names.long(setting.allocation).replace("Uniform", "uniform", 1)
 
 
-def on_zeros(found: Mapping[str, int], perplexities: Mapping[str, float]) -> str:
+def on_zeros(sizes: Mapping[str, int], perplexities: Mapping[str, float]) -> str:
     """What the zeros are worth in bytes, beside a dense file of few bits, in a sentence.
 
     Args:
-        found: from `sizes`.
+        sizes: from `sizes`.
         perplexities: of the forms whose perplexity is known.
     """
-    zeros = next(name for name in found if name != DENSE)
-    size, few = found[zeros], found[SMALLEST]
+    zeros = next(name for name in sizes if name != DENSE)
+    size, few = sizes[zeros], sizes[SMALLEST]
     if zeros not in (MASKED, PATTERN):
         return f"Linears in {zeros} take {per_cent(size / few)} of the bytes of a dense {SMALLEST} file."
     if few >= size:
         return f"These zeros take {per_cent(1 - size / few)} fewer bytes than a dense {SMALLEST} file would."
-    said = f"A dense {SMALLEST} file takes {per_cent(1 - few / size)} fewer bytes than these zeros"
+    text = f"A dense {SMALLEST} file takes {per_cent(1 - few / size)} fewer bytes than these zeros"
     if {zeros, SMALLEST} <= perplexities.keys():
         ours, theirs = perplexities[zeros], perplexities[SMALLEST]
-        said += f", and its perplexity is {digits(theirs, 4)} against {digits(ours, 4)}"
+        text += f", and its perplexity is {digits(theirs, 4)} against {digits(ours, 4)}"
         if theirs > ours:
-            return f"{said}: the zeros cost less quality."
-    return f"{said}: prune for research, or combine both."
+            return f"{text}: the zeros cost less quality."
+    return f"{text}: prune for research, or combine both."

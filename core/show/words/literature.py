@@ -12,29 +12,29 @@ NOT_MEASURED = "not measured"
 FACTOR, RANK, SHARE = "factor", "rank correlation", "share"
 
 
-def value(found: Interval, unit: str) -> str:
+def value(estimate: Interval, unit: str) -> str:
     """A number with its interval: `0.67× [0.65, 0.70]`, `0.28 [0.13, 0.42]`, `60 % [55, 65]`."""
     if unit == SHARE:
-        return said(Interval(*(100 * each for each in found[:3]), found.n), "")
-    alone = gain(found.value) if unit == FACTOR else f"{found.value:.2f}"
-    return f"{alone} [{ratio(found.low)}, {ratio(found.high)}]"
+        return said(Interval(*(100 * each for each in estimate[:3]), estimate.n), "")
+    alone = gain(estimate.value) if unit == FACTOR else f"{estimate.value:.2f}"
+    return f"{alone} [{ratio(estimate.low)}, {ratio(estimate.high)}]"
 
 
-def numbers(found: Outcome, unit: str) -> dict[str, str]:
+def numbers(outcome: Outcome, unit: str) -> dict[str, str]:
     """Its numbers by the names of their rows, and how many layers amplify."""
-    return {name: value(each, unit) for name, each in found.rows.items()} | found.budget_unit
+    return {name: value(each, unit) for name, each in outcome.rows.items()} | outcome.counts
 
 
-def sentence(model: str, found: Outcome | None, says: str, unit: str) -> str:
+def sentence(model: str, outcome: Outcome | None, says: str, unit: str) -> str:
     """What was measured on a model, its verdict first.
 
     Args:
         says: a sentence with names of `numbers` in braces.
     """
-    if found is None:
+    if outcome is None:
         return f"{model}: {NOT_MEASURED}."
-    [n] = {each.n for each in found.rows.values()}
-    return f"{model}: {found.verdict}. {capital(says.format_map(numbers(found, unit)))} (n = {n})."
+    [n] = {each.n for each in outcome.rows.values()}
+    return f"{model}: {outcome.verdict}. {capital(says.format_map(numbers(outcome, unit)))} (n = {n})."
 
 
 def parts(profile: Profile) -> str:

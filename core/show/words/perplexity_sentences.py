@@ -25,18 +25,18 @@ OTHERS = ("reversed", "ramp")  # controls with one allocation each; shuffles are
 
 def sentence(name: str, base: str, change: Change) -> str:
     """One clause: what a setting does to perplexity against its base, and what other calibration seeds make of it."""
-    found, word = change.windows, verdict(change.windows)
-    if not found.n:
+    windows, word = change.windows, verdict(change.windows)
+    if not windows.n:
         return f"{name} and {base} have no calibration seed in common, so they are not compared"
-    if math.isnan(found.value):
+    if math.isnan(windows.value):
         return f"{name} cannot be compared with {base}: a loss is not finite"
     if word == "unknown":
-        return f"{name} against {base}: too few windows to tell (n = {found.n}, {FEWEST_WINDOWS} are needed)"
+        return f"{name} against {base}: too few windows to tell (n = {windows.n}, {FEWEST_WINDOWS} are needed)"
     if word == "no different":
-        return f"{name} is no different from {base}: {said(found, '')}{_over_seeds(change)}"
+        return f"{name} is no different from {base}: {said(windows, '')}{_over_seeds(change)}"
     does = "lowers" if word == "gains" else "raises"
-    size = found if found.low > 0 else Interval(-found.value, -found.high, -found.low, found.n)
-    noise = ", no more than rounding can do at 70 % zeros" if abs(found.value) < ROUNDING else ""
+    size = windows if windows.low > 0 else Interval(-windows.value, -windows.high, -windows.low, windows.n)
+    noise = ", no more than rounding can do at 70 % zeros" if abs(windows.value) < ROUNDING else ""
     return f"{name} {does} perplexity by {said(size, '')} against {base}{noise}{_over_seeds(change)}"
 
 
@@ -68,7 +68,7 @@ def between(row: Row, other: Row) -> str:
 # --- many changes -------------------------------------------------------------------------------------------------
 
 
-def counted(changes: Iterable[Interval], what: str, base: str) -> str:
+def tally(changes: Iterable[Interval], what: str, base: str) -> str:
     """How many changes are for the better and for the worse: `4 settings against uniform: 3 better and 1 worse.`"""
     words = Counter(STANDS[verdict(each)] if math.isfinite(each.value) else "not a number" for each in changes)
     parts = [f"{words[word]} {word}" for word in (*STANDS.values(), "not a number") if words[word]]
@@ -85,39 +85,39 @@ def not_a_number(broken: Iterable[Result]) -> list[str]:
 # --- a slice ------------------------------------------------------------------------------------------------------
 
 
-def sentences(found: Study, part: Slice, shown: Result | None) -> list[str]:
+def sentences(study: Study, part: Slice, current: Result | None) -> list[str]:
     """The verdicts within one pruner and target: the setting in view first, then corrections, then every method."""
-    settings = found.within(part)
+    settings = study.within(part)
     text = not_a_number(settings)
     for base in settings:
-        text += of_correction(found, base, shown)
+        text += of_correction(study, base, current)
     methods = sorted(
-        (each for each in settings if not each.strength and each.uniform), key=lambda each: each is not shown
+        (each for each in settings if not each.strength and each.uniform), key=lambda each: each is not current
     )
-    if shown and shown.strength and shown.uniform not in (None, shown.base):
-        methods.append(shown)
+    if current and current.strength and current.uniform not in (None, current.base):
+        methods.append(current)
     return text + [
         against(spoken(each.name, part.name), "uniform", each.against_uniform) for each in methods if each.finite
     ]
 
 
-def of_study(found: Study) -> list[str]:
+def of_study(study: Study) -> list[str]:
     """The verdicts of a whole study, each led by its target, pruner and repair."""
-    return [f"At {part.name}: {text}" for part in found.slices for text in sentences(found, part, None)]
+    return [f"At {part.name}: {text}" for part in study.slices for text in sentences(study, part, None)]
 
 
-def in_view(found: Study, base: Result, shown: Result | None) -> Result | None:
+def in_view(study: Study, base: Result, current: Result | None) -> Result | None:
     """The correction of a base that is spoken of: the one in view, else the strongest."""
-    corrections = [each for each in found.corrections(base) if each.control == "none"]
-    return shown if shown in corrections else max(corrections, key=lambda each: each.strength, default=None)
+    corrections = [each for each in study.corrections(base) if each.control == "none"]
+    return current if current in corrections else max(corrections, key=lambda each: each.strength, default=None)
 
 
-def of_correction(found: Study, base: Result, shown: Result | None) -> list[str]:
+def of_correction(study: Study, base: Result, current: Result | None) -> list[str]:
     """The correction of a base at one strength, and its controls beside it."""
-    mine = in_view(found, base, shown)
+    mine = in_view(study, base, current)
     if mine is None:
         return []
-    own, controls = mine.against_base, found.controls(mine)
+    own, controls = mine.against_base, study.controls(mine)
     text = [
         against(
             f"the correction at strength {number(mine.strength)}",
@@ -129,7 +129,7 @@ def of_correction(found: Study, base: Result, shown: Result | None) -> list[str]
              for name in (*OTHERS, "shuffled")}  # fmt: skip
     text += [against(name, "the correction", sound[name][0]) for name in OTHERS if sound[name]]
     text += [
-        counted([each.windows for each in sound["shuffled"]], "shuffle", "the correction"),
+        tally([each.windows for each in sound["shuffled"]], "shuffle", "the correction"),
         _conclusion(own, [each for group in sound.values() for each in group]),
     ]
     return [" ".join(filter(None, text))]
@@ -152,26 +152,26 @@ def _conclusion(own: Change, controls: Sequence[Change]) -> str:
 # --- what a page leads with ----------------------------------------------------------------------------------------
 
 
-def leading(found: Study, part: Slice, setting: Recipe | None = None) -> Result:
+def leading(study: Study, part: Slice, setting: Recipe | None = None) -> Result:
     """The measured setting to lead with where the one in view is not measured, or none is in view.
 
     Its method, else the lowest perplexity, else uniform; a correction never leads.
     """
-    plain = [each for each in found.within(part) if each.uniform and each.finite and not each.strength]
+    plain = [each for each in study.within(part) if each.uniform and each.finite and not each.strength]
     alike = [e for e in plain if setting and e.setting.allocation.base.kind == setting.allocation.base.kind]
-    return min(alike or plain or found.within(part), key=lambda each: each.perplexity)
+    return min(alike or plain or study.within(part), key=lambda each: each.perplexity)
 
 
-def behind(one: Result, found: Study) -> str:
+def behind(one: Result, study: Study) -> str:
     """The perplexities that one is compared with; empty where nothing was measured beside it."""
-    others = [(one.uniform, "uniform"), (found.dense, "the dense model")]
+    others = [(one.uniform, "uniform"), (study.dense, "the dense model")]
     compared = listed(f"{each.written} for {name}" for each, name in others if each is not None)
     return f"Against {compared}." if compared else ""
 
 
-def lowest(one: Result, found: Study) -> str:
+def lowest(one: Result, study: Study) -> str:
     """Which setting has a lower perplexity at the same zeros, by whatever pruner and repair; empty where none has."""
-    alike = [each for each in found.settings if each.level == one.level and each.finite]
+    alike = [each for each in study.settings if each.level == one.level and each.finite]
     best = min(alike, key=lambda each: each.perplexity, default=one)
     if best is one or best.perplexity == one.perplexity:
         return ""
@@ -186,17 +186,17 @@ def corrected(groups: Iterable[Study], request: AllocationRequest, pruner: str =
 
     That is where all pages look, on the base on screen, else on one of its method, else on uniform.
     """
-    found, part = where(groups, request.target, pruner, lambda *at: bool(_corrections(*at))) or (None, None)
-    if found is None:
+    study, part = where(groups, request.target, pruner, lambda *at: bool(_corrections(*at))) or (None, None)
+    if study is None:
         return "The correction was not measured at this target."
 
     def alike(one):
         base = one.setting.allocation.base
         return base == request.base, base.kind == request.base.kind, base.kind == "uniform"
 
-    mine = max(reversed(_corrections(found, part)), key=alike)  # of equals the last one asked
-    return f"Measured at {part.name} ({short(found)}): {' '.join(of_correction(found, mine.base, mine))}"
+    mine = max(reversed(_corrections(study, part)), key=alike)  # of equals the last one asked
+    return f"Measured at {part.name} ({short(study)}): {' '.join(of_correction(study, mine.base, mine))}"
 
 
-def _corrections(found: Study, part: Slice) -> list[Result]:
-    return [each for each in found.within(part) if each.base and each.control == "none"]
+def _corrections(study: Study, part: Slice) -> list[Result]:
+    return [each for each in study.within(part) if each.base and each.control == "none"]

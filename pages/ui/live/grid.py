@@ -176,7 +176,7 @@ def key(sentence: str, word: str, first: bool, token: int | None) -> str:
 
 def _plain(row: Row, found: Hit) -> dict[str, object]:
     numbers = {"ratio": found.ratio, "entered": found.entered, "mean": found.mean}
-    return live.plain(numbers, 3) | {"words": _words(row.perturbed), "flipped": row.flipped, "says": found.said}
+    return live.plain(numbers, 3) | {"words": _words(row.perturbed), "flipped": row.flipped, "says": found.sentence}
 
 
 def _words(after: Sequence[Sequence[Word]]) -> list[list[tuple[str, float]]]:

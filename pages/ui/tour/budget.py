@@ -57,7 +57,7 @@ def allocate(profile: Profile) -> parts.Screen:
     figure = Figure(
         name="allocate",
         title="Sparsity per layer, base and corrected, with the predicted perplexity",
-        finding=found.said,
+        finding=found.sentence,
         says="Layers lose [{low}](layers) to [{high}](layers) of their weights. Predicted perplexity: "
         "[{cost}{change}](gauge).",
         slots={
@@ -79,7 +79,7 @@ def allocate(profile: Profile) -> parts.Screen:
             "from layers that absorb and spares those that amplify. **Try:** drag its strength; to the left of the "
             "middle it does the opposite."
         ),
-        notes=[*map(fixed, [found.said, *([forecast.basis(known)] if known else [])])],
+        notes=[*map(fixed, [found.sentence, *([forecast.basis(known)] if known else [])])],
     )
     return parts.Screen(figure, links)
 
@@ -115,7 +115,7 @@ def prune(profile: Profile) -> parts.Screen:
     figure = Figure(
         name="prune",
         title="Harm of each layer pruned alone",
-        finding=found.said,
+        finding=found.sentence,
         says="Pruned alone to [{zeros}](control-zeros) zeros, layer [{layer}](layer-{layer}) does "
         "[{harm}](layer-{layer}) nats of harm and ranks [{rank}](layer-{layer}).",
         slots={"zeros": Slot(zeros.stops), "harm": written(digits, found.harm), "rank": Slot(ranks, "both")},

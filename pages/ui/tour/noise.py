@@ -37,7 +37,7 @@ def perturb(profile: Profile) -> parts.Screen:
     figure = Figure(
         name="perturb",
         title="Share of next-token predictions that change, by the layer where noise enters",
-        finding=found.said,
+        finding=found.sentence,
         says="Noise of size [{size}](control-noise) after layer [{layer}](layer-{layer}) changes "
         "[{flips}](layer-{layer}) of the next-token predictions.",
         slots={"size": Slot(noise.stops), "flips": written(lambda share: per_cent(share, 1), found.flips)},
@@ -70,7 +70,7 @@ def drift(profile: Profile) -> parts.Screen:
     figure = Figure(
         name="drift",
         title="Drift remaining after each layer",
-        finding=found.said,
+        finding=found.sentence,
         says="Noise of size [{size}](control-noise) after layer [{layer}](curve-start): the drift starts at "
         "[{start}](curve-start) and ends at [{end}](curve-end). It [{fate}](curve-end).",
         slots={
@@ -109,11 +109,11 @@ def amplify(profile: Profile) -> parts.Screen:
     changes = {text: {"sink": key, "layer": found.most, "noise-at": "all"} for key, text in absorption.GUESSES.items()}
     shown = [found.without, found.including] if guess else [found.without]
     values = np.stack([each.value for each in shown])
-    notes = [absorption.judged(guess, found), found.said, found.why] if guess else []
+    notes = [absorption.judged(guess, found), found.sentence, found.why] if guess else []
     figure = Figure(
         name="amplify",
         title="Gain of each layer",
-        finding=shared.plain(found.said) if guess else gain_sentences.finding(found.without),
+        finding=shared.plain(found.sentence) if guess else gain_sentences.finding(found.without),
         says=f"Noise of size [{found.size:g}](layers), {{done}}: after layer [{{layer}}](layer-{{layer}}), the gain is "
         "[{gain}](layer-{layer}); {verdict}.",
         slots={
@@ -178,7 +178,7 @@ def _lengths(found: Mapping[str, absorption.Growth], layer: int, said: Sequence[
     return Figure(
         name="absorb",
         title="Length of the damage and of the stream",
-        finding=found["noise"].said,
+        finding=found["noise"].sentence,
         says="After layer [{layer}](damage-start) the damage [{grown}](damage-end) and the stream "
         "[{around}](stream-end), so drift [{fate}](damage-end stream-end). If the damage had stayed constant, drift "
         "would fall to [{frozen}](constant-end).",
@@ -207,5 +207,5 @@ def _lengths(found: Mapping[str, absorption.Growth], layer: int, said: Sequence[
             "to the stream. Where the stream outgrows the damage, the fall is **dilution**, not repair. "
             "**Try:** compare the slopes at several layers" + (", and for a part left out." if len(ways) > 1 else ".")
         ),
-        notes=[Slot([each.said for each in found.values()]), *map(fixed, said)],
+        notes=[Slot([each.sentence for each in found.values()]), *map(fixed, said)],
     )

@@ -68,7 +68,7 @@ def test_one_layer_that_absorbs_small_noise_denies_that_all_amplify():
     assert claims.small(profile(spread(means))).verdict == OPEN
     means[5] = -0.3
     found = claims.small(profile(spread(means)))
-    assert found.verdict == FAILS and found.rows["lowest layer"].high < 1 and len(found.budget_unit) == 2
+    assert found.verdict == FAILS and found.rows["lowest layer"].high < 1 and len(found.counts) == 2
 
 
 @pytest.mark.parametrize(("grown", "verdict"), [(1.0, HOLDS), (-1.0, FAILS), (0.0, OPEN)])
@@ -152,9 +152,9 @@ def test_the_committed_outcomes_are_what_the_tests_give():
             assert (found is None) == (written is None)
             if found:
                 assert (found.protocol, found.command) == (written.protocol, written.command)
-                assert (found.tested.verdict, found.tested.budget_unit) == (
+                assert (found.tested.verdict, found.tested.counts) == (
                     written.tested.verdict,
-                    written.tested.budget_unit,
+                    written.tested.counts,
                 )
                 assert found.tested.rows.keys() == written.tested.rows.keys()
                 for name, row in found.tested.rows.items():

@@ -84,12 +84,12 @@ FEW = Interval(-20.0, NAN, NAN, 4)
     ],
 )
 def test_changes_are_counted_by_their_verdicts(found, said):
-    assert perplexity_sentences.budget_unit(found, "setting", "uniform") == said
+    assert perplexity_sentences.tally(found, "setting", "uniform") == said
 
 
 @pytest.mark.parametrize("name", questions.QUESTIONS)
 def test_a_verdict_does_not_repeat_the_pruner_and_repair_that_lead_it(name):
-    found = questions.answer(name).found
+    found = questions.answer(name).study
     told = [each.split(": ", 1) for each in perplexity_sentences.of_study(found)]
     assert bool(told) == any(one.uniform for one in found.settings)  # of uniform alone there is nothing to say
     assert not [said for place, said in told for word in place.split(", ")[1].split(" + ") if word in said]

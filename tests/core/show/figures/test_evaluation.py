@@ -83,7 +83,7 @@ def test_perplexity_says_what_is_not_a_number_and_from_which_layer():
 
 def test_changes_are_counted_by_their_intervals_and_drawn_as_ratios():
     chart = evaluation.changes(ROWS | {"Response, objective drift": Interval(-60.0, -64.0, -55.0, 24)}, None, "uniform")
-    assert evaluation.changes(ROWS, "OWL", "uniform").finding == perplexity_sentences.budget_unit(
+    assert evaluation.changes(ROWS, "OWL", "uniform").finding == perplexity_sentences.tally(
         ROWS.values(), "setting", "uniform"
     )
     assert list(trace(chart.figure, "change").y) == ["Response, objective drift", "OWL", "DLP", "Response"]

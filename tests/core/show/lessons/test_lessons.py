@@ -81,21 +81,21 @@ def test_where_the_correction_changes_nothing_it_is_not_favoured():
 @pytest.mark.parametrize("layer", [0, 5])
 def test_perturb_names_the_layer_that_flips_most(standard, layer):
     found = damage.perturb(with_fields(standard, "gaussian:0.3", flips=at(layer, 0.6, 0.2)))
-    assert re.search(rf"60 % .* layer {layer}\b", shared.plain(found.said))
+    assert re.search(rf"60 % .* layer {layer}\b", shared.plain(found.sentence))
     assert found.sizes == [0.01, 0.03, 0.1, 0.3, 1] and found.flips.shape == (5, LAYERS)
 
 
 def test_noise_that_changes_as_much_wherever_it_enters_is_said_to(standard):
-    said = shared.plain(damage.perturb(with_fields(standard, "gaussian:0.3", flips=at(3, 0.5302, 0.5299))).said)
+    said = shared.plain(damage.perturb(with_fields(standard, "gaussian:0.3", flips=at(3, 0.5302, 0.5299))).sentence)
     assert "53 %" in said and "wherever it enters" in said and "but" not in said.partition("At size 0.01")[0]
 
 
 def test_drift_that_ranks_as_harm_does_is_said_to(standard):
     final = propagation.curves(standard.seeds("gaussian:0.3")).value[:, -1]
     same = np.repeat(final[:, None] ** 2, 8, axis=1)
-    told = shared.plain(damage.drift(with_fields(standard, "gaussian:0.3", kl=same)).said)
+    told = shared.plain(damage.drift(with_fields(standard, "gaussian:0.3", kl=same)).sentence)
     assert "harm is 1.00" in told and "always" in told
-    told = shared.plain(damage.drift(with_fields(standard, "gaussian:0.3", kl=1 / same)).said)
+    told = shared.plain(damage.drift(with_fields(standard, "gaussian:0.3", kl=1 / same)).sentence)
     loud, quiet = (int(each) for each in re.findall(r"after layer (\d+)", told))
     assert "harm is -1.00" in told
     assert final[loud] > final[quiet]
@@ -118,8 +118,8 @@ def test_the_first_token_flips_layers_or_it_does_not(standard):
 
     flipped, same, more = found(0.1), found(-0.1), found(-0.3)
     assert flipped.flipped == tuple(range(LAYERS - 1)) and (flipped.answer, flipped.change > 1) == ("rise", True)
-    assert f"{LAYERS - 1} of {LAYERS - 1} layers" in shared.plain(flipped.said)
-    assert (same.flipped, same.answer, more.answer) == ((), "stay", "fall") and "no layer" in same.said
+    assert f"{LAYERS - 1} of {LAYERS - 1} layers" in shared.plain(flipped.sentence)
+    assert (same.flipped, same.answer, more.answer) == ((), "stay", "fall") and "no layer" in same.sentence
     assert flipped.most == 0, "where it has the longest way to grow"
     assert [absorption.judged(guess, flipped).startswith("**Right") for guess in absorption.GUESSES] == [
         False,
@@ -141,7 +141,7 @@ def test_one_rule_counts_layers_in_the_headline_the_bars_the_tables_and_the_less
     assert gain_sentences.headline(gains_of(loud.seeds("gaussian:0.3@all"))).startswith(
         f"{count} of {LAYERS - 1} layers "
     )
-    assert f"With it, {count} of {LAYERS - 1} layers amplify" in shared.plain(absorption.amplify(loud).said)
+    assert f"With it, {count} of {LAYERS - 1} layers amplify" in shared.plain(absorption.amplify(loud).sentence)
 
 
 def test_the_sink_is_measured_at_the_layer_where_it_is_longest(standard):
@@ -162,11 +162,11 @@ def test_dilution_is_told_from_repair(standard):
         assert found.damage[DEPTH, -1] / found.damage[DEPTH, DEPTH] == pytest.approx(found.grown)
         assert found.stream[-1] / found.stream == pytest.approx(found.around)
         assert found.gain == pytest.approx(found.grown / found.around)
-        return found.said
+        return found.sentence
 
     assert f"at all {LAYERS - 1} layers that absorb" in shared.plain(told(0.5))
     assert "no fall is shown to be dilution" in told(0.1)
-    assert "no layer absorbs" in absorption.absorb(with_fields(standard, "gaussian:0.3", log_drift=-falling)).said
+    assert "no layer absorbs" in absorption.absorb(with_fields(standard, "gaussian:0.3", log_drift=-falling)).sentence
 
 
 def test_dilution_is_told_of_layers_that_absorb_for_certain(standard):
@@ -175,15 +175,15 @@ def test_dilution_is_told_of_layers_that_absorb_for_certain(standard):
     log_drift = drifts(-fall, wide=np.where(DEPTH == 0, 1.0, 0.0))
     growing = replace(standard.activation, log_norm=np.repeat(DEPTH[:, None] / 2.0, 8, axis=1))
     found = absorption.absorb(with_fields(replace(standard, activation=growing), "gaussian:0.3", log_drift=log_drift))
-    assert (found.gain[:-1] < 1).all() and "at all 5 layers" in shared.plain(found.said)
+    assert (found.gain[:-1] < 1).all() and "at all 5 layers" in shared.plain(found.sentence)
     uneven = replace(growing, log_norm=growing.log_norm + np.where(DEPTH == 4, 2.4, 0)[:, None])
     found = absorption.absorb(with_fields(replace(standard, activation=uneven), "gaussian:0.3", log_drift=log_drift))
-    assert "at 4 of the 5 layers" in shared.plain(found.said)
+    assert "at 4 of the 5 layers" in shared.plain(found.sentence)
 
 
 def test_with_too_few_sequences_neither_dilution_nor_training_is_judged(store):
     few = saved(store, synthetic.profile_spec(LAYERS, 4))
-    assert absorption.absorb(few).said == "Undecided: 4 sequences are too few for a verdict, 8 are needed."
+    assert absorption.absorb(few).sentence == "Undecided: 4 sequences are too few for a verdict, 8 are needed."
     assert absorption.learned(few, few).endswith("but without verdicts the two cannot be compared.")
 
 
@@ -241,15 +241,15 @@ def test_the_prediction_may_prefer_either_side(standard, driver_sign):
     predict = prediction.fit(layer_harms(anchors, changed), np.array([0.5, 2, 4]))
     known = SimpleNamespace(perplexities=lambda rows: predict(layer_harms(rows, changed)))
     found = budgets.correction(changed, known)
-    assert ("lowest is with the correction" if driver_sign > 0 else "lowest is with the reverse") in found.said
+    assert ("lowest is with the correction" if driver_sign > 0 else "lowest is with the reverse") in found.sentence
     assert (found.perplexity[-1] < found.perplexity[0]) == (driver_sign > 0)
-    assert "too few settings" in budgets.correction(changed).said
+    assert "too few settings" in budgets.correction(changed).sentence
 
 
 @pytest.mark.parametrize("layer", [1, 6])
 def test_prune_names_the_layer_that_hurts_most(standard, layer):
     found = budgets.prune(with_fields(standard, PRUNED, kl=at(layer, 0.9, 0.1)))
-    assert re.search(rf"layer {layer}\b.* 0\.90 nats, 9\.0×", shared.plain(found.said))
+    assert re.search(rf"layer {layer}\b.* 0\.90 nats, 9\.0×", shared.plain(found.sentence))
     assert budgets.rank(found.harm[found.at], (layer + 1) % LAYERS) == f"2nd of {LAYERS}"
 
 

@@ -108,7 +108,7 @@ def test_a_token_that_was_not_hit_is_compared_with_those_that_were():
     ],
 )
 def test_what_just_happened(asked, shown, twin, said):
-    assert sentence.hit(asked, shown, [0.7, None, 0.8, 0.9], twin).said == said
+    assert sentence.hit(asked, shown, [0.7, None, 0.8, 0.9], twin).sentence == said
 
 
 def test_the_sink_is_a_token_far_longer_than_the_others():
