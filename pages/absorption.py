@@ -1,4 +1,4 @@
-"""Which layers amplify, which absorb, and at what size?"""
+"""The Absorption page: layers that amplify and layers that absorb, at every measured size."""
 
 import math
 
@@ -31,11 +31,11 @@ with layout.row("bottom"):
 name = places[positions]
 other = next((each for at, each in places.items() if at != positions), None)  # the same at the other positions
 gains, perturbation = gains_of(profile.seeds(name)), profile.perturbations[name]
-said = f"{gain_sentences.headline(gains)}: {perturbation.label}."  # and what the first token changes
+headline = f"{gain_sentences.headline(gains)}: {perturbation.label}."  # and what the first token changes
 if other:
     included = getattr(perturbation, "positions", "all") == "all"
-    said += f" {gain_sentences.first_token(gains, gains_of(profile.seeds(other)), included)}"
-layout.header(plain(said), help=gain_sentences.RULE)
+    headline += f" {gain_sentences.first_token(gains, gains_of(profile.seeds(other)), included)}"
+layout.header(plain(headline), help=gain_sentences.RULE)
 unit = next(profile.spec.unit(each) for each in profile.spec.measurements if each.perturbation.name == name)
 for caveat in filter(None, (gain_sentences.rounding(profile), pruned_before(unit.earlier))):
     layout.caption(caveat)
@@ -54,11 +54,11 @@ prefix = f"{profile.key[:6]}-{name}"
 left, right = st.columns(2, gap="medium")
 with left:
     overview.gains(profile, name, other, statistic, layer, layout.file(prefix, "at-a-glance"))
-asked = InView(profile, name, layer, statistic)
+view = InView(profile, name, layer, statistic)
 with right:
-    sections.chart(GROUPS[GLANCE][0], asked, prefix)
+    sections.chart(GROUPS[GLANCE][0], view, prefix)
 st.segmented_control(
     "What to look at", groups, key="group", required=True, label_visibility="collapsed", width="stretch"
 )
-sections.show(group, asked, prefix)
+sections.show(group, view, prefix)
 layout.link("evidence.py", f"{claims.TITLE} Claims about these numbers, tested", {"question": claims.PAPER})

@@ -1,4 +1,4 @@
-"""How is a sparsity budget spread over layers? Live."""
+"""The Allocate page: a sparsity budget spread over layers, live."""
 
 import streamlit as st
 
@@ -18,24 +18,24 @@ except UserError as error:
 
 protocols = studies.groups(profile)
 left, right = st.columns([5, 3], gap="large")  # the chart first, on a phone too
-shown = wrong = measured = None
+allocation = wrong = measured = None
 with right:
     upper = st.container()
     request = settings.read(profile)
     levels, treatment = request.budget_unit.levels, settings.treatment(request.budget_unit)
-    found, refusal = studies.anchors_of(protocols, profile, treatment, request.base.per_linear)
+    anchors, refusal = studies.anchors_of(protocols, profile, treatment, request.base.per_linear)
 with left:
     by_hand = "" if levels else url_state.text("hand", "")
     try:
-        shown = current_allocation.in_view(request, by_hand, profile)
+        allocation = current_allocation.in_view(request, by_hand, profile)
     except UserError as error:
         wrong = error
-if found and shown:
-    found, measured = studies.without_allocation(found, shown.request, request.plain)  # by hand too
+if anchors and allocation:
+    anchors, measured = studies.without_allocation(anchors, allocation.request, request.plain)  # by hand too
 with right:
     with upper:
-        if found and not levels:
-            targets.show(request, found)
+        if anchors and not levels:
+            targets.show(request, anchors)
         elif not levels:
             about = "Mean over layers, weighted by their parameters."
             st.select_slider("Target sparsity", settings.TARGETS, key="target", format_func=per_cent, help=about)
@@ -48,17 +48,17 @@ with left:
         layout.error(wrong)
         url_state.end()
     if levels:
-        targets.draw_sizes(request, treatment, profile, found)
+        targets.draw_sizes(request, treatment, profile, anchors)
     else:
-        current_allocation.draw(request, by_hand, shown, profile, found, measured)
+        current_allocation.draw(request, by_hand, allocation, profile, anchors, measured)
     if refusal:
         current_allocation.evaluate_anchors(refusal, treatment, profile)
     best_setting.card(protocols, request.target, treatment.pruner, "allocate.py")
     if not levels:
         layout.caption(current_allocation.corrected(protocols, request.plain, treatment.name), help=settings.ORIGIN)
     if request.base.per_linear:
-        current_allocation.by_linear(shown, profile)
+        current_allocation.by_linear(allocation, profile)
 
 if not levels:
-    current_allocation.race(request, shown, found, treatment, protocols, profile)
-current_allocation.section(shown, request, profile)
+    current_allocation.race(request, allocation, anchors, treatment, protocols, profile)
+current_allocation.section(allocation, request, profile)

@@ -1,4 +1,4 @@
-"""What was measured? A question at a time: its chart, its table, and the line that measures it again."""
+"""The Evidence page: a measured question at a time, with its chart, its table and the command that repeats it."""
 
 import pandas as pd
 import streamlit as st
@@ -21,7 +21,7 @@ name = form.choice("Question", TITLES, "question", claims.PAPER)
 
 
 def show_claims() -> None:
-    """Which claims of the literature hold for which model, what surprised, and each claim with what it rests on."""
+    """Draw the claims of the literature by model, the surprises, and each claim with its measurements."""
     st.header(claims.TITLE, anchor=False)
     rows = [["Claim", *claims.PROFILES], ["---"] * (1 + len(claims.PROFILES))]
     for claim in claims.CLAIMS.values():
@@ -40,7 +40,7 @@ def show_claims() -> None:
 
 
 def show_bench(bench: Bench) -> str:
-    """What a bench measured; the line that measures it again."""
+    """Draw what a bench measured; return the command that repeats it."""
     if bench.bars:
         layout.show(bench.chart(name), "evidence", name)
     else:
@@ -51,7 +51,7 @@ def show_bench(bench: Bench) -> str:
 
 
 def show_answer(answer: questions.Answer) -> str:
-    """What the studies of a question say, at a share of zeros or a size; the line that measures them again."""
+    """Draw the answer of a question's studies at one target; return the command that repeats them."""
     targets = answer.targets
     target = targets[-2] if len(targets) > 2 else targets[-1]
     write = number if answer.budget_unit.bits else per_cent

@@ -1,4 +1,4 @@
-"""What do the words mean? One sentence and one formula each."""
+"""The Glossary page: one sentence and one formula for each word."""
 
 import streamlit as st
 
@@ -7,8 +7,8 @@ from pages.ui import glossary, layout
 layout.title("What do the words mean?")
 st.caption("The same words on every page, on the command line and in the files.")
 st.markdown(" · ".join(f"[{term}](#{glossary.anchor(term)})" for term in glossary.TERMS))
-for term, known in glossary.TERMS.items():
+for term, entry in glossary.TERMS.items():
     with st.container(border=True):
         st.header(term, anchor=glossary.anchor(term))
-        st.markdown(known.sentence)
-        st.markdown(glossary.formula(known))
+        st.markdown(entry.sentence)
+        st.markdown(glossary.formula(entry))

@@ -1,4 +1,4 @@
-"""How is it done without the pages? Lines to paste, each of which works on the bundled model."""
+"""The Help page: commands to paste, each of which works on the bundled model."""
 
 import streamlit as st
 

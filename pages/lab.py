@@ -1,4 +1,4 @@
-"""Type a sentence, hurt one layer, and watch what the network does with it."""
+"""The Lab page: type a sentence, hurt one layer, and watch the damage spread through the network."""
 
 from contextlib import suppress
 
@@ -25,35 +25,35 @@ with st.container(key="intro"):
 typed = question.sentence()
 question.examples()
 status = st.container(key="status")
-asked = question.asked(typed)
+view = question.current_view(typed)
 try:
-    (known, stage), words, error = answers.answers(asked), answers.words(asked), None
+    (scenes, stage), words, error = answers.answers(view), answers.words(view), None
 except UserError as refused:
-    known, stage, words, error = {}, answers.REFUSED, {}, str(refused)
-own = known.get(answers.name(asked))
+    scenes, stage, words, error = {}, answers.REFUSED, {}, str(refused)
+own = scenes.get(answers.name(view))
 url_state.write()
 with status:
-    answers.status(asked, stage, words is None)
+    answers.status(view, stage, words is None)
 if error:
     layout.error(error)
 if own is None:
     instead = answers.example()
     if instead is None:
         url_state.end()
-    known[answers.EXAMPLE] = instead
+    scenes[answers.EXAMPLE] = instead
 drawn = answers.drawn if layout.is_first_paint() else None
-grid.draw(asked.sentence, asked.state, question.KINDS, known, words or {}, answers.EXAMPLE, question.moved, drawn)
+grid.draw(view.sentence, view.state, question.KINDS, scenes, words or {}, answers.EXAMPLE, question.moved, drawn)
 if layout.is_first_paint():
     url_state.end()
-row = own.rows.get(asked.state.layer) if own else None
+row = own.rows.get(view.state.layer) if own else None
 with layout.row():
     with suppress(UserError):  # no profile is committed
-        entry, layer = Store().demo(), str(asked.state.layer)
-        known = {"perturbation": asked.word} if asked.word in entry.spec.names else {}
-        watch.open_profile(entry.key, f"Layer {layer} on Absorption, measured on many sentences", layer=layer, **known)
+        entry, layer = Store().demo(), str(view.state.layer)
+        choice = {"perturbation": view.word} if view.word in entry.spec.names else {}
+        watch.open_profile(entry.key, f"Layer {layer} on Absorption, measured on many sentences", layer=layer, **choice)
         layout.link("evidence.py", claims.told(claims.LINK), {"question": claims.PAPER})
     if row is not None:
-        said = own.hits[row.layer].sentence.replace("**", "")
-        layout.numbers(pd.DataFrame(sentence.table(row)), f"Drift after each layer. {said}", "lab", "lab")
+        hit = own.hits[row.layer].sentence.replace("**", "")
+        layout.numbers(pd.DataFrame(sentence.table(row)), f"Drift after each layer. {hit}", "lab", "lab")
     st.caption(ABOUT)
 talk.show()

@@ -1,4 +1,4 @@
-"""What is absorption? A guided tour in six chapters on real, cached numbers."""
+"""The Learn page: absorption explained in six chapters on stored measurements."""
 
 import streamlit as st
 
@@ -13,19 +13,19 @@ TITLES = {key: f"{number} {each.title}" for number, (key, each) in enumerate(CHA
 
 
 def turn(label: str, key: str, at: int) -> None:
-    """A button that turns to a chapter; disabled where there is none, for one that went would move the other."""
+    """Draw a button to a chapter; disabled where there is none, for a button that vanished would move its neighbour."""
     there = 0 <= at < len(KEYS)
     chapter = {"chapter": KEYS[at]} if there else {}
     st.button(label, key=key, disabled=not there, on_click=st.session_state.update, kwargs=chapter)
 
 
 def show(chapter: str, profile: Profile) -> None:
-    """The chapter's picture, its links and its terms, or what the profile lacks for it."""
+    """Draw a chapter with its picture, links and terms, or say what the profile lacks for it."""
     try:
         screen = CHAPTERS[chapter].draw(profile)
     except UserError as error:
-        said = f"This profile cannot show this chapter. {plain(sentence(error))}"
-        layout.nothing(said, "learn.py", "See it with the bundled model", {"profile": "demo", "chapter": chapter})
+        reason = f"This profile cannot show this chapter. {plain(sentence(error))}"
+        layout.nothing(reason, "learn.py", "See it with the bundled model", {"profile": "demo", "chapter": chapter})
         return
     layout.live(screen.figure)
     if screen.guesses:

@@ -1,4 +1,4 @@
-"""Choose a model, a text and perturbations; see what it costs; run it, and watch it from any tab."""
+"""The Measure page: choose a model, a text and perturbations, see the cost, run it, and watch it from any tab."""
 
 import streamlit as st
 
@@ -10,10 +10,10 @@ from pages.ui import glossary, layout, measurement_form, watch
 store = Store()
 
 
-def about(asked):
-    """What the measurement costs, and the command that does the same."""
-    st.markdown(run_cost.words(run_cost.estimate(asked, store, device)))
-    layout.command(command_line(asked, device, store.elsewhere))
+def about(request):
+    """Draw the cost of the measurement, and the command that does the same."""
+    st.markdown(run_cost.words(run_cost.estimate(request, store, device)))
+    layout.command(command_line(request, device, store.elsewhere))
 
 
 layout.title("Measure a model")
@@ -22,5 +22,5 @@ glossary.words("perturbation, gaussian, covariance, residual, skip, positions, l
 job = watch.watched()
 with st.expander("Measure something else", expanded=job.status.bad_request) if job else st.container():
     read, device = measurement_form.measurement()
-    if found := watch.ask(read, about, device, "Run measurement", "run"):
-        watch.open_profile(found.key, "Open on the Absorption page")
+    if entry := watch.ask(read, about, device, "Run measurement", "run"):
+        watch.open_profile(entry.key, "Open on the Absorption page")

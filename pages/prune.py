@@ -1,4 +1,4 @@
-"""What does pruning cost? See a setting's cost, evaluate others, search the best one, export the pruned model."""
+"""The Prune page: evaluate a setting, read results, search for the best one, export the pruned model."""
 
 import streamlit as st
 
@@ -40,7 +40,7 @@ if part == "results" and groups:
 else:
     with upper:
         if part == "evaluate":
-            results.known(how.setting, groups, profile)
+            results.known_cost(how.setting, groups, profile)
             best_setting.card(groups, how.setting.allocation.target, how.setting.pruner, "prune.py")
         pruning.bars(how.setting, profile)
     if part == "results":

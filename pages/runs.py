@@ -1,4 +1,4 @@
-"""What has been computed, and what is being computed? Compare, report, import, delete; resume."""
+"""The Runs page: stored results to compare, report on or delete, and jobs to watch or resume."""
 
 import streamlit as st
 
@@ -21,19 +21,19 @@ MARKS = {
 
 
 def runs() -> None:
-    """The newest jobs with their state and what can be done about each."""
-    found = queue.jobs(store)
-    if found:
+    """Draw the newest jobs with their state and actions."""
+    jobs = queue.jobs(store)
+    if jobs:
         layout.header("Runs")
-    for job in found[:LISTED]:
+    for job in jobs[:LISTED]:
         with st.container(border=True):
             line(job)
-    if len(found) > LISTED:
-        st.caption(f"{len(found) - LISTED} older runs are listed once newer ones are forgotten.")
+    if len(jobs) > LISTED:
+        st.caption(f"{len(jobs) - LISTED} older runs are listed once newer ones are forgotten.")
 
 
 def line(job: queue.Job) -> None:
-    """One job."""
+    """Draw one job."""
     st.markdown(f":{MARKS[job.state]}-badge[{job.state}] {plain(capital(job.request.title))}")
     if job.state == "failed" and job.status.error:
         layout.caption(sentence(job.status.error))

@@ -1,4 +1,4 @@
-"""The best known setting of a model as a card, and what brings a measured setting into view: its profile follows."""
+"""The best known setting of a model as a card, and the URL query that brings a measured setting into view."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -25,7 +25,7 @@ _lowest = lru_cache(leaderboard.lowest)  # found once for all readers
 
 
 def card(groups: tuple[Study, ...], target: float, pruner: str, page: str) -> None:
-    """The lowest perplexity at a target by a pruner, and the button that uses it; nothing where none was measured.
+    """Draw the lowest perplexity at a target by a pruner, and the button that uses it; nothing if none was measured.
 
     Args:
         groups: the studies of the model.
@@ -44,25 +44,25 @@ def card(groups: tuple[Study, ...], target: float, pruner: str, page: str) -> No
 
 
 def button(query: Callable[[], dict[str, str]], page: str, key: str) -> None:
-    """The button that brings a setting into view on a page, or why it cannot be.
+    """Draw the button that brings a setting into view on a page, or the reason why it cannot be.
 
     Args:
         query: what the URL of the page then says.
     """
     try:
-        asked = query()
+        view = query()
     except UserError as error:
         st.caption(f"It cannot be used on this page: {plain(error)}.")
         return
     how = {"icon": ":material/arrow_forward:", "key": key}
     if page.removesuffix(".py") == st.session_state.get("page"):
-        st.button(USE, on_click=url_state.take, args=[url_state.here(page) | asked], **how)
+        st.button(USE, on_click=url_state.take, args=[url_state.here(page) | view], **how)
     elif st.button(USE, **how):
-        st.switch_page(page, query_params=asked)
+        st.switch_page(page, query_params=view)
 
 
 def using(row: Row) -> dict[str, str]:
-    """What the URL says of a measured setting, with the profile that its allocation looked at.
+    """The URL query of a measured setting, with the profile that its allocation was computed from.
 
     Its calibration text is left as it is where that is not on this machine.
 
@@ -74,13 +74,13 @@ def using(row: Row) -> dict[str, str]:
     holding = (each for each in (*study.entries, *study.guests) for point in each.spec.points
                if (point.setting, point.pruned) == mine)  # fmt: skip
     entry = next(holding)
-    told = entry.provenance
-    asked, looked_at, text = one.setting.allocation, current_profile.of_model(study.spec.model), None
-    if asked.base.profiled or asked.correction.strength:
-        looked_at = profile_key(Store(), told.get("profile"))
+    provenance = entry.provenance
+    request, looked_at, text = one.setting.allocation, current_profile.of_model(study.spec.model), None
+    if request.base.profiled or request.correction.strength:
+        looked_at = profile_key(Store(), provenance.get("profile"))
     if looked_at not in {each.key for each in Store().entries("profile")}:
         raise UserError(GONE)
-    if read := told.get("request", {}).get("calibration"):
+    if read := provenance.get("request", {}).get("calibration"):
         text = WindowRequest.model_validate(with_paths(read, PROJECT))
     if text and not (chosen(text) and text_is_here(text.source)):
         text = None
@@ -88,12 +88,12 @@ def using(row: Row) -> dict[str, str]:
 
 
 def chosen(text: WindowRequest) -> bool:
-    """Whether the page has a choice for the windows of a calibration text."""
+    """True if the page has a choice for the windows of a calibration text."""
     return (text.seed, text.packing, text.bos) == (0, None, "protocol")
 
 
 def in_view(setting: Recipe, text: WindowRequest | None, profile: str | None, study: str | None) -> dict[str, str]:
-    """What the URL must say so that a setting is in view, defaults included: what is left out would stay.
+    """The URL query that brings a setting into view, defaults included: a choice left out would stay.
 
     Args:
         text: that calibrates; None: it stays as it is.
@@ -104,7 +104,7 @@ def in_view(setting: Recipe, text: WindowRequest | None, profile: str | None, st
     """
     if setting.recover_norms:
         raise UserError("its training changes norms and biases too")
-    found = {
+    query = {
         settings.WORD: grammar.write(setting.allocation),
         "hand": "",
         "by": setting.pruner,
@@ -122,22 +122,22 @@ def in_view(setting: Recipe, text: WindowRequest | None, profile: str | None, st
         "part": "results",
     }
     if text:
-        found |= {
+        query |= {
             "calibration": text.source,
             "calibration_documents": "-".join(map(str, text.documents or ())),
             "calibration_windows": str(text.sequences),
             "calibration_length": str(text.length),
         }
-    return found | {name: key for name, key in {"profile": profile, "study": study}.items() if key}
+    return query | {name: key for name, key in {"profile": profile, "study": study}.items() if key}
 
 
-def follow(asked: AllocationRequest, profile: Profile) -> None:
+def follow(request: AllocationRequest, profile: Profile) -> None:
     """Bring another profile of the model into view that has what an allocation looks at; return where none has."""
     for entry in Store().of_model(profile.spec.model):
         if entry.key == profile.key:
             continue
         try:
-            allocate(asked, current_profile.load(entry.key))
+            allocate(request, current_profile.load(entry.key))
         except UserError:
             continue
         st.toast(plain(f"Profile in view now: {current_profile.name(entry)}. It has what this allocation looks at."))

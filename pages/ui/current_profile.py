@@ -34,17 +34,17 @@ def _unasked(entries: Collection[Entry], page: str) -> Entry:
 
 def _abbreviated() -> dict[str, str]:
     """The key of which the URL has the beginning, or `demo`."""
-    asked = st.query_params.get("profile", "")
+    typed = st.query_params.get("profile", "")
     try:
-        return {asked: Store().profile(asked).key}
+        return {typed: Store().profile(typed).key}
     except UserError:
         return {}
 
 
 def names(entries: Iterable[Entry]) -> dict[str, str]:
     """Key -> name of each profile in a list, no two alike."""
-    known = list(entries)
-    named = zip(known, distinct(profile_names.forms(words.described(each)) for each in known), strict=True)
+    listed = list(entries)
+    named = zip(listed, distinct(profile_names.forms(words.described(each)) for each in listed), strict=True)
     return {each.key: f"{name}{each.mark}" for each, name in named}
 
 
@@ -80,29 +80,29 @@ def _load(key: str, root: str) -> Profile:
 def of_model(model: ModelSpec) -> str | None:
     """The key of a profile of a model in any precision, the one in view where that is one; None: none is here."""
     alike = [each.key for each in Store().of_model(model)]
-    shown = st.session_state.get("profile")
-    return shown if shown in alike else next(iter(alike), None)
+    current = st.session_state.get("profile")
+    return current if current in alike else next(iter(alike), None)
 
 
 def others() -> dict[str, str]:
     """Key -> name of every profile but the one in view, random-initialised twins first."""
-    found = [entry for entry in Store().entries("profile") if entry.key != st.session_state.get("profile")]
-    found.sort(key=lambda entry: not str(entry.provenance.get("model", "")).startswith("random:"))
-    return names(found)
+    entries = [entry for entry in Store().entries("profile") if entry.key != st.session_state.get("profile")]
+    entries.sort(key=lambda entry: not str(entry.provenance.get("model", "")).startswith("random:"))
+    return names(entries)
 
 
-def heading(title: str, shown: Profile, terms: str = "") -> None:
+def heading(title: str, profile: Profile, terms: str = "") -> None:
     """The page's question, what it is answered from, and the words it uses."""
     layout.title(title)
-    layout.caption(words.named(shown), shown.provenance.get("text"))
+    layout.caption(words.named(profile), profile.provenance.get("text"))
     if terms:
         glossary.words(terms)
-    warn(shown)
+    warn(profile)
 
 
-def warn(shown: Profile) -> None:
+def warn(profile: Profile) -> None:
     """Show the warnings that were stored with the measurement."""
-    warning = helped(shown.provenance.get("warnings", []))
+    warning = helped(profile.provenance.get("warnings", []))
     if warning:
         layout.warn(warning)
 

@@ -1,4 +1,4 @@
-"""Widgets of requests, each held equal to the URL. Labels, helps and least values are those of the request's fields."""
+"""Widgets of requests, each kept equal to the URL. Labels, helps and ranges are those of the request's fields."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -37,9 +37,9 @@ def number(of: type[Spec], name: str, key: str, usual: int, place: Any = st, **m
     least, most = (next(getattr(each, end) for each in field.metadata if hasattr(each, end)) for end in ("ge", "le"))
     how = {"label": field.title, "min_value": least, "max_value": most, "step": max(least, 1), "help": about(of, name)}
     how |= more
-    found = url_state.whole_number(key, usual, range(how["min_value"], most + 1))
+    value = url_state.whole_number(key, usual, range(how["min_value"], most + 1))
     place.number_input(key=key, **how)
-    return found
+    return value
 
 
 def words(label: str, key: str, usual: str = "", place: Any = st, **more: Any) -> str:
@@ -77,18 +77,18 @@ def alike(options: Iterable[str]) -> dict[str, str]:
 
 def device(place: Any = st) -> str:
     """One of this machine's devices."""
-    known = machine.devices()
-    return choice("Device", alike(known), "device", known[0], place)
+    devices = machine.devices()
+    return choice("Device", alike(devices), "device", devices[0], place)
 
 
-def source(label: str, known: Mapping[str, str], key: str, usual: str, place: Any = st, help: str = TYPED) -> str:
+def source(label: str, options: Mapping[str, str], key: str, usual: str, place: Any = st, help: str = TYPED) -> str:
     """A text: one of those known, or another as typed."""
     typed = url_state.text(key, usual)
     place.selectbox(
         label,
-        unique([*known, typed]),
+        unique([*options, typed]),
         key=key,
-        format_func=lambda each: known.get(each, each),
+        format_func=lambda each: options.get(each, each),
         accept_new_options=True,
         help=help,
     )
@@ -96,14 +96,14 @@ def source(label: str, known: Mapping[str, str], key: str, usual: str, place: An
 
 
 def windows(
-    label: str, known: Mapping[str, str], key: str, prefix: str, usual: WindowRequest
+    label: str, options: Mapping[str, str], key: str, prefix: str, usual: WindowRequest
 ) -> Callable[[], WindowRequest]:
     """A text and how much of it; what was typed is read when it is called, so that a mistake hides no widget.
 
     Args:
         prefix: begins the keys of its amounts.
     """
-    text = source(label, known, key, usual.source)
+    text = source(label, options, key, usual.source)
     left, middle, right = st.columns(3)
     documents = words(
         "Documents", f"{prefix}documents", "", left, placeholder="all of them", help=about(WindowRequest, "documents")

@@ -143,18 +143,18 @@ TERMS = {
 
 
 def anchor(term: str) -> str:
-    """Where a term stands on the glossary page."""
+    """Anchor of a term on the glossary page."""
     return term.replace(", ", "-").replace(" ", "-")
 
 
-def formula(known: Term) -> str:
-    """Its formula as text: a phone breaks a line between the parts of a long one."""
-    return ", ".join(rf"$\displaystyle {part}$" for part in re.split(r",\s*\\quad\s*", known.formula))
+def formula(term: Term) -> str:
+    """The formula of a term as text: a phone breaks a line between the parts of a long one."""
+    return ", ".join(rf"$\displaystyle {part}$" for part in re.split(r",\s*\\quad\s*", term.formula))
 
 
 def words(terms: str) -> None:
-    """The words of a page, with commas between, folded into a button, and the way to all of them."""
+    """Draw the words of a page, comma-separated in `terms`, in a popover with a link to the glossary."""
     with st.popover("Words used here", icon=":material/menu_book:"):
-        said = (f"**{term}**: {TERMS[term].sentence}\n\n{formula(TERMS[term])}" for term in terms.split(", "))
-        st.markdown("\n\n".join(said))
+        entries = (f"**{term}**: {TERMS[term].sentence}\n\n{formula(TERMS[term])}" for term in terms.split(", "))
+        st.markdown("\n\n".join(entries))
         st.page_link("glossary.py", label="The whole glossary", icon=":material/arrow_forward:")

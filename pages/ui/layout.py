@@ -94,9 +94,9 @@ if (key === "Escape") document.querySelector(".st-key-present input:checked")?.c
 
 def present() -> None:
     """The switch of the presenter's mode, which Esc leaves."""
-    shown = url_state.sync("present", [False, True], False)
+    presents = url_state.sync("present", [False, True], False)
     st.toggle("Present", key="present")
-    if shown:
+    if presents:
         st.html(f"<style>{ROOM}</style>{LEAVE}", unsafe_allow_javascript=True)
 
 
@@ -124,7 +124,7 @@ def go_on() -> None:
     st.session_state["painted"] = {*st.session_state.get("painted", ()), st.session_state.get("page")}
 
 
-def live(shown: figure.Figure, at: Mapping[str, int] | None = None) -> None:
+def live(picture: figure.Figure, at: Mapping[str, int] | None = None) -> None:
     """Draw the live picture that a page begins with.
 
     A page that is still opening ends with it: the rest follows once the browser shows the picture.
@@ -133,7 +133,7 @@ def live(shown: figure.Figure, at: Mapping[str, int] | None = None) -> None:
         at: as `figure.draw` takes it.
     """
     url_state.write()
-    figure.draw(shown, go_on if is_first_paint() else None, at)
+    figure.draw(picture, go_on if is_first_paint() else None, at)
     if is_first_paint():
         url_state.end()
 
@@ -196,8 +196,8 @@ def show_table(table: pd.DataFrame, alt: str, columns: dict | None = None, **mor
     formats = {name: "%.4g %%" if name in SHARES else words.column(table[name].to_numpy()) for name in numeric}
     formats |= dict.fromkeys(table.select_dtypes("int"), "localized")
     numbers = {name: st.column_config.NumberColumn(format=written) for name, written in formats.items()}
-    shown = {"hide_index": True, "column_config": numbers | (columns or {}), "placeholder": "–"} | more
-    st.dataframe(table, alt=alt, **shown)
+    options = {"hide_index": True, "column_config": numbers | (columns or {}), "placeholder": "–"} | more
+    st.dataframe(table, alt=alt, **options)
 
 
 def link(page: str, label: str, query: dict[str, str] | None = None) -> None:
@@ -214,24 +214,24 @@ title = partial(st.title, anchor=False)
 header = partial(st.header, anchor=False)
 
 
-def caption(said: object, help: object = None) -> None:
+def caption(text: object, help: object = None) -> None:
     """Words with names in them, small; behind a mark beside them the help."""
-    st.caption(plain(said), help=plain(help) if help else None)
+    st.caption(plain(text), help=plain(help) if help else None)
 
 
-def note(said: str) -> None:
+def note(text: str) -> None:
     """Say what is missing, with names in it, and what to do about it."""
-    st.info(plain(said), icon=":material/info:")
+    st.info(plain(text), icon=":material/info:")
 
 
-def warn(said: object) -> None:
+def warn(message: object) -> None:
     """Show a warning as a sentence."""
-    st.warning(plain(sentence(said)))
+    st.warning(plain(sentence(message)))
 
 
-def error(said: object) -> None:
+def error(message: object) -> None:
     """Show an error as a sentence."""
-    st.error(plain(sentence(said)))
+    st.error(plain(sentence(message)))
 
 
 @contextmanager
@@ -240,10 +240,10 @@ def shortages() -> Iterator[None]:
     try:
         yield
     except Exception as trouble:
-        said = str(trouble) if isinstance(trouble, UserError) else shortage(trouble)
-        if said is None:
+        message = str(trouble) if isinstance(trouble, UserError) else shortage(trouble)
+        if message is None:
             raise
-        error(said)
+        error(message)
 
 
 def button(label: str, act: Callable[..., object], args: tuple | list = (), **more: Any) -> None:
@@ -257,9 +257,9 @@ def button(label: str, act: Callable[..., object], args: tuple | list = (), **mo
         st.rerun()
 
 
-def nothing(said: str, page: str, label: str, query: dict[str, str] | None = None) -> None:
+def nothing(reason: str, page: str, label: str, query: dict[str, str] | None = None) -> None:
     """Say why there is nothing to see, and link to where that is changed."""
-    st.info(said)
+    st.info(reason)
     link(page, label, query)
 
 

@@ -1,4 +1,4 @@
-"""Widgets -> a measurement. What is typed is checked; what only files can tell is left to the cost and the run."""
+"""Widgets of a measurement. Typed values are checked here; anything only files can tell, by the cost and the run."""
 
 from collections.abc import Callable
 from typing import Any, get_args
@@ -56,8 +56,10 @@ def _model() -> tuple[str, dict[str, Any], str]:
     """Draw the model, how it is loaded, and the device."""
     model = form.source("Model", MODELS | form.alike(_in_cache("model")), "measure-model", "demo", help=ABOUT_MODEL)
     with layout.row("top"):
-        known = machine.devices()
-        device = form.source("Device", form.alike(known), "measure-device", known[0], help="cpu, cuda, cuda:1 or mps.")
+        devices = machine.devices()
+        device = form.source(
+            "Device", form.alike(devices), "measure-device", devices[0], help="cpu, cuda, cuda:1 or mps."
+        )
         dtype = form.choice("Precision", form.alike(get_args(Dtype)), "measure-dtype", "float32")
         about = form.about(MeasureRequest, "revision")
         revision = form.words("Revision", "measure-revision", placeholder="newest", help=about)
@@ -72,7 +74,7 @@ def _perturbations() -> dict[str, Any]:
     preset = form.switch("What is done to each layer", presets, "measure-preset", "quick", on_change=_fill)
     own = preset == OWN
     filled = "quick" if own else preset
-    known, perturbed = PRESETS[filled], url_state.several("measure-perturbations", _names(filled), drawn=own)
+    chosen, perturbed = PRESETS[filled], url_state.several("measure-perturbations", _names(filled), drawn=own)
     if own:
         st.multiselect(
             "Perturbations",
@@ -80,19 +82,19 @@ def _perturbations() -> dict[str, Any]:
             key="measure-perturbations",
             accept_new_options=True,
             placeholder="Pick some, or type as in gaussian:0.25",
-            help=f"Written {', '.join(each.example for each in PERTURBATION_KINDS.values())}; @all after a noise disturbs the first "
-            "token too.",
+            help=f"Written {', '.join(each.example for each in PERTURBATION_KINDS.values())}; @all after a noise "
+            "disturbs the first token too.",
         )
     else:
-        listed = dict.fromkeys(each.perturbation.label for each in known.measurements)
-        st.caption(f"{capital(known.about)}.", help="\n".join(f"- {label}" for label in listed))
+        listed = dict.fromkeys(each.perturbation.label for each in chosen.measurements)
+        st.caption(f"{capital(chosen.about)}.", help="\n".join(f"- {label}" for label in listed))
     with layout.row("top"):
         about = {"label": "Sequences", "help": "Verdicts need 8 or more."}
-        sequences = form.number(WindowRequest, "sequences", "measure-sequences", known.sequences, **about)
-        length = form.number(WindowRequest, "length", "measure-length", known.length)
+        sequences = form.number(WindowRequest, "sequences", "measure-sequences", chosen.sequences, **about)
+        length = form.number(WindowRequest, "length", "measure-length", chosen.length)
         seeds = form.words("Noise seeds", "measure-seeds", "0", help="Whole numbers, as in 0,1.") if own else None
-    asked = {"perturb": perturbed, "seeds": seeds} if own else {"preset": preset}
-    return asked | {"sequences": sequences, "length": length}
+    options = {"perturb": perturbed, "seeds": seeds} if own else {"preset": preset}
+    return options | {"sequences": sequences, "length": length}
 
 
 def _names(preset: str) -> list[str]:

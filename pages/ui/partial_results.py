@@ -1,4 +1,4 @@
-"""What a job has found so far, a picture that fills with every part that is finished, and what is left of it."""
+"""Partial results of a job, redrawn after every finished part, and the outcome of an export."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ SERVING = "The first loads it in Python; the second runs it with {}, which is in
 
 
 def perplexities(store: Store, job: Job) -> None:
-    """How the training of a point goes; else perplexity against target of the points that are finished."""
+    """Draw the training of a point; else perplexity against target of the points that are finished."""
     spec = store.resolved(job.request)
     pending = (each.pruned for each in (spec.points if spec else ()) if not store.measured(spec.evaluated(each)))
     if chart := next(filter(None, (training(store, spec.model, each) for each in pending)), None):
@@ -47,40 +47,40 @@ def perplexities(store: Store, job: Job) -> None:
 
 
 def training(store: Store, model: ModelSpec, pruned: ExactRecipe | None) -> Chart | None:
-    """How the training of a point goes or went; None where none is kept."""
-    found = pruned and pruned.distills and parts.training(store, model, pruned)
-    return evaluation.training(*found) if found else None
+    """Chart of the training of a point; None where none is stored."""
+    stored = pruned and pruned.distills and parts.training(store, model, pruned)
+    return evaluation.training(*stored) if stored else None
 
 
 def matrix(store: Store, job: Job) -> None:
     """The drift matrix of the first perturbation, from the sequences that are finished."""
     profile = store.resolved(job.request)
-    found = profile and _once(profile.key, job.status.parts, job.status.started, lambda: _first(store, profile))
-    if not found:
+    first = profile and _once(profile.key, job.status.parts, job.status.started, lambda: _first(store, profile))
+    if not first:
         st.caption(FIRST)
         return
-    asked, so_far = found
+    measurement, so_far = first
     amount = f"{so_far.sequences} of {job.request.text.sequences} sequences"
-    _show(figures.heatmap([so_far], None, None), job, f"{words.perturbation(asked.perturbation)}, from {amount}.")
+    _show(figures.heatmap([so_far], None, None), job, f"{words.perturbation(measurement.perturbation)}, from {amount}.")
 
 
 def exported(entry: Entry) -> None:
-    """What a finished export left behind, and how to load it."""
-    told = entry.provenance
-    folder = told.get("folder", entry.spec.folder)
+    """Draw the folder of a finished export, and the code that loads it."""
+    provenance = entry.provenance
+    folder = provenance.get("folder", entry.spec.folder)
     st.markdown(f"Exported to {plain(folder)}, reloaded and compared.")
-    layout.caption(told.get("size", ""))
+    layout.caption(provenance.get("size", ""))
     gguf = entry.spec.format.startswith("gguf")
     file = f", gguf_file={GGUF!r}" if gguf else ""
     st.code(LOADING.format(folder=folder, file=file), "python", wrap_lines=True)
     layout.command(quoted(["llama-cli", "-m", str(Path(folder) / GGUF)] if gguf else ["vllm", "serve", folder]))
     st.caption(SERVING.format("llama.cpp" if gguf else "vLLM"))
-    for warning in told.get("warnings", []):
+    for warning in provenance.get("warnings", []):
         layout.warn(warning)
 
 
 def _show(chart: Chart, job: Job, about: str, read: str = "") -> None:
-    """The chart, how much of it there is, and its numbers.
+    """Draw a partial chart with its caption and its numbers.
 
     Args:
         read: the protocol, for the help.
@@ -101,5 +101,7 @@ def _once(key: str, parts: int, started: float, _read: Callable[[], Any]) -> Any
 def _first(store: Store, profile: ProfileSpec) -> tuple[Measurement, Merged] | None:
     """The first measurement of which something is finished, and what is."""
     units = ((asked, profile.unit(asked)) for asked in profile.measurements)
-    known = ((asked, partial(store, unit)) for asked, unit in units if store.measured(unit) or finished(store, unit))
-    return next(known, None)
+    finished_units = (
+        (asked, partial(store, unit)) for asked, unit in units if store.measured(unit) or finished(store, unit)
+    )
+    return next(finished_units, None)

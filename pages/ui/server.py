@@ -35,7 +35,7 @@ DRAWING = ("pages.ui.prune.results", "pages.ui.absorption.sections")  # with the
 
 
 def address(path: str) -> str:
-    """Where browsers find what this server gives pages beside Streamlit: modules, and talks (`pages.ui.talk_stream`)."""
+    """Path of what this server offers beside Streamlit: modules, and talks (`pages.ui.talk_stream`)."""
     base = st.get_option("server.baseUrlPath").strip("/")
     return f"{base and '/'}{base}/{path}"
 

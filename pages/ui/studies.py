@@ -1,4 +1,4 @@
-"""Stored studies of the model in view: put together where their protocol is the same, their protocol and table."""
+"""Stored studies of the model in view, grouped by protocol, with their badge and table."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -51,7 +51,7 @@ def prepare() -> None:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _groups(known: str, _entries: list[Entry]) -> tuple[Study, ...]:
+def _groups(paths: str, _entries: list[Entry]) -> tuple[Study, ...]:
     """Read once: a folder's name is the hash of what it means."""
     return tuple(each for each in protocols.grouped_by_protocol(Store(), _entries).values() if each.settings)
 
@@ -60,55 +60,57 @@ def _groups(known: str, _entries: list[Entry]) -> tuple[Study, ...]:
 def anchors_of(
     among: tuple[Study, ...], profile: Profile, treatment: Treatment, per_linear: bool = False
 ) -> tuple[Anchors | None, UserError | None]:
-    """What predicts of a model's studies, found and fitted once for all readers, or why nothing does.
+    """The anchors of a model's studies, fitted once for all readers, or the error that says why there are none.
 
     Args:
         per_linear: budgets of linears are to be predicted.
     """
     try:
-        found = anchors.anchors(among, profile, treatment)
+        fitted = anchors.anchors(among, profile, treatment)
         responses.highest(profile, per_linear, treatment.budget_unit)
     except UserError as error:
         return None, error
-    found.predictor  # noqa: B018 - fitted once
-    return found, None
+    fitted.predictor  # noqa: B018 - fitted once
+    return fitted, None
 
 
 def predicted(setting: Recipe, profile: Profile) -> tuple[Anchors, Prediction, Result | None]:
-    """What predicts a setting, itself not among them, what they predict, and the setting where it was measured.
+    """The anchors of a setting without itself, their prediction, and the setting's own result if it was measured.
 
     Raises:
         UserError: why nothing predicts it.
     """
     if setting.pattern or setting.true_sequential:
         raise UserError("neither an N:M pattern nor true-sequential pruning is predicted")
-    asked = setting.allocation
-    found, why = anchors_of(groups(profile), profile, setting.treatment, asked.base.per_linear)
-    if found is None:
+    request = setting.allocation
+    anchors_found, why = anchors_of(groups(profile), profile, setting.treatment, request.base.per_linear)
+    if anchors_found is None:
         raise UserError(str(why))
-    has, asks = (each.repair_options or "the pruner reads all windows" for each in (found, setting))
+    has, asks = (each.repair_options or "the pruner reads all windows" for each in (anchors_found, setting))
     if has != asks:
         raise UserError(
             f"its pruner and repair were evaluated another way ({has}), so choose that or evaluate this one ({asks})"
         )
-    others, measured = besides(found, asked, asked.plain)
-    return others, others.one(allocate(asked, profile).exact), measured
+    others, measured = besides(anchors_found, request, request.plain)
+    return others, others.one(allocate(request, profile).exact), measured
 
 
 @lru_cache
-def besides(found: Anchors, asked: AllocationRequest, base: AllocationRequest) -> tuple[Anchors, Result | None]:
+def besides(
+    anchors_found: Anchors, request: AllocationRequest, base: AllocationRequest
+) -> tuple[Anchors, Result | None]:
     """`Anchors.besides`, found and fitted once for all readers.
 
     Raises:
         UserError: as `allocate`.
     """
-    return found.without_allocation(allocate(asked, found.profile).exact, base)
+    return anchors_found.without_allocation(allocate(request, anchors_found.profile).exact, base)
 
 
 def looked_alike(results: Study, setting: Recipe, profile: Profile) -> bool:
-    """Whether a setting is the allocation of this profile where these results have it."""
-    asked = setting.allocation
-    return not (asked.base.profiled or asked.correction.strength) or profile.key in results.profiles
+    """True if these results computed a setting's allocation from this profile."""
+    request = setting.allocation
+    return not (request.base.profiled or request.correction.strength) or profile.key in results.profiles
 
 
 def choose(among: Sequence[Study], setting: Recipe) -> Study:
@@ -116,11 +118,11 @@ def choose(among: Sequence[Study], setting: Recipe) -> Study:
 
     `badge` draws the choice.
     """
-    known = {each.entries[-1].key: each for each in among}
-    homes = {entry.key: key for key, each in known.items() for entry in each.entries}
+    by_key = {each.entries[-1].key: each for each in among}
+    homes = {entry.key: key for key, each in by_key.items() for entry in each.entries}
     place = protocols.best_slice(among, setting.allocation.target, setting.treatment.name, setting)
-    first = place.evaluations.entries[-1].key if place else next(iter(known))
-    return known[url_state.sync("study", list(known), first, homes)]
+    first = place.evaluations.entries[-1].key if place else next(iter(by_key))
+    return by_key[url_state.sync("study", list(by_key), first, homes)]
 
 
 def hero(about: str, one: Result, change: Change | None, other: str = "uniform") -> None:
@@ -140,19 +142,19 @@ def hero(about: str, one: Result, change: Change | None, other: str = "uniform")
 
 
 def helped(settings: Iterable[Result]) -> None:
-    """Warn of what pruning had to be helped along with."""
+    """Warn where pruning needed extra damping."""
     for warning in dict.fromkeys(f"{each.name}. {each.helped}" for each in settings if each.helped):
         st.warning(plain(warning))
 
 
-def badge(found: Study, among: Sequence[Study] = ()) -> None:
-    """The short name of some evaluations' protocol beside their numbers; files and hashes are what it opens.
+def badge(study: Study, among: Sequence[Study] = ()) -> None:
+    """Draw the short name of a study's protocol; a click opens files and hashes.
 
     Args:
         among: what `choose` chose from; where that is several, they are offered below.
     """
-    with st.popover(plain(protocols.short(found)), type="tertiary", help="Protocol", wrap=True):
-        layout.caption(f"{protocols.badge(found)}.")
+    with st.popover(plain(protocols.short(study)), type="tertiary", help="Protocol", wrap=True):
+        layout.caption(f"{protocols.badge(study)}.")
         if len(among) > 1:
             names = zip(among, protocols.names(among), strict=True)
             named = {each.entries[-1].key: plain(name) for each, name in names}

@@ -24,7 +24,7 @@ Asker = tuple[str, str]  # reader and tab
 
 
 class Talks:
-    """Answers the address of talks: `asked`, as `core.requests.lab.talk` reads it, and the name that a `tab` made up."""
+    """Server of talks; the query holds `asked`, as `core.requests.lab.talk` reads it, and the name of a `tab`."""
 
     def __init__(self, app: ASGIApp):
         self.app = app
@@ -38,19 +38,19 @@ class Talks:
         if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":  # of an image, which tells no origin
             await PlainTextResponse(REFUSAL, 403)(scope, receive, send)
             return
-        given = request.query_params
-        lines = self._lines(given.get("asked", ""), (reader(request), given.get("tab", "")[:NAME]))
+        query = request.query_params
+        lines = self._lines(query.get("asked", ""), (reader(request), query.get("tab", "")[:NAME]))
         await StreamingResponse(lines, headers=LIVE, media_type="application/x-ndjson")(scope, receive, send)
 
-    async def _lines(self, said: str, asker: Asker) -> AsyncIterator[str]:
+    async def _lines(self, typed: str, asker: Asker) -> AsyncIterator[str]:
         """Lines until all is written, the reader leaves, or the tab asks for another talk."""
         stream = self.open[asker] = object()
         try:
             if sum(reader == asker[0] for reader, _ in self.open) > MOST:
                 raise UserError(f"{MOST} texts are being written for you: close another page first")
-            asked, end = lab.talk(said), None
+            talk, end = lab.talk(typed), None
             while end is None and self.open.get(asker) is stream:
-                future = scheduler.ask("talk", asked, None, *asker)
+                future = scheduler.ask("talk", talk, None, *asker)
                 try:
                     async for line in _waits(future):
                         yield line
@@ -60,7 +60,7 @@ class Talks:
                     continue
                 for step in future.result().steps:
                     yield step.model_dump_json() + "\n"
-                    asked = asked.replace(start=step.at + 1)
+                    talk = talk.replace(start=step.at + 1)
                 end = future.result().end
             if end is not None:
                 yield _line(end=end)
@@ -72,22 +72,22 @@ class Talks:
 
 
 async def _waits(future: Future) -> AsyncIterator[str]:
-    """What a chunk waits for, until it has come."""
-    told, waiting = None, asyncio.wrap_future(future)
+    """Lines that say what a chunk waits for, until it has come."""
+    last, waiting = None, asyncio.wrap_future(future)
     while not (await asyncio.wait([waiting], timeout=LOOK))[0]:
         ahead = scheduler.ahead(future)
         line = _line(waits=ahead) if scheduler.state() == "ready" else _line(loading=True)
-        if line != told and (ahead or scheduler.state() != "ready"):
+        if line != last and (ahead or scheduler.state() != "ready"):
             yield line
-        told = line
+        last = line
     waiting.cancelled() or waiting.exception()  # which is known now
 
 
 def reader(request: Request) -> str:
-    """Who asks, as the lab's page knows readers: by address, or on this computer by browser."""
+    """Identity of the reader, as on the Lab page: the address, or on this computer the browser."""
     address = request.client.host if request.client else ""
     return request.cookies.get("_streamlit_xsrf", "") if address in ("", "127.0.0.1", "::1") else address
 
 
-def _line(**told: object) -> str:
-    return json.dumps(told) + "\n"
+def _line(**fields: object) -> str:
+    return json.dumps(fields) + "\n"

@@ -23,11 +23,11 @@ SETTLED = 3
 class View:
     """The view of a tab, from one run of its page to the next."""
 
-    asked: dict[str, str]  # the URL, as last written
+    written_url: dict[str, str]  # the URL, as last written
     link: dict[str, object]  # what a link or the back button still decides; None: the default
     remembered: dict[str, object]  # the last value of each choice, on all pages
     unasked: dict[str, object] = field(default_factory=dict)  # those that nobody made: they follow page and profile
-    held: dict[str, object] = field(default_factory=dict)  # by the widgets when the URL was last written
+    held_values: dict[str, object] = field(default_factory=dict)  # by the widgets when the URL was last written
     texts: dict[str, str | None] = field(default_factory=dict)  # what this run changes in the URL; None: nothing
     refused: list[str] = field(default_factory=list)  # what is said of a link until something is chosen
     runs: int = 0  # of the page
@@ -45,28 +45,28 @@ def enter(page: str) -> None:
     A URL other than the last one is a link or the back button, unless a choice came with it: then the browser had not
     heard of the new URL yet. A link decides what it names, and on the page in view everything else too.
     """
-    state, asked = st.session_state, st.query_params.to_dict()
-    kept = (_view().remembered, _view().unasked) if "view" in state else ({}, {})
+    state, address = st.session_state, st.query_params.to_dict()
+    earlier = (_view().remembered, _view().unasked) if "view" in state else ({}, {})
     if state.get("page") != page:
-        state["page"], state["view"] = page, View(asked, dict(asked), *kept)
+        state["page"], state["view"] = page, View(address, dict(address), *earlier)
     view = _view()
-    chosen = any(key in state and state[key] != value for key, value in view.held.items())
-    linked = asked != view.asked and not chosen
+    chosen = any(key in state and state[key] != value for key, value in view.held_values.items())
+    linked = address != view.written_url and not chosen
     if linked:
-        view.asked, view.link, view.linked = asked, dict.fromkeys(view.remembered) | asked, True
+        view.written_url, view.link, view.linked = address, dict.fromkeys(view.remembered) | address, True
     if chosen or linked:
         view.refused = []
-    for said in view.refused:
-        st.warning(said)
+    for message in view.refused:
+        st.warning(message)
     view.runs += 1
     view.texts = {}
 
 
-def refuse(said: str) -> None:
+def refuse(message: str) -> None:
     """Warn of what a link asks for and does not get, until something else is chosen."""
-    if said not in _view().refused:
-        _view().refused.append(said)
-        st.warning(said)
+    if message not in _view().refused:
+        _view().refused.append(message)
+        st.warning(message)
 
 
 def sync(
@@ -84,30 +84,30 @@ def sync(
         drawn: the widget follows in this run. What is set for one that does not would outlast what it shows later.
         named: the URL says it also where it is the default, which elsewhere or later is another one.
     """
-    known = {str(option): option for option in options} | dict(aliases or {})
+    by_text = {str(option): option for option in options} | dict(aliases or {})
 
-    def accept(asked):
-        found = known.get(asked, asked) if isinstance(asked, str) else asked
+    def accept(linked):
+        option = by_text.get(linked, linked) if isinstance(linked, str) else linked
         with suppress(TypeError, ValueError):  # 0.10 is 0.1
-            found = found if found in options else float(found)
-        return next((each for each in options if each == found), None)  # 0.0 equals False, and is no tick of a box
+            option = option if option in options else float(option)
+        return next((each for each in options if each == option), None)  # 0.0 equals False, and is no tick of a box
 
-    return _held(key, default, accept, drawn=drawn, named=named)
+    return _value_of(key, default, accept, drawn=drawn, named=named)
 
 
 def text(key: str, default: str) -> str:
     """Any text, as typed; what is wrong with it is said where it is read."""
-    return _held(key, default, str)
+    return _value_of(key, default, str)
 
 
-def whole_number(key: str, default: int, known: range) -> int:
+def whole_number(key: str, default: int, allowed: range) -> int:
     """A whole number of a range."""
 
     def accept(typed):
-        number = int(typed) if str(typed).isdecimal() and len(str(typed)) <= len(str(known.stop)) else -1
-        return number if number in known else None
+        number = int(typed) if str(typed).isdecimal() and len(str(typed)) <= len(str(allowed.stop)) else -1
+        return number if number in allowed else None
 
-    return _held(key, default, accept)
+    return _value_of(key, default, accept)
 
 
 def several(key: str, default: list[str], options: Collection[str] | None = None, drawn: bool = True) -> list[str]:
@@ -121,10 +121,10 @@ def several(key: str, default: list[str], options: Collection[str] | None = None
         names = typed if isinstance(typed, list) else list(filter(None, str(typed).split(",")))
         return names if options is None or set(names) <= set(options) else None
 
-    return _held(key, default, accept, ",".join, drawn)
+    return _value_of(key, default, accept, ",".join, drawn)
 
 
-def _held(
+def _value_of(
     key: str,
     default: Value,
     accept: Callable[[object], Value | None],
@@ -152,9 +152,9 @@ def _held(
     value = default if value is None else value
     if drawn and (state.get(key) != value or (value is not None and view.runs < SETTLED)):  # None set is "choose one"
         state[key] = value
-    asked = view.asked.get(key)
-    if asked is not None and value is not None and accept(asked) == value:
-        view.texts[key] = asked
+    linked_text = view.written_url.get(key)
+    if linked_text is not None and value is not None and accept(linked_text) == value:
+        view.texts[key] = linked_text
     else:
         view.texts[key] = None if value == default and not named else spell(value)
     view.remembered[key] = value
@@ -173,17 +173,17 @@ def unfold(word: str, parts: Collection[str], read: Callable[[str], Mapping[str,
     link = _view().link
     if word in link:
         try:
-            told = read(str(link[word])) if link[word] is not None else {}
+            choices = read(str(link[word])) if link[word] is not None else {}
         except UserError as error:
-            told = {}
+            choices = {}
             refuse(f"The link asks for {word} {plain(repr(link[word]))}: {plain(error)}.")
-        link |= dict.fromkeys(parts) | told | {key: link[key] for key in parts if link.get(key) is not None}
+        link |= dict.fromkeys(parts) | choices | {key: link[key] for key in parts if link.get(key) is not None}
 
 
 def fold(word: str, parts: Collection[str], written: str) -> None:
     """Write several choices as one word of the URL, where any is not the default."""
     view = _view()
-    usual = all(view.texts.get(key) is None for key in parts) and view.asked.get(word) != written
+    usual = all(view.texts.get(key) is None for key in parts) and view.written_url.get(word) != written
     view.texts |= dict.fromkeys(parts) | {word: None if usual else written}
 
 
@@ -192,7 +192,9 @@ def fold(word: str, parts: Collection[str], written: str) -> None:
 
 def url() -> dict[str, str]:
     """The view as the URL says it once this run has ended."""
-    texts = _view().asked | _view().texts | {"job": st.query_params.get("job")}  # which buttons set, and no choice is
+    texts = (
+        _view().written_url | _view().texts | {"job": st.query_params.get("job")}
+    )  # which buttons set, and no choice is
     return {key: text for key, text in texts.items() if text is not None}
 
 
@@ -211,10 +213,10 @@ def last(key: str, default: Value) -> Value:
     return _view().remembered.get(key) or default
 
 
-def take(asked: Mapping[str, str]) -> None:
+def take(choices: Mapping[str, str]) -> None:
     """Bring a view into sight here and on all pages that have a choice for any of it. A button's callback."""
-    _view().remembered |= asked
-    st.query_params.from_dict(asked)
+    _view().remembered |= choices
+    st.query_params.from_dict(choices)
 
 
 def write() -> None:
@@ -224,11 +226,11 @@ def write() -> None:
     the new URL brings the old one, and with it the old values.
     """
     state, view = st.session_state, _view()
-    view.asked = url()
-    if view.linked or view.asked != st.query_params.to_dict():
-        st.query_params.from_dict(view.asked)
+    view.written_url = url()
+    if view.linked or view.written_url != st.query_params.to_dict():
+        st.query_params.from_dict(view.written_url)
     view.link = {key: value for key, value in view.link.items() if key not in view.texts}
-    view.held = {key: state[key] for key in view.remembered if key in state}
+    view.held_values = {key: state[key] for key in view.remembered if key in state}
     view.linked = False
 
 

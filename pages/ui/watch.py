@@ -1,4 +1,4 @@
-"""A running job: where it stands, what it has found so far, and how to stop it. Works from any tab."""
+"""A running job: its progress, its partial results, and the button that stops it. Works from any tab."""
 
 from collections.abc import Callable
 
@@ -27,11 +27,11 @@ def sidebar() -> None:
 
 
 def _lines() -> None:
-    found = queue.active(Store())
-    for job in found:
+    jobs = queue.active(Store())
+    for job in jobs:
         state = job.status.percent if job.state == "running" else "waiting"
         st.page_link(page(job), label=f"{state} · {plain(job.request.title)}", query_params={"job": job.key})
-    if not found:
+    if not jobs:
         st.rerun()
 
 
@@ -178,18 +178,18 @@ def ask(
     key: str,
     ready: bool = True,
 ) -> Entry | None:
-    """Draw what a request costs and the button that runs it, or why it cannot be; returns the result if it is stored.
+    """Draw the cost of a request and the button that runs it, or why it is refused; return the result if it is stored.
 
     Args:
         request: reads the form.
         about: draws what is said of a request before it runs.
         ready: nothing is left to be typed.
     """
-    asked, stored = None, None
+    built, stored = None, None
     try:
-        asked = request()
-        about(asked)
-        stored = Store().find(asked)
+        built = request()
+        about(built)
+        stored = Store().find(built)
     except HoldsExport as hint:  # as after each export to it
         ready = False
         layout.caption(sentence(hint))
@@ -199,5 +199,5 @@ def ask(
     if stored:
         st.success("Already measured: there is nothing to run.")
     else:
-        layout.button(label, begin, [asked, device], icon=":material/play_arrow:", disabled=not ready, key=key)
+        layout.button(label, begin, [built, device], icon=":material/play_arrow:", disabled=not ready, key=key)
     return stored

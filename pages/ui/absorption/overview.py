@@ -1,4 +1,4 @@
-"""A page's answer at a glance: a live picture that stands before the chart library has come."""
+"""Live pictures that answer a page at a glance, drawn before the chart library has loaded."""
 
 from functools import partial
 
@@ -18,7 +18,7 @@ KEY = (*DECIDED, Key("undecided", "undecided"))
 
 
 def gains(profile: Profile, name: str, other: str | None, statistic: str, layer: int, file: str) -> None:
-    """Gain of every layer, coloured by verdict, with the layer that all charts highlight under the finger.
+    """Draw the gain of every layer, coloured by verdict; a click picks the layer that all charts highlight.
 
     Args:
         other: the same perturbation at the other positions, drawn as a line; None where it was not measured there.
@@ -27,9 +27,11 @@ def gains(profile: Profile, name: str, other: str | None, statistic: str, layer:
     line = figures.line(name, profile.seeds(name), statistic)
     included = getattr(profile.perturbations[name], "positions", "all") == "all"
     beside = other and figures.line(WITHOUT if included else WITH, profile.seeds(other), statistic)
-    shown = gain_bars(line, figures.STATISTICS[statistic], layer, gain_sentences.of_perturbation(profile, name), beside)
-    layout.head(shown.title, table([line, beside] if beside else [line]), file, "live-gains", brief=True, chart=False)
-    layout.live(shown)
+    picture = gain_bars(
+        line, figures.STATISTICS[statistic], layer, gain_sentences.of_perturbation(profile, name), beside
+    )
+    layout.head(picture.title, table([line, beside] if beside else [line]), file, "live-gains", brief=True, chart=False)
+    layout.live(picture)
 
 
 def gain_bars(line: figures.Line, statistic: str, layer: int, finding: str, beside: figures.Line | None) -> Figure:
@@ -71,32 +73,32 @@ def gain_bars(line: figures.Line, statistic: str, layer: int, finding: str, besi
 SPREAD = "Layers get {{low}} to {{high}} {}, {{target}} in all."
 
 
-def amount_axis(counted: BudgetUnit, low: float, high: float) -> axes.Axis:
-    """What a layer gets of what a budget counts; a layer itself is kept or left out."""
-    if counted.of_layers:
-        return axes.Axis("", 0, 1, [(share, name) for name, share in counted.levels.items()])
-    write = "{:.3g}".format if counted.bits else per_cent
-    return axes.linear_axis(f"{counted.unit}, mean of the layer", max(0.0, low), high, write)
+def amount_axis(unit: BudgetUnit, low: float, high: float) -> axes.Axis:
+    """The axis of one layer's share of a budget; a whole layer is either kept or left out."""
+    if unit.of_layers:
+        return axes.Axis("", 0, 1, [(share, name) for name, share in unit.levels.items()])
+    write = "{:.3g}".format if unit.bits else per_cent
+    return axes.linear_axis(f"{unit.unit}, mean of the layer", max(0.0, low), high, write)
 
 
-def sparsity_bars(sparsity: Array, target: float, counted: BudgetUnit) -> Figure:
+def sparsity_bars(sparsity: Array, target: float, unit: BudgetUnit) -> Figure:
     """A bar per layer.
 
     Args:
         sparsity: (layers,) what each saves, of what a budget counts.
     """
-    amounts, mean, whole = counted.amount(sparsity), counted.amount(target), counted.of_layers
+    amounts, mean, whole = unit.amount(sparsity), unit.amount(target), unit.of_layers
     low, high = min(float(amounts.min()), mean), max(float(amounts.max()), mean)
     room = max(0.3 * (high - low), 0.02)
-    write = "{:.3g}".format if counted.bits else partial(per_cent, decimals=1)
-    said = SPREAD if high - low > 1e-9 else "All layers alike: {{target}} {}."
+    write = "{:.3g}".format if unit.bits else partial(per_cent, decimals=1)
+    sentence = SPREAD if high - low > 1e-9 else "All layers alike: {{target}} {}."
     ends = {"target": mean, "low": amounts.min(), "high": amounts.max()}
     return Figure(
         name="sparsities",
-        title=f"{capital(counted.unit)}, layer by layer",
-        says="A bar is a layer that is left out: {target} of all." if whole else said.format(counted.unit),
+        title=f"{capital(unit.unit)}, layer by layer",
+        says="A bar is a layer that is left out: {target} of all." if whole else sentence.format(unit.unit),
         slots={name: Slot([write(amount)]) for name, amount in ends.items()},
-        y=amount_axis(counted, low - room, high + room),
+        y=amount_axis(unit, low - room, high + room),
         bars=Bars(amounts[None]),
         key=() if whole else [Key("undecided", "difference from target")],
         foot=0.0 if whole else mean,

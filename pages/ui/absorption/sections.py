@@ -1,4 +1,4 @@
-"""Groups of charts of the Absorption page, one drawn at a time; a table of every perturbation's verdict."""
+"""Chart groups of the Absorption page, drawn one at a time, and a table of every perturbation's verdict."""
 
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -42,7 +42,7 @@ CHECKPOINT = {
 
 
 def ask(profile: Profile) -> None:
-    """Where another checkpoint lies, and the button that compares it with the model in view, or the way to that."""
+    """Draw the field for another checkpoint and the button that compares it with the model in view."""
     if profile.entry.packs or not profile.provenance.get("model_source"):
         st.caption(IMPORTED)
         return
@@ -51,81 +51,84 @@ def ask(profile: Profile) -> None:
     label, key, device = "Run comparison", "compare-run", machine.devices()[0]
     if not typed:
         st.button(label, key=key, disabled=True)
-    elif found := watch.ask(partial(request, profile, typed), partial(_about, profile, device), device, label, key):
-        watch.open_profile(found.key, "Open the comparison", group=COMPARED)
+    elif entry := watch.ask(partial(request, profile, typed), partial(_about, profile, device), device, label, key):
+        watch.open_profile(entry.key, "Open the comparison", group=COMPARED)
 
 
 def request(profile: Profile, typed: str) -> MeasureRequest:
-    """Every layer of the profile's model taken from another checkpoint, on the profile's text.
+    """The request that takes each layer of the profile's model from another checkpoint, on the profile's text.
 
     Where that text is not on this machine, the bundled one takes its place.
 
     Raises:
         UserError: the provenance of the profile makes no request.
     """
-    asked = remake.as_told(profile.entry)
-    source = absolute(asked.text.source)
-    text = asked.text.replace(source=source) if text_is_here(source) else WindowRequest()
+    measured = remake.as_told(profile.entry)
+    source = absolute(measured.text.source)
+    text = measured.text.replace(source=source) if text_is_here(source) else WindowRequest()
     taken = measurements([checked(Checkpoint, source=absolute(typed))])
-    return asked.replace(model=absolute(asked.model), text=text, measurements=taken)
+    return measured.replace(model=absolute(measured.model), text=text, measurements=taken)
 
 
-def _about(profile: Profile, device: str, asked: MeasureRequest) -> None:
-    """What both models read, why that is not the profile's text where it is not, and what it costs."""
-    text, told = asked.text, remake.as_told(profile.entry).text.source
-    why = "" if absolute(told) == text.source else f", because {text_name(told)} is not on this machine"
+def _about(profile: Profile, device: str, request: MeasureRequest) -> None:
+    """Draw which text both models read, the reason if it is not the profile's, and the cost."""
+    text, named = request.text, remake.as_told(profile.entry).text.source
+    why = "" if absolute(named) == text.source else f", because {text_name(named)} is not on this machine"
     reads = f"Both models read {text_name(text.source)}, {text.sequences} × {text.length} tokens{why}."
-    layout.caption(f"{reads} {run_cost.words(run_cost.estimate(asked, Store(), device))}")
+    layout.caption(f"{reads} {run_cost.words(run_cost.estimate(request, Store(), device))}")
 
 
 def offer_stored(profile: Profile) -> bool:
     """Draw links to the stored comparisons of the model in view; return whether there are any."""
     alike = Store().of_model(profile.spec.model)
-    found = [entry for entry in alike if entry.spec.others and entry.key != profile.key]
-    if found:
+    comparisons = [entry for entry in alike if entry.spec.others and entry.key != profile.key]
+    if comparisons:
         st.caption("Stored comparisons of this model")
-    for entry in found:
+    for entry in comparisons:
         watch.open_profile(entry.key, plain(profile_names.comparison(words.described(entry))), group=COMPARED)
-    return bool(found)
+    return bool(comparisons)
 
 
 # --- the sections ---------------------------------------------------------------------------------------------------
 
 
-def show(group: str, asked: InView, prefix: str) -> None:
-    """A group: its charts two in a line, what is chosen for them above, and what belongs to it below."""
+def show(group: str, view: InView, prefix: str) -> None:
+    """Draw a group: its choices, its charts two in a row, and its tables or links below."""
     rows, twin = GROUPS[group], None
     if group == GAIN:  # which asks how gains are averaged
         with layout.row("top"):
             url_state.switch("Average over tokens", figures.STATISTICS, "statistic", help=ABOUT_STATISTICS)
-            twin = compare_with(asked.name)
+            twin = compare_with(view.name)
     if group == COMPARED:
-        ask(asked.profile)
-        stored = offer_stored(asked.profile)
-        if asked.name not in asked.profile.others:
-            rows = rows[: bool(asked.profile.others or not stored)]  # says what to do; the others would say the same
-    lacks_parts = group == PARTS and not any(each.kind == "skip_part" for each in asked.profile.perturbations.values())
+        ask(view.profile)
+        stored = offer_stored(view.profile)
+        if view.name not in view.profile.others:
+            rows = rows[: bool(view.profile.others or not stored)]  # says what to do; the others would say the same
+    lacks_parts = group == PARTS and not any(each.kind == "skip_part" for each in view.profile.perturbations.values())
     if lacks_parts:
         rows = rows[:1]
     for pair in (rows[first : first + 2] for first in range(0, len(rows), 2)):
         for place, row in zip(st.columns(len(pair), gap="large"), pair, strict=True):
             with place:
-                chart(row, replace(asked, twin=twin), prefix)
-    if lacks_parts and (found := with_parts(Store(), asked.profile)):
-        watch.open_profile(found.key, "Parts of this model were measured on another text", group=PARTS)
+                chart(row, replace(view, twin=twin), prefix)
+    if lacks_parts and (measured := with_parts(Store(), view.profile)):
+        watch.open_profile(measured.key, "Parts of this model were measured on another text", group=PARTS)
     if group == CHECKS:
         layout.header("What does the network do with each perturbation?")
         alt = "What the network does with each perturbation, in a sentence"
-        known = asked.profile.perturbations.items()
-        said = [(words.perturbation(each), gain_sentences.of_perturbation(asked.profile, name)) for name, each in known]
+        perturbations = view.profile.perturbations.items()
+        verdicts = [
+            (words.perturbation(each), gain_sentences.of_perturbation(view.profile, name))
+            for name, each in perturbations
+        ]
         # a grid would cut the sentences
-        st.table(pd.DataFrame(said, columns=["perturbation", "verdict"]), height=SCROLLED, hide_index=True, alt=alt)
+        st.table(pd.DataFrame(verdicts, columns=["perturbation", "verdict"]), height=SCROLLED, hide_index=True, alt=alt)
 
 
-def chart(row: ChartRow, asked: InView, prefix: str) -> None:
-    """A chart, or what to measure to have it."""
+def chart(row: ChartRow, view: InView, prefix: str) -> None:
+    """Draw a chart, or say what to measure for it."""
     try:
-        drawn = _drawn(row, asked)
+        drawn = _drawn(row, view)
     except UserError as lacking:
         st.subheader(row.question, anchor=False)
         layout.note(sentence(lacking))
@@ -134,9 +137,9 @@ def chart(row: ChartRow, asked: InView, prefix: str) -> None:
 
 
 @lru_cache
-def _drawn(row: ChartRow, asked: InView) -> Chart:
-    """A chart, drawn once for all runs of the page and all readers of the same view."""
-    drawn = row.draw(asked)
+def _drawn(row: ChartRow, view: InView) -> Chart:
+    """A chart, built once for all runs of the page and all readers of the same view."""
+    drawn = row.draw(view)
     if row.group == GLANCE:
         drawn.figure.layout.height = KEY - TOP + overview.HEIGHT
     return drawn
@@ -144,10 +147,10 @@ def _drawn(row: ChartRow, asked: InView) -> Chart:
 
 def compare_with(name: str) -> Profile | None:
     """The picker of a second profile for the gain chart."""
-    known = current_profile.others()
-    if not known:
+    profiles = current_profile.others()
+    if not profiles:
         return None
-    twin = form.choice("Compare with", {None: "no other profile", **known}, "compare", None, width=360)
+    twin = form.choice("Compare with", {None: "no other profile", **profiles}, "compare", None, width=360)
     try:
         other = current_profile.load(twin) if twin else None
     except UserError as error:

@@ -1,4 +1,4 @@
-"""The picture of an allocation: its base and every strength of its correction, layer by layer, and what they cost."""
+"""Live picture of an allocation: base and correction at every strength, per layer, with predicted perplexity."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -40,22 +40,22 @@ class Sweep:
     strengths: Sequence[float]
     control: str  # from 0 on
     rows: Array  # (strengths, layers) or (strengths, layers, linears), with the layers set by hand
-    held: Mapping[int, float]  # these
+    fixed: Mapping[int, float]  # these
     free: Array  # the rows without them
     others: Sequence[tuple[str, Array]] = ()  # controls by name, at every `THINNED`th strength from 0 on
     off: str = ""  # why there is no correction
 
     def frame(self, strength: float, control: str = "none") -> int:
-        """Where the picture has a strength."""
+        """Index of the frame nearest to a strength."""
         signed = -strength if control == "reversed" else strength
         return int(np.abs(np.array(self.strengths) - signed).argmin())
 
 
-def _swept(allocation: Allocation, held: Mapping[int, float], profile: Profile) -> Sweep:
+def _swept(allocation: Allocation, fixed: Mapping[int, float], profile: Profile) -> Sweep:
     """The allocation at every strength of its correction, and of the controls beside it.
 
     Args:
-        held: layers set by hand, which leave the others a way to the budget.
+        fixed: layers set by hand, which leave the others a way to the budget.
     """
     request, chosen, off = allocation.request, allocation.request.correction, ""
     control = "none" if chosen.control == "reversed" else chosen.control
@@ -66,7 +66,7 @@ def _swept(allocation: Allocation, held: Mapping[int, float], profile: Profile) 
         return family(request.replace(correction=chosen.replace(control=control, seed=seed)), profile, strengths)
 
     def kept(rows):
-        return by_hand(rows, allocation, held, profile) if held else rows
+        return by_hand(rows, allocation, fixed, profile) if fixed else rows
 
     try:
         strengths = np.array(STRENGTHS)
@@ -79,10 +79,10 @@ def _swept(allocation: Allocation, held: Mapping[int, float], profile: Profile) 
         ]
     except UserError as error:  # without strength the base stands; only the correction lacks something
         strengths, rows, others, off = np.zeros(1), allocation.exact[None], [], str(error)
-    return Sweep(strengths.tolist(), control, kept(rows), held, rows, others, off)
+    return Sweep(strengths.tolist(), control, kept(rows), fixed, rows, others, off)
 
 
-def by_hand(rows: Array, allocation: Allocation, held: Mapping[int, float], profile: Profile) -> Array:
+def by_hand(rows: Array, allocation: Allocation, fixed: Mapping[int, float], profile: Profile) -> Array:
     """Allocations of one base with layers set by hand, shaped as they are.
 
     Args:
@@ -95,31 +95,31 @@ def by_hand(rows: Array, allocation: Allocation, held: Mapping[int, float], prof
     if rows.ndim == 3:
         weights = linear_parameters(profile)
         rows = shift_linears_to_means(allocation.exact_base, weights, layer_means(rows, weights), bounds)
-    return np.stack([with_fixed_layers(row, held, weights, allocation.request.target, bounds) for row in rows])
+    return np.stack([with_fixed_layers(row, fixed, weights, allocation.request.target, bounds) for row in rows])
 
 
 @lru_cache(maxsize=24)
 def drawn(
     request: AllocationRequest,
-    held: tuple[tuple[int, float], ...],
+    fixed: tuple[tuple[int, float], ...],
     profile: Profile,
-    found: Anchors | None,
+    predictor: Anchors | None,
 ) -> tuple[Sweep, Figure]:
-    """A bar per layer around the target, a curve of predicted perplexity, and the strength that both follow.
+    """The sweep over strengths and its figure: a bar per layer, and a curve of predicted perplexity.
 
-    Made once for all readers.
+    Built once for all readers.
 
     Args:
         request: without a strength, which moves nothing but the slider.
-        held: layers set by hand.
-        found: what predicts; None: nothing does.
+        fixed: layers set by hand.
+        predictor: what predicts; None: nothing does.
     """
     allocation = allocate(request, profile)
-    sweep, base, target = _swept(allocation, dict(held), profile), allocation.base, request.target
-    shown = layer_means(sweep.rows, linear_parameters(profile)) if request.base.per_linear else sweep.rows
-    costs = found and found.perplexities(sweep.rows)
-    bound, said = _on_bounds(sweep, allocation)
-    every = np.concatenate([base, shown.ravel(), [target - ROOM, target + ROOM]])  # that the slider can reach
+    sweep, base, target = _swept(allocation, dict(fixed), profile), allocation.base, request.target
+    means = layer_means(sweep.rows, linear_parameters(profile)) if request.base.per_linear else sweep.rows
+    costs = predictor and predictor.perplexities(sweep.rows)
+    bound, bound_notes = _on_bounds(sweep, allocation)
+    every = np.concatenate([base, means.ravel(), [target - ROOM, target + ROOM]])  # that the slider can reach
     room = 0.04 * np.ptp(every)
     even = np.full((1, profile.layers), target)
     name, own = request.base.title, colour(request.base.kind)
@@ -130,64 +130,64 @@ def drawn(
         slots={
             "now": Slot(["100.0 %"], "bar"),
             "base": Slot([per_cent(share, 1) for share in base], "layer"),
-            "bound": Slot(said),
+            "bound": Slot(bound_notes),
         },
         y=axes.linear_axis("sparsity", every.min() - room, every.max() + room, per_cent),
         controls=[_control(sweep, costs)],
-        bars=Bars(shown.round(DECIMALS), base=base, tone="accent", edge=own, bound=bound),
-        gauge=found and _gauge(sweep, request, costs, found),
-        hero=found and hero(costs, found, "uniform", float(found.perplexities(even).increase[0])),
-        hand=_hand(sweep, allocation, profile, found),
+        bars=Bars(means.round(DECIMALS), base=base, tone="accent", edge=own, bound=bound),
+        gauge=predictor and _gauge(sweep, request, costs, predictor),
+        hero=predictor and hero(costs, predictor, "uniform", float(predictor.perplexities(even).increase[0])),
+        hand=_hand(sweep, allocation, profile, predictor),
         key=[
             Key(own, name, "outline"),
             Key("accent", "this allocation"),
             Key("ink", "correction", "arrow"),
             Key("ink", "{bound}", "line"),
-            *([Key("ink", "set by hand", "dot")] if sweep.held else []),
+            *([Key("ink", "set by hand", "dot")] if sweep.fixed else []),
         ],
         foot=target,
-        height=230 if found else 300,
-        head=HEAD if found else 0,
-        right=64 if found else 14,
+        height=230 if predictor else 300,
+        head=HEAD if predictor else 0,
+        right=64 if predictor else 14,
         idle=IDLE,
         first=True,
     )
 
 
-def _hand(sweep: Sweep, allocation: Allocation, profile: Profile, found: Anchors | None) -> Hand:
-    """What the browser needs to set layers by hand and to predict that."""
+def _hand(sweep: Sweep, allocation: Allocation, profile: Profile, predictor: Anchors | None) -> Hand:
+    """Data for the browser to set layers by hand and predict the perplexity."""
 
-    def moved(held):
-        st.session_state["hand"] = ", ".join(f"{layer}:{value:g}" for layer, value in held.items())
+    def moved(fixed):
+        st.session_state["hand"] = ", ".join(f"{layer}:{value:g}" for layer, value in fixed.items())
 
     request, bounds = allocation.request, allocation.bounds
     weights = linear_parameters(profile) if request.base.per_linear else allocation.parameters[:, None]
     base, rows = allocation.exact_base.reshape(weights.shape), sweep.free.reshape(-1, *weights.shape)
-    means = layer_means(rows, weights).round(DECIMALS) if sweep.held else None  # else sent as the bars
-    curves = found and _curves(found, base, weights, bounds)
-    return Hand(means, base, sweep.held, weights, request.target, bounds, curves, moved)
+    means = layer_means(rows, weights).round(DECIMALS) if sweep.fixed else None  # else sent as the bars
+    curves = predictor and _curves(predictor, base, weights, bounds)
+    return Hand(means, base, sweep.fixed, weights, request.target, bounds, curves, moved)
 
 
-def _curves(found: Anchors, base: Array, weights: Array, bounds: Bounds) -> dict[str, object]:
-    """What predicts, as numbers that `hand.js` computes with: the harm of a layer at each mean of its linears."""
-    fitted, curve = found.predictor, responses.of_profile(found.profile, responses.usual(found.profile))
+def _curves(anchors: Anchors, base: Array, weights: Array, bounds: Bounds) -> dict[str, object]:
+    """The forecast as numbers that `hand.js` computes with: the harm of a layer at each mean of its linears."""
+    fitted, curve = anchors.predictor, responses.of_profile(anchors.profile, responses.usual(anchors.profile))
     half, harm = fitted.quantile * fitted.deviation, curve.harm
     if base.shape[1] > 1:
         means = np.tile(curve.sparsity[:, None], len(base))
         harm = responses.layer_harms(
-            np.clip(shift_linears_to_means(base, weights, means, bounds), *bounds), found.profile
+            np.clip(shift_linears_to_means(base, weights, means, bounds), *bounds), anchors.profile
         ).T
-    known = {"sparsity": curve.sparsity, "harm": live.plain(harm, 4), "loss": found.study.dense.loss}
-    return vars(fitted) | known | {"half": half, "flattest": FLATTEST}
+    curves = {"sparsity": curve.sparsity, "harm": live.plain(harm, 4), "loss": anchors.study.dense.loss}
+    return vars(fitted) | curves | {"half": half, "flattest": FLATTEST}
 
 
 def _on_bounds(sweep: Sweep, allocation: Allocation) -> tuple[list[list[int]], list[str]]:
-    """The layers that sit on a bound at each strength, or have a linear there, and what is said of that."""
+    """Layers on a bound at each strength, or with a linear there, and the note beside them."""
     bounds = allocation.bounds
     more = f" ({bounds.high:g} is the largest sparsity measured)" if bounds.high < allocation.request.high else ""
     every = binding(sweep.rows, bounds).reshape(*sweep.rows.shape[:2], -1).any(2)
-    found = [np.flatnonzero(each).tolist() for each in every]
-    return found, [f"on a bound{more}" if layers else "" for layers in found]
+    bound_layers = [np.flatnonzero(each).tolist() for each in every]
+    return bound_layers, [f"on a bound{more}" if layers else "" for layers in bound_layers]
 
 
 def _control(sweep: Sweep, costs: Predicted | None) -> Control:
@@ -196,36 +196,36 @@ def _control(sweep: Sweep, costs: Predicted | None) -> Control:
     stops = [f"{each:g}{', reversed' if reverse else ''}" for each, reverse in signed]
     values = [{"strength": each, "control": "reversed" if reverse else sweep.control} for each, reverse in signed]
     ends = (0, "reversed"), (sweep.frame(0), "none"), (len(stops) - 1, recipe_names.CORRECTIONS[sweep.control])
-    known = zip(stops, map(perplexity, costs.increase), strict=True) if costs else ()
-    spoken = [f"{stop}, predicted perplexity {cost}" for stop, cost in known]
+    priced = zip(stops, map(perplexity, costs.increase), strict=True) if costs else ()
+    spoken = [f"{stop}, predicted perplexity {cost}" for stop, cost in priced]
     return Control("strength", STRENGTH, stops, sweep.frame(0), values, () if sweep.off else ends, spoken=spoken)
 
 
-def hero(costs: Predicted, found: Anchors, name: str, beside: float) -> Hero:
+def hero(costs: Predicted, anchors: Anchors, name: str, beside: float) -> Hero:
     """The predicted perplexity of every frame beside one that has a name."""
     changes = [f"{{share}} {far} than {name} ({perplexity(beside)})." for far in ("less", "more")]
-    return Hero(*costs, SAYS.format(protocols.short(found.study)), beside, changes, UNKNOWN)
+    return Hero(*costs, SAYS.format(protocols.short(anchors.study)), beside, changes, UNKNOWN)
 
 
 def sensible(perplexities: Array) -> Array:
-    """The same, NaN where a model does no more than guess."""
+    """Perplexities, NaN where a model does no more than guess."""
     return np.where(perplexities < GUESSING, perplexities, np.nan)
 
 
-def _gauge(sweep: Sweep, request: AllocationRequest, costs: Predicted, found: Anchors) -> Gauge | None:
+def _gauge(sweep: Sweep, request: AllocationRequest, costs: Predicted, anchors: Anchors) -> Gauge | None:
     """Predicted perplexity at every strength with its interval, the controls, and what was measured."""
     wanted = request.correction
 
     def corrects(measured):
-        """Whether it is the same base or a correction of it that is driven alike, and looked at the same numbers."""
+        """True for the same base, or a correction of it with the same driver, computed from the same numbers."""
         here = measured.setting.allocation
         alike = not measured.strength or (here.correction.driver, here.correction.clip) == (wanted.driver, wanted.clip)
         with suppress(UserError):  # this profile lacks what drove it
             alike = alike and here.plain == request.plain
-            return alike and same(measured.planned, allocate(here, found.profile).exact)
+            return alike and same(measured.planned, allocate(here, anchors.profile).exact)
         return False
 
-    measured = () if sweep.held else usable_settings(found.study, found.treatment)
+    measured = () if sweep.fixed else usable_settings(anchors.study, anchors.treatment)
     marks = [
         Mark(
             sweep.frame(each.strength, each.control),
@@ -238,7 +238,7 @@ def _gauge(sweep: Sweep, request: AllocationRequest, costs: Predicted, found: An
     curves = []
     for name, rows in sweep.others:
         frames = [sweep.frame(0) + THINNED * n for n in range(len(rows))]
-        curves.append(Curve(frames, sensible(found.perplexities(rows).increase), name))
+        curves.append(Curve(frames, sensible(anchors.perplexities(rows).increase), name))
     return gauge("predicted perplexity at each strength (log scale)", costs, curves, marks, sweep.frame(0))
 
 

@@ -1,4 +1,4 @@
-"""Widgets -> an allocation request. Every setting is held equal to the URL, where the allocation is one parameter."""
+"""Widgets of an allocation request, kept equal to the URL, where the allocation is one parameter."""
 
 import math
 from collections.abc import Mapping
@@ -73,7 +73,7 @@ PARTS = [KEYS.get(name, name) for name in NAMES]
 
 
 def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
-    """The allocation that is chosen; whether its budget can be met is for the allocator to say.
+    """The request of the chosen allocation; the allocator checks that its budget can be met.
 
     Args:
         drawn: `draw` follows.
@@ -84,91 +84,93 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
 
     url_state.unfold(WORD, PARTS, _decoded)
     measured = (each for each in UNITS.values() for fine in (True, False) if responses.pruners(profile, fine, each))
-    held = (each.name for each in measured if not each.of_layers)  # every profile tells what leaving one out harms
-    counted = UNITS[chosen("currency", UNITS, next(held, ZEROS.name))]
-    per_linear = default_pruner(counted) in responses.pruners(profile, True, counted)
-    kind = chosen("base", METHODS, "response" if per_linear or counted.levels else OPENING)
+    measured_units = (
+        each.name for each in measured if not each.of_layers
+    )  # every profile tells what leaving one out harms
+    unit = UNITS[chosen("currency", UNITS, next(measured_units, ZEROS.name))]
+    per_linear = default_pruner(unit) in responses.pruners(profile, True, unit)
+    kind = chosen("base", METHODS, "response" if per_linear or unit.levels else OPENING)
     names, usual, options = list(profile.by_name), AllocationRequest(), OPTIONS
-    own, rest = candidates.usual(METHODS[kind], profile, counted), dict(usual) | dict(usual.correction)
-    if counted.levels:
-        options = {"target": amounts(profile, counted), "control": PLAN_OR_CONTROL}
-        first = THREE_BITS if counted.bits else A_FIFTH
+    own, rest = candidates.usual(METHODS[kind], profile, unit), dict(usual) | dict(usual.correction)
+    if unit.levels:
+        options = {"target": amounts(profile, unit), "control": PLAN_OR_CONTROL}
+        first = THREE_BITS if unit.bits else A_FIFTH
         rest["target"] = min(options["target"], key=lambda share: abs(share - first))
-    given = {each.name: chosen(each.name, each.options, getattr(own, each.name)) for each in parameters(own, counted)}
-    given |= {name: chosen(name, steps, rest[name]) for name, steps in options.items()}
-    if counted.levels:
-        given["currency"] = counted.name
+    fields = {each.name: chosen(each.name, each.options, getattr(own, each.name)) for each in parameters(own, unit)}
+    fields |= {name: chosen(name, steps, rest[name]) for name, steps in options.items()}
+    if unit.levels:
+        fields["currency"] = unit.name
     else:
-        given["driver"] = chosen("driver", names, rest["driver"] if rest["driver"] in names else names[0])
-    if given["control"] == "shuffled":
-        given["seed"] = chosen("seed", range(10), rest["seed"])
-    asked = grammar.built(kind, given, given.pop("target"))
-    url_state.fold(WORD, PARTS, grammar.write(asked))
-    return asked
+        fields["driver"] = chosen("driver", names, rest["driver"] if rest["driver"] in names else names[0])
+    if fields["control"] == "shuffled":
+        fields["seed"] = chosen("seed", range(10), rest["seed"])
+    request = grammar.built(kind, fields, fields.pop("target"))
+    url_state.fold(WORD, PARTS, grammar.write(request))
+    return request
 
 
-def parameters(method: Allocator | type[Allocator], counted: BudgetUnit) -> list[Parameter]:
-    """Those that are chosen: of what has levels, curves are the usual quantiser's; layers are left out whole."""
-    fixed = ["pruner"] * bool(counted.levels) + ["granularity"] * (counted.of_layers)
+def parameters(method: Allocator | type[Allocator], unit: BudgetUnit) -> list[Parameter]:
+    """Parameters with a widget: a unit with levels uses the default quantiser's curves; layers are left out whole."""
+    fixed = ["pruner"] * bool(unit.levels) + ["granularity"] * (unit.of_layers)
     return [each for each in method.parameters() if each.name not in fixed]
 
 
-def amounts(profile: Profile, counted: BudgetUnit) -> list[float]:
+def amounts(profile: Profile, unit: BudgetUnit) -> list[float]:
     """Targets from the most that is saved to the least, at every tenth of a bit, or every layer up to half of them."""
-    if counted.of_layers:
+    if unit.of_layers:
         return [gone / profile.layers for gone in range(profile.layers // 2, 0, -1)]
-    shares = [*counted.levels.values()]
+    shares = [*unit.levels.values()]
     for per_linear in (True, False):
         with suppress(UserError):
-            shares = responses.at_levels(profile, default_pruner(counted), "kl", per_linear)[0]
+            shares = responses.at_levels(profile, default_pruner(unit), "kl", per_linear)[0]
     low, high = (HALF * (1 - shares[end]) for end in (-1, 0))
     tenths = (round(each * STEP, 1) for each in range(math.ceil(low / STEP), math.floor(high / STEP) + 1))
     return [1 - each / HALF for each in sorted({low, high, *tenths})]
 
 
-def treatment(counted: BudgetUnit) -> Treatment:
-    """Draw the pruner and the repair, the same as on Prune; of what has levels it is the usual quantiser."""
-    if counted.levels:
-        return Treatment(default_pruner(counted))
+def treatment(unit: BudgetUnit) -> Treatment:
+    """Draw pruner and repair, the same as on Prune; a unit with levels has the default quantiser instead."""
+    if unit.levels:
+        return Treatment(default_pruner(unit))
     left, right = st.columns(2)
     pruner = form.choice("Pruner", SPARSIFIERS, "by", DEFAULT_PRUNER, left)
     repair = form.choice("Repair", REPAIRED, "repair", NO_REPAIR, right)
     return Treatment(pruner, None if repair == NO_REPAIR else repair)
 
 
-def draw(asked: AllocationRequest, profile: Profile) -> None:
-    """The widgets of what is often changed; the target and the strength are dragged in live pictures."""
-    method = METHODS[asked.base.kind]
+def draw(request: AllocationRequest, profile: Profile) -> None:
+    """Draw the widgets of an allocation; target and strength are dragged in live pictures instead."""
+    method = METHODS[request.base.kind]
     st.selectbox("Budget counts", list(UNITS), key="currency", help=ABOUT_CURRENCY)
     st.selectbox("Method", list(METHODS), key="base", format_func=BASE_LABELS.get, help=method.caption)
-    for each in parameters(method, asked.budget_unit):
+    for each in parameters(method, request.budget_unit):
         key = KEYS.get(each.name, each.name)
         if isinstance(each.options, dict):
             url_state.switch(each.label, each.options, key)
         else:
             st.select_slider(each.label, each.options, key=key, format_func="{:g}".format)
-    if asked.budget_unit.levels:
+    if request.budget_unit.levels:
         st.selectbox("Plan or control", list(PLAN_OR_CONTROL), key="control", format_func=PLAN_OR_CONTROL.get)
         return
     st.selectbox("Correction or control", list(CONTROLS), key="control", format_func=CONTROLS.get, help=ABOUT_CONTROLS)
     with st.expander("More settings"):
-        said = {name: words.perturbation(each) for name, each in profile.perturbations.items()}
-        st.selectbox("Correction driven by the gain of", list(said), key="driver", format_func=said.get)
+        drivers = {name: words.perturbation(each) for name, each in profile.perturbations.items()}
+        st.selectbox("Correction driven by the gain of", list(drivers), key="driver", format_func=drivers.get)
         st.select_slider("Maximum sparsity per layer", TARGETS, key="high", format_func=per_cent)
     st.text_input("Layers set by hand", key="hand", placeholder="3:0.55, 7:0.9", help=ABOUT_HAND)
 
 
 def _decoded(text: str) -> Mapping[str, object]:
-    """An allocation as the grammar writes it -> its choices by key; of a correction, strength and what is said.
+    """Choices by key of an allocation as the grammar writes it; of a correction, its strength and fields written out.
 
     Raises:
         UserError: it does not read so, or asks for numbers that keep no budget.
     """
-    kind, given, target = grammar.parts(text)
-    asked = grammar.built(kind, given, target)
-    if asked.unclipped:
+    kind, fields, target = grammar.parts(text)
+    request = grammar.built(kind, fields, target)
+    if request.unclipped:
         raise UserError("the reference code's unclipped numbers are printed by `python -m core allocate` only")
-    values = asked.base.model_dump() | dict(asked.correction) | dict(asked) | {"base": kind}
+    values = request.base.model_dump() | dict(request.correction) | dict(request) | {"base": kind}
     own = (each.name for each in METHODS[kind].parameters())
-    told = {"base", "currency", "target", "low", "high", "strength", *given, *own}
-    return {KEYS.get(name, name): values[name] for name in told}
+    named = {"base", "currency", "target", "low", "high", "strength", *fields, *own}
+    return {KEYS.get(name, name): values[name] for name in named}

@@ -1,4 +1,4 @@
-"""The picture of targets: what methods are predicted and were measured to cost at each, and how sparse one may be."""
+"""Live picture of targets: predicted and measured perplexity of methods at each, and the sparsest within a limit."""
 
 from contextlib import suppress
 from functools import lru_cache
@@ -30,23 +30,23 @@ SIZE = "All weights take at most"
 HOW_SPARSE = "How sparse may it be, if its perplexity may rise so far above the unpruned model's?"
 
 
-def show(request: AllocationRequest, found: Anchors) -> None:
+def show(request: AllocationRequest, anchors: Anchors) -> None:
     """Draw the picture, whose slider is the page's target, and the question for the sparsest target."""
     url_state.write()
     mine, at = request.plain.replace(target=TARGETS[0]), {"target": TARGETS.index(request.target)}
-    figure.draw(_picture(mine, found), at=at)
-    _sparsest(request, found)
+    figure.draw(_picture(mine, anchors), at=at)
+    _sparsest(request, anchors)
 
 
 @lru_cache
-def _picture(mine: AllocationRequest, found: Anchors) -> figure.Figure:
+def _picture(mine: AllocationRequest, anchors: Anchors) -> figure.Figure:
     """Drawn once for all readers and targets."""
-    asked = {_as_measured(kind, found): colour(kind) for kind in COMPARED}
-    names = [recipe_names.spoken(recipe_names.long(each)) for each in asked]
-    if mine not in asked:
-        asked[mine] = "accent"
+    requests = {_as_measured(kind, anchors): colour(kind) for kind in COMPARED}
+    names = [recipe_names.spoken(recipe_names.long(each)) for each in requests]
+    if mine not in requests:
+        requests[mine] = "accent"
         names.append(f"{recipe_names.spoken(recipe_names.long(mine))} as set below")
-    costs = [_costs(each, found) for each in asked]
+    costs = [_costs(each, anchors) for each in requests]
     drawn = [sensible(each.increase) for each in costs]
     listed = ", ".join(f"{name} {{{n}}}" for n, name in enumerate(names))
     return figure.Figure(
@@ -57,10 +57,10 @@ def _picture(mine: AllocationRequest, found: Anchors) -> figure.Figure:
         y=axes.log_axis("predicted perplexity (log scale)", np.array(drawn)),
         pick=figure.Control("target", "Target sparsity", list(map(per_cent, TARGETS)), 0, TARGETS),
         lines=[
-            figure.Line(cost[None], tone, points=_points(each, found))
-            for (each, tone), cost in zip(asked.items(), drawn, strict=True)
+            figure.Line(cost[None], tone, points=_points(each, anchors))
+            for (each, tone), cost in zip(requests.items(), drawn, strict=True)
         ],
-        key=[figure.Key(tone, name, "line") for name, tone in zip(names, asked.values(), strict=True)],
+        key=[figure.Key(tone, name, "line") for name, tone in zip(names, requests.values(), strict=True)],
         x="target sparsity, %",
         height=230,
         head=HEAD,
@@ -68,40 +68,40 @@ def _picture(mine: AllocationRequest, found: Anchors) -> figure.Figure:
     )
 
 
-def _as_measured(kind: str, found: Anchors) -> AllocationRequest:
+def _as_measured(kind: str, anchors: Anchors) -> AllocationRequest:
     """A method with the parameters that an anchor has of it."""
-    bases = (each.setting.allocation.base for each in found.settings)
-    known = (each for each in bases if each.kind == kind and not each.per_linear)
-    return AllocationRequest(base=next(known, METHODS[kind]()), target=TARGETS[0])
+    bases = (each.setting.allocation.base for each in anchors.settings)
+    measured = (each for each in bases if each.kind == kind and not each.per_linear)
+    return AllocationRequest(base=next(measured, METHODS[kind]()), target=TARGETS[0])
 
 
 @lru_cache
-def _costs(request: AllocationRequest, found: Anchors) -> Predicted:
+def _costs(request: AllocationRequest, anchors: Anchors) -> Predicted:
     """Predicted perplexity at each of `TARGETS`; NaN where there is no such allocation, or none is predicted."""
     costs, rows = np.full((len(Predicted._fields), len(TARGETS)), np.nan), {}
     for at, target in enumerate(TARGETS):
         with suppress(UserError):  # beyond the bounds, or beyond what was measured
-            rows[at] = current_allocation.allocated(request.replace(target=target), found.profile).exact
+            rows[at] = current_allocation.allocated(request.replace(target=target), anchors.profile).exact
     if rows:
-        costs[:, list(rows)] = found.perplexities(np.stack(list(rows.values())))
+        costs[:, list(rows)] = anchors.perplexities(np.stack(list(rows.values())))
     return Predicted(*costs)
 
 
-def _points(request: AllocationRequest, found: Anchors) -> list[tuple[int, float]]:
-    """What was measured of it by the protocol in view."""
+def _points(request: AllocationRequest, anchors: Anchors) -> list[tuple[int, float]]:
+    """Measured points of a request under the protocol in view."""
     return [
         (round(100 * each.target), each.perplexity)
-        for each in found.settings
+        for each in anchors.settings
         if each.setting.allocation.replace(target=TARGETS[0]) == request
     ]
 
 
-def _sparsest(request: AllocationRequest, found: Anchors) -> None:
-    """The inverse: the rise that is accepted sets the target, once."""
+def _sparsest(request: AllocationRequest, anchors: Anchors) -> None:
+    """Draw the inverse question: an accepted rise of perplexity sets the target, once."""
     state = st.session_state
 
     def largest():
-        return min(round(found.sparsest(request, state["accept"]).target, 2), TARGETS[-1])
+        return min(round(anchors.sparsest(request, state["accept"]).target, 2), TARGETS[-1])
 
     def accepted():
         with suppress(UserError):  # said below
@@ -111,7 +111,7 @@ def _sparsest(request: AllocationRequest, found: Anchors) -> None:
     if not st.selectbox(HOW_SPARSE, (0.02, 0.05, 0.1, 0.2, 0.5, 1.0), key="accept", on_change=accepted, **how):
         return
     try:
-        most = perplexity(found.study.dense.perplexity * (1 + state["accept"]))
+        most = perplexity(anchors.study.dense.perplexity * (1 + state["accept"]))
         st.caption(f"{per_cent(largest())} zeros is the most that is predicted to stay below {most}.")
     except UserError as error:
         layout.error(error)
@@ -121,40 +121,42 @@ def _sparsest(request: AllocationRequest, found: Anchors) -> None:
 
 
 @lru_cache(maxsize=24)
-def by_size(request: AllocationRequest, treatment: Treatment, profile: Profile, found: Anchors | None) -> figure.Figure:
+def by_size(
+    request: AllocationRequest, treatment: Treatment, profile: Profile, anchors: Anchors | None
+) -> figure.Figure:
     """Mean bits of every layer and the predicted perplexity at every size of the file, which one slider moves.
 
     Args:
         request: in bits; its target does not count.
     """
-    counted, stops = request.budget_unit, amounts(profile, request.budget_unit)
+    unit, stops = request.budget_unit, amounts(profile, request.budget_unit)
     sizes = [""] * len(stops)
     plans, evenly = (
         [current_allocation.allocated(each.replace(target=stop), profile) for stop in stops]
-        for each in (request, uniform(stops[0], counted.name))
+        for each in (request, uniform(stops[0], unit.name))
     )
     with suppress(UserError):  # the model is not here
         counts = counts_of(profile.provenance, Store())
         sizes = [f"{megabytes(taken(counts, treatment, each.budget))}, " for each in plans]
-    shares, hues = np.stack([each.sparsity for each in plans]), shades_of(counted)
-    nearest = np.abs(shares[..., None] - [*counted.levels.values()]).argmin(-1)
-    bars = counted.amount(shares)
-    write = (lambda share: f"{counted.amount(share):.3g} bits a weight") if counted.bits else counted.level
+    shares, hues = np.stack([each.sparsity for each in plans]), shades_of(unit)
+    nearest = np.abs(shares[..., None] - [*unit.levels.values()]).argmin(-1)
+    bars = unit.amount(shares)
+    write = (lambda share: f"{unit.amount(share):.3g} bits a weight") if unit.bits else unit.level
     gauge = costs = None
-    if found:
-        costs, uniforms = (found.perplexities(np.stack([one.exact for one in each])) for each in (plans, evenly))
+    if anchors:
+        costs, uniforms = (anchors.perplexities(np.stack([one.exact for one in each])) for each in (plans, evenly))
         curve = figure.Curve(range(len(stops)), picture.sensible(uniforms.increase), "uniform")
         gauge = picture.gauge("predicted perplexity at each size (log scale)", costs, [curve])
     return figure.Figure(
         name="bits",
-        title=f"{capital(counted.unit)}, layer by layer",
+        title=f"{capital(unit.unit)}, layer by layer",
         says="Layer {layer}: {now}.",
         slots={"now": figure.written(write, shares)},
-        y=amount_axis(counted, 0, bars.max()),
-        controls=[figure.Control("target", SIZE, [*map(add, sizes, map(counted.level, stops))], 0, stops)],
+        y=amount_axis(unit, 0, bars.max()),
+        controls=[figure.Control("target", SIZE, [*map(add, sizes, map(unit.level, stops))], 0, stops)],
         bars=figure.Bars(bars, [[hues[at][0] for at in row] for row in nearest]),
         gauge=gauge,
-        hero=found and picture.hero(costs, found, "the dense model", found.study.dense.perplexity),
+        hero=anchors and picture.hero(costs, anchors, "the dense model", anchors.study.dense.perplexity),
         key=[figure.Key(hue, name) for hue, name in dict.fromkeys(hues[at] for at in np.unique(nearest))],
         height=230,
         right=64,
@@ -163,10 +165,10 @@ def by_size(request: AllocationRequest, treatment: Treatment, profile: Profile, 
     )
 
 
-def draw_sizes(request: AllocationRequest, treatment: Treatment, profile: Profile, found: Anchors | None) -> None:
+def draw_sizes(request: AllocationRequest, treatment: Treatment, profile: Profile, anchors: Anchors | None) -> None:
     """Draw the picture of sizes, and what predicts."""
     stops = amounts(profile, request.budget_unit)
     still = request.replace(target=stops[0])
-    layout.live(by_size(still, treatment, profile, found), {"target": stops.index(request.target)})
-    if found:
-        layout.caption(f"Shaded: the interval. {forecast.basis(found)}")
+    layout.live(by_size(still, treatment, profile, anchors), {"target": stops.index(request.target)})
+    if anchors:
+        layout.caption(f"Shaded: the interval. {forecast.basis(anchors)}")

@@ -15,7 +15,7 @@ from core.requests.lab import Question
 from core.show.lessons import sentence
 from core.store.scenes import Row, Scene, examples, lenses, rows
 from pages.ui import layout
-from pages.ui.lab.question import KINDS, Asked
+from pages.ui.lab.question import KINDS, View
 from pages.ui.live.grid import Answered, key, lens_text
 
 KEPT = 8  # questions of a kind of this tab: a layer at every size
@@ -31,59 +31,59 @@ class Tab:
     """Questions of this tab, and their answers."""
 
     asker: tuple[str, str] = field(default_factory=lambda: (_reader(), uuid4().hex))  # and the tab itself
-    asked: dict[tuple[str, Question, int | None], Future] = field(default_factory=dict)  # the newest last
+    futures: dict[tuple[str, Question, int | None], Future] = field(default_factory=dict)  # the newest last
 
     def ask(self, kind: str, question: Question, layer: int | None = None, beside: str = "") -> Future:
-        """Ask, again where another question took its place; the oldest of a kind are forgotten.
+        """The future of a question, submitted again if another replaced it; the oldest of a kind are forgotten.
 
         Args:
             beside: what does not take the place of what the tab itself asks for, by this name.
         """
         key = kind, question, layer
-        found = self.asked.pop(key, None)
-        if found is None or found.cancelled():
-            found = scheduler.ask(*key, self.asker[0], beside or self.asker[1])
-        self.asked[key] = found
-        for old in [each for each in self.asked if each[0] == kind][:-KEPT]:
-            del self.asked[old]
-        return found
+        future = self.futures.pop(key, None)
+        if future is None or future.cancelled():
+            future = scheduler.ask(*key, self.asker[0], beside or self.asker[1])
+        self.futures[key] = future
+        for old in [each for each in self.futures if each[0] == kind][:-KEPT]:
+            del self.futures[old]
+        return future
 
-    def found(self, *key: object) -> Any:
-        """The answer that has come to what was asked so, where there is one."""
-        asked = self.asked.get(key)
-        return asked.result() if asked and _come(asked) and not asked.exception() else None
+    def answer(self, *key: object) -> Any:
+        """The answer to a question by kind, question and layer; None until it has come."""
+        future = self.futures.get(key)
+        return future.result() if future and _come(future) and not future.exception() else None
 
-    def ask_sizes(self, asked: Asked) -> bool:
-        """Ask for the layer in view at the next other size that is not known; True once none is left."""
-        layer = asked.state.layer
-        wanted = [(each.question(), layer) for each in asked.sizes]
-        done = {key[1:] for key, each in self.asked.items() if key[0] == "row" and _come(each)}  # refused among them
+    def ask_sizes(self, view: View) -> bool:
+        """Ask for the layer in view at the next size that is not known; True once none is left."""
+        layer = view.state.layer
+        wanted = [(each.question(), layer) for each in view.sizes]
+        done = {key[1:] for key, each in self.futures.items() if key[0] == "row" and _come(each)}  # refused among them
         left = [each for each in wanted if each not in done and self.row(*each) is None]
         if left and scheduler.state() == "ready":
             self.ask("row", *left[0], "sizes")
         return not left or scheduler.state() == "cold"
 
-    def known(self, question: Question) -> Scene | None:
+    def scene(self, question: Question) -> Scene | None:
         """All layers of a question."""
-        return examples().get(question) or self.found("scene", question, None)
+        return examples().get(question) or self.answer("scene", question, None)
 
     def row(self, question: Question, layer: int) -> Row | None:
-        """One layer of a question, however it is known."""
-        scene = self.known(question)
-        return scene.row(layer) if scene else self.found("row", question, layer) or rows().get((question, layer))
+        """One layer of a question, from any source; None if unknown."""
+        scene = self.scene(question)
+        return scene.row(layer) if scene else self.answer("row", question, layer) or rows().get((question, layer))
 
-    def known_rows(self, question: Question, layer: int) -> dict[int, Row]:
+    def rows_of(self, question: Question, layer: int) -> dict[int, Row]:
         """The layers of a question that are known while not all are."""
-        layers = [layer, *(at for kind, of, at in self.asked if (kind, of) == ("row", question))]
+        layers = [layer, *(at for kind, of, at in self.futures if (kind, of) == ("row", question))]
         return {at: row for at in layers if (row := self.row(question, at))}
 
 
-def _come(asked: Future) -> bool:
-    return asked.done() and not asked.cancelled()
+def _come(future: Future) -> bool:
+    return future.done() and not future.cancelled()
 
 
 def _reader() -> str:
-    """Who looks at this tab: an address, and on this computer or behind a proxy that tells none, a browser."""
+    """Identity of the reader: the IP address; on this computer, or behind a proxy that hides it, the browser."""
     return st.context.ip_address or st.context.cookies.get("_streamlit_xsrf", "")
 
 
@@ -92,52 +92,52 @@ def tab() -> Tab:
     return st.session_state.setdefault("lab tab", Tab())
 
 
-def answers(asked: Asked) -> tuple[dict[str, Answered], str]:
+def answers(view: View) -> tuple[dict[str, Answered], str]:
     """Answers to the question and to its twin, with the first token damaged or not, as far as known; and the stage.
 
     Raises:
         UserError: what is wrong with the question.
     """
-    here, question = tab(), asked.question()
-    layer = asked.state.layer
-    if here.known(question) is None:
+    here, question = tab(), view.question()
+    layer = view.state.layer
+    if here.scene(question) is None:
         wanted = [("scene", None)] if here.row(question, layer) else [("row", layer), ("scene", None)]
         for come in filter(_come, [here.ask(kind, question, at) for kind, at in wanted]):
             come.result()  # or what is wrong
-    stage, found = _stage(asked), {}  # first the stage: what comes in between is found at the next look
-    for each in asked.sizes:
+    stage, by_name = _stage(view), {}  # first the stage: what comes in between is found at the next look
+    for each in view.sizes:
         if row := here.row(own := each.question(), layer):
-            found[name(each)] = _assembled(own, row, {layer: row})
-    for flipped in (False, True) if asked.is_choosy else (False,):
-        own = asked.question(flipped)
-        twin = here.known(asked.question(not flipped)) if asked.is_choosy else None
-        if scene := here.known(own):
-            found[name(asked, flipped)] = _whole(own, scene, twin)
-        elif known := here.known_rows(own, layer):
-            found[name(asked, flipped)] = _assembled(own, next(iter(known.values())), known, twin)
-    return found, stage
+            by_name[name(each)] = _assembled(own, row, {layer: row})
+    for flipped in (False, True) if view.is_choosy else (False,):
+        own = view.question(flipped)
+        twin = here.scene(view.question(not flipped)) if view.is_choosy else None
+        if scene := here.scene(own):
+            by_name[name(view, flipped)] = _whole(own, scene, twin)
+        elif partial := here.rows_of(own, layer):
+            by_name[name(view, flipped)] = _assembled(own, next(iter(partial.values())), partial, twin)
+    return by_name, stage
 
 
-def words(asked: Asked) -> dict[str, str] | None:
+def words(view: View) -> dict[str, str] | None:
     """The words in the cells by the name of the question; None while they are waited for.
 
     Raises:
         UserError: what is wrong with the question.
     """
-    if not asked.state.words:
+    if not view.state.words:
         return {}
-    question = asked.question()
+    question = view.question()
     lens = lenses().get(question)
     if lens is None:
-        coming = tab().ask("lens", question, asked.state.layer)
+        coming = tab().ask("lens", question, view.state.layer)
         lens = coming.result() if _come(coming) else None
-    return {name(asked): lens_text(lens)} if lens else None
+    return {name(view): lens_text(lens)} if lens else None
 
 
-def name(asked: Asked, flipped: bool = False) -> str:
+def name(view: View, flipped: bool = False) -> str:
     """The name of a question in the picture."""
-    first = asked.state.first != flipped or not KINDS[asked.state.kind].choosy
-    return key(asked.sentence, asked.word, first, asked.only)
+    first = view.state.first != flipped or not KINDS[view.state.kind].choosy
+    return key(view.sentence, view.word, first, view.only)
 
 
 def example() -> Answered | None:
@@ -168,7 +168,7 @@ def drawn() -> None:
 # --- how far it is --------------------------------------------------------------------------------------------------
 
 
-def status(asked: Asked, stage: str, waits: bool) -> None:
+def status(view: View, stage: str, waits: bool) -> None:
     """Draw the progress of the answer, again until it has come; then draw the page anew.
 
     Args:
@@ -178,49 +178,49 @@ def status(asked: Asked, stage: str, waits: bool) -> None:
         st.caption("The last answer stays until the sentence can be measured.")
     elif waits or stage != "sized" or scheduler.state() == "loading":  # the line still changes by itself
         every = LOOK if scheduler.state() == "ready" else LOADING
-        st.fragment(run_every=every)(_looking)(asked, stage, scheduler.state(), waits)
+        st.fragment(run_every=every)(_looking)(view, stage, scheduler.state(), waits)
     else:
-        st.caption(_said(asked, stage))
+        st.caption(_said(view, stage))
 
 
-def _looking(asked: Asked, stage: str, state: str, waits: bool) -> None:
-    if (_stage(asked), scheduler.state()) != (stage, state) or (
-        waits and tab().ask("lens", asked.question(), asked.state.layer).done()
+def _looking(view: View, stage: str, state: str, waits: bool) -> None:
+    if (_stage(view), scheduler.state()) != (stage, state) or (
+        waits and tab().ask("lens", view.question(), view.state.layer).done()
     ):
         st.rerun()
-    st.caption(_said(asked, stage))
+    st.caption(_said(view, stage))
 
 
-def _stage(asked: Asked) -> str:
+def _stage(view: View) -> str:
     """`none`, `layer`, `whole` or `sized`, with the layer at all other sizes: how much of the question is answered."""
-    here, question = tab(), asked.question()
-    if here.known(question) is not None:
-        return "sized" if here.ask_sizes(asked) else "whole"
-    scene, row = (here.asked.get(key) for key in (("scene", question, None), ("row", question, asked.state.layer)))
+    here, question = tab(), view.question()
+    if here.scene(question) is not None:
+        return "sized" if here.ask_sizes(view) else "whole"
+    scene, row = (here.futures.get(key) for key in (("scene", question, None), ("row", question, view.state.layer)))
     if scene and scene.done():
         return "whole"
-    return "layer" if here.row(question, asked.state.layer) or (row and row.done()) else "none"
+    return "layer" if here.row(question, view.state.layer) or (row and row.done()) else "none"
 
 
 def _loading() -> str:
-    """How long the model has been loading, and how long it took here before."""
+    """Sentence on the seconds the model has been loading, and took the last time."""
     past, before = scheduler.loading()
     usual = f"it took {before:.0f} s last time" if before else "usually less than a minute"
     return f"The model is loading, {past:.0f} s so far; {usual}."
 
 
-def _said(asked: Asked, stage: str) -> str:
-    here, question = tab(), asked.question()
+def _said(view: View, stage: str) -> str:
+    here, question = tab(), view.question()
     if question in examples():
         return f":material/inventory_2: Stored answer. {MODEL.get(scheduler.state()) or _loading()}"
     if stage in ("whole", "sized"):
-        scene = here.known(question)
+        scene = here.scene(question)
         took = f"Measured live in {scene.seconds:.1f} s: {several(len(scene.tokens), 'token')}, every layer."
         return f":material/bolt: {took}"
     if scheduler.state() != "ready":
         return f":material/hourglass: {_loading()} Your sentence is next."
     if stage == "layer":
-        return f":material/bolt: Layer {asked.state.layer} is measured; the other layers follow."
-    ahead = scheduler.ahead(here.asked["row", question, asked.state.layer])
-    said = f"{several(ahead, 'question')} ahead of yours" if ahead else f"Measuring layer {asked.state.layer}"
-    return f":material/hourglass: {said}."
+        return f":material/bolt: Layer {view.state.layer} is measured; the other layers follow."
+    ahead = scheduler.ahead(here.futures["row", question, view.state.layer])
+    progress = f"{several(ahead, 'question')} ahead of yours" if ahead else f"Measuring layer {view.state.layer}"
+    return f":material/hourglass: {progress}."

@@ -1,4 +1,4 @@
-"""The question to the lab: the sentence, the damage and where it enters, held in the URL."""
+"""The question to the lab: sentence, damage, layer and tokens, kept equal to the URL."""
 
 from typing import NamedTuple
 
@@ -38,8 +38,8 @@ LAST = -1  # the token that is marked unasked
 FIRST = True  # the first token is damaged too
 
 
-class Asked(NamedTuple):
-    """The view, as the URL tells it."""
+class View(NamedTuple):
+    """The sentence and damage in view, as the URL has them."""
 
     sentence: str
     state: State
@@ -58,7 +58,7 @@ class Asked(NamedTuple):
         return question(self.sentence, self.word, self.state.first != flipped, self.only)
 
     @property
-    def sizes(self) -> list["Asked"]:
+    def sizes(self) -> list["View"]:
         """The same damage of every other size, the nearest first."""
         others = [n for n in range(len(KINDS[self.state.kind].stops)) if n != self.state.size]
         others.sort(key=lambda n: abs(n - self.state.size))
@@ -75,8 +75,8 @@ class Asked(NamedTuple):
         return KINDS[self.state.kind].choosy and self.only is None
 
 
-def _example(sentence: str, word: str, layer: int, first: bool = False, only: int | None = None) -> Asked:
-    return Asked(sentence, State(layer, LAST if only is None else only, *WORDS[word], first, only is not None))
+def _example(sentence: str, word: str, layer: int, first: bool = False, only: int | None = None) -> View:
+    return View(sentence, State(layer, LAST if only is None else only, *WORDS[word], first, only is not None))
 
 
 COUNT = "One, two, three, four, five, six, seven,"
@@ -93,14 +93,14 @@ EXAMPLES = {  # each shows something else; their answers are committed (tests/be
 def examples() -> None:
     """Buttons that bring an example into view."""
     with layout.row("top", gap="xsmall", key="examples"):
-        for label, asked in EXAMPLES.items():
-            st.button(label, on_click=show, args=(asked,))
+        for label, view in EXAMPLES.items():
+            st.button(label, on_click=show, args=(view,))
 
 
-def show(asked: Asked) -> None:
+def show(view: View) -> None:
     """Bring a sentence and its damage into view."""
-    st.session_state["sentence"] = asked.sentence
-    moved(asked.state._replace(words=url_state.last("words", False)))
+    st.session_state["sentence"] = view.sentence
+    moved(view.state._replace(words=url_state.last("words", False)))
 
 
 def sentence() -> str:
@@ -109,18 +109,18 @@ def sentence() -> str:
     return form.words("Your sentence", "sentence", OPENING, label_visibility="collapsed", placeholder=about)
 
 
-def asked(typed: str) -> Asked:
-    """The rest of the view, which the picture tells."""
+def current_view(typed: str) -> View:
+    """The view of a sentence, with the choices made in the picture."""
     word = url_state.sync("perturbation", list(WORDS), USUAL)
     layer = url_state.sync("layer", range(LAYERS), LAYER)
     token = url_state.sync("token", range(LAST, MOST_TOKENS), LAST)
     first = url_state.sync("first", [False, True], FIRST)
     only = url_state.sync("only", [False, True], False)
     words = url_state.sync("words", [False, True], False)
-    return Asked(typed, State(layer, token, *WORDS[word], first, only and token != LAST, words))
+    return View(typed, State(layer, token, *WORDS[word], first, only and token != LAST, words))
 
 
 def moved(state: State) -> None:
-    """Keep what the picture tells."""
-    told = {name: value for name, value in state._asdict().items() if name not in ("kind", "size")}
-    st.session_state.update(told, perturbation=Asked("", state).word)
+    """Keep the choices made in the picture."""
+    choices = {name: value for name, value in state._asdict().items() if name not in ("kind", "size")}
+    st.session_state.update(choices, perturbation=View("", state).word)

@@ -59,16 +59,16 @@ LINE = Axis("Probability of the undamaged model’s word in the damaged model", 
 @cache
 def damages() -> dict[str, dict[str, object]]:
     """Every damage of the controls, as it is written -> as they hold it, and in words."""
-    found = {}
+    by_word = {}
     for (kind, row), (part, (name, about)) in product(enumerate(KINDS), enumerate(PARTS.items())):
-        for size, (stem, shown) in enumerate(row.stops.items()):
+        for size, (stem, amount) in enumerate(row.stops.items()):
             word = f"{stem}:{name}" if name else stem
-            said = f"{{layer}}{f', {about}' if name else ''}: {SAID[kind].format(shown)}"
+            label = f"{{layer}}{f', {about}' if name else ''}: {SAID[kind].format(amount)}"
             strength = (size + 1) / len(row.stops)
             with suppress(UserError):  # heads are not pruned
                 perturbation(word)
-                found[word] = {"kind": kind, "size": size, "part": part, "said": said, "strength": strength}
-    return found
+                by_word[word] = {"kind": kind, "size": size, "part": part, "said": label, "strength": strength}
+    return by_word
 
 
 def read(text: str) -> str:
@@ -82,12 +82,12 @@ def read(text: str) -> str:
         turns = [(int(start), int(layer), word) for start, layer, word in parts]
     except ValueError:
         raise UserError(f"{brief(text)} does not say what is damaged when: write TOKEN~LAYER~DAMAGE") from None
-    found = checked(Talk, prompt=USUAL, turns=turns).turns
-    for turn in found:
+    checked_turns = checked(Talk, prompt=USUAL, turns=turns).turns
+    for turn in checked_turns:
         layers_of(turn, LAYERS)
         if turn.word and turn.word not in damages():
             raise UserError(f"{brief(turn.word)} is no damage of this page: choose one in its controls")
-    return ",".join(f"{start}~{layer}~{word}" for start, layer, word in found)
+    return ",".join(f"{start}~{layer}~{word}" for start, layer, word in checked_turns)
 
 
 class Turns:

@@ -48,8 +48,8 @@ def draw(
 
     def keep():
         chosen = getattr(st.session_state.get(key), "moved", None)  # None where the reader has left for another page
-        known = isinstance(chosen, dict) and chosen.keys() == choices.keys()
-        if known and all(type(at) in (int, str) and at in choices[name][1] for name, at in chosen.items()):
+        is_complete = isinstance(chosen, dict) and chosen.keys() == choices.keys()
+        if is_complete and all(type(at) in (int, str) and at in choices[name][1] for name, at in chosen.items()):
             moved(chosen)
 
     look = url_state.look()  # its colours, which styles know by their names
@@ -68,7 +68,7 @@ def draw(
 
 
 def plain(value: object, digits: int = 6) -> object:
-    """As it travels: numbers with no more digits than are seen, None for what is not known. Functions stay here."""
+    """JSON values for the browser: numbers with as many digits as are seen, None if not finite; no functions."""
     if isinstance(value, np.ndarray):
         return plain(value.tolist(), digits)
     if is_dataclass(value):

@@ -55,7 +55,7 @@ class Hand:
 
     rows: Array | None  # (frames, layers) means before any is held; None: none is, and they are the bars
     base: Array  # (layers, linears) before any shift; a layer that has one sparsity counts as one linear
-    held: Mapping[int, float]  # layer -> mean sparsity
+    fixed: Mapping[int, float]  # layer -> mean sparsity
     weights: Array  # (layers, linears)
     target: float
     bounds: tuple[float, float]
@@ -65,7 +65,7 @@ class Hand:
     @property
     def state(self) -> dict[str, tuple[int, range]]:
         """Thousandths of every layer's sparsity; -1 where it is free."""
-        at = [round(1000 * self.held[layer]) if layer in self.held else -1 for layer in range(len(self.weights))]
+        at = [round(1000 * self.fixed[layer]) if layer in self.fixed else -1 for layer in range(len(self.weights))]
         return {f"hand{layer}": (each, range(-1, 1000)) for layer, each in enumerate(at)}
 
 
@@ -141,9 +141,9 @@ def written(write: Callable[[float], str], table: Iterable[Iterable[float]]) -> 
     return Slot([[write(value) for value in row] for row in table], "both")
 
 
-def fixed(said: str) -> Slot:
+def fixed(text: str) -> Slot:
     """Words that stay."""
-    return Slot([said], "nothing")
+    return Slot([text], "nothing")
 
 
 class Key(NamedTuple):
@@ -208,26 +208,26 @@ class Figure:
         return json.dumps(live.plain(self) | {"layers": layers, "finding": plain(self.finding)})
 
 
-def draw(shown: Figure, drawn: Callable[[], None] | None = None, at: Mapping[str, int] | None = None) -> None:
+def draw(figure: Figure, drawn: Callable[[], None] | None = None, at: Mapping[str, int] | None = None) -> None:
     """Draw a figure. On release the picked layer and the value of every control are in the state under their names.
 
     Args:
         drawn: is called once when the figure stands in the browser.
         at: stops of controls that stand elsewhere than where the figure says.
     """
-    controls = {each.name: each for each in (shown.pick, *shown.controls) if each}
-    hand = shown.hand.state if shown.hand else {}
+    controls = {each.name: each for each in (figure.pick, *figure.controls) if each}
+    hand = figure.hand.state if figure.hand else {}
     usual = {name: at for name, (at, _) in hand.items()}
 
     def moved(chosen):
-        if shown.hand and (layers := {name: chosen.pop(name) for name in hand}) != usual:
-            shown.hand.moved({layer: at / 1000 for layer, at in enumerate(layers.values()) if at >= 0})
+        if figure.hand and (layers := {name: chosen.pop(name) for name in hand}) != usual:
+            figure.hand.moved({layer: at / 1000 for layer, at in enumerate(layers.values()) if at >= 0})
         for name, at in chosen.items():
             value = controls[name].values[at]
             st.session_state.update(value if isinstance(value, Mapping) else {name: value})
 
-    known = {each.name: (each.index, range(len(each.stops))) for each in controls.values()} | hand
-    stops = known | {name: (stop, known[name][1]) for name, stop in (at or {}).items()}
+    positions = {each.name: (each.index, range(len(each.stops))) for each in controls.values()} | hand
+    stops = positions | {name: (stop, positions[name][1]) for name, stop in (at or {}).items()}
     live.draw(
-        COMPONENT, f"figure-{shown.name}", {"fixed": in_palette(shown.text, url_state.look())}, stops, moved, drawn
+        COMPONENT, f"figure-{figure.name}", {"fixed": in_palette(figure.text, url_state.look())}, stops, moved, drawn
     )

@@ -86,7 +86,7 @@ class Kind:
 
 
 class State(NamedTuple):
-    """What the reader holds in hand: what is told back is of this form."""
+    """Choices of the reader in the picture, which the browser sends back in this form."""
 
     layer: int
     token: int  # -1: the last
@@ -174,15 +174,15 @@ def key(sentence: str, word: str, first: bool, token: int | None) -> str:
     return f"{sentence}|{word}|{where}"
 
 
-def _plain(row: Row, found: Hit) -> dict[str, object]:
-    numbers = {"ratio": found.ratio, "entered": found.entered, "mean": found.mean}
-    return live.plain(numbers, 3) | {"words": _words(row.perturbed), "flipped": row.flipped, "says": found.sentence}
+def _plain(row: Row, hit: Hit) -> dict[str, object]:
+    numbers = {"ratio": hit.ratio, "entered": hit.entered, "mean": hit.mean}
+    return live.plain(numbers, 3) | {"words": _words(row.perturbed), "flipped": row.flipped, "says": hit.sentence}
 
 
 def _words(after: Sequence[Sequence[Word]]) -> list[list[tuple[str, float]]]:
     """A list for each token; words that are written alike stand once, where the likeliest of them does."""
-    found = [{} for _ in after]
-    for shares, each in zip(found, after, strict=True):
+    by_token = [{} for _ in after]
+    for shares, each in zip(by_token, after, strict=True):
         for word, share in each:
             shares[lessons.shown(word)] = round(shares.get(lessons.shown(word), 0) + share, 4)
-    return [list(shares.items()) for shares in found]
+    return [list(shares.items()) for shares in by_token]

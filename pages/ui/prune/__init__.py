@@ -1,1 +1,1 @@
-"""Parts of the prune page: what is asked, what was stored, what it says, and what can be taken along."""
+"""Parts of the Prune page: evaluation, results, search and export."""

@@ -1,4 +1,4 @@
-"""The Evaluate tab of the Prune page: what is measured, what it costs, what repeats it elsewhere, and Run."""
+"""The Evaluate tab of the Prune page: the form, its cost, commands that repeat it elsewhere, and Run."""
 
 import itertools
 from collections.abc import Callable
@@ -21,24 +21,24 @@ SHUFFLES = 5  # at each strength: fewer make a poor range
 
 
 def show(how: Pruning, profile: Profile) -> None:
-    """The form, what it costs, what repeats it elsewhere, and Run."""
-    asked, judged = _settings(how, profile), _evaluation()
+    """Draw the form, its cost, the commands that repeat it elsewhere, and Run."""
+    allocations_of, judged = _settings(how, profile), _evaluation()
 
     def request():
-        allocations, left_out = asked()
+        allocations, left_out = allocations_of()
         for note in left_out:
             layout.warn(note)
         pairs = itertools.product(allocations, how.request.settings)  # with every calibration seed
         settings = tuple(each.replace(allocation=asked) for asked, each in pairs)
         return how.request.to(StudyRequest, settings=settings, evaluation=judged())
 
-    def about(asked):
-        cost = run_cost.words(run_cost.estimate(asked, Store(), how.device))
-        st.markdown(f"**{len(asked.points)} points**, dense and uniform among them. {cost}")
-        layout.commands(remake.of_study(asked, how.device, Store().elsewhere))
+    def about(study):
+        cost = run_cost.words(run_cost.estimate(study, Store(), how.device))
+        st.markdown(f"**{len(study.points)} points**, dense and uniform among them. {cost}")
+        layout.commands(remake.of_study(study, how.device, Store().elsewhere))
 
-    if found := watch.ask(request, about, how.device, "Run evaluation", "run"):
-        layout.to_prune("See the results", "results", study=found.key)
+    if entry := watch.ask(request, about, how.device, "Run evaluation", "run"):
+        layout.to_prune("See the results", "results", study=entry.key)
     st.caption("Stored points are not measured again; each new one is saved as soon as it is finished.")
 
 
@@ -46,7 +46,7 @@ Asked = Callable[[], tuple[list[AllocationRequest], list[str]]]
 
 
 def _settings(how: Pruning, profile: Profile) -> Asked:
-    """Draw what to evaluate; what is returned tells the allocations, and what had to be left out."""
+    """Draw the choice of settings; return a function of the allocations and of notes on those left out."""
     here = how.setting.allocation
     what = "alone" if here.budget_unit.levels else form.switch("Evaluate", candidates.WHAT, "evaluate", "alone")
     if how.setting.pattern or what == "alone":
@@ -69,7 +69,7 @@ def _family(here: AllocationRequest, profile: Profile) -> Asked:
 
 
 def _evaluation() -> Callable[[], EvaluationRequest]:
-    """Draw what the pruned models are judged by."""
+    """Draw the evaluation of the pruned models; return a function that reads it."""
     left, right = st.columns(2, gap="large")
     with left:
         text = form.windows("Evaluation text", TEXTS, "text", "", DEFAULT_EVALUATION)

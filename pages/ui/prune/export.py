@@ -1,4 +1,4 @@
-"""The Export tab of the Prune page: what an export is, what it is not, and where it goes."""
+"""The Export tab of the Prune page: its form, its cost, and what an export does and does not do."""
 
 from contextlib import suppress
 from math import nan
@@ -40,7 +40,7 @@ FOLDER = "A new or empty folder. An earlier export in it is replaced only if you
 
 
 def show(how: Pruning, profile: Profile) -> None:
-    """The form, what it costs, and what an export is and is not."""
+    """Draw the form, its cost, and what an export does and does not do."""
     folder = (st.text_input("Folder", key="export-folder", placeholder="/home/me/pruned", help=FOLDER) or "").strip()
     form = st.selectbox("Format", dict.fromkeys(FORMATS.values()), key="export-format")
     overwrite = st.checkbox("Overwrite an earlier export in that folder", key="export-overwrite")
@@ -55,10 +55,10 @@ def show(how: Pruning, profile: Profile) -> None:
             ExportRequest, setting=how.setting, folder=where, overwrite=overwrite, study=numbers, format=form
         )
 
-    def about(asked):
-        st.markdown(f"**Pruning it once:** {run_cost.words(run_cost.estimate(asked, Store(), how.device))}")
+    def about(request):
+        st.markdown(f"**Pruning it once:** {run_cost.words(run_cost.estimate(request, Store(), how.device))}")
         if folder:
-            check_early(asked, Store())
+            check_early(request, Store())
 
     watch.ask(request, about, how.device, "Export model", "export", ready=bool(folder))
     with suppress(UserError):  # the model is not here
@@ -67,45 +67,45 @@ def show(how: Pruning, profile: Profile) -> None:
     st.caption(SEMI_STRUCTURED)
 
 
-def _meter(asked: ExportRequest, profile: Profile) -> None:
-    """Bytes of the weights in each form beside what is known of its perplexity and speed."""
-    found, known, rates = worth(asked, Store())
+def _meter(request: ExportRequest, profile: Profile) -> None:
+    """Draw the bytes of the weights in each format beside its perplexity and speed, where known."""
+    sizes, perplexities, rates = worth(request, Store())
     source = ""
     with suppress(UserError):  # nothing predicts it
-        if MASKED in found.keys() - known.keys():
-            anchors, prediction, _ = studies.predicted(asked.setting, profile)
-            known = few_bits((anchors.judge or anchors.study).spec, Store()) | {MASKED: prediction.perplexity}
+        if MASKED in sizes.keys() - perplexities.keys():
+            anchors, prediction, _ = studies.predicted(request.setting, profile)
+            perplexities = few_bits((anchors.judge or anchors.study).spec, Store()) | {MASKED: prediction.perplexity}
             source = " (predicted)"
-    said = {name: formats.perplexity(each) + source * (name == MASKED) for name, each in known.items()}
-    rows = [(f"{size / 1e6:,.1f}", formats.per_cent(size / found[DENSE]), said.get(name, "not known"))
-            for name, size in found.items()]  # fmt: skip
+    written = {name: formats.perplexity(each) + source * (name == MASKED) for name, each in perplexities.items()}
+    rows = [(f"{size / 1e6:,.1f}", formats.per_cent(size / sizes[DENSE]), written.get(name, "not known"))
+            for name, size in sizes.items()]  # fmt: skip
     st.markdown("**What the zeros are worth in bytes**", help=ABOUT)
-    table = pd.DataFrame(rows, list(found), ["MB", "of float16", "perplexity"])
+    table = pd.DataFrame(rows, list(sizes), ["MB", "of float16", "perplexity"])
     if rates:
-        table["tokens a second (llama.cpp)"] = [formats.digits(rates.get(name, nan), 3) for name in found]
+        table["tokens a second (llama.cpp)"] = [formats.digits(rates.get(name, nan), 3) for name in sizes]
     st.table(table)
-    layout.caption(advice.on_zeros(found, known))
+    layout.caption(advice.on_zeros(sizes, perplexities))
 
 
 def measuring(profile: Profile, how: Pruning) -> str | None:
-    """The key of a study that was asked for just what would be exported: setting, calibration, precision and profile.
+    """Key of a study with the setting, calibration, precision and profile that would be exported.
 
     The one that the page shows, where the URL names it and it is among them; else the newest.
     """
     alike = [entry.key for entry in Store().entries("study") if _alike(entry, profile, how)]
-    shown = url_state.url().get("study")
-    return shown if shown in alike else next(iter(alike), None)
+    current = url_state.url().get("study")
+    return current if current in alike else next(iter(alike), None)
 
 
 def _alike(entry: Entry, profile: Profile, how: Pruning) -> bool:
     try:
-        asked = with_absolute_paths(StudyRequest.model_validate(entry.provenance.get("request")))
+        request = with_absolute_paths(StudyRequest.model_validate(entry.provenance.get("request")))
     except ValueError:  # it does not say how it calibrated
         return False
-    looked_at = study_results.profile_key(Store(), asked.profile)
+    looked_at = study_results.profile_key(Store(), request.profile)
     return (
         entry.spec.model == profile.spec.model
-        and how.setting in asked.points
-        and asked.calibration == how.request.calibration
+        and how.setting in request.points
+        and request.calibration == how.request.calibration
         and (how.setting == how.setting.uniform or looked_at == profile.entry.key)
     )

@@ -1,4 +1,4 @@
-"""How the model in view is pruned: the allocation of the Allocate page, and the pruner and its calibration."""
+"""The pruning of the model in view: the allocation of the Allocate page, the pruner and its calibration."""
 
 from typing import NamedTuple
 
@@ -32,15 +32,15 @@ SEEDS = "Each draws other windows; three or more show the spread, as in 0,1,2."
 
 
 def allocation_in_view(profile: Profile) -> AllocationRequest:
-    """The settings of the Allocate page, layers set by hand included where the budget allows them, which else is said.
+    """The request of the Allocate page, with layers set by hand where the budget allows them; else an error is drawn.
 
     Raises:
         UserError: the settings cannot be met on this profile.
     """
-    asked = settings.read(profile, drawn=False)
-    if not asked.correction.strength:  # there is no correction, whatever would have driven it
-        asked = asked.replace(correction=Correction())
-    return current_allocation.in_view(asked, url_state.text("hand", ""), profile).request
+    request = settings.read(profile, drawn=False)
+    if not request.correction.strength:  # there is no correction, whatever would have driven it
+        request = request.replace(correction=Correction())
+    return current_allocation.in_view(request, url_state.text("hand", ""), profile).request
 
 
 def bars(setting: Recipe, profile: Profile) -> None:
@@ -48,15 +48,15 @@ def bars(setting: Recipe, profile: Profile) -> None:
     with layout.row():
         st.markdown(f"**Setting in view:** {plain(recipe_names.setting(setting.seedless))}")
         st.page_link("allocate.py", label="Change it", icon=":material/tune:")
-    asked = setting.allocation
-    layout.live(overview.sparsity_bars(allocate(asked, profile).sparsity, asked.target, asked.budget_unit))
+    request = setting.allocation
+    layout.live(overview.sparsity_bars(allocate(request, profile).sparsity, request.target, request.budget_unit))
 
 
 # --- the pruner and its calibration --------------------------------------------------------------------------------
 
 
 class Pruning(NamedTuple):
-    """What a study and an export have in common."""
+    """The pruning in view, as evaluations and exports share it."""
 
     request: StudyRequest  # of the setting in view, with each calibration seed
     device: str
@@ -69,13 +69,13 @@ class Pruning(NamedTuple):
 
 
 def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
-    """Draw how the model in view is to be pruned; every widget keeps its value, also one that cannot be."""
+    """Draw the choice of pruner, calibration and device; every widget keeps its value, even an invalid one."""
     about = " ".join(row.about for row in REPAIRS.values())
     with st.expander("Pruner, calibration and device"):
         with layout.row("bottom"):
-            counted, repair, pattern, trains = in_view.budget_unit, "none", "none", {}
-            pruner = form.switch("Pruner", pruners_counting(counted), "by", default_pruner(counted))
-            if not counted.levels:
+            unit, repair, pattern, trains = in_view.budget_unit, "none", "none", {}
+            pruner = form.switch("Pruner", pruners_counting(unit), "by", default_pruner(unit))
+            if not unit.levels:
                 repair = form.choice("Repair", settings.REPAIRED, "repair", repair, help=about)
                 if repair.endswith("distill"):
                     trains = training(Recipe)
@@ -103,12 +103,12 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
             "allocation replaces the one in view."
         )
     how = {name: None if value == "none" else value for name, value in (("pattern", pattern), ("repair", repair))}
-    asked = candidates.combined([in_view], pruner, drawn, true_sequential=sequential, **trains, **how)
-    return Pruning(StudyRequest(**model, profile=profile.key, calibration=windows, settings=asked), device, wrong)
+    recipes = candidates.combined([in_view], pruner, drawn, true_sequential=sequential, **trains, **how)
+    return Pruning(StudyRequest(**model, profile=profile.key, calibration=windows, settings=recipes), device, wrong)
 
 
 def training(of: type[Spec], prefix: str = "") -> dict[str, int | str]:
-    """Draw how distill trains; the fields of a request of this type.
+    """Draw the training of distill; return the fields of a request of this type.
 
     Args:
         prefix: begins the keys.
@@ -119,7 +119,7 @@ def training(of: type[Spec], prefix: str = "") -> dict[str, int | str]:
 
 
 def of_model(profile: Profile) -> dict[str, str | None]:
-    """What a request says of the model in view, as its profile names it."""
-    told = profile.provenance
-    model = absolute(str(told.get("model_source", "demo")))
-    return {"model": model, "revision": told.get("revision"), "dtype": profile.spec.model.dtype}
+    """Fields of a request that name the model in view, as its profile does."""
+    provenance = profile.provenance
+    model = absolute(str(provenance.get("model_source", "demo")))
+    return {"model": model, "revision": provenance.get("revision"), "dtype": profile.spec.model.dtype}

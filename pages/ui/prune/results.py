@@ -25,8 +25,8 @@ HEADLINE = (
 
 
 @frozen
-class Shown:
-    """What is shown: a protocol, what is compared within it, and the setting in view where it is among that."""
+class ResultsView:
+    """Results in view: a study, the slice compared within it, and the setting in view if it is among them."""
 
     results: Study
     part: Slice
@@ -34,28 +34,28 @@ class Shown:
     mine: Result | None
     prefix: str  # of the names of files
 
-    def not_evaluated(self, said: str, hint: str, has: Callable[[Study, Slice], object]) -> None:
+    def not_evaluated(self, reason: str, hint: str, has: Callable[[Study, Slice], object]) -> None:
         """Say that something was not evaluated, and name and link to where it was, if it was anywhere.
 
         Args:
             hint: what to do where it was nowhere.
             has: whether it was evaluated there.
         """
-        found = protocols.best_slice(self.groups, self.part.target, self.part.treatment.name, has=has)
-        if found is None:
-            layout.note(f"{said} {hint}")
+        place = protocols.best_slice(self.groups, self.part.target, self.part.treatment.name, has=has)
+        if place is None:
+            layout.note(f"{reason} {hint}")
             return
-        there, other = found
+        there, other = place
         alike = self.results.entries == there.entries
         where = other.name if alike else f"{other.name} ({protocols.short(there)})"
-        layout.note(f"{said} There are results at {where}.")
+        layout.note(f"{reason} There are results at {where}.")
         layout.to_prune("Open those results", "results", study=there.entries[-1].key, within=other.name)
 
-    def lacks(self, said: str, hint: str, has: Callable[[Study, Slice], object]) -> bool:
+    def lacks(self, reason: str, hint: str, has: Callable[[Study, Slice], object]) -> bool:
         """True where something was not evaluated here, which is said as `not_evaluated` does."""
         if has(self.results, self.part):
             return False
-        self.not_evaluated(f"{said} at {self.part.name}.", hint, has)
+        self.not_evaluated(f"{reason} at {self.part.name}.", hint, has)
         return True
 
 
@@ -66,16 +66,16 @@ def show(
     setting: Recipe,
     upper: DeltaGenerator,
 ) -> None:
-    """Everything that was measured under one protocol, by this profile and by others of the model.
+    """Draw all results under one protocol, of this profile and of others of the model.
 
     Args:
         groups: the protocols to choose from.
         upper: the place of the headline, above that of the choices.
     """
 
-    def measured(found, part):
-        """Whether the setting was evaluated there, as this profile allocates it."""
-        return found.of(setting) in found.within(part) and studies.looked_alike(found, setting, profile)
+    def measured(study, part):
+        """True if the setting was evaluated there, as this profile allocates it."""
+        return study.of(setting) in study.within(part) and studies.looked_alike(study, setting, profile)
 
     mine = results.of(setting) if studies.looked_alike(results, setting, profile) else None
     results = protocols.with_comparable(results, groups)
@@ -84,54 +84,54 @@ def show(
     part = named[form.choice("Compare at", form.alike(named), "within", place.part.name)]
     one = mine and results.of(setting)
     in_part = one if one in results.within(part) else None
-    shown = Shown(results, part, groups, in_part, f"{profile.key[:6]}-{part.target:g}")
+    view = ResultsView(results, part, groups, in_part, f"{profile.key[:6]}-{part.target:g}")
     leading = in_part or perplexity_sentences.leading(results, part, setting)
     with upper:
         _headline(results, leading, groups)
         if in_part is None:
             name = recipe_names.setting(setting.seedless)
             where = "with this profile" if results.of(setting) and not mine else "here"
-            said, hint = f"Your setting ({name}) has not been evaluated {where}.", "Press Evaluate to measure it."
-            shown.not_evaluated(said, hint, measured)
+            reason, hint = f"Your setting ({name}) has not been evaluated {where}.", "Press Evaluate to measure it."
+            view.not_evaluated(reason, hint, measured)
         pruning.bars(setting, profile)
-    _charts(shown, leading)
+    _charts(view, leading)
     layout.header("Details")
     details = {key: name for key, (name, _) in DETAILS.items()}
-    DETAILS[form.choice("Details", details, "detail", "verdicts", label_visibility="collapsed")][1](shown)
+    DETAILS[form.choice("Details", details, "detail", "verdicts", label_visibility="collapsed")][1](view)
 
 
-def known(setting: Recipe, groups: tuple[Study, ...], profile: Profile) -> None:
-    """Draw what the setting in view costs: as measured, by the protocol of all pages, and as others predict it."""
+def known_cost(setting: Recipe, groups: tuple[Study, ...], profile: Profile) -> None:
+    """Draw the cost of the setting in view: measured under the main protocol, and predicted from other settings."""
     place = protocols.best_slice(groups, setting.allocation.target, setting.treatment.name, setting)
     one = place and place.evaluations.of(setting)
-    if shown := one and studies.looked_alike(place.evaluations, setting, profile):
+    if is_measured := one and studies.looked_alike(place.evaluations, setting, profile):
         _headline(place.evaluations, one)
     try:
-        anchors, found, measured = studies.predicted(setting, profile)
+        anchors, prediction, measured = studies.predicted(setting, profile)
     except UserError as error:
         layout.caption(f"Nothing predicts this setting: {str(error).partition(';')[0]}.")
         return
-    if not shown:
+    if not is_measured:
         label = plain(f"Predicted perplexity of {recipe_names.setting(setting.seedless)}")
-        st.metric(label, formats.perplexity(found.perplexity))
-    layout.caption(forecast.one(anchors, found, measured), forecast.basis(anchors))
+        st.metric(label, formats.perplexity(prediction.perplexity))
+    layout.caption(forecast.one(anchors, prediction, measured), forecast.basis(anchors))
 
 
-def _charts(shown: Shown, leading: Result) -> None:
-    """What each setting costs, and what pruning had to be helped along with."""
-    studies.helped(shown.results.settings)
-    layout.show(perplexity.of_evaluations(shown.results, leading, shown.part), shown.prefix, "perplexity")
-    if chart := partial_results.training(Store(), shown.results.spec.model, leading.result.pruned):
-        layout.show(chart, shown.prefix, "training")
-    chart = drawing.against_uniform(shown.results, shown.part, leading)
+def _charts(view: ResultsView, leading: Result) -> None:
+    """Draw charts of what each setting costs, and warnings where pruning needed extra damping."""
+    studies.helped(view.results.settings)
+    layout.show(perplexity.of_evaluations(view.results, leading, view.part), view.prefix, "perplexity")
+    if chart := partial_results.training(Store(), view.results.spec.model, leading.result.pruned):
+        layout.show(chart, view.prefix, "training")
+    chart = drawing.against_uniform(view.results, view.part, leading)
     if chart:
-        layout.show(chart, shown.prefix, "changes")
+        layout.show(chart, view.prefix, "changes")
     else:
-        st.info(f"Only uniform has been evaluated at {shown.part.name}. Evaluate an allocation to compare it.")
+        st.info(f"Only uniform has been evaluated at {view.part.name}. Evaluate an allocation to compare it.")
 
 
 def _headline(results: Study, one: Result, among: tuple[Study, ...] = ()) -> None:
-    """The number and what it compares."""
+    """Draw the perplexity of a setting and its comparisons."""
     studies.hero(f"Perplexity of {recipe_names.setting(one.setting)}", one, one.against_uniform)
     studies.badge(results, among)
     st.markdown(
@@ -149,22 +149,22 @@ def _headline(results: Study, one: Result, among: tuple[Study, ...] = ()) -> Non
 # --- details ------------------------------------------------------------------------------------------------------
 
 
-def _verdicts(shown: Shown) -> None:
-    layout.bullets(perplexity_sentences.sentences(shown.results, shown.part, shown.mine))
+def _verdicts(view: ResultsView) -> None:
+    layout.bullets(perplexity_sentences.sentences(view.results, view.part, view.mine))
     st.caption(f"{SELECTED} {HEADLINE}")
 
 
-def _correction(shown: Shown) -> None:
+def _correction(view: ResultsView) -> None:
     hint = "Evaluate “this family” to measure one."
-    if not shown.lacks("No correction has been evaluated", hint, drawing.corrected_bases):
-        base = (shown.mine and shown.mine.base) or drawing.corrected_bases(shown.results, shown.part)[0]
-        layout.show(drawing.correction(shown.results, base, shown.mine), shown.prefix, "correction")
+    if not view.lacks("No correction has been evaluated", hint, drawing.corrected_bases):
+        base = (view.mine and view.mine.base) or drawing.corrected_bases(view.results, view.part)[0]
+        layout.show(drawing.correction(view.results, base, view.mine), view.prefix, "correction")
 
 
-def _zero_shot(shown: Shown) -> None:
-    if not shown.lacks("No zero-shot task has been run", "Name some under Evaluate.", _answering):
-        rows = rows_of(shown.results, [*filter(None, [shown.results.dense]), *_answering(shown.results, shown.part)])
-        about = "Zero-shot accuracy of each setting", f"{shown.prefix}-zero-shot", "zero-shot"
+def _zero_shot(view: ResultsView) -> None:
+    if not view.lacks("No zero-shot task has been run", "Name some under Evaluate.", _answering):
+        rows = rows_of(view.results, [*filter(None, [view.results.dense]), *_answering(view.results, view.part)])
+        about = "Zero-shot accuracy of each setting", f"{view.prefix}-zero-shot", "zero-shot"
         studies.show_table(study_table(rows).accuracies, *about)
         st.caption("0-shot accuracy ± its standard error; the protocol says on how many examples.")
 
@@ -174,9 +174,9 @@ def _answering(results: Study, part: Slice) -> list[Result]:
     return [one for one in results.within(part) if one.control != "shuffled" and any(map(one.has, results.tasks))]
 
 
-def _all(shown: Shown) -> None:
-    table = study_table(rows_of(shown.results))
-    studies.show_table(table, "Every setting with all that was measured of it", f"{shown.prefix}-study", "numbers")
+def _all(view: ResultsView) -> None:
+    table = study_table(rows_of(view.results))
+    studies.show_table(table, "Every setting with all that was measured of it", f"{view.prefix}-study", "numbers")
 
 
 DETAILS = {

@@ -1,4 +1,4 @@
-"""The Search tab of the Prune page: what is wanted, what finding it costs, and the stored answers."""
+"""The Best setting tab of the Prune page: the search form with its cost, and the stored answers."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -51,16 +51,16 @@ def show(profile: Profile) -> None:
     st.caption(ABOUT)
     request, device = _draw(profile)
 
-    def about(asked):
-        st.markdown(f"{plain(text_splits.described(asked))} {SHARED}")
-        expected = search_plan.estimate(asked, Store(), device)
+    def about(request):
+        st.markdown(f"{plain(text_splits.described(request))} {SHARED}")
+        expected = search_plan.estimate(request, Store(), device)
         st.markdown(f"{'**At most, as a rough guess:** ' if expected else ''}{run_cost.words(expected)}")
 
-    found = watch.ask(request, about, device, "Run search", "best-run")
-    known = {entry.key: entry for entry in Store().of_model(profile.spec.model, "best")}
-    if known:
-        usual = found.key if found and found.key in known else next(iter(known))
-        _answer(known[form.choice("Answer", {key: name(entry) for key, entry in known.items()}, "best", usual)])
+    stored = watch.ask(request, about, device, "Run search", "best-run")
+    answers = {entry.key: entry for entry in Store().of_model(profile.spec.model, "best")}
+    if answers:
+        usual = stored.key if stored and stored.key in answers else next(iter(answers))
+        _answer(answers[form.choice("Answer", {key: name(entry) for key, entry in answers.items()}, "best", usual)])
     else:
         st.info("No search has been run for this model: choose what you want, see the cost, and press Run search.")
 
@@ -120,51 +120,54 @@ def _read(path: str, _entry: Entry) -> Best:
 
 def _answer(entry: Entry) -> None:
     """The answer in a sentence, what it rests on, and the button that uses it."""
-    found = _read(str(entry.path), entry)
-    if not (found.selection.complete and found.final.complete):
+    best_answer = _read(str(entry.path), entry)
+    if not (best_answer.selection.complete and best_answer.final.complete):
         layout.error("a measurement that this answer rests on is gone from the cache: ask the same again to have it")
         return
     layout.header("The answer")
-    answer = found.judged(found.answer)
-    studies.hero(f"Perplexity of {advice.called(found.answer)}", answer, answer.against_uniform)
-    st.markdown(f"**{plain(advice.answer(found))}** {plain(advice.loss(found))}")
-    best_setting.button(partial(in_view, entry, found), "prune.py", "use")
-    layout.caption(text_splits.described(found.request))
-    texts = found.provenance.texts
-    texts = texts | {"text": texts.get("final", text_name(found.request.final.source))}
-    studies.badge(replace(found.final, provenance=found.final.provenance | texts))
+    answer = best_answer.judged(best_answer.answer)
+    studies.hero(f"Perplexity of {advice.called(best_answer.answer)}", answer, answer.against_uniform)
+    st.markdown(f"**{plain(advice.answer(best_answer))}** {plain(advice.loss(best_answer))}")
+    best_setting.button(partial(in_view, entry, best_answer), "prune.py", "use")
+    layout.caption(text_splits.described(best_answer.request))
+    texts = best_answer.provenance.texts
+    texts = texts | {"text": texts.get("final", text_name(best_answer.request.final.source))}
+    studies.badge(replace(best_answer.final, provenance=best_answer.final.provenance | texts))
     if entry.packs:
         st.caption("Imported: these numbers came in a pack and were not measured here.")
-    studies.helped((*found.final.singles, *found.selection.singles))
-    _background(found)
+    studies.helped((*best_answer.final.singles, *best_answer.selection.singles))
+    _background(best_answer)
 
 
-def _background(found: Best) -> None:
-    """Links to all numbers, what was left out, and the command that asks the same."""
-    for study, label in ((found.final.spec, "All that was judged"), (found.selection.spec, "All candidates")):
+def _background(best_answer: Best) -> None:
+    """Draw links to all numbers, the excluded settings, and the command that repeats the search."""
+    for study, label in (
+        (best_answer.final.spec, "All that was judged"),
+        (best_answer.selection.spec, "All candidates"),
+    ):
         if Store().path(study):
             layout.to_prune(label, "results", study=study.key, detail="all")
     st.caption(SELECTED)
-    if found.provenance.predicted:
+    if best_answer.provenance.predicted:
         with st.expander("Predicted and measured on the text that selects"):
-            layout.bullets(forecast.of_search(found))
-    if left_out := found.provenance.left_out:
+            layout.bullets(forecast.of_search(best_answer))
+    if left_out := best_answer.provenance.left_out:
         with st.expander(f"Left out: {len(left_out)}"):
             layout.bullets(map(sentence, left_out))
-    layout.commands(remake.best(found))
+    layout.commands(remake.best(best_answer))
 
 
-def in_view(entry: Entry, found: Best) -> dict[str, str]:
-    """What the URL must say so that the answer is what is in view.
+def in_view(entry: Entry, best_answer: Best) -> dict[str, str]:
+    """The URL query that brings the answer into view.
 
     Raises:
         UserError: the page has no choice for it, or only a pack names what it needs.
     """
-    asked = best.export_request(found, with_absolute_paths(found.request), "")
-    refuse_fetch(entry, Store(), asked.model, asked.revision, asked.calibration.source)
-    if Store().path(found.spec.profile) is None:
+    export = best.export_request(best_answer, with_absolute_paths(best_answer.request), "")
+    refuse_fetch(entry, Store(), export.model, export.revision, export.calibration.source)
+    if Store().path(best_answer.spec.profile) is None:
         raise UserError(best_setting.GONE)
-    if not best_setting.chosen(asked.calibration):
+    if not best_setting.chosen(export.calibration):
         raise UserError("the page has no choice for the windows of its calibration text: use the command line below")
-    study = found.final.spec.key if Store().path(found.final.spec) else None
-    return best_setting.in_view(asked.setting, asked.calibration, found.profile, study)
+    study = best_answer.final.spec.key if Store().path(best_answer.final.spec) else None
+    return best_setting.in_view(export.setting, export.calibration, best_answer.profile, study)

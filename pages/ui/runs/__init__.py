@@ -1,1 +1,1 @@
-"""Parts of the runs page: what was evaluated, comparisons, curves over each other, packs that come in."""
+"""Parts of the Runs page: profiles, evaluated settings, comparisons, actions on a result."""

@@ -28,8 +28,8 @@ IMPORT = (
 def one_of(store: Store, entries: dict[str, Entry], label: str, key: str) -> None:
     """Pick a result, and what can be done with it."""
     if st.session_state.get(key) not in entries:
-        shown = st.session_state.get("profile")
-        st.session_state[key] = shown if shown in entries else next(iter(entries))
+        current = st.session_state.get("profile")
+        st.session_state[key] = current if current in entries else next(iter(entries))
     st.selectbox(label, list(entries), key=key, format_func=lambda each: title(entries[each]))
     _actions(store, entries[st.session_state[key]])
 
@@ -47,8 +47,8 @@ def _actions(store: Store, entry: Entry) -> None:
             layout.button("Delete it", delete, [store, entry], icon=":material/delete:", key=f"delete-{entry.key}")
     with st.expander("Provenance"):
         spec = entry.spec.model_dump(mode="json", exclude_none=True)
-        told = {name: each for name, each in entry.provenance.items() if each is not None}
-        st.json({"key": entry.key, **told, "spec": spec}, expanded=1)
+        provenance = {name: each for name, each in entry.provenance.items() if each is not None}
+        st.json({"key": entry.key, **provenance, "spec": spec}, expanded=1)
 
 
 def _download(what: str, about: str, make: partial, name: str) -> None:
@@ -71,15 +71,15 @@ def link(entry: Entry) -> None:
 
 def title(entry: Entry) -> str:
     """A result in a list."""
-    told, spec = entry.provenance, entry.spec
+    provenance, spec = entry.provenance, entry.spec
     match entry.kind:
         case "profile":
             return current_profile.name(entry)
         case "study":
-            said = f"{protocols.named(spec, told)} · {len(spec.points)} points"
+            label = f"{protocols.named(spec, provenance)} · {len(spec.points)} points"
         case _:
-            said = f"best setting: {recipe_names.setting(spec.winner)}"
-    return f"{profile_names.short(told.get('model', '?'))} · {said} · {entry.key[:6]}{entry.mark}"
+            label = f"best setting: {recipe_names.setting(spec.winner)}"
+    return f"{profile_names.short(provenance.get('model', '?'))} · {label} · {entry.key[:6]}{entry.mark}"
 
 
 # --- packs that come in --------------------------------------------------------------------------------------------
@@ -94,11 +94,11 @@ def importing(store: Store) -> None:
     label = f"A pack, up to {st.get_option('server.maxUploadSize')} MB"
     about = "Larger ones: python -m core runs import FILE.zip"
     st.file_uploader(label, type="zip", key="pack", help=about, on_change=_take_in, args=[store])
-    found = st.session_state.get("imported", [])
-    if isinstance(found, str):
-        layout.error(found)
+    entries = st.session_state.get("imported", [])
+    if isinstance(entries, str):
+        layout.error(entries)
         return
-    for entry in found:
+    for entry in entries:
         with st.container(border=True):
             st.markdown(f":green-badge[imported] {plain(title(entry))}")
             link(entry)

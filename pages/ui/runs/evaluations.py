@@ -22,9 +22,9 @@ COMPARED = "compare"  # in the URL and the state: rows as `_short` calls them, i
 
 
 def show(store: Store) -> None:
-    """The table, the comparison of what is picked, and what can be done with a study."""
-    known = {entry.key: entry for entry in store.entries("study")}
-    read = [_rows(str(entry.path), changed(entry.path / "manifest.json"), entry) for entry in known.values()]
+    """Draw the table, the comparison of picked settings, and the actions on a study."""
+    entries = {entry.key: entry for entry in store.entries("study")}
+    read = [_rows(str(entry.path), changed(entry.path / "manifest.json"), entry) for entry in entries.values()]
     rows = {_short(row.key): row for found in read for row in found}
     if not rows:
         layout.nothing(NOTHING, "prune.py", "Prune and evaluate")
@@ -50,7 +50,7 @@ def show(store: Store) -> None:
         )
         studies.helped(row.one for row in compared)
     layout.header("A whole study")
-    actions.one_of(store, known, "Study to act on", "picked-study")
+    actions.one_of(store, entries, "Study to act on", "picked-study")
 
 
 @st.cache_resource(max_entries=64, show_spinner="Reading studies")
@@ -66,7 +66,7 @@ def _short(key: str) -> str:
 
 
 def _answer(row: Row, first: Row) -> None:
-    """A row's perplexity and its protocol; its change is against uniform for the first, else against that."""
+    """Draw a row's perplexity and protocol; its change is against uniform for the first row, else against the first."""
     other, change = "uniform", row.one.against_uniform
     if row is not first:
         other, change = "the first", None if row.apart(first) else row.one.against(first.one)

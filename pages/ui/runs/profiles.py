@@ -20,7 +20,7 @@ FROM = {"committed": "bundled", "": "yours", "imported": "imported"}
 
 
 def gallery(store: Store) -> None:
-    """The cards, the bundled profiles first and of them the largest, and what can be done with a profile."""
+    """Draw the cards, bundled profiles first and the largest of them on top, and the actions on a profile."""
     entries = {entry.key: entry for entry in store.entries()}
     if not entries:
         layout.nothing(
@@ -47,7 +47,7 @@ def gallery(store: Store) -> None:
 
 @lru_cache
 def card(key: str, root: str) -> tuple[str, str, str, str]:
-    """Gains of a profile's usual perturbation as SVG, what they show, what they are of, and the size of the profile.
+    """SVG of a profile's gains under its main perturbation, their finding, their label, and the profile's size.
 
     Only the units of that perturbation are read.
 
@@ -57,11 +57,15 @@ def card(key: str, root: str) -> tuple[str, str, str, str]:
     store = Store(Path(root))
     entry = store.profile(key)
     spec = entry.spec
-    known = {each.name: each for each in in_order(each.perturbation for each in spec.measurements)}
-    name = current_profile.PREFERRED if current_profile.PREFERRED in known else next(iter(known))
+    perturbations = {each.name: each for each in in_order(each.perturbation for each in spec.measurements)}
+    name = current_profile.PREFERRED if current_profile.PREFERRED in perturbations else next(iter(perturbations))
     seeds = [store.load(spec.unit(each)) for each in spec.measurements if each.perturbation.name == name]
     if None in seeds:
         raise UserError("parts of this profile are missing: measure it again")
-    size = [entry.provenance.get("family"), several(len(seeds[0].ratio), "layer"), several(len(known), "perturbation")]
-    found, label = gain_sentences.headline(gains_of(seeds)), known[name].told(entry.provenance).label
-    return thumbnail(figures.line(name, seeds)), found, label, " · ".join(filter(None, size))
+    size = [
+        entry.provenance.get("family"),
+        several(len(seeds[0].ratio), "layer"),
+        several(len(perturbations), "perturbation"),
+    ]
+    headline, label = gain_sentences.headline(gains_of(seeds)), perturbations[name].told(entry.provenance).label
+    return thumbnail(figures.line(name, seeds)), headline, label, " · ".join(filter(None, size))

@@ -26,38 +26,40 @@ OPENING = (
 
 
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs={Profile: lambda profile: profile.key})
-def correction(profile: Profile, known: str, _known: Anchors | None) -> budgets.Push:
+def correction(profile: Profile, anchor_names: str, _predictor: Anchors | None) -> budgets.Push:
     """OWL's allocation under a correction of every strength; kept, for it takes a while.
 
     Args:
-        known: what tells anchors from others.
+        anchor_names: what tells anchors from others.
 
     Raises:
         UserError: as `budgets.correction`.
     """
-    return budgets.correction(profile, _known)
+    return budgets.correction(profile, _predictor)
 
 
 def allocate(profile: Profile) -> parts.Screen:
     """OWL's allocation under a correction that is dragged either way, with the predicted perplexity below."""
-    known, _ = studies.anchors_of(studies.groups(profile), profile, Treatment(DEFAULT_PRUNER))
-    found = correction(profile, ",".join(each.setting.name for each in known.settings) if known else "", known)
-    stops = {f"{strength:g}": _named(strength) for strength in found.strengths}
+    predictor, _ = studies.anchors_of(studies.groups(profile), profile, Treatment(DEFAULT_PRUNER))
+    lesson = correction(
+        profile, ",".join(each.setting.name for each in predictor.settings) if predictor else "", predictor
+    )
+    stops = {f"{strength:g}": _named(strength) for strength in lesson.strengths}
     ends = [(0, "reversed"), (len(stops) // 2, "none"), (len(stops) - 1, "correction")]
     label = "Correction strength (our parameter), in units of sparsity"
     push = parts.control("push", label, stops, f"{START:g}", marks=ends)
-    strength = float(found.strengths[push.index])
+    strength = float(lesson.strengths[push.index])
     fix = Correction(strength=abs(strength), driver=shared.DRIVER, control="reversed" if strength < 0 else "none")
     # without "hand" what was last chosen there would stay
-    asked = {"allocation": grammar.write(found.request.replace(correction=fix)), "hand": ""}
+    choices = {"allocation": grammar.write(lesson.request.replace(correction=fix)), "hand": ""}
     ways = {"allocate.py": "Try every method on Allocate", "prune.py": "Prune with this allocation"}
-    links = [parts.link(page, label, profile, **asked) for page, label in ways.items()]
-    perplexity, middle, rows = found.perplexity, len(found.perplexity) // 2, found.rows
+    links = [parts.link(page, label, profile, **choices) for page, label in ways.items()]
+    perplexity, middle, rows = lesson.perplexity, len(lesson.perplexity) // 2, lesson.rows
     room = 0.05 * np.ptp(rows)
     figure = Figure(
         name="allocate",
         title="Sparsity per layer, base and corrected, with the predicted perplexity",
-        finding=found.sentence,
+        finding=lesson.sentence,
         says="Layers lose [{low}](layers) to [{high}](layers) of their weights. Predicted perplexity: "
         "[{cost}{change}](gauge).",
         slots={
@@ -68,18 +70,18 @@ def allocate(profile: Profile) -> parts.Screen:
         },
         y=axes.linear_axis("sparsity of the layer", rows.min() - room, rows.max() + room, per_cent),
         controls=[push],
-        bars=Bars(rows, base=found.base, tone="accent"),
-        gauge=_gauge(found, middle) if np.isfinite(perplexity).all() else None,
+        bars=Bars(rows, base=lesson.base, tone="accent"),
+        gauge=_gauge(lesson, middle) if np.isfinite(perplexity).all() else None,
         key=[Key("guide", "OWL alone", "outline"), Key("accent", "with the correction")],
-        foot=found.request.target,
+        foot=lesson.request.target,
         height=180,
         lead=(
-            f"Prune to a **budget** of {shared.ref(per_cent(found.request.target), shared.FOOT)} zeros: which layers "
+            f"Prune to a **budget** of {shared.ref(per_cent(lesson.request.target), shared.FOOT)} zeros: which layers "
             "should lose more weights? **OWL** spares layers with many outliers. The **correction** then takes more "
             "from layers that absorb and spares those that amplify. **Try:** drag its strength; to the left of the "
             "middle it does the opposite."
         ),
-        notes=[*map(fixed, [found.sentence, *([forecast.basis(known)] if known else [])])],
+        notes=[*map(fixed, [lesson.sentence, *([forecast.basis(predictor)] if predictor else [])])],
     )
     return parts.Screen(figure, links)
 
@@ -96,8 +98,8 @@ def _change(change: float) -> str:
     return f", {per_cent(abs(change), 1)} {'more' if change > 0 else 'less'} than without" if far else ""
 
 
-def _gauge(found: budgets.Push, zero: int) -> Gauge:
-    cost = found.perplexity
+def _gauge(push: budgets.Push, zero: int) -> Gauge:
+    cost = push.perplexity
     room = 0.12 * (np.ptp(cost) or 1.0)
     axis = axes.linear_axis("predicted perplexity at each strength", cost.min() - room, cost.max() + room)
     few = replace(axis, ticks=axis.ticks[:: -(-len(axis.ticks) // 3)])
@@ -106,41 +108,41 @@ def _gauge(found: budgets.Push, zero: int) -> Gauge:
 
 def prune(profile: Profile) -> parts.Screen:
     """The measured harm of each layer pruned alone, under a slider of sparsity; below, that of all layers at once."""
-    found, layer = budgets.prune(profile), current_profile.layer(profile)
-    zeros = parts.slider("zeros", "Share of zeros", found.sparsities, found.at, per_cent)
-    sparsity = found.sparsities[zeros.index]
+    lesson, layer = budgets.prune(profile), current_profile.layer(profile)
+    zeros = parts.slider("zeros", "Share of zeros", lesson.sparsities, lesson.at, per_cent)
+    sparsity = lesson.sparsities[zeros.index]
     label, residual = "See drift beside harm on Absorption", f"residual:wanda:{sparsity:g}"
     links = [parts.link("absorption.py", label, profile, perturbation=residual, layer=layer)]
-    ranks = [[budgets.rank(row, each) for each in range(len(row))] for row in found.harm]
+    ranks = [[budgets.rank(row, each) for each in range(len(row))] for row in lesson.harm]
     figure = Figure(
         name="prune",
         title="Harm of each layer pruned alone",
-        finding=found.sentence,
+        finding=lesson.sentence,
         says="Pruned alone to [{zeros}](control-zeros) zeros, layer [{layer}](layer-{layer}) does "
         "[{harm}](layer-{layer}) nats of harm and ranks [{rank}](layer-{layer}).",
-        slots={"zeros": Slot(zeros.stops), "harm": written(digits, found.harm), "rank": Slot(ranks, "both")},
-        y=[axes.linear_axis("harm, nats of KL divergence", 0, 1.05 * row.max()) for row in found.harm],
+        slots={"zeros": Slot(zeros.stops), "harm": written(digits, lesson.harm), "rank": Slot(ranks, "both")},
+        y=[axes.linear_axis("harm, nats of KL divergence", 0, 1.05 * row.max()) for row in lesson.harm],
         controls=[zeros],
-        pick=pick("Layer pruned", found.harm.shape[1], layer),
-        bars=Bars(found.harm),
+        pick=pick("Layer pruned", lesson.harm.shape[1], layer),
+        bars=Bars(lesson.harm),
         key=[Key("accent", "layer {layer}, pruned alone"), Key("undecided", "another layer, pruned alone")],
         foot=0.0,
         x="layer that is pruned",
         lead=OPENING,
-        notes=[Slot(found.notes)],
+        notes=[Slot(lesson.notes)],
     )
     return parts.Screen(figure, links + _pruning(profile, sparsity), _whole(profile))
 
 
 def _whole(profile: Profile) -> str:
-    """What pruning all layers was measured to cost at the tour's target, or the nearest; empty where nothing was."""
+    """Sentence on the measured cost of pruning all layers at the tour's target or the nearest; empty if unmeasured."""
     place = protocols.best_slice(studies.groups(profile), shared.TARGET)
     if place is None:
         return ""
     best = perplexity_sentences.leading(*place)
     protocol, beside = protocols.short(place.evaluations), perplexity_sentences.behind(best, place.evaluations)
-    said = f"{best.name} at {best.level}: perplexity {best.written} ({protocol}). {beside}"
-    return f"**All layers at once, measured.** {plain(said)}"
+    measured = f"{best.name} at {best.level}: perplexity {best.written} ({protocol}). {beside}"
+    return f"**All layers at once, measured.** {plain(measured)}"
 
 
 def _pruning(profile: Profile, target: float) -> list[parts.Link]:

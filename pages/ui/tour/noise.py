@@ -1,4 +1,4 @@
-"""Chapters 1 to 4: what noise after one layer changes, its drift, what amplifies it after a guess, and why it falls."""
+"""Chapters 1 to 4: the effect of noise after one layer, its drift, its gain after a guess, and dilution."""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,9 +22,9 @@ GUESS = (
 WHERE = {"after_first": "noise, first token spared", "all": "noise, first token included"}
 
 
-def _in_view(found: damage.Noise | damage.Spread, profile: Profile) -> tuple[int, Control, parts.Link]:
+def _in_view(lesson: damage.Noise | damage.Spread, profile: Profile) -> tuple[int, Control, parts.Link]:
     """The layer, the noise slider, and a link to the same on Absorption."""
-    noise = parts.slider("noise", "Noise size, relative to the stream", found.sizes, found.at, "{:g}".format)
+    noise = parts.slider("noise", "Noise size, relative to the stream", lesson.sizes, lesson.at, "{:g}".format)
     layer, names = current_profile.layer(profile), list(shared.noise(profile).values())
     about = {"perturbation": names[noise.index], "layer": layer, "positions": "after_first"}
     return layer, noise, parts.link("absorption.py", "See every layer and size on Absorption", profile, **about)
@@ -32,29 +32,29 @@ def _in_view(found: damage.Noise | damage.Spread, profile: Profile) -> tuple[int
 
 def perturb(profile: Profile) -> parts.Screen:
     """Share of changed predictions over the layer where noise enters, under a noise slider."""
-    found = damage.perturb(profile)
-    layer, noise, link = _in_view(found, profile)
+    lesson = damage.perturb(profile)
+    layer, noise, link = _in_view(lesson, profile)
     figure = Figure(
         name="perturb",
         title="Share of next-token predictions that change, by the layer where noise enters",
-        finding=found.sentence,
+        finding=lesson.sentence,
         says="Noise of size [{size}](control-noise) after layer [{layer}](layer-{layer}) changes "
         "[{flips}](layer-{layer}) of the next-token predictions.",
-        slots={"size": Slot(noise.stops), "flips": written(lambda share: per_cent(share, 1), found.flips)},
-        y=axes.linear_axis("predictions changed", 0, 1.04 * found.flips.max(), per_cent),
+        slots={"size": Slot(noise.stops), "flips": written(lambda share: per_cent(share, 1), lesson.flips)},
+        y=axes.linear_axis("predictions changed", 0, 1.04 * lesson.flips.max(), per_cent),
         controls=[noise],
-        pick=pick("Noise after layer", found.flips.shape[1], layer),
-        bars=Bars(found.flips),
+        pick=pick("Noise after layer", lesson.flips.shape[1], layer),
+        bars=Bars(lesson.flips),
         key=[Key("accent", "noise after layer {layer}"), Key("undecided", "noise after another layer")],
         foot=0.0,
         x="layer where the noise enters",
         lead=(
-            f"A language model is a stack of {shared.ref(found.flips.shape[1], shared.EVERY)} layers. Each reads a "
+            f"A language model is a stack of {shared.ref(lesson.flips.shape[1], shared.EVERY)} layers. Each reads a "
             "shared **stream** of numbers and adds to it. **Perturbing** means adding noise after one layer, then "
             "letting the model continue. **Try:** click a layer, then "
-            + ("drag the noise size." if len(found.sizes) > 1 else "click another one to compare.")
+            + ("drag the noise size." if len(lesson.sizes) > 1 else "click another one to compare.")
         ),
-        notes=[Slot(found.notes), fixed(found.faint)],
+        notes=[Slot(lesson.notes), fixed(lesson.faint)],
     )
     return parts.Screen(figure, [link])
 
@@ -64,13 +64,13 @@ def drift(profile: Profile) -> parts.Screen:
 
     Each is a multiple of where it starts: so all sizes share an axis.
     """
-    found = damage.drift(profile)
-    layer, noise, link = _in_view(found, profile)
-    start, end = np.diagonal(found.drift, axis1=1, axis2=2), found.drift[:, :, -1]
+    lesson = damage.drift(profile)
+    layer, noise, link = _in_view(lesson, profile)
+    start, end = np.diagonal(lesson.drift, axis1=1, axis2=2), lesson.drift[:, :, -1]
     figure = Figure(
         name="drift",
         title="Drift remaining after each layer",
-        finding=found.sentence,
+        finding=lesson.sentence,
         says="Noise of size [{size}](control-noise) after layer [{layer}](curve-start): the drift starts at "
         "[{start}](curve-start) and ends at [{end}](curve-end). It [{fate}](curve-end).",
         slots={
@@ -80,52 +80,52 @@ def drift(profile: Profile) -> parts.Screen:
             "fate": written(changed, end / start),
             "left": written(times, end / start),  # in the unit of the axis
         },
-        y=axes.ratio_axis("drift, as a multiple of where it starts (log scale)", found.remaining),
+        y=axes.ratio_axis("drift, as a multiple of where it starts (log scale)", lesson.remaining),
         controls=[noise],
         pick=pick("Noise after layer", end.shape[1], layer),
-        lines=[Line(found.remaining, "accent", bundle=True, mark="curve", ends=("", "left"))],
+        lines=[Line(lesson.remaining, "accent", bundle=True, mark="curve", ends=("", "left"))],
         key=[Key("accent", "noise after layer {layer}", "line"), Key("faint", "noise after another layer", "line")],
         foot=1.0,
         x="layer after which the drift is read",
         lead=(
             "Run the model twice: once normally, once with noise. After each layer, take the distance between the two "
             "streams and divide it by the length of the normal one. That is the **drift**. **Try:** click another layer"
-            + ("; then drag the noise size." if len(found.sizes) > 1 else " and watch where its curve ends.")
+            + ("; then drag the noise size." if len(lesson.sizes) > 1 else " and watch where its curve ends.")
         ),
-        notes=[Slot(found.notes)],
+        notes=[Slot(lesson.notes)],
     )
     return parts.Screen(figure, [link])
 
 
 def amplify(profile: Profile) -> parts.Screen:
     """Gains without the first token; with it after the guess: a bar from 1×, upward where a layer amplifies."""
-    found = absorption.amplify(profile)
+    lesson = absorption.amplify(profile)
     guess = url_state.sync("sink", [None, *absorption.GUESSES], None)
     layer = current_profile.layer(profile)
     what = parts.control("noise-at", "What is done", WHERE, "all", kind="choice") if guess else None
     where = what.values[what.index] if what else "after_first"
-    noise = {"perturbation": shared.noise(profile)[found.size], "positions": where}
+    noise = {"perturbation": shared.noise(profile)[lesson.size], "positions": where}
     link = parts.link("absorption.py", "See verdicts for every size on Absorption", profile, layer=layer, **noise)
-    changes = {text: {"sink": key, "layer": found.most, "noise-at": "all"} for key, text in absorption.GUESSES.items()}
-    shown = [found.without, found.including] if guess else [found.without]
-    values = np.stack([each.value for each in shown])
-    notes = [absorption.judged(guess, found), found.sentence, found.why] if guess else []
+    changes = {text: {"sink": key, "layer": lesson.most, "noise-at": "all"} for key, text in absorption.GUESSES.items()}
+    visible = [lesson.without, lesson.including] if guess else [lesson.without]
+    values = np.stack([each.value for each in visible])
+    notes = [absorption.judged(guess, lesson), lesson.sentence, lesson.why] if guess else []
     figure = Figure(
         name="amplify",
         title="Gain of each layer",
-        finding=shared.plain(found.sentence) if guess else gain_sentences.finding(found.without),
-        says=f"Noise of size [{found.size:g}](layers), {{done}}: after layer [{{layer}}](layer-{{layer}}), the gain is "
-        "[{gain}](layer-{layer}); {verdict}.",
+        finding=shared.plain(lesson.sentence) if guess else gain_sentences.finding(lesson.without),
+        says=f"Noise of size [{lesson.size:g}](layers), {{done}}: after layer [{{layer}}](layer-{{layer}}), the gain "
+        "is [{gain}](layer-{layer}); {verdict}.",
         slots={
-            "done": Slot(["first token spared", "on every token"][: len(shown)]),
+            "done": Slot(["first token spared", "on every token"][: len(visible)]),
             "gain": written(gain, values),
-            "verdict": Slot([fates(each.verdicts) for each in shown], "both"),
+            "verdict": Slot([fates(each.verdicts) for each in visible], "both"),
         },
         y=axes.ratio_axis("gain (log scale)", values),
         controls=[what] if what else [],
         height=220,
         pick=pick("Layer", values.shape[1], layer),
-        bars=Bars(values, [tones(each.verdicts) for each in shown]),
+        bars=Bars(values, [tones(each.verdicts) for each in visible]),
         key=[*DECIDED, Key("undecided", "undecided: within 5 % of 1×, or uncertain")],
         foot=1.0,
         x="layer where the damage starts",
@@ -149,36 +149,36 @@ def absorb(profile: Profile) -> parts.Screen:
         choices["compare"] = keys[1 - keys.index(profile.key)]
     label = "See dilution on Absorption" + (", beside the twin" if "compare" in choices else "")
     links = [parts.link("absorption.py", label, profile, layer=layer, **choices)]
-    found, said = {"noise": absorption.absorb(profile)}, [_compared(*pair) if pair else ""]
+    growths, sentences = {"noise": absorption.absorb(profile)}, [_compared(*pair) if pair else ""]
     entry = absorption.with_parts(Store(), profile)
     if entry:
         other = current_profile.load(entry.key)
         for name in (f"skip:{part}" for part in BLOCKS):
-            found[f"{other.perturbations[name].short} left out"] = absorption.absorb(other, name)
-        said.insert(0, f"**Which part absorbs?** {literature.parts(other)}")
+            growths[f"{other.perturbations[name].short} left out"] = absorption.absorb(other, name)
+        sentences.insert(0, f"**Which part absorbs?** {literature.parts(other)}")
         links.append(parts.link("absorption.py", "See attention, MLP and heads", other, layer=layer, group=PARTS))
-    return parts.Screen(_lengths(found, layer, said), links)
+    return parts.Screen(_lengths(growths, layer, sentences), links)
 
 
 def _compared(trained: Profile, twin: Profile) -> str:
-    """What training has to do with it, and what both read."""
+    """Sentences on the trained model beside its untrained twin, and on the text of both."""
     text = trained.spec.text
     amount = shared.ref(f"{text.sequences} × {text.length} tokens", shared.EVERY)
     return f"{absorption.learned(trained, twin)} Both ran on {trained.provenance.get('text', 'one text')}, {amount}."
 
 
-def _lengths(found: Mapping[str, absorption.Growth], layer: int, said: Sequence[str]) -> Figure:
+def _lengths(growths: Mapping[str, absorption.Growth], layer: int, sentences: Sequence[str]) -> Figure:
     """Two lengths over the layers, for each way of hurting one; their distance is the drift."""
     damage, stream, grown, around, fate = (
-        np.stack([getattr(each, name) for each in found.values()])
+        np.stack([getattr(each, name) for each in growths.values()])
         for name in ("damage", "stream", "grown", "around", "gain")
     )
     constant = np.where(np.isfinite(damage), np.diagonal(damage, axis1=1, axis2=2)[..., None], np.nan)
-    ways = {name: name for name in found}
+    ways = {name: name for name in growths}
     return Figure(
         name="absorb",
         title="Length of the damage and of the stream",
-        finding=found["noise"].sentence,
+        finding=growths["noise"].sentence,
         says="After layer [{layer}](damage-start) the damage [{grown}](damage-end) and the stream "
         "[{around}](stream-end), so drift [{fate}](damage-end stream-end). If the damage had stayed constant, drift "
         "would fall to [{frozen}](constant-end).",
@@ -207,5 +207,5 @@ def _lengths(found: Mapping[str, absorption.Growth], layer: int, said: Sequence[
             "to the stream. Where the stream outgrows the damage, the fall is **dilution**, not repair. "
             "**Try:** compare the slopes at several layers" + (", and for a part left out." if len(ways) > 1 else ".")
         ),
-        notes=[Slot([each.sentence for each in found.values()]), *map(fixed, said)],
+        notes=[Slot([each.sentence for each in growths.values()]), *map(fixed, sentences)],
     )

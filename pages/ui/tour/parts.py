@@ -1,4 +1,4 @@
-"""The form of a chapter, its sliders, and its links to the pages that show every layer and size."""
+"""The parts of a chapter: its screen, its sliders, and its links to the pages that show every layer and size."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
@@ -13,7 +13,7 @@ Link = tuple[str, str, dict[str, str]]  # page, label and the view that it opens
 
 @frozen
 class Screen:
-    """What a chapter shows: a live figure, links to other pages, guesses to make first, and a sentence below."""
+    """The screen of a chapter: a live figure, links to other pages, guesses to make first, and a sentence below."""
 
     figure: Figure
     links: Sequence[Link]
