@@ -91,15 +91,15 @@ def predicted(setting: Recipe, profile: Profile) -> tuple[Anchors, Prediction, R
         raise UserError(
             f"its pruner and repair were evaluated another way ({has}), so choose that or evaluate this one ({asks})"
         )
-    others, measured = besides(anchors_found, request, request.plain)
+    others, measured = without_allocation(anchors_found, request, request.plain)
     return others, others.one(allocate(request, profile).exact), measured
 
 
 @lru_cache
-def besides(
+def without_allocation(
     anchors_found: Anchors, request: AllocationRequest, base: AllocationRequest
 ) -> tuple[Anchors, Result | None]:
-    """`Anchors.besides`, found and fitted once for all readers.
+    """`Anchors.without_allocation`, found and fitted once for all readers.
 
     Raises:
         UserError: as `allocate`.
