@@ -1,1 +1,1 @@
-"""A pruned model as a plain folder that loads anywhere."""
+"""Pruned models as plain folders that load anywhere."""

@@ -15,13 +15,16 @@ NO_NAME = {"", "other", "unknown", "none", "null"}
 
 
 def licence_of(source: Source) -> str | None:
-    """The licence that the source's files declare, in lower case as the Hub writes it, or None where they do not.
+    """The licence that the source's files declare, in lower case as the Hub writes it, or None if they declare none.
 
-    The metadata of a GGUF file comes first, then the front matter of README.md. A custom licence (`license: other`) is
-    given by its own name.
+    GGUF metadata comes first, then the front matter of README.md. A custom licence (`license: other`) goes by its own
+    name.
     """
-    told = [*(_in_gguf(source.folder / source.gguf) if source.gguf else ()), *_in_readme(source.folder / "README.md")]
-    firsts = (value[0] if isinstance(value, list) and value else value for value in told)  # of several licences
+    declared = [
+        *(_in_gguf(source.folder / source.gguf) if source.gguf else ()),
+        *_in_readme(source.folder / "README.md"),
+    ]
+    firsts = (value[0] if isinstance(value, list) and value else value for value in declared)  # of several licences
     return next((each.lower() for each in firsts if isinstance(each, str) and each.lower() not in NO_NAME), None)
 
 
@@ -36,10 +39,10 @@ def _in_readme(path: Path) -> list[object]:
     from huggingface_hub import metadata_load
 
     try:
-        told = metadata_load(path) or {}
-    except (OSError, ValueError, YAMLError, RecursionError):  # none, or front matter that the Hub would not read either
+        metadata = metadata_load(path) or {}
+    except (OSError, ValueError, YAMLError, RecursionError):  # missing, or front matter that the Hub rejects too
         return []
-    return [told.get(name) for name in ("license", "license_name")]
+    return [metadata.get(name) for name in ("license", "license_name")]
 
 
 HUB_LICENCES = {  # names of the Hub's `license:` that language models have; any other goes under `license_name:`
@@ -51,12 +54,12 @@ RECIPE, GGUF = "recipe.json", "model.gguf"
 
 @frozen
 class Card:
-    """What the model card tells beside what the export itself counts."""
+    """Contents of the model card beside what the export itself counts."""
 
     title: str
     base_model: str  # its label
     base_source: str  # as typed; becomes `base_model:` of the metadata if it is a Hub id
-    licence: str | None  # of the base model, by its SPDX or Hub name; None where its files do not say
+    licence: str | None  # of the base model, by its SPDX or Hub name; None if its files do not say
     recipe: Fields  # JSON values: pruner, pattern, sparsity of each layer, target, base and its parameters, ...
     numbers: list[tuple[str, str, str]]  # name, value, protocol
     key: str = ""  # of the record in the cache
@@ -74,13 +77,13 @@ class Exported:
     files: tuple[str, ...]  # everything in the folder
     achieved: Array  # fraction of zeros, counted in the folder's own weights
     difference: float  # largest difference of logits to the model in memory, relative to the largest logit
-    dense_bytes: int  # what the values of the same weights take with no zero among them
-    linears: tuple[tuple[str, ...], ...]  # names, of each layer
+    dense_bytes: int  # bytes of the same weights if none were zero
+    linears: tuple[tuple[str, ...], ...]  # names, by layer
     weights: Array  # number of weights
     planned: Array  # fraction of zeros
     dtype: str
     form: str = "dense"  # as `ExportRequest.format` has it
-    bits: float = HALF  # that linears are rounded to, a weight on average, with scales
+    bits: float = HALF  # per weight of the linears, mean, scales included
 
     @property
     def sparsity(self) -> float:
@@ -89,7 +92,7 @@ class Exported:
 
 
 def size_words(exported: Exported) -> str:
-    """What zeros or few bits do for size and speed, with the measured bytes."""
+    """Effect of zeros or few bits on size and speed, with the measured bytes."""
     zeros = f"the {per_cent(exported.sparsity)} zeros are stored like any other value"
     bits = f"{exported.bits:.4g} bits a weight of the linears, scales included"
     if exported.form != "dense":
@@ -119,20 +122,20 @@ def size_words(exported: Exported) -> str:
 
 
 def card_text(card: Card, exported: Exported) -> str:
-    """README.md: metadata of the Hub, then what it is, what was measured, and how it was made."""
+    """Write README.md: Hub metadata, a description, the measured numbers, and the recipe."""
     from huggingface_hub import ModelCard, ModelCardData
 
     on_hub = HUB_ID.fullmatch(card.base_source) and not Path(card.base_source).exists()
-    known = card.licence is None or card.licence in HUB_LICENCES
+    is_on_list = card.licence is None or card.licence in HUB_LICENCES
     metadata = ModelCardData(
         library_name="transformers",
         pipeline_tag="text-generation",
         base_model=card.base_source if on_hub else None,
-        license=card.licence if known else "other",
-        license_name=None if known else card.licence,
+        license=card.licence if is_on_list else "other",
+        license_name=None if is_on_list else card.licence,
         tags=["pruned", *(str(card.recipe[name]) for name in ("pruner", "pattern") if card.recipe.get(name))],
     )
-    told = ModelCard.from_template(
+    text = ModelCard.from_template(
         metadata,
         template_path=str(Path(__file__).with_name("card.md.j2")),
         card=card,
@@ -148,22 +151,22 @@ def card_text(card: Card, exported: Exported) -> str:
         recipe=pretty(card.recipe).decode().strip().replace("`", "\\u0060"),
         difference=f"{exported.difference:g}",
     )
-    return f"{told}\n"
+    return f"{text}\n"
 
 
 def recipe_json(card: Card, exported: Exported) -> bytes:
-    """recipe.json: the same for tools, with the zeros of every linear and the names of the folder's files.
+    """Write recipe.json: the card for tools, with the zeros of every linear and the names of the folder's files.
 
-    `sparsity` and `budget` stand at its top too, so that it is an allocation file that `prune` reads. Where layers
-    differ in their linears, `linears` has a list for each of them, and what a layer lacks is null.
+    `sparsity` and `budget` are repeated at the top level, so that `prune` reads it as an allocation file. If layers
+    differ in their linears, `linears` holds one list per layer, and entries that a layer lacks are null.
     """
-    counted = asdict(exported)
-    arrays = {name: counted.pop(name) for name in ("achieved", "weights", "planned")}
+    measured = asdict(exported)
+    arrays = {name: measured.pop(name) for name in ("achieved", "weights", "planned")}
     arrays = {name: np.where(np.isnan(array), None, array).tolist() for name, array in arrays.items()}
     if len(set(exported.linears)) == 1:
-        counted["linears"] = exported.linears[0]
-    del counted["path"]
+        measured["linears"] = exported.linears[0]
+    del measured["path"]
     allocation = {"sparsity": card.recipe.get("sparsity"), "budget": card.recipe.get("target")}
     allocation["currency"] = (card.recipe.get("allocation") or {}).get("currency")
-    told = asdict(card) | {name: value for name, value in allocation.items() if value is not None}
-    return pretty(told | {"export": counted | arrays, "files": list(exported.files)})
+    fields = asdict(card) | {name: value for name, value in allocation.items() if value is not None}
+    return pretty(fields | {"export": measured | arrays, "files": list(exported.files)})

@@ -1,4 +1,4 @@
-"""Whether a saved folder loads back as the model it was saved from."""
+"""Checks that a saved folder loads back as the model it was saved from."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +30,7 @@ ROUNDED = 1e-4  # the same, and of a weight, where a file keeps some weights rou
 
 
 def count(layers: Layers) -> Array:
-    """(layers, linears) fraction of zeros, counted; NaN where a layer has fewer linears than another.
+    """Fraction of zeros of every linear, counted, (layers, linears); NaN where a layer has fewer linears than another.
 
     Raises:
         UserError: a layer cannot be pruned.
@@ -39,30 +39,30 @@ def count(layers: Layers) -> Array:
 
 
 def off_pattern(layers: Layers, pattern: Pattern, planned: Array) -> list[str]:
-    """How many linears keep more weights in a group of consecutive inputs than the pattern allows, in words.
+    """Sentence on linears that keep more weights in a group of consecutive inputs than the pattern allows.
 
     Args:
-        planned: (layers, linears) fraction of zeros; linears left dense are free of it.
+        planned: (layers, linears) fraction of zeros; dense linears need not follow the pattern.
     """
 
     def follows(weight):
         if weight.shape[1] % pattern.of:
             return False
-        kept = (weight != 0).unflatten(-1, (-1, pattern.of)).sum(-1)
-        return bool((kept <= pattern.kept).all())
+        counts = (weight != 0).unflatten(-1, (-1, pattern.of)).sum(-1)
+        return bool((counts <= pattern.kept).all())
 
     broken = int(((anatomy.of_each(layers, follows) == 0) & (planned > 0)).sum())
     return [f"{broken} linears are not in the pattern {pattern.name}"] if broken else []
 
 
 def off_plan(zeros: Array, layers: Layers, planned: Array, before: Array | None) -> list[str]:
-    """The linears whose zeros are not the planned ones within one weight per row, in words.
+    """Sentences on linears whose zeros differ from the plan by more than one weight per row.
 
     Args:
         zeros: (layers, linears) fraction, from `count`.
-        planned: (layers, linears) fraction of zeros; looked at only where there is a linear.
-        before: (layers, linears) fraction of zeros the dense weights had, as quantised ones have: a row may keep them
-            beside the planned ones. None: none.
+        planned: (layers, linears) fraction of zeros; ignored where a layer has no such linear.
+        before: (layers, linears) fraction of zeros in the dense weights, as quantised ones have some: a row may keep
+            them beside the planned ones. None: none.
     """
     slack = anatomy.of_each(layers, lambda weight: 1 / weight.shape[1]) + 1e-9
     most = planned + slack + (0 if before is None else before)
@@ -76,10 +76,10 @@ def off_plan(zeros: Array, layers: Layers, planned: Array, before: Array | None)
 def load_back(
     folder: Path, file: str | None = None, dtype: torch.dtype | str = "auto"
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The folder's model and tokenizer, as anybody would load them.
+    """Load the folder's model and tokenizer as any user would.
 
     Args:
-        file: a GGUF file in it, which holds both.
+        file: name of a GGUF file in it, which holds both.
     """
     options = {"local_files_only": True, "trust_remote_code": False, "gguf_file": file}
     return (
@@ -95,13 +95,13 @@ def reload(loaded: Loaded, folder: Path, file: str | None = None, packed: bool =
 
     Args:
         file: a GGUF file in it that holds the weights, up to the rounding of norms that are kept with 1 added.
-        packed: whether compressed-tensors unpacks the weights when the model is first run.
+        packed: True if compressed-tensors unpacks the weights on the first forward.
 
     Returns:
-        The differences in words, none if it is the same; and the largest difference of logits on a fixed sentence,
+        Sentences on every difference, empty if there is none; and the largest difference of logits on a fixed sentence,
         relative to the largest logit.
     """
-    if streamed(loaded.layers):  # memory does not hold it twice
+    if streamed(loaded.layers):  # memory cannot hold it twice
         source = replace(loaded.source, folder=folder)
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         model, tokenizer = by_layers(source, config, loaded.spec.dtype, None).eval(), load_tokenizer(source)
@@ -122,9 +122,9 @@ def reload(loaded: Loaded, folder: Path, file: str | None = None, packed: bool =
         return unlike, difference
     if difference > TOLERANCE:
         unlike.append(f"the logits differ by {difference:.2g} of the largest one")
-    told = [vars(each) for each in (model.config, model.config.get_text_config())]
+    configs = [vars(each) for each in (model.config, model.config.get_text_config())]
     foreign = () if packed else FOREIGN
-    unlike += [f"config.json has {name}" for name in foreign if any(each.get(name) is not None for each in told)]
+    unlike += [f"config.json has {name}" for name in foreign if any(each.get(name) is not None for each in configs)]
     return unlike, difference
 
 
@@ -134,7 +134,7 @@ def _ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
 
 def _unlike_tokens(ours: PreTrainedTokenizerBase, theirs: PreTrainedTokenizerBase, file: str | None) -> list[str]:
     ids = _ids(ours)
-    if file:  # which names no class of tokenizers
+    if file:  # which stores no tokenizer class
         return [] if ids == _ids(theirs) else ["the tokenising of a sentence differs"]
     pairs = {
         "the tokenising of a sentence": (ids, _ids(theirs)),
@@ -152,7 +152,7 @@ def _unlike_weights(loaded: Loaded, model: PreTrainedModel, layers: Layers, slac
         return comparable and torch.allclose(mine, other.to(mine.device), rtol=slack, atol=slack)
 
     names = [each.state_dict().keys() for each in (loaded.model, model)]
-    names[1] -= {name for name in names[1] if name.endswith(("weight_scale", "weight_shape"))}  # what unpacked it
+    names[1] -= {name for name in names[1] if name.endswith(("weight_scale", "weight_shape"))}  # only used to unpack
     if names[0] != names[1]:
         return [f"other weights than in memory: {', '.join(sorted(names[0] ^ names[1])[:3])}"]
     both = zip(pieces(loaded.model, loaded.layers), pieces(model, layers), strict=True)
@@ -166,7 +166,7 @@ def _logits(model: PreTrainedModel, ids: list[int]) -> Tensor:
 
 
 def _relative(ours: Tensor, theirs: Tensor) -> float:
-    """Largest absolute difference over the largest absolute logit; what is not finite must be so in both."""
+    """Largest absolute difference over the largest absolute logit; non-finite logits must be so in both."""
     alike = (ours == theirs) | (ours.isnan() & theirs.isnan())
     if alike.all():
         return 0.0
@@ -176,7 +176,7 @@ def _relative(ours: Tensor, theirs: Tensor) -> float:
 
 @contextmanager
 def _where_alike(loaded: Loaded, model: PreTrainedModel, layers: Layers) -> Iterator[None]:
-    """Both models on the CPU; or, where one is streamed, the other beside it."""
+    """While inside, both models are on the CPU; if one is streamed, the other is placed like it."""
     where = loaded.model.device
     if streamed(loaded.layers):
         placement.place(model, layers, where)

@@ -1,4 +1,4 @@
-"""A model of whole numbers as a folder of compressed-tensors, which transformers and vLLM read; and its recipe.
+"""Write a model of integers as a compressed-tensors folder, which transformers and vLLM read, and its recipe.
 
 The weights are packed as the library's own `pack-quantized` says: of a linear its codes, a scale for every group, and
 its shape. Zero points are not written: releases 0.15 to 0.20 of the library read them under no setting of transformers
@@ -25,54 +25,54 @@ Groups = dict[str, Fields]
 
 
 def check(loaded: Loaded) -> None:
-    """Refuse a model that no such folder can be written of.
+    """Refuse a model that cannot be written in this format.
 
     Raises:
-        UserError: its linears are stored as the library knows none, or memory does not hold it.
+        UserError: its linears are stored transposed, or memory does not hold it.
     """
     if streamed(loaded.layers) or any(linear.transposed for linear in anatomy.prunable(loaded.layers[0])):
         raise UserError("only what memory holds as torch's own linears is packed: export this model dense")
 
 
 def groups(loaded: Loaded, forms: NDArray[np.str_]) -> Groups:
-    """`config_groups`: by the name of a form the full names of its linears, `targets`, and how `weights` are written.
+    """Build `config_groups`: format name -> full names of its linears (`targets`) and their encoding (`weights`).
 
     Args:
         forms: (layers, linears) names, as `int3g32s`, none of them with zeros.
     """
-    names, found = {id(module): name for name, module in loaded.model.named_modules()}, {}
+    names, targets = {id(module): name for name, module in loaded.model.named_modules()}, {}
     for layer, row in zip(loaded.layers, forms, strict=True):
         for linear, form in zip(anatomy.prunable(layer), row, strict=False):
-            found.setdefault(QUANT_FORMATS[form], []).append(names[id(linear.module)])
+            targets.setdefault(QUANT_FORMATS[form], []).append(names[id(linear.module)])
     alike = {"type": "int", "strategy": "group"}
     weights = {form: alike | {"num_bits": form.bits, "group_size": form.group, "symmetric": form.symmetric}
-               for form in sorted(found)}  # fmt: skip
-    return {form.name: {"targets": found[form], "weights": said} for form, said in weights.items()}
+               for form in sorted(targets)}  # fmt: skip
+    return {form.name: {"targets": targets[form], "weights": said} for form, said in weights.items()}
 
 
 def recipe(loaded: Loaded, forms: NDArray[np.str_], pruner: str | None) -> str:
-    """The same plan for llm-compressor, which rounds by its own methods: its `recipe.yaml`.
+    """Write the same plan for llm-compressor, which rounds by its own methods: its `recipe.yaml`.
 
     Args:
-        forms: as `groups` takes them.
-        pruner: which rounded it here.
+        forms: as for `groups`.
+        pruner: the one that rounded it here.
     """
-    said = {"ignore": ["lm_head"], "config_groups": groups(loaded, forms)}
-    modifiers = {"GPTQModifier" if str(pruner).startswith("gptq") else "QuantizationModifier": said}
+    scheme = {"ignore": ["lm_head"], "config_groups": groups(loaded, forms)}
+    modifiers = {"GPTQModifier" if str(pruner).startswith("gptq") else "QuantizationModifier": scheme}
     return yaml.safe_dump({"quant_stage": {"quant_modifiers": modifiers}}, sort_keys=False, width=120)
 
 
 def write(loaded: Loaded, folder: Path, forms: NDArray[np.str_]) -> None:
-    """Write the model in half precision, and let its weights be what the files hold.
+    """Write the model in half precision, and set its weights to the values that the files hold.
 
     Args:
-        folder: holds config.json and the tokenizer's files already.
-        forms: as `groups` takes them, symmetric ones.
+        folder: with config.json and the tokenizer's files in it.
+        forms: as for `groups`, symmetric ones.
     """
     from compressed_tensors.compressors import pack_to_int32
 
-    told = groups(loaded, forms)
-    of = {name: QUANT_FORMATS[form] for form, group in told.items() for name in group["targets"]}
+    config_groups = groups(loaded, forms)
+    of = {name: QUANT_FORMATS[form] for form, group in config_groups.items() for name in group["targets"]}
     tensors = {}
     for piece in pieces(loaded.model, loaded.layers):
         for name, value in piece.items():
@@ -81,8 +81,8 @@ def write(loaded: Loaded, folder: Path, forms: NDArray[np.str_]) -> None:
                 value.copy_(value.half())
                 tensors[name] = value.half()
                 continue
-            codes, scales, zeros = found = quantise(value, of[inside])
-            value.copy_(dequantise(found))
+            codes, scales, zeros = quantised = quantise(value, of[inside])
+            value.copy_(dequantise(quantised))
             tensors |= {
                 f"{inside}.weight_packed": pack_to_int32((codes - zeros).flatten(1).to(torch.int8), of[inside].bits),
                 f"{inside}.weight_scale": scales.squeeze(2).half(),
@@ -94,5 +94,5 @@ def write(loaded: Loaded, folder: Path, forms: NDArray[np.str_]) -> None:
     method = {"quant_method": "compressed-tensors", "format": "pack-quantized", "quantization_status": "compressed"}
     settings.write_bytes(pretty(json.loads(settings.read_bytes()) | {
         "architectures": [type(loaded.model).__name__], "dtype": "float16",
-        "quantization_config": method | {"config_groups": told, "ignore": ["lm_head"]},
+        "quantization_config": method | {"config_groups": config_groups, "ignore": ["lm_head"]},
     }))  # fmt: skip

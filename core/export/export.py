@@ -1,4 +1,4 @@
-"""Export a pruned model: from a request to a folder that was loaded back before it got its name."""
+"""Export a pruned model to a folder that is loaded back and compared before it gets its name."""
 
 import gc
 import shutil
@@ -32,23 +32,23 @@ from core.store import Array, Entry, Store
 from core.store.files import flush, readable, temporary_folder, temporary_path
 from core.store.provenance_schema import without_folders
 
-Numbers = list[tuple[str, str, str]]  # what a study measured: name, value, protocol
-Step = Callable[[str], None]  # told what happens next; may raise Cancelled
+Numbers = list[tuple[str, str, str]]  # of a study: name, value, protocol
+Step = Callable[[str], None]  # called with the next stage; may raise Cancelled
 
 
 @frozen
 class Contents:
-    """What the files of an export hold."""
+    """Planned contents of the files of an export."""
 
     planned: Array  # (layers,) or (layers, linears) fraction of zeros
     # (layers, linears) fraction of zeros before pruning: quantised weights have some of their own, which sparse layers
     # may keep beside the planned ones
     before: Array | None = None
     form: str = "dense"  # as `ExportRequest.format` has it
-    forms: list | None = None  # of every linear, or of every layer's, where they are rounded to few bits
+    forms: list | None = None  # format names per linear or per layer, if rounded to few bits
 
     def linears(self, shape: tuple[int, ...]) -> NDArray[np.str_]:
-        """(layers, linears) what each is stored or rounded as, by name; any that `FORMS` lacks is no form."""
+        """Format name of every linear, (layers, linears); names absent from `QUANT_FORMATS` mean not rounded."""
         names = np.array(self.forms or [gguf_type(self.form) or self.form])
         return np.broadcast_to(names if names.ndim == 2 else names[:, None], shape)
 
@@ -65,17 +65,17 @@ def export(
 ) -> Exported:
     """Save a pruned model, load the folder back, compare, and only then give it its name.
 
-    The model, pruned in place, is left as it was, but where the format is not dense with the weights that the files
-    hold. Whatever goes wrong, nothing stays behind, and an earlier export stays where it was.
+    A dense export leaves the model, pruned in place, as it was; other formats set its weights to the values in the
+    files. On any failure nothing stays behind, and an earlier export stays where it was.
 
     Args:
-        store: whose folder is closed to exports, and where it is noted that one is under way.
-        ready: is called when the folder only has to get its name.
+        store: its folder is closed to exports; the export is noted in it while under way.
+        ready: called when only the renaming is left.
 
     Raises:
         UserError: the folder cannot or must not be written, or the model's layers cannot be pruned.
-        RuntimeError: the folder does not load back as the model in memory, or that is not what was planned. It is
-            a bug; the message says what differed.
+        RuntimeError: the folder does not load back as the model in memory, or the model is not as planned. This is a
+            bug; the message says what differed.
     """
     folder = resolved(folder)
     planned = _as_planned(loaded, holds, card.recipe.get("pattern"))
@@ -113,17 +113,17 @@ def export(
     return exported
 
 
-def _as_planned(loaded: Loaded, holds: Contents, asked: str | None) -> Array:
-    """The plan by linear, which the model's zeros follow."""
+def _as_planned(loaded: Loaded, holds: Contents, pattern_name: str | None) -> Array:
+    """Planned zeros, (layers, linears), after checking that the model follows them."""
     zeros, planned = count(loaded.layers), holds.planned
     planned = np.where(np.isnan(zeros), np.nan, planned if planned.ndim == 2 else planned[:, None])
-    of_pattern = off_pattern(loaded.layers, pattern(asked), planned) if asked else []
+    of_pattern = off_pattern(loaded.layers, pattern(pattern_name), planned) if pattern_name else []
     _insist(off_plan(zeros, loaded.layers, planned, holds.before) + of_pattern)
     return planned
 
 
 def _write(loaded: Loaded, folder: Path, form: str, forms: NDArray[np.str_]) -> str | None:
-    """Write the model; the name of its GGUF file, None where it is none."""
+    """Write the model; return the name of its GGUF file, None for other formats."""
     save(loaded.model, loaded.layers, loaded.tokenizer, folder, weights=form == "dense")
     if form == COMPRESSED:
         compressed_tensors.write(loaded, folder, forms)
@@ -135,7 +135,7 @@ def _write(loaded: Loaded, folder: Path, form: str, forms: NDArray[np.str_]) -> 
 
 @np.vectorize
 def _bits(name: str) -> float:
-    """A weight of a form, with scales; of a weight that is not rounded, of half precision."""
+    """Bits per weight of a format, scales included; those of half precision if not rounded."""
     return QUANT_FORMATS[name].bits_per_weight if name in QUANT_FORMATS else HALF
 
 
@@ -148,7 +148,7 @@ def _insist(wrong: list[str]) -> None:
 
 
 def _put_in_place(temporary: Path, folder: Path) -> None:
-    """Rename, safe from a power cut too; what lay there is deleted once the new folder stands, or comes back."""
+    """Rename durably; an earlier export is deleted once the new folder stands, and restored if renaming fails."""
     flush(*temporary.rglob("*"), temporary)
     former = temporary_path(folder, target.FORMER)
     if earlier := folder.exists():
@@ -164,10 +164,10 @@ def _put_in_place(temporary: Path, folder: Path) -> None:
 
 
 def run(request: ExportRequest, loaded: Loaded, store: Store, shape: ModelShape, report: Report) -> Entry:
-    """Prune as the setting says and write the model to the asked folder.
+    """Prune by the recipe of the request and write the model to its folder.
 
     Raises:
-        UserError: the folder is in use, the setting cannot be, or the study measured other weights.
+        UserError: the folder is in use, the recipe cannot be met, or the study measured other weights.
         Cancelled: the report function said so; nothing is left behind.
     """
     folder = Path(request.folder)
@@ -188,11 +188,11 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: ModelShape,
     before = count(loaded.layers)
 
     def record(made):
-        """Store what was made before it gets its name: a record without its folder is no harm."""
+        """Store the record before the folder gets its name: a record without its folder does no harm."""
         files = [path for each in calibration.values() for path in each.files]
-        told = provenance(loaded, files, store) | {"warnings": warnings, "size": size_words(made)}
-        told |= {name: getattr(made, name) for name in ("bytes", "dense_bytes", "difference", "sparsity")}
-        store.save(spec, None, told | {"folder": request.folder, "setting": request.setting.name})
+        fields = provenance(loaded, files, store) | {"warnings": warnings, "size": size_words(made)}
+        fields |= {name: getattr(made, name) for name in ("bytes", "dense_bytes", "difference", "sparsity")}
+        store.save(spec, None, fields | {"folder": request.folder, "setting": request.setting.name})
 
     with restored(loaded):
         prune(loaded, pruned, calibration, store, tracker, "", takes, warnings.append)
@@ -212,15 +212,15 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: ModelShape,
     return store.get(spec)
 
 
-# --- what the card tells ---------------------------------------------------------------------------------------------
+# --- the card ----------------------------------------------------------------------------------------------------
 
 
 def card_of(request: ExportRequest, loaded: Loaded, numbers: Numbers, spec: ExportSpec, calibration: Texts) -> Card:
-    """The card of an export, its recipe as JSON values.
+    """Build the card of an export, its recipe as JSON values.
 
     Args:
         numbers: from `measured`.
-        calibration: the texts that it was calibrated on.
+        calibration: the calibration texts.
     """
     setting = request.setting
     recipe = spec.pruned.model_dump(mode="json", exclude={"calibration", "method"}) | {
@@ -252,27 +252,27 @@ def card_of(request: ExportRequest, loaded: Loaded, numbers: Numbers, spec: Expo
 
 
 def measured(request: ExportRequest, store: Store, model: ModelSpec, pruned: ExactRecipe) -> Numbers:
-    """What a study measured of the setting, the dense model and the uniform twin: name, value, protocol.
+    """Numbers of a study on the recipe, the dense model and the uniform twin: name, value, protocol.
 
     Raises:
-        UserError: what the study measured under this setting's name is not what is exported.
+        UserError: the study has no such recipe, or measured other weights under its name.
     """
     if request.study is None:
         return []
-    found = study_results.load(store, store.by_key(request.study, ("study",)))
-    own = found.single(request.setting)
+    study = study_results.load(store, store.by_key(request.study, ("study",)))
+    own = study.single(request.setting)
     if own is None:
         raise UserError(f"study {request.study} has not measured {request.setting.name}: name one that has, or none")
-    if (found.spec.model, own.result.pruned) != (model, pruned):
+    if (study.spec.model, own.result.pruned) != (model, pruned):
         raise UserError(
             f"study {request.study} measured {request.setting.name} on other files than are here now (the model, the "
             "calibration text or the profile differs), so its numbers are not this export's: evaluate it again first"
         )
-    text = found.spec.text
+    text = study.spec.text
     protocol = (
-        f"{found.provenance.get('text')}, {text.sequences} windows of {text.length} tokens{found.entries[0].mark}"
+        f"{study.provenance.get('text')}, {text.sequences} windows of {text.length} tokens{study.entries[0].mark}"
     )
-    rows = {"dense": found.dense, "this model": own}
+    rows = {"dense": study.dense, "this model": own}
     if own.uniform:
         rows["uniform sparsity, same target"] = own.uniform
     return [(f"perplexity, {name}", f"{each.perplexity:.4g}", protocol) for name, each in rows.items()] + [

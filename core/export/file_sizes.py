@@ -1,9 +1,9 @@
-"""What a pruned model takes in each form beside what it costs, before any is written."""
+"""File sizes of a pruned model in each format, beside its measured perplexities, before anything is written."""
 
 from collections.abc import Mapping
 
 from core.base import look_up
-from core.export.target import counted
+from core.export.target import count_numbers
 from core.methods import DEFAULT_PRUNER, GGUF, LAYERS, UNITS, ZEROS, default_pruner, left_out, treatment
 from core.models.sources import locate
 from core.plan.allocation import limits
@@ -15,66 +15,71 @@ from core.store import Store
 from core.store.files import HOST, unsealed
 
 
-def worth(asked: ExportRequest, store: Store) -> tuple[dict[str, float], ...]:
-    """Bytes by form, the perplexity of those that were measured on the windows of the named study, and tokens a second.
+def worth(request: ExportRequest, store: Store) -> tuple[dict[str, float], ...]:
+    """Bytes by format, perplexity of those measured on the windows of the named study, and tokens a second.
 
-    Tokens that llama.cpp writes: known of the forms that `tests.bench.llama_cpp` timed on this machine, and kept here.
+    Tokens a second are llama.cpp's, for the formats that `tests.bench.llama_cpp` timed on this machine.
 
     Raises:
         UserError: the model, or the study, is not here.
     """
-    own, known = own_form(asked.setting), {}
-    if asked.study:
-        study = study_results.load(store, store.by_key(asked.study))
-        one = study.single(asked.setting)
-        known = few_bits(study.spec, store) | ({own[0]: one.perplexity} if one else {})
-    source = locate(asked.model, store, asked.revision, fetch=False)
+    own, perplexities = own_form(request.setting), {}
+    if request.study:
+        study = study_results.load(store, store.by_key(request.study))
+        one = study.single(request.setting)
+        perplexities = few_bits(study.spec, store) | ({own[0]: one.perplexity} if one else {})
+    source = locate(request.model, store, request.revision, fetch=False)
     timed = unsealed(store.root / "rates" / f"llama.cpp-{HOST}-{source.fingerprint}.json") or {"forms": {}}
-    return sizes(counted(source, store), *own), known, timed["forms"]
+    return sizes(count_numbers(source, store), *own), perplexities, timed["forms"]
 
 
-def counts_of(told: Mapping, store: Store) -> Counts:
-    """How many numbers a model has. told: where it is, as a command or the provenance of what was measured says.
+def counts_of(place: Mapping, store: Store) -> Counts:
+    """Count the numbers of a model.
+
+    Args:
+        place: `model_source` or `model`, and `revision`, as a command or the provenance of a result has them.
 
     Raises:
         UserError: it is not here.
     """
-    return counted(locate(told.get("model_source") or told["model"], store, told.get("revision"), fetch=False), store)
+    return count_numbers(
+        locate(place.get("model_source") or place["model"], store, place.get("revision"), fetch=False), store
+    )
 
 
 def few_bits(judged: StudySpec, store: Store) -> dict[str, float]:
-    """Perplexities of the dense model and of all its linears in a GGUF type, of any study on the same windows."""
-    asked = judged.model, judged.text
-    alike = (each.spec for each in store.entries("study") if (each.spec.model, each.spec.text) == asked)
-    found = [one for each in alike for one in study_results.read(store, each, treatment=treatment("gguf")).singles]
-    whole = (one for one in found if one.setting is None or one.setting == one.setting.uniform)
+    """Perplexity of the dense model and of each GGUF type for all linears, from any study on the same windows."""
+    protocol = judged.model, judged.text
+    alike = (each.spec for each in store.entries("study") if (each.spec.model, each.spec.text) == protocol)
+    results = [one for each in alike for one in study_results.read(store, each, treatment=treatment("gguf")).singles]
+    whole = (one for one in results if one.setting is None or one.setting == one.setting.uniform)
     return {own_form(one.setting)[0] if one.setting else DENSE: one.perplexity for one in whole}
 
 
-def own_form(setting: Recipe) -> tuple[str, float, bool, float]:
-    """The form of the linears, its bits a weight, whether it is of GGUF types, and the share of layers left out."""
-    target, counted = setting.allocation.target, setting.allocation.budget_unit
-    name = counted.level(target) if counted.levels else PATTERN if setting.pattern == PATTERN else MASKED
-    given = getattr(setting.allocation.base, "sparsity", ())  # by hand
-    gone = target if counted is LAYERS else len(left_out(given)) / max(len(given), 1)
-    kept = (target - gone) / (1 - gone)  # is saved of a weight that stays
-    name = setting.treatment.doing(target) if counted is LAYERS else name
-    return name, (1 - gone) * setting.treatment.stored(kept), counted is GGUF, gone
+def own_form(recipe: Recipe) -> tuple[str, float, bool, float]:
+    """Format of the linears, bits per weight, True for GGUF types, and the share of layers left out."""
+    target, unit = recipe.allocation.target, recipe.allocation.budget_unit
+    name = unit.level(target) if unit.levels else PATTERN if recipe.pattern == PATTERN else MASKED
+    sparsity = getattr(recipe.allocation.base, "sparsity", ())  # by hand
+    dropped = target if unit is LAYERS else len(left_out(sparsity)) / max(len(sparsity), 1)
+    saved = (target - dropped) / (1 - dropped)  # of a weight in the layers that stay
+    name = recipe.treatment.doing(target) if unit is LAYERS else name
+    return name, (1 - dropped) * recipe.treatment.stored(saved), unit is GGUF, dropped
 
 
 def within(words: str, size: str, pruner: str, counts: Counts) -> str:
-    """An allocation as it is written, with the target at which the model's weights take no more than some bytes.
+    """Rewrite an allocation with the target at which the model's weights take no more than some bytes.
 
     Args:
-        words: as `read_allocation` takes it; its target is passed over, and may be left out.
+        words: as for `read_allocation`; its target is ignored, and may be left out.
         size: as typed, `100MB`.
-        pruner: what brings weights there; the usual one: that of the currency.
+        pruner: name of the pruner; the default one stands for the default of the budget unit.
 
     Raises:
         UserError: no such allocation or size, or one that no target meets.
     """
-    kind, given, _ = grammar.parts(words if ":" in words else f"{words}:0")
-    counted = look_up(UNITS, given.get("currency", ZEROS.name), "currency")
-    asked = grammar.built(kind, given, next(iter(counted.levels.values()), 0.0))
-    by = default_pruner(counted) if pruner == DEFAULT_PRUNER else pruner
-    return grammar.write(asked.replace(target=share_within(read_bytes(size), counts, treatment(by), limits(asked))))
+    kind, parameters, _ = grammar.parts(words if ":" in words else f"{words}:0")
+    unit = look_up(UNITS, parameters.get("currency", ZEROS.name), "currency")
+    request = grammar.built(kind, parameters, next(iter(unit.levels.values()), 0.0))
+    by = default_pruner(unit) if pruner == DEFAULT_PRUNER else pruner
+    return grammar.write(request.replace(target=share_within(read_bytes(size), counts, treatment(by), limits(request))))

@@ -1,4 +1,4 @@
-"""A pruned model as one GGUF file, which llama.cpp and what is built on it read; the `gguf` package writes it."""
+"""Write a pruned model as one GGUF file for llama.cpp and programs built on it, by the `gguf` package."""
 
 import json
 import re
@@ -21,7 +21,7 @@ from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.placement import pieces, streamed
 
-SETTINGS = {  # as llama.cpp calls them -> as configurations do
+SETTINGS = {  # name in llama.cpp -> name in configurations
     "context_length": "max_position_embeddings",
     "embedding_length": "hidden_size",
     "block_count": "num_hidden_layers",
@@ -35,25 +35,25 @@ SETTINGS = {  # as llama.cpp calls them -> as configurations do
     "rope.dimension_count": "head_dim",
     "vocab_size": "vocab_size",
 }
-SPLITS = {  # of a byte-level tokenizer's settings -> how llama.cpp calls such a cut of texts into words
+SPLITS = {  # sign in a byte-level tokenizer's settings -> llama.cpp's name of that pre-tokenizer
     r"\\p{N}{1,3}": "llama-bpe", r"\\p{N}|": "qwen2", '"Digits"': "smollm", '"use_regex":true': "gpt-2",
 }  # fmt: skip
 BYTE = re.compile("<0x[0-9A-F]{2}>")
 TYPES = "tensor-types.txt"
-OWN = ("GGUF.", "general.architecture", "general.file_type")  # what is written anew
+OWN = ("GGUF.", "general.architecture", "general.file_type")  # written anew
 
 
 def write(loaded: Loaded, folder: Path, types: NDArray[np.str_]) -> None:
-    """Write the model, and let its weights be what the file holds: few bits are not what they stand for.
+    """Write the model, and set its weights to the values that the file holds, which rounding has changed.
 
-    Beside it go the types by tensor as `llama-quantize --tensor-type-file` reads them.
+    A list of the types by tensor, as `llama-quantize --tensor-type-file` reads it, is written beside it.
 
     Args:
-        folder: holds config.json and the tokenizer's files already.
+        folder: with config.json and the tokenizer's files in it.
         types: (layers, linears) names, as `Q4_0`; any other name is half precision.
 
     Raises:
-        UserError: GGUF does not know the family, its positions or its tokenizer; or memory does not hold the model.
+        UserError: GGUF lacks the family, its positions or its tokenizer; or memory does not hold the model.
     """
     family = gguf_family(loaded.model.config.get_text_config().model_type)
     if streamed(loaded.layers):
@@ -69,8 +69,8 @@ def write(loaded: Loaded, folder: Path, types: NDArray[np.str_]) -> None:
 
 
 def _tensors(writer: GGUFWriter, loaded: Loaded, types: NDArray[np.str_]) -> list[str]:
-    """Add the tensors; `name=type` of the linears."""
-    config, told = loaded.model.config.get_text_config(), []
+    """Add the tensors; return `name=type` of the linears."""
+    config, lines = loaded.model.config.get_text_config(), []
     half = Kind.BF16 if loaded.model.dtype == torch.bfloat16 else Kind.F16
     [architecture] = [each for each, name in gguf.MODEL_ARCH_NAMES.items() if name == writer.arch]
     names = gguf.get_tensor_name_map(architecture, config.num_hidden_layers)
@@ -91,12 +91,12 @@ def _tensors(writer: GGUFWriter, loaded: Loaded, types: NDArray[np.str_]) -> lis
             own = f"{names.get_name(inside)}.{suffix}"
             writer.add_tensor(own, stored, raw_dtype=kind)
             if form is not None:
-                told.append(f"{own}={kind.name}")
-    return told
+                lines.append(f"{own}={kind.name}")
+    return lines
 
 
 def _as_stored(family: str, name: str, value: Tensor, config: Any) -> Tensor:
-    """A tensor, packed or not, as llama.cpp keeps it: a llama's rotated halves side by side, a gemma's norms plus 1."""
+    """A tensor, packed or not, as llama.cpp stores it: rotated halves of a llama together, norms of a gemma plus 1."""
     if family.startswith("gemma") and name.endswith("norm"):
         return value + 1
     heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}.get(name.rpartition(".")[2])
@@ -124,20 +124,22 @@ def _settings(writer: GGUFWriter, loaded: Loaded, folder: Path) -> None:
 
 def _vocabulary(writer: GGUFWriter, loaded: Loaded, folder: Path) -> None:
     own = getattr(loaded.tokenizer, "backend_tokenizer", None)
-    told = json.loads(own.to_str()) if own else {"model": {"type": "slow"}}
-    if told["model"]["type"] != "BPE":
-        raise UserError(f"no GGUF file is written of a tokenizer of the kind {told['model']['type']}: export it dense")
-    pieces_of_bytes, added = told["model"].get("byte_fallback"), loaded.tokenizer.added_tokens_decoder
+    settings = json.loads(own.to_str()) if own else {"model": {"type": "slow"}}
+    if settings["model"]["type"] != "BPE":
+        raise UserError(
+            f"no GGUF file is written of a tokenizer of the kind {settings['model']['type']}: export it dense"
+        )
+    pieces_of_bytes, added = settings["model"].get("byte_fallback"), loaded.tokenizer.added_tokens_decoder
     tokens = loaded.tokenizer.convert_ids_to_tokens(range(loaded.vocabulary))
     kinds = [gguf.TokenType.NORMAL if token else gguf.TokenType.UNUSED for token in tokens]
     for place in added.keys() & range(len(tokens)):
         kinds[place] = gguf.TokenType.CONTROL if added[place].special else gguf.TokenType.USER_DEFINED
-    if pieces_of_bytes:  # as SentencePiece cuts: the earlier a token, the sooner it is merged
+    if pieces_of_bytes:  # as in SentencePiece, earlier tokens are merged first
         for place in (place for place, token in enumerate(tokens) if token and BYTE.fullmatch(token)):
             kinds[place] = gguf.TokenType.BYTE
         writer.add_token_scores([-float(place) for place in range(len(tokens))])
     else:
-        split = json.dumps(told["pre_tokenizer"], separators=(",", ":"))
+        split = json.dumps(settings["pre_tokenizer"], separators=(",", ":"))
         writer.add_tokenizer_pre(next((name for sign, name in SPLITS.items() if sign in split), "default"))
     writer.add_tokenizer_model("llama" if pieces_of_bytes else "gpt2")
     writer.add_token_list([token or f"[PAD{place}]" for place, token in enumerate(tokens)])

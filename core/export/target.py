@@ -1,7 +1,7 @@
-"""Folders of exports: whether one may be written to, told before any work is done, and notes of those under way.
+"""Target folders of exports: refusals before any work is done, and notes of exports under way.
 
-A note stays in the cache until its run is done, so a killed export leaves no copy of a model behind, and the folder
-that it had finished is known.
+A note stays in the cache until its run is done, so a killed export leaves no copy of a model behind, and a folder
+that it had finished is recognised.
 """
 
 import math
@@ -26,39 +26,39 @@ from core.store.files import abandoned, sealed, temporary_path, unsealed, write_
 BESIDE_WEIGHTS = 50_000_000  # bytes kept for tokenizer, card and headers
 
 
-FAMILIES = {  # that GGUF files are written of, as transformers calls them -> as llama.cpp does
+FAMILIES = {  # with GGUF files: name in transformers -> name in llama.cpp
     "llama": "llama", "mistral": "llama", "qwen2": "qwen2", "qwen3": "qwen3", "gemma2": "gemma2",
     "gemma3_text": "gemma3",
 }  # fmt: skip
 
 
 def gguf_family(name: object) -> str:
-    """A family's name in GGUF files.
+    """Name of a model family in GGUF files.
 
     Raises:
-        UserError: none are written of it.
+        UserError: the family has none.
     """
     if name not in FAMILIES:
         raise UserError(f"no GGUF file is written of {brief(name)}: known families are {', '.join(FAMILIES)}")
     return FAMILIES[name]
 
 
-def counted(source: Source, store: Store) -> Counts:
-    """How many numbers a model has by what they are, from its files' headers."""
-    found = Counter()
+def count_numbers(source: Source, store: Store) -> Counts:
+    """Count the numbers of a model by role, from its files' headers."""
+    counts = Counter()
     for path in source.weights:
         for name, shape in shapes_of(path, store).items():
             kinds = ("inner", "linears") if NUMBERED.match(name) else ("vectors", "matrices")
-            found[kinds[len(shape) > 1]] += math.prod(shape)
-    return Counts(found["linears"], found["matrices"], found["vectors"] + found["inner"], found["inner"])
+            counts[kinds[len(shape) > 1]] += math.prod(shape)
+    return Counts(counts["linears"], counts["matrices"], counts["vectors"] + counts["inner"], counts["inner"])
 
 
 def check_format(form: str, source: Source, store: Store) -> None:
     """Refuse a format that a model cannot be written in, from its files' headers.
 
     Raises:
-        UserError: GGUF does not know its family, or the inputs of a linear make no whole groups of the type; or a
-            package that writes it is missing.
+        UserError: GGUF lacks its family, the inputs of a linear make no whole groups of the type, or a package that
+            writes the format is missing.
     """
     if form == COMPRESSED and find_spec("compressed_tensors") is None:
         raise UserError(f"the package {form} writes this format, and is missing: run `pip install {form}`")
@@ -74,24 +74,24 @@ def check_format(form: str, source: Source, store: Store) -> None:
 
 
 class HoldsExport(UserError):
-    """The folder holds an earlier export, which may be replaced if that is allowed."""
+    """Raised if the folder holds an earlier export, which `overwrite` would replace."""
 
 
 def space_needed(parameters: int, dtype: str) -> int:
-    """Bytes of free disk space that an export of so many parameters asks for."""
+    """Bytes of free disk space that an export of so many parameters requires."""
     return parameters * BYTES[dtype] + BESIDE_WEIGHTS
 
 
 def check_target(
     folder: Path, overwrite: bool, needed: int = 0, source: Path | None = None, store: Store | None = None
 ) -> None:
-    """Refuse a folder that an export must not or cannot become.
+    """Refuse a folder that an export must not or cannot write to.
 
     Args:
-        overwrite: whether an earlier export may be replaced. Anything else is never replaced.
+        overwrite: True to replace an earlier export. Anything else is never replaced.
         needed: bytes, from `space_needed`.
-        source: folder of the model that is pruned.
-        store: whose folder is closed to exports, beside the project's own cache.
+        source: folder of the model to prune.
+        store: its folder is closed to exports, like the project's own cache.
 
     Raises:
         UserError: it is a file, the pruned model itself, inside the cache, below a folder that is missing or read-only,
@@ -127,32 +127,32 @@ def check_target(
         ) from error
 
 
-def check_early(asked: ExportRequest, store: Store) -> None:
-    """As `check_target` and `check_format`, before the model is loaded: with what its files on this machine tell.
+def check_early(request: ExportRequest, store: Store) -> None:
+    """Run `check_target` and `check_format` before the model is loaded, from its files on this machine.
 
-    A folder that a killed export finished is let through.
+    A folder that a killed export finished passes.
 
     Raises:
         UserError: as these; or there is no such model.
     """
-    folder = Path(asked.folder)
+    folder = Path(request.folder)
     if stands(store, folder):
         return
     try:
-        source = locate(asked.model, store, asked.revision, fetch=False)
+        source = locate(request.model, store, request.revision, fetch=False)
     except NotHere:
-        check_target(folder, asked.overwrite, store=store)
+        check_target(folder, request.overwrite, store=store)
         return
-    check_format(asked.format, source, store)
-    needed = space_needed(read_shape(source, store).parameters, asked.dtype)
-    check_target(folder, asked.overwrite, needed, source.folder, store)
+    check_format(request.format, source, store)
+    needed = space_needed(read_shape(source, store).parameters, request.dtype)
+    check_target(folder, request.overwrite, needed, source.folder, store)
 
 
 def _check_existing(folder: Path, overwrite: bool) -> None:
     if not folder.is_dir():
         raise UserError(f"{folder} is a file: give a folder for the export")
     there = sorted(path.name for path in folder.iterdir())
-    try:  # what an earlier export wrote, by its own account
+    try:  # files of an earlier export, by its own record
         written = set(json_value(folder / RECIPE, "settings file")["files"]) if "config.json" in there else ()
     except (UserError, KeyError, TypeError):
         written = ()
@@ -168,32 +168,32 @@ def _check_existing(folder: Path, overwrite: bool) -> None:
 
 # --- exports under way ---------------------------------------------------------------------------------------------
 
-FORMER = "former"  # in the temporary name of the export that another takes the place of
+FORMER = "former"  # in the temporary name of an export that is being replaced
 
 
 def begin(store: Store, folder: Path) -> None:
-    """Note that a folder is to be written."""
+    """Note that an export to a folder is under way."""
     write_file(_note(store, folder), sealed({"folder": str(folder)}))
 
 
 def end(store: Store, folder: Path) -> None:
-    """Forget it: the folder stands and its run is done, or it came to nothing."""
+    """Drop the note: the run is done, or the export failed."""
     _note(store, folder).unlink(missing_ok=True)
 
 
 def stands(store: Store, folder: Path) -> Entry | None:
-    """The record of a folder that a killed export had finished, or None."""
+    """Record of a folder that a killed export had finished, or None."""
     if not _note(store, folder).is_file():
         return None
     try:
         key = json_value(folder / RECIPE, "settings file")["key"]
-    except (UserError, KeyError, TypeError):  # it was never finished, or is no more
+    except (UserError, KeyError, TypeError):  # never finished, or deleted since
         return None
     return next((each for each in store.entries("export") if each.key == key), None)
 
 
 def sweep(store: Store) -> None:
-    """Delete copies that killed exports left beside their targets, and forget targets where nothing stands."""
+    """Delete copies that killed exports left beside their targets, and drop notes of targets that do not exist."""
     for path in sorted(store.root.glob("exporting/[!.]*.json")):
         note = unsealed(path)
         folder = Path(note["folder"]) if note else None

@@ -1,1 +1,1 @@
-"""What a pruned model has lost."""
+"""Judging pruned models: studies, searches and zero-shot tasks."""

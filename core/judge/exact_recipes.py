@@ -1,4 +1,4 @@
-"""From what is asked of settings to the exact weights, texts and tasks that it means, and the pruned model."""
+"""Resolve requests to exact recipes, texts and tasks, and prune models by them."""
 
 from pathlib import Path
 
@@ -47,17 +47,17 @@ class Resolved:
 
     @property
     def files(self) -> list[Path]:
-        """The local files that it was read from."""
+        """Local files that were read."""
         return [path for each in (self.text, *self.calibration.values(), *self.tasks.values()) for path in each.files]
 
     @property
     def watched(self) -> list[Path]:
-        """What has changed where the request may mean something else by now."""
+        """Files and folders whose change invalidates the resolved request."""
         return [*self.files, *dict.fromkeys(path for each in self.tasks.values() for path in each.folders)]
 
 
 def check(request: StudyRequest | ExportRequest, reader: Reader, store: Store) -> None:
-    """Refuse, before any weight is read, what cannot be met whatever they are.
+    """Refuse, before any weight is read, requests that cannot be met whatever the weights are.
 
     Raises:
         UserError: as `resolve`, for texts, tasks, the profile and the budgets that it spreads.
@@ -85,24 +85,24 @@ def check(request: StudyRequest | ExportRequest, reader: Reader, store: Store) -
             spread_budget(each.allocation, parameters, profile)
 
 
-def _tasks(asked: EvaluationRequest) -> list[zeroshot.Task]:
-    """The zero-shot tasks, each with as many examples as were asked for."""
-    folder = Path(asked.tasks_from) if asked.tasks_from else None
-    found = zeroshot.tasks(asked.tasks, folder) if asked.tasks else []
-    for each in found:
-        zeroshot.drawn(each, asked.examples, asked.seed)  # refused now, not after an hour
-    return found
+def _tasks(evaluation: EvaluationRequest) -> list[zeroshot.Task]:
+    """Read the zero-shot tasks, each with at least the requested number of examples."""
+    folder = Path(evaluation.tasks_from) if evaluation.tasks_from else None
+    tasks = zeroshot.tasks(evaluation.tasks, folder) if evaluation.tasks else []
+    for each in tasks:
+        zeroshot.drawn(each, evaluation.examples, evaluation.seed)  # refused now, not after an hour
+    return tasks
 
 
 def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
-    """Read the texts, spread the budgets.
+    """Read the texts and spread the budgets.
 
     Raises:
-        UserError: a text or a task is too short, a task unknown, a budget impossible, the profile another model's, the
+        UserError: a text or a task is too short, a task unknown, a budget impossible, the profile of another model, the
             model cannot be pruned, or a pattern does not fit it.
     """
     text = windows(request.evaluation.text, loaded)
-    found = _tasks(request.evaluation)
+    read = _tasks(request.evaluation)
     calibration = {}
     points = tuple(
         point(setting, request, loaded, store, calibration) if setting else Point(setting=None, pruned=None)
@@ -116,55 +116,55 @@ def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
             seed=request.evaluation.seed,
             tokenizer=None if loaded.source.tells_tokenizer else loaded.tokenizer_hash,
         )
-        for each in found
+        for each in read
     )
     spec = StudySpec(model=loaded.spec, text=text.spec, tasks=tasks, points=points)
-    return Resolved(spec, text, calibration, {each.name: each for each in found})
+    return Resolved(spec, text, calibration, {each.name: each for each in read})
 
 
 def point(
-    setting: Recipe,
+    recipe: Recipe,
     request: StudyRequest | ExportRequest,
     loaded: Loaded,
     store: Store,
     calibration: Texts,
 ) -> Point:
-    """One setting made exact; its calibration windows are added to `calibration`.
+    """Make one recipe exact; its calibration windows are added to `calibration`.
 
     Raises:
         UserError: as `resolve`.
     """
     profile = profile_of(request.profile, loaded.source, store)
-    exact = spread_budget(setting.allocation, anatomy.parameters(loaded.layers), profile).exact.round(12)
+    exact = spread_budget(recipe.allocation, anatomy.parameters(loaded.layers), profile).exact.round(12)
     read = None
-    if setting.treatment.reads_text:
-        read = windows(request.calibration.replace(seed=setting.calibration_seed), loaded)
+    if recipe.treatment.reads_text:
+        read = windows(request.calibration.replace(seed=recipe.calibration_seed), loaded)
         calibration.setdefault(read.spec.key, read)
     pruned = ExactRecipe(
         sparsity=tuple(map(tuple, exact.tolist())) if exact.ndim == 2 else tuple(exact.tolist()),
         calibration=read.spec if read else None,
-        repair_method=setting.treatment.repair_method,
-        **{name: getattr(setting, name) for name in Recipe.model_fields.keys() & ExactRecipe.model_fields.keys()},
+        repair_method=recipe.treatment.repair_method,
+        **{name: getattr(recipe, name) for name in Recipe.model_fields.keys() & ExactRecipe.model_fields.keys()},
     )
     check_plan(plan(pruned), list(map(anatomy.prunable, loaded.layers)))
-    return Point(setting=setting, pruned=pruned)
+    return Point(setting=recipe, pruned=pruned)
 
 
 def profile_of(key: str | None, source: Source, store: Store) -> Profile | None:
-    """The profile that allocations look at, or None where none is named.
+    """Load the profile that allocations read; None if none is named.
 
     Raises:
-        UserError: there is no such profile, or it is another model's.
+        UserError: there is no such profile, or it is of another model.
     """
     if key is None:
         return None
-    found = profiles.load(store, store.profile(key))
-    if (found.spec.model.content, found.spec.model.initialised) != (source.content, source.initialised):
+    profile = profiles.load(store, store.profile(key))
+    if (profile.spec.model.content, profile.spec.model.initialised) != (source.content, source.initialised):
         raise UserError(
-            f"profile {found.entry.key} is of {found.provenance.get('model')}, not of {source.label}: "
+            f"profile {profile.entry.key} is of {profile.provenance.get('model')}, not of {source.label}: "
             "name a profile of the model that is pruned"
         )
-    return found
+    return profile
 
 
 def prune(
@@ -177,18 +177,18 @@ def prune(
     takes: tuple[float, ...],
     warn: Warn,
 ) -> Array:
-    """Prune in place as the spec says; achieved sparsity, (layers, linears).
+    """Prune in place by an exact recipe; return the achieved sparsity, (layers, linears).
 
     Args:
-        store: keeps weights that were trained, and a training that was stopped.
-        tracker: is told how far it is, of `what`; what a run before this one did is taken out of what it plans.
+        store: keeps trained weights, and a training that was stopped.
+        tracker: receives progress, its lines prefixed by `what`; work of an earlier run is subtracted from its plan.
         takes: FLOP of the text that the model writes, of reading it before, of the walk, and of the training after it.
 
     Raises:
         UserError: the model cannot be pruned so.
-        Broken: it broke half way.
+        Broken: the model broke half way.
     """
-    # The pruner may look at no text: any token will do to walk with.
+    # Pruners that read no text still walk: any token will do.
     tokens = calibration[pruned.calibration.key].tokens if pruned.calibration else torch.zeros(1, 2, dtype=torch.long)
     writing, reading, walking, tuning = takes
     step = tracker.steps(f"{what}pruned", len(loaded.layers), walking)
@@ -201,8 +201,8 @@ def prune(
     if not pruned.distills:
         return walk()
 
-    kept = training(store, loaded.spec, pruned)  # by a run before this one, which is not done again
-    spared = writing + walking + tuning * (len(kept[1]) - 1) / (len(kept[0]) - 1) if kept else 0
+    earlier = training(store, loaded.spec, pruned)  # of an earlier run, not repeated
+    spared = writing + walking + tuning * (len(earlier[1]) - 1) / (len(earlier[0]) - 1) if earlier else 0
     tracker.planned -= spared
     end = tracker.done + sum(takes) - spared
     wrote = tracker.steps(f"{what}own text,", len(seen(len(tokens))), writing, sequences=True)
@@ -223,9 +223,9 @@ def prune(
 
 
 def plan(pruned: ExactRecipe) -> Plan:
-    """What the walk is told to do."""
-    found = pattern(pruned.pattern) if pruned.pattern else None
-    return Plan(pruned.pruner, np.array(pruned.sparsity), found, pruned.true_sequential, pruned.repair)
+    """Plan of the walk for an exact recipe."""
+    own = pattern(pruned.pattern) if pruned.pattern else None
+    return Plan(pruned.pruner, np.array(pruned.sparsity), own, pruned.true_sequential, pruned.repair)
 
 
 def count_zeros(loaded: Loaded) -> Array:

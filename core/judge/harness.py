@@ -1,4 +1,4 @@
-"""The one module that imports lm-eval, which takes seconds: its scoring, without its noise and its network."""
+"""Scoring by lm-eval, without its noise and its network; the one module that imports it, which takes seconds."""
 
 import copy
 import logging
@@ -29,14 +29,14 @@ MOST_WARNINGS = 10**6
 FEW_SHOT_SEED = 1234  # the harness's own default
 
 RENDERER = Renderer()
-Step = Callable[[int, int], None]  # told how many examples are done, and of how many; may raise Cancelled
+Step = Callable[[int, int], None]  # (examples done, of how many); may raise Cancelled
 
 
 def _render_in_the_sandbox() -> None:
-    """From now on lm-eval has every template of this process rendered in the sandbox; as it comes, they run code.
+    """Make lm-eval render every template of this process in the sandbox; by default templates can run code.
 
     Raises:
-        RuntimeError: this lm-eval renders elsewhere.
+        RuntimeError: this version of lm-eval renders elsewhere.
     """
     lm_eval.utils.env = RENDERER
     try:
@@ -47,7 +47,7 @@ def _render_in_the_sandbox() -> None:
 
 
 def _hush() -> None:
-    """From now on neither lm-eval nor what it reads data with draws bars, logs attempts, or counts downloads."""
+    """Stop lm-eval and datasets from drawing bars, logging attempts, and counting downloads."""
     lm_eval.api.task.tqdm = partial(tqdm.tqdm, disable=True)
     datasets.disable_progress_bars()
     datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False  # a request, even for local files
@@ -62,32 +62,32 @@ _hush()
 
 @cache
 def catalogue() -> TaskManager:
-    """The harness's own tasks; reading their thousands of files takes seconds."""
+    """Tasks that lm-eval defines; reading their thousands of files takes seconds."""
     return TaskManager()
 
 
 def built(task: str | Fields) -> dict[str, lm_eval.api.task.Task]:
-    """The task objects of a name in the harness, or of a configuration, by name; this reads their data."""
+    """Build the task objects of a name in lm-eval, or of a configuration, by name; reads their data."""
     RENDERER.begin()
     manager = catalogue() if isinstance(task, str) else TaskManager(include_defaults=False)
-    found = manager.load([task])["tasks"]
-    for each in found.values():
+    tasks = manager.load([task])["tasks"]
+    for each in tasks.values():
         if each.get_config("num_fewshot") is None:
             each.set_config(key="num_fewshot", value=0)
         each.set_fewshot_seed(seed=FEW_SHOT_SEED)
-    return found
+    return tasks
 
 
 def answers(
     loaded: Loaded, task: lm_eval.api.task.Task, rows: list[int], step: Step, reading: Callable[[Callable], Callable]
 ) -> list[Fields]:
-    """What lm-eval logs for each example, in the order of the rows.
+    """Samples that lm-eval logs for each example, in the order of the rows.
 
-    `evaluate` and not `simple_evaluate`, whose additions are seeds for the whole process and a description of the
+    Calls `evaluate` and not `simple_evaluate`, which only adds seeds for the whole process and a description of the
     machine that takes longer than a small task.
 
     Args:
-        reading: wraps what reads the examples, before and after the model, so that its errors are one sentence.
+        reading: wraps the functions that read the examples, before and after the model: their errors are one sentence.
 
     Raises:
         UserError: a choice has more tokens than the model takes, or an example cannot be read.
@@ -105,21 +105,21 @@ def answers(
 
 
 class Scorer(HFLM):
-    """lm-eval's scoring of a model that is already in memory, in batches of a bounded number of tokens.
+    """Scores a model that is already in memory, in batches of a bounded number of tokens.
 
     Likelihoods come from log-softmax in float32 whatever the model's dtype; the harness would keep float16, where
     unlike answers often tie.
     """
 
     def __init__(self, loaded: Loaded, task: str, examples: int, step: Step):
-        """task: its name, for messages. examples: how many there are, to tell how many are done."""
+        """task: its name, for messages. examples: their number, for progress."""
         super().__init__(
             pretrained=loaded.model,
-            tokenizer=copy.deepcopy(loaded.tokenizer),  # it is given a padding token
+            tokenizer=copy.deepcopy(loaded.tokenizer),  # it gets a padding token
             batch_size="auto",
             softmax_dtype=torch.float32,
         )
-        self.cache_hook = self  # lm-eval would store every answer there: it is counted
+        self.cache_hook = self  # lm-eval would store every answer there; here answers are counted
         self._task, self._examples, self._step = task, examples, step
         self._requests = self._answered = self._told = self._start = self._size = 0
 
@@ -156,7 +156,7 @@ class Scorer(HFLM):
 
 @contextmanager
 def quiet(local: bool) -> Iterator[list[logging.LogRecord]]:
-    """lm-eval without output, and without the network for local tasks.
+    """Silence lm-eval, and keep local tasks off the network.
 
     Yields a list that fills with the warnings that would have been logged.
     """

@@ -1,7 +1,7 @@
-"""A place where templates of strangers are rendered and run no code: a process of its own, with bounds.
+"""Render untrusted templates in a process of its own, with bounds, so that they run no code.
 
-A template may count without end, search with a regular expression that backtracks, or write gigabytes: whatever does
-not answer soon, or takes much memory, is ended with its process, on every system.
+A template may count without end, search with a regular expression that backtracks, or write gigabytes: a process that
+does not answer soon, or takes much memory, is ended, on every system.
 """
 
 import faulthandler
@@ -21,14 +21,14 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from core.base import PROJECT, Fields
 
-SECONDS, ALLOWANCE = 5, 300  # that a template may take once, and those of a task in all
-MEMORY = 2**30  # bytes that its process may take, where the system can say so
-LONGEST, MOST_WRITTEN = 2**18, 2**28  # characters that a template may write once, and those of a task in all
-MOMENT = "\0moment"  # the key of one, which data may hold and JSON cannot say
+SECONDS, ALLOWANCE = 5, 300  # limits of one rendering, and of a task in all
+MEMORY = 2**30  # bytes of the process, on systems that can limit it
+LONGEST, MOST_WRITTEN = 2**18, 2**28  # characters of one rendering, and of a task in all
+MOMENT = "\0moment"  # key that marks a datetime, which data may hold and JSON cannot write
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja's own sandbox, where what leads to code or changes a value is a `SecurityError` at once.
+    """Jinja's sandbox, where access to code or a change of a value raises `SecurityError` at once.
 
     Jinja itself would let `default` and `is defined` pass over it.
     """
@@ -38,21 +38,22 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
 
 class Renderer:
-    """Stands where lm-eval has its Jinja environment, and has templates rendered in the other process."""
+    """Replaces lm-eval's Jinja environment; renders templates in the other process."""
 
     def __init__(self):
-        self._other = None  # the process, once it is needed
+        self._other = None  # the process, started on first use
         self.begin()
 
     def begin(self) -> None:
-        """A new task begins: it may take as long, and write as much, as any."""
+        """Reset the allowances for a new task."""
         self.seconds, self.characters = float(ALLOWANCE), MOST_WRITTEN
 
     def from_string(self, template: str) -> SimpleNamespace:
         return SimpleNamespace(render=partial(self.render, template))
 
     def render(self, template: str, /, **values: Any) -> str:
-        """
+        """Render a template in the other process.
+
         Raises:
             SecurityError, TemplateError: the template is wrong, reaches for code, or takes or writes too much.
         """
@@ -63,8 +64,8 @@ class Renderer:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             )  # fmt: skip
         try:
-            asked = json.dumps((template, values), default=lambda moment: {MOMENT: moment.isoformat()})
-            self._other.stdin.write(f"{asked}\n".encode())
+            request = json.dumps((template, values), default=lambda moment: {MOMENT: moment.isoformat()})
+            self._other.stdin.write(f"{request}\n".encode())
             self._other.stdin.flush()
             text, wrong, of_security = json.loads(self._other.stdout.readline())
         except (OSError, json.JSONDecodeError):  # it has ended
@@ -79,8 +80,8 @@ class Renderer:
         return text
 
 
-def _undated(found: Fields) -> Any:
-    return datetime.fromisoformat(found[MOMENT]) if found.keys() == {MOMENT} else found
+def _undated(fields: Fields) -> Any:
+    return datetime.fromisoformat(fields[MOMENT]) if fields.keys() == {MOMENT} else fields
 
 
 # --- the other process ---------------------------------------------------------------------------------------------
@@ -88,32 +89,32 @@ def _undated(found: Fields) -> Any:
 
 @cache
 def _compiled(template: str) -> Template:
-    """As lm-eval's own environment has it, in the sandbox."""
+    """Compile a template in the sandbox, with the settings of lm-eval's own environment."""
     sandbox = Sandbox(loader=BaseLoader(), undefined=StrictUndefined, keep_trailing_newline=True)
     sandbox.filters["regex_replace"] = lambda text, pattern, by, count=0: re.sub(pattern, by, text, count=count)
     return sandbox.from_string(template)
 
 
 def _answer(template: str, values: Fields) -> tuple[str | None, str | None, bool]:
-    """The text of a template, or what is wrong, and whether it reached for code."""
+    """Rendered text, or an error, and True if the template reached for code."""
     try:
         text = _compiled(template).render(**values)
-        text.encode()  # half of a pair of signs is no text
-    except Exception as error:  # whatever a stranger's template makes Jinja stumble over, RecursionError among others
+        text.encode()  # half of a surrogate pair is no text
+    except Exception as error:  # anything an untrusted template makes Jinja raise, RecursionError among others
         return None, str(error) or type(error).__name__, isinstance(error, SecurityError)
     if len(text) > LONGEST:
         return None, f"a template writes {len(text):,} characters, more than {LONGEST:,}", False
     return text, None, False
 
 
-if __name__ == "__main__":  # answer until nobody asks
+if __name__ == "__main__":  # serve until stdin closes
     if sys.platform != "win32":
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     for line in sys.stdin.buffer:
-        asked = json.loads(line, object_hook=_undated)
-        faulthandler.dump_traceback_later(SECONDS, exit=True)  # a thread that waits for no lock of Python's
-        answer = json.dumps(_answer(*asked))
+        call = json.loads(line, object_hook=_undated)
+        faulthandler.dump_traceback_later(SECONDS, exit=True)  # from a thread that needs no lock of Python
+        answer = json.dumps(_answer(*call))
         faulthandler.cancel_dump_traceback_later()
         print(answer, flush=True)

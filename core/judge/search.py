@@ -1,4 +1,4 @@
-"""From a request for the best setting to its answer: profile, search, selection, final comparison. All resumable."""
+"""Search for the best recipe: profile, search, selection, final comparison. Every stage can be resumed."""
 
 import json
 import math
@@ -34,9 +34,9 @@ from core.store import Entry, Profile, Store
 
 @dataclass
 class Run:
-    """A running search. Every stage is a request of its own, found in the store if it was finished before."""
+    """A running search. Every stage is a request of its own, loaded from the store if already finished."""
 
-    asked: BestRequest
+    original: BestRequest
     loaded: Loaded
     store: Store
     shape: ModelShape
@@ -46,7 +46,7 @@ class Run:
     study: Study | None = None  # on the selection text
 
     def __post_init__(self):
-        self.left_out = []  # sentences
+        self.notes = []  # sentences
         self.forecasts = {}  # setting -> its prediction, before it was evaluated
         self.chosen = []  # settings of the study
 
@@ -54,11 +54,11 @@ class Run:
         """Answer the request and save the view over its stages.
 
         Raises:
-            UserError: a text is too short for its role, a profile of another model or without response curves, a loss
-                that no target keeps within, or a model that cannot be pruned.
+            UserError: a text is too short for its role, the profile is of another model or lacks response curves, no
+                target keeps within the loss, or the model cannot be pruned.
             Cancelled: the report function said so; finished stages and pieces stay.
         """
-        self.request = with_documents(self.asked)  # every role with its documents
+        self.request = with_documents(self.original)  # every role with its documents
         texts = texts_of(self.request, self.loaded)
         if self.request.recover_minutes:
             held_back(search_plan.selection_request(self.request, None, ()).calibration.sequences)
@@ -71,8 +71,8 @@ class Run:
         self.treatments = [each.treatment for each in self.anchors] or [first]  # whose candidates are predicted
         winner = self._select()
         fallback = candidates.fallback(winner, self.study, self.request.max_loss)
-        asked = search_plan.final_request(self.request, self.profile.key, {winner: 0, fallback: 0})
-        final = study_results.load(self.store, self._run("final", asked))
+        request = search_plan.final_request(self.request, self.profile.key, {winner: 0, fallback: 0})
+        final = study_results.load(self.store, self._run("final", request))
         spec = BestSpec(
             model=self.loaded.spec,
             profile=self.profile.spec,
@@ -82,45 +82,47 @@ class Run:
             winner=winner,
         )
         files = unique([path for each in texts.values() for path in each.files])
-        self.store.remember(self.asked, spec, [*self.loaded.source.watched, *files])
-        told = provenance(self.loaded, files, self.store) | {
+        self.store.remember(self.original, spec, [*self.loaded.source.watched, *files])
+        fields = provenance(self.loaded, files, self.store) | {
             "text": texts["final"].label,
             "texts": {role: each.label for role, each in texts.items()},
             "request": json.loads(relative(self.request.model_dump_json())),
             "profile": self.profile.key,
             "selection": self.study.spec.key,
             "final": final.spec.key,
-            "left_out": unique(self.left_out),
+            "left_out": unique(self.notes),
             "predicted": self.predicted,
             "forecasts": self.forecasts,
         }
-        return self.store.entry(self.store.save(spec, None, told))
+        return self.store.entry(self.store.save(spec, None, fields))
 
     def _profile(self, texts: dict[str, Windows]) -> Profile:
-        """The one that was named, else one that holds all that would be measured, else that."""
+        """The named profile, else a stored one that contains the needed measurements, else a new one."""
 
         def read(entry):
             roles = ((role, getattr(self.request, role), texts[role].spec) for role in ("selection", "final"))
-            text, told = entry.spec.text.content, entry.provenance
-            mine = told.get("text_source"), told.get("documents")
-            known = (role for role, asked, spec in roles if text == spec.content or text_splits.reads(*mine, asked))
-            return next(known, None)
+            text, origin = entry.spec.text.content, entry.provenance
+            mine = origin.get("text_source"), origin.get("documents")
+            roles_read = (
+                role for role, asked, spec in roles if text == spec.content or text_splits.reads(*mine, asked)
+            )
+            return next(roles_read, None)
 
         if not self.request.profile and not self.store.find(search_plan.profile_request(self.request)):
-            known = search_plan.holding(self.request, self.store, self.loaded.spec)
-            key = next((each.key for each in known if not read(each)), None)
+            stored = search_plan.holding(self.request, self.store, self.loaded.spec)
+            key = next((each.key for each in stored if not read(each)), None)
             self.request = self.request.replace(profile=key)
             self.ahead -= self.costs["profile"] if key else 0
         key = self.request.profile or self._run("profile", search_plan.profile_request(self.request)).key
-        found = profile_of(key, self.loaded.source, self.store)
-        if role := read(found.entry):
-            raise UserError(f"profile {found.key} has read the {role} text: name a profile of another text, or none")
-        return found
+        profile = profile_of(key, self.loaded.source, self.store)
+        if role := read(profile.entry):
+            raise UserError(f"profile {profile.key} has read the {role} text: name a profile of another text, or none")
+        return profile
 
     # -- on the text that selects -----------------------------------------------------------------------------------
 
     def _select(self) -> Recipe:
-        """The winner: settings are evaluated one by one, and the next is chosen by what the others cost."""
+        """Choose the winner: recipes are evaluated one by one, each chosen by the losses of those before it."""
         if self.request.target:
             self._best_at(self.request.target)
         else:
@@ -141,14 +143,14 @@ class Run:
         self.ahead = self.costs["final"]
         return winner
 
-    def _lower(self, winner: Recipe, asked: Recipe, stage: str, what: str) -> Recipe:
-        """The one of two with less loss on the text that selects; that it is not what was tried is said."""
-        [asked] = self._evaluate(asked, stage=stage)
-        before, after = (self.study.single(each) for each in (winner, asked))
+    def _lower(self, winner: Recipe, changed: Recipe, stage: str, what: str) -> Recipe:
+        """The recipe with less loss on the selection text; a note is added if the change does not help."""
+        [changed] = self._evaluate(changed, stage=stage)
+        before, after = (self.study.single(each) for each in (winner, changed))
         if after.loss < before.loss:
-            return asked
+            return changed
         figures = f"perplexity {after.perplexity:.4g}, {before.perplexity:.4g} without it"
-        self.left_out.append(f"{what} does not lower the loss on the text that selects ({figures}): it is left out.")
+        self.notes.append(f"{what} does not lower the loss on the text that selects ({figures}): it is left out.")
         return winner
 
     def _winner(self) -> Recipe:
@@ -157,10 +159,10 @@ class Run:
         return candidates.choose(self.study, self.request.max_loss, predicted)
 
     def _best_at(self, target: float) -> None:
-        """Uniform, then what may be better than the best so far, the best predicted first."""
+        """Evaluate uniform, then candidates that may beat the best so far, the best predicted first."""
         pool = shortlist.candidates(self.profile, search_plan.measured_by(self.request), target)
         self.predicted += len(pool.allocations) * len(self.treatments)
-        self.left_out += pool.left_out
+        self.notes += pool.left_out
         tried = set()  # titles, each with its treatment
 
         def following():
@@ -169,42 +171,42 @@ class Run:
         first = following() or self._setting(AllocationRequest(target=target), self.treatments[0])
         self._evaluate(first.uniform)
         for _ in range(1, shortlist.MOST):
-            if (asked := following()) is None:
+            if (recipe := following()) is None:
                 return
-            tried.add((asked.allocation.base.title, asked.treatment))
-            self._evaluate(asked)
+            tried.add((recipe.allocation.base.title, recipe.treatment))
+            self._evaluate(recipe)
 
     def _sparsest(self) -> float:
-        """The largest target at which response, or an anchor, keeps within the loss.
+        """Largest target at which response, or an anchor, keeps within the loss.
 
-        It is predicted in steps of 1 %, tried, and predicted again from what that cost.
+        It is predicted in steps of 1 %, tried, and predicted again from the measured loss.
         """
         rise, low, high = self.request.max_loss, 0.0, 1.0
         default = usual(self.profile, self.treatments[0])
         if not self.anchors:
             self._evaluate(*default)
         for _ in range(search_plan.TRIES):
-            known = ((each.sparsest(default[-1].allocation, rise), each.treatment) for each in self._anchors())
-            asked, treatment = max(known, key=lambda each: each[0].target)
-            target = min(asked.target, round(high - STEP, 2))
+            predictions = ((each.sparsest(default[-1].allocation, rise), each.treatment) for each in self._anchors())
+            allocation, treatment = max(predictions, key=lambda each: each[0].target)
+            target = min(allocation.target, round(high - STEP, 2))
             if target <= low:
                 break
-            [setting] = self._evaluate(self._setting(asked.replace(target=target), treatment))
+            [setting] = self._evaluate(self._setting(allocation.replace(target=target), treatment))
             fits = candidates.loss(self.study, setting) <= rise
             low, high = (target, high) if fits else (low, target)
         return self._winner().allocation.target
 
     def _sparser(self) -> None:
-        """The winner, and uniform, at the largest target at which each is predicted to keep within the loss."""
+        """Evaluate the winner, and uniform, each at its largest target predicted to keep within the loss."""
         winner = self._winner()
-        for asked in (winner, winner.uniform):
-            known = {each.treatment: each for each in self._anchors()}[winner.treatment]
-            sparsest = known.sparsest(asked.allocation, self.request.max_loss)
-            if asked != winner or sparsest.target > asked.allocation.target:
-                self._evaluate(asked.replace(allocation=sparsest))
+        for recipe in (winner, winner.uniform):
+            anchors = {each.treatment: each for each in self._anchors()}[winner.treatment]
+            sparsest = anchors.sparsest(recipe.allocation, self.request.max_loss)
+            if recipe != winner or sparsest.target > recipe.allocation.target:
+                self._evaluate(recipe.replace(allocation=sparsest))
 
     def _anchors(self) -> list[Anchors]:
-        """What predicts on the selection text: stored settings moved to it, else those evaluated there."""
+        """Anchors on the selection text: stored ones transferred to it, else the recipes evaluated there."""
         if self.anchors or self.study is None:
             return transferred_to(self.study, self.anchors) if self.study else self.anchors
         return [anchors_of_study(self.study, self.profile, self.treatments[0])]
@@ -212,27 +214,29 @@ class Run:
     def _setting(self, allocation: AllocationRequest, by: Treatment) -> Recipe:
         return Recipe(allocation=allocation, pruner=by.pruner, repair=by.repair)
 
-    def _evaluate(self, *asked: Recipe, stage: str = "selection") -> list[Recipe]:
-        """Predict settings, then evaluate them on the selection text beside what was evaluated there before."""
-        kept, notes = candidates.possible(
-            (each.allocation for each in asked), linear_parameters(self.profile), self.profile
+    def _evaluate(self, *recipes: Recipe, stage: str = "selection") -> list[Recipe]:
+        """Predict recipes, then evaluate them on the selection text beside those evaluated there before."""
+        allowed, notes = candidates.possible(
+            (each.allocation for each in recipes), linear_parameters(self.profile), self.profile
         )
-        self.left_out += notes
-        settings = [each.replace(calibration_seed=self.request.seeds[0]) for each in asked if each.allocation in kept]
+        self.notes += notes
+        settings = [
+            each.replace(calibration_seed=self.request.seeds[0]) for each in recipes if each.allocation in allowed
+        ]
         new = [each for each in settings if each not in self.chosen]
         predicts = {each.treatment: each for each in self._anchors()} if self.study else {}
-        for setting in (each for each in new if each.treatment in predicts):
+        for recipe in (each for each in new if each.treatment in predicts):
             with suppress(UserError):  # beyond what was measured
-                forecast = predicts[setting.treatment].one(allocate(setting.allocation, self.profile).exact)
+                forecast = predicts[recipe.treatment].one(allocate(recipe.allocation, self.profile).exact)
                 if math.isfinite(forecast.high):
-                    self.forecasts[setting.name] = forecast
+                    self.forecasts[recipe.name] = forecast
         self.chosen += new
         study = search_plan.selection_request(self.request, self.profile.key, tuple(self.chosen))
         self.study = study_results.load(self.store, self._run(stage, study, len(new)))
         return settings
 
-    def _run(self, name: str, asked: Request, times: int = 1) -> Entry:
-        """Answer a request as a part of the whole run, which takes so many times its cost at most."""
+    def _run(self, name: str, request: Request, times: int = 1) -> Entry:
+        """Run a request as a stage of the search, at most `times` times the cost of its name."""
         most, tracker, saved = self.costs[name] * times, self.tracker, self.tracker.parts
         self.ahead -= most
 
@@ -241,7 +245,7 @@ class Run:
             tracker.parts = saved + progress.parts
             tracker.say(f"{name}: {progress.line}", progress.done * 1e6)
 
-        entry = self.stage(asked, tell)
+        entry = self.stage(request, tell)
         tracker.done = tracker.highest
         return entry
 
@@ -249,25 +253,25 @@ class Run:
 # --- at the door ---------------------------------------------------------------------------------------------------
 
 
-def with_documents(asked: BestRequest) -> BestRequest:
-    """The request with documents of its own for every role."""
-    return text_splits.split(asked, lambda source: len(read(source).documents))
+def with_documents(request: BestRequest) -> BestRequest:
+    """Give every role of the request documents of its own."""
+    return text_splits.split(request, lambda source: len(read(source).documents))
 
 
 def texts_of(request: BestRequest, reader: Loaded | Reader) -> dict[str, Windows]:
-    """The windows of every role.
+    """Windows of every role.
 
     Raises:
         UserError: a text is too short for its role, or two roles read the same documents.
     """
-    found = {}
-    for role, asked in text_splits.texts(request).items():
+    texts = {}
+    for role, text_request in text_splits.texts(request).items():
         try:
-            text = windows(asked, reader)
+            text = windows(text_request, reader)
         except UserError as reason:
             raise UserError(f"the {role} text: {reason}") from reason
-        first = next((name for name, each in found.items() if each.spec.content == text.spec.content), None)
+        first = next((name for name, each in texts.items() if each.spec.content == text.spec.content), None)
         if first:
             raise UserError(f"the {first} and the {role} text are the same: nothing may be chosen on its judge")
-        found[role] = text
-    return found
+        texts[role] = text
+    return texts

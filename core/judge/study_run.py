@@ -1,4 +1,4 @@
-"""Evaluate a list of settings of one model, point by point; every finished piece is saved at once."""
+"""Evaluate a list of recipes of one model, point by point; every finished piece is saved at once."""
 
 import json
 import time
@@ -26,7 +26,7 @@ PIECE = 8  # windows per saved part
 
 @dataclass
 class Run:
-    """A running study: what it works on, and what it has done so far."""
+    """A running study."""
 
     loaded: Loaded
     request: StudyRequest
@@ -35,14 +35,14 @@ class Run:
     shape: ModelShape
     tracker: ProgressTracker
     share: Share | None = None  # None: all of it
-    at: str = "the dense model"  # what is evaluated now, as charts call it
+    at: str = "the dense model"  # the recipe under evaluation, named as in charts
 
     @property
     def spec(self) -> StudySpec:
         return self.resolved.spec
 
     def run(self) -> Entry:
-        """Evaluate what is missing, then save the view over it, which is an unfinished one while shares are missing.
+        """Evaluate missing units, then save the view over them, marked unfinished while shares are missing.
 
         Raises:
             UserError, Cancelled: as `measure`.
@@ -50,19 +50,19 @@ class Run:
         self.measure()
         while self.share is None and parts.missing(self.store, self.spec):  # deleted meanwhile with another study
             self.measure()
-        told = self._provenance() | {
+        fields = self._provenance() | {
             "text": self.resolved.text.label,
             "calibration": next((each.label for each in self.resolved.calibration.values()), None),
             "profile": self.request.profile,
             "request": json.loads(relative(self.request.model_dump_json())),
         }
-        return parts.save_view(self.store, self.spec, told)
+        return parts.save_view(self.store, self.spec, fields)
 
     def measure(self) -> None:
-        """Evaluate what is missing, or what is missing of a share.
+        """Evaluate the missing units, of the share if there is one.
 
         Raises:
-            UserError: a setting that cannot be.
+            UserError: a recipe that cannot be met.
             Cancelled: the report function said so; finished pieces stay.
         """
         pending = [each for each in self._mine() if self._lacks_losses(each) or self._lacking_tasks(each)]
@@ -78,7 +78,7 @@ class Run:
     # -- what is missing --------------------------------------------------------------------------------------------
 
     def _mine(self) -> list[Point]:
-        """The points of the share, each model once; all of them where no share is named."""
+        """Points of the share, each model once; all of them if there is no share."""
         points = list({each.pruned: each for each in self.spec.points}.values())
         if self.share is None:
             return points
@@ -87,7 +87,7 @@ class Run:
         return [each for part, each in falls if part == self.share.part]
 
     def _left(self, point: Point) -> float:
-        """FLOP of pruning and of what is not judged yet."""
+        """FLOP of pruning and of the units not yet judged."""
         judged = self._reading * self._lacks_losses(point)
         return sum(self._pruning(point)) + judged + sum(map(self._questions, self._lacking_tasks(point)))
 
@@ -114,11 +114,11 @@ class Run:
     def _counted(
         self, what: str, took: float, of: int, first: int = 0, count: int | None = None
     ) -> Iterator[Callable[..., None]]:
-        """A function that reports how many are done; afterwards their work is counted.
+        """Yield a function that reports how many are done; add their work to the tracker afterwards.
 
         Args:
             took: FLOP of all of them.
-            first, count: those that are done here, unless it is all.
+            first, count: the ones done here; all by default.
         """
         yield lambda done, *_: self._say(f"{what} {first + done} of {of}", took * done / max(of, 1))
         self.tracker.done += took * (of if count is None else count) / max(of, 1)
@@ -134,7 +134,7 @@ class Run:
                 zeros = self._prune(point, warnings) if point.pruned else count_zeros(self.loaded)
             except Broken as reason:
                 broken, zeros = reason, count_zeros(self.loaded)
-            if not resumed:  # else it took longer than this run does
+            if not resumed:  # else it took longer than this run
                 about["seconds_pruning"] = round(time.perf_counter() - began, 2)
             if broken:
                 self._broke(point, zeros, broken, about)
@@ -149,20 +149,20 @@ class Run:
         return prune(self.loaded, point.pruned, read, self.store, self.tracker, f"{self.at}: ", takes, warnings.append)
 
     def _broke(self, point: Point, zeros: Array, reason: Broken, about: dict) -> None:
-        """Record a setting that broke the model while it was pruned: nothing of it is a number.
+        """Record a recipe that broke the model while pruning: all its numbers are NaN.
 
         Args:
             zeros: (layers, linears) as far as pruning got.
         """
-        told = about | {"warnings": [*about["warnings"], str(reason)], "stopped": str(reason)}
+        fields = about | {"warnings": [*about["warnings"], str(reason)], "stopped": str(reason)}
         if self._lacks_losses(point):
             nothing = np.full(len(self.resolved.text.tokens), np.nan)
-            self._save_losses(point, Evaluated(nothing, nothing, nothing, zeros), reason.layer, told)
+            self._save_losses(point, Evaluated(nothing, nothing, nothing, zeros), reason.layer, fields)
         for unit in self._lacking_tasks(point):
             task = self.resolved.tasks[unit.task.name]
             rows = np.asarray(zeroshot.drawn(task, unit.task.examples, unit.task.seed), float)
             nothing = np.full(len(rows), np.nan)
-            self._save_task(unit, ZeroShot(document=rows, acc=nothing, acc_norm=nothing), told | {"seconds": 0.0})
+            self._save_task(unit, ZeroShot(document=rows, acc=nothing, acc_norm=nothing), fields | {"seconds": 0.0})
         self._say(str(reason))
 
     def _losses(self, point: Point, zeros: Array, reference: Tensor, about: dict) -> None:
@@ -175,26 +175,26 @@ class Run:
             began = time.perf_counter()
             with self._counted("window", self._reading, len(tokens), first, len(piece)) as step:
                 beside = reference[first : first + len(piece)]
-                found = losses.evaluate(self.loaded, piece, beside, step, dense=not point.pruned)
-                part = Evaluated(**vars(found), zeros=zeros)
+                piece_losses = losses.evaluate(self.loaded, piece, beside, step, dense=not point.pruned)
+                part = Evaluated(**vars(piece_losses), zeros=zeros)
                 parts.save(self.store, unit, first, part, seconds=time.perf_counter() - began)
             self.tracker.parts += 1
             self._say(f"saved {first + len(piece)} of {len(tokens)} windows")
         whole = parts.partial(self.store, unit)
         if self.store.measured(unit) is None:  # else another process was faster, and may have dropped its parts
-            broken = losses.first_broken(self.loaded, tokens, whole.nll)  # pieces of an earlier run do not tell
+            broken = losses.first_broken(self.loaded, tokens, whole.nll)  # pieces of an earlier run lack it
             self._save_losses(point, whole, broken, about)
 
-    def _save_losses(self, point: Point, found: Evaluated, broken: int | None, about: dict) -> None:
+    def _save_losses(self, point: Point, arrays: Evaluated, broken: int | None, about: dict) -> None:
         unit = self.spec.evaluated(point)
         read = point.pruned and point.pruned.calibration
-        told = {
+        fields = {
             "text": self.resolved.text.label,
             "calibration": self.resolved.calibration[read.key].label if read else None,
             "seconds": parts.summary(self.store, unit)["seconds"],
             "broken": broken,
         }
-        self.store.save(unit, found, self._provenance() | about | told)
+        self.store.save(unit, arrays, self._provenance() | about | fields)
         parts.drop(self.store, unit)
 
     def _task(self, unit: ZeroShotSpec, about: dict) -> None:
@@ -202,12 +202,12 @@ class Run:
         began, seed = time.perf_counter(), unit.task.seed
         questions = unit.task.examples or task.documents
         with self._counted(f"{task.name}, question", self._questions(unit), questions) as step:
-            found = zeroshot.score(self.loaded, task, unit.task.examples, seed, step)
-            self._save_task(unit, found, about | {"seconds": round(time.perf_counter() - began, 2)})
+            answers = zeroshot.score(self.loaded, task, unit.task.examples, seed, step)
+            self._save_task(unit, answers, about | {"seconds": round(time.perf_counter() - began, 2)})
         self._say(f"saved {task.name}")
 
-    def _save_task(self, unit: ZeroShotSpec, found: ZeroShot, about: dict) -> None:
-        self.store.save(unit, found, self._provenance() | about)
+    def _save_task(self, unit: ZeroShotSpec, answers: ZeroShot, about: dict) -> None:
+        self.store.save(unit, answers, self._provenance() | about)
         self.tracker.parts += 1
 
     # -- telling ----------------------------------------------------------------------------------------------------

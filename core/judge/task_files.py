@@ -1,7 +1,7 @@
-"""Zero-shot tasks from a folder of YAML files, as lm-eval reads them, with nothing that could reach for the network.
+"""Zero-shot tasks from a folder of YAML files, as lm-eval reads them, without anything that could use the network.
 
-A file is plain data of bounded size: what would run code from the folder (`!function` tags, data in other formats),
-read more than the hash over the files tells of (`use_prompt`) or write anywhere (`cache_dir`) is refused.
+A file is plain data of bounded size: keys that run code from the folder (`!function` tags, data in other formats),
+read more than the hashed files (`use_prompt`) or write anywhere (`cache_dir`) are refused.
 """
 
 import csv
@@ -31,19 +31,19 @@ from core.base import (
 )
 from core.models.file_hashes import sha256
 
-SIGNS = re.compile(rb'"((?:[^"\\]++|\\.)*+)"?(\s*:)?|[][{}]', re.DOTALL)  # of JSON; possessive: nothing is remembered
-DEEPEST = 100  # brackets within each other: what reads JSON may break where there are thousands
+SIGNS = re.compile(rb'"((?:[^"\\]++|\\.)*+)"?(\s*:)?|[][{}]', re.DOTALL)  # of JSON; possessive: no backtracking
+DEEPEST = 100  # nested brackets: JSON readers may break at thousands
 WIDEST = 10**7  # values, counting those that rows leave out: they are read one by one all the same
 MOST_FILES = 10  # a task's own, and those that it includes
 
-# --- the keys of a task over choices, and the values that each may have ---------------------------------------------
+# --- keys of a task over choices, and the values that each may have -------------------------------------------------
 
 Names = str | list[str]
 Count = Annotated[int, Field(ge=0, le=100)]
 
 
 class Plain(Spec):
-    """Values are of the very type: `"3"` is no number, as it is none for lm-eval."""
+    """Spec without type conversion: `"3"` is no number, as for lm-eval."""
 
     model_config = ConfigDict(strict=True)
 
@@ -55,7 +55,7 @@ class Metric(Plain):
 
 
 class Reading(Plain):
-    """How datasets reads data files: what would write or read elsewhere is not among it."""
+    """Options for reading data files with datasets; none that write or read elsewhere."""
 
     data_files: dict[str, str]
     field: str | None = None
@@ -70,7 +70,7 @@ TEXTS = (
 Keys = create_model(
     "Keys", __base__=Plain, **dict.fromkeys(TEXTS.split(), (str | None, None)),
     task=(Annotated[str, Field(max_length=200, pattern=r"^[^\s\x00-\x1f]+$")], ...), tag=(Names | None, None),
-    dataset_path=(Literal["csv", "json"], ...),  # whose columns are text and numbers, and nothing that is opened
+    dataset_path=(Literal["csv", "json"], ...),  # columns are text and numbers, never paths to open
     dataset_kwargs=(Reading, ...), num_fewshot=(Count | None, None),
     fewshot_config=(dict[Literal["sampler"], Literal["default", "first_n"]] | None, None),
     output_type=(str, ...), doc_to_choice=(Names, ...), doc_to_target=(str | int | list[int], ...),
@@ -84,7 +84,7 @@ Keys = create_model(
 
 @frozen
 class TaskFile:
-    """A task as its YAML file, and what that includes, define it."""
+    """A task defined by its YAML file and the files that it includes."""
 
     name: str
     config: Fields
@@ -97,34 +97,34 @@ class TaskFile:
 
 
 def read(folder: Path) -> dict[str, TaskFile]:
-    """The tasks in a folder and below it, by name.
+    """Read the tasks in a folder and below it, by name.
 
     Raises:
         UserError: no such folder or task, a file that cannot be read or leads out of a server's folder, a name twice.
     """
     if not access.inside(folder).is_dir():
         raise UserError(f'there is no folder of task files "{folder}"')
-    found = {}
+    tasks = {}
     for path in sorted(folder.rglob("*.yaml")):
         config, sources = _merged(path)
         name = config.get("task")
         if not isinstance(name, str):
             continue  # a template that others include, or a group
-        if name in found:
-            raise UserError(f"the task {name} is defined twice, in {found[name].sources[0].name} and in {path.name}")
-        found[name] = TaskFile(name, config, sources)
-    if not found:
+        if name in tasks:
+            raise UserError(f"the task {name} is defined twice, in {tasks[name].sources[0].name} and in {path.name}")
+        tasks[name] = TaskFile(name, config, sources)
+    if not tasks:
         raise UserError(f'the folder "{folder}" defines no task: a task is a .yaml file with the key "task"')
-    return found
+    return tasks
 
 
 def with_data(task: TaskFile) -> tuple[Fields, tuple[Path, ...], str]:
-    """The configuration with absolute paths to its data; the YAML files and the data files; the hash of their content.
+    """Configuration with absolute paths to its data; the YAML files and the data files; the hash of their content.
 
-    Paths are taken as written from the working directory, as lm-eval takes them, or else from the YAML file's folder.
+    Paths are relative to the working directory, as in lm-eval, or else to the YAML file's folder.
 
     Raises:
-        UserError: a file is not there or leads out of the folder of a server, none is named, or the task is more than
+        UserError: a file is missing or leads out of the folder of a server, none is named, or the task is more than
             templates over plain data.
     """
     from datasets import config
@@ -149,17 +149,17 @@ def with_data(task: TaskFile) -> tuple[Fields, tuple[Path, ...], str]:
 
 
 def _data_file(task: TaskFile, written: str) -> Path:
-    """The data file of a task; not packed, no name that stands for others, no nested JSON that breaks what reads it."""
+    """Path of a task's data file; refuses packed files, names that are patterns, and deeply nested JSON."""
     from datasets.utils.extract import Extractor
 
     places = (Path.cwd() / written, task.sources[0].parent / written)
-    found = next((each for each in places if exists(each) and each.is_file()), None)
-    if found is None:
+    file = next((each for each in places if exists(each) and each.is_file()), None)
+    if file is None:
         raise UserError(
             f"the data file {brief(written)} of the task {task.name} is found neither from the working directory nor "
             f"from the folder of {task.sources[0].name}: start from the folder that its path is written for"
         )
-    path = readable(access.inside(found), "data file").resolve()
+    path = readable(access.inside(file), "data file").resolve()
     if Extractor.infer_extractor_format(path) or any(sign in str(path) for sign in ("*", "?", "[", "::")):
         raise UserError(
             f"the data file {brief(path.name)} of the task {task.name} is packed, or called as a pattern of names is: "
@@ -176,22 +176,22 @@ def _data_file(task: TaskFile, written: str) -> Path:
 
 
 def _table(path: Path, delimiter: str | None) -> tuple[int, int, int]:
-    """No brackets, the columns, and the rows of a CSV file."""
+    """No brackets, the number of columns, and the number of rows of a CSV file."""
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
         widths = [len(row) for row in csv.reader(file, delimiter=delimiter or ",")]
     return 0, max(widths, default=0), len(widths)
 
 
 def _extent(path: Path) -> tuple[int, int, int]:
-    """The most brackets within each other in a JSON file, its different keys, and its lists and objects."""
+    """Deepest nesting of a JSON file, its number of different keys, and its number of lists and objects."""
     keys, brackets, deepest, depth = set(), 0, 0, 0
-    for found in SIGNS.finditer(path.read_bytes()):
-        if found[2]:
-            keys.add(found[1])
-        elif found[0] in b"[{":
+    for sign in SIGNS.finditer(path.read_bytes()):
+        if sign[2]:
+            keys.add(sign[1])
+        elif sign[0] in b"[{":
             brackets, depth = brackets + 1, depth + 1
             deepest = max(deepest, depth)
-        elif found[0] in b"]}":
+        elif sign[0] in b"]}":
             depth -= 1
     return deepest, len(keys), brackets
 
@@ -202,7 +202,7 @@ def content(paths: Iterable[Path]) -> str:
 
 
 def _merged(path: Path) -> tuple[Fields, tuple[Path, ...]]:
-    """A file's keys over those of what it includes, and all files that were read."""
+    """Merge a file's keys over those of the files that it includes; also all files read."""
     merged = {}
     sources = []
     while path:
@@ -216,7 +216,7 @@ def _merged(path: Path) -> tuple[Fields, tuple[Path, ...]]:
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain data without aliases, which stand for any amount of it."""
+    """YAML loader without aliases, which can expand to any amount of data."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node:
         if self.check_event(yaml.AliasEvent):

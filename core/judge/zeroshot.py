@@ -18,34 +18,34 @@ from core.store import ZeroShot
 
 @frozen
 class Task:
-    """A task that can be scored. `content` says what is asked: equal contents, equal examples and prompts."""
+    """A task that can be scored. Equal `content` means equal examples and prompts."""
 
     name: str
-    config: Fields | None  # with absolute data paths; None for a definition of the harness
-    content: str  # SHA-256 over the YAML and data files; the name and version of a definition of the harness
+    config: Fields | None  # with absolute data paths; None if lm-eval defines it
+    content: str  # SHA-256 over the YAML and data files; name and version if lm-eval defines it
     documents: int
-    files: tuple[Path, ...] = ()  # the YAML files and the data; none of a definition of the harness
-    folders: tuple[Path, ...] = ()  # where a file may come that has one of its tags too
+    files: tuple[Path, ...] = ()  # YAML and data files; none if lm-eval defines it
+    folders: tuple[Path, ...] = ()  # where a new file could carry one of its tags
 
 
 def tasks(names: Sequence[str], folder: Path | None) -> list[Task]:
-    """The tasks of some names; a tag, or a group of the harness, stands for all of its tasks.
+    """Look up tasks by name; a tag, or a group of lm-eval, stands for all of its tasks.
 
     Args:
-        folder: where YAML files define the tasks; None for the harness's own definitions.
+        folder: YAML files that define the tasks; None for lm-eval's own definitions.
 
     Raises:
-        UserError: an unknown name, folder or file, data that is not at hand, a task without `acc` over choices.
+        UserError: an unknown name, folder or file, missing data, or a task without `acc` over choices.
     """
-    found = _from_harness(names) if folder is None else _from_folder(names, folder)
-    return list({task.name: task for task in found}.values())
+    chosen = _from_harness(names) if folder is None else _from_folder(names, folder)
+    return list({task.name: task for task in chosen}.values())
 
 
 def drawn(task: Task, examples: int | None, seed: int) -> list[int]:
     """Row numbers of a seeded sample of a task without replacement, ascending; all rows for None.
 
     Raises:
-        UserError: more examples than there are, or none at all.
+        UserError: more examples than there are, or fewer than 1.
     """
     count = task.documents
     if examples is None:
@@ -60,23 +60,23 @@ def drawn(task: Task, examples: int | None, seed: int) -> list[int]:
 def score(
     loaded: Loaded, task: Task, examples: int | None, seed: int, step: Callable[[int, int], None] = lambda *_: None
 ) -> ZeroShot:
-    """Score a model on a task, with as many shots as the task says; NaN where a likelihood was not a number.
+    """Score a model on a task, with as many shots as the task defines; NaN where a likelihood was NaN.
 
     Args:
-        examples: how many to draw, None for all.
-        step: told how many examples are done, and of how many; longer ones come first. May raise Cancelled.
+        examples: number to draw, None for all.
+        step: called with (examples done, of how many); longer ones come first. May raise Cancelled.
 
     Raises:
-        UserError: more examples than there are, an example that a template cannot be rendered for or whose right answer
-            is not among its choices, a choice with more tokens than the model takes, or files that have changed.
+        UserError: more examples than there are, a template that cannot be rendered for an example, a right answer that
+            is not among the choices, a choice with more tokens than the model takes, or files that have changed.
     """
-    from core.judge import harness  # as below: importing lm-eval takes seconds
+    from core.judge import harness  # here and below: importing lm-eval takes seconds
 
     with harness.quiet(local=task.config is not None) as warnings:
         reading = partial(_readable, task.name, task.files)
         with reading():
             built = harness.built(task.name if task.config is None else task.config)[task.name]
-            if task.files and task_files.content(task.files) != task.content:  # an answer is filed under this
+            if task.files and task_files.content(task.files) != task.content:  # answers are stored under this hash
                 raise UserError(f"the files of the task {task.name} have changed since the run began: ask for it again")
         chosen = drawn(task, examples, seed)
         answers = harness.answers(loaded, built, chosen, step, lambda act: reading()(act))
@@ -88,7 +88,7 @@ def score(
 
 
 def _column(answers: Iterable[Fields], metric: str) -> Array:
-    """A metric per example. Among NaN likelihoods the harness takes the first choice: here that is NaN."""
+    """A metric per example; NaN if any likelihood is NaN, where lm-eval takes the first choice."""
     return np.array(
         [
             np.nan if any(np.isnan(likelihood) for likelihood, _ in each["filtered_resps"]) else float(each[metric])
@@ -121,12 +121,12 @@ def _from_harness(names: Sequence[str]) -> Iterator[Task]:
 
     for name in names:
         with harness.quiet(local=False):
-            known = harness.catalogue().all_tasks
-            if name not in known:
-                raise UserError(_unknown(name, known, "lm-eval"))
+            names_known = harness.catalogue().all_tasks
+            if name not in names_known:
+                raise UserError(_unknown(name, names_known, "lm-eval"))
             with _readable(name):
-                found = {each: (built, len(built.eval_docs)) for each, built in harness.built(name).items()}
-        for each, (built, documents) in found.items():
+                tasks = {each: (built, len(built.eval_docs)) for each, built in harness.built(name).items()}
+        for each, (built, documents) in tasks.items():
             _check(built, each)
             yield Task(each, None, f"{each} {built.VERSION}", documents)
 
@@ -139,15 +139,15 @@ def _check(built: Any, name: str) -> None:
         )
 
 
-def _unknown(name: str, known: Sequence[str], where: str) -> str:
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"it has {len(known)} others"
+def _unknown(name: str, names: Sequence[str], where: str) -> str:
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"it has {len(names)} others"
     return f"{where} has no task {name}: {hint}"
 
 
 @contextmanager
 def _readable(name: str, files: Sequence[Path] = ()) -> Iterator[None]:
-    """Whatever lm-eval, datasets or Jinja cannot read becomes one sentence, with the file that defines a task."""
+    """Turn errors of lm-eval, datasets and Jinja into one sentence that names the file of the task."""
     from datasets.exceptions import DatasetsError
 
     called = f"{name} ({files[0].name})" if files else name
@@ -170,7 +170,7 @@ def _readable(name: str, files: Sequence[Path] = ()) -> Iterator[None]:
 
 
 def _gist(error: Exception) -> str:
-    """What a library complains of, in a few words."""
+    """Complaint of a library, in a few words."""
     reason = error.__cause__ or error
     if isinstance(reason, KeyError):
         return f"it names {reason}, which is not there"

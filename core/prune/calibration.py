@@ -1,4 +1,4 @@
-"""Runs over a calibration text: how every layer is called, and the dense model's way beside the pruned one's."""
+"""Runs over a calibration text: calls of every layer, and the dense path beside the pruned one."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -16,44 +16,44 @@ from core.models.replay import REPLAY_TOLERANCE, Call, Tensors, entry, replay_er
 from core.models.run_cost import WALK_BATCH
 from core.prune.linears import Enough, Names, watched
 
-BACK = 0.5  # of what outputs lack that a repair takes back: all of it follows the calibration text too closely
-STRAIGHT = 0.03  # of what an output moves its layer's: where more is left, the layer does not simply add it
+BACK = 0.5  # share of the missing output that a repair restores: restoring all of it overfits the calibration text
+STRAIGHT = 0.03  # largest residual share of a layer output's move: above it, the layer does not simply add the output
 
 
 # --- how layers are called -----------------------------------------------------------------------------------------
 
 
 def check_replay(loaded: Loaded, tokens: Tensor) -> bool:
-    """The walk runs layers by themselves, which is right only where that gives what the model's own forward gives.
+    """Check that layers run by themselves give what the model's own forward gives, as the walk requires.
 
     Returns:
-        Whether what a layer is told besides its stream depends on a batch's shape alone. Elsewhere it depends on the
-        tokens (an embedding of their own in every layer), or is a store that layers fill for later ones (keys and
+        True if a layer's arguments besides its stream depend on the batch's shape alone. Elsewhere they depend on the
+        tokens (an embedding of their own in every layer), or are a store that layers fill for later ones (keys and
         values that these share).
 
     Raises:
-        UserError: a layer cannot be run by itself, or is told what earlier layers made of their streams.
+        UserError: a layer cannot be run by itself, or its arguments depend on the streams of earlier layers.
     """
 
     def errors(calls, *inputs):
-        """For every layer, told what the calls were: the largest replay error on the inputs of some recordings."""
-        found = []
-        for layer, (call, *given) in enumerate(zip(calls, *inputs, strict=True)):
+        """Largest replay error of every layer, with the arguments of `calls`, on the inputs of some recordings."""
+        worst = []
+        for layer, (call, *calls_given) in enumerate(zip(calls, *inputs, strict=True)):
             try:
                 with weights_on_device(call.layer):
-                    found.append(max(replay_error(call, each) for each in given))
+                    worst.append(max(replay_error(call, each) for each in calls_given))
             except (AttributeError, LookupError, TypeError, ValueError) as error:
                 raise UserError(
                     f"layer {layer} of {loaded.source.label} cannot be run by itself ({type(error).__name__}: "
                     f"{error}), which pruning layer by layer needs: use {either(PRUNERS_WITHOUT_TEXT)}"
                 ) from error
-        return found
+        return worst
 
     def insist(errors, wrong):
-        for layer, found in enumerate(errors):
-            if found > REPLAY_TOLERANCE[loaded.spec.dtype]:
+        for layer, error in enumerate(errors):
+            if error > REPLAY_TOLERANCE[loaded.spec.dtype]:
                 raise UserError(
-                    f"layer {layer} of {loaded.source.label}, {wrong.format(found)}: it cannot be pruned layer by "
+                    f"layer {layer} of {loaded.source.label}, {wrong.format(error)}: it cannot be pruned layer by "
                     f"layer; use {either(PRUNERS_WITHOUT_TEXT)}"
                 )
 
@@ -73,25 +73,25 @@ def check_replay(loaded: Loaded, tokens: Tensor) -> bool:
 def recorded(
     loaded: Loaded, tokens: Tensor, alike: bool, most: int = WALK_BATCH
 ) -> tuple[list[list[Call]], list[Tensor]]:
-    """Per batch: how every layer is called, and the stream that enters the first. Other streams are not kept.
+    """Record per batch the call of every layer, and the stream that enters the first. Other streams are not kept.
 
     Args:
-        alike: whether what a layer is told besides its stream depends on a batch's shape alone. Then one whole forward
-            serves all batches of that shape; of the others only the way to the first layer is run. Else every batch
-            keeps its own: a store that layers fill is filled anew, by the pruned ones, as the walk comes to them.
+        alike: True if a layer's arguments besides its stream depend on the batch's shape alone. Then one whole forward
+            serves all batches of that shape; the others are only run up to the first layer. Else every batch keeps its
+            own: a store that layers fill is filled anew, by the pruned ones, as the walk comes to them.
         most: tokens of a batch.
     """
-    known = {}  # shape of a batch -> the calls
+    calls_by_shape = {}  # shape of a batch -> the calls
     batches, streams = [], []
     for part in tokens.split(max(1, most // tokens.shape[1])):
-        if part.shape not in known or not alike:
+        if part.shape not in calls_by_shape or not alike:
             calls = loaded.record(part)
             streams.append(calls[0].entry)
             nothing = streams[-1].new_empty(0)
-            known[part.shape] = [replace(call, entry=nothing, exit=nothing) for call in calls]
+            calls_by_shape[part.shape] = [replace(call, entry=nothing, exit=nothing) for call in calls]
         else:
             streams.append(entry(loaded.model, loaded.layers[0], part.to(loaded.model.device)))
-        batches.append(known[part.shape])
+        batches.append(calls_by_shape[part.shape])
     return batches, streams
 
 
@@ -99,29 +99,30 @@ def recorded(
 
 
 class DensePath:
-    """What the dense model's layers give on the calibration text, and how far from it the pruned path's linears are.
+    """Streams of the dense model on the calibration text, and the distance of the pruned path's linears from them.
 
-    To fit a linear to the dense path's output is known from quantisation as asymmetric calibration. That an added
-    output takes back the stream's drift as well, and all of them only a part, is ours. Streams are (sequences, tokens,
-    width); they take as much memory as those of the pruned path, and a layer's dense weights are kept beside it.
+    Fitting a linear to the dense path's output is known from quantisation as asymmetric calibration. Ours are two
+    changes: an output added to the stream also restores the stream's drift, and only a part of it is restored. Streams
+    are (sequences, tokens, width); they take as much memory as those of the pruned path, and a layer's dense weights
+    are kept beside it.
     """
 
     def __init__(self, batches: Sequence[Sequence[Call]], streams: Sequence[Tensor], tried: Sequence[Call]):
-        """All layers' runs and the stream that enters the first, for every batch; and a run of each on a few tokens."""
+        """batches, streams: calls and first streams from `recorded`. tried: a call of each layer on a few tokens."""
         self.batches, self.streams, self.tried = batches, list(streams), tried
-        self.runs = []  # of the layer that it is at
-        self.read = []  # of the layer that it is at, so far
-        self.weights = {}  # dense ones of its linears, by parameter name
-        self.factors = {}  # linear -> what its output is multiplied with when the layer adds it
+        self.runs = []  # of the current layer
+        self.read = []  # linears of the current layer, so far
+        self.weights = {}  # dense weights of its linears, by parameter name
+        self.factors = {}  # linear -> factor of its output when the layer adds it
 
     def enter(self, index: int, stack: Sequence[Linear]) -> None:
-        """Keep what a layer is before any of its linears is pruned."""
+        """Keep a layer's dense weights before any of its linears is pruned."""
         self.runs, self.read = [calls[index] for calls in self.batches], []
         self.weights = {f"{each.name}.weight": each.module.weight.clone() for each in stack}
         self.factors = added(self.tried[index], stack)
 
     def leave(self) -> None:
-        """Go on to what the dense layer gives."""
+        """Advance the streams through the dense layer."""
         self.streams = [call(stream, self.weights) for call, stream in zip(self.runs, self.streams, strict=True)]
 
     def pulls(
@@ -132,86 +133,86 @@ class DensePath:
         see: Callable[[Names, Tensor], None],
         read: Sequence[int],
     ) -> Tensors:
-        """What moves the linears' outputs part of the way to the dense path's.
+        """Products that move the linears' outputs part of the way to the dense path's.
 
-        An output that a layer adds to its stream lacks what the stream lacks there too, less what the outputs added
-        before it take back.
+        An output that a layer adds to its stream also lacks the drift of the stream, less the part that outputs added
+        before it restore.
 
         Args:
             group: the next linears of the layer, dense yet; those that ran before them may be pruned.
             runs: the layer's calls on the pruned path, one per batch.
-            streams: what enters the layer there.
-            see: shown what of the group reads each distinct input of the pruned path, and that input.
-            read: the batches that are looked at.
+            streams: inputs of the layer there.
+            see: called with each distinct input of the pruned path and the linears of the group that read it.
+            read: indices of the batches to use.
 
         Returns:
-            Linear -> (out, in) float32 sum of d x^T over all tokens: x its input on the pruned path, d what moves it.
+            Linear -> (out, in) float32 sum of d x^T over all tokens: x its input on the pruned path, d its move.
         """
         wanted = {each.name for each in group}
         self.read += group
         linears = {each.name: each for each in self.read}
-        found = {}
+        pulls = {}
         for batch in read:
             stream, beside = streams[batch], self.streams[batch]
             here, there = self._inputs(runs[batch], stream), self._inputs(self.runs[batch], beside, self.weights)
             drift = (beside - stream).float().flatten(0, -2)
-            for (names, given), (_, dense) in zip(here, there, strict=True):
+            for (names, inputs), (_, dense) in zip(here, there, strict=True):
                 if reading := tuple(name for name in names if name in wanted):
-                    see(reading, given)
-                x, clean = (each.float().flatten(0, -2) for each in (given, dense))
+                    see(reading, inputs)
+                x, clean = (each.float().flatten(0, -2) for each in (inputs, dense))
                 drift = drift.to(x.device)  # a layer may lie on another device than the streams
                 for name in names:
                     factor = self.factors.get(name)
                     if not factor and name not in wanted:
                         continue
                     before = linears[name].stored(self.weights[f"{name}.weight"]).float().T
-                    after = linears[name].weight.float().T  # the same yet, where it is wanted
+                    after = linears[name].weight.float().T  # still dense, if it is in the group
                     lacks = (clean - x) @ before if name in wanted else clean @ before - x @ after
                     if factor:
                         drift = drift + factor * lacks
                         lacks = drift / factor
                     if name in wanted:
-                        found[name] = found.get(name, 0) + BACK * lacks.T @ x
+                        pulls[name] = pulls.get(name, 0) + BACK * lacks.T @ x
                         drift = (1 - BACK) * drift if factor else drift
-        return found
+        return pulls
 
     def _inputs(self, call: Call, stream: Tensor, weights: Tensors | None = None) -> list[tuple[Names, Tensor]]:
-        """What reads each distinct input of a run, which goes on as far as it must, and that input."""
-        found = []
-        with watched(call.layer, self.read, lambda *seen: found.append(seen), whole=False), suppress(Enough):
+        """Linears that read each distinct input of a run, and that input; the run stops after the last of them."""
+        inputs = []
+        with watched(call.layer, self.read, lambda *seen: inputs.append(seen), whole=False), suppress(Enough):
             call(stream, weights)
-        return found
+        return inputs
 
 
 def added(call: Call, stack: Sequence[Linear]) -> dict[str, float]:
-    """What a layer adds to its stream: linear -> the factor that its output is added with. Found by trying.
+    """Factors by which a layer adds outputs of its linears to its stream, by linear; found by trial.
 
-    All outputs are held but one, which is moved: where the layer's own output then moves by a multiple of it and by
-    nothing else, the layer adds it. A layer that norms an output before adding it does something else.
+    All outputs but one are fixed, and that one is moved: if the layer's own output then moves by a multiple of it and
+    by nothing else, the layer adds it. A layer that norms an output before adding it fails this test.
 
     Args:
-        call: a run on a few tokens.
+        call: of the layer, on a few tokens.
         stack: the linears of the layer.
     """
-    kept = {}
-    with _replaced(stack, lambda name, output: kept.setdefault(name, output).clone()):  # a layer may add in place
+    outputs = {}
+    with _replaced(stack, lambda name, output: outputs.setdefault(name, output).clone()):  # a layer may add in place
         clean = call(call.entry)
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(clean.shape, generator=generator).to(clean.device) * clean.float().norm(dim=-1, keepdim=True)
     noise = (noise / clean.shape[-1] ** 0.5).to(clean.dtype)  # an attention sink is too long for float16
-    found = {}
-    for name in [each.name for each in stack if each.name in kept and kept[each.name].numel() == clean.numel()]:
-        held = kept | {name: kept[name] + noise.view_as(kept[name]).to(kept[name].device)}
-        with _replaced(stack, lambda other, _, held=held: held[other].clone()):
+    factors = {}
+    for name in [each.name for each in stack if each.name in outputs and outputs[each.name].numel() == clean.numel()]:
+        fixed = outputs | {name: outputs[name] + noise.view_as(outputs[name]).to(outputs[name].device)}
+        with _replaced(stack, lambda other, _, fixed=fixed: fixed[other].clone()):
             moved = (call(call.entry) - clean).double()
         factor = float((moved * noise).sum() / (noise.double() * noise).sum())
         if factor and (moved - factor * noise).norm() <= STRAIGHT * moved.norm():
-            found[name] = factor
-    return found
+            factors[name] = factor
+    return factors
 
 
 def _replaced(stack: Sequence[Linear], change: Callable[[str, Tensor], Tensor]) -> AbstractContextManager:
-    """While inside, a linear gives what `change` makes of its name and output."""
+    """While inside, `change(name, output)` replaces the output of every linear."""
     return together(
         each.module.register_forward_hook(lambda _, args, output, name=each.name: change(name, output))
         for each in stack

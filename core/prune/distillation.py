@@ -1,4 +1,4 @@
-"""A pruned model whose kept weights are trained whole: begun, gone on with, or as it was when the training ended."""
+"""Distillation: train the weights that pruning kept, whole model at once; stops and resumes."""
 
 import time
 from collections.abc import Callable
@@ -43,71 +43,71 @@ from core.store.parts import TRAINING
 
 
 class Distillation:
-    """The course of a training: what `state` gives, read back by `resume`, goes on as if it had never stopped."""
+    """A training run; resumed from its `state`, it continues as if it had never stopped."""
 
-    steps = end = done = 0  # of the schedule, until it ends, so far
+    steps = end = done = 0  # of the schedule, of this run, done so far
 
-    def __init__(self, loaded: Loaded, kept: MaskedWeights, tokens: Tensor, reference: Tensor, dtype: str):
+    def __init__(self, loaded: Loaded, masked: MaskedWeights, tokens: Tensor, reference: Tensor, dtype: str):
         """tokens: (windows, length). reference: (windows, length, width) the dense model's last stream."""
-        self.loaded, self.kept, self.tokens, self.reference = loaded, kept, tokens, reference
+        self.loaded, self.masked, self.tokens, self.reference = loaded, masked, tokens, reference
         self.products = products(loaded, dtype)
-        self.form = loaded.record(tokens[:1, :2])  # of what the layers give
-        self.held, self.batch = held_back(len(tokens)), batch_of(tokens.shape[1])  # windows
+        self.form = loaded.record(tokens[:1, :2])  # of the layers' outputs
+        self.held_windows, self.batch = held_back(len(tokens)), batch_of(tokens.shape[1])  # windows
         self.size = self.batch * tokens.shape[1]  # tokens of a step
-        self.divergences = []  # on the windows held back, at the start and at every look since
-        self.best, self.optimizer = kept.value.clone(), adam(kept)
+        self.divergences = []  # on the validation windows, at the start and at every check since
+        self.best, self.optimizer = masked.value.clone(), adam(masked)
 
     @property
     def looks(self) -> list[int]:
-        """Tokens trained on at each look at the windows held back, those to come included."""
-        return [self.size * each for each in looks(self.steps, self.end, len(self.held) // self.batch)]
+        """Tokens trained on at each check of the validation windows, later ones included."""
+        return [self.size * each for each in looks(self.steps, self.end, len(self.held_windows) // self.batch)]
 
     def state(self) -> Tensors:
-        """All that there is, by name."""
-        plain = {"sizes": self.kept.sizes, "divergences": self.divergences, "looks": self.looks, "steps": self.steps,
+        """The whole state of the training, by name."""
+        plain = {"sizes": self.masked.sizes, "divergences": self.divergences, "looks": self.looks, "steps": self.steps,
                  "done": self.done}  # fmt: skip
         return {
-            "mask": self.kept.mask,
-            "value": self.kept.value,
+            "mask": self.masked.mask,
+            "value": self.masked.value,
             "best": self.best,
-            **self.optimizer.state[self.kept.value],
+            **self.optimizer.state[self.masked.value],
             **{name: torch.tensor(each, dtype=torch.double) for name, each in plain.items()},
         }
 
     def resume(self, state: Tensors) -> None:
-        """Go on from what `state` was; the masks are those of the kept weights already."""
+        """Continue from a saved `state`; the masks are those of the weights already."""
         self.best, self.divergences = state["best"], state["divergences"].tolist()
-        self.kept.sizes = state["sizes"].tolist()
+        self.masked.sizes = state["sizes"].tolist()
         self.steps, self.done = int(state["steps"]), int(state["done"])
-        self.kept.set(state["value"])
+        self.masked.set(state["value"])
         moments = state.keys() & {"step", "exp_avg", "exp_avg_sq"}  # none where no step was done
-        self.optimizer.state[self.kept.value] = {name: state[name] for name in moments}
+        self.optimizer.state[self.masked.value] = {name: state[name] for name in moments}
 
     def run(self, looked: Callable[[], object], step: Callable[[], object], warn: Warn) -> None:
-        """Train the kept weights by Adam; the model ends with those that did best on the windows held back.
+        """Train the kept weights by Adam; the model ends with those that did best on the validation windows.
 
-        So it is never further from the dense model there than at its start. Where the loss is no finite number it
-        ends with what was best before.
+        So it is never further from the dense model there than at its start. If the loss is not finite, training ends
+        with the best weights so far.
 
         Args:
-            looked: called when `state` may be saved: after every look at the windows held back, and on Cancelled.
+            looked: called when `state` may be saved: after every validation check, and on Cancelled.
             step: called after every step; may raise Cancelled.
-            warn: told in a sentence what went wrong.
+            warn: called with a sentence if the loss is not finite.
         """
         if not self.divergences:
             self.divergences = [self.judged()]
             looked()
         while self.done < self.end and not stale(self.divergences):
             self.gradient(self.done)
-            if not self.kept.value.grad.norm().isfinite():
+            if not self.masked.value.grad.norm().isfinite():
                 warn(f"the loss of step {self.done + 1} is not a finite number: the best weights before it stay")
                 break
-            stepped(self.kept, self.optimizer, LEARNING_RATE * schedule(self.done, self.steps))
+            stepped(self.masked, self.optimizer, LEARNING_RATE * schedule(self.done, self.steps))
             self.done += 1
             if self.done * self.size in self.looks:
                 now = self.judged()
                 if now < min(self.divergences):
-                    self.best.copy_(self.kept.value)
+                    self.best.copy_(self.masked.value)
                 self.divergences.append(now)
                 looked()
             try:
@@ -115,21 +115,21 @@ class Distillation:
             except Cancelled:
                 looked()
                 raise
-        self.kept.set(self.best)
+        self.masked.set(self.best)
 
     def judged(self, most: int | None = None) -> float:
-        """KL(dense || model) of the windows held back, or of the first of them, nats/token."""
-        held = self.held[:most]
+        """KL(dense || model) of the validation windows, or of the first `most` of them, nats/token."""
+        windows = self.held_windows[:most]
         with self.products:
-            return float(losses.evaluate(self.loaded, self.tokens[held], self.reference[held]).kl.mean())
+            return float(losses.evaluate(self.loaded, self.tokens[windows], self.reference[windows]).kl.mean())
 
     @torch.enable_grad()
     def gradient(self, step: int) -> None:
-        """Leave the gradient of KL(dense || model), a sum over the tokens of a step, in the kept vector."""
+        """Write the gradient of KL(dense || model), summed over the tokens of a step, into the vector of kept weights."""
         windows = drawn(step, self.batch, len(self.tokens))
         width = max(1, CHUNK // len(windows))
-        with self.kept.learning(), checkpointed(self.loaded.layers), self.products:
-            stream = losses.last_stream(self.loaded, self.tokens[windows].to(self.kept.value.device))
+        with self.masked.learning(), checkpointed(self.loaded.layers), self.products:
+            stream = losses.last_stream(self.loaded, self.tokens[windows].to(self.masked.value.device))
             ahead = stream.detach().requires_grad_()
             for own, dense in zip(ahead.split(width, 1), self.reference[windows].split(width, 1), strict=True):
                 with torch.no_grad():
@@ -140,43 +140,45 @@ class Distillation:
 
 
 def products(loaded: Loaded, dtype: str) -> torch.autocast:
-    """While inside, matrices are multiplied in bfloat16 where that is the dtype."""
+    """While inside, matrices are multiplied in bfloat16 if that is the dtype."""
     return torch.autocast(loaded.model.device.type, torch.bfloat16, dtype == "bfloat16")
 
 
 def checkpointed(layers: Layers) -> AbstractContextManager:
-    """While inside, layers keep nothing but their input for a backward pass, and run once more in it."""
+    """While inside, layers keep only their input for the backward pass, which runs them once more."""
     return together(
         exchanged(layer, forward=partial(checkpoint, layer.forward, use_reentrant=False)) for layer in layers
     )
 
 
 def trainable(layers: Layers, norms: bool) -> list[Tensor]:
-    """Every prunable weight as its module stores it; on demand norms and biases beside them."""
+    """Every prunable weight as its module stores it; norms and biases too if asked for."""
     vectors = (each for layer in layers for each in layer.parameters() if norms and each.dim() == 1)
     return [*(linear.module.weight for layer in layers for linear in anatomy.prunable(layer)), *vectors]
 
 
 @torch.no_grad()  # no inference mode: it is trained on
 def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Step) -> Tensor:
-    """The windows in the dense model's own words, but for those held back: their first tokens, and what it samples.
+    """Rewrite the training windows in the dense model's own words: their first tokens, then its samples.
+
+    Validation windows stay as they are.
 
     Args:
         tokens: (windows, length).
-        path: where what is written is kept; it is not written again.
-        step: told the number of each window that is written; may raise Cancelled.
+        path: file that keeps the written windows; they are not written again.
+        step: called with the number of each written window; may raise Cancelled.
 
     Returns:
-        (windows, length), alike.
+        (windows, length), the same shape.
     """
     read, size = seen(len(tokens)), max(1, WRITTEN // tokens.shape[1])
     done = load(path, tokens.device).get("tokens", tokens[:0])
     for first in range(len(done), len(read), size):
-        written, known = tokens[read[first : first + size], :BEGUN], DynamicCache()
-        draws, how = torch.Generator().manual_seed(first), going_on(loaded.model, known)
+        written, keys_and_values = tokens[read[first : first + size], :BEGUN], DynamicCache()
+        draws, how = torch.Generator().manual_seed(first), going_on(loaded.model, keys_and_values)
         while written.shape[1] < tokens.shape[1]:
-            given = written[:, known.get_seq_length() :].to(loaded.model.device)
-            logits = loaded.model(input_ids=given, **how).logits[:, -1].float().cpu()
+            unread = written[:, keys_and_values.get_seq_length() :].to(loaded.model.device)
+            logits = loaded.model(input_ids=unread, **how).logits[:, -1].float().cpu()
             written = torch.cat([written, torch.multinomial(logits.softmax(-1), 1, generator=draws)], 1)
         done = torch.cat([done, written])
         save(path, {"tokens": done})
@@ -196,19 +198,19 @@ def recover(
     read: Step,
     warn: Warn,
 ) -> None:
-    """Prune a dense model in place and train the weights that stay; what a run before this one did is not done again.
+    """Prune a dense model in place and train the weights that stay; work of an earlier run is not repeated.
 
     Args:
         tokens: (windows, length) of the calibration text.
         walk: prunes it.
-        folder: where the training is kept as far as it is, and its weights once it has ended.
-        step: told how far it is after every step; may raise Cancelled.
-        wrote: told each window that the dense model has written, where it trains on these; may raise Cancelled.
-        read: told how many windows the dense model has read; may raise Cancelled.
-        warn: told in a sentence what went wrong.
+        folder: keeps the state of the training, and its weights once it has ended.
+        step: called with the training after every step; may raise Cancelled.
+        wrote: called with each window that the dense model has written, for training on it; may raise Cancelled.
+        read: called with the number of windows that the dense model has read; may raise Cancelled.
+        warn: called with a sentence if the loss is not finite.
 
     Raises:
-        UserError: the model does not fit, there is one window alone, or the budget does not pay for a step.
+        UserError: memory does not suffice, there is only one window, or the budget does not pay for a step.
     """
     shape = outline({name: tuple(each.shape) for name, each in stored(loaded.model).items()})
     need = run_cost.training(shape, float(np.mean(pruned.sparsity)), tokens.numel(), loaded.spec.dtype)
@@ -227,8 +229,8 @@ def recover(
             leave_out(loaded.layers[layer])
     else:
         walk()
-    kept = MaskedWeights(trainable(loaded.layers, pruned.recover_norms), state.get("mask"))
-    course = Distillation(loaded, kept, tokens, reference, pruned.recover_dtype)
+    masked = MaskedWeights(trainable(loaded.layers, pruned.recover_norms), state.get("mask"))
+    course = Distillation(loaded, masked, tokens, reference, pruned.recover_dtype)
     if state:
         course.resume(state)
     elif pruned.recover_tokens:
@@ -236,7 +238,9 @@ def recover(
     else:
         began = time.perf_counter()
         course.gradient(0)
-        course.judged(course.batch)  # a step's share of a look, which reads at most about what was trained on since
+        course.judged(
+            course.batch
+        )  # a step's share of a check, which reads at most about as much as was trained on since
         course.optimizer.zero_grad(False)
         course.steps = steps_within(pruned.recover_minutes, (time.perf_counter() - began) / 60, "minutes")
     course.end = min(course.steps, until or course.steps)
@@ -244,16 +248,16 @@ def recover(
 
 
 def over(state: Tensors, until: int) -> bool:
-    """Whether a training that was kept has nothing left to do. until: the step that ends it, 0 for its schedule's."""
+    """True if a saved training has nothing left to do. until: its last step, 0 for that of its schedule."""
     steps = int(state["steps"])
     return int(state["done"]) >= min(steps, until or steps) or stale(state["divergences"].tolist())
 
 
 def save(path: Path, state: Tensors) -> None:
-    """Keep a training, or its text, as far as it is, in place of what was kept before.
+    """Save the state of a training, or its text, in place of an earlier one.
 
     Raises:
-        OSError, SafetensorError: the disk is full; what was there before stays.
+        OSError, SafetensorError: the disk is full; the earlier file stays.
     """
     with temporary_folder(path) as temporary:
         save_file(state, temporary / path.name)
@@ -261,7 +265,7 @@ def save(path: Path, state: Tensors) -> None:
 
 
 def load(path: Path, device: torch.device) -> Tensors:
-    """What was kept; nothing where nothing is, or it is damaged: then it begins anew."""
+    """Load a checkpoint; {} if missing or damaged."""
     with suppress(FileNotFoundError, SafetensorError):
         return load_file(path, str(device))
     return {}

@@ -1,4 +1,4 @@
-"""Linears of a layer: sums over their inputs, pruning one of them, and masks that are kept."""
+"""Linears of a layer: sums over their inputs, pruning one of them, and a cache of masks."""
 
 import warnings
 from collections import defaultdict
@@ -19,7 +19,7 @@ Names = tuple[str, ...]  # linears that read the very same input, in the order o
 
 
 class Enough(Exception):
-    """Breaks off a run of a layer once all that is looked at in it has arisen."""
+    """Raised to stop a run of a layer once everything of interest in it has been seen."""
 
 
 @contextmanager
@@ -33,18 +33,18 @@ def watched(
 
     A run that need not be whole ends by raising `Enough` when each of the linears has been called.
 
-    Projections that read the same tensor (query, key and value; gate and up) are told from the tensors themselves, not
-    from names. A run's inputs are kept until it ends: else a later one could take an earlier one's place in memory and
+    Projections that read the same tensor (query, key and value; gate and up) are recognised by the tensors, not by
+    names. A run's inputs are kept until it ends: else a later one could take an earlier one's place in memory and
     be mistaken for it.
     """
-    run = {}  # place in memory -> an input, and what reads it
+    run = {}  # place in memory -> an input, and the linears that read it
     called = set()
 
     def note(name):
         def hook(_, args):
-            given = args[0]
-            place = (given.data_ptr(), given.shape, given.stride(), given.dtype)
-            names = run.setdefault(place, (given, []))[1]
+            inputs = args[0]
+            place = (inputs.data_ptr(), inputs.shape, inputs.stride(), inputs.dtype)
+            names = run.setdefault(place, (inputs, []))[1]
             if name not in names:
                 names.append(name)
             called.add(name)
@@ -55,8 +55,8 @@ def watched(
         return hook
 
     def end(*_):
-        for given, names in run.values():
-            see(tuple(names), given.detach())
+        for inputs, names in run.values():
+            see(tuple(names), inputs.detach())
         run.clear()
         called.clear()
 
@@ -69,28 +69,28 @@ class Sums:
     """Statistics of one layer's inputs over all tokens seen, in float32 or better whatever the model's dtype."""
 
     def __init__(self, wanted: Iterable[Statistic], home: torch.device | None = None):
-        """`home` is where second moments are kept; None: on the device where they arise."""
+        """home: device of the second moments; None: the device where they arise."""
         self.wanted, self.home = frozenset(wanted), home
         self.squares = {}  # by the linears that read an input
-        self.products = defaultdict(dict)  # by statistic, then alike
+        self.products = defaultdict(dict)  # by statistic, then likewise
 
-    def add(self, names: Names, given: Tensor) -> None:
+    def add(self, names: Names, inputs: Tensor) -> None:
         """Add the tokens of an input, (..., in), that some linears read."""
-        rows = given.float().flatten(0, -2)
+        rows = inputs.float().flatten(0, -2)
         if "norm" in self.wanted:
             self.squares[names] = self.squares.get(names, 0) + (rows * rows).sum(0).cpu().double()
         for each in self.wanted.intersection(MOMENTS):
             if names not in self.products[each]:
                 self.products[each][names] = rows.new_zeros(rows.shape[1], rows.shape[1], device=self.home)
-            total, first = self.products[each][names], given.select(-2, 0).reshape(-1, rows.shape[1]).float()
-            for seen, times in ((rows, 1), (first, max(0, MOMENTS[each] * given.shape[-2] - 1))):
+            total, first = self.products[each][names], inputs.select(-2, 0).reshape(-1, rows.shape[1]).float()
+            for seen, times in ((rows, 1), (first, max(0, MOMENTS[each] * inputs.shape[-2] - 1))):
                 if total.device == rows.device:
                     total.addmm_(seen.T, seen, alpha=times)
                 else:
                     total += times * (seen.T @ seen).to(total.device)
 
     def of(self, statistic: Statistic) -> Tensors:
-        """Linear -> `norm`, (in,) L2 norm of its inputs on the CPU, or of `MOMENTS`, (in, in) sum of x x^T; float32.
+        """`norm`, (in,) L2 norm of the inputs on the CPU, or of `MOMENTS`, (in, in) sum of x x^T; float32, by linear.
 
         Linears that share their input have the same tensor of second moments.
         """
@@ -100,15 +100,15 @@ class Sums:
 
 
 def _each(sums: dict[Names, Tensor]) -> Tensors:
-    """Per linear the total of what it read; a linear that was run on two inputs has both."""
-    found = {}
+    """Total of every linear; one that was run on two inputs has their sum."""
+    totals = {}
     for names, total in sums.items():
         for name in names:
-            found[name] = found[name] + total if name in found else total
-    return found
+            totals[name] = totals[name] + total if name in totals else total
+    return totals
 
 
-Statistics = Mapping[Statistic, Mapping[str, Tensor]]  # statistic -> linear -> what its inputs sum up to
+Statistics = Mapping[Statistic, Mapping[str, Tensor]]  # statistic -> linear -> sum over its inputs
 
 
 def pruned(
@@ -120,12 +120,12 @@ def pruned(
     pattern: Pattern | None = None,
     warn: Warn = warnings.warn,
 ) -> Tensor:
-    """The linear's weight pruned and, where that is part of the treatment, repaired, as its module stores it.
+    """Prune a linear's weight and, if the treatment says so, repair it; laid out as its module stores it.
 
     Args:
         layer: its index, for messages.
-        statistics: each that is looked at, by linear.
-        warn: told in a sentence what had to be helped along.
+        statistics: those that the treatment needs, by linear.
+        warn: called with a sentence if extra damping was needed.
 
     Raises:
         UserError: there is no statistic of this linear, or the kernel cannot work with it.
@@ -138,47 +138,47 @@ def pruned(
 
     try:
         seen = {each: _seen(statistics[each], linear, each) for each in treatment.statistics}
-        found = row.prune(linear.weight, seen.get(row.statistic), sparsity, pattern, tell)
+        weight = row.prune(linear.weight, seen.get(row.statistic), sparsity, pattern, tell)
         if repair := treatment.by("linear"):
-            found = repair.repair(linear.weight, found, seen["second_moment"], tell, seen.get("pull"))
+            weight = repair.repair(linear.weight, weight, seen["second_moment"], tell, seen.get("pull"))
     except Broken as broken:
         raise Broken(f"{where}: {broken}", layer) from broken
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
-    return linear.stored(found)
+    return linear.stored(weight)
 
 
-def _seen(found: Mapping[str, Tensor], linear: Linear, statistic: Statistic) -> Tensor:
-    if linear.name not in found:
+def _seen(sums: Mapping[str, Tensor], linear: Linear, statistic: Statistic) -> Tensor:
+    if linear.name not in sums:
         raise UserError(
             f"it is never run, so there is no {statistic} of its inputs: use {either(PRUNERS_WITHOUT_TEXT)}"
         )
-    if not found[linear.name].isfinite().all():
+    if not sums[linear.name].isfinite().all():
         raise Broken("its inputs are not finite: prune less before it, or use float32")
-    return found[linear.name].to(linear.weight.device)
+    return sums[linear.name].to(linear.weight.device)
 
 
-KEPT = 10 * 30 * 7  # masks, a bit for each weight: ten sparsities of a model like the bundled one take 130 MB
+MOST_MASKS = 10 * 30 * 7  # a bit for each weight: ten sparsities of a model like the bundled one take 130 MB
 
 
 class Masks:
-    """The last masks of a model's linears, a bit for each weight."""
+    """Cache of the latest masks of a model's linears, a bit for each weight."""
 
     def __init__(self, norms: Callable[[int], Mapping[str, Tensor]]):
-        """norms: of a layer, linear -> (in,) L2 norm of its inputs in the dense model."""
+        """norms: layer -> linear -> (in,) L2 norm of its inputs in the dense model."""
         self.norms = norms
-        self.find = lru_cache(KEPT)(self._find)
+        self.find = lru_cache(MOST_MASKS)(self._find)
 
     def weight(self, linear: Linear, layer: int, pruner: str, sparsity: float) -> Tensor:
-        """The linear's pruned weight as its module stores it; the module keeps its own."""
-        if pruner not in SPARSIFIERS:  # no mask makes it
+        """Pruned weight of the linear as its module stores it; the module is not changed."""
+        if pruner not in SPARSIFIERS:  # not made by a mask
             return self._pruned(linear, layer, pruner, sparsity)
         whole = linear.module.weight
         bits = np.unpackbits(self.find(linear, layer, pruner, sparsity), count=whole.numel())
         return whole * torch.from_numpy(bits).view_as(whole)  # three times faster than filling by a mask
 
     def _find(self, linear: Linear, layer: int, pruner: str, sparsity: float) -> np.ndarray:
-        """The weights that stay: a bit each, in the order of storage."""
+        """Mask of the weights that stay: a bit each, in the order of storage."""
         return np.packbits((self._pruned(linear, layer, pruner, sparsity) != 0).numpy())
 
     def _pruned(self, linear: Linear, layer: int, pruner: str, sparsity: float) -> Tensor:

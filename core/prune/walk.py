@@ -26,13 +26,13 @@ from core.prune.linears import Statistics, Sums, pruned, watched
 
 @frozen
 class Plan:
-    """How much goes where, and by which pruner."""
+    """Sparsities by layer or linear, pruner and repair of a walk."""
 
     pruner: str
-    sparsity: Array  # (layers,) one for all linears of a layer, or (layers, linears)
+    sparsity: Array  # (layers,), the same for all linears of a layer, or (layers, linears)
     pattern: Pattern | None = None
-    true_sequential: bool = False  # linears of a layer in turn, each judged on what the pruned ones before it give
-    repair: str | None = None  # what is done to the weights that stay
+    true_sequential: bool = False  # groups of linears in turn, on the outputs of the pruned ones before them
+    repair: str | None = None
 
     @property
     def treatment(self) -> Treatment:
@@ -40,28 +40,28 @@ class Plan:
 
 
 def check(plan: Plan, stacks: Sequence[Sequence[Linear]]) -> Array:
-    """The sparsity of every linear, (layers, linears).
+    """Check a plan against a model; return the sparsity of every linear, (layers, linears).
 
     Raises:
-        UserError: a sparsity for another number of layers or linears; of a layer that is kept one outside [0, 1), or
-            any where whole layers are left out; one that is not the pattern's own; or a linear's inputs do not fall
-            into the groups of the pattern, or of its form.
+        UserError: the number of layers or linears differs; a kept layer has a sparsity outside [0, 1), or above 0 if
+            whole layers are left out; a sparsity is not the pattern's; or a linear's inputs do not fall into the groups
+            of the pattern, or of its format.
     """
-    given, row = np.asarray(plan.sparsity, dtype=float), PRUNERS[plan.treatment.pruner]
+    sparsity, row = np.asarray(plan.sparsity, dtype=float), PRUNERS[plan.treatment.pruner]
     layers, linears = len(stacks), max(map(len, stacks))
-    if given.shape not in ((layers,), (layers, linears)):
+    if sparsity.shape not in ((layers,), (layers, linears)):
         raise UserError(
-            f"the plan has sparsities of shape {given.shape} for a model of {layers} layers with {linears} linears: "
+            f"the plan has sparsities of shape {sparsity.shape} for a model of {layers} layers with {linears} linears: "
             f"give one for every layer, or one for every layer and linear"
         )
-    wanted = np.broadcast_to(given if given.ndim == 2 else given[:, None], (layers, linears))
+    wanted = np.broadcast_to(sparsity if sparsity.ndim == 2 else sparsity[:, None], (layers, linears))
     gone, whole = left_out(wanted), row.budget_unit.of_layers
     possible = (wanted == 0) if whole else (wanted >= 0) & (wanted < 1)  # NaN is wrong too
     possible[gone] = True
     for layer, linear in np.argwhere(~possible):
         right = "be 0" if whole else "lie from 0 to below 1"
-        said = f"the sparsity of layer {layer} is {wanted[layer, linear]:g}: it must {right}"
-        raise UserError(f"{said}, or be 1 in all of a layer that is left out")
+        wrong = f"the sparsity of layer {layer} is {wanted[layer, linear]:g}: it must {right}"
+        raise UserError(f"{wrong}, or be 1 in all of a layer that is left out")
     if plan.pattern:
         name, fixed = plan.pattern.name, plan.pattern.sparsity
         for layer, linear in np.argwhere(~np.isclose(wanted, fixed, rtol=0, atol=1e-9)):
@@ -81,33 +81,34 @@ def check(plan: Plan, stacks: Sequence[Sequence[Linear]]) -> Array:
     return wanted
 
 
-CHECKED = 64  # tokens of one sequence on which every layer is first run apart from its model
+CHECKED = 64  # tokens of one sequence on which every layer is first run by itself
 
 
-@torch.no_grad()  # no inference mode: what arises in it cannot be trained on
+@torch.no_grad()  # no inference mode: its tensors cannot be trained on
 def prune_layers(
     loaded: Loaded, tokens: Tensor, plan: Plan, step: Step = lambda _: None, warn: Warn = warnings.warn
 ) -> Array:
-    """Prune the model in place: statistics of layer l from its dense self on what the pruned layers before it give.
+    """Prune the model in place: statistics of layer l come from its dense self, fed by the pruned layers before it.
 
-    All linears of a layer are judged on one run of the layer, pruned together, and the layer is run again for the
-    inputs of the next. With `true_sequential` (an option of SparseGPT's code), and with a repair that leads back to the
-    dense path, the layer is run anew for each group of linears that read the same input, with the groups before it
-    already pruned. A repair of windows follows, of a layer's attention and then of its MLP: the batches that it holds
-    back enter no statistic. One of the whole model is no part of the walk. With no statistic nothing is run. A layer
+    All linears of a layer are judged on one run of the layer and pruned together, and the layer is run again for the
+    inputs of the next. With `true_sequential` (an option of SparseGPT's code), and with a repair towards the dense
+    path, the layer is run anew for each group of linears that read the same input, with the groups before it already
+    pruned. A repair of windows follows, of a layer's attention and then of its MLP: the batches that it holds back
+    enter no statistic. A repair of the whole model is not part of the walk. Without statistics nothing is run. A layer
     that the plan leaves out passes its input on, until `restored` ends.
 
     Args:
         tokens: (sequences, length) calibration tokens.
-        plan: what to do; a column of its sparsities belongs to the linear at that place in `anatomy.prunable`.
-        warn: told in a sentence what had to be helped along, once each time.
+        plan: its sparsity columns follow the order of `anatomy.prunable`.
+        warn: called with a sentence each time that extra damping was needed.
 
     Returns:
-        (layers, linears) achieved sparsity, counted, or what forms save; NaN where a layer has fewer linears.
+        (layers, linears) achieved sparsity, counted, or the share that formats save; NaN where a layer has fewer
+        linears.
 
     Raises:
         UserError: the plan does not fit the model; a layer cannot be pruned, or run outside its model's forward, or
-            is told what earlier layers made of the text; or the calibration run is not finite.
+            its arguments depend on the streams of earlier layers; or the calibration run is not finite.
     """
     stacks = _checked_stacks(loaded)
     wanted, treatment = check(plan, stacks), plan.treatment
@@ -135,8 +136,8 @@ def prune_layers(
                 linear.module.weight.copy_(pruned(linear, index, treatment, statistics, share, plan.pattern, warn))
         if windows:
             repair_windows(windows.repair, index, stack, runs[index], streams, path)
-        counted = [anatomy.zeros(each.weight) for each in stack]
-        achieved[index, : len(stack)] = wanted[index, : len(stack)] if PRUNERS[plan.pruner].forms else counted
+        zeros = [anatomy.zeros(each.weight) for each in stack]
+        achieved[index, : len(stack)] = wanted[index, : len(stack)] if PRUNERS[plan.pruner].forms else zeros
 
     def leave(index):
         if path and index not in gone:
@@ -150,7 +151,7 @@ def prune_layers(
 def _entered(
     loaded: Loaded, tokens: Tensor, treatment: Treatment
 ) -> tuple[list[list[Call]], list[Tensor], DensePath | None]:
-    """What the walk looks at: calls by batch, the streams before the first layer, the dense path."""
+    """Inputs of the walk: calls by batch, the streams before the first layer, the dense path."""
     windows, pull = treatment.by("window"), "pull" in treatment.statistics
     if not (windows or treatment.statistics):
         return [], [], None
@@ -165,9 +166,9 @@ def _entered(
 
 @contextmanager
 def restored(loaded: Loaded) -> Iterator[None]:
-    """Whatever is pruned, or left out, inside comes back bit for bit."""
+    """Restore on exit, bit for bit, all weights and layers that were pruned or left out inside."""
     weights = (each for layer in loaded.layers for each in layer.parameters())
-    kept = {each: each.detach().clone() for each in weights if not each.is_meta}  # streamed ones stay where they lie
+    copies = {each: each.detach().clone() for each in weights if not each.is_meta}  # streamed ones stay where they lie
     try:
         yield
     finally:
@@ -175,12 +176,12 @@ def restored(loaded: Loaded) -> Iterator[None]:
         for layer in loaded.layers:
             put_back(layer)
         with torch.no_grad():
-            for each, before in kept.items():
+            for each, before in copies.items():
                 each.copy_(before)
 
 
 def _checked_stacks(loaded: Loaded) -> list[list[Linear]]:
-    """The linears of every layer, none of whose weights serves a second time in the model."""
+    """Linears of every layer; refuses weights that are shared with another module."""
     stacks = [anatomy.prunable(layer) for layer in loaded.layers]
     inside = {id(module) for layer in loaded.layers for module in layer.modules()}
     outside = [(name, module) for name, module in loaded.model.named_modules() if id(module) not in inside]
@@ -195,16 +196,16 @@ def _checked_stacks(loaded: Loaded) -> list[list[Linear]]:
 
 
 def _groups(stack: list[Linear], runs: list[Call], streams: list[Tensor]) -> list[list[Linear]]:
-    """The linears by the input they read, in the order in which inputs arise; those never run come last."""
-    found = []
+    """Group linears by the input they read, in the order in which inputs arise; those never run come last."""
+    groups = []
     left = {linear.name: linear for linear in stack}
 
     def see(names, _):
-        found.append([left.pop(name) for name in names if name in left])
+        groups.append([left.pop(name) for name in names if name in left])
 
     with watched(runs[0].layer, stack, see):
         runs[0](streams[0])
-    return [group for group in (*found, list(left.values())) if group]
+    return [group for group in (*groups, list(left.values())) if group]
 
 
 def _statistics(
@@ -215,7 +216,7 @@ def _statistics(
     path: DensePath | None,
     read: Sequence[int],
 ) -> Statistics:
-    """What the pruner and the repair look at, by linear, all from runs of the layer as it is now, on some batches."""
+    """Statistics for the pruner and the repair, by linear, from runs of the layer as it is now, on some batches."""
     if not wanted:
         return {}
     sums = Sums(wanted)

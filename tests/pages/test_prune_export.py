@@ -86,7 +86,7 @@ def test_a_study_whose_request_is_known_is_matched_by_it(store, monkeypatch):
 def test_the_bytes_of_every_form_are_shown_and_a_format_is_chosen(store, located, outside, monkeypatch):
     monkeypatch.setattr(file_sizes, "locate", lambda *_, **__: SOURCE)
     monkeypatch.setattr(target, "check_format", lambda *_: None)
-    monkeypatch.setattr(file_sizes, "counted", lambda *_: Counts(8_000_000, 1_000_000, 0))
+    monkeypatch.setattr(file_sizes, "count_numbers", lambda *_: Counts(8_000_000, 1_000_000, 0))
     key = save(store, family(), request=StudyRequest(profile=PROFILE.key, settings=family()), length=512)
     app = opened(part="export")
     shown = app.table[0].value
@@ -106,7 +106,7 @@ def test_the_bytes_of_every_form_are_shown_and_a_format_is_chosen(store, located
 
 def test_a_study_of_gguf_types_on_the_same_windows_says_what_their_bytes_cost(store, located, monkeypatch):
     monkeypatch.setattr(file_sizes, "locate", lambda *_, **__: SOURCE)
-    monkeypatch.setattr(file_sizes, "counted", lambda *_: Counts(8_000_000, 1_000_000, 0))
+    monkeypatch.setattr(file_sizes, "count_numbers", lambda *_: Counts(8_000_000, 1_000_000, 0))
     save(store, family(), request=StudyRequest(profile=PROFILE.key, settings=family()), length=512)
     named = (uniform(GGUF.levels[name], "gguf") for name in ("Q8_0", "Q4_0"))
     types = [Recipe(allocation=each, pruner="gguf") for each in named]

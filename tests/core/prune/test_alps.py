@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tests.core.measure.pruning.test_repair import drawn, spoilt
 
 from core.base.errors import Broken
 from core.methods.alps import alps
@@ -12,6 +11,7 @@ from core.methods.magnitude import magnitude
 from core.methods.refit import errors, refit
 from core.methods.selection import Pattern
 from core.methods.sparsegpt import sparsegpt
+from tests.core.prune.test_repair import drawn, spoilt
 
 Matrix = NDArray[np.float64]
 

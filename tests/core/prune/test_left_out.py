@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from tests.core.measure.pruning.test_walk import TOKENS, fresh, plan, weights
 
 from core.base.errors import UserError
 from core.models import losses
@@ -12,6 +11,7 @@ from core.prune import walk
 from core.prune.calibration import DensePath
 from core.prune.walk import prune_layers, restored
 from tests import tiny
+from tests.core.prune.test_walk import TOKENS, fresh, plan, weights
 
 GONE = [1, 3]  # the last one too
 SHARES = (0.5, 1, 0.25, 1)
