@@ -125,7 +125,7 @@ class Distillation:
 
     @torch.enable_grad()
     def gradient(self, step: int) -> None:
-        """Write the gradient of KL(dense || model), summed over the tokens of a step, into the vector of kept weights."""
+        """Write the gradient of KL(dense || model), summed over a step, into the vector of kept weights."""
         windows = drawn(step, self.batch, len(self.tokens))
         width = max(1, CHUNK // len(windows))
         with self.masked.learning(), checkpointed(self.loaded.layers), self.products:

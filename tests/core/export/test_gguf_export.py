@@ -74,7 +74,7 @@ def test_the_file_holds_the_quantised_model(family, form, tmp_path, empty):
     reader = gguf.GGUFReader(tmp_path / "out" / GGUF)
     bits = QUANT_FORMATS[form].bits_per_weight if form in QUANT_FORMATS else 16
     for source in (loaded.source, own):  # a file that is read tells its numbers too
-        predicted = sizes.total(target.counted(source, empty), bits, gguf=True)
+        predicted = sizes.total(target.count_numbers(source, empty), bits, gguf=True)
         assert exported.bytes - reader.data_offset == predicted == sum(each.n_bytes for each in reader.tensors)
 
 
@@ -177,7 +177,7 @@ def test_a_file_that_differs_is_not_kept(tmp_path, empty, monkeypatch):
 def test_a_dense_folder_has_the_bytes_that_are_predicted(family, tmp_path, empty):
     loaded = pruned(tiny.folder(family), empty, "float16")
     exported = export(loaded, tmp_path / "out", CARD, Contents(SPARSITY))
-    counts = target.counted(loaded.source, empty)
+    counts = target.count_numbers(loaded.source, empty)
     found = sizes.sizes(counts, *file_sizes.own_form(Recipe(allocation=uniform(exported.sparsity))))
     assert found[sizes.DENSE] == exported.dense_bytes
     gone, weights = (np.nansum(each * exported.weights) for each in (exported.achieved, 1))
@@ -197,7 +197,7 @@ def test_a_plan_of_several_types_is_written_and_its_bytes_are_predicted(tmp_path
     assert {written[f"blk.2.{name}.weight"] for name in ("attn_k", "attn_v", "ffn_down", "ffn_up")} == {"Q4_0"}
     bits = np.vectorize(lambda name: QUANT_FORMATS[name].bits_per_weight)(types)
     mean = float((bits * exported.weights).sum() / exported.weights.sum())
-    predicted = sizes.total(target.counted(loaded.source, empty), mean, gguf=True)
+    predicted = sizes.total(target.count_numbers(loaded.source, empty), mean, gguf=True)
     assert exported.bytes - reader.data_offset == predicted
 
 

@@ -67,7 +67,7 @@ def test_the_folder_holds_the_rounded_model(family, tmp_path, empty):
     tensors = load_file(tmp_path / "out" / "model.safetensors")
     bits = np.vectorize(lambda form: QUANT_FORMATS[form].bits_per_weight)(forms_of(loaded))
     assert exported.bits == pytest.approx((bits * exported.weights).sum() / exported.weights.sum())
-    predicted = sizes.total(target.counted(loaded.source, empty), exported.bits, gguf=False)
+    predicted = sizes.total(target.count_numbers(loaded.source, empty), exported.bits, gguf=False)
     assert predicted == sum(each.nbytes for name, each in tensors.items() if not name.endswith("weight_shape"))
 
 

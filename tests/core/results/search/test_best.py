@@ -135,7 +135,7 @@ def test_what_was_tried_on_the_winner_is_kept_only_where_it_lowers_the_loss(afte
     winner, tried = Recipe(), Recipe(repair="distill", recover_minutes=1)
     losses = {winner: 5.0, tried: after}
     study = SimpleNamespace(single=lambda one: SimpleNamespace(loss=losses[one], perplexity=losses[one] * 10))
-    run = SimpleNamespace(study=study, left_out=[], _evaluate=lambda *asked, **_: asked)
+    run = SimpleNamespace(study=study, notes=[], _evaluate=lambda *asked, **_: asked)
     found = Run._lower(run, winner, tried, "recovery", "The training")
     assert found == (tried if kept else winner) and len(run.notes) == (not kept)
     assert kept or f"(perplexity {10 * after:.4g}, 50 without it): it is left out." in run.notes[0]
