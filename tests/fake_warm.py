@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from core.requests.lab import Question, Talk
-from core.store.scenes import Chunk, Lens, Row, Scene
+from core.store.scenes import Chunk, Lens, Scene, SceneRow
 
 LAYERS = 30
 TOKENS = ("The", " old", " door", "s", ".")
@@ -52,7 +52,7 @@ class Warm:
     waiting: int = 0
     before: float | None = 9.0  # seconds that loading took
     woken: int = 0
-    rows: dict[tuple[Question, int], Future[Row]] = field(default_factory=dict)
+    rows: dict[tuple[Question, int], Future[SceneRow]] = field(default_factory=dict)
     lenses: dict[tuple[Question, int], Future[Lens]] = field(default_factory=dict)
     scenes: dict[Question, Future[Scene]] = field(default_factory=dict)
     texts: dict[Talk, Future[Chunk]] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Warm:
     def loading(self):
         return 2.0, self.before
 
-    def ahead(self, future):
+    def count_ahead(self, future):
         return self.waiting
 
     def wake(self):

@@ -1,4 +1,4 @@
-"""Answers of the lab with a model in memory: scenes, rows and lenses. What serves several questions is kept."""
+"""Answers of the lab with a model in memory: scenes, rows and lenses. Clean runs, masks and statistics are reused."""
 
 from __future__ import annotations
 
@@ -19,84 +19,84 @@ from core.models.windows import windows
 from core.prune.linears import Masks
 from core.requests import WindowRequest
 from core.requests.lab import REMOVED, Question, check_layer
-from core.store.scenes import Lens, Row, Scene, Word
+from core.store.scenes import Lens, NextWord, Scene, SceneRow
 
-CALIBRATION = WindowRequest(source="demo", sequences=8, length=128)  # what pruning in the lab looks at
-SENTENCES = 16  # whose undisturbed runs are kept
-DIGITS = 4
+CALIBRATION = WindowRequest(source="demo", sequences=8, length=128)  # text for pruning in the lab
+MAX_SENTENCES = 16  # whose clean runs are kept in memory
+SIGNIFICANT_DIGITS = 4
 
 
-class Lab:
-    """A model with all that answering about it needs."""
+class LabModel:
+    """A loaded model with the clean runs, masks and statistics that answers need."""
 
     def __init__(self, loaded: Loaded):
         self.loaded = loaded
-        self.clean = lru_cache(SENTENCES)(partial(scene.clean, loaded))
+        self.clean = lru_cache(MAX_SENTENCES)(partial(scene.run_clean, loaded))
 
     def scene(self, question: Question) -> Scene:
-        """What the perturbation does at every layer in turn.
+        """Measure the perturbation at every layer in turn.
 
         Raises:
             UserError: too many tokens, no such token, or numbers that overflow.
         """
         return Scene(**self._answer(question, None))
 
-    def row(self, question: Question, layer: int) -> Row:
-        """What it does at one layer.
+    def row(self, question: Question, layer: int) -> SceneRow:
+        """Measure it at one layer.
 
         Raises:
-            UserError: as `scene`; or there is no such layer.
+            UserError: see `scene`; or there is no such layer.
         """
-        return Row(layer=layer, **self._answer(question, layer))
+        return SceneRow(layer=layer, **self._answer(question, layer))
 
     def lens(self, question: Question, layer: int) -> Lens:
-        """The next word that the streams would say after each layer, damaged at one layer and not.
+        """Read the next word off the stream after each layer, damaged at one layer and clean.
 
         Raises:
-            UserError: as `row`.
+            UserError: see `row`.
         """
-        seen = []
-        self._answer(question, layer, seen)
+        streams = []
+        self._answer(question, layer, streams)
         run = self.clean(question.sentence)
-        return Lens(dense=self._words(run.lens), hurt={layer: self._words(scene.lens(run, torch.cat(seen)))})
+        return Lens(dense=self._words(run.lens), hurt={layer: self._words(scene.read_lens(run, torch.cat(streams)))})
 
-    def _answer(self, question: Question, layer: int | None, seen: list[Tensor] | None = None) -> dict[str, object]:
-        """The fields of an answer: of one layer, or lists of all layers'; `seen` as `scene.hits`."""
+    def _answer(self, question: Question, layer: int | None, streams: list[Tensor] | None = None) -> dict[str, object]:
+        """Fields of an answer: of one layer, or lists over all; `streams` see `scene.perturb_layers`."""
         began, run = time.perf_counter(), self.clean(question.sentence)
         if layer is not None:
             check_layer(layer, len(run.calls))
         layers = range(len(run.calls)) if layer is None else [layer]
         moments = self.covariance if question.perturbation.covariance else Moments()
-        found = scene.hits(run, question, layers, moments, self.masks, seen)
-        first = [words.ids[..., 0] for words in (found.words, run.words)]
-        each = {
+        perturbed = scene.perturb_layers(run, question, layers, moments, self.masks, streams)
+        first = [words.ids[..., 0] for words in (perturbed.words, run.words)]
+        fields = {
             "drift": tuple(
-                (None,) * layer + _numbers(rows[layer:]) for layer, rows in zip(layers, found.drift, strict=True)
+                (None,) * layer + _numbers(rows[layer:]) for layer, rows in zip(layers, perturbed.drift, strict=True)
             ),
-            "gain": tuple(gain(rows, layer) for layer, rows in zip(layers, found.drift, strict=True)),
-            "perturbed": self._words(found.words),
+            "gain": tuple(gain(rows, layer) for layer, rows in zip(layers, perturbed.drift, strict=True)),
+            "perturbed": self._words(perturbed.words),
             "flipped": tuple(map(tuple, (first[0] != first[1]).tolist())),
-            "kl": _numbers(found.kl),
+            "kl": _numbers(perturbed.kl),
         }
-        return (each if layer is None else {name: values[0] for name, values in each.items()}) | {
+        return (fields if layer is None else {name: values[0] for name, values in fields.items()}) | {
             "tokens": tuple(self.loaded.tokenizer.decode([each]) for each in run.ids[0].tolist()),
             "norms": _numbers(torch.cat([call.exit.float().norm(dim=-1) for call in run.calls])),
             "dense": self._words(run.words)[0],
             "seconds": _rounded(time.perf_counter() - began),
         }
 
-    def _words(self, words: scene.Words) -> tuple[tuple[tuple[Word, ...], ...], ...]:
-        """Per row and token the next words with their probabilities."""
+    def _words(self, words: scene.NextWords) -> tuple[tuple[tuple[NextWord, ...], ...], ...]:
+        """Next words with their probabilities, by row and token."""
         text = {each: self.loaded.tokenizer.decode([each]) for each in set(words.ids.flatten().tolist())}
         return tuple(
             tuple(tuple((text[i], _rounded(p)) for i, p in zip(*each, strict=True)) for each in zip(*row, strict=True))
             for row in zip(words.ids.tolist(), words.probability.tolist(), strict=True)
         )
 
-    # -- kept ---------------------------------------------------------------------------------------------------------
+    # -- reused -------------------------------------------------------------------------------------------------------
 
-    def ahead(self) -> Iterator[None]:
-        """Find the masks that the page can ask for, a linear's in a step: who asks meanwhile waits so long.
+    def prefetch(self) -> Iterator[None]:
+        """Compute the masks that the page can ask for, one linear a step, which is as long as a question waits.
 
         Raises:
             UserError: the model cannot be pruned.
@@ -110,24 +110,24 @@ class Lab:
 
     @cached_property
     def masks(self) -> Masks:
-        """Masks of the dense model's linears; the norms they need are found when they are first asked for."""
+        """Masks of the dense model's linears; norms are measured on first use."""
         return Masks(lambda layer: self.norms.norm[layer])
 
     @cached_property
     def norms(self) -> Moments:
-        """Norms of what every linear reads of the calibration text, in the dense model."""
+        """Norms of every linear's inputs on the calibration text, in the dense model."""
         return self._moments(("norm",), False)
 
     @cached_property
     def covariance(self) -> Moments:
-        """The covariance of the residual stream over that text."""
+        """Covariance of the residual stream on that text."""
         return self._moments((), True)
 
     @torch.inference_mode()
-    def _moments(self, wanted: Collection[Statistic], covariance: bool) -> Moments:
+    def _moments(self, kinds: Collection[Statistic], covariance: bool) -> Moments:
         length = min(CALIBRATION.length, self.loaded.longest or CALIBRATION.length)
         text = windows(CALIBRATION.replace(length=length), self.loaded)
-        return statistics(self.loaded, text.tokens, wanted, covariance, lambda _: None)[1]
+        return statistics(self.loaded, text.tokens, kinds, covariance, lambda _: None)[1]
 
 
 def gain(drift: Tensor, layer: int) -> float | None:
@@ -137,10 +137,10 @@ def gain(drift: Tensor, layer: int) -> float | None:
         drift: (layers, tokens) of a perturbation at `layer`.
     """
     first, last = drift[layer, 1:].double(), drift[-1, 1:].double()
-    hit = (first > 0) & (last > 0)
-    if layer == len(drift) - 1 or not hit.any():
+    is_perturbed = (first > 0) & (last > 0)
+    if layer == len(drift) - 1 or not is_perturbed.any():
         return None
-    return _rounded(float((last[hit] / first[hit]).log().mean().exp()))
+    return _rounded(float((last[is_perturbed] / first[is_perturbed]).log().mean().exp()))
 
 
 def _numbers(values: Tensor) -> tuple[tuple[float, ...], ...]:
@@ -148,4 +148,4 @@ def _numbers(values: Tensor) -> tuple[tuple[float, ...], ...]:
 
 
 def _rounded(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")
+    return float(f"{value:.{SIGNIFICANT_DIGITS}g}")

@@ -1,6 +1,6 @@
-"""The model that is kept warm for the lab: one process for all readers, which answers one question at a time. No torch.
+"""The lab's warm model: one process for all readers that answers one question at a time. No torch.
 
-The process starts with the first question, leaves after ten minutes without one, and ends with this process.
+The process starts with the first question, exits after ten minutes without one, and ends with this process.
 """
 
 import logging
@@ -19,27 +19,27 @@ from typing import Any, Literal
 
 from core.base import UserError
 from core.jobs.queue import IDLE, PROJECT
-from core.lab.warm_process import Kind, Task, receive, send
+from core.lab.warm_process import Task, TaskKind, receive, send
 from core.requests.lab import Question, Talk
 from core.store import Store
 from core.store.files import sealed, unsealed, write_file
 
-KEPT = 64  # answers
-TOLD = 4096  # readers and tabs whose last turn is known
-# The lowest is answered first; a talk asks again and again
+MAX_ANSWERS = 64  # remembered
+MAX_READERS = 4096  # readers and tabs whose last turn is remembered
+# The lowest rank is answered first; a talk asks again and again
 RANK = {"row": 0, "lens": 1, "scene": 2, "talk": 3}
 LOG = logging.getLogger(__name__)
 State = Literal["cold", "loading", "ready"]
 COMMAND = (sys.executable, "-m", "core.lab.warm_process", "demo")
 STOPPED = "the lab's model stopped while it worked on this, perhaps for want of memory: ask again"
 BROKEN = "the lab's model could not be started: see the terminal that the dashboard runs in"
-# threads that wait give their core away, so that a run beside it goes on; libraries draw no bars
-SURROUNDINGS = {"OMP_WAIT_POLICY": "passive", "TQDM_DISABLE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+# waiting threads yield their core, so that a run beside them continues; libraries draw no progress bars
+ENVIRONMENT = {"OMP_WAIT_POLICY": "passive", "TQDM_DISABLE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
 @dataclass(eq=False)
 class Ticket:
-    """A task that a tab of a reader waits for."""
+    """A task that one tab of a reader waits for."""
 
     task: Task
     reader: str
@@ -48,22 +48,22 @@ class Ticket:
 
 
 class Scheduler:
-    """Tickets in the order in which they are answered, safe for many threads.
+    """Tickets in the order they are answered; thread-safe.
 
-    The reader comes first who was answered longest ago, in whichever tab and whatever was asked: many tabs delay others
-    no more than one. Of a reader the kind that is answered fastest comes first, then the tab that was answered longest
-    ago. A new question takes the place of the same tab's older one of its kind.
+    The reader answered longest ago comes first, whatever the tab or question: many tabs delay others no more than one
+    does. Within a reader the kind that is answered fastest comes first, then the tab answered longest ago. A new
+    question replaces the same tab's older one of its kind.
     """
 
     def __init__(self):
         self.changed = threading.Condition(threading.RLock())  # guards everything below
-        self.waiting = []  # in the order of asking
+        self.waiting = []  # in order of arrival
         self.running = None
         self.answers = OrderedDict()  # by task
-        self.served = OrderedDict()  # reader, or with a tab -> their last turn
+        self.served = OrderedDict()  # (reader,) or (reader, tab) -> time of the last turn
 
     def ask(self, task: Task, reader: str, tab: str = "") -> Future:
-        """The future of a task's answer; it is cancelled when the tab asks another of its kind."""
+        """Queue a task; its future is cancelled when the tab asks another of its kind."""
         with self.changed:
             asker = reader, tab, task.kind
             for old in [each for each in self.waiting if (each.reader, each.tab, each.task.kind) == asker]:
@@ -72,93 +72,93 @@ class Scheduler:
                 self.waiting.remove(old)
                 old.future.cancel()
             ticket = Ticket(task, reader, tab)
-            if not self._known(ticket):
+            if not self._answer_from_cache(ticket):
                 self.waiting.append(ticket)
                 self.changed.notify_all()
             return ticket.future
 
-    def ahead(self, future: Future) -> int:
-        """How many questions are answered before this one, the running one included; 0 once it runs or is answered."""
+    def count_ahead(self, future: Future) -> int:
+        """Count the questions before this one, the running one included; 0 once it runs or is answered."""
         with self.changed:
-            order = [each.future for each in sorted(self.waiting, key=self._turn)]
+            order = [each.future for each in sorted(self.waiting, key=self._priority)]
             return order.index(future) + (self.running is not None) if future in order else 0
 
     def next(self, seconds: float) -> Ticket | None:
-        """The ticket whose turn it is, once somebody asks; None if nobody does for so long."""
+        """Wait for the next ticket; None after so many seconds without one."""
         with self.changed:
             self.running = None
             while self.running is None:
                 if not self.changed.wait_for(lambda: self.waiting, seconds):
                     return None
-                ticket = min(self.waiting, key=self._turn)
+                ticket = min(self.waiting, key=self._priority)
                 self.waiting.remove(ticket)
-                if ticket.future.set_running_or_notify_cancel() and not self._known(ticket):
+                if ticket.future.set_running_or_notify_cancel() and not self._answer_from_cache(ticket):
                     self.running = ticket
-                    whose = ticket.reader, ticket.tab
-                    for each in (whose, whose[:1]):
+                    asker = ticket.reader, ticket.tab
+                    for each in (asker, asker[:1]):
                         self.served[each] = time.monotonic()
                         self.served.move_to_end(each)
-                    while len(self.served) > TOLD:
+                    while len(self.served) > MAX_READERS:
                         self.served.popitem(last=False)
             return self.running
 
-    def keep(self, answer: Any) -> None:
-        """Answer the running task, and keep that; of talks the process keeps what it needs."""
+    def answer(self, answer: Any) -> None:
+        """Answer the running task and remember the answer; talks are remembered by the process itself."""
         with self.changed:
             if self.running.task.kind != "talk":
                 self.answers[self.running.task] = answer
-            while len(self.answers) > KEPT:
+            while len(self.answers) > MAX_ANSWERS:
                 self.answers.popitem(last=False)
         self.running.future.set_result(answer)
 
     def fail(self, error: Exception) -> None:
-        """Fail every ticket that waits."""
+        """Fail every waiting ticket."""
         with self.changed:
             waiting, self.waiting, self.running = self.waiting, [], None
         for ticket in waiting:
             if ticket.future.set_running_or_notify_cancel():
                 ticket.future.set_exception(error)
 
-    def _turn(self, ticket: Ticket) -> tuple[float, int, float]:
+    def _priority(self, ticket: Ticket) -> tuple[float, int, float]:
         reader, tab = ticket.reader, ticket.tab
         return self.served.get((reader,), 0.0), RANK[ticket.task.kind], self.served.get((reader, tab), 0.0)
 
-    def _known(self, ticket: Ticket) -> bool:
-        """Answer a ticket by what is kept, if that is there."""
-        known = ticket.task in self.answers
-        if known:
+    def _answer_from_cache(self, ticket: Ticket) -> bool:
+        """Answer a ticket from the remembered answers; False if there is none."""
+        is_remembered = ticket.task in self.answers
+        if is_remembered:
             self.answers.move_to_end(ticket.task)
             ticket.future.set_result(self.answers[ticket.task])
-        return known
+        return is_remembered
 
 
-class Warm(Scheduler):
-    """A process that answers tickets in turn, and the thread that looks after it."""
+class WarmModel(Scheduler):
+    """A scheduler with the process that answers its tickets, and the thread that supervises it."""
 
     def __init__(self, command: Sequence[str] = COMMAND, idle: float = IDLE):
-        """idle: seconds without a question after which the process leaves."""
+        """idle: seconds without a question after which the process exits."""
         super().__init__()
         self.command, self.idle = command, idle
         self.stage = "cold"
-        self.since = 0.0  # when it began to load
+        self.since = 0.0  # when loading began
 
     def state(self) -> State:
-        """Whether the model is in memory, on its way there, or neither."""
+        """State of the model: `ready` in memory, `loading`, or `cold`."""
         return self.stage
 
     def loading(self) -> tuple[float, float | None]:
-        """Seconds for which the model has been loading, and that loading it took the last time, on this machine."""
-        return time.monotonic() - self.since, unsealed(_note())
+        """Seconds the model has been loading, and seconds that loading took last time on this machine."""
+        return time.monotonic() - self.since, unsealed(_seconds_file())
 
     def wake(self) -> None:
-        """Load the model, if it is not there, before anybody asks."""
+        """Load the model before anybody asks; does nothing if it is loaded."""
         with self.changed:
             if self.stage == "cold":
                 self.stage, self.since = "loading", time.monotonic()
                 threading.Thread(target=self._run, name="lab", daemon=True).start()
 
     def ask(self, task: Task, reader: str, tab: str = "") -> Future:
-        """As a scheduler's; the model is loaded where it has to answer."""
+        """Queue a task, and load the model if the answer is not remembered."""
         with self.changed:
             future = super().ask(task, reader, tab)
             if not future.done():
@@ -168,24 +168,24 @@ class Warm(Scheduler):
     # -- in a thread of its own ---------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        """Have one process after the other answer, until one is left."""
+        """Restart the process until one exits by itself."""
         stopped = True
         while stopped:
             self.stage, self.since = "loading", time.monotonic()
             process = subprocess.Popen(
                 self.command,
                 cwd=PROJECT,
-                env={**os.environ, **SURROUNDINGS},
+                env={**os.environ, **ENVIRONMENT},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
             )
             try:
                 stopped = self._answer(process)
             finally:
-                _end(process)
+                _end_process(process)
 
     def _answer(self, process: subprocess.Popen) -> bool:
-        """Answer by a process until it has stopped (True), has no model or nobody asks (False)."""
+        """Serve tickets with a process until it crashes (True), has no model or is idle (False)."""
         try:
             kind, content = receive(process.stdout)
         except (EOFError, ValueError):
@@ -194,8 +194,8 @@ class Warm(Scheduler):
             self._leave(content)
             return False
         self.stage = "ready"
-        with suppress(OSError, UserError):  # a cache that cannot be written keeps no note
-            write_file(_note(), sealed(time.monotonic() - self.since))
+        with suppress(OSError, UserError):  # a read-only cache has no such file
+            write_file(_seconds_file(), sealed(time.monotonic() - self.since))
         while True:
             with self.changed:
                 ticket = self.next(self.idle)
@@ -205,29 +205,29 @@ class Warm(Scheduler):
             try:
                 send(process.stdin, *ticket.task)
                 kind, content = receive(process.stdout)
-            except Exception:  # whatever came is no answer: who waits is told, and a new process is started
+            except Exception:  # no answer: fail the ticket and start a new process
                 LOG.exception("the lab's process gave no answer")
                 ticket.future.set_exception(UserError(STOPPED))
                 return True
             if kind == "answer":
-                self.keep(content)
+                self.answer(content)
             else:
                 ticket.future.set_exception(RuntimeError(content) if kind == "failed" else UserError(content))
 
-    def _leave(self, why: str = "") -> None:
-        """Stop serving, and fail all who wait with the reason."""
+    def _leave(self, reason: str = "") -> None:
+        """Stop serving and fail all waiting tickets with the reason."""
         with self.changed:
             self.stage = "cold"
-            self.fail(UserError(why))
+            self.fail(UserError(reason))
 
 
-def _note() -> Path:
-    """The file that says how long the model took to load."""
+def _seconds_file() -> Path:
+    """File with the seconds that loading took last time."""
     return Store().root / "remembered" / "lab-seconds.json"
 
 
-def _end(process: subprocess.Popen) -> None:
-    """End a process: it leaves when nothing can be asked any more."""
+def _end_process(process: subprocess.Popen) -> None:
+    """Close a process's input, on which it exits; kill it if it does not."""
     with suppress(OSError):
         process.stdin.close()
     try:
@@ -238,15 +238,14 @@ def _end(process: subprocess.Popen) -> None:
     process.stdout.close()
 
 
-_HERE = Warm()
-state, loading, ahead, wake = _HERE.state, _HERE.loading, _HERE.ahead, _HERE.wake
+_WARM_MODEL = WarmModel()
+state, loading = _WARM_MODEL.state, _WARM_MODEL.loading
+count_ahead, wake = _WARM_MODEL.count_ahead, _WARM_MODEL.wake
 
 
-def ask(kind: Kind, asked: Question | Talk, layer: int | None, reader: str, tab: str) -> Future:
-    """What a perturbation does at one layer, the words there, what it does at every layer, or what two models write.
+def ask(kind: TaskKind, request: Question | Talk, layer: int | None, reader: str, tab: str) -> Future:
+    """Queue a question: `row` and `lens` are about one layer, `scene` about all, `talk` gives the next chunk of a text.
 
-    Of a talk comes a chunk at a time.
-
-    Whatever is wrong is raised by the future.
+    Errors are raised by the future.
     """
-    return _HERE.ask(Task(kind, asked, layer, f"{reader} {tab}" if kind == "talk" else ""), reader, tab)
+    return _WARM_MODEL.ask(Task(kind, request, layer, f"{reader} {tab}" if kind == "talk" else ""), reader, tab)

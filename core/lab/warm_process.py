@@ -1,6 +1,6 @@
-"""The process behind `core.lab.scheduler`: it loads its model, then answers one task after the other until nobody can ask.
+"""The process behind `core.lab.scheduler`: loads its model, then answers tasks one by one until its input closes.
 
-Tasks come on the standard input, answers go to the standard output: a line of JSON a message. Nothing is pickled.
+Tasks arrive on standard input, answers leave on standard output, one line of JSON a message. Nothing is pickled.
 """
 
 import gc
@@ -18,87 +18,87 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 from core.base import Fields, Spec, UserError
 from core.requests import OfModel
 from core.requests.lab import Question, Talk
-from core.store.scenes import Chunk, Lens, Row, Scene
+from core.store.scenes import Chunk, Lens, Scene, SceneRow
 
 DONE = object()
-QUIET = 0.3  # seconds without a task before a step ahead: who is being answered in chunks asks again sooner
-Kind = Literal["row", "lens", "scene", "talk"]
-FORMS = {form.__name__: form for form in (Question, Talk, Row, Lens, Scene, Chunk)}
+PREFETCH_AFTER = 0.3  # seconds without a task; a reader who is answered in chunks asks again sooner
+TaskKind = Literal["row", "lens", "scene", "talk"]
+MESSAGE_TYPES = {form.__name__: form for form in (Question, Talk, SceneRow, Lens, Scene, Chunk)}
 
 
 class Task(NamedTuple):
-    """A piece of work; equal tasks have equal answers."""
+    """One question to the process; equal tasks have equal answers."""
 
-    kind: Kind
-    asked: Question | Talk
+    kind: TaskKind
+    request: Question | Talk
     layer: int | None = None
-    listener: str = ""  # whose talk goes on
+    listener: str = ""  # identifies the talk to continue
 
 
 def send(stream: BinaryIO, *message: object) -> None:
-    """Write a message: texts, numbers, None, and specs by their class and JSON."""
-    stream.write(json.dumps(message, default=_plain).encode() + b"\n")
+    """Write a message of texts, numbers, None and specs (class name and JSON)."""
+    stream.write(json.dumps(message, default=_to_json).encode() + b"\n")
     stream.flush()
 
 
 def receive(stream: BinaryIO) -> list[Any]:
-    """The next message as it was sent.
+    """Read the next message.
 
     Raises:
-        EOFError: the other side is gone.
-        ValueError: what came is no message.
+        EOFError: the other side closed.
+        ValueError: not a message.
     """
     line = stream.readline()
     if not line.endswith(b"\n"):
         raise EOFError
-    return [_formed(each) for each in json.loads(line)]
+    return [_from_json(each) for each in json.loads(line)]
 
 
-def _plain(part: Spec) -> Fields:
+def _to_json(part: Spec) -> Fields:
     return {type(part).__name__: part.model_dump(mode="json")}
 
 
-def _formed(part: Any) -> Any:
+def _from_json(part: Any) -> Any:
     if not isinstance(part, dict):
         return part
     [(name, fields)] = part.items()
-    return FORMS[name].model_validate(fields)
+    return MESSAGE_TYPES[name].model_validate(fields)
 
 
-def serve(prepare: Callable[[], "Desk"]) -> None:
-    """Answer tasks by the desk that `prepare` gives, and go steps ahead meanwhile, until the other side is gone."""
-    asked, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print is no answer
+def serve(prepare: Callable[[], "ModelServer"]) -> None:
+    """Answer tasks with the server that `prepare` returns, prefetching when idle, until the other side closes."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # libraries print to stderr, not among the answers
     try:
-        desk = prepare()
+        server = prepare()
     except UserError as error:
         return send(answers, "refused", str(error))
     send(answers, "ready", None)
     tasks = SimpleQueue()
-    threading.Thread(target=_listen, args=[asked, tasks], daemon=True).start()
+    threading.Thread(target=_listen, args=[requests, tasks], daemon=True).start()
     more = True
     with suppress(BrokenPipeError):
         while True:
             try:
-                task = tasks.get(timeout=QUIET if more else None)
+                task = tasks.get(timeout=PREFETCH_AFTER if more else None)
             except Empty:
-                more = _outcome(desk.step) == ("answer", True)
+                more = _outcome(server.prefetch) == ("answer", True)
                 continue
             if task is None:
                 return None
-            send(answers, *_outcome(partial(desk.answer, task)))
+            send(answers, *_outcome(partial(server.answer, task)))
 
 
-def _listen(asked: BinaryIO, tasks: SimpleQueue[Task | None]) -> None:
-    """Pass on every task that is asked, and None at the end."""
+def _listen(requests: BinaryIO, tasks: SimpleQueue[Task | None]) -> None:
+    """Queue every task that arrives, and None at the end."""
     with suppress(EOFError):
         while True:
-            tasks.put(Task(*receive(asked)))
+            tasks.put(Task(*receive(requests)))
     tasks.put(None)
 
 
 def _outcome(work: Callable[[], Any]) -> tuple[str, Any]:
-    """How a piece of work went: `answer` and its content, or `refused` or `failed` and a sentence."""
+    """Run some work: `answer` and its value, or `refused` or `failed` and a sentence."""
     try:
         return "answer", work()
     except UserError as error:
@@ -108,8 +108,8 @@ def _outcome(work: Callable[[], Any]) -> tuple[str, Any]:
         return "failed", f"{type(error).__name__}: {error}"
 
 
-class Desk:
-    """Answers with the last model that was asked of."""
+class ModelServer:
+    """Answers tasks; keeps the last model in memory."""
 
     def __init__(self, model: str):
         from core.jobs.context import WorkContext
@@ -117,43 +117,43 @@ class Desk:
         from core.models.progress import silent
         from core.store.cache import Store
 
-        self.bench = WorkContext(Store(), device("cpu"), silent, {})
+        self.context = WorkContext(Store(), device("cpu"), silent, {})
         self.loaded = None
-        self._at(OfModel(model=model))
+        self._use(OfModel(model=model))
 
-    def _at(self, model: OfModel) -> None:
-        from core.lab.answers import Lab
-        from core.lab.continuation import Talker
+    def _use(self, model: OfModel) -> None:
+        from core.lab.answers import LabModel
+        from core.lab.continuation import Continuations
         from core.models.placement import streamed
 
-        loaded = self.bench.load(model)
+        loaded = self.context.load(model)
         if streamed(loaded.layers):
             raise UserError(f"{loaded.source.label} is larger than the memory here: the lab needs a smaller model")
         if loaded is not self.loaded:
-            self.loaded, self.lab = loaded, Lab(loaded)
-            self.talker = Talker(loaded, self.lab.masks)
-            self.steps = self.lab.ahead()
+            self.loaded, self.lab = loaded, LabModel(loaded)
+            self.continuations = Continuations(loaded, self.lab.masks)
+            self.prefetching = self.lab.prefetch()
 
-    def step(self) -> bool:
-        """Prepare a little of what may be asked; whether more remains."""
-        return next(self.steps, DONE) is not DONE
+    def prefetch(self) -> bool:
+        """Prepare one step of likely questions; True if more remain."""
+        return next(self.prefetching, DONE) is not DONE
 
-    def answer(self, task: Task) -> Row | Lens | Scene | Chunk:
-        """A row, a lens, a scene or a chunk of a talk.
+    def answer(self, task: Task) -> SceneRow | Lens | Scene | Chunk:
+        """Answer with a row, a lens, a scene or a chunk of a talk.
 
         Raises:
-            UserError: what is asked cannot be.
+            UserError: the question cannot be answered.
         """
-        asked = task.asked
-        self._at(OfModel(model=asked.model))
+        request = task.request
+        self._use(OfModel(model=request.model))
         match task.kind:
             case "talk":
-                return self.talker.go_on(asked, task.listener)
+                return self.continuations.advance(request, task.listener)
             case "scene":
-                return self.lab.scene(asked)
-        return getattr(self.lab, task.kind)(asked, task.layer)
+                return self.lab.scene(request)
+        return getattr(self.lab, task.kind)(request, task.layer)
 
 
 if __name__ == "__main__":
     gc.set_threshold(100_000, 50, 100)  # see core/__main__.py
-    serve(lambda: Desk(sys.argv[1]))
+    serve(lambda: ModelServer(sys.argv[1]))

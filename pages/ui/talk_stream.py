@@ -75,7 +75,7 @@ async def _waits(future: Future) -> AsyncIterator[str]:
     """Lines that say what a chunk waits for, until it has come."""
     last, waiting = None, asyncio.wrap_future(future)
     while not (await asyncio.wait([waiting], timeout=LOOK))[0]:
-        ahead = scheduler.ahead(future)
+        ahead = scheduler.count_ahead(future)
         line = _line(waits=ahead) if scheduler.state() == "ready" else _line(loading=True)
         if line != last and (ahead or scheduler.state() != "ready"):
             yield line

@@ -3,7 +3,7 @@
 import gzip
 import json
 
-from core.lab.answers import Lab
+from core.lab.answers import LabModel
 from core.models.loading import load
 from core.models.sources import locate
 from core.store import scenes
@@ -14,7 +14,7 @@ from pages.ui.lab.question import EXAMPLES, LAYERS
 
 def main():
     store = Store()
-    answering = Lab(load(locate("demo", store), "float32", store))
+    answering = LabModel(load(locate("demo", store), "float32", store))
     for old in scenes.folder().glob("*.json.gz"):
         old.unlink()
     for at, asked in enumerate(questions()):

@@ -42,7 +42,7 @@ def keys(tmp_path_factory):
 def alone(keys, empty_cache, monkeypatch):
     """Nobody is called, and no worker starts; returns what a URL can say, and the keys of what is stored."""
     played = Warm()
-    for name in ("state", "ahead", "wake", "ask"):
+    for name in ("state", "count_ahead", "wake", "ask"):
         monkeypatch.setattr(scheduler, name, getattr(played, name))
     monkeypatch.setattr(queue, "ensure_worker", lambda *_: None)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)

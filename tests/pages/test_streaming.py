@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from core.base.errors import UserError
-from core.store.scenes import Chunk, Spoken
+from core.store.scenes import Chunk, WrittenToken
 from pages.ui import server, talk_stream
 from pages.ui.talk_stream import Talks
 
@@ -29,7 +29,7 @@ class Warm:
         self.asked.append((asked, reader, tab, Future()))
         return self.asked[-1][3]
 
-    def ahead(self, _):
+    def count_ahead(self, _):
         return self.before
 
     def state(self):
@@ -42,12 +42,12 @@ class Warm:
 
 
 def spoken(at):
-    return Spoken(at=at, dense=f" d{at}", hurt=f" h{at}", twin=f" t{at}", p=0.5)
+    return WrittenToken(at=at, dense=f" d{at}", hurt=f" h{at}", twin=f" t{at}", p=0.5)
 
 
 @pytest.fixture
 def warm(monkeypatch):
-    monkeypatch.setattr(talk_stream, "warm", here := Warm())
+    monkeypatch.setattr(talk_stream, "scheduler", here := Warm())
     monkeypatch.setattr(talk_stream, "LOOK", 0.02)
     return here
 

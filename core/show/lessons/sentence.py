@@ -10,7 +10,7 @@ from core.plan.gains import BAND
 from core.requests.lab import Question
 from core.show.lessons.absorption import SINK
 from core.store import Array
-from core.store.scenes import Row
+from core.store.scenes import SceneRow
 
 ROUNDING = 1e-6  # drift that rounding alone brings about: nothing has arrived
 LINES = ("space", "line break", "blank line", "blank lines")  # names of tokens without a letter, by their line breaks
@@ -28,7 +28,7 @@ class Hit:
     sentence: str
 
 
-def hit(question: Question, row: Row, gains: Iterable[float | None] = (), twin: Row | None = None) -> Hit:
+def hit(question: Question, row: SceneRow, gains: Iterable[float | None] = (), twin: SceneRow | None = None) -> Hit:
     """What a picture of one layer needs.
 
     Args:
@@ -90,13 +90,13 @@ def contexts(tokens: Iterable[str]) -> list[str]:
 # --- what just happened ---------------------------------------------------------------------------------------------
 
 
-def said(question: Question, row: Row, entered: Array, gains: Iterable[float | None], twin: Row | None) -> str:
+def said(question: Question, row: SceneRow, entered: Array, gains: Iterable[float | None], twin: SceneRow | None) -> str:
     """What the network did with the damage, in a few sentences whose numbers stand between `**`."""
     flips = f"**{sum(row.flipped)} of {len(row.flipped)}** predicted next words change."
     return " ".join(filter(None, [_fate(question, row, entered), flips, _compared(question, row, gains, twin)]))
 
 
-def _fate(question: Question, row: Row, entered: Array) -> str:
+def _fate(question: Question, row: SceneRow, entered: Array) -> str:
     what, enters = _entry(question, row, entered)
     if row.layer == len(row.drift) - 1:
         return f"No layer follows layer {row.layer}: {what} reaches the output as it is."
@@ -112,7 +112,7 @@ def _fate(question: Question, row: Row, entered: Array) -> str:
     return f"Later layers leave {what} **about as large**: {ends}"
 
 
-def _entry(question: Question, row: Row, entered: Array) -> tuple[str, str]:
+def _entry(question: Question, row: SceneRow, entered: Array) -> tuple[str, str]:
     """What was done, as a thing and as what it does."""
     perturbation, at = question.perturbation, question.token
     where = "" if at is None else f" at “{shown(row.tokens[at], first=at == 0)}” alone"
@@ -122,7 +122,7 @@ def _entry(question: Question, row: Row, entered: Array) -> tuple[str, str]:
     return "the damage", f"{does}{where} moves the stream by {per_cent(_geometric(entered))}, and that"
 
 
-def _compared(question: Question, row: Row, gains: Iterable[float | None], twin: Row | None) -> str:
+def _compared(question: Question, row: SceneRow, gains: Iterable[float | None], twin: SceneRow | None) -> str:
     """The same layer with or without the first token, or the layer in the middle of all."""
     if row.gain is None:
         return ""
@@ -137,7 +137,7 @@ def _compared(question: Question, row: Row, gains: Iterable[float | None], twin:
 # --- numbers to take away -------------------------------------------------------------------------------------------
 
 
-def table(row: Row) -> dict[str, list]:
+def table(row: SceneRow) -> dict[str, list]:
     """The drift of one row, the output first: a line for each layer it was read after, a column for each token."""
     read = range(len(row.drift) - 1, row.layer - 1, -1)
     words = {f"{at + 1} {shown(token, at == 0)}": at for at, token in enumerate(row.tokens)}

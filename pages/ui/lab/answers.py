@@ -13,7 +13,7 @@ from core.base import several
 from core.lab import scheduler
 from core.requests.lab import Question
 from core.show.lessons import sentence
-from core.store.scenes import Row, Scene, examples, lenses, rows
+from core.store.scenes import Scene, SceneRow, examples, lenses, rows
 from pages.ui import layout
 from pages.ui.lab.question import KINDS, View
 from pages.ui.live.grid import Answered, key, lens_text
@@ -67,12 +67,12 @@ class Tab:
         """All layers of a question."""
         return examples().get(question) or self.answer("scene", question, None)
 
-    def row(self, question: Question, layer: int) -> Row | None:
+    def row(self, question: Question, layer: int) -> SceneRow | None:
         """One layer of a question, from any source; None if unknown."""
         scene = self.scene(question)
         return scene.row(layer) if scene else self.answer("row", question, layer) or rows().get((question, layer))
 
-    def rows_of(self, question: Question, layer: int) -> dict[int, Row]:
+    def rows_of(self, question: Question, layer: int) -> dict[int, SceneRow]:
         """The layers of a question that are known while not all are."""
         layers = [layer, *(at for kind, of, at in self.futures if (kind, of) == ("row", question))]
         return {at: row for at in layers if (row := self.row(question, at))}
@@ -152,7 +152,11 @@ def _whole(question: Question, scene: Scene, twin: Scene | None) -> Answered:
 
 
 def _assembled(
-    question: Question, shared: Scene | Row, rows: dict[int, Row], twin: Scene | None = None, gains: Sequence = ()
+    question: Question,
+    shared: Scene | SceneRow,
+    rows: dict[int, SceneRow],
+    twin: Scene | None = None,
+    gains: Sequence = (),
 ) -> Answered:
     twins = {layer: twin.row(layer) for layer in rows} if twin else {}
     hits = {layer: sentence.hit(question, row, gains, twins.get(layer)) for layer, row in rows.items()}
@@ -221,6 +225,6 @@ def _said(view: View, stage: str) -> str:
         return f":material/hourglass: {_loading()} Your sentence is next."
     if stage == "layer":
         return f":material/bolt: Layer {view.state.layer} is measured; the other layers follow."
-    ahead = scheduler.ahead(here.futures["row", question, view.state.layer])
+    ahead = scheduler.count_ahead(here.futures["row", question, view.state.layer])
     progress = f"{several(ahead, 'question')} ahead of yours" if ahead else f"Measuring layer {view.state.layer}"
     return f":material/hourglass: {progress}."

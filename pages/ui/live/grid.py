@@ -9,7 +9,7 @@ from core.base import frozen
 from core.requests.lab import MOST_TOKENS
 from core.show.lessons import sentence as lessons
 from core.show.lessons.sentence import Hit
-from core.store.scenes import Lens, Row, Scene, Word
+from core.store.scenes import Lens, NextWord, Scene, SceneRow
 from pages.ui import live
 
 COMPONENT = live.component("lab")
@@ -101,8 +101,8 @@ class State(NamedTuple):
 class Answered:
     """A question's answer as far as it is known: of every layer, or of some."""
 
-    shared: Scene | Row
-    rows: Mapping[int, Row]
+    shared: Scene | SceneRow
+    rows: Mapping[int, SceneRow]
     hits: Mapping[int, Hit]
 
     @cached_property
@@ -174,12 +174,12 @@ def key(sentence: str, word: str, first: bool, token: int | None) -> str:
     return f"{sentence}|{word}|{where}"
 
 
-def _plain(row: Row, hit: Hit) -> dict[str, object]:
+def _plain(row: SceneRow, hit: Hit) -> dict[str, object]:
     numbers = {"ratio": hit.ratio, "entered": hit.entered, "mean": hit.mean}
     return live.plain(numbers, 3) | {"words": _words(row.perturbed), "flipped": row.flipped, "says": hit.sentence}
 
 
-def _words(after: Sequence[Sequence[Word]]) -> list[list[tuple[str, float]]]:
+def _words(after: Sequence[Sequence[NextWord]]) -> list[list[tuple[str, float]]]:
     """A list for each token; words that are written alike stand once, where the likeliest of them does."""
     by_token = [{} for _ in after]
     for shares, each in zip(by_token, after, strict=True):

@@ -17,9 +17,9 @@ from core.store.cache import Store
 from tests import tiny
 from tests.core.jobs.test_shares import numbers
 from tests.core.jobs.test_shares import profile as asked
-from tests.core.jobs.test_warm import until
 from tests.core.judge.test_study import request as study
 from tests.core.judge.test_study import setting
+from tests.core.lab.test_warm_model import until
 
 LOOPBACK = "127.0.0.2"  # Ray takes 127.0.0.1 for the machine's own address
 STORE = 80 * 2**20  # bytes of a node's object store, the least there may be

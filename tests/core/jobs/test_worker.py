@@ -14,7 +14,7 @@ from core.jobs import processes, queue, worker
 from core.models.progress import Cancelled
 from core.store.cache import Store
 from tests import fake_experiment as fake
-from tests.core.jobs.test_warm import until
+from tests.core.lab.test_warm_model import until
 
 PATIENCE = 20  # seconds before a test gives up; none is measured by it
 

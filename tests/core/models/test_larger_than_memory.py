@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from core.export.checking import load_back
 from core.jobs import execute
-from core.lab.warm_process import Desk
+from core.lab.warm_process import ModelServer
 from core.models import placement
 from core.requests import grammar
 from core.requests.export_and_search import ExportRequest
@@ -80,7 +80,7 @@ def test_the_numbers_and_the_export_are_those_of_a_model_that_fits(empty, tmp_pa
 def test_the_lab_refuses_it(no_demo, monkeypatch, refused):
     monkeypatch.setattr(placement, "free_memory", lambda _: 1)
     with refused("larger than the memory", "lab"):
-        Desk(str(tiny.folder("llama")))
+        ModelServer(str(tiny.folder("llama")))
 
 
 @pytest.mark.slow

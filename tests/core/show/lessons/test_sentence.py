@@ -6,7 +6,7 @@ import pytest
 
 from core.requests.lab import question
 from core.show.lessons import sentence
-from core.store.scenes import Row
+from core.store.scenes import SceneRow
 
 NOISE = question("A b c", "gaussian:0.5")
 EVERYWHERE = question("A b c", "gaussian:0.5", first=True)
@@ -15,7 +15,7 @@ EVERYWHERE = question("A b c", "gaussian:0.5", first=True)
 def row(layer, *drift, gain=None, flips=0):
     """A row of three tokens whose drift is given layer by layer."""
     words = ((("x", 1.0),),) * 3
-    return Row(
+    return SceneRow(
         tokens=("A", " b", "c"),
         norms=((9.0, 1.0, 1.0),) * len(drift),
         dense=words,

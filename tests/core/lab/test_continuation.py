@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.lab.answers import Lab
-from core.lab.continuation import DENSE, HURT, TEMPERATURE, TWIN, Talker
+from core.lab.answers import LabModel
+from core.lab.continuation import DENSE, HURT, TEMPERATURE, TWIN, Continuations
 from core.measure.perturb import chosen, drawn_by, normal
 from core.models.anatomy import is_prunable
 from core.models.layer_parts import edited
@@ -36,7 +36,7 @@ def talker():
 
 def made(family):
     loaded = tiny.loaded(family)
-    return Talker(loaded, Lab(loaded).masks)
+    return Continuations(loaded, LabModel(loaded).masks)
 
 
 def talk(turns=TURNS, seed=None, tokens=14, start=0, prompt=PROMPT):
@@ -47,7 +47,7 @@ def written(talker, asked, listener="", seconds=0.0):
     """All tokens from the first wanted one on, chunk after chunk."""
     steps, end = [], None
     while end is None:
-        chunk = talker.go_on(asked.model_copy(update={"start": asked.start + len(steps)}), listener, seconds)
+        chunk = talker.advance(asked.model_copy(update={"start": asked.start + len(steps)}), listener, seconds)
         steps, end = [*steps, *chunk.steps], chunk.end
     assert [each.at for each in steps] == list(range(asked.start, asked.start + len(steps)))
     return steps
@@ -130,7 +130,7 @@ def check(talker, asked):
         steps = written(talker, asked)
     finally:
         watching.remove()
-    texts = talker.talks[""].texts
+    texts = talker.recent[""].texts
     prompt = len(texts[DENSE]) - len(steps)
     logits = torch.stack(seen[-len(steps) :], dim=1)
     plain = [whole(loaded, texts[row], prompt) for row in (DENSE, HURT)]
@@ -182,7 +182,7 @@ def test_so_is_every_row_of_the_bundled_model(bundled, seed):
         (5, 9, "skip:head:8"),
         (7, 30, "residual:wanda:0.6"),
     )
-    check(Talker(bundled, Lab(bundled).masks), talk(turns, seed, tokens=9))
+    check(Continuations(bundled, LabModel(bundled).masks), talk(turns, seed, tokens=9))
 
 
 # --- how it is asked for ---------------------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ def test_chunks_pauses_and_detours_never_change_the_text(talker):
         each, start = chance.choice(asked), chance.randrange(14)
         listener, seconds = chance.choice("ab"), chance.choice((0.0, 0.01, 9.0))
         if chance.random() < 0.3:
-            talker.go_on(each.model_copy(update={"start": start}), listener, seconds)
+            talker.advance(each.model_copy(update={"start": start}), listener, seconds)
         else:
             found = written(talker, each.model_copy(update={"start": start}), listener, seconds)
             assert found == expected[each][start:]
@@ -211,19 +211,19 @@ def test_chunks_pauses_and_detours_never_change_the_text(talker):
 def test_a_change_leaves_what_was_written_before(talker):
     whole = talk()
     before = written(talker, whole)
-    read = talker.talks[""].kept.get_seq_length()
-    chunk = talker.go_on(talk((*TURNS, (13, 3, "skip")), start=13))
-    assert talker.talks[""].kept.get_seq_length() == read and [each.at for each in chunk.steps] == [13]
+    read = talker.recent[""].cache.get_seq_length()
+    chunk = talker.advance(talk((*TURNS, (13, 3, "skip")), start=13))
+    assert talker.recent[""].cache.get_seq_length() == read and [each.at for each in chunk.steps] == [13]
     assert written(talker, whole) == before
 
 
 def test_forgotten_talks_are_written_anew(monkeypatch, talker):
     before = written(talker, talk(), "a")
-    monkeypatch.setattr("core.lab.continuation.KEPT", talker.talks["a"].bytes * 5 // 2)
+    monkeypatch.setattr("core.lab.continuation.MAX_CACHE_BYTES", talker.recent["a"].bytes * 5 // 2)
     for listener in "bcd":
         written(talker, talk(seed=1), listener)
-    assert list(talker.talks) == ["c", "d"], "the longest unheard are forgotten"
-    first = talker.go_on(talk(start=13), "a", 0.0)
+    assert list(talker.recent) == ["c", "d"], "the longest unheard are forgotten"
+    first = talker.advance(talk(start=13), "a", 0.0)
     assert first.steps == () and first.end is None, "others have a turn meanwhile"
     assert written(talker, talk(start=13), "a") == before[13:]
 
@@ -238,13 +238,13 @@ def test_a_run_that_breaks_off_leaves_nothing_behind(talker):
 
     hook = talker.loaded.layers[2].register_forward_pre_hook(fail)
     with pytest.raises(MemoryError):
-        talker.go_on(asked)
+        talker.advance(asked)
     hook.remove()
     assert written(talker, asked) == expected[5:]
 
 
 def test_a_text_ends_where_both_have_ended(talker):
-    steps, texts = written(talker, talk(seed=5)), talker.talks[""].texts
+    steps, texts = written(talker, talk(seed=5)), talker.recent[""].texts
     own = [text[-len(steps) :] for text in texts]
     end = next(token for token, other in zip(*own, strict=True) if token != other)
     first = own[DENSE].index(end)
@@ -263,14 +263,14 @@ def test_a_text_ends_where_both_have_ended(talker):
 
 def test_numbers_that_overflow_end_the_text(talker):
     asked = talk(((4, 1, "gaussian:1e38"),))
-    chunk = talker.go_on(asked, seconds=9)
+    chunk = talker.advance(asked, seconds=9)
     assert len(chunk.steps) == 4 and "overflow at token 4" in chunk.end
     healed = talk(((4, 1, ""),))
     assert written(talker, healed) == written(made("llama"), healed)
 
 
 def test_the_text_ends_with_the_model_s_positions(talker):
-    chunk = talker.go_on(talk((), tokens=128), seconds=60)
+    chunk = talker.advance(talk((), tokens=128), seconds=60)
     prompt = len(talker.loaded.tokenizer(PROMPT)["input_ids"])
     assert len(chunk.steps) == tiny.LONGEST - prompt + 1 and str(tiny.LONGEST) in chunk.end
 
@@ -286,18 +286,18 @@ def test_the_text_ends_with_the_model_s_positions(talker):
 )
 def test_what_cannot_be_written_is_refused(asked, named, talker, refused):
     with refused(*named):
-        talker.go_on(talk(**asked))
+        talker.advance(talk(**asked))
 
 
 def test_layers_whose_weights_are_no_linears_cannot_be_pruned(refused):
     with refused("cannot be pruned"):
-        made("mixtral").go_on(talk(((0, 1, "residual:wanda:0.5"),)))
+        made("mixtral").advance(talk(((0, 1, "residual:wanda:0.5"),)))
 
 
 def test_texts_are_those_that_a_tokenizer_writes(talker):
     """Pieces put together are the whole text, signs of several tokens included."""
     asked = talk((), seed=11, tokens=40, prompt="é")
     found = written(talker, asked)
-    decoded = talker.loaded.tokenizer.decode(talker.talks[""].texts[DENSE], skip_special_tokens=True)
+    decoded = talker.loaded.tokenizer.decode(talker.recent[""].texts[DENSE], skip_special_tokens=True)
     pieces = "".join(each.dense or "" for each in found)
     assert decoded.startswith("é" + pieces)

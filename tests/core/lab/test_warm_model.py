@@ -13,7 +13,7 @@ import pytest
 
 from core.base.errors import UserError
 from core.lab import scheduler
-from core.lab.scheduler import Scheduler, Warm
+from core.lab.scheduler import Scheduler, WarmModel
 from core.lab.warm_process import Task
 from core.requests import lab
 from tests import tiny
@@ -25,11 +25,11 @@ from core.lab.warm_process import serve
 from core.base.errors import UserError
 class Desk:
     calls = 0
-    def step(self):
+    def prefetch(self):
         return False
     def answer(self, task):
         self.calls += 1
-        what, _, rest = (task.asked.sentence if hasattr(task.asked, "sentence") else task.asked.prompt).partition(" ")
+        what, _, rest = (task.request.sentence if hasattr(task.request, "sentence") else task.request.prompt).partition(" ")
         while what == "hold" and not pathlib.Path(rest).exists():
             time.sleep(0.02)
         if what == "crash":
@@ -59,7 +59,7 @@ def made():
     all_of_them = []
 
     def make(code=FAKE, idle=600):
-        all_of_them.append(Warm(command(code), idle))
+        all_of_them.append(WarmModel(command(code), idle))
         return all_of_them[-1]
 
     yield make
@@ -113,9 +113,9 @@ def served(scheduler):
     """Answer all that waits, each with its words; these in the order of answering."""
     order = []
     while ticket := scheduler.next(0):
-        asked = ticket.task.asked
+        asked = ticket.task.request
         words = asked.sentence if hasattr(asked, "sentence") else asked.prompt
-        scheduler.keep(words)
+        scheduler.answer(words)
         order.append(words)
     return order
 
@@ -123,8 +123,8 @@ def served(scheduler):
 def test_rows_come_before_scenes_and_scenes_before_talks():
     one = Scheduler()
     asked = [one.ask(task, "a") for task in (talk("x 1"), scene("x 2"), row("x 3"))]
-    assert [one.ahead(each) for each in asked] == [2, 1, 0]
-    assert served(one) == ["x 3", "x 2", "x 1"] and one.ahead(asked[0]) == 0
+    assert [one.count_ahead(each) for each in asked] == [2, 1, 0]
+    assert served(one) == ["x 3", "x 2", "x 1"] and one.count_ahead(asked[0]) == 0
 
 
 def test_readers_take_turns():
@@ -150,7 +150,7 @@ def test_many_tabs_of_a_reader_delay_another_no_more_than_one(kinds):
         own = {f"x {kind.__name__} alone" for kind in kinds}
         for kind in kinds:
             one.ask(kind(f"x {kind.__name__} alone"), "one")
-        one.keep("x first")
+        one.answer("x first")
         order = served(one)
         assert len(order) == len(kinds) * (tabs + 1) - 1 and own <= {*order}
         return max(map(order.index, own))
@@ -168,7 +168,7 @@ def test_quick_questions_one_after_another_keep_nobody_s_slow_one_waiting(also):
     while not all(each.done() for each in slow):
         one.ask(row(f"x {turns}"), "quick")
         one.next(0)
-        one.keep("x")
+        one.answer("x")
         turns += 1
         assert turns <= 8
 
@@ -182,10 +182,10 @@ def test_talks_take_turns_chunk_by_chunk_and_keep_nobody_waiting():
     scene_of_a = None
     for turn in range(12):
         ticket = one.next(0)
-        one.keep("x")
-        order.append(ticket.task.asked.prompt[2:] if ticket.task.kind == "talk" else "scene")
+        one.answer("x")
+        order.append(ticket.task.request.prompt[2:] if ticket.task.kind == "talk" else "scene")
         if ticket.task.kind == "talk":
-            one.ask(talk(ticket.task.asked.prompt, turn + 1), ticket.reader, ticket.tab)
+            one.ask(talk(ticket.task.request.prompt, turn + 1), ticket.reader, ticket.tab)
         if turn == 5:
             scene_of_a = one.ask(scene("x s"), "a", "1")
     assert order[:6] == ["a1", "b", "a2", "b", "a1", "b"] and scene_of_a.done() and order[6] == "scene"
@@ -193,7 +193,7 @@ def test_talks_take_turns_chunk_by_chunk_and_keep_nobody_waiting():
 
 
 def test_who_had_their_last_turn_long_ago_is_forgotten(monkeypatch):
-    monkeypatch.setattr(scheduler, "TOLD", 4)
+    monkeypatch.setattr(scheduler, "MAX_READERS", 4)
     one = Scheduler()
     for reader in range(9):
         one.ask(talk("x"), str(reader), "tab")
@@ -215,8 +215,8 @@ def test_a_newer_question_takes_the_place_of_the_reader_s_older_one():
     first, other, shared = one.ask(row("x 1"), "a"), one.ask(scene("x 1"), "a"), one.ask(row("x 0"), "b")
     assert one.ask(row("x 1"), "a") is first, "the same again changes nothing"
     one.ask(row("x 2"), "a")
-    assert first.cancelled() and not other.cancelled() and one.ahead(shared) == 1
-    one.keep("x 0")
+    assert first.cancelled() and not other.cancelled() and one.count_ahead(shared) == 1
+    one.answer("x 0")
     assert served(one) == ["x 2", "x 1"] and shared.result() == "x 0", "who asks the same is answered by the same"
 
 
@@ -224,7 +224,7 @@ def test_a_question_that_was_taken_back_before_it_was_seen_ends_nothing():
     one = Scheduler()
     one.ask(row("known"), "me")
     one.next(0)
-    one.keep("its answer")
+    one.answer("its answer")
     with ThreadPoolExecutor(1) as pool:
         turn = pool.submit(one.next, SOON)
         until(lambda: one.running is None)
@@ -238,7 +238,7 @@ def test_a_question_that_was_taken_back_before_it_was_seen_ends_nothing():
 
 
 def test_answers_are_kept(monkeypatch):
-    monkeypatch.setattr(scheduler, "KEPT", 2)
+    monkeypatch.setattr(scheduler, "MAX_ANSWERS", 2)
     one = Scheduler()
     for words in ("x 1", "x 2", "x 1", "x 3"):
         one.ask(row(words), "a")
@@ -304,10 +304,10 @@ def test_it_leaves_when_nobody_asks_and_comes_back(made):
 def test_it_ends_with_the_process_that_started_it():
     code = f"""
 import sys
-from core.lab.scheduler import Warm
+from core.lab.scheduler import WarmModel
 from core.lab.warm_process import Task
 from core.requests import lab
-print(Warm({command()!r}).ask(Task("row", lab.question("x 1", "skip"), 0), "a").result({SOON})[3])
+print(WarmModel({command()!r}).ask(Task("row", lab.question("x 1", "skip"), 0), "a").result({SOON})[3])
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=scheduler.PROJECT
@@ -334,14 +334,14 @@ def at_once(one, readers, tasks):
 
 def test_the_real_process_answers_twenty_readers(empty_cache):
     """A tiny model: rows and scenes are those of this process, refusals arrive as such."""
-    from core.lab.answers import Lab
-    from core.lab.continuation import Talker
+    from core.lab.answers import LabModel
+    from core.lab.continuation import Continuations
 
     folder = str(tiny.folder("llama"))
-    one = Warm([sys.executable, "-m", "core.lab.warm_process", folder])
+    one = WarmModel([sys.executable, "-m", "core.lab.warm_process", folder])
     of = {"model": folder}
     asked = [lab.question(words, "gaussian:0.3").model_copy(update=of) for words in tiny.SENTENCES[:4]]
-    here = Lab(tiny.loaded("llama"))
+    here = LabModel(tiny.loaded("llama"))
     found = at_once(
         one, 20, lambda reader: [Task("row", asked[reader % 4], reader % tiny.LAYERS), Task("scene", asked[reader % 4])]
     )
@@ -353,7 +353,7 @@ def test_the_real_process_answers_twenty_readers(empty_cache):
     steps = []
     while len(steps) < 8:
         steps += one.ask(Task("talk", said.model_copy(update={"start": len(steps)})), "a").result(SOON).steps
-    alone = Talker(here.loaded, here.masks).go_on(said, seconds=SOON).steps
+    alone = Continuations(here.loaded, here.masks).advance(said, seconds=SOON).steps
     assert [each.hurt for each in steps] == [each.hurt for each in alone] != [each.dense for each in alone]
     for wrong in (
         Task("row", asked[0], tiny.LAYERS),

@@ -9,7 +9,7 @@ import torch
 
 from core.jobs import execute
 from core.lab import scene as scenes
-from core.lab.answers import Lab, gain
+from core.lab.answers import LabModel, gain
 from core.measure.engines import prepare, wavefront
 from core.measure.perturb import Moments
 from core.prune import linears
@@ -57,13 +57,13 @@ def test_a_scene_is_a_measurement_of_the_same_tokens(family, word, empty, tmp_pa
     path = tmp_path / "sentence.txt"
     path.write_text(SENTENCE, encoding="utf-8")
     folder = str(tiny.folder(family))
-    here = Lab(tiny.loaded(family))
+    here = LabModel(tiny.loaded(family))
     found = here.scene(lab.question(SENTENCE, word))
     text = WindowRequest(source=f"file:{path}", sequences=1, length=len(found.tokens))
     request = MeasureRequest(model=folder, text=text, measurements=measurements([perturbation(word)]))
     profile = profiles.load(empty, execute.get(request, empty))
     assert_agree(found, profile.seeds(word)[0])
-    assert here.clean(SENTENCE).batched == (family != "bloom")
+    assert here.clean(SENTENCE).can_batch == (family != "bloom")
     norms = np.array(found.norms)
     np.testing.assert_allclose(norms[:, 1:].mean(1), profile.activation.norm[:, 0], rtol=1e-3)
     assert "".join(found.tokens) == SENTENCE
@@ -71,7 +71,7 @@ def test_a_scene_is_a_measurement_of_the_same_tokens(family, word, empty, tmp_pa
 
 @pytest.fixture(scope="module")
 def llama():
-    return Lab(tiny.loaded("llama"))
+    return LabModel(tiny.loaded("llama"))
 
 
 @pytest.mark.parametrize("word", ["residual:wanda:0.7", "residual_linear:wanda:0.5:mlp.down_proj", "covariance:0.3"])
@@ -84,8 +84,8 @@ def test_what_looks_at_a_text_looks_at_the_calibration_text(word, llama):
 
 def test_masks_that_were_found_ahead_are_those_found_when_asked(llama, monkeypatch):
     question = lab.question(SENTENCE, "residual:wanda:0.9")
-    expected, ready = llama.scene(question), Lab(llama.loaded)
-    assert len(list(ready.ahead())) == len(lab.REMOVED) * tiny.LAYERS * 7
+    expected, ready = llama.scene(question), LabModel(llama.loaded)
+    assert len(list(ready.prefetch())) == len(lab.REMOVED) * tiny.LAYERS * 7
     monkeypatch.setattr(linears, "pruned", lambda *_: pytest.fail("it was found ahead"))
     assert ready.scene(question).model_copy(update={"seconds": expected.seconds}) == expected
 
@@ -113,9 +113,9 @@ def test_a_single_token_is_perturbed_alone(word, token, llama):
 def test_a_row_is_one_of_the_scene_and_a_batch_changes_nothing(llama):
     question = lab.question(SENTENCE, "gaussian:0.1")
     whole = llama.scene(question)
-    single = scenes.clean(llama.loaded, SENTENCE)
+    single = scenes.run_clean(llama.loaded, SENTENCE)
     vars(single)["batched"] = False
-    alone = scenes.hits(single, question, range(tiny.LAYERS), Moments(), llama.masks)
+    alone = scenes.perturb_layers(single, question, range(tiny.LAYERS), Moments(), llama.masks)
     np.testing.assert_allclose(alone.drift.numpy(), table(whole), rtol=1e-3)
     for layer in range(tiny.LAYERS):
         row, expected = llama.row(question, layer), whole.row(layer)
@@ -147,14 +147,14 @@ def test_the_next_words_are_the_model_s(llama):
 @torch.inference_mode()
 def test_the_lens_is_the_model_s_norm_and_head_on_the_stream_of_plain_hooks(family):
     """Where a family caps or scales its logits, as gemma2, cohere and granite do, its last layer tells."""
-    here = Lab(tiny.loaded(family))
+    here = LabModel(tiny.loaded(family))
     run, model, question = here.clean(SENTENCE), here.loaded.model, lab.question(SENTENCE, "skip")
     for hurt in (None, 1):
         streams, logits = hooked(here.loaded, run.ids, hurt)
         seen = []
         if hurt is not None:
-            scenes.hits(run, question, [hurt], Moments(), here.masks, seen)
-        found = run.lens if hurt is None else scenes.lens(run, torch.cat(seen))
+            scenes.perturb_layers(run, question, [hurt], Moments(), here.masks, seen)
+        found = run.lens if hurt is None else scenes.read_lens(run, torch.cat(seen))
         expected = torch.stack([read_plainly(model, stream) for stream in streams[hurt or 0 :]])
         torch.testing.assert_close(expected[-1], logits.softmax(-1), rtol=1e-4, atol=1e-7)
         top = expected.max(-1, keepdim=True)
@@ -223,9 +223,9 @@ def test_what_cannot_be_answered_is_refused(words, asked, layer, named, llama, r
 @pytest.mark.bundled
 def test_the_opening_scene_is_what_the_engine_measures(bundled):
     question, committed = next(iter(examples().items()))
-    ids = scenes.clean(bundled, question.sentence).ids
+    ids = scenes.run_clean(bundled, question.sentence).ids
     assert_agree(committed, engine(bundled, ids, question.perturbation.name, Moments()), rtol=1e-2)
-    words, now = lenses()[question], Lab(bundled).lens(question, 16)
+    words, now = lenses()[question], LabModel(bundled).lens(question, 16)
     ends = [words.hurt[layer][-1] for layer in range(committed.layers)]
     tops = [[row[:1] for row in after] for after in committed.perturbed]
     for stored, read in ((words.dense, now.dense), (words.hurt[16], now.hurt[16]), (ends, tops)):
