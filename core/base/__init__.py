@@ -9,6 +9,7 @@ from typing import Any
 
 from core.base.errors import Broken, Unreadable, UserError, brief, disk_full, gist, out_of_memory, shortage
 from core.base.escape import UNSEEN, legible, plain
+from core.base.estimate import Estimate
 from core.base.formats import (
     GUESSING,
     capital,

@@ -15,10 +15,9 @@ from core.plan.sizes import taken
 from core.requests import Recipe
 from core.requests.grammar import read_allocation, write
 from core.requests.parsing import fraction
-from core.results import Anchors, Prediction, protocols
-from core.results.anchor_studies import narrower
-from core.results.anchors import stored
-from core.show.words import forecast
+from core.results import Forecast, Prediction, protocols
+from core.results.stored_forecasts import load_forecast
+from core.show.words import forecast_sentences
 from core.store import Profile, Store, profiles
 
 
@@ -36,22 +35,21 @@ def spread(given: SimpleNamespace, store: Store) -> None:
     pruned = checked(Recipe, allocation=asked, repair=given.repair, **chosen).treatment
     if asked.budget_unit.levels and given.max_loss is not None:
         raise UserError("--max-loss seeks a share of zeros: give a budget of bits, and read its prediction")
-    allocation, lacking, more = allocate(asked, found), None, None
+    allocation, lacking = allocate(asked, found), None
     try:
-        anchors = stored(store, found, pruned, given.anchors)
+        anchors = load_forecast(store, found, pruned, given.anchors)
         if given.max_loss is not None:
             allocation = allocate(anchors.sparsest(asked, fraction(given.max_loss)), found)
-        anchors, measured = anchors.without_allocation(allocation.exact, allocation.request.plain)
+        anchors, _ = anchors.without_allocation(allocation.exact, allocation.request.plain)
         even = np.full_like(allocation.exact, allocation.request.target)
         rows = {"this allocation": allocation.exact, "its base": allocation.exact_base, "uniform": even}
-        predicted = {name: anchors.one(row) for name, row in rows.items()}
-        more = None if measured else narrower(anchors, allocation.request, store)
+        predicted = {name: anchors.predict(row) for name, row in rows.items()}
     except UserError as reason:
         if given.anchors or given.max_loss is not None:
             raise
         anchors, predicted, lacking = None, {}, str(reason)
     answer = allocated_json(allocation, found, pruned.pruner) | predicted_json(anchors, predicted)
-    answer |= {"no_prediction": lacking, "narrower": more and more._asdict()}
+    answer |= {"no_prediction": lacking}
     if given.at_most:
         answer["file_bytes"] = taken(counts, pruned, allocation.budget)
     if given.json:
@@ -59,16 +57,14 @@ def spread(given: SimpleNamespace, store: Store) -> None:
         return
     _say(allocation, answer)
     if anchors:
-        say(forecast.beside(predicted), forecast.basis(anchors))
-        if more:
-            say(forecast.narrower(more), more.command)
+        say(forecast_sentences.beside(predicted), forecast_sentences.basis(anchors))
     else:
         say(f"No prediction: {lacking}")
     if found.entry.packs:
         say(f"profile {found.key} is imported: its numbers were not measured here")
 
 
-def predicted_json(anchors: Anchors | None, predicted: Mapping[str, Prediction]) -> Answer:
+def predicted_json(anchors: Forecast | None, predicted: Mapping[str, Prediction]) -> Answer:
     """The prediction of an allocation with what it was learned from, and those of its base and of uniform."""
     if anchors is None:
         return {"predicted": None}
@@ -79,9 +75,9 @@ def predicted_json(anchors: Anchors | None, predicted: Mapping[str, Prediction])
             "pruner": anchors.treatment.pruner,
             "repair": anchors.treatment.repair,
             "anchors": [each.setting.name for each in anchors.settings],
-            "left_out": anchors.left_out,
+            "left_out": anchors.excluded,
             "leave_one_out": off and off._asdict(),
-            "protocol": protocols.short(anchors.study),
+            "protocol": protocols.short_name(anchors.study),
         },
         "predicted_beside": {"base": base, "uniform": uniform},
     }  # fmt: skip

@@ -12,7 +12,7 @@ from core.requests import Recipe
 from core.requests.grammar import write
 from core.results import Best, protocols, text_splits
 from core.results.best import commands, load
-from core.show.words import advice, forecast
+from core.show.words import advice, forecast_sentences
 from core.store import Store
 
 
@@ -77,7 +77,7 @@ def _judged(found: Best, setting: Recipe) -> Answer:
 
 def _say(found: Best, cache: Path | None) -> None:
     rows, about = found.candidates, f"{found.provenance.model}, {per_cent(found.winner.allocation.target)}"
-    title = f"{about}: the {len(rows)} candidates that were evaluated, {protocols.short(found.selection)}"
+    title = f"{about}: the {len(rows)} candidates that were evaluated, {protocols.short_name(found.selection)}"
     cells = [
         (write(each.setting.allocation), f"{each.perplexity:.4g}", each.against_uniform.said if each.uniform else "")
         for each in rows
@@ -85,9 +85,9 @@ def _say(found: Best, cache: Path | None) -> None:
     say_table(("allocation", "perplexity", "against uniform"), cells, title)
     for each in rows:
         say_helped(write(each.setting.allocation), each.helped)
-    say(*forecast.of_search(found))
+    say(*forecast_sentences.of_search(found))
     say(*found.provenance.left_out, text_splits.described(found.request))
-    say(f"Judged on {protocols.short(found.final)}.")
+    say(f"Judged on {protocols.short_name(found.final)}.")
     say(advice.answer(found), style="bold")
     say(advice.loss(found))
     for setting in dict.fromkeys((found.uniform, found.winner, found.answer)):

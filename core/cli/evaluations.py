@@ -29,9 +29,9 @@ from core.requests.commands import request_of
 from core.requests.parsing import whole_path
 from core.requests.recipes import TRAINED
 from core.requests.study_file import read_study
-from core.results import CheckedPrediction, Study, anchor_studies, anchors, study_results
+from core.results import CheckedPrediction, Study, anchor_studies, stored_forecasts, study_results
 from core.results.search_plan import estimate
-from core.show.words import advice, forecast
+from core.show.words import advice, forecast_sentences
 from core.store import Entry, Store, parts, profiles
 
 
@@ -50,7 +50,7 @@ def prune(given: SimpleNamespace, store: Store) -> None:
     where, models, exported = machine.asked(given.device), {}, None
     entry = run(request, store, where, models)
     study = study_results.load(store, entry)
-    predicted = anchors.from_others(store, study)
+    predicted = stored_forecasts.check_settings(store, study)
     if not given.json:
         study_table(study, predicted)  # now, for what follows may fail
     asked = asked.replace(study=entry.key)
@@ -113,7 +113,7 @@ def study(given: SimpleNamespace, store: Store) -> None:
 
 def _say_study(store: Store, entry: Entry, json: bool) -> Study:
     found = study_results.load(store, entry)
-    predicted = anchors.from_others(store, found)
+    predicted = stored_forecasts.check_settings(store, found)
     say_json({"key": entry.key, **study_json(found, predicted)}) if json else study_table(found, predicted)
     return found
 
@@ -124,11 +124,11 @@ def anchor(given: SimpleNamespace, store: Store) -> None:
     profile = profiles.load(store, store.profile(given.profile))
     pruned = treatment(given.pruner, given.repair)
     trained = {name: getattr(given, name) for name in TRAINED}
-    request = anchor_studies.study(profile, pruned, request_of("anchors", **vars(given)), **trained)
+    request = anchor_studies.anchor_study(profile, pruned, request_of("anchors", **vars(given)), **trained)
     found = _say_study(store, run(request, store, machine.asked(given.device), {}), given.json)
     if not given.json:
         try:
-            say(forecast.basis(anchors.anchors([found], profile, pruned)))
+            say(forecast_sentences.basis(stored_forecasts.best_forecast([found], profile, pruned)))
         except UserError as reason:  # pruning raised no loss, or broke the model
             say(reason)
 

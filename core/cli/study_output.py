@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from core.base import Estimate
 from core.cli.output import Answer, say, say_helped, say_table
 from core.requests import Recipe, TextSpec
-from core.results import Change, CheckedPrediction, Interval, Result, Study, protocols
+from core.results import Change, CheckedPrediction, Result, Study, protocols
 from core.results import study_table as tables
-from core.show.words import forecast, perplexity_sentences
+from core.show.words import forecast_sentences, perplexity_sentences
 
 
 def point_json(found: Study, one: Result) -> Answer:
@@ -36,7 +37,7 @@ def protocol_json(found: Study, one: Result) -> Answer:
     about, text = one.result.about, found.spec.text
     read = one.result.pruned and one.result.pruned.calibration
     return {
-        "name": protocols.short(found),
+        "name": protocols.short_name(found),
         **_windows(about.get("text", found.provenance.get("text")), text),
         "packing": text.packing,
         "bos": text.bos,
@@ -49,7 +50,7 @@ def _windows(name: str | None, text: TextSpec) -> Answer:
     return {"text": name, "text_hash": text.content, "windows": text.sequences, "length": text.length}
 
 
-def interval_json(found: Interval, of: str = "windows") -> Answer:
+def interval_json(found: Estimate, of: str = "windows") -> Answer:
     """An interval in per cent of perplexity, over so many windows or seeds."""
     return {"percent": found.value, "interval": [found.low, found.high], of: found.n}
 
@@ -120,9 +121,9 @@ def study_table(found: Study, predicted: Mapping[Recipe, CheckedPrediction]) -> 
     heads, *rows = table.only(
         "written", "perplexity", *table.compared, "KL, nats", "not a number", "pruned in, s"
     ).texts
-    say_table(heads, rows, f"{found.provenance.get('model')}: {protocols.short(found)}")
+    say_table(heads, rows, f"{found.provenance.get('model')}: {protocols.short_name(found)}")
     for setting, known in predicted.items():
-        say(forecast.against(setting.name, known, found.of(setting).perplexity))
+        say(forecast_sentences.against(setting.name, known, found.of(setting).perplexity))
     say(*perplexity_sentences.of_study(found))
     for each in found.settings:
         say_helped(each.setting.name, each.helped)

@@ -18,17 +18,18 @@ from core.models.windows import Windows, read, windows
 from core.plan.allocation import allocate, linear_parameters
 from core.requests import AllocationRequest, BestRequest, BestSpec, Recipe, Request
 from core.results import (
-    Anchors,
+    Forecast,
     Study,
-    anchors_of_study,
     candidates,
+    forecast_of_study,
     search_plan,
     shortlist,
     study_results,
     text_splits,
 )
-from core.results.anchor_studies import usual
-from core.results.anchors import STEP, stored_of, transferred_to
+from core.results.anchor_studies import default_anchors
+from core.results.forecast import STEP
+from core.results.stored_forecasts import load_forecasts, transferred_to
 from core.store import Entry, Profile, Store
 
 
@@ -66,7 +67,7 @@ class Run:
         self.ahead = sum(self.costs.values())  # of stages to come
         self.costs["selection"] /= search_plan.most(self.request)  # of one setting
         self.profile = self._profile(texts)
-        self.anchors = stored_of(self.store, self.profile, self.request.treatments, self.request.final)
+        self.anchors = load_forecasts(self.store, self.profile, self.request.treatments, self.request.final)
         first = Treatment(search_plan.measured_by(self.request))
         self.treatments = [each.treatment for each in self.anchors] or [first]  # whose candidates are predicted
         winner = self._select()
@@ -182,7 +183,7 @@ class Run:
         It is predicted in steps of 1 %, tried, and predicted again from the measured loss.
         """
         rise, low, high = self.request.max_loss, 0.0, 1.0
-        default = usual(self.profile, self.treatments[0])
+        default = default_anchors(self.profile, self.treatments[0])
         if not self.anchors:
             self._evaluate(*default)
         for _ in range(search_plan.TRIES):
@@ -205,11 +206,11 @@ class Run:
             if recipe != winner or sparsest.target > recipe.allocation.target:
                 self._evaluate(recipe.replace(allocation=sparsest))
 
-    def _anchors(self) -> list[Anchors]:
-        """Anchors on the selection text: stored ones transferred to it, else the recipes evaluated there."""
+    def _anchors(self) -> list[Forecast]:
+        """Forecasts on the selection text: stored ones transferred to it, else the recipes evaluated there."""
         if self.anchors or self.study is None:
             return transferred_to(self.study, self.anchors) if self.study else self.anchors
-        return [anchors_of_study(self.study, self.profile, self.treatments[0])]
+        return [forecast_of_study(self.study, self.profile, self.treatments[0])]
 
     def _setting(self, allocation: AllocationRequest, by: Treatment) -> Recipe:
         return Recipe(allocation=allocation, pruner=by.pruner, repair=by.repair)
@@ -227,7 +228,7 @@ class Run:
         predicts = {each.treatment: each for each in self._anchors()} if self.study else {}
         for recipe in (each for each in new if each.treatment in predicts):
             with suppress(UserError):  # beyond what was measured
-                forecast = predicts[recipe.treatment].one(allocate(recipe.allocation, self.profile).exact)
+                forecast = predicts[recipe.treatment].predict(allocate(recipe.allocation, self.profile).exact)
                 if math.isfinite(forecast.high):
                     self.forecasts[recipe.name] = forecast
         self.chosen += new

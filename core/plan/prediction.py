@@ -18,12 +18,11 @@ table is on the Evidence page.
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from scipy.special import stdtrit
 
-from core.base import Array, UserError, frozen
+from core.base import Array, Estimate, UserError, frozen
 
 CONFIDENCE = 0.9
 FEWEST = 2  # anchors
@@ -33,17 +32,6 @@ OF_POWER, OF_SLOPE, OF_BEND, OF_NOISE = 0.35, 0.4, 0.1, 0.05
 # What is known of residuals before there are any: one of 15 %, so that few anchors that happen to agree prove little
 DOUBT, DOUBTS = 0.15, 1
 FLATTEST = 0.5  # slope below the anchors: little harm costs little
-
-
-class Predicted(NamedTuple):
-    """Increase of the loss over the dense model's, nats/token, and the ends of its 90 % interval; (allocations,) each.
-
-    NaN where the harm is not known.
-    """
-
-    increase: Array
-    low: Array
-    high: Array
 
 
 @frozen
@@ -58,10 +46,13 @@ class Predictor:
     deviation: float  # standard deviation of a residual, of ln(increase)
     quantile: float  # Student's t
 
-    def __call__(self, harms: Array, beside: Array | None = None) -> Predicted:
-        """Predict allocations by the harm of each of their layers alone, (allocations, layers).
+    def __call__(self, harms: Array, beside: Array | None = None) -> Estimate:
+        """Increase of the loss over the dense model's, nats/token, with its 90 % interval; (allocations,) each.
+
+        NaN where the harm is not known.
 
         Args:
+            harms: (allocations, layers) harm of each of their layers alone.
             beside: (1, layers) of one whose cost is known: the intervals are then of what tells them from that, for
                 what the curve leaves open of both is no difference.
         """
@@ -76,7 +67,7 @@ class Predictor:
         wide = np.maximum(np.einsum("ij,jk,ik->i", rows, self.spread, rows), 0) + (beside is not None)
         half = self.quantile * self.deviation * np.sqrt(1 + wide)
         with np.errstate(over="ignore"):
-            return Predicted(*(np.where(none, 0.0, np.exp(each)) for each in (middle, middle - half, middle + half)))
+            return Estimate(middle, middle - half, middle + half).map(lambda log: np.where(none, 0.0, np.exp(log)))
 
     def _curve(self, x: Array) -> Array:
         """ln(increase): flat where the fit would fall, and below the anchors no flatter than `FLATTEST`."""
@@ -136,7 +127,7 @@ def _rows(x: Array, low: float, high: float) -> Array:
     return np.stack([np.ones_like(x), x, inside * (2 * x - inside)], axis=-1)
 
 
-def leave_one_out(harms: Array, increases: Array) -> Predicted:
+def leave_one_out(harms: Array, increases: Array) -> Estimate:
     """Every anchor predicted by the others, (anchors,).
 
     Raises:
@@ -144,4 +135,4 @@ def leave_one_out(harms: Array, increases: Array) -> Predicted:
     """
     kept = ~np.eye(len(increases), dtype=bool)
     found = [fit(harms[rest], increases[rest])(harms[[one]]) for one, rest in enumerate(kept)]
-    return Predicted(*np.concatenate(found, axis=1))
+    return Estimate(*np.concatenate([each[:3] for each in found], axis=1))

@@ -4,12 +4,11 @@ import json
 import math
 from pathlib import Path
 
-from core.base import UserError, frozen
+from core.base import Estimate, UserError, frozen
 from core.requests import BestRequest, BestSpec, ExportRequest, Recipe
 from core.requests.commands import Asked, command_line
 from core.results import study_results
-from core.results.anchors import CheckedPrediction
-from core.results.comparison import Interval
+from core.results.forecast import CheckedPrediction
 from core.results.search_plan import final_request, profile_request
 from core.results.setting_result import Change, Result
 from core.results.study_results import Study
@@ -91,7 +90,7 @@ class Best:
         return self.winner if self.holds else self.fallback
 
     @property
-    def lost(self) -> Interval:
+    def lost(self) -> Estimate:
         """Rise of perplexity from the dense model to the answer on the final text, per cent."""
         return self.against(self.answer, None).windows
 

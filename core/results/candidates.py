@@ -100,11 +100,13 @@ def methods(
     for target in targets:
         here = request.replace(target=target)
         for kind, method in METHODS.items():
-            wanted += alone(here) if kind == request.base.kind else [here.plain.replace(base=usual(method, profile))]
+            wanted += (
+                alone(here) if kind == request.base.kind else [here.plain.replace(base=default_method(method, profile))]
+            )
     return possible(wanted, linear_parameters(profile), profile)
 
 
-def usual(method: type[Allocator], profile: Profile, budget_unit: BudgetUnit = ZEROS) -> Allocator:
+def default_method(method: type[Allocator], profile: Profile, budget_unit: BudgetUnit = ZEROS) -> Allocator:
     """A method with its usual parameters; a budget per linear where linears were measured alone, and of few bits."""
     if not issubclass(method, Response):
         return method()

@@ -1,11 +1,10 @@
 """Intervals of differences: paired over windows, spread over seeds; rank correlations. Pure numpy."""
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
-from core.base import UserError
+from core.base import Estimate, UserError
 from core.plan.gains import student
 from core.store import Array
 
@@ -14,28 +13,14 @@ FEWEST_SEEDS = 3
 HEAVY_TAILS = 0.5  # of the degrees of freedom of differences between windows
 
 
-class Interval(NamedTuple):
-    """A value and the interval around it, whose ends are NaN where too little is known."""
-
-    value: float
-    low: float
-    high: float
-    n: int  # windows, or seeds
-
-    @property
-    def certain(self) -> bool:
-        """True where there is an interval."""
-        return not (math.isnan(self.low) or math.isnan(self.high))
-
-
-def verdict(interval: Interval) -> str:
+def verdict(interval: Estimate) -> str:
     """`costs`, `gains`, `no different` or `unknown`, for a difference whose zero is `equal`."""
     if not interval.certain:
         return "unknown"
     return "costs" if interval.low > 0 else "gains" if interval.high < 0 else "no different"
 
 
-def said(interval: Interval, sign: str = "+") -> str:
+def said(interval: Estimate, sign: str = "+") -> str:
     """`+12 % [+9, +15]` with as many decimals as the width calls for; the value alone where there is no interval.
 
     An end that is not zero gets more of them before it is written as zero: on which side of it it lies is the verdict.
@@ -53,7 +38,7 @@ def said(interval: Interval, sign: str = "+") -> str:
     return f"{value} % [{low}, {high}]"
 
 
-def paired(a: Array, b: Array) -> Interval:
+def paired(a: Array, b: Array) -> Estimate:
     """Mean of `a - b` over windows with its 95% Student-t interval.
 
     The difference is taken window by window, so that what makes a window hard for both falls out. Differences of real
@@ -78,14 +63,13 @@ def paired(a: Array, b: Array) -> Interval:
     return mean(np.asarray(a, np.float64) - b if finite else np.full(len(a), np.nan), FEWEST_WINDOWS, HEAVY_TAILS)
 
 
-def percent(interval: Interval) -> Interval:
+def percent(difference: Estimate) -> Estimate:
     """A difference of mean losses, in nats/token, as the change of perplexity it is, in per cent."""
     with np.errstate(over="ignore"):
-        ends = [float(100 * np.expm1(each)) for each in (interval.value, interval.low, interval.high)]
-    return Interval(*ends, interval.n)
+        return difference.map(lambda log: float(100 * np.expm1(log)))
 
 
-def over_seeds(values: Array) -> Interval:
+def over_seeds(values: Array) -> Estimate:
     """Mean over seeds with its 95% Student-t interval; NaN ends below 3 seeds.
 
     Args:
@@ -94,7 +78,7 @@ def over_seeds(values: Array) -> Interval:
     return mean(np.asarray(values, np.float64), FEWEST_SEEDS)
 
 
-def mean(samples: Array, fewest: int = 0, share: float = 1.0) -> Interval:
+def mean(samples: Array, fewest: int = 0, share: float = 1.0) -> Estimate:
     """Mean with its 95% Student-t interval; NaN ends below so many samples, NaN throughout if any is not finite.
 
     Args:
@@ -102,9 +86,9 @@ def mean(samples: Array, fewest: int = 0, share: float = 1.0) -> Interval:
     """
     n = len(samples)
     if n == 0 or not np.isfinite(samples).all():
-        return Interval(math.nan, math.nan, math.nan, n)
+        return Estimate(math.nan, math.nan, math.nan, n)
     value, *ends = map(float, student(samples, share))
-    return Interval(value, *(ends if n >= fewest else (math.nan, math.nan)), n)
+    return Estimate(value, *(ends if n >= fewest else (math.nan, math.nan)), n)
 
 
 def spearman(x: Array, y: Array) -> float:

@@ -11,15 +11,15 @@ from core.methods import DEFAULT_PRUNER, METHODS
 from core.plan import responses
 from core.plan.allocation import allocate, layer_means, linear_parameters
 from core.requests import AllocationRequest, Correction, recipe_names
-from core.results.anchors import Anchors, Prediction, same, usable_settings
 from core.results.comparison import verdict
+from core.results.forecast import Forecast, Prediction, same_allocation, usable_settings
 from core.results.protocols import StudySlice, best_slice
 from core.results.setting_result import Result
 from core.results.study_results import Slice, Study, slice_of
 from core.results.study_table import Row
 from core.store import Array, Profile
 
-THIS = "this"  # the kind of the allocation on screen, which stands beside the methods
+THIS_ALLOCATION = "this"  # the kind of the allocation on screen, which stands beside the methods
 
 
 @frozen
@@ -56,7 +56,7 @@ class Leaderboard(NamedTuple):
     profile: Profile
     study: Study | None = None  # None, and no part: nothing was measured at this target
     part: Slice | None = None
-    anchors: Anchors | None = None  # None: nothing predicts
+    forecast: Forecast | None = None  # None: nothing predicts
 
     @property
     def measured(self) -> list[Result]:
@@ -70,7 +70,12 @@ class Leaderboard(NamedTuple):
         Args:
             now: (layers,) or (layers, linears).
         """
-        return self._contender(THIS, name, now, next((each for each in self.measured if same(each.planned, now)), None))
+        return self._contender(
+            THIS_ALLOCATION,
+            name,
+            now,
+            next((each for each in self.measured if same_allocation(each.planned, now)), None),
+        )
 
     def ranking(self, request: AllocationRequest) -> list[RankedMethod]:
         """Every method of the table at the target of a request, lowest perplexity first, measured or else predicted.
@@ -101,7 +106,7 @@ class Leaderboard(NamedTuple):
         base = request.base if request.base.kind == kind else METHODS[kind]()
         wanted = request.replace(base=base, correction=Correction(), unclipped=False)
         first = None
-        for high in (request.high, *([responses.highest(self.profile)] if self.anchors else [])):
+        for high in (request.high, *([responses.highest(self.profile)] if self.forecast else [])):
             with suppress(UserError):  # said beside the method when it is chosen
                 bounded = wanted.replace(high=min(high, request.high))
                 ranked = self._contender(kind, recipe_names.long(bounded), allocate(bounded, self.profile).exact)
@@ -112,14 +117,14 @@ class Leaderboard(NamedTuple):
 
     def _contender(self, kind: str, name: str, exact: Array, measured: Result | None = None) -> RankedMethod:
         predicted = None
-        if self.anchors and not measured:
+        if self.forecast and not measured:
             with suppress(UserError):  # beyond what was measured
-                predicted = self.anchors.one(exact)
+                predicted = self.forecast.predict(exact)
         of_layers = exact if exact.ndim == 1 else layer_means(exact, linear_parameters(self.profile))
         return RankedMethod(kind, name, of_layers, measured, predicted)
 
 
-def where(
+def place_at(
     groups: Iterable[Study],
     target: float,
     pruner: str = DEFAULT_PRUNER,
@@ -134,7 +139,7 @@ def where(
     return place if place and abs(place.part.target - target) < 1e-9 and place.part.pattern is None else None
 
 
-def lowest(groups: Iterable[Study], target: float, pruner: str) -> Row | None:
+def lowest_at(groups: Iterable[Study], target: float, pruner: str) -> Row | None:
     """The lowest perplexity of a target by a pruner with any repair, where all pages look; None where none is known.
 
     Corrections and patterns are left out.

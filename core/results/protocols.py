@@ -185,12 +185,12 @@ def by_protocol(studies: Iterable[Study]) -> list[Study]:
 
 
 @lru_cache
-def short(study: Study) -> str:
+def short_name(study: Study) -> str:
     """The name that stands beside a number: `C4 held out 48 × 512`; what is not usual follows."""
-    return ", ".join([named(study.spec, study.provenance), *_marks(study)])
+    return ", ".join([name_of_spec(study.spec, study.provenance), *_marks(study)])
 
 
-def named(spec: StudySpec, provenance: Mapping) -> str:
+def name_of_spec(spec: StudySpec, provenance: Mapping) -> str:
     """The same of a study as stored; calibration is named where its text or its amount is not the usual one."""
     read, judge, own = spec.calibration, _label(provenance), profile_names.text(_label(provenance))
     name = f"{profile_names.part(judge)} {_amount(spec.text)}"
@@ -205,7 +205,7 @@ def names(groups: Iterable[Study]) -> list[str]:
     """A name for each of several protocols, no two alike."""
     forms = []
     for each in groups:
-        name, keys = short(each), ", ".join(key[:SHORT] for key in each.profiles)
+        name, keys = short_name(each), ", ".join(key[:SHORT] for key in each.profiles)
         forms.append((name, f"{name}, profile {keys}", f"{name}: {badge(each)}"))
     return distinct(forms)
 

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.base import digits, frozen, helped, several, unique
+from core.base import Estimate, digits, frozen, helped, several, unique
 from core.requests import ExactRecipe, Recipe, TaskSpec
-from core.results.comparison import Interval, over_seeds, paired, percent, said, standard_error
+from core.results.comparison import over_seeds, paired, percent, said, standard_error
 from core.store import Array, Evaluated, ZeroShot
 
-UNKNOWN = Interval(float("nan"), float("nan"), float("nan"), 0)
+UNKNOWN = Estimate(float("nan"), float("nan"), float("nan"), 0)
 
 
 @frozen
@@ -57,15 +57,15 @@ class Accuracy(NamedTuple):
 class Change(NamedTuple):
     """Change of perplexity in per cent, of the losses averaged over the calibration seeds that two settings share."""
 
-    windows: Interval  # paired over windows
-    seeds: Interval  # the spread over calibration seeds; of none (n = 0) where none were drawn
+    windows: Estimate  # paired over windows
+    seeds: Estimate  # the spread over calibration seeds; of none (n = 0) where none were drawn
 
     @property
     def value(self) -> float:
         return self.windows.value
 
     @property
-    def quoted(self) -> Interval:
+    def quoted(self) -> Estimate:
         """The interval shown beside the value: over seeds where three or more were drawn, else over windows."""
         return self.seeds if self.seeds.certain else self.windows
 

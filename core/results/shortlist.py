@@ -10,7 +10,7 @@ from core.methods import BASES, Response, Treatment
 from core.plan import prediction, responses
 from core.plan.allocation import allocate
 from core.requests import AllocationRequest, Recipe, recipe_names
-from core.results.anchors import Anchors
+from core.results.forecast import Forecast
 from core.results.study_results import Study
 from core.store import Array, Profile
 
@@ -32,7 +32,7 @@ class Candidates:
     def best(
         self,
         study: Study | None,
-        anchors: Iterable[Anchors],
+        forecasts: Iterable[Forecast],
         treatment: Treatment,
         tried: Collection[tuple[str, Treatment]],
     ) -> Recipe | None:
@@ -42,7 +42,7 @@ class Candidates:
         apart. Where nothing predicts it is the candidate of least harm.
 
         Args:
-            study: what was evaluated on the text that selects, which the anchors predict; None: nothing.
+            study: what was evaluated on the text that selects, which the forecasts predict; None: nothing.
             treatment: by which that one is pruned.
             tried: titles of methods that had their turn, each with its pruner and repair.
         """
@@ -51,10 +51,10 @@ class Candidates:
         best = min(here, key=lambda each: each.loss, default=None)
         least = best.loss - study.dense.loss if best else np.inf
         worths = {treatment: self.harms.sum(1)}
-        for each in anchors:
+        for each in forecasts:
             if len(each.settings) >= prediction.FEWEST:
-                predicted = each.of_harms(self.harms, best)
-                worths[each.treatment] = np.where(predicted.low < least, predicted.increase, np.inf)
+                predicted = each.increases_from_harms(self.harms, best)
+                worths[each.treatment] = np.where(predicted.low < least, predicted.value, np.inf)
         waiting = [
             (worth, place, by)
             for by, every in worths.items()

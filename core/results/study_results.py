@@ -186,11 +186,11 @@ def shared_tasks(tasks: Iterable[TaskSpec], settings: Sequence[Result]) -> list[
     Of one task with several samples the largest that all of them have: a mean counts no task twice.
     """
     shared = [task for task in tasks if all(one.has(task) for one in settings)]
-    largest = {task.name: task for task in sorted(shared, key=size)}
+    largest = {task.name: task for task in sorted(shared, key=sample_size)}
     return [task for task in shared if largest[task.name] == task]
 
 
-def size(task: TaskSpec) -> float:
+def sample_size(task: TaskSpec) -> float:
     """The number of examples that are asked; infinite for all."""
     return np.inf if task.examples is None else task.examples
 

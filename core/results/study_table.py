@@ -13,7 +13,7 @@ import numpy as np
 
 from core.base import Fields, digits, frozen, per_cent
 from core.requests import recipe_names
-from core.results.protocols import short
+from core.results.protocols import short_name
 from core.results.setting_result import Accuracy, Change, Result
 from core.results.study_results import Study, labels, shared_tasks, slice_of
 from core.store import Array, Evaluated
@@ -58,13 +58,13 @@ class Row:
         if mine == its and len(versions) < 2:
             return ""
         return "they were measured otherwise: {} by {}, and {} by {}".format(
-            *(said for row in (self, other) for said in (row.model, short(row.study)))
+            *(said for row in (self, other) for said in (row.model, short_name(row.study)))
         )
 
     @property
     def name(self) -> str:
         """The setting with all that tells it from others in a list."""
-        return " · ".join([self.called, self.model, short(self.study)])
+        return " · ".join([self.called, self.model, short_name(self.study)])
 
 
 def rows_of(study: Study, settings: Iterable[Result] | None = None) -> list[Row]:
@@ -119,7 +119,9 @@ RESULTS = {
     "perplexity": Column(
         lambda row: row.one.perplexity, lambda it: digits(it, 4) if np.isfinite(it) else "not a number"
     ),
-    "protocol": Column(lambda row: short(row.study), about="Text that judges, windows × tokens, and what is unusual"),
+    "protocol": Column(
+        lambda row: short_name(row.study), about="Text that judges, windows × tokens, and what is unusual"
+    ),
 }
 MORE = {
     "not a number": Column(lambda row: row.one.trouble),

@@ -21,7 +21,7 @@ USE = "Use this setting"
 GONE = "the profile that its allocation looked at is not here, and others give other sparsities"
 
 
-_lowest = lru_cache(leaderboard.lowest)  # found once for all readers
+_lowest = lru_cache(leaderboard.lowest_at)  # found once for all readers
 
 
 def card(groups: tuple[Study, ...], target: float, pruner: str, page: str) -> None:

@@ -43,7 +43,7 @@ def perplexities(store: Store, job: Job) -> None:
         return
     chart = perplexity.of_evaluations(study, None)
     points = f"{len(study.singles)} of {len(study.points)} points finished."
-    _show(chart, job, f"{protocols.short(study)}. {chart.finding} {points}", protocols.badge(study))
+    _show(chart, job, f"{protocols.short_name(study)}. {chart.finding} {points}", protocols.badge(study))
 
 
 def training(store: Store, model: ModelSpec, pruned: ExactRecipe | None) -> Chart | None:

@@ -15,14 +15,14 @@ from core.plan.allocation import allocate
 from core.requests import AllocationRequest, Recipe
 from core.results import (
     CHANGE,
-    Anchors,
     Change,
+    Forecast,
     Prediction,
     Result,
     Study,
     Table,
-    anchors,
     protocols,
+    stored_forecasts,
     verdict,
 )
 from core.store import Entry, Profile, Store
@@ -59,14 +59,14 @@ def _groups(paths: str, _entries: list[Entry]) -> tuple[Study, ...]:
 @lru_cache(maxsize=32)
 def anchors_of(
     among: tuple[Study, ...], profile: Profile, treatment: Treatment, per_linear: bool = False
-) -> tuple[Anchors | None, UserError | None]:
+) -> tuple[Forecast | None, UserError | None]:
     """The anchors of a model's studies, fitted once for all readers, or the error that says why there are none.
 
     Args:
         per_linear: budgets of linears are to be predicted.
     """
     try:
-        fitted = anchors.anchors(among, profile, treatment)
+        fitted = stored_forecasts.best_forecast(among, profile, treatment)
         responses.highest(profile, per_linear, treatment.budget_unit)
     except UserError as error:
         return None, error
@@ -74,7 +74,7 @@ def anchors_of(
     return fitted, None
 
 
-def predicted(setting: Recipe, profile: Profile) -> tuple[Anchors, Prediction, Result | None]:
+def predicted(setting: Recipe, profile: Profile) -> tuple[Forecast, Prediction, Result | None]:
     """The anchors of a setting without itself, their prediction, and the setting's own result if it was measured.
 
     Raises:
@@ -92,14 +92,14 @@ def predicted(setting: Recipe, profile: Profile) -> tuple[Anchors, Prediction, R
             f"its pruner and repair were evaluated another way ({has}), so choose that or evaluate this one ({asks})"
         )
     others, measured = without_allocation(anchors_found, request, request.plain)
-    return others, others.one(allocate(request, profile).exact), measured
+    return others, others.predict(allocate(request, profile).exact), measured
 
 
 @lru_cache
 def without_allocation(
-    anchors_found: Anchors, request: AllocationRequest, base: AllocationRequest
-) -> tuple[Anchors, Result | None]:
-    """`Anchors.without_allocation`, found and fitted once for all readers.
+    anchors_found: Forecast, request: AllocationRequest, base: AllocationRequest
+) -> tuple[Forecast, Result | None]:
+    """`Forecast.without_allocation`, found and fitted once for all readers.
 
     Raises:
         UserError: as `allocate`.
@@ -153,7 +153,7 @@ def badge(study: Study, among: Sequence[Study] = ()) -> None:
     Args:
         among: what `choose` chose from; where that is several, they are offered below.
     """
-    with st.popover(plain(protocols.short(study)), type="tertiary", help="Protocol", wrap=True):
+    with st.popover(plain(protocols.short_name(study)), type="tertiary", help="Protocol", wrap=True):
         layout.caption(f"{protocols.badge(study)}.")
         if len(among) > 1:
             names = zip(among, protocols.names(among), strict=True)

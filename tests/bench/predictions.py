@@ -9,14 +9,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from core.base import profile_names
+from core.base import Estimate, profile_names
 from core.methods import ZEROS
 from core.plan import prediction
-from core.plan.prediction import Predicted
 from core.requests.recipes import TRAINED
-from core.results import Anchors, anchors_of_study, checkpoints, protocols
-from core.results.anchor_studies import usual
-from core.results.anchors import MIN_ANCHORS, errors
+from core.results import Forecast, checkpoints, forecast_of_study, protocols
+from core.results.anchor_studies import default_anchors
+from core.results.forecast import errors
+from core.results.stored_forecasts import MIN_ANCHORS
 from core.show.report.benches import bench_file
 from core.show.words import gain_sentences
 from core.store import HOME, Store, profiles
@@ -37,13 +37,13 @@ def comparisons():
 COLUMNS = ("median error, %", "nine in ten, %", "90 % interval holds, %", "its half width, %")
 ALL = "all of zeros"
 LEAST = MIN_ANCHORS + 1  # settings of a group, so that anything is left to be predicted by four
-Judged = tuple[Predicted, np.ndarray]  # predictions of settings, and what was measured: nats, (settings,)
+Judged = tuple[Estimate, np.ndarray]  # predictions of settings, and what was measured: nats, (settings,)
 
 
 class Group(NamedTuple):
     """The settings of one protocol, pruner and repair."""
 
-    anchors: Anchors
+    anchors: Forecast
     left_out: Judged  # each by all others
     by_default: Judged | None  # those that are no default anchor, by these; None where one of them is missing
 
@@ -63,7 +63,7 @@ def _groups():
     for study in protocols.by_protocol(studies):
         of_model = [each for each in known if each.spec.model.weights == study.spec.model.weights]
         for treatment in dict.fromkeys(each.setting.treatment for each in study.settings):
-            served = (anchors_of_study(study, each, treatment) for each in of_model)
+            served = (forecast_of_study(study, each, treatment) for each in of_model)
             found = max(served, key=lambda one: (len(one.settings), one.profile.key))
             if len(found.settings) >= LEAST:
                 yield _group(found)
@@ -72,7 +72,7 @@ def _groups():
 def _group(found):
     harms, true = found.harms, found.increases
     first = found.settings[0].setting
-    asked = usual(found.profile, found.treatment, **{name: getattr(first, name) for name in TRAINED})
+    asked = default_anchors(found.profile, found.treatment, **{name: getattr(first, name) for name in TRAINED})
     places = [place for place, each in enumerate(found.settings) if each.setting in asked]
     rest = np.setdiff1d(np.arange(len(true)), places)
     by_default = prediction.fit(harms[places], true[places])(harms[rest]) if len(places) == len(asked) else None
@@ -94,7 +94,7 @@ def _row(name, found):
     for what, judged in (("", [each.left_out for each in found]), ("default anchors: ", default)):
         if judged:
             predicted, true = zip(*judged, strict=True)
-            joined = Predicted(*map(np.concatenate, zip(*predicted, strict=True)))
+            joined = Estimate(*map(np.concatenate, zip(*(each[:3] for each in predicted), strict=True)))
             off = errors(joined, np.concatenate(true))
             row |= {f"{what}{column}": 100 * each for column, each in zip(COLUMNS, off, strict=True)}
     return row

@@ -14,7 +14,7 @@ from core.plan.allocation import allocate
 from core.plan.budget import Bounds, share_spent
 from core.requests import grammar
 from core.requests.allocations import AllocationRequest
-from core.results import anchors
+from core.results import stored_forecasts
 from core.show.figures.allocation import linears
 from core.store.cache import Store
 from pages.ui.allocate import current_allocation
@@ -52,12 +52,12 @@ def test_an_impossible_layer_by_hand_is_said_and_left_out(hand, cache):
 def test_layers_set_by_hand_are_set_in_every_strength_that_is_predicted(studied):
     app = opened(profile=studied, hand="2:0.5,3:0.6", strength="0.04")
     base = grammar.read_allocation(url(app)["allocation"]).plain
-    found, _ = anchors.stored(Store(), load_(studied), Treatment("wanda")).without_allocation(on_screen(app), base)
+    found, _ = stored_forecasts.load_forecast(Store(), load_(studied), Treatment("wanda")).without_allocation(on_screen(app), base)
     rows = np.array(live(app)["bars"]["values"])
     assert (rows[:, 2] == 0.5).all() and (rows[:, 3] == 0.6).all()
     shown = np.array(live(app)["hero"]["values"], float)
-    assert shown == pytest.approx(found.perplexities(rows).increase, rel=1e-3, nan_ok=True)
-    assert predicted(app)[0] == pytest.approx(found.one(on_screen(app)).perplexity, rel=1e-4)
+    assert shown == pytest.approx(found.perplexities(rows).value, rel=1e-3, nan_ok=True)
+    assert predicted(app)[0] == pytest.approx(found.predict(on_screen(app)).perplexity, rel=1e-4)
 
 
 LINEAR = {"base": "response", "granularity": "linear", "target": "0.6"}

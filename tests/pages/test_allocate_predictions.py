@@ -19,7 +19,7 @@ from core.requests import grammar
 from core.requests.allocations import AllocationRequest, Correction
 from core.requests.measurements import measurements
 from core.requests.perturbations import perturbation
-from core.results import anchor_studies, anchors
+from core.results import stored_forecasts
 from core.store.cache import Store
 from pages.ui import current_profile, studies
 from pages.ui.allocate.targets import COMPARED
@@ -101,10 +101,10 @@ def test_the_picture_opens_with_the_predicted_perplexity_as_the_command_line_say
     assert main(["allocate", "--profile", studied, "--allocation", url(app)["allocation"], "--json"]) == 0
     told = json.loads(capsys.readouterr().out)["predicted"]
     assert (now, low, high) == pytest.approx([told[name] for name in ("perplexity", "low", "high")], rel=1e-4)
-    found = anchors.stored(Store(), current_profile.load(studied), Treatment("wanda"))
+    found = stored_forecasts.load_forecast(Store(), current_profile.load(studied), Treatment("wanda"))
     found, _ = found.without_allocation(on_screen(app), grammar.read_allocation(url(app)["allocation"]).plain)
     assert live(app)["hero"]["values"] == live(opened(profile=studied))["hero"]["values"]  # whatever the strength
-    assert live(app)["hero"]["beside"] == pytest.approx(found.perplexities(np.full((1, 6), 0.7)).increase[0], rel=1e-4)
+    assert live(app)["hero"]["beside"] == pytest.approx(found.perplexities(np.full((1, 6), 0.7)).value[0], rel=1e-4)
     curve = live(app)["gauge"]
     assert len(curve["values"]) == 201 and curve["zero"] == 100 and len(curve["band"]) == 2
 
@@ -140,15 +140,6 @@ def test_least_harm_opens_where_it_is_predicted(chosen_in, studied):
     assert app.session_state["base"] == "response" and predicted(app)[0] > 1
 
 
-def test_a_wide_interval_says_what_narrows_it_with_the_command_behind_an_icon(studied, monkeypatch):
-    found = anchor_studies.Narrower("uniform, 70 % zeros, Wanda", "python -m core study --settings 'uniform:0.7'", 3.0)
-    monkeypatch.setattr(anchor_studies, "narrower", lambda *_: found)
-    view = {"profile": studied, "target": "0.6"}
-    [said] = [each for each in opened(**view).caption if "interval is wide" in each.value]
-    assert "evaluating uniform, 70 % zeros, Wanda would narrow it, in about 3 min." in said.value
-    assert "python" not in said.value and "--settings" in said.help
-
-
 def test_beyond_what_was_measured_nothing_is_predicted(studied):
     told = live(opened(profile=studied, allocation="dlp high=0.94:0.88"))
     assert told["hero"]["values"][100] is None and "largest sparsity" in told["hero"]["unknown"]
@@ -166,16 +157,19 @@ def test_the_pruner_and_its_repair_choose_what_predicts(studied):
 
 def test_methods_are_predicted_at_every_target_beside_what_was_measured(studied):
     app = opened(profile=studied, strength="0.02", target="0.6")
-    shown, found = targets(app), anchors.stored(Store(), current_profile.load(studied), Treatment("wanda"))
+    shown, found = (
+        targets(app),
+        stored_forecasts.load_forecast(Store(), current_profile.load(studied), Treatment("wanda")),
+    )
     assert (shown["layers"], shown["state"]) == (96, {"target": 60})
     for line, kind in zip(shown["lines"], ("uniform", "owl", "response"), strict=True):
         asked = AllocationRequest(base=METHODS[kind](), target=0.6)
-        cost = found.one(allocate(asked, found.profile).exact).perplexity
+        cost = found.predict(allocate(asked, found.profile).exact).perplexity
         assert line["values"][0][60] == pytest.approx(cost, rel=1e-4)
         known = [each.perplexity for each in found.settings if each.setting.allocation.base == asked.base]
         assert [value for _, value in line["points"]] == pytest.approx(known, rel=1e-5)
         assert line["values"][0][95] is None, "nothing beyond what was measured"
-        low, high = (digits(each, 3) for each in found.one(allocate(asked, found.profile).exact)[1:3])
+        low, high = (digits(each, 3) for each in found.predict(allocate(asked, found.profile).exact)[1:3])
         assert f"[{low}, {high}]" in shown["slots"][str(COMPARED.index(kind))]["table"][60]
     assert not [each for each in app.select_slider if each.key == "target"], "the picture has its slider"
     assert len(targets(opened(profile=studied, base="dlp"))["lines"]) == 4
@@ -184,7 +178,11 @@ def test_methods_are_predicted_at_every_target_beside_what_was_measured(studied)
 def test_the_perplexity_that_is_accepted_sets_the_target_once(studied):
     app = opened(profile=studied, strength="0.02")
     asked = AllocationRequest(base=Owl(), target=0.7, correction=Correction(strength=0.02))
-    best = anchors.stored(Store(), current_profile.load(studied), Treatment("wanda")).sparsest(asked, 0.5).target
+    best = (
+        stored_forecasts.load_forecast(Store(), current_profile.load(studied), Treatment("wanda"))
+        .sparsest(asked, 0.5)
+        .target
+    )
     app.selectbox(key="accept").set_value(0.5).run()
     assert app.session_state["target"] == pytest.approx(best) != 0.7
     assert app.session_state["accept"] == 0.5 and targets(app)["state"]["target"] == round(100 * best)

@@ -12,7 +12,7 @@ from core.methods import HALF, PRUNERS, BudgetUnit, default_pruner
 from core.plan.allocation import layer_means
 from core.plan.budget import Bounds, binding
 from core.results import verdict
-from core.results.leaderboard import THIS, RankedMethod, tied
+from core.results.leaderboard import THIS_ALLOCATION, RankedMethod, tied
 from core.show.figures.axes import labels, layer_axis, log_axis
 from core.show.figures.evaluation import ABOVE, dots, rows_height
 from core.show.figures.maps import by_layer, layer_table
@@ -28,10 +28,10 @@ ZEROED = "after zeros"
 
 
 def _hue(one: RankedMethod) -> str:
-    return LIGHT.accent if one.kind == THIS else colour(one.kind)
+    return LIGHT.accent if one.kind == THIS_ALLOCATION else colour(one.kind)
 
 
-def lanes(contenders: Sequence[RankedMethod], target: float) -> Chart:
+def sparsity_by_method(contenders: Sequence[RankedMethod], target: float) -> Chart:
     """Sparsity per layer of every method, a lane of bars each, on one scale; the first at the top."""
     layers, count = len(contenders[0].sparsity), len(contenders)
     every = np.concatenate([each.sparsity for each in contenders])
@@ -62,7 +62,7 @@ def lanes(contenders: Sequence[RankedMethod], target: float) -> Chart:
     return Chart("race", title, drawn, finding, table)
 
 
-def finish(contenders: Sequence[RankedMethod], dense: float) -> Chart:
+def perplexity_by_method(contenders: Sequence[RankedMethod], dense: float) -> Chart:
     """Perplexity of every method with its interval, a row each: measured, else predicted as a hollow dot.
 
     Args:
@@ -96,12 +96,14 @@ def _told(one: RankedMethod) -> str:
 
 def _lowest(contenders: Sequence[RankedMethod], dense: float) -> str:
     """What dots and bars are, and the unpruned model beside the lowest of them."""
-    methods = [each for each in contenders if each.kind != THIS]
+    methods = [each for each in contenders if each.kind != THIS_ALLOCATION]
     finite = [
         each
         for each in contenders
         if math.isfinite(each.perplexity)
-        and not (each.kind == THIS and any(np.array_equal(each.sparsity, other.sparsity) for other in methods))
+        and not (
+            each.kind == THIS_ALLOCATION and any(np.array_equal(each.sparsity, other.sparsity) for other in methods)
+        )
     ]  # this allocation only where it is none of the methods
     if not finite:
         return "None of these was measured."

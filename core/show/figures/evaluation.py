@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.base import capital, digits
-from core.results import Interval, Result, Slice, Study
+from core.base import Estimate, capital, digits
+from core.results import Result, Slice, Study
 from core.results.comparison import said
 from core.show.figures.axes import labels, log_axis, margin, ratio_axis, row_axis, wrapped
 from core.show.figures.palette import LIGHT
@@ -65,7 +65,7 @@ def rows_height(count: int, each: int) -> int:
     return ABOVE + BOTTOM + each * count
 
 
-def changes(rows: Mapping[str, Interval], highlighted: str | None, against: str, title: str | None = None) -> Chart:
+def changes(rows: Mapping[str, Estimate], highlighted: str | None, against: str, title: str | None = None) -> Chart:
     """Perplexity as a multiple of another's with its paired interval, a row per setting, least first.
 
     Args:
@@ -85,7 +85,7 @@ def changes(rows: Mapping[str, Interval], highlighted: str | None, against: str,
     return Chart("changes", title, figure, perplexity_sentences.tally(rows.values(), "setting", against), table)
 
 
-def measured(rows: Mapping[str, Interval], unit: str, title: str, finding: str) -> Chart:
+def measured(rows: Mapping[str, Estimate], unit: str, title: str, finding: str) -> Chart:
     """A number with its interval in each row.
 
     Args:

@@ -8,7 +8,7 @@ from core.plan import responses
 from core.plan.allocation import family
 from core.plan.curves import check_finite
 from core.requests import AllocationRequest, Correction
-from core.results import Anchors
+from core.results import Forecast
 from core.results.propagation import unreadable
 from core.show.lessons.shared import DRIVER, EVERY, TARGET, Noted, check_several, of, ordinal, ref
 from core.store import Array, Profile
@@ -29,7 +29,7 @@ class Push:
     sentence: str
 
 
-def correction(profile: Profile, forecast: Anchors | None = None) -> Push:
+def correction(profile: Profile, forecast: Forecast | None = None) -> Push:
     """OWL at 70 % with the correction pushed either way.
 
     Args:
@@ -45,7 +45,7 @@ def correction(profile: Profile, forecast: Anchors | None = None) -> Push:
     reverse, forward = (family(plain.replace(correction=fix), profile, half) for fix in fixes)
     rows = np.concatenate([reverse[:0:-1], forward])
     strengths = np.concatenate([-half[:0:-1], half])
-    perplexity = forecast.perplexities(rows).increase if forecast else np.full(len(rows), np.nan)
+    perplexity = forecast.perplexities(rows).value if forecast else np.full(len(rows), np.nan)
     return Push(plain, strengths, rows[PUSHES - 1], rows, perplexity, _push_said(strengths, perplexity))
 
 

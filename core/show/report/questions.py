@@ -315,4 +315,4 @@ def committed() -> dict[str, Study]:
     study = protocols.grouped_by_protocol(store, store.entries("study")).values()
     # of two called alike the last one counts: that which looked at a calibration text
     read = sorted(protocols.by_protocol(study), key=lambda each: each.spec.calibration is not None)
-    return {folders[protocols.short(each)]: each for each in read}
+    return {folders[protocols.short_name(each)]: each for each in read}

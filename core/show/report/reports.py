@@ -135,7 +135,7 @@ def _headline(study: Study) -> str:
 
 def _pictures(study: Study) -> Iterator[Exhibit]:
     """Perplexity over targets of each way of pruning; then each target's changes and corrections."""
-    note, prefix = protocols.short(study), study.spec.key[:6]
+    note, prefix = protocols.short_name(study), study.spec.key[:6]
     for part in {each.pruned: each for each in study.slices}.values():
         yield exhibit(perplexity.of_evaluations(study, None, part), note, prefix, part.pruned)
     for part in study.slices:

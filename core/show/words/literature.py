@@ -1,9 +1,8 @@
 """Claims of the literature, tested: a verdict with its numbers for each model."""
 
-from core.base import capital, gain, ratio
+from core.base import Estimate, capital, gain, ratio
 from core.methods import BLOCKS
 from core.plan.gains import log_gain
-from core.results import Interval
 from core.results.claims import Outcome, intervals
 from core.results.comparison import said
 from core.store import Profile
@@ -12,10 +11,10 @@ NOT_MEASURED = "not measured"
 FACTOR, RANK, SHARE = "factor", "rank correlation", "share"
 
 
-def value(estimate: Interval, unit: str) -> str:
+def value(estimate: Estimate, unit: str) -> str:
     """A number with its interval: `0.67× [0.65, 0.70]`, `0.28 [0.13, 0.42]`, `60 % [55, 65]`."""
     if unit == SHARE:
-        return said(Interval(*(100 * each for each in estimate[:3]), estimate.n), "")
+        return said(estimate.map(lambda share: 100 * share), "")
     alone = gain(estimate.value) if unit == FACTOR else f"{estimate.value:.2f}"
     return f"{alone} [{ratio(estimate.low)}, {ratio(estimate.high)}]"
 

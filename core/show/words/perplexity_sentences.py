@@ -4,14 +4,14 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from core.base import capital, listed, number, several
+from core.base import Estimate, capital, listed, number, several
 from core.methods import DEFAULT_PRUNER
 from core.requests import AllocationRequest, Recipe
 from core.requests.recipe_names import spoken
-from core.results import FEWEST_WINDOWS, Change, Interval, Result, Row, Slice, Study, slice_of, verdict
+from core.results import FEWEST_WINDOWS, Change, Result, Row, Slice, Study, slice_of, verdict
 from core.results.comparison import said
-from core.results.leaderboard import where
-from core.results.protocols import short
+from core.results.leaderboard import place_at
+from core.results.protocols import short_name
 
 ROUNDING = 0.5  # per cent of perplexity: what another batch size alone does to a model that is pruned to 70 % zeros
 STANDS = {
@@ -35,7 +35,7 @@ def sentence(name: str, base: str, change: Change) -> str:
     if word == "no different":
         return f"{name} is no different from {base}: {said(windows, '')}{_over_seeds(change)}"
     does = "lowers" if word == "gains" else "raises"
-    size = windows if windows.low > 0 else Interval(-windows.value, -windows.high, -windows.low, windows.n)
+    size = windows if windows.low > 0 else Estimate(-windows.value, -windows.high, -windows.low, windows.n)
     noise = ", no more than rounding can do at 70 % zeros" if abs(windows.value) < ROUNDING else ""
     return f"{name} {does} perplexity by {said(size, '')} against {base}{noise}{_over_seeds(change)}"
 
@@ -68,7 +68,7 @@ def between(row: Row, other: Row) -> str:
 # --- many changes -------------------------------------------------------------------------------------------------
 
 
-def tally(changes: Iterable[Interval], what: str, base: str) -> str:
+def tally(changes: Iterable[Estimate], what: str, base: str) -> str:
     """How many changes are for the better and for the worse: `4 settings against uniform: 3 better and 1 worse.`"""
     words = Counter(STANDS[verdict(each)] if math.isfinite(each.value) else "not a number" for each in changes)
     parts = [f"{words[word]} {word}" for word in (*STANDS.values(), "not a number") if words[word]]
@@ -186,7 +186,7 @@ def corrected(groups: Iterable[Study], request: AllocationRequest, pruner: str =
 
     That is where all pages look, on the base on screen, else on one of its method, else on uniform.
     """
-    study, part = where(groups, request.target, pruner, lambda *at: bool(_corrections(*at))) or (None, None)
+    study, part = place_at(groups, request.target, pruner, lambda *at: bool(_corrections(*at))) or (None, None)
     if study is None:
         return "The correction was not measured at this target."
 
@@ -195,7 +195,7 @@ def corrected(groups: Iterable[Study], request: AllocationRequest, pruner: str =
         return base == request.base, base.kind == request.base.kind, base.kind == "uniform"
 
     mine = max(reversed(_corrections(study, part)), key=alike)  # of equals the last one asked
-    return f"Measured at {part.name} ({short(study)}): {' '.join(of_correction(study, mine.base, mine))}"
+    return f"Measured at {part.name} ({short_name(study)}): {' '.join(of_correction(study, mine.base, mine))}"
 
 
 def _corrections(study: Study, part: Slice) -> list[Result]:

@@ -12,10 +12,10 @@ from core.models import machine, run_cost
 from core.plan.allocation import Allocation, allocate, linear_parameters
 from core.requests import AllocationRequest, grammar
 from core.requests.commands import line, request_of
-from core.results import Anchors, Result, Slice, Study, anchor_studies, anchors, leaderboard
+from core.results import Forecast, Result, Slice, Study, anchor_studies, leaderboard, stored_forecasts
 from core.show.figures import Chart
 from core.show.figures import allocation as charts
-from core.show.words import forecast, perplexity_sentences
+from core.show.words import forecast_sentences, perplexity_sentences
 from core.store import Profile, Store
 from pages.ui import layout, studies, url_state, watch
 from pages.ui.allocate import picture, settings
@@ -77,7 +77,7 @@ def draw(
     by_hand: str,
     allocation: Allocation,
     profile: Profile,
-    predictor: Anchors | None,
+    predictor: Forecast | None,
     measured: Result | None,
 ) -> None:
     """Draw the live picture: the allocation at every strength, and what each is predicted to cost.
@@ -100,11 +100,9 @@ def draw(
             "Shaded: the interval.": bars.gauge,
             "Points were measured.": bars.gauge and bars.gauge.marks,
             f"This allocation was measured: {measured and perplexity(measured.perplexity)}.": measured,
-            forecast.basis(predictor): True,
+            forecast_sentences.basis(predictor): True,
         }
         layout.caption(" ".join(said for said, known in sentences.items() if known))
-        if more := None if measured else anchor_studies.narrower(predictor, allocation.request, Store()):
-            layout.caption(forecast.narrower(more), more.command)
 
 
 def by_linear(allocation: Allocation, profile: Profile) -> None:
@@ -125,7 +123,7 @@ corrected = lru_cache(perplexity_sentences.corrected)
 def race(
     request: AllocationRequest,
     allocation: Allocation,
-    predictor: Anchors | None,
+    predictor: Forecast | None,
     treatment: Treatment,
     protocols: tuple[Study, ...],
     profile: Profile,
@@ -142,7 +140,7 @@ def race(
         study, part = predictor.study, Slice(treatment.pruner, None, target, treatment.repair)
     else:
         alike = lambda _, part: part.treatment == treatment  # noqa: E731
-        study, part = leaderboard.where(protocols, target, treatment.name, alike) or (None, None)
+        study, part = leaderboard.place_at(protocols, target, treatment.name, alike) or (None, None)
     lanes, costs = _drawn(request.plain, allocation, leaderboard.Leaderboard(profile, study, part, predictor))
     if study is None:
         layout.show(lanes, prefix, "lanes")
@@ -162,7 +160,9 @@ def _drawn(
     """Charts of each method's allocation and, where known, its cost; built once for all readers."""
     every, study = [among.in_view("this allocation", allocation.exact), *_ranking(among, request)], among.study
     dense = study.dense.perplexity if study and study.dense else math.nan
-    return charts.lanes(every, request.target), charts.finish(every, dense) if study else None
+    return charts.sparsity_by_method(every, request.target), charts.perplexity_by_method(
+        every, dense
+    ) if study else None
 
 
 # --- what can be done with it -----------------------------------------------------------------------------------------
@@ -199,13 +199,13 @@ def written(allocation: Allocation, profile: Profile) -> str:
 
 def evaluate_anchors(why: UserError, treatment: Treatment, profile: Profile) -> None:
     """Say why nothing is predicted; if anchors are missing, offer a button that evaluates them."""
-    if not isinstance(why, anchors.TooFewAnchors):
+    if not isinstance(why, stored_forecasts.TooFewAnchors):
         layout.note(sentence(why))
         return
     layout.note(f"Nothing is predicted for {treatment.spoken} yet: that takes four settings evaluated so.")
     device = machine.devices()[0]
     try:
-        request = anchor_studies.study(profile, treatment, request_of("anchors"))
+        request = anchor_studies.anchor_study(profile, treatment, request_of("anchors"))
         cost = run_cost.estimate(request, Store(), device)
     except UserError:  # no such model here: said on Measure
         return

@@ -7,14 +7,14 @@ from functools import lru_cache
 import numpy as np
 import streamlit as st
 
-from core.base import GUESSING, UserError, frozen, per_cent, perplexity
+from core.base import GUESSING, Estimate, UserError, frozen, per_cent, perplexity
 from core.plan import responses
 from core.plan.allocation import Allocation, allocate, family, layer_means, linear_parameters
 from core.plan.budget import Bounds, binding, shift_linears_to_means, with_fixed_layers
-from core.plan.prediction import FLATTEST, Predicted
+from core.plan.prediction import FLATTEST
 from core.requests import AllocationRequest, recipe_names
-from core.results import Anchors, protocols
-from core.results.anchors import same, usable_settings
+from core.results import Forecast, protocols
+from core.results.forecast import same_allocation, usable_settings
 from core.show.figures import axes, colour
 from core.store import Array, Profile
 from pages.ui import live
@@ -103,7 +103,7 @@ def drawn(
     request: AllocationRequest,
     fixed: tuple[tuple[int, float], ...],
     profile: Profile,
-    predictor: Anchors | None,
+    predictor: Forecast | None,
 ) -> tuple[Sweep, Figure]:
     """The sweep over strengths and its figure: a bar per layer, and a curve of predicted perplexity.
 
@@ -136,7 +136,7 @@ def drawn(
         controls=[_control(sweep, costs)],
         bars=Bars(means.round(DECIMALS), base=base, tone="accent", edge=own, bound=bound),
         gauge=predictor and _gauge(sweep, request, costs, predictor),
-        hero=predictor and hero(costs, predictor, "uniform", float(predictor.perplexities(even).increase[0])),
+        hero=predictor and hero(costs, predictor, "uniform", float(predictor.perplexities(even).value[0])),
         hand=_hand(sweep, allocation, profile, predictor),
         key=[
             Key(own, name, "outline"),
@@ -154,7 +154,7 @@ def drawn(
     )
 
 
-def _hand(sweep: Sweep, allocation: Allocation, profile: Profile, predictor: Anchors | None) -> Hand:
+def _hand(sweep: Sweep, allocation: Allocation, profile: Profile, predictor: Forecast | None) -> Hand:
     """Data for the browser to set layers by hand and predict the perplexity."""
 
     def moved(fixed):
@@ -168,7 +168,7 @@ def _hand(sweep: Sweep, allocation: Allocation, profile: Profile, predictor: Anc
     return Hand(means, base, sweep.fixed, weights, request.target, bounds, curves, moved)
 
 
-def _curves(anchors: Anchors, base: Array, weights: Array, bounds: Bounds) -> dict[str, object]:
+def _curves(anchors: Forecast, base: Array, weights: Array, bounds: Bounds) -> dict[str, object]:
     """The forecast as numbers that `hand.js` computes with: the harm of a layer at each mean of its linears."""
     fitted, curve = anchors.predictor, responses.of_profile(anchors.profile, responses.usual(anchors.profile))
     half, harm = fitted.quantile * fitted.deviation, curve.harm
@@ -190,21 +190,21 @@ def _on_bounds(sweep: Sweep, allocation: Allocation) -> tuple[list[list[int]], l
     return bound_layers, [f"on a bound{more}" if layers else "" for layers in bound_layers]
 
 
-def _control(sweep: Sweep, costs: Predicted | None) -> Control:
+def _control(sweep: Sweep, costs: Estimate | None) -> Control:
     """The slider, which crosses over to the reverse."""
     signed = [(abs(each), each < 0) for each in sweep.strengths]
     stops = [f"{each:g}{', reversed' if reverse else ''}" for each, reverse in signed]
     values = [{"strength": each, "control": "reversed" if reverse else sweep.control} for each, reverse in signed]
     ends = (0, "reversed"), (sweep.frame(0), "none"), (len(stops) - 1, recipe_names.CORRECTIONS[sweep.control])
-    priced = zip(stops, map(perplexity, costs.increase), strict=True) if costs else ()
+    priced = zip(stops, map(perplexity, costs.value), strict=True) if costs else ()
     spoken = [f"{stop}, predicted perplexity {cost}" for stop, cost in priced]
     return Control("strength", STRENGTH, stops, sweep.frame(0), values, () if sweep.off else ends, spoken=spoken)
 
 
-def hero(costs: Predicted, anchors: Anchors, name: str, beside: float) -> Hero:
+def hero(costs: Estimate, anchors: Forecast, name: str, beside: float) -> Hero:
     """The predicted perplexity of every frame beside one that has a name."""
     changes = [f"{{share}} {far} than {name} ({perplexity(beside)})." for far in ("less", "more")]
-    return Hero(*costs, SAYS.format(protocols.short(anchors.study)), beside, changes, UNKNOWN)
+    return Hero(*costs[:3], SAYS.format(protocols.short_name(anchors.study)), beside, changes, UNKNOWN)
 
 
 def sensible(perplexities: Array) -> Array:
@@ -212,7 +212,7 @@ def sensible(perplexities: Array) -> Array:
     return np.where(perplexities < GUESSING, perplexities, np.nan)
 
 
-def _gauge(sweep: Sweep, request: AllocationRequest, costs: Predicted, anchors: Anchors) -> Gauge | None:
+def _gauge(sweep: Sweep, request: AllocationRequest, costs: Estimate, anchors: Forecast) -> Gauge | None:
     """Predicted perplexity at every strength with its interval, the controls, and what was measured."""
     wanted = request.correction
 
@@ -222,7 +222,7 @@ def _gauge(sweep: Sweep, request: AllocationRequest, costs: Predicted, anchors: 
         alike = not measured.strength or (here.correction.driver, here.correction.clip) == (wanted.driver, wanted.clip)
         with suppress(UserError):  # this profile lacks what drove it
             alike = alike and here.plain == request.plain
-            return alike and same(measured.planned, allocate(here, anchors.profile).exact)
+            return alike and same_allocation(measured.planned, allocate(here, anchors.profile).exact)
         return False
 
     measured = () if sweep.fixed else usable_settings(anchors.study, anchors.treatment)
@@ -238,13 +238,13 @@ def _gauge(sweep: Sweep, request: AllocationRequest, costs: Predicted, anchors: 
     curves = []
     for name, rows in sweep.others:
         frames = [sweep.frame(0) + THINNED * n for n in range(len(rows))]
-        curves.append(Curve(frames, sensible(anchors.perplexities(rows).increase), name))
+        curves.append(Curve(frames, sensible(anchors.perplexities(rows).value), name))
     return gauge("predicted perplexity at each strength (log scale)", costs, curves, marks, sweep.frame(0))
 
 
 def gauge(
     title: str,
-    costs: Predicted,
+    costs: Estimate,
     curves: Sequence[Curve],
     marks: Sequence[Mark] = (),
     zero: int | None = None,
@@ -254,7 +254,7 @@ def gauge(
     Args:
         zero: the frame that is marked.
     """
-    middle, low, high = sensible(np.array(costs))
+    middle, low, high = sensible(np.array(costs[:3]))
     if not np.isfinite(middle).any():
         return None
     points = np.array([each.value for each in marks])

@@ -91,7 +91,7 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
     per_linear = default_pruner(unit) in responses.pruners(profile, True, unit)
     kind = chosen("base", METHODS, "response" if per_linear or unit.levels else OPENING)
     names, usual, options = list(profile.by_name), AllocationRequest(), OPTIONS
-    own, rest = candidates.usual(METHODS[kind], profile, unit), dict(usual) | dict(usual.correction)
+    own, rest = candidates.default_method(METHODS[kind], profile, unit), dict(usual) | dict(usual.correction)
     if unit.levels:
         options = {"target": amounts(profile, unit), "control": PLAN_OR_CONTROL}
         first = THREE_BITS if unit.bits else A_FIFTH

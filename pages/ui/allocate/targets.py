@@ -7,16 +7,15 @@ from operator import add
 import numpy as np
 import streamlit as st
 
-from core.base import UserError, capital, megabytes, per_cent, perplexity
+from core.base import Estimate, UserError, capital, megabytes, per_cent, perplexity
 from core.export.file_sizes import counts_of
 from core.methods import METHODS, Treatment
-from core.plan.prediction import Predicted
 from core.plan.sizes import taken
 from core.requests import AllocationRequest, recipe_names, uniform
-from core.results import Anchors
+from core.results import Forecast
 from core.show.figures import axes, colour
 from core.show.figures.allocation import shades_of
-from core.show.words import forecast
+from core.show.words import forecast_sentences
 from core.store import Profile, Store
 from pages.ui import layout, url_state
 from pages.ui.absorption.overview import amount_axis
@@ -30,7 +29,7 @@ SIZE = "All weights take at most"
 HOW_SPARSE = "How sparse may it be, if its perplexity may rise so far above the unpruned model's?"
 
 
-def show(request: AllocationRequest, anchors: Anchors) -> None:
+def show(request: AllocationRequest, anchors: Forecast) -> None:
     """Draw the picture, whose slider is the page's target, and the question for the sparsest target."""
     url_state.write()
     mine, at = request.plain.replace(target=TARGETS[0]), {"target": TARGETS.index(request.target)}
@@ -39,7 +38,7 @@ def show(request: AllocationRequest, anchors: Anchors) -> None:
 
 
 @lru_cache
-def _picture(mine: AllocationRequest, anchors: Anchors) -> figure.Figure:
+def _picture(mine: AllocationRequest, anchors: Forecast) -> figure.Figure:
     """Drawn once for all readers and targets."""
     requests = {_as_measured(kind, anchors): colour(kind) for kind in COMPARED}
     names = [recipe_names.spoken(recipe_names.long(each)) for each in requests]
@@ -47,13 +46,16 @@ def _picture(mine: AllocationRequest, anchors: Anchors) -> figure.Figure:
         requests[mine] = "accent"
         names.append(f"{recipe_names.spoken(recipe_names.long(mine))} as set below")
     costs = [_costs(each, anchors) for each in requests]
-    drawn = [sensible(each.increase) for each in costs]
+    drawn = [sensible(each.value) for each in costs]
     listed = ", ".join(f"{name} {{{n}}}" for n, name in enumerate(names))
     return figure.Figure(
         name="targets",
         title="Predicted perplexity at each target",
         says=f"At {{layer}} % zeros, 90 % intervals: {listed}.",
-        slots={str(n): figure.Slot(list(map(forecast.interval, *each)), "layer") for n, each in enumerate(costs)},
+        slots={
+            str(n): figure.Slot(list(map(forecast_sentences.interval, *each[:3])), "layer")
+            for n, each in enumerate(costs)
+        },
         y=axes.log_axis("predicted perplexity (log scale)", np.array(drawn)),
         pick=figure.Control("target", "Target sparsity", list(map(per_cent, TARGETS)), 0, TARGETS),
         lines=[
@@ -68,7 +70,7 @@ def _picture(mine: AllocationRequest, anchors: Anchors) -> figure.Figure:
     )
 
 
-def _as_measured(kind: str, anchors: Anchors) -> AllocationRequest:
+def _as_measured(kind: str, anchors: Forecast) -> AllocationRequest:
     """A method with the parameters that an anchor has of it."""
     bases = (each.setting.allocation.base for each in anchors.settings)
     measured = (each for each in bases if each.kind == kind and not each.per_linear)
@@ -76,18 +78,18 @@ def _as_measured(kind: str, anchors: Anchors) -> AllocationRequest:
 
 
 @lru_cache
-def _costs(request: AllocationRequest, anchors: Anchors) -> Predicted:
+def _costs(request: AllocationRequest, anchors: Forecast) -> Estimate:
     """Predicted perplexity at each of `TARGETS`; NaN where there is no such allocation, or none is predicted."""
-    costs, rows = np.full((len(Predicted._fields), len(TARGETS)), np.nan), {}
+    costs, rows = np.full((3, len(TARGETS)), np.nan), {}
     for at, target in enumerate(TARGETS):
         with suppress(UserError):  # beyond the bounds, or beyond what was measured
             rows[at] = current_allocation.allocated(request.replace(target=target), anchors.profile).exact
     if rows:
-        costs[:, list(rows)] = anchors.perplexities(np.stack(list(rows.values())))
-    return Predicted(*costs)
+        costs[:, list(rows)] = anchors.perplexities(np.stack(list(rows.values())))[:3]
+    return Estimate(*costs)
 
 
-def _points(request: AllocationRequest, anchors: Anchors) -> list[tuple[int, float]]:
+def _points(request: AllocationRequest, anchors: Forecast) -> list[tuple[int, float]]:
     """Measured points of a request under the protocol in view."""
     return [
         (round(100 * each.target), each.perplexity)
@@ -96,7 +98,7 @@ def _points(request: AllocationRequest, anchors: Anchors) -> list[tuple[int, flo
     ]
 
 
-def _sparsest(request: AllocationRequest, anchors: Anchors) -> None:
+def _sparsest(request: AllocationRequest, anchors: Forecast) -> None:
     """Draw the inverse question: an accepted rise of perplexity sets the target, once."""
     state = st.session_state
 
@@ -122,7 +124,7 @@ def _sparsest(request: AllocationRequest, anchors: Anchors) -> None:
 
 @lru_cache(maxsize=24)
 def by_size(
-    request: AllocationRequest, treatment: Treatment, profile: Profile, anchors: Anchors | None
+    request: AllocationRequest, treatment: Treatment, profile: Profile, anchors: Forecast | None
 ) -> figure.Figure:
     """Mean bits of every layer and the predicted perplexity at every size of the file, which one slider moves.
 
@@ -145,7 +147,7 @@ def by_size(
     gauge = costs = None
     if anchors:
         costs, uniforms = (anchors.perplexities(np.stack([one.exact for one in each])) for each in (plans, evenly))
-        curve = figure.Curve(range(len(stops)), picture.sensible(uniforms.increase), "uniform")
+        curve = figure.Curve(range(len(stops)), picture.sensible(uniforms.value), "uniform")
         gauge = picture.gauge("predicted perplexity at each size (log scale)", costs, [curve])
     return figure.Figure(
         name="bits",
@@ -165,10 +167,10 @@ def by_size(
     )
 
 
-def draw_sizes(request: AllocationRequest, treatment: Treatment, profile: Profile, anchors: Anchors | None) -> None:
+def draw_sizes(request: AllocationRequest, treatment: Treatment, profile: Profile, anchors: Forecast | None) -> None:
     """Draw the picture of sizes, and what predicts."""
     stops = amounts(profile, request.budget_unit)
     still = request.replace(target=stops[0])
     layout.live(by_size(still, treatment, profile, anchors), {"target": stops.index(request.target)})
     if anchors:
-        layout.caption(f"Shaded: the interval. {forecast.basis(anchors)}")
+        layout.caption(f"Shaded: the interval. {forecast_sentences.basis(anchors)}")

@@ -12,7 +12,7 @@ from core.results.study_table import study_table
 from core.show.figures import evaluation as drawing
 from core.show.figures import perplexity
 from core.show.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
-from core.show.words import forecast, perplexity_sentences
+from core.show.words import forecast_sentences, perplexity_sentences
 from core.store import Profile, Store
 from pages.ui import form, layout, partial_results, studies
 from pages.ui.prune import pruning
@@ -47,7 +47,7 @@ class ResultsView:
             return
         there, other = place
         alike = self.results.entries == there.entries
-        where = other.name if alike else f"{other.name} ({protocols.short(there)})"
+        where = other.name if alike else f"{other.name} ({protocols.short_name(there)})"
         layout.note(f"{reason} There are results at {where}.")
         layout.to_prune("Open those results", "results", study=there.entries[-1].key, within=other.name)
 
@@ -114,7 +114,7 @@ def known_cost(setting: Recipe, groups: tuple[Study, ...], profile: Profile) -> 
     if not is_measured:
         label = plain(f"Predicted perplexity of {recipe_names.setting(setting.seedless)}")
         st.metric(label, formats.perplexity(prediction.perplexity))
-    layout.caption(forecast.one(anchors, prediction, measured), forecast.basis(anchors))
+    layout.caption(forecast_sentences.of_allocation(anchors, prediction, measured), forecast_sentences.basis(anchors))
 
 
 def _charts(view: ResultsView, leading: Result) -> None:

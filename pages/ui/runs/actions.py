@@ -76,7 +76,7 @@ def title(entry: Entry) -> str:
         case "profile":
             return current_profile.name(entry)
         case "study":
-            label = f"{protocols.named(spec, provenance)} · {len(spec.points)} points"
+            label = f"{protocols.name_of_spec(spec, provenance)} · {len(spec.points)} points"
         case _:
             label = f"best setting: {recipe_names.setting(spec.winner)}"
     return f"{profile_names.short(provenance.get('model', '?'))} · {label} · {entry.key[:6]}{entry.mark}"

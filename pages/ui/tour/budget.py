@@ -8,10 +8,10 @@ import streamlit as st
 from core.base import digits, formats, per_cent, plain
 from core.methods import DEFAULT_PRUNER, Treatment
 from core.requests import Correction, grammar
-from core.results import Anchors, protocols
+from core.results import Forecast, protocols
 from core.show.figures import axes
 from core.show.lessons import budgets, shared
-from core.show.words import forecast, perplexity_sentences
+from core.show.words import forecast_sentences, perplexity_sentences
 from core.store import Profile
 from pages.ui import current_profile, studies
 from pages.ui.allocate.settings import TARGETS
@@ -26,7 +26,7 @@ OPENING = (
 
 
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs={Profile: lambda profile: profile.key})
-def correction(profile: Profile, anchor_names: str, _predictor: Anchors | None) -> budgets.Push:
+def correction(profile: Profile, anchor_names: str, _predictor: Forecast | None) -> budgets.Push:
     """OWL's allocation under a correction of every strength; kept, for it takes a while.
 
     Args:
@@ -81,7 +81,7 @@ def allocate(profile: Profile) -> parts.Screen:
             "from layers that absorb and spares those that amplify. **Try:** drag its strength; to the left of the "
             "middle it does the opposite."
         ),
-        notes=[*map(fixed, [lesson.sentence, *([forecast.basis(predictor)] if predictor else [])])],
+        notes=[*map(fixed, [lesson.sentence, *([forecast_sentences.basis(predictor)] if predictor else [])])],
     )
     return parts.Screen(figure, links)
 
@@ -140,7 +140,7 @@ def _whole(profile: Profile) -> str:
     if place is None:
         return ""
     best = perplexity_sentences.leading(*place)
-    protocol, beside = protocols.short(place.evaluations), perplexity_sentences.behind(best, place.evaluations)
+    protocol, beside = protocols.short_name(place.evaluations), perplexity_sentences.behind(best, place.evaluations)
     measured = f"{best.name} at {best.level}: perplexity {best.written} ({protocol}). {beside}"
     return f"**All layers at once, measured.** {plain(measured)}"
 

@@ -1,8 +1,6 @@
 """`prune`, `evaluate` and `study` on the command line: JSON out, tables for people, one sentence for a bad request."""
 
 import json
-import shlex
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +14,7 @@ from core.requests.allocations import AllocationRequest
 from core.requests.inputs import WindowRequest
 from core.requests.recipes import Recipe
 from core.requests.studies import EvaluationRequest, StudyRequest
-from core.results import anchor_studies, anchors
+from core.results import CheckedPrediction, stored_forecasts
 from core.store.cache import Store
 from tests import tiny
 from tests.core.breaking import breaking
@@ -73,8 +71,10 @@ def no_job(monkeypatch):
 
 
 def test_study_and_prune_say_how_far_off_a_prediction_was(prune, study, monkeypatch):
-    made = anchors.CheckedPrediction(perplexity=50.0, low=40.0, high=60.0, loss_increase=0.1, off=0.03)
-    monkeypatch.setattr(anchors, "from_others", lambda _, found: {each.setting: made for each in found.settings})
+    made = CheckedPrediction(perplexity=50.0, low=40.0, high=60.0, loss_increase=0.1, off=0.03)
+    monkeypatch.setattr(
+        stored_forecasts, "check_settings", lambda _, found: {each.setting: made for each in found.settings}
+    )
     dense, *rows = study('settings = ["depth_ramp beta=0.05"]', "--json").json["points"]
     assert len(rows) == 2 and "predicted" not in dense
     assert [row["predicted"] for row in rows] == [made._asdict()] * 2
@@ -110,40 +110,6 @@ def test_a_trained_model_has_anchors_by_the_budget_named(say, run, texts):
     settings = [each["setting"] for each in told["points"] if "setting" in each]
     trained = {(each["repair"], each["recover_tokens"], each["pruner_windows"]) for each in settings}
     assert len(settings) == 4 and trained == {("distill", 2048, 2)}
-
-
-def test_the_measurement_that_narrows_a_wide_interval_is_offered_and_its_command_runs_as_it_stands(
-    say, prune, texts, monkeypatch
-):
-    real = anchors.read
-
-    def read(*given):
-        """A tiny random model may lose nothing by pruning: losses that rise with the target."""
-        found = real(*given)
-        points = []
-        for each in found.points:
-            rise = each.setting.allocation.target**3 if each.setting else 0.0
-            points.append(replace(each, evaluated=replace(each.evaluated, nll=np.full(9, 3.0 + rise))))
-        return replace(found, points=tuple(points))
-
-    monkeypatch.setattr(anchors, "read", read)
-    curves = [word for each in (0.3, 0.5, 0.95) for word in ("--perturb", f"residual:wanda:{each}")]
-    text = ["--text", texts[1], "--sequences", 4, "--length", 12, "--device", "cpu", "--json"]
-    key = say("measure", "--model", MODEL, *text, *curves).json["key"]
-    for target in (0.5, 0.8):
-        assert prune(by=f"uniform:{target}").code == 0
-    asked = ["allocate", "--profile", key, "--allocation", "depth_ramp beta=0.05:0.7"]
-    before = say(*asked, "--json").json
-    assert before["narrower"]["minutes"] > 0 and before["narrower"]["command"] in say(*asked).out.replace("\n", "")
-    with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(anchor_studies, "exists", lambda _: False)
-        assert "would narrow it, but its text is not on this machine." in " ".join(say(*asked).out.split())
-        assert say(*asked, "--json").json["narrower"] == before["narrower"] | {"minutes": None}
-    assert say(*shlex.split(before["narrower"]["command"])[3:-2], "--device", "cpu").code == 0
-    after = say(*asked, "--json").json
-    assert len(after["predicted"]["anchors"]) > len(before["predicted"]["anchors"])
-    widths = [(each["predicted"]["high"] / each["predicted"]["low"]) for each in (before, after)]
-    assert widths[1] < widths[0]
 
 
 def test_a_budget_in_bytes_is_what_the_export_writes_and_allocate_says_it_too(say, prune, texts, tmp_path):

@@ -45,9 +45,9 @@ def test_more_harm_of_any_layer_never_predicts_less_loss(seed, anchors):
     true = rng.permutation(true) if seed % 3 == 0 else true  # anchors that contradict each other too
     found = prediction.fit(harms, true)
     row = np.sort(rng.lognormal(-3, 2, (50, 8)), axis=0)
-    increase = found(row).increase
+    increase = found(row).value
     assert (np.diff(increase) >= -1e-12 * increase[1:]).all()
-    assert found(np.zeros((1, 8))).increase == 0
+    assert found(np.zeros((1, 8))).value == 0
 
 
 @quick
@@ -57,8 +57,8 @@ def test_an_interval_holds_its_prediction_and_widens_away_from_the_anchors(seed,
     found = prediction.fit(harms, true)
     near, far = (found(harms.mean(0, keepdims=True) * scale) for scale in (1, 1000))
     for each in (near, far):
-        assert 0 < each.low[0] < each.increase[0] < each.high[0]
-    assert far.high[0] / far.increase[0] > near.high[0] / near.increase[0]
+        assert 0 < each.low[0] < each.value[0] < each.high[0]
+    assert far.high[0] / far.value[0] > near.high[0] / near.value[0]
 
 
 @quick
@@ -69,7 +69,7 @@ def test_two_anchors_give_a_line_and_four_on_it_stay_there(seed, slope):
     for sizes in ([0.05, 0.2], [0.03, 0.05, 0.1, 0.2]):
         harms = share * np.array(sizes)[:, None]
         found = prediction.fit(harms, 2 * np.array(sizes) ** slope)
-        assert found(share[None] * 0.1).increase == pytest.approx(2 * 0.1**slope, rel=0.02)
+        assert found(share[None] * 0.1).value == pytest.approx(2 * 0.1**slope, rel=0.02)
 
 
 @quick
@@ -78,16 +78,16 @@ def test_beside_another_only_what_tells_two_apart_is_uncertain(seed, far):
     harms, true = world(np.random.default_rng(seed), 6)
     found, beyond = prediction.fit(harms[1:], true[1:]), far * harms
     alone, beside = found(beyond), found(beyond, beyond[:1])
-    assert np.array_equal(beside.increase, alone.increase)
+    assert np.array_equal(beside.value, alone.value)
     residual = found.quantile * found.deviation
-    assert np.log(beside.high / beside.increase)[0] == pytest.approx(2**0.5 * residual), "of both, the curve's is none"
-    assert (np.log(beside.high / beside.increase) >= 2**0.5 * residual * (1 - 1e-9)).all()
+    assert np.log(beside.high / beside.value)[0] == pytest.approx(2**0.5 * residual), "of both, the curve's is none"
+    assert (np.log(beside.high / beside.value) >= 2**0.5 * residual * (1 - 1e-9)).all()
 
 
 def test_what_is_not_known_is_not_predicted_and_one_anchor_is_none():
     harms, true = world(np.random.default_rng(0), 5)
     harms[0, 2] = np.nan
-    assert np.isnan(prediction.fit(harms[1:], true[1:])(harms[:1]).increase[0])
+    assert np.isnan(prediction.fit(harms[1:], true[1:])(harms[:1]).value[0])
     with pytest.raises(UserError, match="2 or more evaluated settings, and there are 1"):
         prediction.fit(harms[1:2], true[1:2])
 

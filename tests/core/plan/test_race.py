@@ -17,9 +17,9 @@ from core.requests.allocations import AllocationRequest, Correction
 from core.requests.recipes import Recipe
 from core.results import leaderboard as race
 from core.results import protocols
-from core.results.anchors import anchors as fit
+from core.results.stored_forecasts import best_forecast as fit
 from core.results.study_results import Slice
-from core.show.figures.allocation import UNKNOWN, finish
+from core.show.figures.allocation import UNKNOWN, perplexity_by_method
 from core.show.figures.palette import DARK, LIGHT, colour, in_palette
 from core.show.words import perplexity_sentences
 from core.store import profiles
@@ -62,7 +62,7 @@ def measured(tmp_path):
 
 def run(measured, target=TARGET):
     profile, groups = measured
-    return race.Leaderboard(profile, *(race.where(groups, target) or ())).ranking(AllocationRequest(target=target))
+    return race.Leaderboard(profile, *(race.place_at(groups, target) or ())).ranking(AllocationRequest(target=target))
 
 
 def test_every_method_of_the_table_runs_and_the_measured_ones_lead(measured):
@@ -88,8 +88,8 @@ def test_a_measured_method_runs_with_what_was_measured_and_another_with_what_is_
 
 def test_where_nothing_was_measured_nobody_wins(measured):
     contenders = run(measured, 0.55)
-    assert all(each.measured is None for each in contenders) and race.where(measured[1], 0.55) is None
-    assert finish(contenders, 12.0).finding == "None of these was measured."
+    assert all(each.measured is None for each in contenders) and race.place_at(measured[1], 0.55) is None
+    assert perplexity_by_method(contenders, 12.0).finding == "None of these was measured."
 
 
 def test_one_that_is_lowest_by_luckier_seeds_alone_is_not_called_lower_than_uniform(tmp_path):
@@ -102,13 +102,13 @@ def test_one_that_is_lowest_by_luckier_seeds_alone_is_not_called_lower_than_unif
     contenders = run((profile(tmp_path), study(tmp_path, *settings, profile=SPEC.key, cost=rise)))
     ends = contenders[0].measured.against_uniform.quoted
     assert contenders[0].kind == "owl" and ends.low > 0
-    chart = finish(contenders, 12.0)
+    chart = perplexity_by_method(contenders, 12.0)
     assert f"+{ends.value:.0f} %" in dict(zip(chart.figure.data[1].y, chart.figure.data[1].text, strict=True))["OWL"]
     assert "but is worse than Uniform" in chart.finding
 
 
 def test_the_allocation_on_screen_is_known_where_it_was_measured(measured):
-    place = race.where(measured[1], TARGET)
+    place = race.place_at(measured[1], TARGET)
     planned = next(each.sparsity for each in run(measured) if each.kind == "owl")
     profile = measured[0]
     assert race.Leaderboard(profile, *place).in_view("mine", planned).measured.setting.allocation.base == TUNED
@@ -143,7 +143,7 @@ def test_a_budget_per_linear_that_was_measured_by_another_profile_runs_beside_th
     assert each_linear.name == "Response per linear"
     assert each_linear.sparsity.shape == (LAYERS,) and each_linear.measured.uniform is one.measured.uniform
     planned = each_linear.measured.planned
-    mine = race.Leaderboard(found[0], *race.where(groups, TARGET)).in_view("mine", planned)
+    mine = race.Leaderboard(found[0], *race.place_at(groups, TARGET)).in_view("mine", planned)
     assert mine.measured is each_linear.measured
     np.testing.assert_array_equal(mine.sparsity, each_linear.sparsity)
 
@@ -189,7 +189,7 @@ def test_its_reverse_is_that_of_the_same_correction_and_follows_it(fixes, revers
 
 def test_every_method_has_a_row_and_only_measured_ones_a_dot(measured):
     contenders = run(measured)
-    chart = finish(contenders, 12.0)
+    chart = perplexity_by_method(contenders, 12.0)
     assert chart.table["method"].tolist() == [each.name for each in contenders]
     points, words = chart.figure.data
     dots, texts = dict(zip(points.y, points.x, strict=True)), words.text
@@ -204,7 +204,7 @@ def test_where_uniform_broke_no_change_is_shown_and_it_is_said_why(tmp_path):
     rise = lambda setting: math.nan if setting == setting.uniform else 0.1  # noqa: E731
     groups = study(tmp_path, at_target(Owl()), at_target(AlphaPruning()), profile=SPEC.key, cost=rise)
     contenders = run((profile(tmp_path), groups))
-    chart = finish(contenders, 12.0)
+    chart = perplexity_by_method(contenders, 12.0)
     words = chart.figure.data[1]
     labels, flat = words.text, dict(zip(words.y, words.text, strict=True))["Uniform"]
     assert "not a number" in flat and not any("nan" in text for text in labels)
@@ -225,7 +225,7 @@ def test_what_was_not_measured_runs_with_what_is_predicted_of_it(measured):
     profile, groups = measured
     anchors = fit(groups, profile, Treatment("wanda"))
     for target in (TARGET, 0.55):
-        place = race.where(groups, target) or (anchors.study, None)
+        place = race.place_at(groups, target) or (anchors.study, None)
         contenders = race.Leaderboard(profile, *place, anchors).ranking(AllocationRequest(target=target))
         costs = [each.perplexity for each in contenders]
         assert costs == sorted(costs) and all(map(math.isfinite, costs)) and len(costs) == len(METHODS)
@@ -233,8 +233,8 @@ def test_what_was_not_measured_runs_with_what_is_predicted_of_it(measured):
             assert (each.measured is None) == (each.predicted is not None)
             if each.predicted:
                 exact = allocate(AllocationRequest(base=METHODS[each.kind](), target=target), profile).exact
-                assert each.predicted == anchors.one(exact) and each.interval == each.predicted[1:3]
-        chart = finish(contenders, 12.0)
+                assert each.predicted == anchors.predict(exact) and each.interval == each.predicted[1:3]
+        chart = perplexity_by_method(contenders, 12.0)
         hollow = [symbol == "circle-open" for symbol in chart.figure.data[0].marker.symbol]
         assert hollow == [each.predicted is not None for each in contenders]
     assert chart.finding.startswith("Of these, ") and " is predicted to have the lowest perplexity, " in chart.finding

@@ -14,11 +14,12 @@ from core.methods.treatments import Treatment
 from core.plan.allocation import allocate
 from core.requests.allocations import AllocationRequest
 from core.requests.recipes import Recipe, uniform
-from core.results import anchors, study_results
-from core.results.anchor_studies import usual
-from core.results.anchors import anchors_of_study, stored
+from core.results import Prediction, stored_forecasts, study_results
+from core.results.anchor_studies import default_anchors
+from core.results.forecast import forecast_of_study
+from core.results.stored_forecasts import load_forecast
 from core.show.report.benches import BENCHES
-from core.show.words import forecast
+from core.show.words import forecast_sentences
 from core.store import profiles
 from core.store.cache import Store
 from tests import synthetic
@@ -52,14 +53,14 @@ def at(*targets, **more):
 
 
 def test_the_default_anchors_are_uniform_at_three_targets_and_response_at_one(store, profile):
-    asked = usual(profile, Treatment("alps", "refit_dense"))
+    asked = default_anchors(profile, Treatment("alps", "refit_dense"))
     said = [(each.allocation.base.kind, each.allocation.target, each.treatment.name) for each in asked]
     assert said == [(kind, target, "alps+refit_dense") for kind, target in
                     (("uniform", 0.5), ("uniform", 0.7), ("uniform", 0.8), ("response", 0.7))]  # fmt: skip
-    evaluated(store, profile, list(usual(profile, WANDA)))
-    found = stored(store, profile, WANDA)
+    evaluated(store, profile, list(default_anchors(profile, WANDA)))
+    found = load_forecast(store, profile, WANDA)
     assert len(found.settings) == 4 and found.leave_one_out.covered <= 1
-    near = found.one(allocate(EVEN, profile).exact)
+    near = found.predict(allocate(EVEN, profile).exact)
     true = found.study.dense.perplexity * np.exp(synthetic.invented_cost(at(0.5)[0]))
     assert near.low <= true <= near.high and near.low < near.perplexity < near.high
     assert near.perplexity == pytest.approx(found.study.dense.perplexity * np.exp(near.loss_increase))
@@ -69,10 +70,10 @@ def test_seeds_are_one_anchor_and_what_broke_the_model_is_named(store, profile):
     seeds = [each for seed in (0, 1, 2) for each in at(0.5, 0.6, 0.8, calibration_seed=seed)]
     [broken] = at(0.8)
     evaluated(store, profile, seeds, broken={each: 1 for each in seeds if each.seedless == broken})
-    found = stored(store, profile, WANDA)
+    found = load_forecast(store, profile, WANDA)
     assert [each.setting.allocation.target for each in found.settings] == [0.5, 0.6]
-    assert found.left_out == ("Uniform, 80 % zeros, Wanda is left out: its perplexity is not finite.",)
-    assert found.left_out[0] in forecast.basis(found)
+    assert found.excluded == ("Uniform, 80 % zeros, Wanda is left out: its perplexity is not finite.",)
+    assert found.excluded[0] in forecast_sentences.basis(found)
 
 
 def test_texts_repairs_and_models_are_never_mixed(store, profile):
@@ -80,23 +81,23 @@ def test_texts_repairs_and_models_are_never_mixed(store, profile):
     evaluated(store, profile, at(0.7), text="another text")
     evaluated(store, profile, at(0.6, repair="refit"))
     with pytest.raises(UserError, match="1 setting evaluated with Wanda can predict this model, and 2 or more"):
-        stored(store, profile, WANDA)
+        load_forecast(store, profile, WANDA)
     spec = synthetic.profile_spec(LAYERS, seed=1, prunable=True)
     other = profiles.load(store, store.profile(synthetic.save_profile(store.root, spec, LAYERS)))
     evaluated(store, profile, at(0.6, 0.7))
-    assert len(stored(store, profile, WANDA).settings) == 3
+    assert len(load_forecast(store, profile, WANDA).settings) == 3
     with pytest.raises(UserError, match="no setting evaluated with Wanda can predict this model"):
-        stored(store, other, WANDA)
+        load_forecast(store, other, WANDA)
 
 
 def test_of_trainings_with_several_budgets_those_of_the_most_settings_predict(store, profile):
     longer = {"repair": "distill", "recover_tokens": 2000}
     evaluated(store, profile, [*at(0.5, 0.8, repair="distill", recover_tokens=1000), *at(0.5, 0.6, 0.7, **longer)])
-    found = stored(store, profile, Treatment("wanda", "distill"))
+    found = load_forecast(store, profile, Treatment("wanda", "distill"))
     assert {(each.setting.recover_tokens, each.target) for each in found.settings} == {
         (2000, target) for target in (0.5, 0.6, 0.7)
     }
-    assert "Learned from 3 settings evaluated with Wanda + distill, 2,000 tokens (" in forecast.basis(found)
+    assert "Learned from 3 settings evaluated with Wanda + distill, 2,000 tokens (" in forecast_sentences.basis(found)
     [other] = at(0.8)
     assert found.without_allocation(allocate(other.allocation, profile).exact, other.allocation)[1] is None, (
         "of another budget"
@@ -106,12 +107,12 @@ def test_of_trainings_with_several_budgets_those_of_the_most_settings_predict(st
 def test_the_usual_protocol_predicts_and_where_it_has_too_few_the_one_that_judges_by_most_tokens(store, profile):
     evaluated(store, profile, at(0.5, 0.6, 0.7, 0.8), windows=48, text="another text")
     few = evaluated(store, profile, at(0.5, 0.6), windows=99, text="a third text")  # too few for a curve
-    assert stored(store, profile, WANDA).study.spec.text.sequences == 48
-    assert stored(store, profile, WANDA, few).study.spec.key == few
+    assert load_forecast(store, profile, WANDA).study.spec.text.sequences == 48
+    assert load_forecast(store, profile, WANDA, few).study.spec.key == few
     evaluated(store, profile, at(0.4, 0.5, 0.6, 0.7, 0.8))
-    assert stored(store, profile, WANDA).study.spec.text.sequences == 24
+    assert load_forecast(store, profile, WANDA).study.spec.text.sequences == 24
     evaluated(store, profile, at(*(0.3 + 0.1 * n for n in range(6)), pruner="magnitude"), text="a fourth text")
-    assert stored(store, profile, WANDA).study.spec.text.sequences == 48
+    assert load_forecast(store, profile, WANDA).study.spec.text.sequences == 48
 
 
 def test_of_stored_studies_only_what_may_predict_is_read(store, profile, monkeypatch):
@@ -119,36 +120,38 @@ def test_of_stored_studies_only_what_may_predict_is_read(store, profile, monkeyp
     evaluated(store, profile, at(0.5, 0.6), text="another text")
     read, real = [], Store.get
     monkeypatch.setattr(Store, "get", lambda self, spec: read.append(spec) or real(self, spec))
-    found = stored(store, profile, WANDA)
+    found = load_forecast(store, profile, WANDA)
     assert len(found.settings) == 4 and len(read) == 5, "four and the dense model"
     assert {each.text for each in read} == {found.study.spec.text}
 
 
 def test_a_study_that_was_deleted_takes_its_prediction_with_it(store, profile):
     key = evaluated(store, profile, at(0.5, 0.7))
-    assert stored(store, profile, WANDA, key)
+    assert load_forecast(store, profile, WANDA, key)
     shutil.rmtree(store.root / "study" / key)
     for named in (None, key):
         with pytest.raises(UserError):
-            stored(store, profile, WANDA, named)
+            load_forecast(store, profile, WANDA, named)
 
 
 def test_a_profile_without_curves_and_a_layer_beyond_them_are_refused(store, profile):
     evaluated(store, profile, at(0.5, 0.7))
     known = {each: found for each, found in profile.perturbed.items() if each.perturbation.kind != "residual"}
     with pytest.raises(UserError, match="no sparsity of layers pruned alone by wanda"):
-        stored(store, replace(profile, perturbed=known), WANDA)
+        load_forecast(store, replace(profile, perturbed=known), WANDA)
     with pytest.raises(UserError, match=r"a layer has sparsity 0\.930, and none above 0\.9 was measured alone"):
-        stored(store, profile, WANDA).one(np.full(LAYERS, 0.93))
+        load_forecast(store, profile, WANDA).predict(np.full(LAYERS, 0.93))
 
 
 @pytest.mark.parametrize("rise", [0.02, 0.1, 0.5, 3.0])
 def test_the_sparsest_allocation_keeps_within_the_rise_and_one_per_cent_more_would_not(store, profile, rise):
-    evaluated(store, profile, list(usual(profile, WANDA)))
-    found = stored(store, profile, WANDA)
+    evaluated(store, profile, list(default_anchors(profile, WANDA)))
+    found = load_forecast(store, profile, WANDA)
     best = found.sparsest(EVEN, rise)
     dense = found.study.dense.perplexity
-    costs = [found.one(np.full(LAYERS, target)).perplexity / dense - 1 for target in (best.target, best.target + 0.01)]
+    costs = [
+        found.predict(np.full(LAYERS, target)).perplexity / dense - 1 for target in (best.target, best.target + 0.01)
+    ]
     assert costs[0] <= rise < costs[1]
 
 
@@ -157,11 +160,11 @@ def test_allocate_says_the_prediction_and_the_reason_where_there_is_none(store, 
     assert main([*line, "--allocation", "owl:0.6"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["predicted"] is None and "2 or more are needed" in told["no_prediction"]
-    evaluated(store, profile, list(usual(profile, WANDA)))
+    evaluated(store, profile, list(default_anchors(profile, WANDA)))
     assert main([*line, "--allocation", "owl:0.6", "--max-loss", "20%"]) == 0
     told = json.loads(capsys.readouterr().out)
     found = told["predicted"]
-    assert found.keys() >= {*anchors.Prediction._fields, "pruner", "repair", "anchors", "leave_one_out"}
+    assert found.keys() >= {*Prediction._fields, "pruner", "repair", "anchors", "leave_one_out"}
     assert found["pruner"] == "wanda" and len(found["anchors"]) == 4 and told["no_prediction"] is None
     assert found["loss_increase"] <= np.log(1.2) and told["request"]["target"] == pytest.approx(told["budget"])
     assert main([*line, "--allocation", "owl:0.6", "--pruner", "magnitude", "--max-loss", "20%"]) == 2
@@ -186,14 +189,14 @@ def test_committed_comparisons_are_as_evidence_says():
 def test_anchors_of_one_protocol_are_its_settings(store, profile):
     key = evaluated(store, profile, at(0.5, 0.7))
     study = study_results.load(store, store.by_key(key, ("study",)))
-    found = anchors_of_study(study, profile, WANDA)
+    found = forecast_of_study(study, profile, WANDA)
     assert found.increases == pytest.approx([each.loss - study.dense.loss for each in study.settings])
-    assert (found.increases > 0).all() and len(found.settings) < anchors.MIN_ANCHORS
+    assert (found.increases > 0).all() and len(found.settings) < stored_forecasts.MIN_ANCHORS
 
 
 def test_settings_are_predicted_by_the_others_of_their_protocol_wherever_these_are_stored(store, profile):
     def predicted(key):
-        return anchors.from_others(store, study_results.load(store, store.by_key(key)))
+        return stored_forecasts.check_settings(store, study_results.load(store, store.by_key(key)))
 
     [asked], others = at(0.6), at(0.5, 0.7, 0.8)
     alone = evaluated(store, profile, [asked])
@@ -201,14 +204,14 @@ def test_settings_are_predicted_by_the_others_of_their_protocol_wherever_these_a
     assert predicted(alone) == {}, "one other is too few"
     evaluated(store, profile, others[1:])
     evaluated(store, profile, at(0.65), text="another text")
-    known = stored(store, profile, WANDA, evaluated(store, profile, others))
+    known = load_forecast(store, profile, WANDA, evaluated(store, profile, others))
     [found] = predicted(alone).values()
-    assert found[:4] == pytest.approx(known.one(allocate(asked.allocation, profile).exact), rel=1e-9)
+    assert found[:4] == pytest.approx(known.predict(allocate(asked.allocation, profile).exact), rel=1e-9)
     assert found.off == pytest.approx(found.loss_increase / synthetic.invented_cost(asked) - 1, abs=1e-4)
     assert predicted(evaluated(store, profile, [*others, asked]))[asked] == found
 
 
 def test_one_number_is_said_once():
-    low, high = (anchors.Prediction(each, each - 1, each + 1, 0.5) for each in (50.0, 80.0))
-    said = forecast.beside({"this allocation": low, "its base": low, "uniform": high})
+    low, high = (Prediction(each, each - 1, each + 1, 0.5) for each in (50.0, 80.0))
+    said = forecast_sentences.beside({"this allocation": low, "its base": low, "uniform": high})
     assert said.count("50.0") == 1 and "this allocation 50.0" in said and "uniform 80.0" in said

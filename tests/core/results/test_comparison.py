@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
+from core.base import Estimate
 from core.base.errors import UserError
 from core.results import study_results
-from core.results.comparison import Interval, over_seeds, paired, percent, spearman
+from core.results.comparison import over_seeds, paired, percent, spearman
 from core.store.cache import Store
 
 ROOT = Path(__file__).parents[3]
@@ -92,7 +93,7 @@ def test_unlike_windows_cannot_be_paired():
 
 @given(st.floats(-5, 5), st.floats(0, 2), st.floats(0, 2))
 def test_per_cent_of_perplexity(value, below, above):
-    found = percent(Interval(value, value - below, value + above, 9))
+    found = percent(Estimate(value, value - below, value + above, 9))
     assert found.value == pytest.approx(100 * (math.exp(value) - 1), abs=1e-9)
     assert found.low <= found.value <= found.high and found.n == 9
     assert np.sign(found.value) == np.sign(value)
@@ -100,7 +101,7 @@ def test_per_cent_of_perplexity(value, below, above):
 
 def test_per_cent_of_a_collapse_is_infinite_and_no_error():
     with np.errstate(all="raise"):
-        assert percent(Interval(900, 800, 1000, 9)).value == math.inf
+        assert percent(Estimate(900, 800, 1000, 9)).value == math.inf
 
 
 @given(readings, st.integers(0, 1 << 30))

@@ -44,7 +44,7 @@ def test_allocations_that_looked_at_unlike_profiles_stand_apart_and_each_names_i
     store = Store(tmp_path)
     found = protocols.grouped_by_protocol(store, store.of_model(profile.model, "study"))
     assert {each.profiles: len(each.settings) for each in found.values()} == {(key,): len(seen[key]) for key in seen}
-    assert len({protocols.short(each) for each in found.values()}) == 1
+    assert len({protocols.short_name(each) for each in found.values()}) == 1
     for each in found.values():
         assert f"profiles {each.profiles[0][:6]} · studies" in protocols.badge(each)
 
@@ -66,7 +66,7 @@ def test_beside_another_a_protocol_lends_what_it_has_alone_and_every_seed_of_uni
     assert seeds == {"uniform": (0, 1), "owl": (0,), "response": (0, 1)}
     assert found.entries == mine.entries and other.key not in {each.key for each in found.guests}
     assert f"profiles {'a' * 6}, {'b' * 6} · studies {mine.entries[0].key[:6]}, " in protocols.badge(found)
-    assert protocols.short(found) == protocols.short(mine)
+    assert protocols.short_name(found) == protocols.short_name(mine)
 
 
 def test_the_order_in_which_a_checkout_wrote_what_ships_does_not_count():
@@ -141,7 +141,7 @@ def test_the_short_name_of_a_protocol_says_text_amount_and_what_is_unusual(text,
             )
         )
     told = {"text": text, "calibration": read}
-    assert protocols.named(spec.model_copy(update={"points": tuple(points)}), told) == name
+    assert protocols.name_of_spec(spec.model_copy(update={"points": tuple(points)}), told) == name
 
 
 def test_protocols_are_told_apart_wherever_they_are_listed():
@@ -153,10 +153,10 @@ def test_protocols_are_told_apart_wherever_they_are_listed():
         groups = list(protocols.grouped_by_protocol(store, entries).values())
         names = protocols.names(groups)
         assert len(set(names)) == len(names)
-        assert {protocols.short(each) for each in groups} <= {name.partition(", profile")[0] for name in names}
+        assert {protocols.short_name(each) for each in groups} <= {name.partition(", profile")[0] for name in names}
         reading = [each for each in groups if each.spec.calibration]  # the others stand beside any calibration
         apart = {(each.spec.text.key, each.spec.calibration.sequences) for each in reading}
-        assert len({protocols.short(each) for each in reading}) == len(apart)
+        assert len({protocols.short_name(each) for each in reading}) == len(apart)
 
 
 def test_the_usual_protocol_has_most_settings_of_the_texts_that_chose_nothing(tmp_path):

@@ -2,20 +2,20 @@
 
 import pytest
 
+from core.base import Estimate
 from core.results.claims import FAILS, Outcome
-from core.results.comparison import Interval
 from core.show.figures import evaluation
 from core.show.report.claims import CLAIMS, SURPRISES, told
 from core.show.words.literature import FACTOR, RANK, SHARE, sentence, value
 
-FOUND = Outcome(FAILS, {"mean layer": Interval(0.664, 0.650, 0.683, 16)}, {})
+FOUND = Outcome(FAILS, {"mean layer": Estimate(0.664, 0.650, 0.683, 16)}, {})
 
 
 @pytest.mark.parametrize(
     ("unit", "said"), [(FACTOR, "0.66× [0.65, 0.68]"), (RANK, "0.66 [0.65, 0.68]"), (SHARE, "66 % [65, 68]")]
 )
 def test_a_number_stands_with_its_interval_in_its_unit(unit, said):
-    assert value(Interval(0.664, 0.65, 0.68, 16), unit) == said
+    assert value(Estimate(0.664, 0.65, 0.68, 16), unit) == said
 
 
 def test_a_sentence_says_the_verdict_first_and_how_many_sequences():

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.base import Estimate
 from core.methods import Manual
 from core.requests import AllocationRequest, Recipe, recipe_names
-from core.results.comparison import Interval, verdict
+from core.results.comparison import verdict
 from core.results.setting_result import UNKNOWN, Change
 from core.show.report import questions
 from core.show.words import perplexity_sentences
@@ -36,19 +37,19 @@ NAN = math.nan
     ],
 )  # fmt: skip
 def test_what_may_be_said(value, low, high, said):
-    assert sentence("OWL", "uniform", Change(Interval(value, low, high, 20), UNKNOWN)) == said
+    assert sentence("OWL", "uniform", Change(Estimate(value, low, high, 20), UNKNOWN)) == said
 
 
 @given(st.floats(-50, 50), st.floats(0, 20), st.floats(0, 20))
 def test_a_verdict_needs_the_whole_interval_on_one_side(value, below, above):
-    found = Interval(value, value - below, value + above, 20)
-    mirrored = Interval(-value, -found.high, -found.low, 20)
+    found = Estimate(value, value - below, value + above, 20)
+    mirrored = Estimate(-value, -found.high, -found.low, 20)
     opposite = {"costs": "gains", "gains": "costs", "no different": "no different"}
     assert verdict(mirrored) == opposite[verdict(found)]
     assert (verdict(found) == "no different") == (found.low <= 0 <= found.high)
 
 
-WIDE, ONE = Interval(-39.0, -73.0, 40.0, 3), Interval(-47.0, NAN, NAN, 1)
+WIDE, ONE = Estimate(-39.0, -73.0, 40.0, 3), Estimate(-47.0, NAN, NAN, 1)
 
 
 @pytest.mark.parametrize(
@@ -56,21 +57,21 @@ WIDE, ONE = Interval(-39.0, -73.0, 40.0, 3), Interval(-47.0, NAN, NAN, 1)
     [
         ((-39.0, -43.0, -34.0), WIDE, "-39 % [-73, +40] over 3 calibration seeds"),
         ((-47.0, -51.0, -42.0), ONE, "-47 % [-51, -42] over 1 calibration seed"),
-        ((18.4, 17.0, 19.9), Interval(18.4, NAN, NAN, 2), "+18.4 % [+17.0, +19.9] over 2 calibration seeds"),
+        ((18.4, 17.0, 19.9), Estimate(18.4, NAN, NAN, 2), "+18.4 % [+17.0, +19.9] over 2 calibration seeds"),
         ((-64.0, -67.0, -60.0), UNKNOWN, "-64 % [-67, -60]"),
         ((-64.0, NAN, NAN), UNKNOWN, "-64 %, no interval"),
         ((NAN, NAN, NAN), UNKNOWN, "not a number"),
     ],
 )
 def test_a_value_over_seeds_is_quoted_with_the_interval_that_goes_with_it(windows, seeds, quoted):
-    assert Change(Interval(*windows, 16), seeds).said == quoted
+    assert Change(Estimate(*windows, 16), seeds).said == quoted
 
 
 # --- many changes --------------------------------------------------------------------------------------------------
 
 
-BETTER, WORSE, ALIKE = (Interval(value, value - 5, value + 5, 24) for value in (-20.0, 20.0, 1.0))
-FEW = Interval(-20.0, NAN, NAN, 4)
+BETTER, WORSE, ALIKE = (Estimate(value, value - 5, value + 5, 24) for value in (-20.0, 20.0, 1.0))
+FEW = Estimate(-20.0, NAN, NAN, 4)
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_the_word_stands_where_numbers_do(here, empty):
     rows = dict(reports.report(empty, entry).origin)
     assert [rows["imported in a pack, SHA-256"]] == list(entry.packs) and len(entry.packs[0]) == 64
     assert rows["device"] == TOLD["device"]  # who measured it, as the pack says
-    assert all("imported" in each for each in (words.named(found), protocols.short(study), protocols.badge(study)))
+    assert all("imported" in each for each in (words.named(found), protocols.short_name(study), protocols.badge(study)))
     assert "imported" not in words.named(profiles.load(here, next(here.entries())))
 
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from core.base import Estimate
 from core.base.errors import UserError
 from core.base.formats import per_cent
 from core.jobs import execute
@@ -26,8 +27,7 @@ from core.requests.inputs import WindowRequest
 from core.requests.measurements import MeasureRequest
 from core.requests.recipes import Recipe, uniform
 from core.requests.studies import EvaluationRequest, StudyRequest
-from core.results import anchors, best, search_plan, shortlist, study_results, text_splits
-from core.results.comparison import Interval
+from core.results import best, search_plan, shortlist, stored_forecasts, study_results, text_splits
 from core.results.setting_result import UNKNOWN, Change
 from core.show.words import advice
 from core.store.cache import Store
@@ -251,7 +251,7 @@ def losing(monkeypatch, **share):
             points.append(each)
         return replace(found, points=tuple(points))
 
-    for module in (study_results, anchors):
+    for module in (study_results, stored_forecasts):
         monkeypatch.setattr(module, "read", invented)
 
 
@@ -274,7 +274,7 @@ def test_most_zeros_within_a_loss(empty, text, monkeypatch, refused):
     assert [(each.allocation.base.kind, each.calibration_seed) for each in judged] == [("uniform", 0), ("uniform", 1)]
 
     for high, answer in ((-1.0, found.winner), (1.0, judged[0])):
-        change = Change(Interval(-2.0, -3.0, high, 8), UNKNOWN)
+        change = Change(Estimate(-2.0, -3.0, high, 8), UNKNOWN)
         monkeypatch.setattr(best.Best, "against_uniform", property(lambda _, change=change: change))
         assert found.answer == answer
     said = per_cent(target)

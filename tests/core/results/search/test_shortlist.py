@@ -7,8 +7,9 @@ from core.methods.treatments import Treatment
 from core.requests import grammar
 from core.requests.recipes import Recipe
 from core.results import study_results
-from core.results.anchors import anchors_of_study, transferred_to
+from core.results.forecast import forecast_of_study
 from core.results.shortlist import candidates
+from core.results.stored_forecasts import transferred_to
 from core.store import profiles
 from core.store.cache import Store
 from tests import synthetic
@@ -60,19 +61,21 @@ def test_the_next_is_the_best_predicted_whose_interval_reaches_below_the_best_me
     pool = candidates(profile, "wanda", 0.7)
     known = {"uniform:0.7": 2.0, "response:0.7": 1.0}
     study = evaluated(profile, known)
-    anchors = [anchors_of_study(study, profile, WANDA)]
+    anchors = [forecast_of_study(study, profile, WANDA)]
     asked = pool.best(study, anchors, WANDA, set())
     least = grammar.read_allocation("response:0.7")
     predicted = anchors[0].predictor(pool.harms, pool.harms[[pool.allocations.index(least)]])
     hopeful = predicted.low < 1.0
-    first = int(np.where(hopeful, predicted.increase, np.inf).argmin())
+    first = int(np.where(hopeful, predicted.value, np.inf).argmin())
     assert hopeful.any() and asked == Recipe(allocation=pool.allocations[first])
     again = pool.best(study, anchors, WANDA, {(asked.allocation.base.title, WANDA)})
     assert again.allocation.base.title != asked.allocation.base.title
     every = {(each.base.title, WANDA) for each in pool.allocations}
     assert pool.best(study, anchors, WANDA, every) is None and pool.best(None, [], WANDA, every) is None
     done = evaluated(profile, known | {"owl:0.7": -0.01})
-    assert pool.best(done, [anchors_of_study(done, profile, WANDA)], WANDA, set()) is None, "no interval reaches so low"
+    assert pool.best(done, [forecast_of_study(done, profile, WANDA)], WANDA, set()) is None, (
+        "no interval reaches so low"
+    )
     least_harm = pool.best(None, [], WANDA, set())
     assert least_harm.allocation == pool.allocations[int(pool.harms.sum(1).argmin())]
 
@@ -80,17 +83,17 @@ def test_the_next_is_the_best_predicted_whose_interval_reaches_below_the_best_me
 def test_anchors_of_another_text_predict_up_to_a_factor_that_few_settings_tell(profile):
     losses = {f"uniform:{each}": 4 * each**3 for each in (0.5, 0.6, 0.7, 0.8)}
     there, doubled = evaluated(profile, losses), {each: 2 * loss for each, loss in losses.items()}
-    pool, known = candidates(profile, "wanda", 0.7), anchors_of_study(there, profile, WANDA)
-    alone = known.of_harms(pool.harms)
+    pool, known = candidates(profile, "wanda", 0.7), forecast_of_study(there, profile, WANDA)
+    alone = known.increases_from_harms(pool.harms)
     widths = []
     for count in (1, 3):
         here = evaluated(profile, dict(list(doubled.items())[:count]), text="another text")
         [moved] = transferred_to(here, [known])
-        found = moved.of_harms(pool.harms)
-        assert found.increase == pytest.approx(2 * alone.increase, rel=0.1)
-        assert ((found.high / found.increase) > (alone.high / alone.increase)).all()
-        widths.append(found.high / found.increase)
-        assert moved.perplexities(np.full((1, LAYERS), 0.7)).increase == pytest.approx(
-            np.exp(here.dense.loss + moved.of(np.full((1, LAYERS), 0.7)).increase)
+        found = moved.increases_from_harms(pool.harms)
+        assert found.value == pytest.approx(2 * alone.value, rel=0.1)
+        assert ((found.high / found.value) > (alone.high / alone.value)).all()
+        widths.append(found.high / found.value)
+        assert moved.perplexities(np.full((1, LAYERS), 0.7)).value == pytest.approx(
+            np.exp(here.dense.loss + moved.increases_of(np.full((1, LAYERS), 0.7)).value)
         )
     assert (widths[1] < widths[0]).all()

@@ -6,10 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from core.base import Estimate
 from core.methods import MIXED
 from core.requests.allocations import AllocationRequest
 from core.requests.recipes import Recipe
-from core.results.comparison import Interval, said
+from core.results.comparison import said
 from core.results.setting_result import Result, SeedResult
 from core.show.figures import allocation, evaluation, perplexity
 from core.show.words import perplexity_sentences
@@ -18,9 +19,9 @@ from tests.core.show.figures.test_charts import trace
 
 NAN = float("nan")
 ROWS = {
-    "OWL": Interval(-12.0, -15.0, -9.0, 24),
-    "DLP": Interval(5.0, -1.0, 11.0, 24),
-    "Response": Interval(40.0, 30.0, 50.0, 24),
+    "OWL": Estimate(-12.0, -15.0, -9.0, 24),
+    "DLP": Estimate(5.0, -1.0, 11.0, 24),
+    "Response": Estimate(40.0, 30.0, 50.0, 24),
 }
 
 
@@ -82,7 +83,7 @@ def test_perplexity_says_what_is_not_a_number_and_from_which_layer():
 
 
 def test_changes_are_counted_by_their_intervals_and_drawn_as_ratios():
-    chart = evaluation.changes(ROWS | {"Response, objective drift": Interval(-60.0, -64.0, -55.0, 24)}, None, "uniform")
+    chart = evaluation.changes(ROWS | {"Response, objective drift": Estimate(-60.0, -64.0, -55.0, 24)}, None, "uniform")
     assert evaluation.changes(ROWS, "OWL", "uniform").finding == perplexity_sentences.tally(
         ROWS.values(), "setting", "uniform"
     )

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
-from core.base import duration, per_cent, perplexity, several
-from core.results import Anchors, Best, CheckedPrediction, Prediction, Result, protocols
-from core.results.anchor_studies import Narrower
+from core.base import per_cent, perplexity, several
+from core.results import Best, CheckedPrediction, Forecast, Prediction, Result, protocols
 
 
 def interval(middle: float, low: float, high: float) -> str:
@@ -22,29 +21,19 @@ def beside(predictions: Mapping[str, Prediction]) -> str:
     return f"Predicted perplexity, 90 % interval: {listed_predictions}."
 
 
-def one(anchors: Anchors, prediction: Prediction, measured: Result | None) -> str:
+def of_allocation(anchors: Forecast, prediction: Prediction, measured: Result | None) -> str:
     """`Predicted perplexity 612, 90 % interval [560, 668]; measured 598; unpruned 30.8 (C4 48 × 512).`"""
     others = {"measured": measured, "unpruned": anchors.study.dense}
     more = "".join(f"; {name} {perplexity(each.perplexity)}" for name, each in others.items() if each)
     predicted = interval(*prediction[:3]).replace(" [", ", 90 % interval [")
-    return f"Predicted perplexity {predicted}{more} ({protocols.short(anchors.study)})."
+    return f"Predicted perplexity {predicted}{more} ({protocols.short_name(anchors.study)})."
 
 
-def narrower(measurement: Narrower) -> str:
-    """One sentence: the measurement that narrows the interval, and its time or why it cannot be made here."""
-    how = (
-        "but its text is not on this machine"
-        if measurement.minutes is None
-        else f"in about {duration(60 * measurement.minutes)}"
-    )
-    return f"This interval is wide: evaluating {measurement.setting} would narrow it, {how}."
-
-
-def basis(anchors: Anchors) -> str:
+def basis(anchors: Forecast) -> str:
     """What it was learned from, what is left out of that, and how wrong it was on settings it had not seen."""
     off, way = anchors.leave_one_out, ", ".join(filter(None, [anchors.treatment.spoken, anchors.repair_options]))
     evaluated = f"{several(len(anchors.settings), 'setting')} evaluated with {way}"
-    learned = " ".join([f"Learned from {evaluated} ({protocols.short(anchors.study)}).", *anchors.left_out])
+    learned = " ".join([f"Learned from {evaluated} ({protocols.short_name(anchors.study)}).", *anchors.excluded])
     if off is None:
         return f"{learned} With so few, how wrong it is has not been seen: evaluate one more."
     half, ninety = per_cent(off.median, 1), per_cent(off.ninety, 1)

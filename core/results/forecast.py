@@ -1,0 +1,216 @@
+"""A forecast: evaluated settings, its anchors, that predict what any other allocation costs.
+
+The arithmetic is that of `core.plan.prediction`; forecasts from a store are in `core.results.stored_forecasts`.
+"""
+
+from bisect import bisect
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import replace
+from functools import cached_property
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from core.base import Estimate, UserError, frozen, per_cent
+from core.methods import Treatment
+from core.plan import prediction, responses
+from core.plan.allocation import allocate
+from core.plan.prediction import Predictor
+from core.requests import AllocationRequest, recipe_names
+from core.results.setting_result import Result
+from core.results.study_results import Study
+from core.store import Array, Profile
+
+SPARSITY_TOLERANCE = 1e-6  # how far a sparsity may be off in one allocation, whatever it is called
+STEP = 0.01  # of the targets that `sparsest` tries
+
+
+class Prediction(NamedTuple):
+    """One allocation: perplexity with the ends of its 90 % interval, and the increase of the loss, nats/token."""
+
+    perplexity: float
+    low: float
+    high: float
+    loss_increase: float
+
+
+class CheckedPrediction(NamedTuple):
+    """A prediction of a setting that was evaluated too."""
+
+    perplexity: float
+    low: float
+    high: float
+    loss_increase: float
+    off: float  # the error of the predicted increase, as a fraction of the measured one
+
+
+class Errors(NamedTuple):
+    """Anchors predicted by the others: errors of the loss increase as fractions, and how many intervals held it."""
+
+    median: float
+    ninety: float  # the 90th percentile
+    covered: float  # fraction
+    half_width: float  # median of the intervals, as a fraction of the increase
+
+
+@frozen
+class Forecast:
+    """Settings of one pruner, repair and protocol that were evaluated, and that the curves of a profile cover."""
+
+    study: Study
+    treatment: Treatment
+    profile: Profile
+    settings: tuple[Result, ...]  # the anchors
+    excluded: tuple[str, ...]  # settings that cannot serve, each with its reason
+    judge: Study | None = None  # the study on another text that is predicted; None: their own
+    factor: tuple[float, float] = (1.0, 1.0)  # of increases on that text over those here, and of an interval's width
+
+    @property
+    def repair_options(self) -> str:
+        """Options of repair and training in words, the same for every anchor."""
+        return self.settings[0].setting.repair_options
+
+    @cached_property
+    def harms(self) -> Array:
+        """(anchors, layers)"""
+        return np.array([_harms(each, self.profile)[0] for each in self.settings])
+
+    @cached_property
+    def increases(self) -> Array:
+        """(anchors,) of the loss over the dense model's, mean over calibration seeds, nats/token."""
+        return np.array([each.loss for each in self.settings]) - self.study.dense.loss
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        return prediction.fit(self.harms, self.increases)
+
+    @cached_property
+    def leave_one_out(self) -> Errors | None:
+        """None below three anchors."""
+        if len(self.settings) <= prediction.FEWEST:
+            return None
+        return errors(prediction.leave_one_out(self.harms, self.increases), self.increases)
+
+    def increases_of(self, rows: Array) -> Estimate:
+        """Predict the increase of many allocations, (rows, layers) or (rows, layers, linears)."""
+        return self.increases_from_harms(responses.layer_harms(rows, self.profile, self.treatment.budget_unit))
+
+    def increases_from_harms(self, harms: Array, beside: Result | None = None) -> Estimate:
+        """The same by the harm of each layer alone, (rows, layers); beside a setting where that was pruned alike."""
+        alike = beside and beside.setting.treatment == self.treatment
+        predicted = self.predictor(harms, _harms(beside, self.profile) if alike else None)
+        if self.judge is None:
+            return predicted
+        middle, (times, wider) = predicted.value, self.factor
+        return predicted.map(lambda each: times * middle * (each / middle) ** wider)
+
+    def perplexities(self, rows: Array) -> Estimate:
+        """Predict the perplexity of many allocations, (rows, layers) or (rows, layers, linears)."""
+        return self.as_perplexities(self.increases_of(rows))
+
+    def as_perplexities(self, increases: Estimate) -> Estimate:
+        dense = (self.judge or self.study).dense.loss
+        with np.errstate(over="ignore"):
+            return increases.map(lambda each: np.exp(dense + each))
+
+    def predict(self, exact: Array) -> Prediction:
+        """Predict one allocation, (layers,) or (layers, linears).
+
+        Raises:
+            UserError: a sparsity beyond the largest measured one.
+        """
+        increase = self.increases_of(exact[None])
+        if np.isnan(increase.value[0]):
+            highest = responses.highest(self.profile, exact.ndim == 2, self.treatment.budget_unit)
+            raise UserError(
+                f"a layer has sparsity {exact.max():.3f}, and none above {highest:g} was measured alone: nothing "
+                "beyond is predicted; measure a larger sparsity, or lower the upper bound"
+            )
+        return Prediction(*(float(each[0]) for each in (*self.as_perplexities(increase)[:3], increase.value)))
+
+    def without_allocation(self, exact: Array, base: AllocationRequest) -> tuple[Self, Result | None]:
+        """The forecast without an allocation and all on its base, and that setting where it was evaluated.
+
+        No allocation is predicted by what it was measured to cost, but where too few others are left; nor by what a
+        correction of its base cost, so that one curve predicts every strength.
+
+        Args:
+            exact: (layers,) or (layers, linears)
+            base: without a correction.
+        """
+        usable = usable_settings(self.study, self.treatment)
+        measured = next((each for each in usable if same_allocation(each.planned, exact)), None)
+        others = tuple(
+            each
+            for each in self.settings
+            if each.setting.allocation.plain != base and not same_allocation(each.planned, exact)
+        )
+        alone = len(others) in (len(self.settings), *range(prediction.FEWEST))
+        return self if alone else replace(self, settings=others), measured
+
+    def sparsest(self, request: AllocationRequest, rise: float) -> AllocationRequest:
+        """The allocation at the largest target, in steps of 1 %, whose predicted perplexity rises by no more than this.
+
+        Args:
+            rise: a fraction of the dense model's perplexity.
+
+        Raises:
+            UserError: even 1 % is predicted to cost more.
+        """
+        allowed, targets = np.log1p(rise), np.arange(STEP, 1, STEP).round(2).tolist()
+
+        def exceeds(target):
+            with suppress(UserError):  # beyond the bounds, or beyond what was measured
+                exact = allocate(request.replace(target=target), self.profile).exact
+                return not self.increases_of(exact[None]).value[0] <= allowed
+            return True
+
+        within = bisect(targets, False, key=exceeds)  # what a target keeps within, every lower one does
+        if not within:
+            raise UserError(f"even 1 % of zeros is predicted to raise the perplexity by more than {per_cent(rise)}")
+        return request.replace(target=targets[within - 1])
+
+
+def errors(predictions: Estimate, true: Array) -> Errors:
+    """Errors of predictions, (settings,) each."""
+    off, covered = np.abs(predictions.value / true - 1), (predictions.low <= true) & (true <= predictions.high)
+    half_width = (predictions.high - predictions.low) / (2 * predictions.value)
+    return Errors(*map(float, (np.median(off), np.quantile(off, 0.9), covered.mean(), np.median(half_width))))
+
+
+def forecast_of_study(study: Study, profile: Profile, treatment: Treatment) -> Forecast:
+    """The settings of one protocol that can serve, each allocation once; settings that broke the model are named."""
+    usable, excluded = {}, []
+    for one in usable_settings(study, treatment) if study.dense else ():
+        if not one.finite:
+            excluded.append(f"{recipe_names.setting(one.setting)} is left out: its perplexity is not finite.")
+        elif one.loss > study.dense.loss and np.isfinite(_harms(one, profile)).all():
+            usable.setdefault(one.planned.tobytes(), one)
+    return Forecast(study, treatment, profile, tuple(usable.values()), tuple(excluded))
+
+
+def usable_settings(study: Study, treatment: Treatment) -> list[Result]:
+    """Settings evaluated with a pruner and a repair, neither by a pattern nor true-sequentially.
+
+    Trainings of several budgets are several treatments: those of the one with the most settings serve.
+    """
+    alike = defaultdict(list)
+    for one in study.settings:
+        recipe = one.setting
+        if recipe.treatment == treatment and not recipe.pattern and not recipe.true_sequential:
+            alike[recipe.repair_options].append(one)
+    return max(alike.values(), key=len, default=[])
+
+
+def same_allocation(planned: Array, exact: Array) -> bool:
+    """True where two allocations are one, whatever they are called."""
+    return planned.shape == exact.shape and np.allclose(planned, exact, rtol=0, atol=SPARSITY_TOLERANCE)
+
+
+def _harms(one: Result, profile: Profile) -> Array:
+    """(1, layers); NaN where linears were not measured alone."""
+    try:
+        return responses.layer_harms(one.planned[None], profile, one.setting.treatment.budget_unit)
+    except UserError:
+        return np.full((1, profile.layers), np.nan)
