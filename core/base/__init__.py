@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from core.base.errors import Broken, Unreadable, UserError, brief, disk_full, gist, out_of_memory, shortage
-from core.base.escape import UNSEEN, legible, plain
+from core.base.escape import INVISIBLE, escape_markdown, legible
 from core.base.estimate import Estimate
 from core.base.formats import (
     GUESSING,
@@ -19,13 +19,13 @@ from core.base.formats import (
     duration,
     either,
     gain,
-    helped,
     listed,
     megabytes,
     model_name,
     per_cent,
     perplexity,
     pruned_before,
+    pruning_troubles,
     ranges,
     ratio,
     runs,
@@ -35,7 +35,7 @@ from core.base.formats import (
     times,
     unique,
 )
-from core.base.paths import MOST, PROJECT, Fields, exists, expanded, json_value, read_text, readable, resolved
+from core.base.paths import MAX_BYTES, PROJECT, Fields, exists, expanded, json_value, read_text, readable, resolved
 
 OF_SPEC = [
     "Array",

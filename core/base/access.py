@@ -28,15 +28,15 @@ def is_shared() -> bool:
     return bool(os.environ.get(SHARED))
 
 
-def takes_packs() -> bool:
+def accepts_packs() -> bool:
     """Whether pages import what is uploaded."""
     return not (is_read_only() or is_shared())
 
 
 def root() -> Path | None:
     """The folder that models, texts and exports of a shared server lie in; None: anywhere."""
-    said = os.environ.get(ROOT)
-    return Path(said).resolve() if said else None
+    folder = os.environ.get(ROOT)
+    return Path(folder).resolve() if folder else None
 
 
 def may_write() -> None:
@@ -77,17 +77,17 @@ def permits(path: Path) -> bool:
     return True
 
 
-def confine(asked: object) -> None:
+def confine(request: object) -> None:
     """Refuse a request, as JSON, that names a path out of the folder of this server.
 
     Raises:
         Refused: the first that does.
         UserError: there can be no such path.
     """
-    inner = asked.values() if isinstance(asked, dict) else asked if isinstance(asked, list | tuple) else ()
+    inner = request.values() if isinstance(request, dict) else request if isinstance(request, list | tuple) else ()
     for each in inner:
         confine(each)
-    if isinstance(asked, str) and (is_shared() or root()):
-        text = asked.removeprefix("random:")
+    if isinstance(request, str) and (is_shared() or root()):
+        text = request.removeprefix("random:")
         if text.startswith(("file:", "~", ".")) or Path(text).is_absolute():
             inside(Path(text.removeprefix("file:")))

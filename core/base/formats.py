@@ -51,9 +51,9 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def sentence(said: object) -> str:
+def sentence(message: object) -> str:
     """What an error says as a sentence: a capital, unless a name begins it, and a full stop, unless it has an end."""
-    text = str(said).strip()
+    text = str(message).strip()
     text = capital(text) if re.match(r"[a-z'-]+(?=[\s,]|: |$)", text) and not NAMED.match(text) else text
     return text if text.endswith((".", "?", "!", "…")) else f"{text}."
 
@@ -69,15 +69,15 @@ def unique(items: Iterable[Any]) -> list[Any]:
     return list(dict.fromkeys(items))
 
 
-def distinct(forms: Iterable[Sequence[str]]) -> list[str]:
+def distinct(names: Iterable[Sequence[str]]) -> list[str]:
     """A name for each of several things: the first of its forms that no other one has, or else its last.
 
     Args:
-        forms: those of each, from the shortest to one that tells all.
+        names: those of each, from the shortest to one that tells all.
     """
-    known = list(forms)
-    counts = Counter(form for each in known for form in set(each))
-    return [next((form for form in each if counts[form] == 1), each[-1]) for each in known]
+    candidates = list(names)
+    counts = Counter(form for each in candidates for form in set(each))
+    return [next((form for form in each if counts[form] == 1), each[-1]) for each in candidates]
 
 
 def either(names: Iterable[str]) -> str:
@@ -128,7 +128,7 @@ def text_name(source: str) -> str:
     return Path(source.removeprefix("file:")).name if ":" in source else source
 
 
-def helped(warnings: Sequence[str], stopped: Sequence[str] = ()) -> str | None:
+def pruning_troubles(warnings: Sequence[str], stopped: Sequence[str] = ()) -> str | None:
     """What had to be helped along while pruning, and what put an end to it; None where all went well.
 
     Args:
@@ -136,19 +136,19 @@ def helped(warnings: Sequence[str], stopped: Sequence[str] = ()) -> str | None:
     """
     mild = [each for each in warnings if each not in stopped]
     more = f" ({len(mild) - 1} more like it)" if len(mild) > 1 else ""
-    said = [f"Pruning had to be helped along: {mild[0]}{more}."] if mild else []
-    return " ".join([*said, *(f"Pruning broke the model: {each}." for each in stopped)]) or None
+    sentences = [f"Pruning had to be helped along: {mild[0]}{more}."] if mild else []
+    return " ".join([*sentences, *(f"Pruning broke the model: {each}." for each in stopped)]) or None
 
 
 def runs(numbers: Sequence[int]) -> list[list[int]]:
     """`[0, 1, 2, 5]` -> `[[0, 1, 2], [5]]`."""
-    found = []
+    groups = []
     for number in numbers:
-        if found and number == found[-1][-1] + 1:
-            found[-1].append(number)
+        if groups and number == groups[-1][-1] + 1:
+            groups[-1].append(number)
         else:
-            found.append([number])
-    return found
+            groups.append([number])
+    return groups
 
 
 def ranges(numbers: Sequence[int]) -> str:

@@ -12,7 +12,7 @@ from core.base.errors import UserError, brief
 
 Fields = dict[str, Any]  # values by name, as of a JSON object
 PROJECT = Path(__file__).resolve().parent.parent.parent
-MOST = {  # bytes of a file, by what it is read as
+MAX_BYTES = {  # bytes of a file, by what it is read as
     "study file": 2**15,  # tomllib takes long for a key of thousands of parts
     "allocation file": 2**24,
     "task file": 2**16,
@@ -48,10 +48,10 @@ def resolved(typed: str | Path) -> Path:
         UserError: there can be no such path.
     """
     try:
-        found = expanded(typed).resolve()
+        path = expanded(typed).resolve()
         with suppress(PermissionError):  # of a folder above it
-            found.exists()  # a name that is too long shows only when it is looked for
-        return found
+            path.exists()  # a name that is too long shows only when it is looked for
+        return path
     except (OSError, ValueError, RuntimeError) as error:  # or a circle of links
         raise UserError(f"there can be no file or folder {brief(str(typed))}: check the path") from error
 
@@ -74,10 +74,10 @@ def readable(path: Path, kind: str) -> Path:
         raise UserError(f"there is no {kind} {brief(str(path))}") from error
     if not (S_ISREG(status.st_mode) and os.access(path, os.R_OK)):
         raise UserError(f"{brief(str(path))} is no file that may be read as any {kind} is: name a regular one")
-    if status.st_size > MOST[kind]:
+    if status.st_size > MAX_BYTES[kind]:
         raise UserError(
-            f"{brief(path.name)} holds {round(status.st_size / 2**20, 3):,} MiB, more than the {MOST[kind] / 2**20:,g} "
-            f"MiB of any {kind}: name a smaller one, or a part of it"
+            f"{brief(path.name)} holds {round(status.st_size / 2**20, 3):,} MiB, more than the "
+            f"{MAX_BYTES[kind] / 2**20:,g} MiB of any {kind}: name a smaller one, or a part of it"
         )
     return path
 

@@ -53,8 +53,8 @@ def text(label: str) -> str:
 
 def part(label: str) -> str:
     """A text and its part, by what that is for where it is known: `C4 held out`, `demo text (documents 6-8)`."""
-    name, found = text(label), DOCUMENTS.search(label)
-    return f"{name} {ROLES.get(name, {}).get(found[1], f'(documents {found[1]})')}" if found else name
+    name, documents = text(label), DOCUMENTS.search(label)
+    return f"{name} {ROLES.get(name, {}).get(documents[1], f'(documents {documents[1]})')}" if documents else name
 
 
 def profile(about: Described) -> str:

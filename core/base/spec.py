@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 frozen = dataclass(frozen=True, eq=False)  # for a record of arrays, which are not compared as one value
 Positions = Literal["after_first", "all"]  # the tokens that a perturbation changes
-Asked = TypeVar("Asked", bound="Spec")
+SpecT = TypeVar("Asked", bound="Spec")
 Row = TypeVar("Row")
 
 
@@ -59,9 +59,9 @@ class Spec(BaseModel):
             ValueError: with a sentence that says what was wrong, and what would be right.
         """
 
-    def replace(self, **changed: Any) -> Self:
+    def replace(self, **changes: Any) -> Self:
         """The same with some fields changed, which are not looked at again."""
-        return self.model_copy(update=changed)
+        return self.model_copy(update=changes)
 
     @property
     def earlier(self) -> str:
@@ -82,8 +82,8 @@ class View(Spec):
     def earlier(self) -> str:
         return super().earlier or next(filter(None, (unit.earlier for unit in self.units)), "")
 
-    def record(self, told: Fields) -> Fields:
-        """What `runs --json` says of it beside its provenance, which is `told`."""
+    def record(self, provenance: Fields) -> Fields:
+        """What `runs --json` says of it beside its provenance, which is `provenance`."""
         return {}
 
 
@@ -125,7 +125,7 @@ def look_up(table: Mapping[str, Row], name: str, what: str) -> Row:
     return table[name]
 
 
-def checked(form: type[Asked], /, **values: object) -> Asked:
+def checked(form: type[SpecT], /, **values: object) -> SpecT:
     """Build a spec, turning pydantic's report into one sentence.
 
     Raises:
@@ -139,22 +139,22 @@ def checked(form: type[Asked], /, **values: object) -> Asked:
         where = legible(".".join(part if re.fullmatch(r"\S{1,80}", part) else brief(part) for part in loc))
         message = first["msg"].removeprefix("Value error, ")
         message = message[:1].lower() + message[1:]
-        given = brief(first["input"])
-        got = "" if given in message else f" (got {given})"
+        value = brief(first["input"])
+        got = "" if value in message else f" (got {value})"
         raise UserError(f"{where}: {message}{got}" if where else message) from error
 
 
-def with_changes(usual: Asked, said: Fields) -> Asked:
+def with_changes(default: SpecT, changes: Fields) -> SpecT:
     """The same with some of its fields said anew, those of a spec within it by a mapping of their own.
 
     Raises:
         UserError: the first thing that was wrong.
     """
-    return checked(type(usual), **_over(usual, said))
+    return checked(type(default), **_over(default, changes))
 
 
-def _over(usual: Spec, said: Fields) -> Fields:
+def _over(default: Spec, changes: Fields) -> Fields:
     """Fields of a spec, and of specs within it, with what is said in place of some."""
-    within = {name: getattr(usual, name, None) for name, value in said.items() if isinstance(value, Mapping)}
-    inner = {name: _over(spec, said[name]) for name, spec in within.items() if isinstance(spec, Spec)}
-    return dict(usual) | dict(said) | inner
+    within = {name: getattr(default, name, None) for name, value in changes.items() if isinstance(value, Mapping)}
+    inner = {name: _over(spec, changes[name]) for name, spec in within.items() if isinstance(spec, Spec)}
+    return dict(default) | dict(changes) | inner

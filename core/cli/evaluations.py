@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import SimpleNamespace
 
-from core.base import UserError, helped
+from core.base import UserError, pruning_troubles
 from core.cli import command
 from core.cli.output import Answer, err, progress_bar, say, say_helped, say_json
 from core.cli.study_output import change_json, point_json, prediction_json, study_json, study_table
@@ -173,7 +173,7 @@ def say_export(exported: Answer, forms: Answer) -> None:
     """The same for people."""
     about = f"{exported['setting']}: exported to {exported['folder']}, {exported['bytes']:,} bytes"
     say(f"{about}, reloaded and compared", forms["verdict"])
-    say_helped(exported["setting"], helped(exported["warnings"]))
+    say_helped(exported["setting"], pruning_troubles(exported["warnings"]))
 
 
 # --- shares ----------------------------------------------------------------------------------------------------------

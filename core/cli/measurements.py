@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from core.base import UserError, digits, helped, per_cent, pruned_before
+from core.base import UserError, digits, per_cent, pruned_before, pruning_troubles
 from core.cli import command, output
 from core.cli.evaluations import answered, run_shares
 from core.cli.output import Answer, say, say_json, say_table
@@ -35,7 +35,7 @@ def measure(given: SimpleNamespace, store: Store) -> None:
         say_json(_summary(found))
     else:
         overview(found)
-        warning = helped(entry.provenance.get("warnings", []))
+        warning = pruning_troubles(entry.provenance.get("warnings", []))
         if warning:
             say(warning)
         say(f"profile {entry.key}")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from yaml import YAMLError
 
-from core.base import Array, Fields, frozen, per_cent, plain, sentence
+from core.base import Array, Fields, escape_markdown, frozen, per_cent, sentence
 from core.methods import HALF
 from core.models.sources import HUB_ID, Source
 from core.store.files import pretty
@@ -139,14 +139,14 @@ def card_text(card: Card, exported: Exported) -> str:
         metadata,
         template_path=str(Path(__file__).with_name("card.md.j2")),
         card=card,
-        title=plain(card.title),
-        base=plain(card.base_model),
-        licence=plain(card.licence) if card.licence else None,
+        title=escape_markdown(card.title),
+        base=escape_markdown(card.base_model),
+        licence=escape_markdown(card.licence) if card.licence else None,
         folder=repr(exported.path.name),
         file=f", gguf_file={GGUF!r}" if GGUF in exported.files else "",
         form=exported.form,
         zeros=per_cent(exported.sparsity),
-        numbers=[[plain(cell).replace("|", "\\|") for cell in row] for row in card.numbers],
+        numbers=[[escape_markdown(cell).replace("|", "\\|") for cell in row] for row in card.numbers],
         size=size_words(exported),
         recipe=pretty(card.recipe).decode().strip().replace("`", "\\u0060"),
         difference=f"{exported.difference:g}",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from core.base import look_up
 from core.export.target import count_numbers
-from core.methods import DEFAULT_PRUNER, GGUF, LAYERS, UNITS, ZEROS, default_pruner, left_out, treatment
+from core.methods import DEFAULT_PRUNER, GGUF, LAYERS, UNITS, ZEROS, default_pruner, dropped_layers, treatment
 from core.models.sources import locate
 from core.plan.allocation import limits
 from core.plan.sizes import DENSE, MASKED, PATTERN, Counts, share_within, sizes
@@ -61,7 +61,7 @@ def own_form(recipe: Recipe) -> tuple[str, float, bool, float]:
     target, unit = recipe.allocation.target, recipe.allocation.budget_unit
     name = unit.level(target) if unit.levels else PATTERN if recipe.pattern == PATTERN else MASKED
     sparsity = getattr(recipe.allocation.base, "sparsity", ())  # by hand
-    dropped = target if unit is LAYERS else len(left_out(sparsity)) / max(len(sparsity), 1)
+    dropped = target if unit is LAYERS else len(dropped_layers(sparsity)) / max(len(sparsity), 1)
     saved = (target - dropped) / (1 - dropped)  # of a weight in the layers that stay
     name = recipe.treatment.doing(target) if unit is LAYERS else name
     return name, (1 - dropped) * recipe.treatment.stored(saved), unit is GGUF, dropped

@@ -83,7 +83,9 @@ def measure(request: MeasureRequest, context: WorkContext, share: Share | None =
     shape, sweep = context.place(loaded), None
     beside = {each.fingerprint: _reference(each, loaded, context) for each in others.values()}
     while sweep is None or (share is None and parts.missing(store, profile)):  # a result that shared a unit was deleted
-        sweep = Sweep(loaded, text, profile, store, shape, ProgressTracker(context.report), context.engine, share, beside)
+        sweep = Sweep(
+            loaded, text, profile, store, shape, ProgressTracker(context.report), context.engine, share, beside
+        )
         sweep.run()
     origin = {"model_source": relative(request.model), "revision": request.revision}
     origin |= {"text_source": relative(request.text.source), "documents": request.text.documents}
@@ -167,7 +169,9 @@ def evaluate(request: StudyRequest, context: WorkContext, share: Share | None = 
     context.store.remember(request, resolved.spec, [*loaded.source.watched, *resolved.watched])
     if found := context.store.find(request):
         return found
-    return Run(loaded, request, resolved, context.store, context.place(loaded), ProgressTracker(context.report), share).run()
+    return Run(
+        loaded, request, resolved, context.store, context.place(loaded), ProgressTracker(context.report), share
+    ).run()
 
 
 def share(request: ShareRequest, context: WorkContext) -> Entry:

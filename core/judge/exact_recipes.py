@@ -9,7 +9,7 @@ from core.base import Array, UserError, frozen
 from core.judge import zeroshot
 from core.methods import Warn
 from core.methods.distillation import steps_on
-from core.methods.masked_weights import held_back, seen
+from core.methods.masked_weights import training_windows, validation_windows
 from core.methods.selection import pattern
 from core.models import anatomy
 from core.models.loading import Loaded, Reader
@@ -70,13 +70,13 @@ def check(request: StudyRequest | ExportRequest, reader: Reader, store: Store) -
     if any(each.treatment.reads_text for each in settings):
         windows(read, reader)
     if any(row.of != "linear" for each in settings for row in each.treatment.repairs):
-        held_back(read.sequences)
+        validation_windows(read.sequences)
     profile = profile_of(request.profile, reader.source, store)
     parameters = linear_parameters(profile) if profile else np.empty((0, 0))
     for each in settings:
         if tokens := each.recover_until or each.recover_tokens:
             steps_on(tokens, read.length)
-        if each.pruner_windows and each.pruner_windows > (left := len(seen(read.sequences))):
+        if each.pruner_windows and each.pruner_windows > (left := len(training_windows(read.sequences))):
             raise UserError(
                 f"pruner_windows is {each.pruner_windows}, and of {read.sequences} calibration windows {left} are not "
                 f"held back: give {left} or fewer, or more calibration windows"
@@ -195,7 +195,7 @@ def prune(
 
     def walk():
         tracker.done += reading
-        left = tokens[seen(len(tokens))] if pruned.distills or pruned.pruner_windows else tokens
+        left = tokens[training_windows(len(tokens))] if pruned.distills or pruned.pruner_windows else tokens
         return prune_layers(loaded, left[: pruned.pruner_windows or None], plan(pruned), step, warn)
 
     if not pruned.distills:
@@ -205,7 +205,7 @@ def prune(
     spared = writing + walking + tuning * (len(earlier[1]) - 1) / (len(earlier[0]) - 1) if earlier else 0
     tracker.planned -= spared
     end = tracker.done + sum(takes) - spared
-    wrote = tracker.steps(f"{what}own text,", len(seen(len(tokens))), writing, sequences=True)
+    wrote = tracker.steps(f"{what}own text,", len(training_windows(len(tokens))), writing, sequences=True)
 
     def read(done):
         tracker.say(f"{what}the dense model, window {done} of {len(tokens)}", reading * done / len(tokens))

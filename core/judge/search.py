@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from core.base import UserError, unique
 from core.judge.exact_recipes import profile_of
 from core.methods import ANY, Treatment
-from core.methods.masked_weights import held_back
+from core.methods.masked_weights import validation_windows
 from core.models.loading import Loaded, Reader
 from core.models.model_shape import ModelShape
 from core.models.progress import ProgressTracker, Report
@@ -62,7 +62,7 @@ class Run:
         self.request = with_documents(self.original)  # every role with its documents
         texts = texts_of(self.request, self.loaded)
         if self.request.recover_minutes:
-            held_back(search_plan.selection_request(self.request, None, ()).calibration.sequences)
+            validation_windows(search_plan.selection_request(self.request, None, ()).calibration.sequences)
         self.costs = search_plan.planned(self.request, self.shape)  # FLOP of every stage at most
         self.ahead = sum(self.costs.values())  # of stages to come
         self.costs["selection"] /= search_plan.most(self.request)  # of one setting

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from core.methods.alphapruning import AlphaPruning
 from core.methods.block_influence import BlockInfluence
-from core.methods.budget_unit import BITS, GGUF, INTEGERS, LAYERS, MIXED, ZEROS, BudgetUnit, left_out
+from core.methods.budget_unit import BITS, GGUF, INTEGERS, LAYERS, MIXED, ZEROS, BudgetUnit, dropped_layers
 from core.methods.checkpoint import Checkpoint
 from core.methods.covariance import Covariance
 from core.methods.depth_ramp import DepthRamp

@@ -127,5 +127,5 @@ def band(score: Array, target: float, half_width: float) -> Array:
     Returns:
         (layers,) sparsity, perhaps outside [0, 1].
     """
-    kept = 2 * half_width * unit(score)
-    return target - (kept - kept.mean())
+    share_kept = 2 * half_width * unit(score)
+    return target - (share_kept - share_kept.mean())

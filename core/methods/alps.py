@@ -61,8 +61,8 @@ def alps(
     def attempt(share):
         scale = (second_moment.diagonal() + share * mean).sqrt()
         sparse = _split(dense * scale, *_scaled(second_moment, share * mean, scale), gone)
-        kept = ~gone(sparse.abs())
-        return solved(dense, sparse / scale * kept, kept, second_moment, share * mean, POLISH, CLOSE)
+        mask = ~gone(sparse.abs())
+        return solved(dense, sparse / scale * mask, mask, second_moment, share * mean, POLISH, CLOSE)
 
     hopeless = "the splitting diverges by the second moment of the inputs"
     return damped(attempt, "the splitting diverged", hopeless, warn).to(weight.dtype)

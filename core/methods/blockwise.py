@@ -7,7 +7,7 @@ steps and the windows that are held back are ours.
 import math
 from collections.abc import Callable, Sequence
 
-from core.methods.masked_weights import MaskedWeights, adam, held_back, seen, stepped
+from core.methods.masked_weights import MaskedWeights, adam, take_step, training_windows, validation_windows
 from core.methods.selection import Tensor
 
 STEP = 0.01  # the first one, of the root mean square of a matrix's kept weights
@@ -17,14 +17,14 @@ EPOCHS = 12  # at most
 ENOUGH = 0.005  # an epoch that helps by less of the error is the last with its step
 
 
-def blockwise(kept: MaskedWeights, error: Callable[[int], Tensor], batches: Sequence[int]) -> None:
+def blockwise(weights: MaskedWeights, error: Callable[[int], Tensor], batches: Sequence[int]) -> None:
     """Train the kept weights by Adam until the windows held back say that it is enough.
 
     An epoch that raises their error, or breaks it, is taken back and the step made finer: the weights end with the
     lowest error on the windows held back, which is never above that of the start.
 
     Args:
-        kept: of the window; its weights are changed in place.
+        weights: of the window; its weights are changed in place.
         error: of a batch, for the weights as they are, with gradients.
         batches: how many there are, by their numbers.
 
@@ -33,28 +33,28 @@ def blockwise(kept: MaskedWeights, error: Callable[[int], Tensor], batches: Sequ
     """
     import torch
 
-    held, read = held_back(len(batches)), seen(len(batches))
+    validation, read = validation_windows(len(batches)), training_windows(len(batches))
 
     def judged():
         with torch.no_grad():
-            return math.fsum(float(error(each)) for each in held)
+            return math.fsum(float(error(each)) for each in validation)
 
     least = judged()
-    best, step, tries = kept.value.clone(), STEP, 0
-    optimizer = adam(kept)
+    best, step, tries = weights.value.clone(), STEP, 0
+    optimizer = adam(weights)
     for _ in range(EPOCHS):
         if tries > TRIES or not least > 0:
             break
-        with kept.learning():
+        with weights.learning():
             for each in read:
                 error(each).backward()
-                stepped(kept, optimizer, step)
+                take_step(weights, optimizer, step)
         now = judged()
         if not now < (1 - ENOUGH) * least:
             tries, step = tries + 1, step / FINER
         if now < least:  # NaN is not
-            least, best = now, kept.value.clone()
+            least, best = now, weights.value.clone()
         else:
-            kept.set(best)
-            optimizer = adam(kept)
-    kept.set(best)
+            weights.set(best)
+            optimizer = adam(weights)
+    weights.set(best)

@@ -13,7 +13,7 @@ import numpy as np
 from core.base import Array, UserError, brief, listed, number, per_cent
 from core.methods.quantisation import HALF, QUANT_FORMATS
 
-LEFT_OUT = "left out"
+DROPPED = "left out"
 Amounts = TypeVar("Amounts", float, Array)
 
 
@@ -26,7 +26,7 @@ class BudgetUnit(NamedTuple):
     @property
     def of_layers(self) -> bool:
         """Whether whole layers are kept or left out."""
-        return LEFT_OUT in self.levels
+        return DROPPED in self.levels
 
     @property
     def bits(self) -> bool:
@@ -94,10 +94,10 @@ GGUF = BudgetUnit(
     "gguf",
     {each.name: 1 - each.bits_per_weight / HALF for each in reversed(QUANT_FORMATS.values()) if each.gguf},
 )
-LAYERS = BudgetUnit("layers", {"kept": 0.0, LEFT_OUT: 1.0})
+LAYERS = BudgetUnit("layers", {"kept": 0.0, DROPPED: 1.0})
 
 
-def left_out(shares: Array) -> list[int]:
+def dropped_layers(shares: Array) -> list[int]:
     """Layers that a plan leaves out: all of their weights are saved.
 
     Args:

@@ -13,7 +13,7 @@ import numpy as np
 
 from core.base.errors import UserError
 from core.base.spec import number
-from core.methods.masked_weights import seen
+from core.methods.masked_weights import training_windows
 from core.methods.selection import Tensor
 
 LEARNING_RATE = 0.001  # the largest, in the size of each matrix
@@ -56,12 +56,12 @@ def steps_within(budget: float, step: float, unit: str) -> int:
     return int(budget / step)
 
 
-def schedule(done: int, steps: int) -> float:
+def learning_rate_share(done: int, steps: int) -> float:
     """The share of the largest learning rate: it grows evenly, then falls along a cosine."""
     return min(1.0, (done + 1) / WARM) * (1 + math.cos(math.pi * done / steps)) / 2
 
 
-def looks(steps: int, end: int, least: int) -> list[int]:
+def check_steps(steps: int, end: int, least: int) -> list[int]:
     """How many of these steps are done at each look at the windows held back, from the start to an end before them.
 
     Args:
@@ -70,12 +70,12 @@ def looks(steps: int, end: int, least: int) -> list[int]:
     return [*range(0, end, max(-(-steps // LOOKS), least)), end]
 
 
-def drawn(done: int, size: int, windows: int) -> list[int]:
+def windows_of_step(done: int, size: int, windows: int) -> list[int]:
     """The windows of a step."""
-    found = seen(windows)
-    return np.random.default_rng(done).choice(found, min(size, len(found)), replace=False).tolist()
+    training = training_windows(windows)
+    return np.random.default_rng(done).choice(training, min(size, len(training)), replace=False).tolist()
 
 
-def stale(divergences: Sequence[float]) -> bool:
+def has_converged(divergences: Sequence[float]) -> bool:
     """Whether the windows held back have said for some time that it gets no better, by the divergences there."""
     return len(divergences) - divergences.index(min(divergences)) > PATIENCE

@@ -115,9 +115,9 @@ class Mean(Replaced):
     def apply(self, at: Injection) -> Stream:
         first = int(self.positions == "after_first")
 
-        def held(given):
-            given[:, first:] = given[:, first:].mean(1, keepdim=True)
-            return given
+        def held(output):
+            output[:, first:] = output[:, first:].mean(1, keepdim=True)
+            return output
 
         return at.edited(self.part, held)
 

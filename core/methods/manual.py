@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from core.base import Array, UserError, optional_field, several
 from core.methods.allocator import Allocator, Evidence
-from core.methods.budget_unit import left_out
+from core.methods.budget_unit import dropped_layers
 
 ROUNDING = 1e-12  # how far below 0 a budget that was met may leave a layer
 LONGEST = 60  # characters of a name
@@ -47,23 +47,23 @@ class Manual(Allocator):
                 except (TypeError, ValueError) as error:
                     right = "is not a number: write it as in 0.7"
                     raise ValueError(f"the sparsity of layer {layer}, {value!r}, {right}") from error
-                if not (number >= -ROUNDING and (number < 1 or left_out([row]))):  # NaN is refused too
+                if not (number >= -ROUNDING and (number < 1 or dropped_layers([row]))):  # NaN is refused too
                     right = "it must lie from 0 to below 1, or be 1 in all of a layer that is left out"
                     raise ValueError(f"the sparsity of layer {layer} is {number:g}: {right}")
         return given
 
     @field_validator("name")
     @classmethod
-    def _plain(cls, given: str) -> str:
+    def _plain(cls, value: str) -> str:
         """The name, which stands in charts, in Markdown and among names with commas.
 
         Raises:
             ValueError: it is too long, or holds a sign that would mean something there.
         """
-        plain = given[:1].isalnum() and all(each.isalnum() or each in SIGNS for each in given)
-        if given and not (plain and len(given) <= LONGEST):
+        plain = value[:1].isalnum() and all(each.isalnum() or each in SIGNS for each in value)
+        if value and not (plain and len(value) <= LONGEST):
             raise ValueError(f"the name of an allocation must be up to {LONGEST} letters, digits, spaces and . ( ) + -")
-        return given
+        return value
 
     @property
     def title(self) -> str:

@@ -17,7 +17,7 @@ EIGHTH = 8  # of the windows one in so many is held back
 MOST_HELD = 16
 
 
-def held_back(windows: int) -> list[int]:
+def validation_windows(windows: int) -> list[int]:
     """The windows, or batches of them, that training does not see, one in eight, 1 to 16 of them: they stop it.
 
     Raises:
@@ -28,9 +28,9 @@ def held_back(windows: int) -> list[int]:
     return list(range(0, windows, EIGHTH))[:MOST_HELD]
 
 
-def seen(windows: int) -> list[int]:
+def training_windows(windows: int) -> list[int]:
     """The others: those alone are read by the training, and by the pruner before it; raises as `held_back`."""
-    return sorted({*range(windows)} - {*held_back(windows)})
+    return sorted({*range(windows)} - {*validation_windows(windows)})
 
 
 class MaskedWeights:
@@ -51,10 +51,10 @@ class MaskedWeights:
         for weight, part in zip(weights, parts, strict=True):
             _flat(weight).masked_fill_(~part, 0)
         self.places = [part.nonzero().squeeze(1).int() for part in parts]  # in a weight's memory: below 2**31
-        found = [_flat(weight)[at].float() for weight, at in zip(weights, self.places, strict=True)]
-        self.counts = list(map(len, found))
-        self.sizes = [2.0 ** math.frexp(float(each.square().mean().sqrt()))[1] for each in found]
-        self.value = torch.cat([each / size for each, size in zip(found, self.sizes, strict=True)])
+        values = [_flat(weight)[at].float() for weight, at in zip(weights, self.places, strict=True)]
+        self.counts = list(map(len, values))
+        self.sizes = [2.0 ** math.frexp(float(each.square().mean().sqrt()))[1] for each in values]
+        self.value = torch.cat([each / size for each, size in zip(values, self.sizes, strict=True)])
         self.value.grad = torch.zeros_like(self.value)
 
     @property
@@ -82,9 +82,9 @@ class MaskedWeights:
     def learning(self) -> Iterator[None]:
         """While inside, a backward pass adds to the gradient of the vector; those of zeros are dropped at once."""
         with ExitStack() as undo:
-            for found in zip(self.weights, self.places, self.sizes, self.value.grad.split(self.counts), strict=True):
-                undo.callback(found[0].requires_grad_, False)
-                undo.callback(_collected(*found))
+            for row in zip(self.weights, self.places, self.sizes, self.value.grad.split(self.counts), strict=True):
+                undo.callback(row[0].requires_grad_, False)
+                undo.callback(_collected(*row))
             yield
 
 
@@ -101,16 +101,16 @@ def _collected(weight: Tensor, places: Tensor, size: float, gradient: Tensor) ->
     return weight.requires_grad_(True).register_post_accumulate_grad_hook(collect).remove
 
 
-def adam(kept: MaskedWeights) -> Adam:
+def adam(weights: MaskedWeights) -> Adam:
     """Adam over the vector."""
     from torch.optim import Adam
 
-    return Adam([kept.value], betas=(0.9, 0.95), fused=True)
+    return Adam([weights.value], betas=(0.9, 0.95), fused=True)
 
 
-def stepped(kept: MaskedWeights, optimizer: Adam, step: float) -> None:
+def take_step(weights: MaskedWeights, optimizer: Adam, step: float) -> None:
     """Take a step of this size by the gradients that arose, and drop them."""
     optimizer.param_groups[0]["lr"] = step
     optimizer.step()
     optimizer.zero_grad(False)
-    kept.write()
+    weights.write()

@@ -138,9 +138,9 @@ def _snapped(groups: Tensor, scales: Tensor, zeros: Tensor, top: int) -> Tensor:
     return (groups * scales.reciprocal().nan_to_num_(0, 0, 0)).round_().clamp_(-zeros, top - zeros)
 
 
-def dequantise(found: Codes) -> Tensor:
+def dequantise(codes: Codes) -> Tensor:
     """The weight that codes stand for, (out, in) float32."""
-    return ((found.codes - found.zeros) * found.scales).flatten(1)
+    return ((codes.codes - codes.zeros) * codes.scales).flatten(1)
 
 
 def rounded(weight: Tensor, form: QuantFormat, importance: Tensor | None = None) -> Tensor:
@@ -178,7 +178,7 @@ def fed_back(weight: Tensor, form: QuantFormat, second_moment: Tensor, warn: War
     """
     import torch
 
-    plain = rounded(weight, form, second_moment.diagonal().to(weight.device))
+    nearest = rounded(weight, form, second_moment.diagonal().to(weight.device))
     upper = inverse_factor(second_moment, warn).to(weight.device)
     columns = weight.T.to(torch.float32, copy=True, memory_format=torch.contiguous_format)  # (in, out)
     price = upper.diagonal() ** -2
@@ -188,15 +188,15 @@ def fed_back(weight: Tensor, form: QuantFormat, second_moment: Tensor, warn: War
         _, scales, zeros = (each[:, 0].T for each in quantise(inside.T, form, price[group]))  # (1, out)
         errors = torch.empty_like(inside)
         for column, scale in enumerate(factor.diagonal()):
-            found = _snapped(inside[column], scales[0], zeros[0], 2**form.bits - 1) * scales[0]
-            errors[column] = (inside[column] - found) / scale
+            snapped = _snapped(inside[column], scales[0], zeros[0], 2**form.bits - 1) * scales[0]
+            errors[column] = (inside[column] - snapped) / scale
             inside[column + 1 :].addr_(factor[column, column + 1 :], errors[column], alpha=-1)
-            inside[column] = found
+            inside[column] = snapped
         columns[group.stop :].addmm_(upper[group, group.stop :].T, errors, alpha=-1)
     moment = second_moment.to(weight.device, torch.float32)
-    errors = (each - weight.float() for each in (columns.T, plain))
-    fed, usual = ((each @ moment * each).sum(1, keepdim=True) for each in errors)
-    return columns.T.where(fed <= usual, plain)
+    errors = (each - weight.float() for each in (columns.T, nearest))
+    fed, without_feedback = ((each @ moment * each).sum(1, keepdim=True) for each in errors)
+    return columns.T.where(fed <= without_feedback, nearest)
 
 
 def at_level(
@@ -235,8 +235,8 @@ def form_of(share: float, forms: Mapping[float, QuantFormat]) -> QuantFormat:
     Raises:
         UserError: none does.
     """
-    found = next((form for each, form in forms.items() if abs(each - share) < 1e-9), None)
-    if found is None:
-        bits, known = HALF * (1 - share), ", ".join(each.name for each in forms.values())
-        raise UserError(f"no form has {bits:g} bits a weight: the forms are {known}")
-    return found
+    quant_format = next((form for each, form in forms.items() if abs(each - share) < 1e-9), None)
+    if quant_format is None:
+        bits, names = HALF * (1 - share), ", ".join(each.name for each in forms.values())
+        raise UserError(f"no form has {bits:g} bits a weight: the forms are {names}")
+    return quant_format

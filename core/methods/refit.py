@@ -39,16 +39,16 @@ def refit(
     Raises:
         Broken: it diverges with the largest damping too.
     """
-    target, start, kept = dense.float(), pruned.float(), pruned != 0
+    target, start, mask = dense.float(), pruned.float(), pruned != 0
     mean = second_moment.diagonal().mean()
 
     def attempt(share):
-        return solved(target, start, kept, second_moment, share * mean, ITERATIONS, ENOUGH, pull)
+        return solved(target, start, mask, second_moment, share * mean, ITERATIONS, ENOUGH, pull)
 
     hopeless = "the repair diverges by the second moment of the inputs"
-    found = damped(attempt, "the repair diverged", hopeless, warn).to(pruned.dtype)
-    nearer = errors(target, found.float(), second_moment, pull) < errors(target, start, second_moment, pull)
-    return found.where(nearer[:, None], pruned)
+    repaired = damped(attempt, "the repair diverged", hopeless, warn).to(pruned.dtype)
+    nearer = errors(target, repaired.float(), second_moment, pull) < errors(target, start, second_moment, pull)
+    return repaired.where(nearer[:, None], pruned)
 
 
 def errors(dense: Tensor, weight: Tensor, second_moment: Tensor, pull: Tensor | None = None) -> Tensor:
@@ -61,7 +61,7 @@ def errors(dense: Tensor, weight: Tensor, second_moment: Tensor, pull: Tensor | 
 def solved(
     dense: Tensor,
     start: Tensor,
-    kept: Tensor,
+    mask: Tensor,
     second_moment: Tensor,
     damping: Tensor,
     iterations: int,
@@ -72,7 +72,7 @@ def solved(
 
     Args:
         dense, start: (out, in) float32; the start is zero outside the mask.
-        kept: (out, in) the mask.
+        mask: (out, in) the mask.
         damping: added to the diagonal of the second moment.
         iterations: at most so many.
         enough: of the first residual of a row, in the norm of the preconditioner, for it to be solved.
@@ -80,10 +80,10 @@ def solved(
     """
     import torch
 
-    weigh = (second_moment.diagonal() + damping).reciprocal().nan_to_num(posinf=0.0) * kept  # the preconditioner
-    found, direction = start.clone(), torch.zeros_like(start)
+    weigh = (second_moment.diagonal() + damping).reciprocal().nan_to_num(posinf=0.0) * mask  # the preconditioner
+    solution, direction = start.clone(), torch.zeros_like(start)
     residual = _product(dense - start, second_moment, damping)
-    residual = (residual if pull is None else residual + pull).mul_(kept)
+    residual = (residual if pull is None else residual + pull).mul_(mask)
     steep = residual * weigh
     slope = first = (residual * steep).sum(1, keepdim=True)
     turn = torch.zeros_like(slope)
@@ -92,17 +92,17 @@ def solved(
         if not unsolved.any():
             break
         direction.mul_(turn).add_(steep)
-        ahead = _product(direction, second_moment, damping).mul_(kept)
+        ahead = _product(direction, second_moment, damping).mul_(mask)
         curvature = (direction * ahead).sum(1, keepdim=True)
         if not (curvature[unsolved] > 0).all():
             return None
         length = (slope / curvature).where(unsolved, 0.0)
-        found.addcmul_(direction, length)
+        solution.addcmul_(direction, length)
         residual.addcmul_(ahead, length, value=-1)
         steep = residual * weigh
         before, slope = slope, (residual * steep).sum(1, keepdim=True)
         turn = (slope / before).where(unsolved, 0.0)
-    return found if found.isfinite().all() and slope.isfinite().all() else None
+    return solution if solution.isfinite().all() and slope.isfinite().all() else None
 
 
 def _product(rows: Tensor, second_moment: Tensor, damping: Tensor) -> Tensor:
@@ -124,9 +124,9 @@ def damped(attempt: Callable[[float], Tensor | None], failed: str, hopeless: str
     for tried, share in enumerate(DAMPING):
         if tried:
             warn(f"{failed}: damping raised from {DAMPING[tried - 1]:g} to {share:g}")
-        found = attempt(share)
-        if found is not None:
-            return found
+        result = attempt(share)
+        if result is not None:
+            return result
     raise Broken(
         f"{hopeless} even with damping {DAMPING[-1]:g} of its mean diagonal: calibrate on more tokens, in float32"
     )

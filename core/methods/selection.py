@@ -46,10 +46,10 @@ def pattern(text: str) -> Pattern:
     Raises:
         UserError: not two whole numbers, the first (kept) above 0 and below the second.
     """
-    found = re.fullmatch(r"\s*(\d{1,18})\s*:\s*(\d{1,18})\s*", text)
-    if not found or not 0 < int(found[1]) < int(found[2]):
+    match = re.fullmatch(r"\s*(\d{1,18})\s*:\s*(\d{1,18})\s*", text)
+    if not match or not 0 < int(match[1]) < int(match[2]):
         raise UserError(f"{brief(text)} is not a pattern: write N:M, N weights kept of every M, as in 2:4")
-    return Pattern(int(found[1]), int(found[2]))
+    return Pattern(int(match[1]), int(match[2]))
 
 
 def least(score: Tensor, count: int) -> Tensor:

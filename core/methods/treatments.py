@@ -213,10 +213,10 @@ class Treatment(NamedTuple):
     @property
     def statistics(self) -> tuple[Statistic, ...]:
         """What has to be known of the linears' inputs, each once; empty where nothing is looked at."""
-        found = [PRUNERS[self.pruner].statistic]
+        statistics = [PRUNERS[self.pruner].statistic]
         if row := self.by("linear"):
-            found += ["second_moment", "pull" if row.follows else "none"]
-        return tuple(unique(each for each in found if each != "none"))
+            statistics += ["second_moment", "pull" if row.follows else "none"]
+        return tuple(unique(each for each in statistics if each != "none"))
 
     @property
     def solves(self) -> bool:
@@ -272,30 +272,30 @@ def table_position(name: str) -> tuple[bool, int]:
     return name != DEFAULT_PRUNER, list(TREATMENTS).index(name)
 
 
-def share_of(given: Any, about: ValidationInfo) -> Any:
+def share_of(value: Any, about: ValidationInfo) -> Any:
     """Of a field after `pruner`: a share as it is stored, or a level as a person writes it, `0.7`, `3` or `Q4_0`.
 
     Raises:
         ValueError: a quantiser has no such level, or a layer is left out.
     """
     pruner = about.data.get("pruner", DEFAULT_PRUNER)  # another one was refused already
-    counted = TREATMENTS[pruner].budget_unit
-    if counted.of_layers:
+    unit = TREATMENTS[pruner].budget_unit
+    if unit.of_layers:
         raise ValueError(f"{pruner} leaves whole layers out: write skip")
-    if not (counted.levels and isinstance(given, str)):
-        return given
-    if given not in counted.levels:
-        raise ValueError(f"{pruner} has the levels {listed(counted.levels)}, not {brief(given)}")
-    return counted.levels[given]
+    if not (unit.levels and isinstance(value, str)):
+        return value
+    if value not in unit.levels:
+        raise ValueError(f"{pruner} has the levels {listed(unit.levels)}, not {brief(value)}")
+    return unit.levels[value]
 
 
 Share = Annotated[float, BeforeValidator(share_of)]
 
 
-def _one_of(known: Mapping[str, object]) -> AfterValidator:
+def _one_of(names: Mapping[str, object]) -> AfterValidator:
     def check(name):
-        if name not in known:
-            raise ValueError(f"known are {', '.join(known)}")
+        if name not in names:
+            raise ValueError(f"known are {', '.join(names)}")
         return name
 
     return AfterValidator(check)

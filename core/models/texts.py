@@ -8,11 +8,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from core.base import MOST, UserError, access, brief, exists, expanded, readable, several
+from core.base import MAX_BYTES, UserError, access, brief, exists, expanded, readable, several
 from core.models import hub
 
 DEMO = Path(__file__).parent / "demo_text"
-LARGEST, MOST_ENCODED = MOST["text table"], MOST["text file"]  # bytes of a text, and characters that are tokenised
+LARGEST, MOST_ENCODED = (
+    MAX_BYTES["text table"],
+    MAX_BYTES["text file"],
+)  # bytes of a text, and characters that are tokenised
 LONGEST_LINE = 2**26  # characters of a JSON record
 SPARE = 32 * 2**20  # bytes that reading and tokenising hold whatever the file's size
 HELD = 6  # bytes for each of a file, at most, while its characters and its tokens are there

@@ -131,10 +131,10 @@ def _check_linears(base: Allocator, parameters: Array) -> None:
         raise UserError("the layers of this model differ in their linears: spread the budget over layers")
     if not base.by_hand:
         return
-    given = {len(row) for row in base.sparsity}
-    if len(given) > 1:
+    counts = {len(row) for row in base.sparsity}
+    if len(counts) > 1:
         raise UserError("this allocation has layers with different numbers of linears: give each the same")
-    here, there = (len(base.sparsity), *given), parameters.shape
+    here, there = (len(base.sparsity), *counts), parameters.shape
     if here != there:
         raise UserError(
             f"this allocation holds {here[0]} x {here[1]} numbers (layers x linears), the model needs "

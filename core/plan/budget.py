@@ -138,7 +138,7 @@ def with_fixed_layers(
         UserError: a value outside the bounds, or one that leaves the others no way to meet the budget.
     """
     layers, values = np.array(list(hand), int), np.array(list(hand.values()))
-    held = np.isin(np.arange(len(sparsity)), layers)
+    fixed = np.isin(np.arange(len(sparsity)), layers)
     outside = (values < bounds.low) | (values > bounds.high)
     if outside.any():
         raise UserError(
@@ -151,7 +151,7 @@ def with_fixed_layers(
     result = np.clip(wish, *bounds)
     if not hand:
         return result
-    wanted, free = target * parameters.sum() - (result * parameters)[held].sum(), parameters[~held].sum()
+    wanted, free = target * parameters.sum() - (result * parameters)[fixed].sum(), parameters[~fixed].sum()
     left = wanted / free if free else 0.0
     possible = float(np.clip(left, *bounds)) if free else 0.0
     if abs(wanted - possible * free) > TOLERANCE * parameters.sum():
@@ -163,8 +163,8 @@ def with_fixed_layers(
             f"nearer to the target {target:g}"
         )
     if free:
-        others = project(wish[~held].ravel(), parameters[~held].ravel(), possible, bounds)
-        result[~held] = others.reshape(wish[~held].shape)
+        others = project(wish[~fixed].ravel(), parameters[~fixed].ravel(), possible, bounds)
+        result[~fixed] = others.reshape(wish[~fixed].shape)
     return result
 
 

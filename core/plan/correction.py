@@ -62,7 +62,7 @@ def ramp(direction: Array) -> Array:
     return np.linspace(-half, half, len(direction))
 
 
-def control_plan(plan: Array, weights: Array, asked: Correction) -> Array:
+def control_plan(plan: Array, weights: Array, settings: Correction) -> Array:
     """Controls of a plan in whole levels: the same rows of levels in the place of others that hold as many weights.
 
     Reversed, the row of a size that was spared most is spared least; the budget stays what it is.
@@ -72,31 +72,33 @@ def control_plan(plan: Array, weights: Array, asked: Correction) -> Array:
         weights: how many each holds, shaped alike.
     """
     saved, sizes = (plan * weights).sum(1), weights.sum(1)
-    order = {"none": saved, "reversed": -saved}.get(asked.control, np.random.default_rng(asked.seed).random(len(plan)))
-    found = np.empty_like(plan)
-    found[np.lexsort((saved, sizes))] = plan[np.lexsort((order, sizes))]
-    return found
+    order = {"none": saved, "reversed": -saved}.get(
+        settings.control, np.random.default_rng(settings.seed).random(len(plan))
+    )
+    result = np.empty_like(plan)
+    result[np.lexsort((saved, sizes))] = plan[np.lexsort((order, sizes))]
+    return result
 
 
-def direction_of(asked: Correction, profile: Profile) -> Array:
+def direction_of(settings: Correction, profile: Profile) -> Array:
     """The shift that drives a correction, `D / max|D|`, or the control in its place: (layers,).
 
     Raises:
         UserError: the driving perturbation was not measured, or a gain of it is no number above 0.
     """
-    gains = gains_of(profile.seeds(asked.driver)).value
+    gains = gains_of(profile.seeds(settings.driver)).value
     unknown = np.flatnonzero(~(np.isfinite(gains) & (gains > 0)))
     if unknown.size:
         raise UserError(
-            f"layer {unknown[0]} has no gain under {asked.driver}: drive the correction by another perturbation, or "
+            f"layer {unknown[0]} has no gain under {settings.driver}: drive the correction by another perturbation, or "
             "measure this one again in float32"
         )
-    direction = scaled(shift(gains, asked.clip))
-    match asked.control:
+    direction = scaled(shift(gains, settings.clip))
+    match settings.control:
         case "reversed":
             return -direction  # protect the absorbers instead
         case "shuffled":
-            return shuffled(direction, asked.seed)
+            return shuffled(direction, settings.seed)
         case "ramp":
             return ramp(direction)
     return direction

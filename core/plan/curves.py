@@ -39,10 +39,10 @@ def curves(sparsities: Array, harm: Array) -> Curves:
         UserError: a harm that is not finite.
     """
     check_finite(harm)
-    known = np.concatenate([[0.0], sparsities])
+    points = np.concatenate([[0.0], sparsities])
     rising = np.maximum.accumulate(np.maximum(harm, 0), axis=1)
-    grid = _grid(known)
-    smooth = np.stack([np.interp(grid, known, [0, *row]) ** 2 for row in np.sqrt(rising)])
+    grid = _grid(points)
+    smooth = np.stack([np.interp(grid, points, [0, *row]) ** 2 for row in np.sqrt(rising)])
     least = grid < sparsities[0]
     smooth[:, least] = rising[:, :1] * (grid[least] / sparsities[0]) ** _power(sparsities, rising)[:, None]
     return Curves(grid, np.stack([hull(grid, row) for row in smooth]))
@@ -61,26 +61,26 @@ def check_finite(harm: Array) -> None:
 def _power(sparsities: Array, harm: Array) -> Array:
     """Of the sparsity that the harm grows with between the two least, per layer."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = np.log(harm[:, 1] / harm[:, 0]) / np.log(sparsities[1] / sparsities[0])
-    return np.clip(np.nan_to_num(found, nan=POWERS[0]), *POWERS)
+        powers = np.log(harm[:, 1] / harm[:, 0]) / np.log(sparsities[1] / sparsities[0])
+    return np.clip(np.nan_to_num(powers, nan=POWERS[0]), *POWERS)
 
 
-def _grid(known: Array) -> Array:
+def _grid(points: Array) -> Array:
     """Even steps from each known point to the next: two points a rounding apart would make a slope of nonsense."""
     pieces = [
-        np.linspace(start, end, math.ceil((end - start) / STEP), endpoint=False) for start, end in pairwise(known)
+        np.linspace(start, end, math.ceil((end - start) / STEP), endpoint=False) for start, end in pairwise(points)
     ]
-    return np.concatenate([*pieces, known[-1:]])
+    return np.concatenate([*pieces, points[-1:]])
 
 
 def hull(x: Array, y: Array) -> Array:
     """The lower convex hull of points (x, y), read at every x."""
-    kept = []
+    corners = []
     for i in range(len(x)):
-        while len(kept) > 1:
-            a, b = kept[-2], kept[-1]
+        while len(corners) > 1:
+            a, b = corners[-2], corners[-1]
             if (y[b] - y[a]) * (x[i] - x[a]) < (y[i] - y[a]) * (x[b] - x[a]):
                 break
-            kept.pop()
-        kept.append(i)
-    return np.interp(x, x[kept], y[kept])
+            corners.pop()
+        corners.append(i)
+    return np.interp(x, x[corners], y[corners])

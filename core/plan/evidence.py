@@ -85,24 +85,24 @@ class Evidence:
             UserError: too few sparsities were measured, or leaving out layers was not; the target lies beyond them or
                 outside the bounds; or layers are to be left out beside zeros.
         """
-        if (currency := TREATMENTS[pruner].budget_unit).levels:
+        if (unit := TREATMENTS[pruner].budget_unit).levels:
             skip = np.zeros(1)  # all units in one layer, which stays
             if layers:
                 skip = responses.at_levels(self.profile, default_pruner(LAYERS), objective, False)[1][:, 1]
-            return self._by_levels(currency, *responses.at_levels(self.profile, pruner, objective, per_linear), skip)
+            return self._by_levels(unit, *responses.at_levels(self.profile, pruner, objective, per_linear), skip)
         if layers:
             raise UserError("layers are left out beside few bits, not beside zeros: write granularity=linear")
-        found, bounds = self.curves(pruner, objective, per_linear), self.bounds
+        response, bounds = self.curves(pruner, objective, per_linear), self.bounds
         bounds.check(self.target)
-        high = min(bounds.high, found.highest)
+        high = min(bounds.high, response.highest)
         if self.target > high:
             raise UserError(
-                f"target sparsity {self.target:g} exceeds the largest measured one, {found.highest:g}: "
+                f"target sparsity {self.target:g} exceeds the largest measured one, {response.highest:g}: "
                 "measure a larger one"
             )
-        return solve(_units(found, self.parameters.tobytes(), Bounds(bounds.low, high)), self.target)
+        return solve(_units(response, self.parameters.tobytes(), Bounds(bounds.low, high)), self.target)
 
-    def _by_levels(self, currency: BudgetUnit, levels: Array, harm: Array, skip: Array) -> Array:
+    def _by_levels(self, unit: BudgetUnit, levels: Array, harm: Array, skip: Array) -> Array:
         """Least harm by measured levels alone, whole layers left out one by one as long as that lowers it.
 
         A level that harms a unit more than one that saves more is none for it. The next layer left out is that with
@@ -114,20 +114,20 @@ class Evidence:
             skip: (layers,) harm of leaving each out. One layer always stays.
         """
         if not levels[0] - TOLERANCE <= self.target <= levels[-1] + TOLERANCE:
-            known = listed(map(currency.level, levels))
-            raise UserError(f"{currency.level(self.target)} a weight lie outside what was measured alone, {known}")
+            ends = listed(map(unit.level, levels))
+            raise UserError(f"{unit.level(self.target)} a weight lie outside what was measured alone, {ends}")
         least = np.minimum.accumulate(harm[:, ::-1], axis=1)[:, ::-1]
         hulls = np.stack([hull(levels, row) for row in least])
         layer = np.arange(self.units) * len(skip) // self.units
 
         def without(gone):  # the total, the layers, the plan
-            kept, plan = ~np.isin(layer, gone), np.ones(self.units)
-            weights = self.parameters[kept]
-            left = self.target - (1 - self.target) * self.parameters[~kept].sum() / weights.sum()
-            shares = solve(Choices(weights, levels, hulls[kept]), max(left, levels[0]))
-            found = round_to_levels(shares, levels, weights, least[kept])
-            harms = np.where(levels >= found[:, None], harm[kept], np.inf)
-            plan[kept] = levels[harms.argmin(1)]
+            stays, plan = ~np.isin(layer, gone), np.ones(self.units)
+            weights = self.parameters[stays]
+            left = self.target - (1 - self.target) * self.parameters[~stays].sum() / weights.sum()
+            shares = solve(Choices(weights, levels, hulls[stays]), max(left, levels[0]))
+            shares_met = round_to_levels(shares, levels, weights, least[stays])
+            harms = np.where(levels >= shares_met[:, None], harm[stays], np.inf)
+            plan[stays] = levels[harms.argmin(1)]
             return skip[gone].sum() + harms.min(1).sum(), gone, plan
 
         best = without([])
@@ -140,14 +140,16 @@ class Evidence:
 
 
 @lru_cache(maxsize=8)
-def _units(found: Curves, weights: bytes, bounds: Bounds) -> Choices:
+def _units(response: Curves, weights: bytes, bounds: Bounds) -> Choices:
     """Units by their curves inside the bounds, the same for every target."""
-    inside = (found.sparsity > bounds.low + TOLERANCE) & (found.sparsity < bounds.high - TOLERANCE)
-    grid = np.unique([bounds.low, *found.sparsity[inside], bounds.high])
-    return Choices(np.frombuffer(weights), grid, np.stack([np.interp(grid, found.sparsity, row) for row in found.harm]))
+    inside = (response.sparsity > bounds.low + TOLERANCE) & (response.sparsity < bounds.high - TOLERANCE)
+    grid = np.unique([bounds.low, *response.sparsity[inside], bounds.high])
+    return Choices(
+        np.frombuffer(weights), grid, np.stack([np.interp(grid, response.sparsity, row) for row in response.harm])
+    )
 
 
-def _mean(of_linears: Array, known: Flags) -> Array:
+def _mean(of_linears: Array, mask: Flags) -> Array:
     """Over the known linears of each layer, (layers,); NaN where none is."""
     with np.errstate(invalid="ignore"):
-        return np.where(known, of_linears, 0).sum(1) / known.sum(1)
+        return np.where(mask, of_linears, 0).sum(1) / mask.sum(1)

@@ -96,7 +96,7 @@ def verdicts_of(logs: Array, corrected: bool = True) -> tuple[str | None, ...]:
 
 def tested(logs: Array, band: float = BAND, corrected: bool = True) -> list[int]:
     """The sign of every row's mean where it lies beyond the band for certain, else 0: (rows, samples), at least two."""
-    found = [0] * len(logs)
+    signs = [0] * len(logs)
     n, mean = logs.shape[1], logs.mean(1)
     error = np.maximum(logs.std(1, ddof=1) / math.sqrt(n), 1e-300)
     beyond = (np.abs(mean) - band) / error  # how far outside the band, in standard errors
@@ -104,8 +104,8 @@ def tested(logs: Array, band: float = BAND, corrected: bool = True) -> list[int]
     for rank, row in enumerate(np.argsort(p, kind="stable")):
         if p[row] > (1 - CONFIDENCE) / (len(p) - rank if corrected else 1):
             break
-        found[row] = int(np.sign(mean[row]))
-    return found
+        signs[row] = int(np.sign(mean[row]))
+    return signs
 
 
 def finite(logs: Array) -> Array:

@@ -91,12 +91,12 @@ def fit(harms: Array, increases: Array) -> Predictor:
     """
     if len(increases) < FEWEST:
         raise UserError(f"a prediction needs {FEWEST} or more evaluated settings, and there are {len(increases)}")
-    return min((_fitted(harms, increases, power) for power in POWERS), key=lambda found: _cost(found, len(increases)))
+    return min((_fitted(harms, increases, power) for power in POWERS), key=lambda each: _cost(each, len(increases)))
 
 
-def _cost(found: Predictor, anchors: int) -> float:
+def _cost(predictor: Predictor, anchors: int) -> float:
     """Minus twice the logarithm of how likely a power is."""
-    return 2 * (DOUBTS + anchors) * math.log(found.deviation) + (math.log(found.power) / OF_POWER) ** 2
+    return 2 * (DOUBTS + anchors) * math.log(predictor.deviation) + (math.log(predictor.power) / OF_POWER) ** 2
 
 
 def _fitted(harms: Array, increases: Array, power: float) -> Predictor:
@@ -133,6 +133,6 @@ def leave_one_out(harms: Array, increases: Array) -> Estimate:
     Raises:
         UserError: fewer than three anchors.
     """
-    kept = ~np.eye(len(increases), dtype=bool)
-    found = [fit(harms[rest], increases[rest])(harms[[one]]) for one, rest in enumerate(kept)]
-    return Estimate(*np.concatenate([each[:3] for each in found], axis=1))
+    others = ~np.eye(len(increases), dtype=bool)
+    predictions = [fit(harms[rest], increases[rest])(harms[[one]]) for one, rest in enumerate(others)]
+    return Estimate(*np.concatenate([each[:3] for each in predictions], axis=1))

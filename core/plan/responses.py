@@ -63,7 +63,7 @@ def _harm(profile: Profile, prunes: str, pruner: str, objective: str, linear: st
             if key.perturbation.kind == "skip" and prunes == "layer":
                 return {share: share * getattr(each, FIELDS[objective]).mean(1) for share in (0.0, 1.0)}
         raise UserError("this profile does not hold what leaving out each layer does: measure skip")
-    found = {
+    harms = {
         each.perturbation.sparsity: getattr(perturbed, FIELDS[objective]).mean(1)
         for each, perturbed in profile.perturbed.items()
         if each.perturbation.prunes == prunes
@@ -71,7 +71,7 @@ def _harm(profile: Profile, prunes: str, pruner: str, objective: str, linear: st
         and each.perturbation.sparsity > 0
         and getattr(each.perturbation, "linear", None) == linear
     }
-    return dict(sorted(found.items()))
+    return dict(sorted(harms.items()))
 
 
 def at_levels(profile: Profile, pruner: str, objective: str, per_linear: bool) -> tuple[Array, Array]:
@@ -88,18 +88,18 @@ def at_levels(profile: Profile, pruner: str, objective: str, per_linear: bool) -
     return shares, harm if PRUNERS[pruner].includes else np.maximum.accumulate(harm, axis=1)
 
 
-def pruners(profile: Profile, per_linear: bool = False, currency: BudgetUnit = ZEROS) -> list[str]:
+def pruners(profile: Profile, per_linear: bool = False, unit: BudgetUnit = ZEROS) -> list[str]:
     """Those that a profile holds curves of, the usual pruner first; of every linear alone where `per_linear`."""
-    found = []
+    names = []
     for pruner in sorted(
-        (name for name in SINGLE_LAYER_TREATMENTS if TREATMENTS[name].budget_unit is currency), key=table_position
+        (name for name in SINGLE_LAYER_TREATMENTS if TREATMENTS[name].budget_unit is unit), key=table_position
     ):
         try:
             (measured_linears if per_linear else measured)(profile, pruner, "kl")
         except UserError:
             continue
-        found.append(pruner)
-    return found
+        names.append(pruner)
+    return names
 
 
 @lru_cache
@@ -109,27 +109,27 @@ def of_profile(profile: Profile, pruner: str, objective: str = "drift", per_line
     return curves(sparsities, harm.reshape(-1, len(sparsities)))
 
 
-def usual(profile: Profile, per_linear: bool = False, currency: BudgetUnit = ZEROS) -> str:
+def pruner_with_curves(profile: Profile, per_linear: bool = False, unit: BudgetUnit = ZEROS) -> str:
     """The pruner whose curves are read where none is named: the first that the profile holds any of."""
-    return next(iter(pruners(profile, per_linear, currency)), default_pruner(currency))
+    return next(iter(pruners(profile, per_linear, unit)), default_pruner(unit))
 
 
-def highest(profile: Profile, per_linear: bool = False, currency: BudgetUnit = ZEROS) -> float:
+def highest(profile: Profile, per_linear: bool = False, unit: BudgetUnit = ZEROS) -> float:
     """The largest sparsity that was measured alone, by that pruner.
 
     Raises:
         UserError: too few sparsities were measured.
     """
-    per_linear |= finer(profile, currency)
-    return of_profile(profile, usual(profile, per_linear, currency), per_linear=per_linear).highest
+    per_linear |= is_per_linear_only(profile, unit)
+    return of_profile(profile, pruner_with_curves(profile, per_linear, unit), per_linear=per_linear).highest
 
 
-def finer(profile: Profile, currency: BudgetUnit) -> bool:
+def is_per_linear_only(profile: Profile, unit: BudgetUnit) -> bool:
     """Whether a profile's few bits were measured by linears alone."""
-    return currency.bits and not pruners(profile, False, currency)
+    return unit.bits and not pruners(profile, False, unit)
 
 
-def layer_harms(rows: Array, profile: Profile, currency: BudgetUnit = ZEROS) -> Array:
+def layer_harms(rows: Array, profile: Profile, unit: BudgetUnit = ZEROS) -> Array:
     """The squared final drift of each layer of many allocations pruned alone, (rows, layers).
 
     By the curves of the usual pruner, where the profile holds any of it. A layer whose linears have a sparsity each
@@ -146,31 +146,32 @@ def layer_harms(rows: Array, profile: Profile, currency: BudgetUnit = ZEROS) -> 
     Raises:
         UserError: too few sparsities were measured.
     """
-    if finer(profile, currency):  # then all is counted by linears
-        found = of_profile(profile, usual(profile, True, currency), per_linear=True)
-        linears = len(found.harm) // rows.shape[1]
+    if is_per_linear_only(profile, unit):  # then all is counted by linears
+        response = of_profile(profile, pruner_with_curves(profile, True, unit), per_linear=True)
+        linears = len(response.harm) // rows.shape[1]
         units = rows if rows.ndim == 3 else np.repeat(rows[..., None], linears, axis=2)
-        harms = _read(found, units.reshape(len(rows), -1)).reshape(units.shape).sum(2)
+        harms = _read(response, units.reshape(len(rows), -1)).reshape(units.shape).sum(2)
         with suppress(UserError):  # leaving layers out need not be measured
             skip = _harm(profile, "layer", default_pruner(LAYERS), "drift")[1.0]
             harms = np.where((units == 1).all(2), skip, harms)
         return harms
-    pruner = usual(profile, rows.ndim == 3, currency)
+    pruner = pruner_with_curves(profile, rows.ndim == 3, unit)
     even = rows if rows.ndim == 2 else _even(rows, of_profile(profile, pruner, per_linear=True))
     return _read(of_profile(profile, pruner), even)
 
 
-def _even(rows: Array, found: Curves) -> Array:
+def _even(rows: Array, response: Curves) -> Array:
     """The even sparsity of every layer that does as much as its linears, (rows, layers)."""
-    harms = _read(found, rows.reshape(len(rows), -1)).reshape(rows.shape).sum(2)
-    together = found.harm.reshape(rows.shape[1], rows.shape[2], -1).sum(1)
+    harms = _read(response, rows.reshape(len(rows), -1)).reshape(rows.shape).sum(2)
+    together = response.harm.reshape(rows.shape[1], rows.shape[2], -1).sum(1)
     layers = zip(harms.T, together, strict=True)
-    return np.stack([np.interp(harm, evenly, found.sparsity) for harm, evenly in layers], axis=1)
+    return np.stack([np.interp(harm, evenly, response.sparsity) for harm, evenly in layers], axis=1)
 
 
-def _read(found: Curves, units: Array) -> Array:
+def _read(response: Curves, units: Array) -> Array:
     """Harm of every unit at its sparsity, (rows, units); NaN where that was not measured."""
-    known = np.where((units >= -TOLERANCE) & (units <= found.highest + TOLERANCE), units, np.nan)
+    inside = np.where((units >= -TOLERANCE) & (units <= response.highest + TOLERANCE), units, np.nan)
     return np.stack(
-        [np.interp(of_unit, found.sparsity, harm) for of_unit, harm in zip(known.T, found.harm, strict=True)], axis=1
+        [np.interp(of_unit, response.sparsity, harm) for of_unit, harm in zip(inside.T, response.harm, strict=True)],
+        axis=1,
     )

@@ -58,8 +58,8 @@ def share_within(most: float, counts: Counts, treatment: Treatment, bounds: Boun
         levels = listed(map(treatment.budget_unit.level, reversed(bounds)), "to")
         ends = f"{megabytes(least, math.ceil)} to {megabytes(greatest, math.floor)}"
         raise UserError(f"{megabytes(most)} cannot be met: from {levels} this model's weights take {ends}")
-    found = math.floor(share * FINEST) / FINEST
-    return found if taken(counts, treatment, found) <= most else min(round(found + 1 / FINEST, 5), bounds.high)
+    rounded = math.floor(share * FINEST) / FINEST
+    return rounded if taken(counts, treatment, rounded) <= most else min(round(rounded + 1 / FINEST, 5), bounds.high)
 
 
 def sizes(counts: Counts, own: str, bits: float, gguf: bool = False, gone: float = 0.0) -> dict[str, int]:
@@ -70,5 +70,5 @@ def sizes(counts: Counts, own: str, bits: float, gguf: bool = False, gone: float
         bits: a weight of it, on average.
         gone: the share of layers that it leaves out.
     """
-    found = {DENSE: total(counts, HALF, False), own: total(counts, bits, gguf, gone)}
-    return found | {name: total(counts, QUANT_FORMATS[name].bits_per_weight, True) for name in ("Q8_0", SMALLEST)}
+    dense = {DENSE: total(counts, HALF, False), own: total(counts, bits, gguf, gone)}
+    return dense | {name: total(counts, QUANT_FORMATS[name].bits_per_weight, True) for name in ("Q8_0", SMALLEST)}

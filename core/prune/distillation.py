@@ -21,15 +21,15 @@ from core.methods.distillation import (
     LEARNING_RATE,
     WRITTEN,
     batch_of,
-    drawn,
+    check_steps,
     gradient,
-    looks,
-    schedule,
-    stale,
+    has_converged,
+    learning_rate_share,
     steps_on,
     steps_within,
+    windows_of_step,
 )
-from core.methods.masked_weights import MaskedWeights, adam, held_back, seen, stepped
+from core.methods.masked_weights import MaskedWeights, adam, take_step, training_windows, validation_windows
 from core.models import anatomy, losses, run_cost
 from core.models.folder_checks import exchanged
 from core.models.loading import Loaded
@@ -52,7 +52,7 @@ class Distillation:
         self.loaded, self.masked, self.tokens, self.reference = loaded, masked, tokens, reference
         self.products = products(loaded, dtype)
         self.form = loaded.record(tokens[:1, :2])  # of the layers' outputs
-        self.held_windows, self.batch = held_back(len(tokens)), batch_of(tokens.shape[1])  # windows
+        self.held_windows, self.batch = validation_windows(len(tokens)), batch_of(tokens.shape[1])  # windows
         self.size = self.batch * tokens.shape[1]  # tokens of a step
         self.divergences = []  # on the validation windows, at the start and at every check since
         self.best, self.optimizer = masked.value.clone(), adam(masked)
@@ -60,7 +60,7 @@ class Distillation:
     @property
     def looks(self) -> list[int]:
         """Tokens trained on at each check of the validation windows, later ones included."""
-        return [self.size * each for each in looks(self.steps, self.end, len(self.held_windows) // self.batch)]
+        return [self.size * each for each in check_steps(self.steps, self.end, len(self.held_windows) // self.batch)]
 
     def state(self) -> Tensors:
         """The whole state of the training, by name."""
@@ -97,12 +97,12 @@ class Distillation:
         if not self.divergences:
             self.divergences = [self.judged()]
             looked()
-        while self.done < self.end and not stale(self.divergences):
+        while self.done < self.end and not has_converged(self.divergences):
             self.gradient(self.done)
             if not self.masked.value.grad.norm().isfinite():
                 warn(f"the loss of step {self.done + 1} is not a finite number: the best weights before it stay")
                 break
-            stepped(self.masked, self.optimizer, LEARNING_RATE * schedule(self.done, self.steps))
+            take_step(self.masked, self.optimizer, LEARNING_RATE * learning_rate_share(self.done, self.steps))
             self.done += 1
             if self.done * self.size in self.looks:
                 now = self.judged()
@@ -126,7 +126,7 @@ class Distillation:
     @torch.enable_grad()
     def gradient(self, step: int) -> None:
         """Write the gradient of KL(dense || model), summed over a step, into the vector of kept weights."""
-        windows = drawn(step, self.batch, len(self.tokens))
+        windows = windows_of_step(step, self.batch, len(self.tokens))
         width = max(1, CHUNK // len(windows))
         with self.masked.learning(), checkpointed(self.loaded.layers), self.products:
             stream = losses.last_stream(self.loaded, self.tokens[windows].to(self.masked.value.device))
@@ -171,7 +171,7 @@ def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Step) -> Tensor:
     Returns:
         (windows, length), the same shape.
     """
-    read, size = seen(len(tokens)), max(1, WRITTEN // tokens.shape[1])
+    read, size = training_windows(len(tokens)), max(1, WRITTEN // tokens.shape[1])
     done = load(path, tokens.device).get("tokens", tokens[:0])
     for first in range(len(done), len(read), size):
         written, keys_and_values = tokens[read[first : first + size], :BEGUN], DynamicCache()
@@ -250,7 +250,7 @@ def recover(
 def over(state: Tensors, until: int) -> bool:
     """True if a saved training has nothing left to do. until: its last step, 0 for that of its schedule."""
     steps = int(state["steps"])
-    return int(state["done"]) >= min(steps, until or steps) or stale(state["divergences"].tolist())
+    return int(state["done"]) >= min(steps, until or steps) or has_converged(state["divergences"].tolist())
 
 
 def save(path: Path, state: Tensors) -> None:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from core.base import Array, UserError, frozen
-from core.methods import PRUNERS, Pattern, Statistic, Treatment, Warn, left_out, treatment
-from core.methods.masked_weights import seen
+from core.methods import PRUNERS, Pattern, Statistic, Treatment, Warn, dropped_layers, treatment
+from core.methods.masked_weights import training_windows
 from core.methods.quantisation import form_of
 from core.models import anatomy
 from core.models.anatomy import Linear
@@ -55,7 +55,7 @@ def check(plan: Plan, stacks: Sequence[Sequence[Linear]]) -> Array:
             f"give one for every layer, or one for every layer and linear"
         )
     wanted = np.broadcast_to(sparsity if sparsity.ndim == 2 else sparsity[:, None], (layers, linears))
-    gone, whole = left_out(wanted), row.budget_unit.of_layers
+    gone, whole = dropped_layers(wanted), row.budget_unit.of_layers
     possible = (wanted == 0) if whole else (wanted >= 0) & (wanted < 1)  # NaN is wrong too
     possible[gone] = True
     for layer, linear in np.argwhere(~possible):
@@ -112,9 +112,9 @@ def prune_layers(
     """
     stacks = _checked_stacks(loaded)
     wanted, treatment = check(plan, stacks), plan.treatment
-    windows, gone, pull = treatment.by("window"), left_out(wanted), "pull" in treatment.statistics
+    windows, gone, pull = treatment.by("window"), dropped_layers(wanted), "pull" in treatment.statistics
     batches, streams, path = _entered(loaded, tokens, treatment)
-    read = seen(len(batches)) if windows else range(len(batches))
+    read = training_windows(len(batches)) if windows else range(len(batches))
     achieved = np.full(wanted.shape, np.nan)
     runs = [[calls[index] for calls in batches] for index in range(len(stacks))]
 

@@ -16,7 +16,7 @@ from core.methods import (
     Treatment,
     Uniform,
     default_pruner,
-    left_out,
+    dropped_layers,
 )
 from core.methods.quantisation import form_of
 from core.methods.selection import pattern as read_pattern
@@ -240,7 +240,7 @@ class ExactRecipe(Repairs):
     @property
     def left_out(self) -> list[int]:
         """Layers that the model goes without."""
-        return left_out(self.sparsity)
+        return dropped_layers(self.sparsity)
 
     def check(self) -> None:
         super().check()

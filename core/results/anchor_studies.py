@@ -44,10 +44,10 @@ def default_anchors(profile: Profile, treatment: Treatment, **trained: Any) -> t
         UserError: the profile lacks response curves, or a repair that trains has no budget.
     """
     unit = treatment.budget_unit
-    top = min(HIGHEST, responses.highest(profile, currency=unit) - SPARE)
+    top = min(HIGHEST, responses.highest(profile, unit=unit) - SPARE)
     levels = OF_LAYERS if unit.of_layers else [*unit.levels.values()][-len(APART) :]
     targets = levels or [round(top - below, 2) for below in APART]
-    base = Response(pruner=responses.usual(profile, currency=unit))
+    base = Response(pruner=responses.pruner_with_curves(profile, unit=unit))
     response = AllocationRequest(base=base, target=targets[1], currency=unit.name)
     even = (uniform(each, unit.name) for each in targets)
     return tuple(checked(Recipe, allocation=each, **treatment._asdict(), **trained) for each in (*even, response))

@@ -112,7 +112,7 @@ def default_method(method: type[Allocator], profile: Profile, budget_unit: Budge
         return method()
     pruner = default_pruner(budget_unit)
     per_linear = pruner in responses.pruners(profile, True, budget_unit)
-    per_linear |= responses.finer(profile, budget_unit)
+    per_linear |= responses.is_per_linear_only(profile, budget_unit)
     return method(pruner=pruner, granularity="linear" if per_linear else "layer")
 
 

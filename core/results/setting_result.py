@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.base import Estimate, digits, frozen, helped, several, unique
+from core.base import Estimate, digits, frozen, pruning_troubles, several, unique
 from core.requests import ExactRecipe, Recipe, TaskSpec
 from core.results.comparison import over_seeds, paired, percent, said, standard_error
 from core.store import Array, Evaluated, ZeroShot
@@ -199,7 +199,7 @@ class Result:
     def helped(self) -> str | None:
         """The warnings and what stopped pruning, in words; None where all went well with every seed."""
         stopped = (each.about.get("stopped") for each in self.results.values())
-        return helped(self.warnings, unique(filter(None, stopped)))
+        return pruning_troubles(self.warnings, unique(filter(None, stopped)))
 
     # --- zero-shot tasks -------------------------------------------------------------------------------------------
 

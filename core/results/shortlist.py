@@ -78,7 +78,9 @@ def candidates(profile: Profile, pruner: str, target: float) -> Candidates:
     for base in bases:
         if isinstance(base, Response):
             pruners = responses.pruners(profile, base.per_linear)  # whose curves may serve
-            base = base.replace(pruner=pruner if pruner in pruners else responses.usual(profile, base.per_linear))
+            base = base.replace(
+                pruner=pruner if pruner in pruners else responses.pruner_with_curves(profile, base.per_linear)
+            )
         plain = AllocationRequest(base=base, target=target)
         for request in (plain, *plain.corrected(STRENGTHS, ("none", "reversed"))):
             try:

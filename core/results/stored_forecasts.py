@@ -94,7 +94,7 @@ def best_forecast(groups: Iterable[Study], profile: Profile, treatment: Treatmen
     Raises:
         UserError: the profile lacks response curves, or fewer than two settings can serve.
     """
-    responses.highest(profile, currency=treatment.budget_unit)
+    responses.highest(profile, unit=treatment.budget_unit)
     mine = [each for each in groups if each.spec.model.weights == profile.spec.model.weights]
     forecasts = [forecast_of_study(each, profile, treatment) for each in protocols.by_protocol(mine)]
     main = protocols.main_protocol(mine)

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from core.base import UNSEEN, Fields, Spec, UserError, View, brief
+from core.base import INVISIBLE, Fields, Spec, UserError, View, brief
 from core.methods.owl import OUTLIER_THRESHOLDS
 from core.requests import ProfileSpec, ZeroShotSpec
 from core.store.files import Files, hashes
@@ -104,7 +104,7 @@ def json_object(name: str, content: bytes | None) -> Fields:
         found, words = None, ""
     if not isinstance(found, dict):
         refuse(name, "is not a JSON object: make the pack again with `runs export`")
-    if UNSEEN.search(words) or re.search(r"\\[bfu]", words):
+    if INVISIBLE.search(words) or re.search(r"\\[bfu]", words):
         refuse(name, "holds signs that cannot be seen and steer what is: make the pack again with `runs export`")
     return found
 

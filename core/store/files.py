@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from core.base import MOST, Unreadable, access, digest
+from core.base import MAX_BYTES, Unreadable, access, digest
 
 ATTEMPTS = 10  # at reading a folder that other processes may be replacing
 PATIENCE = 20  # attempts at renaming what a reader has open
@@ -232,7 +232,7 @@ def content(path: Path) -> bytes:
     """
     try:
         status = path.stat()
-        if not S_ISREG(status.st_mode) or status.st_size > MOST["data file"]:
+        if not S_ISREG(status.st_mode) or status.st_size > MAX_BYTES["data file"]:
             raise ValueError(f"{path.name} is no file of a result")
         return path.read_bytes()
     except FileNotFoundError:

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import streamlit as st
 
-from core.base import UserError, plain
+from core.base import UserError, escape_markdown
 from core.methods import Treatment
 from core.models.sources import text_is_here
 from core.plan.allocation import allocate
@@ -52,7 +52,7 @@ def button(query: Callable[[], dict[str, str]], page: str, key: str) -> None:
     try:
         view = query()
     except UserError as error:
-        st.caption(f"It cannot be used on this page: {plain(error)}.")
+        st.caption(f"It cannot be used on this page: {escape_markdown(error)}.")
         return
     how = {"icon": ":material/arrow_forward:", "key": key}
     if page.removesuffix(".py") == st.session_state.get("page"):
@@ -140,7 +140,11 @@ def follow(request: AllocationRequest, profile: Profile) -> None:
             allocate(request, current_profile.load(entry.key))
         except UserError:
             continue
-        st.toast(plain(f"Profile in view now: {current_profile.name(entry)}. It has what this allocation looks at."))
+        st.toast(
+            escape_markdown(
+                f"Profile in view now: {current_profile.name(entry)}. It has what this allocation looks at."
+            )
+        )
         url_state.write()
         st.query_params["profile"] = entry.key
         st.rerun()

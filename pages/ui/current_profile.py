@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.base import UserError, distinct, helped, profile_names
+from core.base import UserError, distinct, profile_names, pruning_troubles
 from core.requests import ModelSpec
 from core.show import words
 from core.store import Entry, Profile, Store, largest_committed, profiles
@@ -102,7 +102,7 @@ def heading(title: str, profile: Profile, terms: str = "") -> None:
 
 def warn(profile: Profile) -> None:
     """Show the warnings that were stored with the measurement."""
-    warning = helped(profile.provenance.get("warnings", []))
+    warning = pruning_troubles(profile.provenance.get("warnings", []))
     if warning:
         layout.warn(warning)
 

@@ -115,7 +115,7 @@ def guard(app: ASGIApp) -> ASGIApp:
 
     async def guarding(scope, receive, send):
         # What is uploaded stays in memory.
-        takes = access.takes_packs() or "/_stcore/upload_file/" not in scope.get("path", "")
+        takes = access.accepts_packs() or "/_stcore/upload_file/" not in scope.get("path", "")
         if scope["type"] == "lifespan" or (takes and welcome(Headers(scope=scope))):
             await app(scope, receive, _guarded(send))
         elif scope["type"] == "websocket":

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from core.export.card import GGUF, Card
 from core.export.export import Contents, export
 from core.export.gguf_file import TYPES
-from core.methods import left_out
+from core.methods import dropped_layers
 from core.methods.quantisation import QUANT_FORMATS
 from core.models import anatomy, loading
 from core.models.replay import leave_out
@@ -68,7 +68,7 @@ def main(binaries, text, folder, chunks="8", threads="2"):
     for name, types in files.items():
         if half:
             loaded.model.load_state_dict(half)
-        gone = left_out(plan) if name.endswith("left out") else []
+        gone = dropped_layers(plan) if name.endswith("left out") else []
         form = name if name in QUANT_FORMATS else "F16"
         holds = Contents(np.zeros(depth - len(gone)), np.ones(()), f"gguf:{form}", types)
         with without(loaded.model, gone):

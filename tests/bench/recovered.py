@@ -17,7 +17,7 @@ import pandas as pd
 from core.base import per_cent
 from core.judge import zeroshot
 from core.judge.exact_recipes import point, prune, resolve
-from core.methods.masked_weights import held_back, seen
+from core.methods.masked_weights import training_windows, validation_windows
 from core.models import losses
 from core.models.loading import load
 from core.models.progress import ProgressTracker
@@ -43,9 +43,9 @@ def main(study, cache, text, tasks):
     [read] = (each.tokens for each in resolved.calibration.values())
     wikitext = WindowRequest(source=f"file:{text}", sequences=WINDOWS, length=read.shape[1])
     texts = {
-        "pruned and trained on": read[seen(len(read))][:WINDOWS],  # where the pruner reads as many of them
-        "trained on": read[seen(len(read))][-WINDOWS:],
-        "held back": read[held_back(len(read))],
+        "pruned and trained on": read[training_windows(len(read))][:WINDOWS],  # where the pruner reads as many of them
+        "trained on": read[training_windows(len(read))][-WINDOWS:],
+        "held back": read[validation_windows(len(read))],
         HELD_OUT: resolved.text.tokens,
         WIKITEXT: windows(wikitext, loaded).tokens,
     }

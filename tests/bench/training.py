@@ -11,7 +11,7 @@ import time
 import torch
 
 from core.methods.distillation import TOGETHER
-from core.methods.masked_weights import MaskedWeights, stepped
+from core.methods.masked_weights import MaskedWeights, take_step
 from core.models import losses, run_cost
 from core.models.loading import load
 from core.models.model_shape import outline
@@ -43,7 +43,7 @@ def main(steps="2"):
 
         def step(course=course):
             course.gradient(0)
-            stepped(course.kept, course.optimizer, 1e-5)
+            take_step(course.kept, course.optimizer, 1e-5)
 
         step()  # what is set up once
         token = best_of(int(steps), step) / TOGETHER

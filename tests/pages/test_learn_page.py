@@ -91,7 +91,9 @@ def test_the_sink_is_shown_after_a_prediction_only(cache):
     app = opened(profile=cache["deep"], chapter="amplify")
     found = absorption.amplify(stored(cache["deep"]))
     assert len(live(app)["bars"]["values"]) == 1 and not live(app)["controls"]
-    assert shared.plain(found.sentence) not in text(app) and live(app)["finding"] == gain_sentences.finding(found.without)
+    assert shared.plain(found.sentence) not in text(app) and live(app)["finding"] == gain_sentences.finding(
+        found.without
+    )
     assert "by definition" in live(app)["slots"]["verdict"]["table"][0][-1]
     assert any("undecided" in text and "5 %" in text for _, text, _ in live(app)["key"])
     assert "Guess." in text(app)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from core.base.escape import plain
+from core.base.escape import escape_markdown
 from core.requests import grammar
 from core.requests.allocations import AllocationRequest
 from core.requests.recipes import Recipe
@@ -61,7 +61,10 @@ def test_the_verdict_is_that_of_the_setting_in_view(store):
     shown = next(each for each in asked if each.allocation == owl_corrected(0.04))
     opened(strength="0.04", detail="correction")
     said = verdict(opened(strength="0.04"))
-    assert all(plain(each) in said for each in perplexity_sentences.sentences(group, group.slices[0], group.of(shown)))
+    assert all(
+        escape_markdown(each) in said
+        for each in perplexity_sentences.sentences(group, group.slices[0], group.of(shown))
+    )
 
 
 def test_a_setting_in_view_is_told_from_what_was_measured_under_its_name(store):

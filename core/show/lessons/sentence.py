@@ -90,7 +90,9 @@ def contexts(tokens: Iterable[str]) -> list[str]:
 # --- what just happened ---------------------------------------------------------------------------------------------
 
 
-def said(question: Question, row: SceneRow, entered: Array, gains: Iterable[float | None], twin: SceneRow | None) -> str:
+def said(
+    question: Question, row: SceneRow, entered: Array, gains: Iterable[float | None], twin: SceneRow | None
+) -> str:
     """What the network did with the damage, in a few sentences whose numbers stand between `**`."""
     flips = f"**{sum(row.flipped)} of {len(row.flipped)}** predicted next words change."
     return " ".join(filter(None, [_fate(question, row, entered), flips, _compared(question, row, gains, twin)]))

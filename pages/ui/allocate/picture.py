@@ -170,7 +170,10 @@ def _hand(sweep: Sweep, allocation: Allocation, profile: Profile, predictor: For
 
 def _curves(anchors: Forecast, base: Array, weights: Array, bounds: Bounds) -> dict[str, object]:
     """The forecast as numbers that `hand.js` computes with: the harm of a layer at each mean of its linears."""
-    fitted, curve = anchors.predictor, responses.of_profile(anchors.profile, responses.usual(anchors.profile))
+    fitted, curve = (
+        anchors.predictor,
+        responses.of_profile(anchors.profile, responses.pruner_with_curves(anchors.profile)),
+    )
     half, harm = fitted.quantile * fitted.deviation, curve.harm
     if base.shape[1] > 1:
         means = np.tile(curve.sparsity[:, None], len(base))

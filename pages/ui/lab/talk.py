@@ -8,7 +8,7 @@ from random import randrange
 
 import streamlit as st
 
-from core.base import UserError, brief, checked, per_cent, plain
+from core.base import UserError, brief, checked, escape_markdown, per_cent
 from core.requests.lab import Talk, layers_of
 from core.requests.perturbations import perturbation
 from core.show.figures.axes import Axis
@@ -115,7 +115,7 @@ def show() -> None:
     try:
         turns = read(turns)
     except UserError as error:
-        url_state.refuse(f"The link asks for turns that cannot be: {plain(error)}.")
+        url_state.refuse(f"The link asks for turns that cannot be: {escape_markdown(error)}.")
         turns = OPENING
     linked = (prompt, seed, turns) != (USUAL, 0, OPENING)
     data = {"fixed": _fixed(), "prompt": prompt, "seed": seed or None, "linked": linked}

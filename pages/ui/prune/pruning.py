@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from core.base import Spec, UserError, per_cent, plain
+from core.base import Spec, UserError, escape_markdown, per_cent
 from core.methods import REPAIRS, default_pruner, pruners_counting
 from core.methods.selection import pattern as read_pattern
 from core.models.sources import refuse_fetch
@@ -46,7 +46,7 @@ def allocation_in_view(profile: Profile) -> AllocationRequest:
 def bars(setting: Recipe, profile: Profile) -> None:
     """The setting in one line, a bar per layer, and the way back; a page that is still opening ends with it."""
     with layout.row():
-        st.markdown(f"**Setting in view:** {plain(recipe_names.setting(setting.seedless))}")
+        st.markdown(f"**Setting in view:** {escape_markdown(recipe_names.setting(setting.seedless))}")
         st.page_link("allocate.py", label="Change it", icon=":material/tune:")
     request = setting.allocation
     layout.live(overview.sparsity_bars(allocate(request, profile).sparsity, request.target, request.budget_unit))

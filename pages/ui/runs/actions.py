@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from core.base import UserError, access, plain, profile_names
+from core.base import UserError, access, escape_markdown, profile_names
 from core.requests import recipe_names
 from core.results import protocols
 from core.show.report import reports
@@ -87,7 +87,7 @@ def title(entry: Entry) -> str:
 
 def importing(store: Store) -> None:
     """The upload, and links to what was imported."""
-    if not access.takes_packs():
+    if not access.accepts_packs():
         st.info("Packs are imported by whoever runs this server, on its command line.")
         return
     st.markdown(IMPORT)
@@ -100,7 +100,7 @@ def importing(store: Store) -> None:
         return
     for entry in entries:
         with st.container(border=True):
-            st.markdown(f":green-badge[imported] {plain(title(entry))}")
+            st.markdown(f":green-badge[imported] {escape_markdown(title(entry))}")
             link(entry)
 
 

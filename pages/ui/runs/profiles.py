@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.base import UserError, plain, sentence, several
+from core.base import UserError, escape_markdown, sentence, several
 from core.plan.gains import gains_of
 from core.requests.perturbations import in_order
 from core.show import figures
@@ -31,7 +31,7 @@ def gallery(store: Store) -> None:
     with st.grid(ACROSS, min_column_width=NARROWEST):
         for entry in sorted(entries.values(), key=lambda each: (not each.committed, -len(each.spec.names))):
             with st.container(border=True, height="stretch", gap="xsmall", key=f"card-{entry.key}"):
-                watch.open_profile(entry.key, f"**{plain(called[entry.key])}**")
+                watch.open_profile(entry.key, f"**{escape_markdown(called[entry.key])}**")
                 try:
                     drawn, finding, label, size = card(entry.key, str(store.root))
                 except UserError as error:

@@ -15,8 +15,17 @@ from hypothesis import strategies as st
 from torch.nn.functional import kl_div
 
 from core.base.errors import UserError
-from core.methods.distillation import BEGUN, LOOKS, batch_of, drawn, looks, schedule, steps_on, steps_within
-from core.methods.masked_weights import MaskedWeights, held_back, seen
+from core.methods.distillation import (
+    BEGUN,
+    LOOKS,
+    batch_of,
+    check_steps,
+    learning_rate_share,
+    steps_on,
+    steps_within,
+    windows_of_step,
+)
+from core.methods.masked_weights import MaskedWeights, training_windows, validation_windows
 from core.methods.selection import Pattern
 from core.models import anatomy, losses, run_cost
 from core.models.placement import stream
@@ -137,7 +146,7 @@ def test_the_gradient_is_that_of_the_divergence_and_zeros_have_none():
     """Against a plain forward of the model with nothing saved of memory."""
     training = course()
     model, params = training.loaded.model, training.kept.weights
-    tokens = TOKENS[drawn(0, batch_of(16), 16)]
+    tokens = TOKENS[windows_of_step(0, batch_of(16), 16)]
     dense = tiny.built("llama")(input_ids=tokens).logits.flatten(0, 1)
     for each in params:
         each.requires_grad_(True)
@@ -161,7 +170,7 @@ def test_it_ends_with_what_was_best_on_the_windows_held_back():
 def test_it_comes_nearer_where_there_is_text_enough(monkeypatch):
     """The same windows are held back and trained on, so that what is held back tells all there is to learn."""
     training = course("gpt2", steps=40)
-    monkeypatch.setattr(distillation, "drawn", lambda *_: held_back(16))
+    monkeypatch.setattr(distillation, "windows_of_step", lambda *_: validation_windows(16))
     run(training)
     assert training.divergences[-1] < 0.8 * training.divergences[0]
 
@@ -200,8 +209,8 @@ def test_a_training_that_ends_early_is_the_beginning_of_the_whole_one_with_a_loo
 @given(st.integers(1, 5000), st.floats(0, 1), st.integers(2, 600), st.sampled_from([16, 256, 512, 2048]))
 def test_a_look_reads_hardly_more_windows_than_were_trained_on_since(steps, until, windows, length):
     """So a short training is not mostly looks, and a long one has sixteen of them and one at its end."""
-    end, held = max(1, round(until * steps)), len(held_back(windows))
-    found = looks(steps, end, held // batch_of(length))
+    end, held = max(1, round(until * steps)), len(validation_windows(windows))
+    found = check_steps(steps, end, held // batch_of(length))
     assert found[0] == 0 and found[-1] == end and len(found) <= LOOKS + 1
     assert all((there - here + 1) * batch_of(length) > held for here, there in itertools.pairwise(found[:-1]))
 
@@ -240,11 +249,11 @@ def test_budgets_are_steps_and_one_too_short_is_refused():
 
 
 def test_no_step_reads_what_is_held_back_and_steps_fall_along_a_cosine():
-    taken = [drawn(step, 3, 20) for step in range(40)]
-    assert taken == [drawn(step, 3, 20) for step in range(40)] and taken[0] != taken[1]
-    assert {each for step in taken for each in step} == {*range(20)} - {*held_back(20)}
-    assert all(len({*step}) == 3 for step in taken) and len(drawn(0, 9, 3)) == 2
-    sizes = [schedule(step, 100) for step in range(100)]
+    taken = [windows_of_step(step, 3, 20) for step in range(40)]
+    assert taken == [windows_of_step(step, 3, 20) for step in range(40)] and taken[0] != taken[1]
+    assert {each for step in taken for each in step} == {*range(20)} - {*validation_windows(20)}
+    assert all(len({*step}) == 3 for step in taken) and len(windows_of_step(0, 9, 3)) == 2
+    sizes = [learning_rate_share(step, 100) for step in range(100)]
     assert sizes[:10] == sorted(sizes[:10]) and sizes[10:] == sorted(sizes[10:], reverse=True) and sizes[-1] < 1e-3
 
 
@@ -254,7 +263,7 @@ def test_the_dense_model_goes_on_from_the_first_tokens_of_a_window_in_its_own_wo
     of, path, told = tiny.loaded(family), tmp_path / "text.safetensors", []
     monkeypatch.setattr(torch, "multinomial", lambda shares, *_, **how: shares.argmax(-1, keepdim=True))
     found = distillation.own_text(of, TOKENS, path, told.append)
-    held, read = held_back(16), seen(16)
+    held, read = validation_windows(16), training_windows(16)
     assert torch.equal(found[held], TOKENS[held]) and torch.equal(found[read, :BEGUN], TOKENS[read, :BEGUN])
     likeliest = of.model(input_ids=found[read]).logits.argmax(-1)
     assert torch.equal(found[read, BEGUN:], likeliest[:, BEGUN - 1 : -1]) and told == [*range(14)]
@@ -264,7 +273,7 @@ def test_what_it_writes_is_drawn_by_seed_and_goes_on_after_a_stop(tmp_path, monk
     of = tiny.loaded("llama")
     monkeypatch.setattr(distillation, "WRITTEN", 4 * 16)
     whole = distillation.own_text(of, TOKENS, tmp_path / "whole", print)
-    assert not torch.equal(whole[seen(16)], TOKENS[seen(16)])
+    assert not torch.equal(whole[training_windows(16)], TOKENS[training_windows(16)])
     assert len({tuple(each) for each in whole[:, BEGUN:].tolist()}) == 16
 
     def stop(index):

@@ -102,7 +102,7 @@ def test_a_killed_study_goes_on_and_ends_bit_for_bit_as_a_whole_one(no_demo, tmp
 def test_a_training_of_a_version_that_looked_oftener_goes_on(empty, text, monkeypatch):
     asked = request(text)
     with monkeypatch.context() as earlier, pytest.raises(Cancelled):
-        earlier.setattr(distillation, "looks", lambda _, end, least: [*range(end + 1)])
+        earlier.setattr(distillation, "check_steps", lambda _, end, least: [*range(end + 1)])
         losses(empty, asked, report=stopping(9))
     assert np.isfinite(losses(empty, asked)).all()
 
@@ -226,7 +226,7 @@ def test_own_text_is_trained_on_and_the_pruner_reads_the_calibration_text(empty,
         lambda self, of, kept, tokens, *how: trained.append(tokens) or begin(self, of, kept, tokens, *how),
     )
     assert np.isfinite(losses(empty, asked, report=told.append)).all()
-    own = trained[0][distillation.seen(40)]
+    own = trained[0][distillation.training_windows(40)]
     assert len(read[0]) == 9  # and all others are trained on
     assert torch.equal(own[:9, :8], read[0][:, :8]) and not torch.equal(own[:9], read[0])
     assert any("own text, sequence 35 of 35" in each.line for each in told)

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM
 
 from core.methods.blockwise import blockwise
 from core.methods.distillation import LEARNING_RATE
-from core.methods.masked_weights import MaskedWeights, stepped
+from core.methods.masked_weights import MaskedWeights, take_step
 from core.models.loading import Loaded
 from core.prune.distillation import Distillation, trainable
 from tests import families, tiny
@@ -52,7 +52,7 @@ def test_a_step_of_distill_stays_where_the_model_lies(family, dtype, products, f
     training = Distillation(loaded, MaskedWeights(trainable(loaded.layers, True)), tokens, reference, products)
     for step in range(2):
         training.gradient(step)
-        stepped(training.kept, training.optimizer, LEARNING_RATE)
+        take_step(training.kept, training.optimizer, LEARNING_RATE)
     kept = training.kept
     course = {**training.optimizer.state[kept.value], "value": kept.value, "best": training.best, "mask": kept.mask}
     assert {each.device for each in (*course.values(), *kept.weights, *kept.places)} == {THERE}

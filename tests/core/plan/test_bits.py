@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from core.base.errors import UserError
 from core.cli.allocations import allocated_json
 from core.export import file_sizes
-from core.methods import BITS, GGUF, INTEGERS, LAYERS, MIXED, UNITS, left_out
+from core.methods import BITS, GGUF, INTEGERS, LAYERS, MIXED, UNITS, dropped_layers
 from core.methods.treatments import DEFAULT_PRUNER, default_pruner, treatment
 from core.plan.allocation import allocate
 from core.plan.budget import TOLERANCE, Bounds, round_to_levels, share_spent
@@ -65,7 +65,7 @@ def spent(words, here):
     seed=st.integers(0, 10**6),
     bits=st.floats(2, 8),
     base=st.sampled_from(("uniform", "uniform ends=1", "response", "response granularity=linear", "depth_ramp")),
-    budget_unit=st.sampled_from((BITS, INTEGERS, MIXED)),
+    currency=st.sampled_from((BITS, INTEGERS, MIXED)),
 )
 def test_a_budget_of_bits_is_met_by_whole_levels_and_never_passed(layers, seed, bits, base, counted):
     here, bits = quantised(layers, seed), max(bits, 16 * (1 - max(counted.levels.values())))
@@ -184,7 +184,7 @@ def both(layers, seed, alike=False):
 def harm_of(plan, here, skip):
     """The sum of what each linear, or each layer left out, did alone."""
     shares, harm = at_levels(here, "mixed", "kl", True)
-    gone = left_out(plan)
+    gone = dropped_layers(plan)
     stay = np.delete(plan, gone, 0).ravel()
     rows = np.delete(harm.reshape(*plan.shape, -1), gone, 0).reshape(stay.size, -1)
     return skip[gone].sum() + rows[np.arange(stay.size), np.searchsorted(shares, stay - TOLERANCE)].sum()
@@ -197,9 +197,11 @@ def test_layers_are_left_out_beside_bits_only_where_the_total_harm_falls(layers,
     plain, _ = spent(f"response granularity=linear currency=mixed:{bits!r}", here)
     plan, mean = spent(f"response granularity=both currency=mixed:{bits!r}", here)
     assert mean <= bits + 16 * TOLERANCE
-    assert ((plan == 1).all(1) | np.isin(plan, [*MIXED.levels.values()]).all(1)).all() and len(left_out(plan)) < layers
+    assert ((plan == 1).all(1) | np.isin(plan, [*MIXED.levels.values()]).all(1)).all() and len(
+        dropped_layers(plan)
+    ) < layers
     assert harm_of(plan, here, skip) <= harm_of(plain, here, skip) + 1e-9
-    if not left_out(plan):
+    if not dropped_layers(plan):
         assert (plan == plain).all()
 
 
@@ -229,15 +231,19 @@ def test_controls_of_a_plan_that_leaves_layers_out_change_whole_layers(control):
     here, _ = both(8, 1, alike=True)
     plain, mean = spent("response granularity=both currency=mixed:2.4", here)
     turned, again = spent(f"response granularity=both control={control} currency=mixed:2.4", here)
-    assert 0 < len(left_out(plain)) == len(left_out(turned)) and left_out(plain) != left_out(turned)
+    assert 0 < len(dropped_layers(plain)) == len(dropped_layers(turned)) and dropped_layers(plain) != dropped_layers(
+        turned
+    )
     assert again == pytest.approx(mean) and sorted(map(tuple, plain)) == sorted(map(tuple, turned))
     if control == "reversed":
-        assert plain[left_out(turned)].mean() == pytest.approx(np.sort(plain.mean(1))[: len(left_out(plain))].mean())
+        assert plain[dropped_layers(turned)].mean() == pytest.approx(
+            np.sort(plain.mean(1))[: len(dropped_layers(plain))].mean()
+        )
 
 
 @pytest.mark.parametrize(("share", "gone"), [(0.1, [4, 14, 24]), (0.2, [2, 7, 12, 17, 22, 27])])
 def test_uniform_leaves_out_layers_evenly_spaced(share, gone):
-    assert left_out(spent(f"uniform currency=layers:{share}", skipped(30, 1)[0])[0]) == gone
+    assert dropped_layers(spent(f"uniform currency=layers:{share}", skipped(30, 1)[0])[0]) == gone
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from core.base.errors import UserError
 from core.jobs import execute
 from core.methods import blockwise as blockwise_module
 from core.methods.blockwise import blockwise
-from core.methods.masked_weights import MaskedWeights, held_back
+from core.methods.masked_weights import MaskedWeights, validation_windows
 from core.methods.selection import Pattern
 from core.methods.treatments import CHAINS, REPAIRS, SINGLE_LAYER_TREATMENTS, treatment
 from core.models import anatomy, losses, run_cost
@@ -112,7 +112,7 @@ def test_the_pruner_and_the_repairs_before_it_read_nothing_that_is_held_back(rep
     """Untrained, the weights are the same whatever stands in the batches that are held back."""
     monkeypatch.setattr(blockwise_module, "EPOCHS", 0)
     batch = layer_windows.batch_size(TOKENS) // TOKENS.shape[1]
-    held = [each for each in range(len(TOKENS)) if each // batch in held_back(-(-len(TOKENS) // batch))]
+    held = [each for each in range(len(TOKENS)) if each // batch in validation_windows(-(-len(TOKENS) // batch))]
     found = []
     for tokens in (TOKENS, TOKENS.clone()):
         if found:
@@ -144,7 +144,7 @@ def regression(noise):
 
 
 def held_error(error):
-    return math.fsum(float(error(each)) for each in held_back(9))
+    return math.fsum(float(error(each)) for each in validation_windows(9))
 
 
 def test_a_window_comes_close_on_what_it_never_saw():
@@ -160,7 +160,7 @@ def test_a_window_is_never_worse_than_its_start_on_what_is_held_back(spoilt):
     """Whatever the others say: here they lead away, or to no number at all."""
     kept, error = regression(1)
     before = kept.weights[0].clone()
-    held = held_back(9)
+    held = validation_windows(9)
     start = held_error(error)
     blockwise(kept, lambda batch: error(batch) * (1 if batch in held else spoilt), range(9))
     assert held_error(error) <= start
