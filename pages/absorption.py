@@ -4,7 +4,7 @@ import math
 
 import streamlit as st
 
-from core.base import plain, pruned_before
+from core.base import escape_markdown, pruned_before
 from core.plan.gains import gains_of
 from core.show import figures, words
 from core.show.figures.charts import COMPARED, GAIN, GLANCE, GROUPS, InView
@@ -35,7 +35,7 @@ headline = f"{gain_sentences.headline(gains)}: {perturbation.label}."  # and wha
 if other:
     included = getattr(perturbation, "positions", "all") == "all"
     headline += f" {gain_sentences.first_token(gains, gains_of(profile.seeds(other)), included)}"
-layout.header(plain(headline), help=gain_sentences.RULE)
+layout.header(escape_markdown(headline), help=gain_sentences.RULE)
 unit = next(profile.spec.unit(each) for each in profile.spec.measurements if each.perturbation.name == name)
 for caveat in filter(None, (gain_sentences.rounding(profile), pruned_before(unit.earlier))):
     layout.caption(caveat)

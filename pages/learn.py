@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.base import UserError, plain, sentence
+from core.base import UserError, escape_markdown, sentence
 from core.show import words
 from core.store import Profile
 from pages.ui import current_profile, form, glossary, layout
@@ -24,7 +24,7 @@ def show(chapter: str, profile: Profile) -> None:
     try:
         screen = CHAPTERS[chapter].draw(profile)
     except UserError as error:
-        reason = f"This profile cannot show this chapter. {plain(sentence(error))}"
+        reason = f"This profile cannot show this chapter. {escape_markdown(sentence(error))}"
         layout.nothing(reason, "learn.py", "See it with the bundled model", {"profile": "demo", "chapter": chapter})
         return
     layout.live(screen.figure)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.base import capital, plain, sentence
+from core.base import capital, escape_markdown, sentence
 from core.jobs import queue
 from core.store import Store
 from pages.ui import form, glossary, layout, watch
@@ -34,7 +34,7 @@ def runs() -> None:
 
 def line(job: queue.Job) -> None:
     """Draw one job."""
-    st.markdown(f":{MARKS[job.state]}-badge[{job.state}] {plain(capital(job.request.title))}")
+    st.markdown(f":{MARKS[job.state]}-badge[{job.state}] {escape_markdown(capital(job.request.title))}")
     if job.state == "failed" and job.status.error:
         layout.caption(sentence(job.status.error))
     elif job.state == "running":
@@ -57,5 +57,5 @@ PARTS[form.switch("View", {key: capital(key) for key in PARTS}, "show", "profile
     store
 )
 for trouble in store.troubles():
-    st.warning(f"Set aside because its files have changed since they were written: {plain(trouble)}")
+    st.warning(f"Set aside because its files have changed since they were written: {escape_markdown(trouble)}")
 runs()

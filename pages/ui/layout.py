@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.base import UserError, access, plain, sentence, shortage
+from core.base import UserError, access, escape_markdown, sentence, shortage
 from core.show import words
 from core.show.figures import Chart
 from core.show.figures.style import themed
@@ -158,7 +158,7 @@ def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | No
     saved = file(prefix, chart.name)
     head(chart.title, chart.table, saved, key, brief)
     draw(chart, key, on_select, saved)
-    (st.caption if brief else st.markdown)(plain(chart.finding))
+    (st.caption if brief else st.markdown)(escape_markdown(chart.finding))
 
 
 def draw(chart: Chart, key: str, on_select: Callable[[], None] | None = None, file: str = "chart") -> None:
@@ -179,9 +179,9 @@ def head(title: str, table: pd.DataFrame, file: str, key: str, brief: bool, char
     """The heading of a picture, a small one where two stand beside each other, and its numbers."""
     with row(wrap=False):
         if brief:
-            st.subheader(plain(title), anchor=False)
+            st.subheader(escape_markdown(title), anchor=False)
         else:
-            header(plain(title))
+            header(escape_markdown(title))
         numbers(table, title, file, key, chart)
 
 
@@ -216,22 +216,22 @@ header = partial(st.header, anchor=False)
 
 def caption(text: object, help: object = None) -> None:
     """Words with names in them, small; behind a mark beside them the help."""
-    st.caption(plain(text), help=plain(help) if help else None)
+    st.caption(escape_markdown(text), help=escape_markdown(help) if help else None)
 
 
 def note(text: str) -> None:
     """Say what is missing, with names in it, and what to do about it."""
-    st.info(plain(text), icon=":material/info:")
+    st.info(escape_markdown(text), icon=":material/info:")
 
 
 def warn(message: object) -> None:
     """Show a warning as a sentence."""
-    st.warning(plain(sentence(message)))
+    st.warning(escape_markdown(sentence(message)))
 
 
 def error(message: object) -> None:
     """Show an error as a sentence."""
-    st.error(plain(sentence(message)))
+    st.error(escape_markdown(sentence(message)))
 
 
 @contextmanager
@@ -265,7 +265,7 @@ def nothing(reason: str, page: str, label: str, query: dict[str, str] | None = N
 
 def bullets(lines: Iterable[str]) -> None:
     """Sentences, one below the other."""
-    st.markdown("\n".join(f"- {plain(each)}" for each in lines))
+    st.markdown("\n".join(f"- {escape_markdown(each)}" for each in lines))
 
 
 def file(prefix: str, name: str) -> str:
@@ -288,7 +288,9 @@ def commands(steps: Iterable[tuple[str, str]]) -> None:
 
 def numbers(table: pd.DataFrame, about: str, file: str, key: str, chart: bool = False) -> None:
     """An icon that opens the data of a picture, to be downloaded as the chart of that key is."""
-    with st.popover(f"Numbers: {plain(about)}", type="tertiary", icon=":material/table_view:", key=f"numbers-{key}"):
+    with st.popover(
+        f"Numbers: {escape_markdown(about)}", type="tertiary", icon=":material/table_view:", key=f"numbers-{key}"
+    ):
         show_table(table, f"Numbers of: {about}", height=240)
         download(lambda: table.to_csv(index=False), file, key)
         if chart:

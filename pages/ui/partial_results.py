@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.base import plain, text_name
+from core.base import escape_markdown, text_name
 from core.export.card import GGUF
 from core.jobs.records import Job
 from core.requests import ExactRecipe, Measurement, ModelSpec, ProfileSpec
@@ -68,7 +68,7 @@ def exported(entry: Entry) -> None:
     """Draw the folder of a finished export, and the code that loads it."""
     provenance = entry.provenance
     folder = provenance.get("folder", entry.spec.folder)
-    st.markdown(f"Exported to {plain(folder)}, reloaded and compared.")
+    st.markdown(f"Exported to {escape_markdown(folder)}, reloaded and compared.")
     layout.caption(provenance.get("size", ""))
     gguf = entry.spec.format.startswith("gguf")
     file = f", gguf_file={GGUF!r}" if gguf else ""

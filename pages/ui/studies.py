@@ -8,7 +8,7 @@ from functools import lru_cache
 import pandas as pd
 import streamlit as st
 
-from core.base import UserError, plain
+from core.base import UserError, escape_markdown
 from core.methods import Treatment
 from core.plan import responses
 from core.plan.allocation import allocate
@@ -132,19 +132,25 @@ def hero(about: str, one: Result, change: Change | None, other: str = "uniform")
         change: against the other; None: there is nothing to compare with.
     """
     if one.trouble or change is None or not math.isfinite(change.value):
-        st.metric(plain(about), plain("not a number" if one.trouble else one.written), help=one.trouble or None)
+        st.metric(
+            escape_markdown(about),
+            escape_markdown("not a number" if one.trouble else one.written),
+            help=one.trouble or None,
+        )
         return
     size, _, interval = change.said.partition(" %")
     word = verdict(change.quoted)
     how = {"delta_color": HUES.get(word, "off"), "delta_arrow": "auto" if word in HUES else "off"}
-    ends = plain(f"95 % interval {interval.strip(' ,')}")
-    st.metric(plain(about), one.written, f"{size} % against {plain(other)}", delta_description=ends, **how)
+    ends = escape_markdown(f"95 % interval {interval.strip(' ,')}")
+    st.metric(
+        escape_markdown(about), one.written, f"{size} % against {escape_markdown(other)}", delta_description=ends, **how
+    )
 
 
 def helped(settings: Iterable[Result]) -> None:
     """Warn where pruning needed extra damping."""
     for warning in dict.fromkeys(f"{each.name}. {each.helped}" for each in settings if each.helped):
-        st.warning(plain(warning))
+        st.warning(escape_markdown(warning))
 
 
 def badge(study: Study, among: Sequence[Study] = ()) -> None:
@@ -153,11 +159,11 @@ def badge(study: Study, among: Sequence[Study] = ()) -> None:
     Args:
         among: what `choose` chose from; where that is several, they are offered below.
     """
-    with st.popover(plain(protocols.short_name(study)), type="tertiary", help="Protocol", wrap=True):
+    with st.popover(escape_markdown(protocols.short_name(study)), type="tertiary", help="Protocol", wrap=True):
         layout.caption(f"{protocols.badge(study)}.")
         if len(among) > 1:
             names = zip(among, protocols.names(among), strict=True)
-            named = {each.entries[-1].key: plain(name) for each, name in names}
+            named = {each.entries[-1].key: escape_markdown(name) for each, name in names}
             st.radio(PICK, list(named), key="study", format_func=named.get)
 
 

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeVar
 
 import streamlit as st
 
-from core.base import UserError, plain
+from core.base import UserError, escape_markdown
 from core.show import figures
 
 Value = TypeVar("Value")
@@ -140,7 +140,7 @@ def _value_of(
     linked = view.link.get(key)
     value = None if linked is None else accept(linked)
     if linked is not None and value is None:
-        refuse(f"The link asks for {plain(f'{key} {linked!r}, which is none of the choices here')}.")
+        refuse(f"The link asks for {escape_markdown(f'{key} {linked!r}, which is none of the choices here')}.")
     if value is None and (linked is not None or key not in view.link):
         last = state[key] if key in state else view.remembered.get(key)
         unmade = key in view.unasked and view.unasked[key] == last
@@ -176,7 +176,7 @@ def unfold(word: str, parts: Collection[str], read: Callable[[str], Mapping[str,
             choices = read(str(link[word])) if link[word] is not None else {}
         except UserError as error:
             choices = {}
-            refuse(f"The link asks for {word} {plain(repr(link[word]))}: {plain(error)}.")
+            refuse(f"The link asks for {word} {escape_markdown(repr(link[word]))}: {escape_markdown(error)}.")
         link |= dict.fromkeys(parts) | choices | {key: link[key] for key in parts if link.get(key) is not None}
 
 
@@ -257,7 +257,7 @@ def written() -> Iterator[None]:
 
 def switch(label: str, options: Mapping[str, str], key: str, **more: Any) -> None:
     """One of a few, all in sight; options are value -> words. Its value is what `sync` returned."""
-    named = {value: plain(words) for value, words in options.items()}
+    named = {value: escape_markdown(words) for value, words in options.items()}
     st.segmented_control(label, list(options), key=key, format_func=named.get, required=True, **more)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.base import UserError, capital, duration, plain, sentence
+from core.base import UserError, capital, duration, escape_markdown, sentence
 from core.export.target import HoldsExport
 from core.jobs import queue
 from core.jobs.records import Job
@@ -30,7 +30,7 @@ def _lines() -> None:
     jobs = queue.active(Store())
     for job in jobs:
         state = job.status.percent if job.state == "running" else "waiting"
-        st.page_link(page(job), label=f"{state} · {plain(job.request.title)}", query_params={"job": job.key})
+        st.page_link(page(job), label=f"{state} · {escape_markdown(job.request.title)}", query_params={"job": job.key})
     if not jobs:
         st.rerun()
 
@@ -54,7 +54,7 @@ def watched() -> Job | None:
         st.session_state["job watched"] = job.key
         layout.to_top(job.key)
     with st.container(border=True):
-        st.markdown(f"**{plain(capital(job.request.title))}**")
+        st.markdown(f"**{escape_markdown(capital(job.request.title))}**")
         if job.active:
             st.fragment(run_every=1.0)(_live)(job.key)
         else:
@@ -96,7 +96,7 @@ def _standing(key: str) -> Job:
         st.rerun()
     if queue.enforce(job) and queue.active(store, job.device):
         queue.ensure_worker(store, job.device)
-    st.progress(job.status.fraction, text=plain(queue.standing(store, job).headline))
+    st.progress(job.status.fraction, text=escape_markdown(queue.standing(store, job).headline))
     layout.caption(" · ".join(filter(None, [job.status.details, job.device])))
     return job
 

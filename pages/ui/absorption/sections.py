@@ -6,7 +6,7 @@ from functools import lru_cache, partial
 import pandas as pd
 import streamlit as st
 
-from core.base import UserError, checked, plain, profile_names, sentence, text_name
+from core.base import UserError, checked, escape_markdown, profile_names, sentence, text_name
 from core.methods import Checkpoint
 from core.models import machine, run_cost
 from core.models.sources import text_is_here
@@ -85,7 +85,7 @@ def offer_stored(profile: Profile) -> bool:
     if comparisons:
         st.caption("Stored comparisons of this model")
     for entry in comparisons:
-        watch.open_profile(entry.key, plain(profile_names.comparison(words.described(entry))), group=COMPARED)
+        watch.open_profile(entry.key, escape_markdown(profile_names.comparison(words.described(entry))), group=COMPARED)
     return bool(comparisons)
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import streamlit as st
 
-from core.base import UserError, duration, perplexity, plain, sentence
+from core.base import UserError, duration, escape_markdown, perplexity, sentence
 from core.methods import Manual, Treatment
 from core.models import machine, run_cost
 from core.plan.allocation import Allocation, allocate, linear_parameters
@@ -210,5 +210,5 @@ def evaluate_anchors(why: UserError, treatment: Treatment, profile: Profile) -> 
     except UserError:  # no such model here: said on Measure
         return
     label = f"Evaluate four settings{f', about {duration(cost.seconds)}' if cost else ''}"
-    about = plain(f"{sentence(why)} {len(request.points)} points on the demo text: {run_cost.words(cost)}")
+    about = escape_markdown(f"{sentence(why)} {len(request.points)} points on the demo text: {run_cost.words(cost)}")
     layout.button(label, watch.begin, [request, device], icon=":material/play_arrow:", key="anchors", help=about)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.base import UserError, formats, frozen, plain
+from core.base import UserError, escape_markdown, formats, frozen
 from core.requests import Recipe, recipe_names
 from core.results import FEWEST_WINDOWS, Result, Slice, Study, protocols, rows_of
 from core.results.study_table import study_table
@@ -112,7 +112,7 @@ def known_cost(setting: Recipe, groups: tuple[Study, ...], profile: Profile) -> 
         layout.caption(f"Nothing predicts this setting: {str(error).partition(';')[0]}.")
         return
     if not is_measured:
-        label = plain(f"Predicted perplexity of {recipe_names.setting(setting.seedless)}")
+        label = escape_markdown(f"Predicted perplexity of {recipe_names.setting(setting.seedless)}")
         st.metric(label, formats.perplexity(prediction.perplexity))
     layout.caption(forecast_sentences.of_allocation(anchors, prediction, measured), forecast_sentences.basis(anchors))
 
@@ -135,7 +135,7 @@ def _headline(results: Study, one: Result, among: tuple[Study, ...] = ()) -> Non
     studies.hero(f"Perplexity of {recipe_names.setting(one.setting)}", one, one.against_uniform)
     studies.badge(results, among)
     st.markdown(
-        plain(
+        escape_markdown(
             " ".join(
                 filter(None, [perplexity_sentences.behind(one, results), perplexity_sentences.lowest(one, results)])
             )

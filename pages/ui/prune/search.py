@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from core.base import UserError, capital, checked, plain, sentence, text_name
+from core.base import UserError, capital, checked, escape_markdown, sentence, text_name
 from core.methods import ANY, DEFAULT_PRUNER, NO_REPAIR, REPAIRS_WITHOUT_BUDGET, SPARSIFIERS
 from core.models import run_cost
 from core.models.sources import refuse_fetch
@@ -52,7 +52,7 @@ def show(profile: Profile) -> None:
     request, device = _draw(profile)
 
     def about(request):
-        st.markdown(f"{plain(text_splits.described(request))} {SHARED}")
+        st.markdown(f"{escape_markdown(text_splits.described(request))} {SHARED}")
         expected = search_plan.estimate(request, Store(), device)
         st.markdown(f"{'**At most, as a rough guess:** ' if expected else ''}{run_cost.words(expected)}")
 
@@ -127,7 +127,7 @@ def _answer(entry: Entry) -> None:
     layout.header("The answer")
     answer = best_answer.judged(best_answer.answer)
     studies.hero(f"Perplexity of {advice.called(best_answer.answer)}", answer, answer.against_uniform)
-    st.markdown(f"**{plain(advice.answer(best_answer))}** {plain(advice.loss(best_answer))}")
+    st.markdown(f"**{escape_markdown(advice.answer(best_answer))}** {escape_markdown(advice.loss(best_answer))}")
     best_setting.button(partial(in_view, entry, best_answer), "prune.py", "use")
     layout.caption(text_splits.described(best_answer.request))
     texts = best_answer.provenance.texts

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from core.base import digits, formats, per_cent, plain
+from core.base import digits, escape_markdown, formats, per_cent
 from core.methods import DEFAULT_PRUNER, Treatment
 from core.requests import Correction, grammar
 from core.results import Forecast, protocols
@@ -142,7 +142,7 @@ def _whole(profile: Profile) -> str:
     best = perplexity_sentences.leading(*place)
     protocol, beside = protocols.short_name(place.evaluations), perplexity_sentences.behind(best, place.evaluations)
     measured = f"{best.name} at {best.level}: perplexity {best.written} ({protocol}). {beside}"
-    return f"**All layers at once, measured.** {plain(measured)}"
+    return f"**All layers at once, measured.** {escape_markdown(measured)}"
 
 
 def _pruning(profile: Profile, target: float) -> list[parts.Link]:
