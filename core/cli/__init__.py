@@ -36,9 +36,9 @@ app.add_typer(runs_app, name="runs")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; the exit code."""
+    """Run one command and return its exit code."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("TQDM_DISABLE", "1")  # loading bars of libraries; progress is ours to show
+    os.environ.setdefault("TQDM_DISABLE", "1")  # loading bars of libraries; we show progress ourselves
     # each registers its commands
     from core.cli import allocations, best, evaluations, measurements, runs, server
 
@@ -48,19 +48,19 @@ def main(arguments: list[str] | None = None) -> int:
             raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
     except UserError as error:
-        return _said(str(error), 2)
+        return _fail(str(error), 2)
     except UsageTrouble as error:
-        return _said(error.format_message().rstrip("."), 2)
+        return _fail(error.format_message().rstrip("."), 2)
     except (Cancelled, typer.Abort, KeyboardInterrupt):
-        return _said("cancelled: what is finished is kept, and the same command goes on from there", 1)
+        return _fail("cancelled: what is finished is kept, and the same command goes on from there", 1)
     except Exception as error:
-        said = shortage(error)
-        if said is None:
+        message = shortage(error)
+        if message is None:
             raise
-        return _said(said, 1)
+        return _fail(message, 1)
 
 
-def _said(message: str, code: int) -> int:
+def _fail(message: str, code: int) -> int:
     print(" ".join(message.split()), file=sys.stderr)
     return code
 
@@ -72,11 +72,11 @@ Command = Callable[[SimpleNamespace, Store], None]
 
 
 def command(name: str) -> Callable[[Command], Command]:
-    """Register a function as a command that has the options of its table; it gets their values by name, and a cache."""
+    """Register a function as a command with the options of its table; it gets their values by name, and a cache."""
 
     def register(function):
-        def run(**given):
-            function(SimpleNamespace(**given), Store(given["cache"], given.get("accept_imported", False)))
+        def run(**options):
+            function(SimpleNamespace(**options), Store(options["cache"], options.get("accept_imported", False)))
 
         run.__doc__ = function.__doc__
         run.__signature__ = inspect.Signature([_parameter(each) for each in OPTIONS[name]])
@@ -88,7 +88,7 @@ def command(name: str) -> Callable[[Command], Command]:
 
 
 def _parameter(option: Option) -> inspect.Parameter:
-    """An option as typer reads it."""
+    """An option as a parameter for typer."""
     kind = option.kind | None if option.default is None else option.kind
     named = [option.flag] if option.kind is bool else []  # else typer adds its contrary
     how = typer.Option(*named, help=option.help, min=option.least)

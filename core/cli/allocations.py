@@ -1,4 +1,4 @@
-"""`python -m core allocate`: a sparsity budget spread over layers, and what it is predicted to cost."""
+"""`python -m core allocate`: a sparsity budget spread over layers, and its predicted cost."""
 
 from collections.abc import Mapping
 from types import SimpleNamespace
@@ -22,37 +22,37 @@ from core.store import Profile, Store, profiles
 
 
 @command("allocate")
-def spread(given: SimpleNamespace, store: Store) -> None:
+def spread(options: SimpleNamespace, store: Store) -> None:
     """Spread a sparsity budget over the layers of a measured model, and predict what it costs."""
-    found = profiles.load(store, store.profile(given.profile))
-    if given.at_most:
-        if given.max_loss is not None:
+    profile = profiles.load(store, store.profile(options.profile))
+    if options.at_most:
+        if options.max_loss is not None:
             raise UserError("--max-loss and --at-most each stand in place of the target: give one of the two")
-        counts = counts_of(found.provenance, store)
-        given.allocation = within(given.allocation, given.at_most, given.pruner, counts)
-    asked = read_allocation(given.allocation)
-    chosen = {} if given.pruner == DEFAULT_PRUNER else {"pruner": given.pruner}
-    pruned = checked(Recipe, allocation=asked, repair=given.repair, **chosen).treatment
-    if asked.budget_unit.levels and given.max_loss is not None:
+        counts = counts_of(profile.provenance, store)
+        options.allocation = within(options.allocation, options.at_most, options.pruner, counts)
+    request = read_allocation(options.allocation)
+    chosen = {} if options.pruner == DEFAULT_PRUNER else {"pruner": options.pruner}
+    treated = checked(Recipe, allocation=request, repair=options.repair, **chosen).treatment
+    if request.budget_unit.levels and options.max_loss is not None:
         raise UserError("--max-loss seeks a share of zeros: give a budget of bits, and read its prediction")
-    allocation, lacking = allocate(asked, found), None
+    allocation, lacking = allocate(request, profile), None
     try:
-        anchors = load_forecast(store, found, pruned, given.anchors)
-        if given.max_loss is not None:
-            allocation = allocate(anchors.sparsest(asked, fraction(given.max_loss)), found)
+        anchors = load_forecast(store, profile, treated, options.anchors)
+        if options.max_loss is not None:
+            allocation = allocate(anchors.sparsest(request, fraction(options.max_loss)), profile)
         anchors, _ = anchors.without_allocation(allocation.exact, allocation.request.plain)
         even = np.full_like(allocation.exact, allocation.request.target)
         rows = {"this allocation": allocation.exact, "its base": allocation.exact_base, "uniform": even}
         predicted = {name: anchors.predict(row) for name, row in rows.items()}
     except UserError as reason:
-        if given.anchors or given.max_loss is not None:
+        if options.anchors or options.max_loss is not None:
             raise
         anchors, predicted, lacking = None, {}, str(reason)
-    answer = allocated_json(allocation, found, pruned.pruner) | predicted_json(anchors, predicted)
+    answer = allocated_json(allocation, profile, treated.pruner) | predicted_json(anchors, predicted)
     answer |= {"no_prediction": lacking}
-    if given.at_most:
-        answer["file_bytes"] = taken(counts, pruned, allocation.budget)
-    if given.json:
+    if options.at_most:
+        answer["file_bytes"] = taken(counts, treated, allocation.budget)
+    if options.json:
         say_json(answer)
         return
     _say(allocation, answer)
@@ -60,12 +60,12 @@ def spread(given: SimpleNamespace, store: Store) -> None:
         say(forecast_sentences.beside(predicted), forecast_sentences.basis(anchors))
     else:
         say(f"No prediction: {lacking}")
-    if found.entry.packs:
-        say(f"profile {found.key} is imported: its numbers were not measured here")
+    if profile.entry.packs:
+        say(f"profile {profile.key} is imported: its numbers were not measured here")
 
 
 def predicted_json(anchors: Forecast | None, predicted: Mapping[str, Prediction]) -> Answer:
-    """The prediction of an allocation with what it was learned from, and those of its base and of uniform."""
+    """JSON of the prediction of an allocation with its anchors, and those of its base and of uniform."""
     if anchors is None:
         return {"predicted": None}
     here, base, uniform = (each._asdict() for each in predicted.values())
@@ -83,19 +83,19 @@ def predicted_json(anchors: Forecast | None, predicted: Mapping[str, Prediction]
     }  # fmt: skip
 
 
-def allocated_json(allocation: Allocation, found: Profile, pruner: str) -> Answer:
-    """The JSON of an allocation; of bits, with the bytes of the linears in the forms of the quantiser."""
+def allocated_json(allocation: Allocation, profile: Profile, pruner: str) -> Answer:
+    """JSON of an allocation; of bits, with the bytes of the linears in the formats of the quantiser."""
     bits = {}
     if allocation.request.budget_unit.levels:
         linears = allocation.parameters.sum() * treatment(pruner).stored(allocation.budget) / 8
         bits = {"currency": allocation.request.currency, "bytes": round(linears)}
         bits |= {"bits": HALF * (1 - allocation.exact), "mean_bits": round(HALF * (1 - allocation.budget), 9)}
     return bits | {
-        "profile": found.key,
-        "imported": bool(found.entry.packs),
+        "profile": profile.key,
+        "imported": bool(profile.entry.packs),
         "request": allocation.request.model_dump(mode="json"),
         "allocation": None if allocation.request.base.by_hand else write(allocation.request),
-        **({"linears": found.provenance.get("linears")} if allocation.linears is not None else {}),
+        **({"linears": profile.provenance.get("linears")} if allocation.linears is not None else {}),
         "base": allocation.exact_base,
         "sparsity": allocation.exact,
         "budget": round(allocation.budget, 9),
@@ -105,7 +105,7 @@ def allocated_json(allocation: Allocation, found: Profile, pruner: str) -> Answe
 
 
 def _say(allocation: Allocation, answer: Answer) -> None:
-    """Every layer, and its linears where each has a sparsity of its own."""
+    """Print every layer, and its linears where each has a sparsity of its own."""
     low, high = answer["bounds"]
     within = "" if allocation.request.unclipped else f", inside {low:g} to {high:g}"
     layers = zip(allocation.base, allocation.sparsity, allocation.bound, strict=True)

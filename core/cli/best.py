@@ -1,4 +1,4 @@
-"""`python -m core best`: the best setting of a model as one action, judged on text that nothing was chosen on."""
+"""`python -m core best`: search for the best setting of a model, judged on text that nothing was chosen on."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,67 +17,67 @@ from core.store import Store
 
 
 @command("best")
-def best(given: SimpleNamespace, store: Store) -> None:
+def best(options: SimpleNamespace, store: Store) -> None:
     """Find the best setting for a target sparsity or a largest loss, and compare it with uniform on other text."""
-    entry = answered("best", given, store)
-    found = load(store, entry)
-    if given.json:
-        say_json({"key": entry.key, **best_json(found, store.elsewhere)})
+    entry = answered("best", options, store)
+    answer = load(store, entry)
+    if options.json:
+        say_json({"key": entry.key, **best_json(answer, store.elsewhere)})
     else:
-        _say(found, store.elsewhere)
+        _say(answer, store.elsewhere)
 
 
 # --- saying it -----------------------------------------------------------------------------------------------------
 
 
-def best_json(found: Best, cache: Path | None) -> Answer:
-    """The answer with what it rests on; intervals are in per cent of perplexity on the text that judges."""
+def best_json(best: Best, cache: Path | None) -> Answer:
+    """JSON of the answer and its evidence; intervals are in per cent of perplexity on the text that judges."""
     return {
-        "answer": advice.written(found.answer),
-        "target": found.answer.allocation.target,
-        "sentence": advice.answer(found),
-        "loss": advice.loss(found),
-        "roles": text_splits.described(found.request),
+        "answer": advice.written(best.answer),
+        "target": best.answer.allocation.target,
+        "sentence": advice.answer(best),
+        "loss": advice.loss(best),
+        "roles": text_splits.described(best.request),
         "protocol": {
-            "selection": protocol_json(found.selection, found.selection.single(found.winner)),
-            "final": protocol_json(found.final, found.final.single(found.winner)),
+            "selection": protocol_json(best.selection, best.selection.single(best.winner)),
+            "final": protocol_json(best.final, best.final.single(best.winner)),
         },
-        "winner": _judged(found, found.winner),
-        "uniform": _judged(found, found.uniform),
-        "dense": {"perplexity": found.judged(None).perplexity},
-        "against_uniform": change_json(found.against_uniform),
-        "against_dense": interval_json(found.lost),
-        "over_seeds": seeds_json(found.against_uniform),
+        "winner": _judged(best, best.winner),
+        "uniform": _judged(best, best.uniform),
+        "dense": {"perplexity": best.judged(None).perplexity},
+        "against_uniform": change_json(best.against_uniform),
+        "against_dense": interval_json(best.lost),
+        "over_seeds": seeds_json(best.against_uniform),
         "candidates": [
             {
                 "allocation": write(each.setting.allocation),
                 "nll": each.loss,
-                "predicted": (predicted := found.predicted(each)) and predicted._asdict(),
+                "predicted": (predicted := best.predicted(each)) and predicted._asdict(),
                 "measured": each.perplexity,
                 "against_uniform": change_json(each.against_uniform),
                 "warnings": each.warnings,
             }
-            for each in found.candidates
+            for each in best.candidates
         ],
-        "left_out": found.provenance.left_out,
-        "predicted": found.provenance.predicted,
-        "profile": found.profile,
-        "commands": list(commands(found, cache)),
+        "left_out": best.provenance.left_out,
+        "predicted": best.provenance.predicted,
+        "profile": best.profile,
+        "commands": list(commands(best, cache)),
     }
 
 
-def _judged(found: Best, setting: Recipe) -> Answer:
+def _judged(best: Best, setting: Recipe) -> Answer:
     return {
         "allocation": advice.written(setting),
-        "perplexity": found.judged(setting).perplexity,
+        "perplexity": best.judged(setting).perplexity,
         "setting": setting.model_dump(mode="json"),
-        "warnings": found.judged(setting).warnings,
+        "warnings": best.judged(setting).warnings,
     }
 
 
-def _say(found: Best, cache: Path | None) -> None:
-    rows, about = found.candidates, f"{found.provenance.model}, {per_cent(found.winner.allocation.target)}"
-    title = f"{about}: the {len(rows)} candidates that were evaluated, {protocols.short_name(found.selection)}"
+def _say(best: Best, cache: Path | None) -> None:
+    rows, about = best.candidates, f"{best.provenance.model}, {per_cent(best.winner.allocation.target)}"
+    title = f"{about}: the {len(rows)} candidates that were evaluated, {protocols.short_name(best.selection)}"
     cells = [
         (write(each.setting.allocation), f"{each.perplexity:.4g}", each.against_uniform.said if each.uniform else "")
         for each in rows
@@ -85,11 +85,11 @@ def _say(found: Best, cache: Path | None) -> None:
     say_table(("allocation", "perplexity", "against uniform"), cells, title)
     for each in rows:
         say_helped(write(each.setting.allocation), each.helped)
-    say(*forecast_sentences.of_search(found))
-    say(*found.provenance.left_out, text_splits.described(found.request))
-    say(f"Judged on {protocols.short_name(found.final)}.")
-    say(advice.answer(found), style="bold")
-    say(advice.loss(found))
-    for setting in dict.fromkeys((found.uniform, found.winner, found.answer)):
-        say_helped(f"{advice.called(setting)}, on the text that judges", found.judged(setting).helped)
-    say(*commands(found, cache), f"best {found.spec.key}")
+    say(*forecast_sentences.of_search(best))
+    say(*best.provenance.left_out, text_splits.described(best.request))
+    say(f"Judged on {protocols.short_name(best.final)}.")
+    say(advice.answer(best), style="bold")
+    say(advice.loss(best))
+    for setting in dict.fromkeys((best.uniform, best.winner, best.answer)):
+        say_helped(f"{advice.called(setting)}, on the text that judges", best.judged(setting).helped)
+    say(*commands(best, cache), f"best {best.spec.key}")

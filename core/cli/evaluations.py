@@ -1,4 +1,4 @@
-"""`python -m core prune | evaluate | study`: what settings cost, measured on the pruned model."""
+"""`python -m core prune | evaluate | study | anchors`: the cost of recipes, measured on the pruned model."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -36,47 +36,47 @@ from core.store import Entry, Store, parts, profiles
 
 
 @command("prune")
-def prune(given: SimpleNamespace, store: Store) -> None:
+def prune(options: SimpleNamespace, store: Store) -> None:
     """Prune a model, evaluate it beside the dense one and its uniform twin, and export it if asked."""
-    if given.at_most:
-        counts = counts_of(vars(given), store)
-        given.allocation = within(given.allocation or "uniform", given.at_most, given.pruner, counts)
-    request = request_of("prune", **vars(given))
-    folder = whole_path(given.export) if given.export else None
-    how = {"setting": request.settings[0], "format": given.format, "overwrite": given.overwrite}
-    asked = request.to(ExportRequest, folder=str(folder or ""), **how)
+    if options.at_most:
+        counts = counts_of(vars(options), store)
+        options.allocation = within(options.allocation or "uniform", options.at_most, options.pruner, counts)
+    request = request_of("prune", **vars(options))
+    folder = whole_path(options.export) if options.export else None
+    fields = {"setting": request.settings[0], "format": options.format, "overwrite": options.overwrite}
+    export = request.to(ExportRequest, folder=str(folder or ""), **fields)
     if folder:
-        target.check_early(asked, store)
-    where, models, exported = machine.asked(given.device), {}, None
+        target.check_early(export, store)
+    where, models, exported = machine.asked(options.device), {}, None
     entry = run(request, store, where, models)
     study = study_results.load(store, entry)
     predicted = stored_forecasts.check_settings(store, study)
-    if not given.json:
-        study_table(study, predicted)  # now, for what follows may fail
-    asked = asked.replace(study=entry.key)
+    if not options.json:
+        study_table(study, predicted)  # now, as the export may fail
+    export = export.replace(study=entry.key)
     if folder:
-        exported = export_json(run(asked, store, where, models))
-    if given.json:
-        told = pruned_json(study, request.settings[0], predicted) | forms_json(asked, store)
-        say_json({"key": entry.key, **told, "export": exported})
+        exported = export_json(run(export, store, where, models))
+    if options.json:
+        answer = pruned_json(study, request.settings[0], predicted) | forms_json(export, store)
+        say_json({"key": entry.key, **answer, "export": exported})
     elif exported:
-        say_export(exported, forms_json(asked, store))
+        say_export(exported, forms_json(export, store))
 
 
-def forms_json(asked: ExportRequest, store: Store) -> Answer:
-    """Bytes of the weights in each form, what is known of its perplexity and speed beside it, and what that says."""
+def forms_json(request: ExportRequest, store: Store) -> Answer:
+    """JSON of the bytes of the weights in each format, its perplexity and speed where measured, and the verdict."""
     try:
-        found, known, rates = worth(asked, store)
+        sizes, perplexities, rates = worth(request, store)
     except UserError:  # stored results answer without the model too
         return {"forms": None, "verdict": None}
-    return {"verdict": advice.on_zeros(found, known), "forms": [
-        {"form": name, "bytes": size, "share": size / found[DENSE], "perplexity": known.get(name),
-         "tokens_per_second": rates.get(name)} for name, size in found.items()
+    return {"verdict": advice.on_zeros(sizes, perplexities), "forms": [
+        {"form": name, "bytes": size, "share": size / sizes[DENSE], "perplexity": perplexities.get(name),
+         "tokens_per_second": rates.get(name)} for name, size in sizes.items()
     ]}  # fmt: skip
 
 
 def pruned_json(study: Study, setting: Recipe, predicted: Mapping[Recipe, CheckedPrediction]) -> Answer:
-    """What one setting cost, beside what others predicted, the dense model and its uniform twin."""
+    """JSON of one evaluated recipe, its prediction, the dense model and its uniform twin."""
     measured = study.single(setting)
     return {
         "setting": setting.name,
@@ -95,54 +95,54 @@ def pruned_json(study: Study, setting: Recipe, predicted: Mapping[Recipe, Checke
 
 
 @command("evaluate")
-def evaluate(given: SimpleNamespace, store: Store) -> None:
+def evaluate(options: SimpleNamespace, store: Store) -> None:
     """Evaluate a model as it is: perplexity, and zero-shot tasks if asked."""
-    entry = answered("evaluate", given, store)
+    entry = answered("evaluate", options, store)
     study = study_results.load(store, entry)
     answer = {"key": entry.key, "model": entry.provenance.get("model"), **point_json(study, study.dense)}
-    say_json(answer) if given.json else study_table(study, {})
+    say_json(answer) if options.json else study_table(study, {})
 
 
 @command("study")
-def study(given: SimpleNamespace, store: Store) -> None:
+def study(options: SimpleNamespace, store: Store) -> None:
     """Evaluate a list of settings of one model, point by point; what is finished is kept."""
-    entry = run_shares(read_study(given.file), store, given)
+    entry = run_shares(read_study(options.file), store, options)
     if entry is not None:
-        _say_study(store, entry, given.json)
+        _say_study(store, entry, options.json)
 
 
 def _say_study(store: Store, entry: Entry, json: bool) -> Study:
-    found = study_results.load(store, entry)
-    predicted = stored_forecasts.check_settings(store, found)
-    say_json({"key": entry.key, **study_json(found, predicted)}) if json else study_table(found, predicted)
-    return found
+    study = study_results.load(store, entry)
+    predicted = stored_forecasts.check_settings(store, study)
+    say_json({"key": entry.key, **study_json(study, predicted)}) if json else study_table(study, predicted)
+    return study
 
 
 @command("anchors")
-def anchor(given: SimpleNamespace, store: Store) -> None:
+def anchor(options: SimpleNamespace, store: Store) -> None:
     """Evaluate four settings from which the perplexity of any other is predicted; what is finished is kept."""
-    profile = profiles.load(store, store.profile(given.profile))
-    pruned = treatment(given.pruner, given.repair)
-    trained = {name: getattr(given, name) for name in TRAINED}
-    request = anchor_studies.anchor_study(profile, pruned, request_of("anchors", **vars(given)), **trained)
-    found = _say_study(store, run(request, store, machine.asked(given.device), {}), given.json)
-    if not given.json:
+    profile = profiles.load(store, store.profile(options.profile))
+    treated = treatment(options.pruner, options.repair)
+    trained = {name: getattr(options, name) for name in TRAINED}
+    request = anchor_studies.anchor_study(profile, treated, request_of("anchors", **vars(options)), **trained)
+    study = _say_study(store, run(request, store, machine.asked(options.device), {}), options.json)
+    if not options.json:
         try:
-            say(forecast_sentences.basis(stored_forecasts.best_forecast([found], profile, pruned)))
+            say(forecast_sentences.basis(stored_forecasts.best_forecast([study], profile, treated)))
         except UserError as reason:  # pruning raised no loss, or broke the model
             say(reason)
 
 
-def answered(command: str, given: SimpleNamespace, store: Store) -> Entry:
-    """Run what a command asks for, on the device that it names."""
-    return run(request_of(command, **vars(given)), store, machine.asked(given.device), {})
+def answered(command: str, options: SimpleNamespace, store: Store) -> Entry:
+    """Run the request of a command, on the device that it names."""
+    return run(request_of(command, **vars(options)), store, machine.asked(options.device), {})
 
 
 ESTIMATES = {MeasureRequest: run_cost.estimate, StudyRequest: run_cost.estimate, BestRequest: estimate}
 
 
 def run(request: Request, store: Store, device: str, models: dict, engine: str = "wavefront") -> Entry:
-    """Run a request as a job in this process, with a progress bar; what is stored already is found."""
+    """Run a request as a job in this process, with a progress bar; a stored result answers at once."""
     queue.tidy(store)
     entry = store.find(request)
     if entry is None:
@@ -163,14 +163,14 @@ def run(request: Request, store: Store, device: str, models: dict, engine: str =
     return entry
 
 
-def export_json(made: Entry) -> Answer:
-    """What was exported, and what pruning it had to be helped along with."""
+def export_json(entry: Entry) -> Answer:
+    """JSON of an export, with the warnings of its pruning."""
     names = "folder", "bytes", "dense_bytes", "setting", "warnings"
-    return {"key": made.key} | {name: made.provenance[name] for name in names}
+    return {"key": entry.key} | {name: entry.provenance[name] for name in names}
 
 
 def say_export(exported: Answer, forms: Answer) -> None:
-    """The same for people."""
+    """Print an export."""
     about = f"{exported['setting']}: exported to {exported['folder']}, {exported['bytes']:,} bytes"
     say(f"{about}, reloaded and compared", forms["verdict"])
     say_helped(exported["setting"], pruning_troubles(exported["warnings"]))
@@ -180,37 +180,37 @@ def say_export(exported: Answer, forms: Answer) -> None:
 
 
 def run_shares(
-    whole: MeasureRequest | StudyRequest, store: Store, given: SimpleNamespace, engine: str = "wavefront"
+    whole: MeasureRequest | StudyRequest, store: Store, options: SimpleNamespace, engine: str = "wavefront"
 ) -> Entry | None:
-    """Run the share that `--part` names, or the whole where `--engine-on` says; None where shares of it are missing.
+    """Run the share that `--part` names, or the whole where `--engine-on` says; None while shares of it are missing.
 
     Raises:
-        UserError: there is no such share or place.
+        UserError: no such share or place.
     """
-    share = None if given.part is None else read_share(given.part)
-    entry = run(ShareRequest(whole=whole, share=share) if share else whole, store, place(given), {}, engine)
+    share = None if options.part is None else read_share(options.part)
+    entry = run(ShareRequest(whole=whole, share=share) if share else whole, store, place(options), {}, engine)
     if not isinstance(entry.spec, Unfinished):
         return entry
     count, missing = len(entry.spec.units), len(parts.missing(store, entry.spec.whole))
-    if given.json:
+    if options.json:
         say_json({"key": entry.key, "whole": entry.spec.whole.key, "missing": missing, "units": count})
         return None
     there = f"{count - missing} of {count} results are whole"
-    say(f"Share {given.part} is done; {there}. Run the other shares on the same cache:", f"unfinished {entry.key}")
+    say(f"Share {options.part} is done; {there}. Run the other shares on the same cache:", f"unfinished {entry.key}")
     return None
 
 
-def place(given: SimpleNamespace) -> str:
+def place(options: SimpleNamespace) -> str:
     """The device, or the place that `--engine-on` names.
 
     Raises:
-        UserError: there is no such place, or only one share was asked for.
+        UserError: no such place, or `--part` names one share.
     """
-    device = machine.asked(given.device)
-    if given.engine_on is None:
-        if given.shares is not None:
+    device = machine.asked(options.device)
+    if options.engine_on is None:
+        if options.shares is not None:
             raise UserError("--shares says how many --engine-on runs: name an engine too, or one share with --part")
         return device
-    if given.part is not None:
+    if options.part is not None:
         raise UserError("--part does one share and --engine-on runs them all: give one of the two")
-    return str(cluster.place(given.engine_on, given.shares, device))
+    return str(cluster.place(options.engine_on, options.shares, device))

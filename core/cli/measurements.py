@@ -1,4 +1,4 @@
-"""`python -m core measure | show | compare`: profiles, what they show, and where another checkpoint went wrong."""
+"""`python -m core measure | show | compare`: profiles, their findings, and the faults of another checkpoint."""
 
 from collections.abc import Sequence
 from types import SimpleNamespace
@@ -25,16 +25,16 @@ MORE = (
 
 
 @command("measure")
-def measure(given: SimpleNamespace, store: Store) -> None:
+def measure(options: SimpleNamespace, store: Store) -> None:
     """Perturb every layer in turn, follow the drift, save a profile."""
-    entry = run_shares(request_of("measure", **vars(given)), store, given, given.engine)
+    entry = run_shares(request_of("measure", **vars(options)), store, options, options.engine)
     if entry is None:
         return
-    found = profiles.load(store, entry)
-    if given.json:
-        say_json(_summary(found))
+    profile = profiles.load(store, entry)
+    if options.json:
+        say_json(_summary(profile))
     else:
-        overview(found)
+        overview(profile)
         warning = pruning_troubles(entry.provenance.get("warnings", []))
         if warning:
             say(warning)
@@ -42,32 +42,32 @@ def measure(given: SimpleNamespace, store: Store) -> None:
 
 
 @command("show")
-def show(given: SimpleNamespace, store: Store) -> None:
-    """What a profile shows: a line per perturbation; every layer where asked."""
-    name = given.matrix
-    entry = store.profile(given.key)
-    if given.tokens:
+def show(options: SimpleNamespace, store: Store) -> None:
+    """Show a profile: a line per perturbation, or every layer of one."""
+    name = options.matrix
+    entry = store.profile(options.key)
+    if options.tokens:
         rows = _tokens(store, entry)
-        say_json({"key": entry.key, "tokens": rows}) if given.json else say(*rows)
+        say_json({"key": entry.key, "tokens": rows}) if options.json else say(*rows)
         return
-    found = profiles.load(store, entry)
+    profile = profiles.load(store, entry)
     if name is not None:
-        values = propagation.matrix(found.seeds(name))
-        say_json({"key": entry.key, "name": name, "matrix": values}) if given.json else matrix_table(name, values)
+        values = propagation.matrix(profile.seeds(name))
+        say_json({"key": entry.key, "name": name, "matrix": values}) if options.json else matrix_table(name, values)
         return
-    if given.json:
-        say_json({**_summary(found), "perturbations": gains_json(found), "provenance": entry.provenance})
-    elif given.gains is not None:
-        gains_table(found, given.gains)
+    if options.json:
+        say_json({**_summary(profile), "perturbations": gains_json(profile), "provenance": entry.provenance})
+    elif options.gains is not None:
+        gains_table(profile, options.gains)
     else:
-        overview(found)
+        overview(profile)
 
 
-def _summary(found: Profile) -> Answer:
-    """What `measure` answers."""
-    entry = found.entry
-    record = found.spec.record(found.provenance)
-    return {"key": entry.key, "imported": bool(entry.packs), **record, "layers": found.layers}
+def _summary(profile: Profile) -> Answer:
+    """JSON that `measure` prints."""
+    entry = profile.entry
+    record = profile.spec.record(profile.provenance)
+    return {"key": entry.key, "imported": bool(entry.packs), **record, "layers": profile.layers}
 
 
 def _tokens(store: Store, entry: Entry) -> list[list[int]]:
@@ -76,25 +76,25 @@ def _tokens(store: Store, entry: Entry) -> list[list[int]]:
     from core.models.sources import locate, refuse_fetch
     from core.models.windows import tokens
 
-    told = entry.provenance
-    source, model, revision = (told.get(name) for name in ("text_source", "model_source", "revision"))
+    provenance = entry.provenance
+    source, model, revision = (provenance.get(name) for name in ("text_source", "model_source", "revision"))
     if not (source and model):
         raise UserError(f"profile {entry.key} does not say what it was measured on: measure it again to see its tokens")
     if entry.packs and not source.startswith("demo"):
         raise UserError(f"profile {entry.key} was imported: measure its text {source} here to see its tokens")
     refuse_fetch(entry, store, model, revision)
     tokenizer = load_tokenizer(quick(locate(model, store, revision, fetch=not entry.packs), store))
-    documents = tuple(told["documents"]) if told.get("documents") else None
+    documents = tuple(provenance["documents"]) if provenance.get("documents") else None
     return tokens(entry.spec.text, source, documents, tokenizer).tolist()
 
 
 # --- gains ----------------------------------------------------------------------------------------------------------
 
 
-def gains_json(found: Profile) -> list[Answer]:
-    """Per perturbation: gains, interval and verdict of every layer, and the sentence about them."""
+def gains_json(profile: Profile) -> list[Answer]:
+    """JSON of each perturbation: gains, interval and verdict of every layer, and the finding."""
     rows = []
-    for name, seeds in found.by_name.items():
+    for name, seeds in profile.by_name.items():
         gains = gains_of(seeds)
         rows.append(
             {
@@ -103,8 +103,8 @@ def gains_json(found: Profile) -> list[Answer]:
                 "interval": np.stack([gains.low, gains.high], axis=1),
                 "verdict": list(gains.verdicts),
                 "verdict_without_correction": list(gains.uncorrected),
-                "finding": gain_sentences.of_perturbation(found, name),
-                "below_floor": gain_sentences.drowned(found, name),
+                "finding": gain_sentences.of_perturbation(profile, name),
+                "below_floor": gain_sentences.drowned(profile, name),
                 **{each: getattr(gains, each) for each in ("mean_ratio", "median", "drift", "n")},
                 "drift_first": np.diag(averaged(seeds, "drift_first")),
                 "final_drift": propagation.matrix(seeds)[:, -1],
@@ -115,42 +115,45 @@ def gains_json(found: Profile) -> list[Answer]:
     return rows
 
 
-def overview(found: Profile) -> None:
-    """A line per perturbation: how its gains run over the layers, and what they show."""
-    told, text = found.provenance, found.spec.text
-    say(f"{told.get('model')} on {told.get('text')}, {text.sequences} × {text.length} tokens{found.entry.mark}")
-    say(*filter(None, (gain_sentences.rounding(found), pruned_before(found.spec.earlier))))
-    say(*(f"{row['name']}: {_span(row['gains'][:-1])}. {row['finding']}" for row in gains_json(found)))
+def overview(profile: Profile) -> None:
+    """Print a line per perturbation: the range of its gains over the layers, and the finding."""
+    provenance, text = profile.provenance, profile.spec.text
+    size = f"{text.sequences} × {text.length} tokens"
+    say(f"{provenance.get('model')} on {provenance.get('text')}, {size}{profile.entry.mark}")
+    say(*filter(None, (gain_sentences.rounding(profile), pruned_before(profile.spec.earlier))))
+    say(*(f"{row['name']}: {_span(row['gains'][:-1])}. {row['finding']}" for row in gains_json(profile)))
     say(gain_sentences.RULE, MORE)
 
 
 def _span(gains: Sequence[float]) -> str:
-    """`gains 0.57 to 0.98`: the least and the greatest gain of the layers before the last."""
-    known = [each for each in gains if np.isfinite(each)]
-    return f"gains {digits(min(known))} to {digits(max(known))}" if known else "gains not known"
+    """`gains 0.57 to 0.98`: least and greatest gain of the layers before the last."""
+    finite = [each for each in gains if np.isfinite(each)]
+    return f"gains {digits(min(finite))} to {digits(max(finite))}" if finite else "gains not known"
 
 
-def gains_table(found: Profile, name: str) -> None:
-    """Every layer of one perturbation with its interval and verdict.
+def gains_table(profile: Profile, name: str) -> None:
+    """Print every layer of one perturbation with its interval and verdict.
 
     Raises:
         UserError: it was not measured.
     """
-    found.seeds(name)
-    row = next(row for row in gains_json(found) if row["name"] == name)
+    profile.seeds(name)
+    row = next(row for row in gains_json(profile) if row["name"] == name)
     layers = zip(row["gains"], *row["interval"].T, row["verdict"], strict=True)
     cells = [
         (str(layer), *(digits(each, 3) for each in numbers), verdict or "")
         for layer, (*numbers, verdict) in enumerate(layers)
     ]
-    told = found.provenance
-    title = f"Gain per layer under {name}, with its 95 % interval: {told.get('model')} on {told.get('text')}"
-    say_table(("layer", "gain", "at least", "at most", "verdict"), cells, f"{title}{found.entry.mark}", words=0)
+    provenance = profile.provenance
+    title = (
+        f"Gain per layer under {name}, with its 95 % interval: {provenance.get('model')} on {provenance.get('text')}"
+    )
+    say_table(("layer", "gain", "at least", "at most", "verdict"), cells, f"{title}{profile.entry.mark}", words=0)
     say(f"{name}: {row['finding']}", f"The last layer is 1 by definition. {gain_sentences.RULE}")
 
 
 def matrix_table(name: str, matrix: np.ndarray) -> None:
-    """A drift matrix as text: rows injected, columns read; as many abreast as the terminal holds."""
+    """Print a drift matrix: rows injected, columns read; as many abreast as the terminal holds."""
     say(f"Drift, {name}: injected at (row), read at (column)")
     say(pd.DataFrame(matrix).to_string(na_rep="", float_format=digits, line_width=output.out.width))
 
@@ -159,14 +162,14 @@ def matrix_table(name: str, matrix: np.ndarray) -> None:
 
 
 @command("compare")
-def compare(given: SimpleNamespace, store: Store) -> None:
+def compare(options: SimpleNamespace, store: Store) -> None:
     """Take every layer from another checkpoint in turn, then all of it: which layers and tensors went wrong."""
-    entry = answered("compare", given, store)
-    found = checkpoints.compared(profiles.load(store, entry))
-    if given.json:
-        say_json({"key": entry.key, "model": entry.provenance.get("model"), **compared_json(found)})
+    entry = answered("compare", options, store)
+    comparison = checkpoints.compared(profiles.load(store, entry))
+    if options.json:
+        say_json({"key": entry.key, "model": entry.provenance.get("model"), **compared_json(comparison)})
         return
-    say(*gain_sentences.of_checkpoint(found))
+    say(*gain_sentences.of_checkpoint(comparison))
     rows = [
         (
             row["tensor"],
@@ -175,45 +178,49 @@ def compare(given: SimpleNamespace, store: Store) -> None:
             digits(row["kl"]),
             per_cent(row["flips"]),
         )
-        for row in _ranking(found)[:SHOWN]
+        for row in _ranking(comparison)[:SHOWN]
     ]
     say_table(("tensor", "layer", "its error", "usual", "KL, nats", "flips"), rows, unbroken=True)
     say("* stands out from the other layers", f"profile {entry.key}")
 
 
-def compared_json(found: Compared) -> Answer:
-    """What `compare --json` says of a comparison."""
-    whole, weights = found.whole, found.weights
-    each = {name: getattr(whole, name) for name in HARMS}
+def compared_json(comparison: Compared) -> Answer:
+    """JSON of a comparison."""
+    whole, weights = comparison.whole, comparison.weights
+    harms = {name: getattr(whole, name) for name in HARMS}
     return {
-        "other": found.called,
-        "findings": gain_sentences.of_checkpoint(found),
-        "layers": len(found.harm),
-        "ranking": _ranking(found),
-        "whole": {"drift": found.drift, **{name: values.mean() for name, values in each.items()}, "tokens": each},
+        "other": comparison.called,
+        "findings": gain_sentences.of_checkpoint(comparison),
+        "layers": len(comparison.harm),
+        "ranking": _ranking(comparison),
+        "whole": {
+            "drift": comparison.drift,
+            **{name: values.mean() for name, values in harms.items()},
+            "tokens": harms,
+        },
         "weights": {
-            "tensors": found.tensors,
+            "tensors": comparison.tensors,
             "error": weights.error,
             "scale": weights.scale,
-            "outside": dict(zip(found.outside, weights.outside.tolist(), strict=True)),
+            "outside": dict(zip(comparison.outside, weights.outside.tolist(), strict=True)),
         },
     }
 
 
-def _ranking(found: Compared) -> list[Answer]:
-    """The layers, the most suspect first."""
-    gains, single = gains_of([found.single]), found.single
+def _ranking(comparison: Compared) -> list[Answer]:
+    """JSON of the layers, the most suspect first."""
+    gains, single = gains_of([comparison.single]), comparison.single
     return [
         {
             "layer": layer,
-            "stands_out": bool(found.odd[layer]),
-            "tensor": found.tensors[tensor],
-            "error": found.weights.error[layer, tensor],
-            "usual_error": found.usual[tensor],
+            "stands_out": bool(comparison.odd[layer]),
+            "tensor": comparison.tensors[tensor],
+            "error": comparison.weights.error[layer, tensor],
+            "usual_error": comparison.usual[tensor],
             **{name: getattr(single, name)[layer].mean() for name in HARMS},
-            "kl": found.harm[layer],
+            "kl": comparison.harm[layer],
             "gain": gains.value[layer],
             "verdict": gains.verdicts[layer],
         }
-        for layer, tensor in ((layer, found.tensor(layer)) for layer in found.ranking)
+        for layer, tensor in ((layer, comparison.tensor(layer)) for layer in comparison.ranking)
     ]

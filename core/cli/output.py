@@ -1,4 +1,4 @@
-"""Saying results: one JSON object, or tables and lines for people; how far a run is, on stderr."""
+"""Output of commands: one JSON object, or tables and lines for people; progress of a run on stderr."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,14 +18,14 @@ from core.jobs.records import Status
 from core.store import Entry
 from core.store.files import abandoned, write_file
 
-Answer = dict[str, Any]  # what one JSON object says, values by name
+Answer = dict[str, Any]  # a JSON object, values by name
 out = Console(emoji=False)
 err = Console(stderr=True, emoji=False)
 EVERY = 5.0  # seconds between two plain lines of progress, at least
 
 
 def say(*lines: object, style: str | None = None) -> None:
-    """Lines for people, each as it is."""
+    """Print lines for people, without markup."""
     for line in lines:
         out.print(line, markup=False, highlight=False, soft_wrap=True, style=style)
 
@@ -33,7 +33,7 @@ def say(*lines: object, style: str | None = None) -> None:
 def say_table(
     heads: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", words: int = 1, unbroken: bool = False
 ) -> None:
-    """A table for people.
+    """Print a table for people.
 
     Args:
         words: how many columns hold words, at the left; the others hold numbers.
@@ -49,26 +49,28 @@ def say_table(
 
 
 def say_json(value: Answer) -> None:
-    """One JSON object on stdout; NaN and infinity become null."""
+    """Print one JSON object; NaN and infinity become null."""
     print(as_json(value))
 
 
-def save_file(given: SimpleNamespace, to: Path, usual: str, key: str, name: str, make: Callable[[], bytes]) -> None:
-    """Write what is made to a file, and say so.
+def save_file(
+    options: SimpleNamespace, to: Path, default_name: str, key: str, name: str, make: Callable[[], bytes]
+) -> None:
+    """Write the content that `make` returns to a file, and print its name and size.
 
     Args:
-        given: `force` replaces a file that is there; `json` says so in JSON.
-        usual: a name for it, where a folder is given in its place.
-        key: of the result that it is of.
-        name: what people are told was written.
+        options: `force` replaces an existing file; `json` prints JSON.
+        default_name: name to suggest where `to` is a folder.
+        key: of the result.
+        name: of the content, for people.
 
     Raises:
-        UserError: the file is a folder, is there already, or cannot be written.
+        UserError: the file is a folder, exists already, or cannot be written.
     """
     file = expanded(to)
     if exists(file) and file.is_dir():
-        raise UserError(f"{file} is a folder: name the file to write, as in {file / usual}")
-    if exists(file) and not given.force:
+        raise UserError(f"{file} is a folder: name the file to write, as in {file / default_name}")
+    if exists(file) and not options.force:
         raise UserError(f"{file} exists: choose another name, or replace it with --force")
     if not exists(file.parent):
         raise UserError(f"there is no folder {file.parent}: make it first, or name a file elsewhere")
@@ -81,21 +83,21 @@ def save_file(given: SimpleNamespace, to: Path, usual: str, key: str, name: str,
         if disk_full(error):
             raise
         raise UserError(f"{file} cannot be written: {error.strerror or error}") from error
-    if given.json:
+    if options.json:
         say_json({"key": key, "file": str(file), "bytes": len(content)})
     else:
         say(f"{name} written to {file}, {len(content) / 1e6:.2f} MB")
 
 
 def as_json(value: Any) -> str:
-    """JSON with lists for arrays, and null for what is not finite."""
+    """JSON with lists for arrays, and null for numbers that are not finite."""
     return to_json(value, inf_nan_mode="null", ensure_ascii=True, fallback=lambda each: each.tolist()).decode()
 
 
-def say_helped(name: str, told: str | None) -> None:
-    """What pruning had to be helped along with, and what put an end to it; nothing where all went well."""
-    if told:
-        say(f"{name}. {told}")
+def say_helped(name: str, warning: str | None) -> None:
+    """Print the warning of a pruning, where there is one."""
+    if warning:
+        say(f"{name}. {warning}")
 
 
 # --- progress --------------------------------------------------------------------------------------------------------
@@ -103,9 +105,9 @@ def say_helped(name: str, told: str | None) -> None:
 
 @contextmanager
 def progress_bar(expected: str) -> Iterator[Callable[[Status], None]]:
-    """Tells each status of a run on stderr: what is expected once the work begins, then how far it is.
+    """Print the status of a run on stderr: the estimate once the work begins, then its progress.
 
-    Not before, so that a refused request stays one line.
+    Nothing before that, so that a refused request stays one line.
     """
     columns = BarColumn(30), TextColumn("{task.description}", markup=False)
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
@@ -129,27 +131,29 @@ def progress_bar(expected: str) -> Iterator[Callable[[Status], None]]:
 
 
 def _cell(value: Any) -> str:
-    """A value in a line, of a long list the first three."""
+    """A value as text, of a long list the first three."""
     if not isinstance(value, list):
         return str(value)
     return ", ".join(map(str, value[:3])) + (f" and {len(value) - 3} more" if len(value) > 3 else "")
 
 
-def runs_table(found: dict[str, list[Entry]], jobs: list[Any], troubles: list[str]) -> None:
-    """What is in the cache, for people.
+def runs_table(entries_of: dict[str, list[Entry]], jobs: list[Any], troubles: list[str]) -> None:
+    """Print the contents of the cache.
 
     Args:
-        found: entries by kind.
+        entries_of: entries by kind.
     """
-    for kind, entries in found.items():
+    for kind, entries in entries_of.items():
         for entry in entries:
-            told, which = entry.provenance, f" ({entry.standing})" if entry.standing else ""
-            model = f"{told.get('model')}{which}"
-            when = f"made {told.get('created')} on {told.get('device')} in {told.get('dtype')}"
+            provenance, which = entry.provenance, f" ({entry.standing})" if entry.standing else ""
+            model = f"{provenance.get('model')}{which}"
+            when = f"made {provenance.get('created')} on {provenance.get('device')} in {provenance.get('dtype')}"
             out.print(f"[bold]{entry.key}[/bold]  {kind}: {escape(model)}", soft_wrap=True)
-            said = {"text": told.get("text"), **entry.spec.record(told)}
+            record = {"text": provenance.get("text"), **entry.spec.record(provenance)}
             passed = ("model", "seconds", "engine")
-            parts = [f"{name} {_cell(value)}" for name, value in said.items() if value and not name.startswith(passed)]
+            parts = [
+                f"{name} {_cell(value)}" for name, value in record.items() if value and not name.startswith(passed)
+            ]
             for line in filter(None, ("; ".join(parts), pruned_before(entry.spec.earlier), when)):
                 say(f"    {line}")
     for job in jobs:

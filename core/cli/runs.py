@@ -1,4 +1,4 @@
-"""`python -m core runs | report | export`: what is in the cache, and how it comes in, goes out and is deleted."""
+"""`python -m core runs | report | export`: list, share, delete and export results."""
 
 from functools import partial
 from types import SimpleNamespace
@@ -25,19 +25,19 @@ from core.store.packs import pack, unpack
 
 @runs_app.callback()
 def listed(context: typer.Context, cache: Cache = None, json: Json = False) -> None:
-    """What is in the cache: profiles, studies, exports, best settings, runs, and entries set aside as corrupt."""
+    """List the cache: profiles, studies, exports, best settings, runs, and entries set aside as corrupt."""
     if context.invoked_subcommand is not None:
         if cache is not None or json:
             raise UserError(f"give --cache and --json after {context.invoked_subcommand}, not before it")
         return
     store = Store(cache)
-    found, known = {row.kind: list(store.entries(row.kind)) for row in JOBS}, queue.jobs(store)
+    results, jobs = {row.kind: list(store.entries(row.kind)) for row in JOBS}, queue.jobs(store)
     if not json:
-        runs_table(found, known, store.troubles())
+        runs_table(results, jobs, store.troubles())
         return
     say_json(
         {
-            **{row.listed: [_entry(each) for each in found[row.kind]] for row in JOBS},
+            **{row.listed: [_entry(each) for each in results[row.kind]] for row in JOBS},
             "jobs": [
                 {
                     "key": each.key,
@@ -46,7 +46,7 @@ def listed(context: typer.Context, cache: Cache = None, json: Json = False) -> N
                     "line": each.status.line,
                     "result": each.status.result,
                 }
-                for each in known
+                for each in jobs
             ],
             "set_aside": store.troubles(),
         }
@@ -54,11 +54,11 @@ def listed(context: typer.Context, cache: Cache = None, json: Json = False) -> N
 
 
 def _entry(entry: Entry) -> Answer:
-    """What a result tells of itself; its key and whether it is committed are ours to say."""
-    told = entry.provenance
+    """JSON of a result: its own record, which cannot override the key and the flags that follow."""
+    provenance = entry.provenance
     return {
-        **entry.spec.record(told),
-        **told,
+        **entry.spec.record(provenance),
+        **provenance,
         "key": entry.key,
         "committed": entry.committed,
         "imported": bool(entry.packs),
@@ -66,20 +66,20 @@ def _entry(entry: Entry) -> Answer:
 
 
 @command("runs export")
-def exported(given: SimpleNamespace, store: Store) -> None:
+def exported(options: SimpleNamespace, store: Store) -> None:
     """Write a profile or study and all its units to one file, to be imported elsewhere."""
-    entry = store.by_key(given.key)
-    save_file(given, given.file, f"{entry.key}.zip", entry.key, entry.key, lambda: pack(store, entry))
+    entry = store.by_key(options.key)
+    save_file(options, options.file, f"{entry.key}.zip", entry.key, entry.key, lambda: pack(store, entry))
 
 
 @command("runs import")
-def imported(given: SimpleNamespace, store: Store) -> None:
+def imported(options: SimpleNamespace, store: Store) -> None:
     """Check a pack and put its results into the cache; what is there already stays as it is."""
     queue.tidy(store)
-    known = {entry.key for kind in VIEW_KINDS for entry in store.entries(kind)}
-    keys = [entry.key for entry in unpack(store, expanded(given.file))]
-    already = [key for key in keys if key in known]
-    if given.json:
+    before = {entry.key for kind in VIEW_KINDS for entry in store.entries(kind)}
+    keys = [entry.key for entry in unpack(store, expanded(options.file))]
+    already = [key for key in keys if key in before]
+    if options.json:
         say_json({"keys": keys, "already": already})
         return
     for key in keys:
@@ -87,66 +87,68 @@ def imported(given: SimpleNamespace, store: Store) -> None:
 
 
 @command("runs delete")
-def deleted(given: SimpleNamespace, store: Store) -> None:
+def deleted(options: SimpleNamespace, store: Store) -> None:
     """Delete a result with the units that no other needs, or forget a job that ended."""
     queue.tidy(store)
-    found = store.by_key(given.key, beside=queue.jobs(store))
-    if isinstance(found, Job):
-        what, forget = f"run {found.key} ({found.state}), whose results stay", partial(queue.delete, found)
-    elif found.committed:
-        raise UserError(f"{found.key} is part of the committed demo and cannot be deleted")
+    item = store.by_key(options.key, beside=queue.jobs(store))
+    if isinstance(item, Job):
+        what, forget = f"run {item.key} ({item.state}), whose results stay", partial(queue.delete, item)
+    elif item.committed:
+        raise UserError(f"{item.key} is part of the committed demo and cannot be deleted")
     else:
-        kind, model = found.kind, found.provenance.get("model", "a model")
-        what, forget = f"{kind} {found.key} of {model}, with what no other result needs", partial(delete, store, found)
-    if not given.yes:
+        kind, model = item.kind, item.provenance.get("model", "a model")
+        what, forget = f"{kind} {item.key} of {model}, with what no other result needs", partial(delete, store, item)
+    if not options.yes:
         raise UserError(f"this deletes the {what}: add --yes if that is meant")
     forget()
-    say_json({"key": found.key, "deleted": True}) if given.json else say(f"deleted {found.key}")
+    say_json({"key": item.key, "deleted": True}) if options.json else say(f"deleted {item.key}")
 
 
 @command("report")
-def report(given: SimpleNamespace, store: Store) -> None:
+def report(options: SimpleNamespace, store: Store) -> None:
     """Write one HTML file that opens offline: charts, numbers, where they come from, and commands."""
     from core.show.report.reports import KINDS, html
 
-    entry = store.by_key(given.key, (*KINDS, "export"))
-    save_file(given, given.out, "report.html", entry.key, "report", lambda: html(store, entry).encode())
+    entry = store.by_key(options.key, (*KINDS, "export"))
+    save_file(options, options.out, "report.html", entry.key, "report", lambda: html(store, entry).encode())
 
 
 # --- a measured setting as a folder that loads anywhere --------------------------------------------------------------
 
 
 @command("export")
-def export(given: SimpleNamespace, store: Store) -> None:
+def export(options: SimpleNamespace, store: Store) -> None:
     """Prune as a measured setting says and write the model, with its numbers on the card, to a folder."""
-    entry = store.by_key(given.key, ("study", "best"))
-    asked = (_of_best if entry.kind == "best" else _of_study)(store, entry, given.setting, str(whole_path(given.to)))
-    asked = with_changes(asked, {"format": given.format, "overwrite": given.overwrite})
-    refuse_fetch(entry, store, asked.model, asked.revision, asked.calibration.source)
-    check_early(asked, store)
-    answer = export_json(run(asked, store, machine.asked(given.device), {}))
-    forms = forms_json(asked, store)
-    say_json(answer | forms) if given.json else say_export(answer, forms)
+    entry = store.by_key(options.key, ("study", "best"))
+    request = (_of_best if entry.kind == "best" else _of_study)(
+        store, entry, options.setting, str(whole_path(options.to))
+    )
+    request = with_changes(request, {"format": options.format, "overwrite": options.overwrite})
+    refuse_fetch(entry, store, request.model, request.revision, request.calibration.source)
+    check_early(request, store)
+    answer = export_json(run(request, store, machine.asked(options.device), {}))
+    forms = forms_json(request, store)
+    say_json(answer | forms) if options.json else say_export(answer, forms)
 
 
 def _of_best(store: Store, entry: Entry, setting: str | None, folder: str) -> ExportRequest:
     if setting is not None:
         raise UserError(f"{entry.key} is a best setting, whose answer is exported: leave --setting out")
-    found = best.load(store, entry)
-    return best.export_request(found, with_absolute_paths(found.request), folder)
+    answer = best.load(store, entry)
+    return best.export_request(answer, with_absolute_paths(answer.request), folder)
 
 
 def _of_study(store: Store, entry: Entry, setting: str | None, folder: str) -> ExportRequest:
-    said = entry.provenance.get("request")
-    if not isinstance(said, dict):
+    stored = entry.provenance.get("request")
+    if not isinstance(stored, dict):
         raise UserError(f"study {entry.key} does not say how it was asked: run its settings again to export one")
-    request = with_absolute_paths(checked(StudyRequest, **said))
+    request = with_absolute_paths(checked(StudyRequest, **stored))
     chosen = _chosen(study_results.load(store, entry), setting)
     return request.to(ExportRequest, setting=chosen, folder=folder, study=entry.key)
 
 
 def _chosen(study: Study, words: str | None) -> Recipe:
-    """The setting that is meant: the one that the grammar writes so, else the only one with these words in its name."""
+    """The recipe that the grammar writes so, else the only one with these words in its name."""
     every = [each.setting for each in study.singles if each.setting]
     if not every:
         raise UserError(f"study {study.spec.key} holds the dense model alone: there is nothing to export")

@@ -1,4 +1,4 @@
-"""`python -m core serve | work | models`: the dashboard and what runs for it, and the models at hand."""
+"""`python -m core serve | work | models`: the dashboard, its worker, and the models at hand."""
 
 import os
 import re
@@ -54,14 +54,16 @@ def serve(
     } | ({"ABSORPTION_CACHE": str(resolved(cache))} if cache else {})
     os.chdir(queue.PROJECT)
     sys.argv = ["streamlit", *arguments(port, share, read_only)]
-    runpy.run_module("streamlit", run_name="__main__", alter_sys=True)  # in this process: who ends it ends the server
+    runpy.run_module(
+        "streamlit", run_name="__main__", alter_sys=True
+    )  # in this process, so that ending it ends the server
 
 
 def arguments(port: int, share: str | None, read_only: bool) -> list[str]:
-    """What Streamlit is started with.
+    """Command-line arguments for Streamlit.
 
     Args:
-        share: the name that others use; None: nobody else may ask.
+        share: the name that others use; None: this machine alone.
         read_only: others reach this machine itself; else only a proxy on it does.
     """
     start = ["run", "app.py", "--server.headless=true", f"--server.port={port}"]
@@ -74,7 +76,7 @@ def _address(share: str | None, read_only: bool) -> str:
 
 
 def _check(read_only: bool, share: str | None, root: Path | None) -> None:
-    """Refuse a server that is open to more than was meant.
+    """Refuse a server that is open to more people than intended.
 
     Raises:
         UserError: the option that is missing or wrong.
@@ -98,7 +100,7 @@ def work(
     idle: Annotated[float, typer.Option(help="Leave after this many seconds without work.")] = queue.IDLE,
     cache: Cache = None,
 ) -> None:
-    """Run what the dashboard queues, until nothing is asked for any more."""
+    """Run the jobs that the dashboard queues, until none comes any more."""
     from core.jobs import worker
 
     processes.step_back()
@@ -110,11 +112,11 @@ def models(cache: Cache = None, json: Json = False) -> None:
     """Models at hand: the bundled one and what the local Hub cache holds."""
     from core.models.sources import local_models
 
-    found = local_models(Store(cache))
+    rows = local_models(Store(cache))
     if json:
-        say_json({"models": found})
+        say_json({"models": rows})
         return
-    for each in found:
+    for each in rows:
         size = f"{each['layers']} layers, {(each['parameters'] or 0) / 1e6:.0f} M parameters"
         say(f"{each['source']}: {each['label']}, {each['trouble'] or size}")
     say("Also: a folder with config.json and .safetensors, a .gguf file, or any Hub id; random:<any> for a twin.")

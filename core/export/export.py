@@ -201,9 +201,9 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: ModelShape,
             planned = np.array(pruned.sparsity)
             if pruned.pruner not in SPARSIFIERS:  # rounding plans no zeros, and makes some
                 planned, before = planned * (not pruned.forms), np.ones_like(before)
-            planned, before = (np.delete(each, pruned.left_out, 0) for each in (planned, before))
-            forms = pruned.forms and np.delete(pruned.forms, pruned.left_out, 0).tolist()
-            with without(loaded.model, pruned.left_out):
+            planned, before = (np.delete(each, pruned.dropped_layers, 0) for each in (planned, before))
+            forms = pruned.forms and np.delete(pruned.forms, pruned.dropped_layers, 0).tolist()
+            with without(loaded.model, pruned.dropped_layers):
                 holds = Contents(planned, before, request.format, forms)
                 export(loaded, folder, card, holds, request.overwrite, store, tracker.say, record)
         except BaseException:
@@ -228,8 +228,8 @@ def card_of(request: ExportRequest, loaded: Loaded, numbers: Numbers, spec: Expo
         "allocation": setting.allocation.model_dump(mode="json"),
         "calibration": None,
     }
-    if spec.pruned.left_out:
-        recipe["left_out"] = spec.pruned.left_out
+    if spec.pruned.dropped_layers:
+        recipe["left_out"] = spec.pruned.dropped_layers
     if setting.untrained:
         recipe["trained"] = setting.repaired
     for each in calibration.values():

@@ -78,8 +78,8 @@ def within(words: str, size: str, pruner: str, counts: Counts) -> str:
     Raises:
         UserError: no such allocation or size, or one that no target meets.
     """
-    kind, parameters, _ = grammar.parts(words if ":" in words else f"{words}:0")
+    kind, parameters, _ = grammar.parse(words if ":" in words else f"{words}:0")
     unit = look_up(UNITS, parameters.get("currency", ZEROS.name), "currency")
-    request = grammar.built(kind, parameters, next(iter(unit.levels.values()), 0.0))
+    request = grammar.build(kind, parameters, next(iter(unit.levels.values()), 0.0))
     by = default_pruner(unit) if pruner == DEFAULT_PRUNER else pruner
     return grammar.write(request.replace(target=share_within(read_bytes(size), counts, treatment(by), limits(request))))

@@ -225,7 +225,7 @@ def recover(
         with products(loaded, pruned.recover_dtype):
             reference = losses.reference(loaded, tokens, read)
     if state:
-        for layer in pruned.left_out:
+        for layer in pruned.dropped_layers:
             leave_out(loaded.layers[layer])
     else:
         walk()

@@ -1,10 +1,10 @@
-"""What can be asked: frozen, complete, self-checking values. A spec is its own cache key.
+"""Requests and specs: frozen, complete, self-checking values. A spec is its own cache key.
 
 A *request* is what a person typed; the worker resolves it to a *spec*, which names models and texts by their content.
 """
 
 from core.requests.allocations import AllocationRequest, Correction
-from core.requests.export_and_search import FORMATS, BestRequest, BestSpec, ExportRequest, ExportSpec, as_asked_now
+from core.requests.export_and_search import FORMATS, BestRequest, BestSpec, ExportRequest, ExportSpec, current_fields
 from core.requests.inputs import (
     DEFAULT_CALIBRATION,
     DEFAULT_EVALUATION,

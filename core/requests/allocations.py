@@ -1,4 +1,4 @@
-"""What an allocation can be asked to be: a base allocator, a target, bounds, and a correction."""
+"""The request for an allocation: a base allocator, a target, bounds, and a correction."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -11,12 +11,12 @@ from core.methods import LAYERS, TREATMENTS, UNITS, ZEROS, Base, BudgetUnit, Uni
 from core.requests.parsing import from_text
 from core.requests.perturbations import perturbation
 
-DEFAULT_METHOD = "owl"  # what is shown where no method is chosen
+DEFAULT_METHOD = "owl"  # shown where no method is chosen
 Control = Literal["none", "reversed", "shuffled", "ramp"]
 
 
 class Correction(Spec):
-    """The absorption-aware correction on top of a base; a control in its place where asked."""
+    """The absorption-aware correction of a base allocation, or a control in its place."""
 
     strength: float = Field(0.0, ge=0, le=0.5, description="largest shift of a layer, sparsity units; our parameter")
     driver: Annotated[str, from_text(lambda typed: perturbation(typed).name)] = Field(
@@ -41,7 +41,7 @@ class AllocationRequest(Spec):
     )
 
     def check(self) -> None:
-        """A budget of whole levels has these for bounds; its plan may be turned round, but not corrected."""
+        """Reject contradictions; a budget of whole levels has those for bounds, and no correction but permutations."""
         if self.unclipped and self.correction.strength:
             raise ValueError(
                 "a correction spends an exact budget inside bounds, and unclipped numbers know neither: "
@@ -55,9 +55,9 @@ class AllocationRequest(Spec):
             raise ValueError("layers are left out whole: write granularity=layer, or another method")
         if not levels:
             return
-        usual = (AllocationRequest.model_fields[name].default for name in ("low", "high"))
+        defaults = (AllocationRequest.model_fields[name].default for name in ("low", "high"))
         moved = self.unclipped, self.correction.strength, self.correction.control == "ramp"
-        if any(moved) or (self.low, self.high) != (*usual,):
+        if any(moved) or (self.low, self.high) != (*defaults,):
             raise ValueError(
                 f"a budget of {self.currency} is met by the levels {listed(levels)}: leave low, high, strength, ramp "
                 "and unclipped out"
@@ -65,21 +65,21 @@ class AllocationRequest(Spec):
 
     @property
     def budget_unit(self) -> BudgetUnit:
-        """The currency of its target."""
+        """The unit that the target is counted in."""
         return UNITS[self.currency]
 
     def corrected(
         self, strengths: Iterable[float], controls: Iterable[str], shuffles: int = 1, **how: object
     ) -> Iterator[Self]:
-        """The same with every strength above 0 of the correction, and of its controls.
+        """Yield this allocation with each strength above 0 of the correction and of its controls.
 
         Args:
             controls: `none` for the correction itself.
-            shuffles: how many permutations the shuffled control gets.
-            how: what else its corrections are.
+            shuffles: number of permutations of the shuffled control.
+            how: further fields of the corrections.
 
         Raises:
-            UserError: a correction that cannot be.
+            UserError: an invalid correction.
         """
         for strength in filter(None, strengths):
             for control in controls:
@@ -89,5 +89,5 @@ class AllocationRequest(Spec):
 
     @property
     def plain(self) -> Self:
-        """The same without its correction."""
+        """This allocation without its correction."""
         return self.replace(correction=Correction())

@@ -1,4 +1,4 @@
-"""The command line as one table: the options of every command, read from the fields of the requests that they fill."""
+"""The command line as one table: each command's options, read from the request fields that they fill."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -17,8 +17,7 @@ from core.requests.studies import StudyRequest
 
 ROLES = ("calibration", "selection", "final")  # texts of a search
 
-
-Asked = MeasureRequest | StudyRequest | BestRequest
+CommandRequest = MeasureRequest | StudyRequest | BestRequest
 
 
 class Option(NamedTuple):
@@ -26,10 +25,10 @@ class Option(NamedTuple):
 
     Attributes:
         name: of its value; the line writes `--true-sequential` for `true_sequential`.
-        of: fields of the request that it fills, all of them alike; none: it is no part of one, or more than fields.
+        of: request fields that it fills, all with one value; empty if the command reads it in another way.
         write: value -> text.
-        least: the smallest number that may be given.
-        always: written also where it is as usual, so that the line means the same when the usual changes.
+        least: smallest number allowed.
+        always: written at its default too, so that the line means the same when the default changes.
         argument: it has a place in the line, not a name.
     """
 
@@ -48,7 +47,7 @@ class Option(NamedTuple):
         return "--" + self.name.replace("_", "-")
 
     def line(self, value: Any) -> list[str]:
-        """Words of a value, or of a text as it is; none where the value is as usual."""
+        """Words that say a value, or a text as it is; none for the default."""
         if value is None or (value == self.default and not self.always):
             return []
         if self.kind is bool:
@@ -59,21 +58,21 @@ class Option(NamedTuple):
 
 
 def field_at(request: Any, path: str) -> Any:
-    """The value of `settings.0.pruner` in a request."""
+    """Value at a path of a request, as in `settings.0.pruner`."""
     for name in path.split("."):
         request = request[int(name)] if name.isdecimal() else getattr(request, name)
     return request
 
 
-def _fills(usual: Spec, *of: str, name: str = "", **more: Any) -> Option:
-    """An option that fills a field: its name, help, type, default and least value are the field's, but for `more`.
+def _fills(request: Spec, *of: str, name: str = "", **more: Any) -> Option:
+    """An option that fills a field, with the field's name, help, type, default and least value unless `more` says else.
 
     Args:
-        usual: a request of the command.
-        of: paths of the field, and of others that are always alike.
+        request: a request of the command with its defaults.
+        of: paths of the field, and of others that get the same value.
     """
     into, _, last = of[0].rpartition(".")
-    holder = field_at(usual, into) if into else usual
+    holder = field_at(request, into) if into else request
     field = type(holder).model_fields[last]
     forms = get_args(field.annotation) or (field.annotation,)
     derived = {
@@ -90,7 +89,7 @@ def _comma(values: Iterable[object]) -> str:
 
 
 def _percent(loss: float) -> str:
-    """As the command line reads it: above 1 only with its sign."""
+    """A share as `fraction` reads it back: above 1 with a percent sign."""
     return number(loss) if loss <= 1 else f"{100 * loss:.15g}%"
 
 
@@ -141,7 +140,7 @@ _calibrated = (
 
 
 def _judged(text: str, documents: str) -> tuple[Option, ...]:
-    """What a pruned model is evaluated on."""
+    """Options for the text and the tasks that a pruned model is evaluated on."""
     return (
         _of_study("evaluation.text.source", name=text, always=True),
         _of_study("evaluation.text.documents", name=documents, **_documents),
@@ -157,7 +156,7 @@ OPTIONS = {  # of every command
         *MODEL,
         *_window,
         Option("preset", f"{', '.join(PRESETS)}.", "quick", always=True),
-        Option("perturb", "In place of the preset's; repeatable.", (), list[str], write=lambda asked: asked.name),
+        Option("perturb", "In place of the preset's; repeatable.", (), list[str], write=lambda chosen: chosen.name),
         _of_profile("text.sequences", default=None, always=True),
         _of_profile("text.length", default=None, always=True),
         Option("seeds", "Noise seeds, as in 0,1.", write=_comma),

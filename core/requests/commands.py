@@ -1,4 +1,4 @@
-"""From the options of a command to its request, and from a request to the line that asks for it again."""
+"""Options of a command -> its request; a request -> the command line that repeats it."""
 
 import shlex
 import subprocess
@@ -11,7 +11,7 @@ from typing import Any
 from core.base import Fields, UserError, checked, look_up, unique, with_changes
 from core.methods import DEFAULT_PRUNER
 from core.requests import grammar
-from core.requests.command_table import OPTIONS, Asked, field_at
+from core.requests.command_table import OPTIONS, CommandRequest, field_at
 from core.requests.export_and_search import BestRequest
 from core.requests.measurements import MeasureRequest, measurements
 from core.requests.parsing import absolute, numbers, with_paths
@@ -22,84 +22,87 @@ from core.requests.studies import StudyRequest
 # --- from options ----------------------------------------------------------------------------------------------------
 
 
-def request_of(command: str, **given: Any) -> Asked:
-    """The request of a command from the values of its options; those that are not given are as usual.
+def request_of(command: str, **options: Any) -> CommandRequest:
+    """The request of a command from the values of its options, defaults for the others.
 
     Raises:
-        UserError: the first that cannot be.
+        UserError: the first invalid value.
     """
-    return _built(command, given, with_paths)
+    return _built(command, options, with_paths)
 
 
-def _built(command: str, given: Fields, read: Callable[[Fields], Fields] = dict) -> Asked:
+def _built(command: str, options: Fields, read: Callable[[Fields], Fields] = dict) -> CommandRequest:
     """A request from the values of options.
 
     Args:
-        read: makes paths whole.
+        read: makes the paths in the fields absolute.
     """
-    given = {option.name: given.get(option.name, option.default) for option in OPTIONS[command]}
-    said = {}
+    options = {option.name: options.get(option.name, option.default) for option in OPTIONS[command]}
+    fields = {}
     for option in OPTIONS[command]:
-        for path in option.of if given[option.name] is not None else ():
+        for path in option.of if options[option.name] is not None else ():
             *into, last = path.split(".")
-            reduce(lambda inside, name: inside.setdefault(name, {}), into, said)[last] = given[option.name]
+            reduce(lambda inside, name: inside.setdefault(name, {}), into, fields)[last] = options[option.name]
     form, complete = _FORMS[command]
-    return with_changes(form.model_construct(), complete(read(said), given))
+    return with_changes(form.model_construct(), complete(read(fields), options))
 
 
-def _measure(said: Fields, given: Fields) -> Fields:
-    """Text and measurements, of the preset where nothing else is given."""
-    preset = look_up(PRESETS, given["preset"], "preset")
-    text = {"sequences": preset.sequences, "length": preset.length} | said["text"]
-    if not (given["perturb"] or given["seeds"]):
-        return said | {"text": text, "measurements": preset.measurements}
-    asked = [perturbation(part).sourced(absolute) for each in given["perturb"] for part in each.split(",")]
-    asked = asked or [each.perturbation for each in preset.measurements]
-    return said | {"text": text, "measurements": measurements(asked, numbers(given["seeds"] or "0", "seeds"))}
+def _measure(fields: Fields, options: Fields) -> Fields:
+    """Fill in text and measurements, from the preset unless options say else."""
+    preset = look_up(PRESETS, options["preset"], "preset")
+    text = {"sequences": preset.sequences, "length": preset.length} | fields["text"]
+    if not (options["perturb"] or options["seeds"]):
+        return fields | {"text": text, "measurements": preset.measurements}
+    perturbations = [perturbation(part).sourced(absolute) for each in options["perturb"] for part in each.split(",")]
+    perturbations = perturbations or [each.perturbation for each in preset.measurements]
+    return fields | {
+        "text": text,
+        "measurements": measurements(perturbations, numbers(options["seeds"] or "0", "seeds")),
+    }
 
 
-def _compare(said: Fields, given: Fields) -> Fields:
-    """Every layer of the model taken from the other checkpoint in turn."""
-    [taken] = said["measurements"].values()
-    return said | {"measurements": [{"perturbation": {"kind": "checkpoint"} | taken["perturbation"]}]}
+def _compare(fields: Fields, options: Fields) -> Fields:
+    """Fill in one measurement: each layer in turn taken from the other checkpoint."""
+    [compared] = fields["measurements"].values()
+    return fields | {"measurements": [{"perturbation": {"kind": "checkpoint"} | compared["perturbation"]}]}
 
 
-def _prune(said: Fields, given: Fields) -> Fields:
-    """A study of one setting."""
-    [setting], asked = said["settings"].values(), given["allocation"]
-    read = {"allocation": grammar.read_allocation(asked)} if isinstance(asked, str) else {}
-    if read and setting.get("pruner") == DEFAULT_PRUNER and read["allocation"].budget_unit.levels:
-        del setting["pruner"]  # nobody chose it
-    return _evaluate(said | {"settings": (checked(Recipe, **setting | read),)}, given)
+def _prune(fields: Fields, options: Fields) -> Fields:
+    """Fill in a study of one recipe."""
+    [recipe], allocation = fields["settings"].values(), options["allocation"]
+    read = {"allocation": grammar.read_allocation(allocation)} if isinstance(allocation, str) else {}
+    if read and recipe.get("pruner") == DEFAULT_PRUNER and read["allocation"].budget_unit.levels:
+        del recipe["pruner"]  # nobody chose it
+    return _evaluate(fields | {"settings": (checked(Recipe, **recipe | read),)}, options)
 
 
-def _evaluate(said: Fields, given: Fields) -> Fields:
-    """A study of the dense model alone."""
-    tasks = (name.strip() for each in given["tasks"] for name in each.split(","))
-    return said | {"evaluation": said["evaluation"] | {"tasks": tuple(unique(filter(None, tasks)))}}
+def _evaluate(fields: Fields, options: Fields) -> Fields:
+    """Fill in a study of the dense model alone."""
+    tasks = (name.strip() for each in options["tasks"] for name in each.split(","))
+    return fields | {"evaluation": fields["evaluation"] | {"tasks": tuple(unique(filter(None, tasks)))}}
 
 
-_FORMS = {  # command -> its request, and what completes the fields that its options fill
+_FORMS = {  # command -> its request, and the function that completes the fields its options fill
     "measure": (MeasureRequest, _measure),
     "compare": (MeasureRequest, _compare),
-    "anchors": (StudyRequest, lambda said, given: said | {"settings": [{}]}),
+    "anchors": (StudyRequest, lambda fields, options: fields | {"settings": [{}]}),
     "prune": (StudyRequest, _prune),
     "evaluate": (StudyRequest, _evaluate),
-    "best": (BestRequest, lambda said, given: said),
+    "best": (BestRequest, lambda fields, options: fields),
 }
 
 
 # --- to a line -------------------------------------------------------------------------------------------------------
 
 
-def command_line(request: Asked, device: str | None = None, cache: Path | None = None, **more: object) -> str:
-    """`python -m core ...` that asks for the same, quoted for this system's shell.
+def command_line(request: CommandRequest, device: str | None = None, cache: Path | None = None, **more: object) -> str:
+    """The `python -m core ...` line that repeats a request, quoted for this system's shell.
 
     Args:
-        more: values of options by name, in place of what the request says, or None.
+        more: option values by name, in place of the request's; None leaves an option out.
 
     Raises:
-        UserError: no command can say it, and why.
+        UserError: no command can express the request, and why.
     """
     name = _command_of(request)
     values = _values(request, name)
@@ -117,16 +120,16 @@ def line(command: str, **values: object) -> str:
     Raises:
         UserError: an allocation that was set by hand.
     """
-    found = [part for option in OPTIONS[command] for part in option.line(values.get(option.name))]
-    return quoted(("python", "-m", "core", command, *found))
+    words = [part for option in OPTIONS[command] for part in option.line(values.get(option.name))]
+    return quoted(("python", "-m", "core", command, *words))
 
 
 def quoted(line: Iterable[str]) -> str:
-    """Words as this system's shell reads them."""
+    """Join words, quoted for this system's shell."""
     return subprocess.list2cmdline(list(line)) if sys.platform == "win32" else shlex.join(line)
 
 
-def _command_of(request: Asked) -> str:
+def _command_of(request: CommandRequest) -> str:
     if isinstance(request, StudyRequest):
         if len(request.settings) > 1:
             raise UserError(f"a command takes one setting and these are {len(request.settings)}: use the study file")
@@ -134,26 +137,26 @@ def _command_of(request: Asked) -> str:
     return next(name for name, (form, _) in _FORMS.items() if isinstance(request, form))
 
 
-def _values(request: Asked, name: str) -> Fields:
-    """Values of options by name; an option is left out where another said its fields, or they are not alike."""
-    found, covered = {}, set()
+def _values(request: CommandRequest, name: str) -> Fields:
+    """Option values by name, without options whose fields differ or are set by an earlier option."""
+    values_by_option, covered = {}, set()
     for option in OPTIONS[name]:
         values = [field_at(request, path) for path in option.of]
         if values and not covered.issuperset(option.of) and all(each == values[0] for each in values):
-            found[option.name] = values[0]
+            values_by_option[option.name] = values[0]
             covered.update(option.of)
     if isinstance(request, MeasureRequest):
-        found |= _measured(request)
+        values_by_option |= _measured(request)
     elif isinstance(request, StudyRequest):
-        found["examples"] = request.evaluation.examples or 0
-    return found
+        values_by_option["examples"] = request.evaluation.examples or 0
+    return values_by_option
 
 
 def _measured(request: MeasureRequest) -> Fields:
-    """A preset by its name, else perturbations and the seeds of all of them."""
-    asked = request.measurements
-    preset = next((name for name, each in PRESETS.items() if each.measurements == asked), None)
+    """The name of a preset, else the perturbations and their seeds."""
+    measured = request.measurements
+    preset = next((name for name, each in PRESETS.items() if each.measurements == measured), None)
     if preset:
         return {"preset": preset}
-    seeds = tuple(unique(each.seed for each in asked if each.perturbation.noise))
-    return {"perturb": unique(each.perturbation for each in asked), "seeds": None if seeds in ((), (0,)) else seeds}
+    seeds = tuple(unique(each.seed for each in measured if each.perturbation.noise))
+    return {"perturb": unique(each.perturbation for each in measured), "seeds": None if seeds in ((), (0,)) else seeds}

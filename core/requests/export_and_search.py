@@ -1,4 +1,4 @@
-"""What else is asked of settings: an export, and the best of them."""
+"""Requests and specs of an export, and of the search for the best recipe."""
 
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ from core.requests.recipes import PRODUCTS, ExactRecipe, Products, Recipe
 from core.requests.studies import StudySpec
 
 COMPRESSED = "compressed-tensors"
-FORMATS = {  # of an export, as typed -> in full
+FORMATS = {  # of an export, typed -> full name
     "dense": "dense",
     COMPRESSED: COMPRESSED,
     "gguf": "gguf:F16",
@@ -54,7 +54,7 @@ class ExportRequest(OfModel):
 
 
 class BestRequest(OfModel):
-    """The best setting for a target sparsity, or for a loss that may not be exceeded.
+    """The search for the best setting at a target sparsity, or within a largest loss.
 
     The three texts have three roles: calibrate and profile, select, judge. Roles that read one source without naming
     documents share it, none reading what another reads; see `core.results.text_splits.split`.
@@ -85,7 +85,7 @@ class BestRequest(OfModel):
 
     @property
     def treatments(self) -> tuple[Treatment, ...]:
-        """The pruners, each without and with the repairs, that may win."""
+        """Pruners, each without and with its repairs, that may win."""
         every = (
             each for each in TREATMENTS.values() if self.pruner in (ANY, each.pruner) and each.pruner in SPARSIFIERS
         )
@@ -101,27 +101,27 @@ class BestRequest(OfModel):
             raise ValueError(f"name each of the calibration seeds {', '.join(map(str, self.seeds))} once")
 
 
-def as_asked_now(stored: Any) -> Any:
-    """A stored search request in today's fields: older ones name no repair, or rounds of polish, or an effort."""
+def current_fields(stored: Any) -> Any:
+    """Fields of a stored search request as of today: older ones lack a repair, or name polish or an effort."""
     if not isinstance(stored, dict):
         return stored
     return {"repair": NO_REPAIR} | {name: value for name, value in stored.items() if name not in ("polish", "effort")}
 
 
 class ExportSpec(View):
-    """A view: a pruned model that was written to a folder."""
+    """A view: a pruned model written to a folder."""
 
     model: ModelSpec
     pruned: ExactRecipe
     folder: str
     format: str = optional_field("dense", "as the request has it")
 
-    def record(self, told: Fields) -> Fields:
+    def record(self, provenance: Fields) -> Fields:
         return {"folder": self.folder}
 
 
 class BestSpec(View):
-    """A view: what was chosen on one text, and the study that judges it on another."""
+    """A view: the settings chosen on one text, and the study that judges them on another."""
 
     model: ModelSpec
     profile: ProfileSpec
@@ -145,5 +145,5 @@ class BestSpec(View):
     def units(self) -> tuple[Spec, ...]:
         return tuple(unique(unit for part in (self.profile, self.selection, self.final) for unit in part.units))
 
-    def record(self, told: Fields) -> Fields:
+    def record(self, provenance: Fields) -> Fields:
         return {"winner": self.winner.name, "study": self.final.key}

@@ -1,8 +1,8 @@
-"""The one grammar: allocations as they are typed, stored, linked and reported.
+"""The one grammar in which allocations are typed, stored, linked and reported.
 
 `owl m=5 lam=0.08:0.7`, `uniform currency=bits:3`, `response strength=0.04 driver=gaussian:0.3 control=reversed:0.6`: a
-method, what is set of it, its correction, its bounds and currency, and after the last colon the target. Words of a
-whole setting are added by `core.requests.recipes`. An allocation set by hand is a JSON file.
+method, its parameters, its correction, bounds and currency, and after the last colon the target.
+`core.requests.recipes` adds the words of a whole recipe. An allocation set by hand is a JSON file.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,31 +19,31 @@ OF_ALLOCATION = ("low", "high", "unclipped", "currency")
 
 
 def read_allocation(text: str) -> AllocationRequest:
-    """`METHOD:TARGET`, or the path of a JSON file that holds a list named `sparsity`.
+    """Read `METHOD:TARGET`, or a JSON file that holds a list named `sparsity`.
 
     Raises:
-        UserError: neither, or a file that holds something else.
+        UserError: neither, or a file without such a list.
     """
     path = expanded(text)
     if text.endswith(".json") or (exists(path) and path.is_file()):
         return from_file(path)
-    return built(*parts(text))
+    return build(*parse(text))
 
 
 def method(words: str, target: float | str) -> AllocationRequest:
-    """`owl m=5 lam=0.08 strength=0.04 driver=gaussian:0.3 control=reversed high=0.9` and a target.
+    """Read `owl m=5 lam=0.08 strength=0.04 driver=gaussian:0.3 control=reversed high=0.9` and a target.
 
     Raises:
         UserError: an unknown method or parameter, or a value out of range.
     """
-    return built(*parts(f"{words}:{target}"))
+    return build(*parse(f"{words}:{target}"))
 
 
-def parts(text: str) -> tuple[str, dict[str, str], str]:
-    """`owl m=5 lam=0.08:0.7` -> (`owl`, {`m`: `5`, `lam`: `0.08`}, `0.7`).
+def parse(text: str) -> tuple[str, dict[str, str], str]:
+    """Split `owl m=5 lam=0.08:0.7` into (`owl`, {`m`: `5`, `lam`: `0.08`}, `0.7`).
 
     Raises:
-        UserError: no colon, an unknown method, a word that is no parameter, or one that is given twice.
+        UserError: no colon, an unknown method, a word that is no parameter, or a repeated one.
     """
     words, colon, target = text.rpartition(":")
     if not colon:
@@ -51,53 +51,57 @@ def parts(text: str) -> tuple[str, dict[str, str], str]:
         raise UserError(f"{brief(text)} is not an allocation: {right}")
     kind, *pairs = words.split() or [""]
     look_up(METHODS, kind, "allocator")
-    given = {}
+    parameters = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
             raise UserError(f"{brief(pair)} in {brief(words)} is not a parameter: write name=value, as in lam=0.08")
-        if name in given:
+        if name in parameters:
             raise UserError(f"{brief(words)} gives {name} twice: leave one out")
-        given[name] = value
-    return kind, given, target
+        parameters[name] = value
+    return kind, parameters, target
 
 
-def built(kind: str, given: Mapping[str, object], target: float | str, more: Iterable[str] = ()) -> AllocationRequest:
-    """An allocation of its parameters by name: the method's own, the correction's and the bounds.
+def build(
+    kind: str, parameters: Mapping[str, object], target: float | str, more: Iterable[str] = ()
+) -> AllocationRequest:
+    """An allocation from named parameters: the method's own, the correction's and the bounds.
 
     Args:
         kind: one of `BASES`.
-        more: what else may be said beside them, and was taken out already.
+        more: further words of the grammar, taken out of `parameters` already; refusals list them.
 
     Raises:
         UserError: as `method`.
     """
     own = [name for name in BASES[kind].model_fields if name != "kind"]
-    known = [*own, *OF_CORRECTION, *OF_ALLOCATION, *more]
-    odd = next((name for name in sorted(given) if name not in known), None)
+    allowed = [*own, *OF_CORRECTION, *OF_ALLOCATION, *more]
+    odd = next((name for name in sorted(parameters) if name not in allowed), None)
     if odd is not None:
-        raise UserError(f"{kind} has no parameter {brief(odd)}: it takes {', '.join(known)}")
-    base, fix, whole = (
-        {name: given[name] for name in names if name in given} for names in (own, OF_CORRECTION, OF_ALLOCATION)
+        raise UserError(f"{kind} has no parameter {brief(odd)}: it takes {', '.join(allowed)}")
+    base, fix, bounds = (
+        {name: parameters[name] for name in names if name in parameters}
+        for names in (own, OF_CORRECTION, OF_ALLOCATION)
     )
-    form, counted = BASES[kind], look_up(UNITS, str(whole.get("currency", ZEROS.name)), "currency")
-    if counted.levels:
-        target = counted.read(target) if isinstance(target, str) else target
+    form, budget_unit = BASES[kind], look_up(UNITS, str(bounds.get("currency", ZEROS.name)), "currency")
+    if budget_unit.levels:
+        target = budget_unit.read(target) if isinstance(target, str) else target
         if "pruner" in form.model_fields:
-            base = {"pruner": default_pruner(counted)} | base
+            base = {"pruner": default_pruner(budget_unit)} | base
     return checked(
-        AllocationRequest, base=checked(form, **base), target=target, correction=checked(Correction, **fix), **whole
+        AllocationRequest, base=checked(form, **base), target=target, correction=checked(Correction, **fix), **bounds
     )
 
 
 def from_file(path: Path) -> AllocationRequest:
-    """An allocation that was written down: a JSON object with `sparsity`, a number per layer or a list per layer.
+    """Read an allocation file: a JSON object with `sparsity`, a number per layer or a list per layer.
 
-    It is called by its `name`, where it has one. Its `budget`, else the mean over layers, is the target that its
-    uniform twin gets; where the model's weights make it another one, allocating says which.
+    `name` is optional. `budget`, else the mean over layers, is the target of its uniform twin; where the model's
+    weights make it another one, allocating says which.
 
     Raises:
-        UserError: no such file, not JSON, no such list, or a name of other signs than letters, digits and a few more.
+        UserError: no such file, not JSON, no such list, or a name with characters other than letters, digits and a few
+            more.
     """
     content = json_value(path, "allocation file")
     content = content if isinstance(content, dict) else {"sparsity": content}
@@ -111,31 +115,31 @@ def from_file(path: Path) -> AllocationRequest:
         right = "sparsity must be numbers, per layer or per linear of each layer, and budget a number"
         raise UserError(f"{brief(path.name)}: {right}") from error
     base = checked(Manual, sparsity=rows, name=content.get("name", ""))
-    counted = content.get("currency", ZEROS.name)  # of bits: shares of a weight, as `allocate --json` tells them
-    written = {"currency": counted, "unclipped": counted == ZEROS.name}  # what is written is what is done
+    currency = content.get("currency", ZEROS.name)  # of bits: shares of a weight, as `allocate --json` writes them
+    written = {"currency": currency, "unclipped": currency == ZEROS.name}  # the numbers of a file are used unchanged
     return checked(AllocationRequest, base=base, target=budget, **written)
 
 
-def write(asked: AllocationRequest) -> str:
-    """An allocation as `read_allocation` reads it back: `response objective=kl:0.6`.
+def write(allocation: AllocationRequest) -> str:
+    """Write an allocation in the form that `read_allocation` reads back: `response objective=kl:0.6`.
 
     Raises:
-        UserError: it was set by hand, and so is a file.
+        UserError: it was set by hand, so only a file holds it.
     """
-    if asked.base.by_hand:
+    if allocation.base.by_hand:
         raise UserError("an allocation set by hand is not written in one line: save it as a .json file")
-    return f"{said(asked)}:{asked.budget_unit.write(asked.target)}"
+    return f"{words_of(allocation)}:{allocation.budget_unit.write(allocation.target)}"
 
 
-def said(asked: AllocationRequest, more: Mapping[str, object] | None = None) -> str:
-    """The words of any allocation; of one set by hand they do not tell the numbers, and so do not read back.
+def words_of(allocation: AllocationRequest, more: Mapping[str, object] | None = None) -> str:
+    """The words of any allocation; those of one set by hand leave out its numbers, and so do not read back.
 
     Args:
         more: further words, name -> value.
     """
-    fix = asked.correction.model_dump(exclude_defaults=True)
-    if asked.correction.strength:
-        fix = {"strength": asked.correction.strength, "driver": asked.correction.driver} | fix
-    whole = asked.model_dump(include={*OF_ALLOCATION}, exclude_defaults=True)
-    every = asked.base.said | fix | whole | dict(more or {})
-    return " ".join([asked.base.kind, *(f"{name}={word(value)}" for name, value in every.items())])
+    fix = allocation.correction.model_dump(exclude_defaults=True)
+    if allocation.correction.strength:
+        fix = {"strength": allocation.correction.strength, "driver": allocation.correction.driver} | fix
+    bounds = allocation.model_dump(include={*OF_ALLOCATION}, exclude_defaults=True)
+    every = allocation.base.said | fix | bounds | dict(more or {})
+    return " ".join([allocation.base.kind, *(f"{name}={word(value)}" for name, value in every.items())])

@@ -1,4 +1,4 @@
-"""The model and the text that a request reads: as they are typed, and by content."""
+"""The model and the text that a request reads, as typed and by content."""
 
 from typing import Annotated, Literal, TypeVar
 
@@ -14,7 +14,7 @@ Length = Annotated[int, Field(ge=8, le=2**20)]  # tokens of a window; no model a
 
 
 class OfModel(Spec):
-    """What is asked of a model, as it is typed."""
+    """A request about one model, named as typed."""
 
     model: str = Field(
         "demo", description="demo, a folder, a .gguf file, a Hub id; random:<any> for its untrained twin"
@@ -23,10 +23,10 @@ class OfModel(Spec):
     dtype: Dtype = "float32"
 
     def to(self, form: type[Other], **more: object) -> Other:
-        """Another request of the same model: what both can say is taken over, but for what is given.
+        """Another request of the same model with the fields that both have, but for `more`.
 
         Raises:
-            UserError: the first thing that cannot be.
+            UserError: the first invalid value.
         """
         both = form.model_fields.keys() & type(self).model_fields.keys()
         return checked(form, **{name: getattr(self, name) for name in both} | more)
@@ -41,7 +41,7 @@ class ModelSpec(Spec):
 
     @property
     def weights(self) -> tuple[str, int | None]:
-        """What two models share that are one but for their precision."""
+        """Identity of the weights whatever their precision."""
         return self.content, self.initialised
 
 
@@ -54,7 +54,7 @@ class OfWindows(Spec):
 
 
 class TextSpec(OfWindows):
-    """Token windows by content: which bytes, which tokenizer, where each window starts."""
+    """Token windows by content: bytes, tokenizer and the start of each window."""
 
     content: str = Field(description="SHA-256 of the documents used")
     tokenizer: str = Field(description="SHA-256 of the tokenizer")
@@ -72,7 +72,7 @@ class TextSpec(OfWindows):
 
 
 class WindowRequest(OfWindows):
-    """Which tokens to read."""
+    """The request for windows of tokens from a text."""
 
     source: str = Field("demo", description="demo, demo:evaluation, file:PATH, or a Hub dataset")
     documents: Annotated[tuple[int, int] | None, from_text(span)] = Field(
@@ -93,8 +93,6 @@ class WindowRequest(OfWindows):
             raise ValueError(f"documents {self.documents[0]}-{self.documents[1]}: the first must not exceed the last")
 
 
-# What is read unless asked otherwise: all 16 windows that either half of the demo text has for the bundled model.
+# All 16 windows that either half of the demo text has for the bundled model.
 DEFAULT_CALIBRATION = WindowRequest(source="demo", sequences=16, length=512)
-
-
 DEFAULT_EVALUATION = WindowRequest(source="demo:evaluation", sequences=16, length=512)

@@ -1,6 +1,6 @@
-"""The kinds of job: a row each, from what a person asks to the view that it resolves to.
+"""The kinds of job, a row each: the request, and the view that it resolves to.
 
-A share of a measurement or of a study is a job too: what one of several processes does of it.
+One share of a measurement or of a study, done by one of several processes, is a job too.
 """
 
 import re
@@ -16,7 +16,7 @@ from core.requests.studies import StudyRequest, StudySpec
 
 
 class Share(Spec):
-    """Which share: the second of eight. Shares are the same wherever and whenever they are asked for."""
+    """A share such as the second of eight; the same work wherever and whenever it runs."""
 
     part: int
     of: int
@@ -27,7 +27,7 @@ class Share(Spec):
 
 
 class ShareRequest(Spec):
-    """One share of a measurement or of a study; whoever does the last one makes the whole."""
+    """One share of a measurement or of a study; the last share to finish assembles the whole."""
 
     whole: MeasureRequest | StudyRequest
     share: Share
@@ -38,7 +38,7 @@ class ShareRequest(Spec):
 
 
 class Unfinished(View):
-    """A view: a profile or a study of which shares are done and shares are missing."""
+    """A view: a profile or a study with some of its shares done."""
 
     whole: ProfileSpec | StudySpec
 
@@ -46,24 +46,24 @@ class Unfinished(View):
     def units(self) -> tuple[Spec, ...]:
         return self.whole.units
 
-    def record(self, told: Fields) -> Fields:
+    def record(self, provenance: Fields) -> Fields:
         return {"whole": self.whole.key}
 
 
 def read_share(typed: str) -> Share:
-    """`2/8` -> the second of eight.
+    """Read `2/8` as the second of eight.
 
     Raises:
         UserError: not two whole numbers with a slash, or no such share.
     """
-    found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", typed.strip())
-    if not found or not 1 <= int(found[1]) <= int(found[2]):
+    match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", typed.strip())
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
         raise UserError(f"--part {brief(typed)} is no share of a whole: write which of how many, from 1/8 to 8/8")
-    return Share(part=int(found[1]), of=int(found[2]))
+    return Share(part=int(match[1]), of=int(match[2]))
 
 
 def cut(works: Sequence[float], of: int) -> list[int]:
-    """The share, 1 to `of`, that each piece of work falls to: neighbours stay together, each share is about as much.
+    """Assign each piece of work to a share, 1 to `of`: neighbours stay together, shares take about equally long.
 
     A share differs from the mean by less than the largest piece; with more shares than pieces some are empty.
     """
@@ -81,10 +81,10 @@ class JobRow(NamedTuple):
     kind: str  # folder of its results in the store
     request: type[Spec]
     view: type[View]  # what the request resolves to
-    listed: str  # how `runs --json` calls its results
+    listed: str  # name of its results in `runs --json`
     answered: bool = True  # a stored result answers the request; else it is done anew each time
     page: str = "prune"  # where a run of it is watched
-    part: str = ""  # of that page, which shows a result
+    part: str = ""  # part of that page that shows a result
 
 
 JOBS = (

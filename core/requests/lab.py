@@ -1,4 +1,4 @@
-"""What the lab is asked: a sentence with one layer disturbed, or a text that a damaged model writes."""
+"""Requests of the lab: a sentence with one layer disturbed, or a text that a damaged model writes."""
 
 import json
 from itertools import pairwise
@@ -15,12 +15,12 @@ MOST_TOKENS = 64  # of a sentence
 MOST_CHARACTERS = 2000  # of a sentence or a prompt: more cannot be meant
 MOST_WRITTEN = 128  # tokens that are written after a prompt
 WHILE_WRITING = ("gaussian", "gaussian_part", "residual", "residual_part", "skip", "skip_part")
-WORDS = 5  # next words that are told after each token
-REMOVED = (0.7, 0.5, 0.6, 0.8, 0.3, 0.9)  # shares of a layer's weights that the lab's page removes, the usual first
+WORDS = 5  # likeliest next words listed after each token
+REMOVED = (0.7, 0.5, 0.6, 0.8, 0.3, 0.9)  # shares of a layer's weights that the lab's page removes, the default first
 
 
 class Question(Spec):
-    """A sentence and what is done to it, at every layer in turn."""
+    """A sentence, and a perturbation applied at every layer in turn."""
 
     model: str = "demo"
     sentence: str
@@ -42,20 +42,20 @@ class Question(Spec):
 
 
 def _while_writing(word: str) -> str:
-    """A damage as it is written in one way; empty for none."""
+    """Normalise the name of a damage; empty for none."""
     if not word:
         return ""
-    asked = perturbation(word)
-    if asked.kind not in WHILE_WRITING or stands_for(asked) or asked.solves:
+    damage = perturbation(word)
+    if damage.kind not in WHILE_WRITING or stands_for(damage) or damage.solves:
         raise ValueError(
             "while a model writes, the lab can add gaussian noise, prune by magnitude or wanda, or skip, at a layer or "
             "one part of it"
         )
-    return asked.name
+    return damage.name
 
 
 class Turn(NamedTuple):
-    """The damage from one token on, until the next turn."""
+    """The damage from one token until the next turn."""
 
     start: Annotated[int, Field(ge=0, lt=MOST_WRITTEN)]  # 0: the first token that is written
     layer: Annotated[int, Field(ge=0)]  # the number of layers: all of them
@@ -78,43 +78,43 @@ class Talk(Spec):
             raise ValueError("each change of the damage must come at a later token than the one before")
 
 
-def talk(said: str) -> Talk:
-    """A talk as a link holds it, a JSON object of its fields; it is about the bundled model, whatever a link says.
+def talk(text: str) -> Talk:
+    """Read the JSON of a link, an object of a talk's fields; the model is the bundled one, whatever a link says.
 
     Raises:
-        UserError: it is not JSON, or the first thing that cannot be.
+        UserError: no JSON object, or the first invalid value.
     """
     try:
-        given = json.loads(said)
+        fields = json.loads(text)
     except (ValueError, RecursionError):
-        given = None
-    if not isinstance(given, dict):
+        fields = None
+    if not isinstance(fields, dict):
         raise UserError("the link does not tell what to write: give a JSON object with a prompt and turns")
-    return checked(Talk, **given | {"model": "demo"})
+    return checked(Talk, **fields | {"model": "demo"})
 
 
 def question(sentence: str, word: str, first: bool = False, token: int | None = None) -> Question:
-    """A question as the lab's page asks it.
+    """The question that the lab's page puts.
 
     Args:
-        word: the perturbation as it is written, `gaussian:0.3`.
+        word: the perturbation's name, `gaussian:0.3`.
         first: also perturb the first token, where the perturbation leaves a choice.
-        token: perturb this token alone, the first one too where it is 0.
+        token: perturb this token alone, even the first.
 
     Raises:
         UserError: an empty sentence, an unknown perturbation, or one that the lab cannot do.
     """
-    asked = perturbation(word, "all" if first else "after_first")
-    if token is not None and "positions" in type(asked).model_fields:
-        asked = asked.replace(positions="all")
-    return checked(Question, sentence=sentence, perturbation=asked, token=token)
+    damage = perturbation(word, "all" if first else "after_first")
+    if token is not None and "positions" in type(damage).model_fields:
+        damage = damage.replace(positions="all")
+    return checked(Question, sentence=sentence, perturbation=damage, token=token)
 
 
 def layers_of(turn: Turn, layers: int) -> range:
-    """The layers that a turn damages, of so many.
+    """The layers, of so many, that a turn damages.
 
     Raises:
-        UserError: there is none such.
+        UserError: no such layer.
     """
     if turn.layer == layers:
         return range(layers)
@@ -123,10 +123,10 @@ def layers_of(turn: Turn, layers: int) -> range:
 
 
 def check_layer(layer: int, layers: int) -> None:
-    """Refuse a layer that the model has not.
+    """Refuse a layer that the model lacks.
 
     Raises:
-        UserError: which it has.
+        UserError: names the layers it has.
     """
     if not 0 <= layer < layers:
         raise UserError(f"there is no layer {layer}: this model has layers 0 to {layers - 1}")

@@ -1,4 +1,4 @@
-"""What is measured of a model on a text: requests, stored units, and the profile over them."""
+"""Measurements of a model on a text: requests, stored units, and the profile over them."""
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -28,7 +28,7 @@ class Measurement(Spec):
 
     @property
     def pruner(self) -> str | None:
-        """The pruner that it prunes by; None where it prunes nothing."""
+        """Name of its pruner; None if it prunes nothing."""
         return self.perturbation.treatment and self.perturbation.treatment.pruner
 
 
@@ -61,11 +61,11 @@ class OnText(OfWeights):
 
 
 class ActivationSpec(OnText):
-    """What the clean run shows: residual norms, block influence, loss."""
+    """Statistics of the clean run: residual norms, block influence, loss."""
 
 
 class WeightSpec(OfWeights):
-    """What the weights alone tell: how many there are, and how heavy-tailed their spectra."""
+    """Statistics of the weights alone: their number, and how heavy-tailed their spectra are."""
 
 
 class ScoreSpec(OnText):
@@ -73,7 +73,7 @@ class ScoreSpec(OnText):
 
 
 class RemovalSpec(OnText):
-    """What removing half of the dense model's weights would do to the outputs of its linears, on a text."""
+    """Change in the outputs of the dense model's linears on a text if half of their weights were removed."""
 
 
 class FloorSpec(OnText):
@@ -87,18 +87,18 @@ class CumulativeSpec(OnText):
 
 
 class DifferenceSpec(OfWeights):
-    """How far the weights of another checkpoint differ."""
+    """Difference between the weights of this checkpoint and another."""
 
     other: str = Field(description="beginning of the hash of the other's files")
 
 
 def _on_text(form: type[OnText]) -> property:
-    """The unit of a form that a profile looks at."""
+    """A property of profiles: their unit of a form."""
     return property(lambda profile: form(model=profile.model, text=profile.text))
 
 
 class ProfileSpec(View):
-    """A view over units: everything measured of one model on one text."""
+    """A view over units: all measurements of one model on one text."""
 
     model: ModelSpec
     text: TextSpec
@@ -127,7 +127,7 @@ class ProfileSpec(View):
 
     @property
     def others(self) -> dict[str, str]:
-        """Perturbation name -> the checkpoint it takes layers from, by the beginning of its files' hash."""
+        """Perturbation name -> the checkpoint it takes layers from, by the first characters of its files' hash."""
         kinds = (each.perturbation for each in self.measurements)
         return {each.name: each.source for each in kinds if each.compares}
 
@@ -146,26 +146,26 @@ class ProfileSpec(View):
 
     @property
     def names(self) -> list[str]:
-        """Perturbations, each once whatever its seeds."""
+        """Names of the perturbations, each once whatever its seeds."""
         return unique(each.perturbation.name for each in self.measurements)
 
-    def record(self, told: Fields) -> Fields:
-        seconds = told.get("seconds", {})
+    def record(self, provenance: Fields) -> Fields:
+        seconds = provenance.get("seconds", {})
         seconds = seconds if isinstance(seconds, dict) else {"sweep": seconds}
         return {
             "seconds": seconds.get("sweep"),
             "seconds_loading": seconds.get("loading"),
             "seconds_statistics": seconds.get("statistics"),
-            **{name: told.get(name) for name in ("engine", "model", "text")},
+            **{name: provenance.get(name) for name in ("engine", "model", "text")},
             "sequences": self.text.sequences,
             "length": self.text.length,
             "perturbations": self.names,
-            "warnings": told.get("warnings", []),
+            "warnings": provenance.get("warnings", []),
         }
 
 
 class MeasureRequest(OfModel):
-    """What a person asks for: a model, a text and a list of perturbations."""
+    """The request for a profile: a model, a text and a list of perturbations."""
 
     text: WindowRequest = WindowRequest()
     measurements: tuple[Measurement, ...] = Field(min_length=1, max_length=MOST)
@@ -178,42 +178,42 @@ class MeasureRequest(OfModel):
     def check(self) -> None:
         if self.dtype == "float32":
             return
-        for asked in self.measurements:
-            if abs(getattr(asked.perturbation, "size", 1.0)) < SMALLEST_HALF_PRECISION_SIZE:
+        for measurement in self.measurements:
+            if abs(getattr(measurement.perturbation, "size", 1.0)) < SMALLEST_HALF_PRECISION_SIZE:
                 raise ValueError(
-                    f"{asked.perturbation.name} drowns in the rounding of {self.dtype}: use float32, "
+                    f"{measurement.perturbation.name} drowns in the rounding of {self.dtype}: use float32, "
                     f"or a size of {SMALLEST_HALF_PRECISION_SIZE} or more"
                 )
 
 
-def methods_of(asked: Iterable[Measurement]) -> tuple[tuple[str, int], ...]:
-    """The methods, as they are now, of the pruners that measurements prune by; without those that are the first."""
-    pruners = sorted({each.pruner for each in asked} - {None})
+def methods_of(measured: Iterable[Measurement]) -> tuple[tuple[str, int], ...]:
+    """Current method numbers of the pruners in measurements, without those at their first method."""
+    pruners = sorted({each.pruner for each in measured} - {None})
     return tuple((name, PRUNERS[name].method) for name in pruners if PRUNERS[name].method > 1)
 
 
 def measurements(perturbations: Iterable[Perturbation], seeds: Iterable[int] = (0,)) -> tuple[Measurement, ...]:
-    """Every perturbation with every seed, once each; kinds without noise are measured once. No more than is refused."""
+    """Every perturbation with every seed, kinds without noise once; it stops just past MOST, which is refused."""
     every = ((asked, seed) for asked in perturbations for seed in (tuple(seeds) if asked.noise else (0,)))
     return tuple(unique(Measurement(perturbation=asked, seed=seed) for asked, seed in islice(every, MOST + 1)))
 
 
-def identified(asked: Iterable[Measurement], others: Mapping[str, str]) -> tuple[Measurement, ...]:
-    """The same measurements with each checkpoint by the hash of its files; `others` tells it by what was typed."""
-    return tuple(each.replace(perturbation=each.perturbation.sourced(others.__getitem__)) for each in asked)
+def identified(measured: Iterable[Measurement], others: Mapping[str, str]) -> tuple[Measurement, ...]:
+    """The same measurements with each checkpoint named by the hash of its files; `others` maps typed text to hash."""
+    return tuple(each.replace(perturbation=each.perturbation.sourced(others.__getitem__)) for each in measured)
 
 
 def stands_for(kind: Perturbation) -> str | None:
-    """The field, `linear` or `part`, in which a perturbation says `each`."""
+    """The field, `linear` or `part`, that says `each`; None if neither does."""
     return next((name for name in ("linear", "part") if getattr(kind, name, "").rpartition(":")[2] == EACH), None)
 
 
-def expanded(asked: Iterable[Measurement], linears: Iterable[str], heads: int = 0) -> tuple[Measurement, ...]:
-    """The same measurements with `each` linear replaced by every one of the names, and `each` head by its number."""
+def expanded(measured: Iterable[Measurement], linears: Iterable[str], heads: int = 0) -> tuple[Measurement, ...]:
+    """Replace `each` linear by every one of the names, and `each` head by every number."""
     names = {"linear": tuple(linears), "part": [f"head:{head}" for head in range(heads)]}
 
     def alone(kind):
         field = stands_for(kind)
         return (kind.replace(**{field: name}) for name in names[field]) if field else (kind,)
 
-    return tuple(unique(one.replace(perturbation=kind) for one in asked for kind in alone(one.perturbation)))
+    return tuple(unique(one.replace(perturbation=kind) for one in measured for kind in alone(one.perturbation)))

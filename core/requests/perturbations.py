@@ -1,4 +1,4 @@
-"""What is done to the output of a layer, how it is written, and named selections of it."""
+"""Perturbations as text, and presets: named selections of them."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -13,18 +13,18 @@ for _form in PERTURBATION_KINDS.values():
     WRITTEN.setdefault(_form.first_word(), []).append(_form)
 
 
-def in_order(asked: Iterable[Perturbation]) -> list[Perturbation]:
-    """Perturbations as they are listed everywhere: by kind as in the table, then by what is pruned, then by size."""
-    return sorted(asked, key=_place)
+def in_order(perturbations: Iterable[Perturbation]) -> list[Perturbation]:
+    """Sort perturbations by their kind's place in the table, then by pruner, then by size."""
+    return sorted(perturbations, key=_place)
 
 
-def _place(asked: Perturbation) -> tuple:
-    words = [str(getattr(asked, part)) for part in asked.parts if part != asked.varies]
+def _place(perturbation: Perturbation) -> tuple:
+    words = [str(getattr(perturbation, part)) for part in perturbation.parts if part != perturbation.varies]
     return (
-        list(PERTURBATION_KINDS).index(asked.kind),
+        list(PERTURBATION_KINDS).index(perturbation.kind),
         words,
-        asked.strength,
-        getattr(asked, "positions", "all") == "all",
+        perturbation.strength,
+        getattr(perturbation, "positions", "all") == "all",
     )
 
 
@@ -51,19 +51,19 @@ def perturbation(text: str, positions: Positions = "after_first") -> Perturbatio
     if len(values) != len(form.parts):
         shape = ":".join((kind, *(f"<{name}>" for name in form.parts)))
         raise UserError(f"{brief(text)} is not a perturbation: write {shape}")
-    given = dict(zip(form.parts, values, strict=True))
+    fields = dict(zip(form.parts, values, strict=True))
     if "positions" in form.model_fields:
-        given["positions"] = where if at else positions
+        fields["positions"] = where if at else positions
     elif at:
         raise UserError(f"{brief(text)}: {kind} changes every token by its nature; leave @{where} out")
-    return checked(form, **given)
+    return checked(form, **fields)
 
 
 # --- presets ---------------------------------------------------------------------------------------------------------
 
 
 class Preset(NamedTuple):
-    """How much text, and what is done to it."""
+    """The size of a text, and the measurements on it."""
 
     sequences: int
     length: int
@@ -72,7 +72,7 @@ class Preset(NamedTuple):
 
 
 def _measured(names: str) -> tuple[Measurement, ...]:
-    """names: as they are written, with spaces between them."""
+    """Measurements of perturbations named in one text, separated by spaces."""
     return measurements(map(perturbation, names.split()))
 
 

@@ -1,4 +1,4 @@
-"""One way to prune a model, and the weights it means."""
+"""One way to prune a model, and the exact recipe that it resolves to."""
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -27,9 +27,9 @@ from core.requests.inputs import MOST_WINDOWS, TextSpec
 from core.requests.parsing import from_text
 
 BUDGETS = {"recover_minutes", "recover_tokens"}
-RECOVERY = (*sorted(BUDGETS), "recover_until", "recover_norms", "recover_dtype", "recover_text")  # what distill is told
-TRAINED = ("pruner_windows", *RECOVERY)  # and what the pruner before it is told
-# how the grammar calls what a setting adds to its allocation; `by`, for `response pruner=wanda` says whose curves
+RECOVERY = (*sorted(BUDGETS), "recover_until", "recover_norms", "recover_dtype", "recover_text")  # options of distill
+TRAINED = ("pruner_windows", *RECOVERY)  # and of the pruner before it
+# word of the grammar -> field that a recipe adds to its allocation; `by`, as `response pruner=wanda` names the curves
 WORDS = {
     "by": "pruner",
     "repair": "repair",
@@ -44,7 +44,7 @@ Sparsity = tuple[float, ...] | tuple[tuple[float, ...], ...]
 
 
 class Repairs(Spec):
-    """What is done to the weights that stay. A repair that trains the whole model has a budget of time or tokens."""
+    """Repair of the weights that stay. A repair that trains the whole model has a budget of time or tokens."""
 
     repair: Repair | None = optional_field(None, "what is done to the weights that stay")
     recover_minutes: float | None = optional_field(
@@ -74,8 +74,8 @@ class Repairs(Spec):
     )
 
     def check(self) -> None:
-        said = self.model_dump(include={*RECOVERY}).keys()
-        if len(said & BUDGETS) != 1 if self.distills else said:
+        options = self.model_dump(include={*RECOVERY}).keys()
+        if len(options & BUDGETS) != 1 if self.distills else options:
             raise ValueError(
                 "the repair distill trains for a budget, recover_minutes or recover_tokens: give one of the two with "
                 "it, and neither without it"
@@ -89,8 +89,8 @@ class Repairs(Spec):
 
     @property
     def repair_options(self) -> str:
-        """The budget of a repair that trains, and all else that is not as usual, in words; empty where nothing is."""
-        said = {
+        """Words for the budget of a repair that trains and for options off their defaults; empty if there are none."""
+        words = {
             f"{self.recover_tokens or 0:,} tokens": self.recover_tokens,
             f"{self.recover_minutes or 0:g} min": self.recover_minutes,
             f"ended after {self.recover_until:,} tokens": self.recover_until,
@@ -99,16 +99,16 @@ class Repairs(Spec):
             "own text": self.recover_text == "own",
             f"the pruner reads {several(self.pruner_windows, 'window')}": self.pruner_windows,
         }
-        return ", ".join(word for word, holds in said.items() if holds)
+        return ", ".join(word for word, holds in words.items() if holds)
 
     @property
     def repaired(self) -> str:
-        """The repairs in words, with their options; empty where there is neither."""
+        """Words for the repairs and their options; empty if there are none."""
         return ", ".join(filter(None, [CHAINS.get(self.repair), self.repair_options]))
 
 
 class Recipe(Repairs):
-    """One way to prune a model: how much of each layer, by which pruner, judged on which windows."""
+    """One way to prune a model: allocation, pruner, repair, pattern, and the seed of the calibration windows."""
 
     identity: ClassVar[str] = "Setting"
 
@@ -122,56 +122,56 @@ class Recipe(Repairs):
 
     @model_validator(mode="before")
     @classmethod
-    def _fixed_by_pattern(cls, said: Any) -> Any:
-        """What a pattern fixes is the allocation where no other is named; what counts bits is quantised."""
-        if not isinstance(said, dict):
-            return said
-        if isinstance(said.get("pattern"), str) and "allocation" not in said:
-            return said | {"allocation": uniform(read_pattern(said["pattern"]).sparsity)}
-        asked = said.get("allocation")
-        if isinstance(asked, AllocationRequest) and asked.budget_unit.levels:
-            return {"pruner": default_pruner(asked.budget_unit)} | said
-        return said
+    def _fixed_by_pattern(cls, fields: Any) -> Any:
+        """Fill in the allocation that a pattern fixes, and the pruner that a budget of whole levels needs."""
+        if not isinstance(fields, dict):
+            return fields
+        if isinstance(fields.get("pattern"), str) and "allocation" not in fields:
+            return fields | {"allocation": uniform(read_pattern(fields["pattern"]).sparsity)}
+        allocation = fields.get("allocation")
+        if isinstance(allocation, AllocationRequest) and allocation.budget_unit.levels:
+            return {"pruner": default_pruner(allocation.budget_unit)} | fields
+        return fields
 
     def check(self) -> None:
         super().check()
-        counted = self.treatment.budget_unit
-        if counted.name != self.allocation.currency:
+        budget_unit = self.treatment.budget_unit
+        if budget_unit.name != self.allocation.currency:
             others = either(name for name, row in PRUNERS.items() if row.budget_unit is self.allocation.budget_unit)
             raise ValueError(
-                f"{self.pruner} counts {counted.name}, and this budget counts {self.allocation.currency}: write "
-                f"currency={counted.name}, or choose {others}"
+                f"{self.pruner} counts {budget_unit.name}, and this budget counts {self.allocation.currency}: write "
+                f"currency={budget_unit.name}, or choose {others}"
             )
         if self.pruner not in SPARSIFIERS and (self.repair or self.pattern):
             raise ValueError(f"{self.pruner} decides on every weight: leave {self.repair or self.pattern} out")
         if self.pruner_windows and not self.treatment.reads_text:
             raise ValueError(f"{self.pruner} reads no calibration text: leave pruner_windows out")
         if self.pattern is not None:
-            found = read_pattern(self.pattern)
-            if not isinstance(self.allocation.base, Uniform) or abs(self.allocation.target - found.sparsity) > 1e-9:
+            fixed = read_pattern(self.pattern)
+            if not isinstance(self.allocation.base, Uniform) or abs(self.allocation.target - fixed.sparsity) > 1e-9:
                 raise ValueError(
-                    f"{found.name} fixes every layer's sparsity at {found.sparsity:g}: "
-                    f"use the uniform allocation with target {found.sparsity:g}"
+                    f"{fixed.name} fixes every layer's sparsity at {fixed.sparsity:g}: "
+                    f"use the uniform allocation with target {fixed.sparsity:g}"
                 )
 
     @property
     def uniform(self) -> Self:
-        """The same setting with every layer alike: what it is compared with."""
+        """The recipe it is compared with: the same with every layer alike."""
         return self.replace(allocation=uniform(self.allocation.target, self.allocation.currency))
 
     @property
     def seedless(self) -> Self:
-        """The same setting whatever drew its calibration windows."""
+        """The same recipe with calibration seed 0, so that seeds compare as equal."""
         return self.replace(calibration_seed=0)
 
     @property
     def base(self) -> Self | None:
-        """The same setting without its correction; None where it has none."""
+        """The same recipe without its correction; None if it has none."""
         return self.replace(allocation=self.allocation.plain) if self.allocation.correction.strength else None
 
     @property
     def untrained(self) -> Self | None:
-        """The same setting without its last repair, if that trains; None otherwise."""
+        """The same recipe without its last repair, if that trains; else None."""
         plain = {name: Repairs.model_fields[name].default for name in RECOVERY}
         before, _, last = (self.repair or "").rpartition("+")
         trains = last and REPAIRS[last].of != "linear"
@@ -179,41 +179,41 @@ class Recipe(Repairs):
 
     @property
     def treatment(self) -> Treatment:
-        """Its pruner and its repair."""
+        """Its pruner and repair together."""
         return Treatment(self.pruner, self.repair)
 
     @property
     def name(self) -> str:
-        """The setting in the one grammar: `owl m=5 lam=0.08 by=sparsegpt calibration_seed=1:0.7`.
+        """The recipe in the one grammar: `owl m=5 lam=0.08 by=sparsegpt calibration_seed=1:0.7`.
 
-        `read_setting` reads it back, but where the allocation was set by hand, whose numbers no line tells.
+        `read_recipe` reads it back, except an allocation set by hand, whose numbers no line holds.
         """
         own = self.model_dump(include={*WORDS.values()}, exclude_defaults=True)
-        said = {word: own[field] for word, field in WORDS.items() if field in own}
-        return f"{grammar.said(self.allocation, said)}:{self.allocation.budget_unit.write(self.allocation.target)}"
+        words = {word: own[field] for word, field in WORDS.items() if field in own}
+        return f"{grammar.words_of(self.allocation, words)}:{self.allocation.budget_unit.write(self.allocation.target)}"
 
 
 def read_recipe(text: str) -> Recipe:
-    """A setting as it is written: `owl m=5 lam=0.08 by=sparsegpt calibration_seed=1:0.7`, or an allocation's JSON file.
+    """Read `owl m=5 lam=0.08 by=sparsegpt calibration_seed=1:0.7`, or an allocation's JSON file.
 
     Raises:
-        UserError: an unknown method or parameter, or a value that cannot be.
+        UserError: an unknown method or parameter, or an invalid value.
     """
     if text.endswith(".json"):
         return Recipe(allocation=grammar.read_allocation(text))
-    kind, given, target = grammar.parts(text)
-    whole = {field: given.pop(word) for word, field in WORDS.items() if word in given}
-    return checked(Recipe, allocation=grammar.built(kind, given, target, WORDS), **whole)
+    kind, parameters, target = grammar.parse(text)
+    fields = {field: parameters.pop(word) for word, field in WORDS.items() if word in parameters}
+    return checked(Recipe, allocation=grammar.build(kind, parameters, target, WORDS), **fields)
 
 
 def uniform(target: float, currency: str = ZEROS.name) -> AllocationRequest:
-    """Every layer alike; the upper bound makes room for targets beyond the usual one."""
-    usual = AllocationRequest.model_fields["high"].default
-    return AllocationRequest(target=target, high=max(usual, target), currency=currency)
+    """The allocation with every layer alike; its upper bound rises with targets above the default bound."""
+    default = AllocationRequest.model_fields["high"].default
+    return AllocationRequest(target=target, high=max(default, target), currency=currency)
 
 
 class ExactRecipe(Repairs):
-    """What decides a pruned model's weights; without a calibration text where the pruner looks at none."""
+    """Everything that decides a pruned model's weights; no calibration text if nothing reads one."""
 
     identity: ClassVar[str] = "PrunedSpec"
 
@@ -222,7 +222,7 @@ class ExactRecipe(Repairs):
     pattern: str | None = None
     true_sequential: bool = False
     calibration: TextSpec | None
-    method: Method = Field(default_factory=lambda given: PRUNERS[given["pruner"]].method, description="the pruner's")
+    method: Method = Field(default_factory=lambda fields: PRUNERS[fields["pruner"]].method, description="the pruner's")
     repair_method: int = optional_field(1, "the repair's: stored before there was one, it is the first")
 
     @property
@@ -232,14 +232,14 @@ class ExactRecipe(Repairs):
 
     @property
     def forms(self) -> list | None:
-        """The name of the form of every linear, or of every layer's, shaped as its sparsity; None: weights stay."""
+        """Format names of the linears, or of the layers, shaped like the sparsity; None: weights are not quantised."""
         forms = PRUNERS[self.pruner].forms
         named = np.vectorize(lambda share: "left out" if share == 1 else form_of(share, forms).name)
         return named(self.sparsity).tolist() if forms else None
 
     @property
-    def left_out(self) -> list[int]:
-        """Layers that the model goes without."""
+    def dropped_layers(self) -> list[int]:
+        """Layers that are removed whole."""
         return dropped_layers(self.sparsity)
 
     def check(self) -> None:

@@ -1,4 +1,4 @@
-"""Settings evaluated alike: what is asked, and the stored units that it resolves to."""
+"""Studies, recipes evaluated alike: the request, and the stored units that it resolves to."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -12,7 +12,7 @@ from core.requests.recipes import ExactRecipe, Recipe
 
 
 class EvaluationRequest(Spec):
-    """What a pruned model is asked to do."""
+    """The text and the tasks that a pruned model is evaluated on."""
 
     text: WindowRequest = DEFAULT_EVALUATION
     tasks: tuple[str, ...] = Field((), description="zero-shot tasks by name")
@@ -28,7 +28,7 @@ class EvaluationRequest(Spec):
 
 
 class StudyRequest(OfModel):
-    """A list of settings of one model, evaluated alike; the dense model and uniform settings join by themselves."""
+    """Recipes of one model, evaluated alike; the dense model and uniform recipes join by themselves."""
 
     profile: str | None = Field(None, description="key of the profile that allocations look at; uniform needs none")
     calibration: WindowRequest = DEFAULT_CALIBRATION
@@ -42,7 +42,7 @@ class StudyRequest(OfModel):
 
     @property
     def points(self) -> tuple[Recipe | None, ...]:
-        """Every setting once: the dense model (None) first, each setting's uniform twin before it."""
+        """Every recipe once: the dense model (None) first, each recipe's uniform twin before it."""
         return tuple(unique([None, *(each for setting in self.settings for each in (setting.uniform, setting))]))
 
 
@@ -53,7 +53,7 @@ class EvaluatedSpec(OnText):
 
 
 class TaskSpec(Spec):
-    """A zero-shot task by content, and which of its examples."""
+    """A zero-shot task by content, and the sample of its examples."""
 
     name: str
     content: str = Field(description="SHA-256 of the task file and its data, or name and version in the harness")
@@ -70,7 +70,7 @@ class ZeroShotSpec(OfWeights):
 
 
 class Point(Spec):
-    """One setting of a study and the weights it means; both None for the dense model."""
+    """One recipe of a study, as asked and exact; both None for the dense model."""
 
     setting: Recipe | None
     pruned: ExactRecipe | None
@@ -81,7 +81,7 @@ class Point(Spec):
 
 
 class StudySpec(View):
-    """A view over evaluations: one model, one text, the same tasks."""
+    """A view over evaluations of one model on one text and the same tasks."""
 
     model: ModelSpec
     text: TextSpec
@@ -97,12 +97,12 @@ class StudySpec(View):
 
     @property
     def calibration(self) -> TextSpec | None:
-        """A calibration text; those of other seeds differ in which windows were drawn alone. None: nothing looks."""
+        """A calibration text; other seeds only draw other windows of it. None if nothing reads one."""
         return next((each.pruned.calibration for each in self._looking), None)
 
     @property
     def seeds(self) -> list[int]:
-        """The calibration seeds of all that looks at a calibration text."""
+        """Calibration seeds of all recipes that read a calibration text."""
         return sorted({each.setting.calibration_seed for each in self._looking})
 
     @property
@@ -123,6 +123,6 @@ class StudySpec(View):
     def earlier(self) -> str:
         return next((each.pruned.earlier for each in self.points if each.pruned and each.pruned.earlier), "")
 
-    def record(self, told: Fields) -> Fields:
+    def record(self, provenance: Fields) -> Fields:
         names = [each.setting.name if each.setting else "dense" for each in self.points]
         return {"settings": names, "windows": self.text.sequences, "length": self.text.length}

@@ -1,4 +1,4 @@
-"""A study as a file: which settings of which model, evaluated on what."""
+"""Study files: the recipes of a model, and the text that they are evaluated on."""
 
 import tomllib
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ from core.requests.parsing import with_paths
 from core.requests.recipes import Recipe, read_recipe
 from core.requests.studies import StudyRequest
 
-STUDY_FILE = "study.toml"  # as commands call it
-OF_TEXT = {name: name for name in WindowRequest.model_fields} | {"windows": "sequences"}  # as a file says -> field
+STUDY_FILE = "study.toml"  # its name in commands
+OF_TEXT = {name: name for name in WindowRequest.model_fields} | {"windows": "sequences"}  # word of a file -> field
 
 Names = Annotated[list[str], Field(min_length=1)]
 
 
 class Lists(BaseModel):
-    """What a study file says of its settings: every one of `points`, and every combination of the others."""
+    """Recipes of a study file: all of `points`, and every combination of the others."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -39,34 +39,34 @@ class Lists(BaseModel):
 def read_study(path: Path) -> StudyRequest:
     """Read a .toml file.
 
-    Every setting of `settings` (written as `owl m=5 strength=0.04`) is combined with every one of `targets`, `pruners`,
-    `repairs` (`none` or `refit`) and `seeds` (calibration seeds). One may be a file, as in `allocation.json`: an
-    allocation that was written down, with a budget of its own in place of the targets. `points` join them, settings
-    that are written whole, as in `uniform pattern=2:4 by=sparsegpt:0.5`; where neither `settings` nor `targets` is
-    given, they are all. `[calibration]` and `[evaluation]` name texts. Paths count from the file's folder.
+    Each of `settings` (written as `owl m=5 strength=0.04`) is combined with each of `targets`, `pruners`, `repairs`
+    (`none` or `refit`) and `seeds` (calibration seeds). A setting may be an allocation file, as in `allocation.json`,
+    whose own budget replaces the targets. `points` are added: whole recipes, as in
+    `uniform pattern=2:4 by=sparsegpt:0.5`; without `settings` and `targets` they are the whole study. `[calibration]`
+    and `[evaluation]` name texts. Paths are relative to the file's folder.
 
     Raises:
-        UserError: no such file, no TOML, an unknown name, or a value that cannot be.
+        UserError: no such file, no TOML, an unknown name, or an invalid value.
     """
     try:
-        said = tomllib.loads(read_text(path, "study file"))
-        str(said)  # a number of thousands of digits that is written in hex is none for messages
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits is no TOMLDecodeError
+        content = tomllib.loads(read_text(path, "study file"))
+        str(content)  # a number of thousands of digits written in hex cannot be printed in messages
+    except (ValueError, RecursionError) as error:  # thousands of digits raise ValueError, no TOMLDecodeError
         raise UserError(f"{path.name} is not TOML: {gist(error)}") from error
     folder = path.resolve().parent
-    lists = checked(Lists, **{name: said.pop(name) for name in Lists.model_fields if name in said})
+    lists = checked(Lists, **{name: content.pop(name) for name in Lists.model_fields if name in content})
     for name in ("calibration", "evaluation"):
-        if isinstance(said.get(name), dict):
-            said[name] = _section(said[name], name == "evaluation")
-    return with_changes(StudyRequest(), with_paths(said, folder) | {"settings": tuple(_settings(lists, folder))})
+        if isinstance(content.get(name), dict):
+            content[name] = _section(content[name], name == "evaluation")
+    return with_changes(StudyRequest(), with_paths(content, folder) | {"settings": tuple(_settings(lists, folder))})
 
 
-def _section(said: Fields, judged: bool) -> Fields:
-    """A section by the fields of the request; of `[evaluation]` the text is within it."""
-    text = {OF_TEXT[name]: said.pop(name) for name in OF_TEXT if name in said}
+def _section(fields: Fields, judged: bool) -> Fields:
+    """A section as fields of the request; that of `[evaluation]` has its text nested."""
+    text = {OF_TEXT[name]: fields.pop(name) for name in OF_TEXT if name in fields}
     if not judged:
-        return text | said
-    return {"text": text} | {"seed" if name == "task_seed" else name: value for name, value in said.items()}
+        return text | fields
+    return {"text": text} | {"seed" if name == "task_seed" else name: value for name, value in fields.items()}
 
 
 def _settings(lists: Lists, folder: Path) -> Iterator[Recipe]:
@@ -84,16 +84,16 @@ def _settings(lists: Lists, folder: Path) -> Iterator[Recipe]:
 
 
 def write_study(request: StudyRequest) -> str:
-    """The study file that `read_study` reads back as this request.
+    """Write the study file that `read_study` reads back as this request.
 
     Raises:
-        UserError: a setting that was set by hand, which no line can say.
+        UserError: an allocation set by hand, which no line can express.
     """
     for each in request.settings:
         grammar.write(each.allocation)
-    said = request.model_dump(mode="json", exclude={"settings"}, exclude_none=True)
-    tasks = said.pop("evaluation")
+    content = request.model_dump(mode="json", exclude={"settings"}, exclude_none=True)
+    tasks = content.pop("evaluation")
     text, seed = tasks.pop("text"), tasks.pop("seed")
-    said |= {"points": [each.name for each in request.settings]}
-    said["evaluation"] = text | {"task_seed": seed, "examples": 0} | tasks
-    return f"# python -m core study {STUDY_FILE}\n" + tomli_w.dumps(said)
+    content |= {"points": [each.name for each in request.settings]}
+    content["evaluation"] = text | {"task_seed": seed, "examples": 0} | tasks
+    return f"# python -m core study {STUDY_FILE}\n" + tomli_w.dumps(content)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.base import Estimate, UserError, frozen
 from core.requests import BestRequest, BestSpec, ExportRequest, Recipe
-from core.requests.commands import Asked, command_line
+from core.requests.commands import CommandRequest, command_line
 from core.results import study_results
 from core.results.forecast import CheckedPrediction
 from core.results.search_plan import final_request, profile_request
@@ -154,7 +154,7 @@ def commands(best: Best, cache: Path | None = None) -> tuple[str, ...]:
     return lines if all(lines) else ()
 
 
-def _line(request: Asked, cache: Path | None = None) -> str | None:
+def _line(request: CommandRequest, cache: Path | None = None) -> str | None:
     try:
         return command_line(request, cache=cache)
     except UserError:

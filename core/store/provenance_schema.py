@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from core.requests import BestRequest, as_asked_now
+from core.requests import BestRequest, current_fields
 
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]  # nothing that steers a terminal
 Lines, Named = tuple[Line, ...], dict[Line, Line]
@@ -62,7 +62,7 @@ class Provenance(BaseModel):
 class BestProvenance(Provenance):
     """Of a best setting, which cannot be shown without what was asked."""
 
-    request: Annotated[BestRequest, BeforeValidator(as_asked_now)]
+    request: Annotated[BestRequest, BeforeValidator(current_fields)]
     texts: Named = {}
     left_out: Lines = ()
     predicted: Count = 0

@@ -104,7 +104,7 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
         fields["driver"] = chosen("driver", names, rest["driver"] if rest["driver"] in names else names[0])
     if fields["control"] == "shuffled":
         fields["seed"] = chosen("seed", range(10), rest["seed"])
-    request = grammar.built(kind, fields, fields.pop("target"))
+    request = grammar.build(kind, fields, fields.pop("target"))
     url_state.fold(WORD, PARTS, grammar.write(request))
     return request
 
@@ -166,8 +166,8 @@ def _decoded(text: str) -> Mapping[str, object]:
     Raises:
         UserError: it does not read so, or asks for numbers that keep no budget.
     """
-    kind, fields, target = grammar.parts(text)
-    request = grammar.built(kind, fields, target)
+    kind, fields, target = grammar.parse(text)
+    request = grammar.build(kind, fields, target)
     if request.unclipped:
         raise UserError("the reference code's unclipped numbers are printed by `python -m core allocate` only")
     values = request.base.model_dump() | dict(request.correction) | dict(request) | {"base": kind}

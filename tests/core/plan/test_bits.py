@@ -289,7 +289,7 @@ def test_an_amount_reads_back(currency, share):
     place=st.floats(0, 1),
 )
 def test_a_budget_in_bytes_is_met_by_the_least_that_has_to_be_saved(counts, words, place):
-    form = grammar.parts(words if ":" in words else f"{words}:0")[1].get("currency", "zeros")
+    form = grammar.parse(words if ":" in words else f"{words}:0")[1].get("currency", "zeros")
     treated = treatment(default_pruner(UNITS[form]))
     ends = {
         "zeros": (1 / 16, 0.95),
