@@ -26,11 +26,12 @@ from core.models.losses import evaluate as losses
 from core.models.losses import reference
 from core.models.sources import locate
 from core.plan.allocation import allocate as spread
-from core.prune.walk import Plan, prune_layers
+from core.prune.walk import prune_layers
 from core.requests.allocations import AllocationRequest, Correction
 from core.store import profiles
 from core.store.cache import Store
 from tests import families, tiny
+from tests.builders.recipes import exact
 
 LAYERS, WIDTH, TARGET = 2, 16, 0.5
 TEXT = tiny.windows(3, 12)
@@ -51,7 +52,7 @@ class Trial:
     def pruned(self, pruner, repair=None):
         """The model with half of every linear gone."""
         found = self.copy
-        achieved = prune_layers(found, TEXT.tokens, Plan(pruner, np.full(LAYERS, TARGET), repair=repair))
+        achieved = prune_layers(found, TEXT.tokens, exact(pruner, np.full(LAYERS, TARGET), repair=repair))
         assert np.isclose(achieved, TARGET, rtol=0, atol=1e-12).all() and _logits(found).isfinite().all()
         return found
 

@@ -37,9 +37,9 @@ ROOMS = {
     "prune": "base methods requests store models plan",
     "measure": "base methods requests store models prune",
     "judge": "base methods requests store models plan results prune measure",
-    "lab": "base methods requests store models prune measure jobs plan results judge export",
+    "lab": "base methods requests store models prune measure jobs",
     "show": "base methods requests store plan results",
-    "export": "base methods requests store models plan results prune measure judge",
+    "export": "base methods requests store models plan results prune",
     "jobs": "base methods requests store models measure plan results prune judge export",
     "cli": "base methods requests store models measure plan results prune judge lab show export jobs",
 }

@@ -18,7 +18,7 @@ from core.models.model_shape import outline
 from core.models.progress import ProgressTracker, silent
 from core.models.sources import Source
 from core.models.windows import Windows
-from core.prune.linears import Sums
+from core.prune.inputs import Sums
 from core.requests.inputs import ModelSpec, TextSpec
 from core.requests.measurements import Measurement, ProfileSpec, methods_of
 from core.requests.perturbations import perturbation

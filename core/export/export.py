@@ -13,7 +13,6 @@ from core.export import compressed_tensors, gguf_file, target
 from core.export.card import GGUF, RECIPE, Card, Exported, card_text, licence_of, recipe_json, size_words
 from core.export.checking import count, off_pattern, off_plan, reload
 from core.export.target import check_target, space_needed
-from core.judge.exact_recipes import Texts, point, prune
 from core.methods import SPARSIFIERS
 from core.methods.quantisation import HALF, QUANT_FORMATS, gguf_type
 from core.methods.selection import pattern
@@ -24,7 +23,8 @@ from core.models.placement import stored
 from core.models.progress import ProgressTracker, Report
 from core.models.provenance import provenance, relative
 from core.models.saving import save, without
-from core.prune.walk import restored
+from core.prune.exact_recipe import Texts, make_exact
+from core.prune.pruned_model import prune, restored
 from core.requests import ExactRecipe, ExportRequest, ExportSpec, ModelSpec, recipe_names
 from core.requests.export_and_search import COMPRESSED
 from core.results import study_results
@@ -172,7 +172,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: ModelShape,
     """
     folder = Path(request.folder)
     calibration = {}
-    pruned = point(request.setting, request, loaded, store, calibration).pruned
+    pruned = make_exact(request.setting, request, loaded, store, calibration)
     spec = ExportSpec(model=loaded.spec, pruned=pruned, folder=str(folder), format=request.format)
     finished = target.stands(store, folder)
     if finished and finished.spec == spec:  # made by a run that was killed before it could say so

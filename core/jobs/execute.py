@@ -6,7 +6,7 @@ from functools import partial
 
 from core.base import Fields, UserError, brief, unique
 from core.jobs.context import WorkContext
-from core.judge.exact_recipes import check, resolve
+from core.judge.resolution import check, resolve
 from core.judge.study_run import Run
 from core.measure.checkpoint_diff import outside, refuse_unlike, tensors
 from core.measure.sweep import Sweep
@@ -17,6 +17,7 @@ from core.models.progress import Progress, ProgressTracker, Report, silent
 from core.models.provenance import provenance, relative
 from core.models.sources import Source, locate
 from core.models.windows import Windows, windows
+from core.prune.exact_recipe import check_recipes
 from core.requests import (
     BY_REQUEST,
     BestRequest,
@@ -182,7 +183,7 @@ def share(request: ShareRequest, context: WorkContext) -> Entry:
 def export(request: ExportRequest, context: WorkContext) -> Entry:
     from core.export import export
 
-    loaded = context.load(request, partial(check, request, store=context.store))
+    loaded = context.load(request, partial(check_recipes, (request.setting,), request, store=context.store))
     return export.run(request, loaded, context.store, context.place(loaded), context.report)
 
 

@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from core.base import UserError, unique
-from core.judge.exact_recipes import profile_of
 from core.methods import ANY, Treatment
 from core.methods.masked_weights import validation_windows
 from core.models.loading import Loaded, Reader
@@ -16,6 +15,7 @@ from core.models.progress import ProgressTracker, Report
 from core.models.provenance import provenance, relative
 from core.models.windows import Windows, read, windows
 from core.plan.allocation import allocate, linear_parameters
+from core.prune.exact_recipe import profile_of
 from core.requests import AllocationRequest, BestRequest, BestSpec, Recipe, Request
 from core.results import (
     Forecast,

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from core.base import Broken
 from core.judge import zeroshot
-from core.judge.exact_recipes import Resolved, count_zeros, prune
+from core.judge.resolution import Resolved
 from core.models import losses, run_cost
 from core.models.loading import Loaded
 from core.models.model_shape import ModelShape
 from core.models.progress import ProgressTracker
 from core.models.provenance import provenance, relative
-from core.prune.walk import restored
+from core.prune.pruned_model import count_zeros, prune, restored
 from core.requests import Point, Share, StudyRequest, StudySpec, ZeroShotSpec, cut, recipe_names
 from core.store import Array, Entry, Evaluated, Store, ZeroShot, parts
 

@@ -16,7 +16,7 @@ from core.methods import Statistic
 from core.models.anatomy import prunable
 from core.models.loading import Loaded
 from core.models.windows import windows
-from core.prune.linears import Masks
+from core.prune.masks import Masks
 from core.requests import WindowRequest
 from core.requests.lab import REMOVED, Question, check_layer
 from core.store.scenes import Lens, NextWord, Scene, SceneRow

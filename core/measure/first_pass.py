@@ -16,7 +16,7 @@ from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.progress import Step
 from core.models.replay import Call, tail, together
-from core.prune.linears import Sums, watched
+from core.prune.inputs import Sums, watched
 from core.store import Activation
 
 

@@ -14,7 +14,7 @@ from core.models import anatomy
 from core.models.layer_parts import Edit, edited, find
 from core.models.placement import weights_on_device
 from core.models.replay import Call, Layers, Tensors
-from core.prune.linears import pruned
+from core.prune.walk import prune_linear
 from core.requests import Measurement
 
 Stream = Tensor  # (sequences, tokens, width)
@@ -97,7 +97,9 @@ class Injection:
         """By parameter name."""
         statistics = {each: getattr(self.moments, each)[self.layer] for each in treatment.statistics}
         return {
-            f"{each.name}.weight": pruned(each, self.layer, treatment, statistics, sparsity, warn=self.moments.warn)
+            f"{each.name}.weight": prune_linear(
+                each, self.layer, treatment, statistics, sparsity, warn=self.moments.warn
+            )
             for each in chosen(self.call.layer, linear)
         }
 

@@ -34,10 +34,10 @@ class Pattern(NamedTuple):
     def name(self) -> str:
         return f"{self.kept}:{self.of}"
 
-    def check_width(self, columns: int, linear: str = "a linear") -> None:
+    def check_width(self, columns: int) -> None:
         """Raise UserError unless the inputs of a linear fall into whole groups."""
         if columns % self.of:
-            raise UserError(f"{self.name} does not fit {linear}: its {columns} inputs are no multiple of {self.of}")
+            raise UserError(f"{self.name} does not fit its {columns} inputs, which are no multiple of {self.of}")
 
 
 def pattern(text: str) -> Pattern:

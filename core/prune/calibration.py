@@ -14,7 +14,7 @@ from core.models.loading import Loaded
 from core.models.placement import weights_on_device
 from core.models.replay import REPLAY_TOLERANCE, Call, Tensors, entry, replay_error, together
 from core.models.run_cost import WALK_BATCH
-from core.prune.linears import Enough, Names, watched
+from core.prune.inputs import Enough, Names, watched
 
 BACK = 0.5  # share of the missing output that a repair restores: restoring all of it overfits the calibration text
 STRAIGHT = 0.03  # largest residual share of a layer output's move: above it, the layer does not simply add the output

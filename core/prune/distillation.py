@@ -187,7 +187,7 @@ def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Step) -> Tensor:
     return tokens.index_copy(0, torch.tensor(read), done)
 
 
-def recover(
+def distill(
     loaded: Loaded,
     pruned: ExactRecipe,
     tokens: Tensor,

@@ -14,7 +14,7 @@ from core.models.anatomy import Linear
 from core.models.layer_parts import find
 from core.models.replay import Call, Tensors, hidden, together
 from core.prune.calibration import BACK, DensePath, added
-from core.prune.linears import Enough
+from core.prune.inputs import Enough
 
 TOGETHER = 512  # tokens of a training step
 

@@ -1,92 +1,35 @@
 """Prune a whole model, layer after layer, each fed by the pruned layers before it."""
 
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from core.base import Array, UserError, frozen
-from core.methods import PRUNERS, Pattern, Statistic, Treatment, Warn, dropped_layers, treatment
+from core.base import Array, Broken, UserError, either
+from core.methods import PRUNERS, PRUNERS_WITHOUT_TEXT, Pattern, Statistic, Treatment, Warn, dropped_layers
 from core.methods.masked_weights import training_windows
-from core.methods.quantisation import form_of
+from core.methods.selection import pattern
 from core.models import anatomy
 from core.models.anatomy import Linear
 from core.models.loading import Loaded
-from core.models.placement import forget, walk
+from core.models.placement import walk
 from core.models.progress import Step
-from core.models.replay import Call, leave_out, put_back
+from core.models.replay import Call, leave_out
 from core.models.run_cost import WALK_BATCH
 from core.prune.calibration import DensePath, check_replay, recorded
+from core.prune.exact_recipe import sparsity_by_linear
+from core.prune.inputs import Statistics, Sums, watched
 from core.prune.layer_windows import batch_size, repair_windows
-from core.prune.linears import Statistics, Sums, pruned, watched
-
-
-@frozen
-class Plan:
-    """Sparsities by layer or linear, pruner and repair of a walk."""
-
-    pruner: str
-    sparsity: Array  # (layers,), the same for all linears of a layer, or (layers, linears)
-    pattern: Pattern | None = None
-    true_sequential: bool = False  # groups of linears in turn, on the outputs of the pruned ones before them
-    repair: str | None = None
-
-    @property
-    def treatment(self) -> Treatment:
-        return treatment(self.pruner, self.repair)
-
-
-def check(plan: Plan, stacks: Sequence[Sequence[Linear]]) -> Array:
-    """Check a plan against a model; return the sparsity of every linear, (layers, linears).
-
-    Raises:
-        UserError: the number of layers or linears differs; a kept layer has a sparsity outside [0, 1), or above 0 if
-            whole layers are left out; a sparsity is not the pattern's; or a linear's inputs do not fall into the groups
-            of the pattern, or of its format.
-    """
-    sparsity, row = np.asarray(plan.sparsity, dtype=float), PRUNERS[plan.treatment.pruner]
-    layers, linears = len(stacks), max(map(len, stacks))
-    if sparsity.shape not in ((layers,), (layers, linears)):
-        raise UserError(
-            f"the plan has sparsities of shape {sparsity.shape} for a model of {layers} layers with {linears} linears: "
-            f"give one for every layer, or one for every layer and linear"
-        )
-    wanted = np.broadcast_to(sparsity if sparsity.ndim == 2 else sparsity[:, None], (layers, linears))
-    gone, whole = dropped_layers(wanted), row.budget_unit.of_layers
-    possible = (wanted == 0) if whole else (wanted >= 0) & (wanted < 1)  # NaN is wrong too
-    possible[gone] = True
-    for layer, linear in np.argwhere(~possible):
-        right = "be 0" if whole else "lie from 0 to below 1"
-        wrong = f"the sparsity of layer {layer} is {wanted[layer, linear]:g}: it must {right}"
-        raise UserError(f"{wrong}, or be 1 in all of a layer that is left out")
-    if plan.pattern:
-        name, fixed = plan.pattern.name, plan.pattern.sparsity
-        for layer, linear in np.argwhere(~np.isclose(wanted, fixed, rtol=0, atol=1e-9)):
-            raise UserError(
-                f"{name} fixes every layer's sparsity at {fixed:g}: the plan has {wanted[layer, linear]:g} in layer "
-                f"{layer}"
-            )
-        for layer, stack in enumerate(stacks):
-            for linear in stack:
-                plan.pattern.check_width(linear.weight.shape[1], f"{linear.name} of layer {layer}")
-    for layer, stack in enumerate(stacks if row.forms else ()):
-        for linear, share in zip(stack if layer not in gone else (), wanted[layer], strict=False):
-            try:
-                form_of(share, row.forms).check_width(linear.weight.shape[1])
-            except UserError as error:
-                raise UserError(f"layer {layer}, {linear.name}: {error}") from error
-    return wanted
-
+from core.requests import ExactRecipe
 
 CHECKED = 64  # tokens of one sequence on which every layer is first run by itself
 
 
 @torch.no_grad()  # no inference mode: its tensors cannot be trained on
 def prune_layers(
-    loaded: Loaded, tokens: Tensor, plan: Plan, step: Step = lambda _: None, warn: Warn = warnings.warn
+    loaded: Loaded, tokens: Tensor, exact: ExactRecipe, step: Step = lambda _: None, warn: Warn = warnings.warn
 ) -> Array:
     """Prune the model in place: statistics of layer l come from its dense self, fed by the pruned layers before it.
 
@@ -95,11 +38,11 @@ def prune_layers(
     path, the layer is run anew for each group of linears that read the same input, with the groups before it already
     pruned. A repair of windows follows, of a layer's attention and then of its MLP: the batches that it holds back
     enter no statistic. A repair of the whole model is not part of the walk. Without statistics nothing is run. A layer
-    that the plan leaves out passes its input on, until `restored` ends.
+    that is left out passes its input on, until `restored` ends.
 
     Args:
         tokens: (sequences, length) calibration tokens.
-        plan: its sparsity columns follow the order of `anatomy.prunable`.
+        exact: its sparsity columns follow the order of `anatomy.prunable`.
         warn: called with a sentence each time that extra damping was needed.
 
     Returns:
@@ -107,20 +50,21 @@ def prune_layers(
         linears.
 
     Raises:
-        UserError: the plan does not fit the model; a layer cannot be pruned, or run outside its model's forward, or
+        UserError: the recipe does not fit the model; a layer cannot be pruned, or run outside its model's forward, or
             its arguments depend on the streams of earlier layers; or the calibration run is not finite.
     """
     stacks = _checked_stacks(loaded)
-    wanted, treatment = check(plan, stacks), plan.treatment
-    windows, gone, pull = treatment.by("window"), dropped_layers(wanted), "pull" in treatment.statistics
+    table, treatment = sparsity_by_linear(exact, stacks), exact.treatment
+    windows, gone, pull = treatment.by("window"), dropped_layers(table), "pull" in treatment.statistics
     batches, streams, path = _entered(loaded, tokens, treatment)
     read = training_windows(len(batches)) if windows else range(len(batches))
-    achieved = np.full(wanted.shape, np.nan)
+    own = pattern(exact.pattern) if exact.pattern else None
+    achieved = np.full(table.shape, np.nan)
     runs = [[calls[index] for calls in batches] for index in range(len(stacks))]
 
     def enter(index):
         stack = stacks[index]
-        sparsity = {linear.name: float(each) for linear, each in zip(stack, wanted[index], strict=False)}
+        sparsity = {linear.name: float(each) for linear, each in zip(stack, table[index], strict=False)}
         if path:
             path.enter(index, stack)
         if index in gone:
@@ -128,16 +72,16 @@ def prune_layers(
             if path:  # which goes through it
                 path.leave()
             return leave_out(loaded.layers[index])
-        in_turn = batches and (plan.true_sequential or pull)
+        in_turn = batches and (exact.true_sequential or pull)
         for group in _groups(stack, runs[index], streams) if in_turn else [stack]:
             statistics = _statistics(group, runs[index], streams, treatment.statistics, path if pull else None, read)
             for linear in group:
                 share = sparsity[linear.name]
-                linear.module.weight.copy_(pruned(linear, index, treatment, statistics, share, plan.pattern, warn))
+                linear.module.weight.copy_(prune_linear(linear, index, treatment, statistics, share, own, warn))
         if windows:
             repair_windows(windows.repair, index, stack, runs[index], streams, path)
         zeros = [anatomy.zeros(each.weight) for each in stack]
-        achieved[index, : len(stack)] = wanted[index, : len(stack)] if PRUNERS[plan.pruner].forms else zeros
+        achieved[index, : len(stack)] = table[index, : len(stack)] if PRUNERS[exact.pruner].forms else zeros
 
     def leave(index):
         if path and index not in gone:
@@ -162,22 +106,6 @@ def _entered(
         return batches, streams, None
     own = batches if alike else recorded(loaded, tokens, alike, most)[0]  # stores that dense layers fill
     return batches, streams, DensePath(own, streams, loaded.record(tokens[:1, :CHECKED]))
-
-
-@contextmanager
-def restored(loaded: Loaded) -> Iterator[None]:
-    """Restore on exit, bit for bit, all weights and layers that were pruned or left out inside."""
-    weights = (each for layer in loaded.layers for each in layer.parameters())
-    copies = {each: each.detach().clone() for each in weights if not each.is_meta}  # streamed ones stay where they lie
-    try:
-        yield
-    finally:
-        forget(loaded.layers)
-        for layer in loaded.layers:
-            put_back(layer)
-        with torch.no_grad():
-            for each, before in copies.items():
-                each.copy_(before)
 
 
 def _checked_stacks(loaded: Loaded) -> list[list[Linear]]:
@@ -226,3 +154,50 @@ def _statistics(
             for batch in read:
                 runs[batch](streams[batch])
     return {each: pulls if each == "pull" else sums.of(each) for each in wanted}
+
+
+def prune_linear(
+    linear: Linear,
+    layer: int,
+    treatment: Treatment,
+    statistics: Statistics,
+    sparsity: float,
+    pattern: Pattern | None = None,
+    warn: Warn = warnings.warn,
+) -> Tensor:
+    """Prune a linear's weight and, if the treatment says so, repair it; laid out as its module stores it.
+
+    Args:
+        layer: its index, for messages.
+        statistics: those that the treatment needs, by linear.
+        warn: called with a sentence if extra damping was needed.
+
+    Raises:
+        UserError: there is no statistic of this linear, or the kernel cannot work with it.
+        Broken: the statistic is not finite, or has no inverse.
+    """
+    where, row = f"layer {layer}, {linear.name}", PRUNERS[treatment.pruner]
+
+    def tell(text):
+        warn(f"{where}: {text}")
+
+    try:
+        seen = {each: _usable(statistics[each], linear, each) for each in treatment.statistics}
+        weight = row.prune(linear.weight, seen.get(row.statistic), sparsity, pattern, tell)
+        if repair := treatment.by("linear"):
+            weight = repair.repair(linear.weight, weight, seen["second_moment"], tell, seen.get("pull"))
+    except Broken as broken:
+        raise Broken(f"{where}: {broken}", layer) from broken
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
+    return linear.stored(weight)
+
+
+def _usable(sums: Mapping[str, Tensor], linear: Linear, statistic: Statistic) -> Tensor:
+    if linear.name not in sums:
+        raise UserError(
+            f"it is never run, so there is no {statistic} of its inputs: use {either(PRUNERS_WITHOUT_TEXT)}"
+        )
+    if not sums[linear.name].isfinite().all():
+        raise Broken("its inputs are not finite: prune less before it, or use float32")
+    return sums[linear.name].to(linear.weight.device)

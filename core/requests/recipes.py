@@ -84,8 +84,13 @@ class Repairs(Spec):
             raise ValueError("a training ends with its budget: give recover_until no more tokens than recover_tokens")
 
     @property
+    def treatment(self) -> Treatment:
+        """Its pruner and repair together."""
+        return Treatment(self.pruner, self.repair)
+
+    @property
     def distills(self) -> bool:
-        return bool(Treatment(DEFAULT_PRUNER, self.repair).by("model"))
+        return bool(self.treatment.by("model"))
 
     @property
     def repair_options(self) -> str:
@@ -178,11 +183,6 @@ class Recipe(Repairs):
         return self.model_copy(update={**plain, "repair": before or None}) if trains else None
 
     @property
-    def treatment(self) -> Treatment:
-        """Its pruner and repair together."""
-        return Treatment(self.pruner, self.repair)
-
-    @property
     def name(self) -> str:
         """The recipe in the one grammar: `owl m=5 lam=0.08 by=sparsegpt calibration_seed=1:0.7`.
 
@@ -227,7 +227,7 @@ class ExactRecipe(Repairs):
 
     @property
     def earlier(self) -> str:
-        now = Treatment(self.pruner, self.repair)
+        now = self.treatment
         return PRUNERS[self.pruner].at(self.method) or now.label * (self.repair_method != now.repair_method)
 
     @property

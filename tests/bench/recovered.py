@@ -16,14 +16,15 @@ import pandas as pd
 
 from core.base import per_cent
 from core.judge import zeroshot
-from core.judge.exact_recipes import point, prune, resolve
+from core.judge.resolution import resolve
 from core.methods.masked_weights import training_windows, validation_windows
 from core.models import losses
 from core.models.loading import load
 from core.models.progress import ProgressTracker
 from core.models.sources import locate
 from core.models.windows import windows
-from core.prune.walk import restored
+from core.prune.exact_recipe import make_exact
+from core.prune.pruned_model import prune, restored
 from core.requests.inputs import WindowRequest
 from core.requests.study_file import read_study
 from core.show.report.benches import bench_file
@@ -55,7 +56,7 @@ def main(study, cache, text, tasks):
     for setting in [None, *(each for one in request.settings for each in (one.untrained, one))]:
         with restored(loaded) if setting else nullcontext():
             if setting:
-                pruned = point(setting, request, loaded, store, dict(resolved.calibration)).pruned
+                pruned = make_exact(setting, request, loaded, store, dict(resolved.calibration))
                 prune(loaded, pruned, resolved.calibration, store, ProgressTracker(print), "", (0, 0, 0, 0), print)
             found = {name: losses.evaluate(loaded, texts[name], dense[name]) for name in texts}
             right = {each.name: zeroshot.score(loaded, each, QUESTIONS, 0).acc.mean() for each in asked}

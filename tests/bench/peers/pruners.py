@@ -13,10 +13,11 @@ from llmcompressor import oneshot
 from llmcompressor.modifiers.pruning import SparseGPTModifier, WandaPruningModifier
 from torch.utils.data import DataLoader
 
-from core.judge.exact_recipes import count_zeros
 from core.models.losses import evaluate, reference
-from core.prune.walk import Plan, prune_layers
+from core.prune.pruned_model import count_zeros
+from core.prune.walk import prune_layers
 from tests.bench.peers.timing import Ran
+from tests.builders.recipes import exact
 
 THEIRS = {"wanda": WandaPruningModifier, "sparsegpt": SparseGPTModifier}
 
@@ -32,7 +33,7 @@ def table(loaded, calibration, windows, sparsity):
 
 
 def _rows(loaded, calibration, windows, sparsity, pruner):
-    plan = Plan(pruner, np.full(len(loaded.layers), sparsity))
+    plan = exact(pruner, np.full(len(loaded.layers), sparsity))
     own = _timed(loaded, lambda pruned: prune_layers(pruned, calibration, plan))
     theirs = _timed(loaded, lambda pruned: _oneshot(pruned, calibration, sparsity, pruner))
     for name, each in (("this product", own), ("llm-compressor", theirs)):

@@ -8,8 +8,8 @@ from gguf import GGUFReader
 
 from core.cli import output
 from core.jobs import execute, worker
-from core.judge import exact_recipes
 from core.methods import Manual
+from core.prune import pruned_model
 from core.requests.allocations import AllocationRequest
 from core.requests.inputs import WindowRequest
 from core.requests.recipes import Recipe
@@ -165,7 +165,7 @@ def test_a_mixture_of_experts_is_refused_with_the_reason(prune, say, texts):
 
 
 def test_a_pattern_that_does_not_fit_is_refused_before_anything_is_evaluated(prune, tmp_path):
-    assert "3:5 does not fit self_attn.q_proj of layer 0" in prune("--pattern", "3:5", by=None).err
+    assert "layer 0, self_attn.q_proj: 3:5 does not fit its" in prune("--pattern", "3:5", by=None).err
     assert not list((tmp_path / "cache").glob("evaluated*/*"))
 
 
@@ -284,8 +284,8 @@ def test_an_export_into_the_cache_is_refused_at_once(prune, no_job, tmp_path):
 
 
 def test_what_breaks_is_told_and_not_exported(prune, tmp_path, monkeypatch):
-    broken = breaking(exact_recipes.prune_layers, lambda plan: np.std(plan.sparsity) > 0)
-    monkeypatch.setattr(exact_recipes, "prune_layers", broken)
+    broken = breaking(pruned_model.prune_layers, lambda plan: np.std(plan.sparsity) > 0)
+    monkeypatch.setattr(pruned_model, "prune_layers", broken)
     ramp = "depth_ramp beta=0.05:0.5"
     found = prune("--json", by=ramp).json
     assert found["evaluation"]["perplexity"] is None and found["evaluation"]["broken_at_layer"] == 1

@@ -20,7 +20,7 @@ from core.export.target import FORMER, check_target
 from core.models import anatomy, loading
 from core.models.saving import without
 from core.models.sources import Source
-from core.prune.walk import restored
+from core.prune.pruned_model import restored
 from core.store.cache import Store
 from tests import tiny
 from tests.core.export.examples import CARD, SPARSITY, pruned, zero_rows

@@ -7,7 +7,6 @@ import itertools
 import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -26,15 +25,15 @@ from core.methods.distillation import (
     windows_of_step,
 )
 from core.methods.masked_weights import MaskedWeights, training_windows, validation_windows
-from core.methods.selection import Pattern
 from core.models import anatomy, losses, run_cost
 from core.models.placement import stream
 from core.models.progress import Cancelled
 from core.prune import distillation
 from core.prune.distillation import Distillation, trainable
-from core.prune.walk import Plan, prune_layers
+from core.prune.walk import prune_layers
 from core.requests.recipes import ExactRecipe
 from tests import tiny
+from tests.builders.recipes import exact
 
 TOKENS = tiny.windows(16, 16).tokens
 FAMILIES = [*tiny.PRUNABLE, tiny.ODD]
@@ -56,8 +55,7 @@ def course(family = "llama", steps = 12, norms = False, pattern = None,
     """A pruned model with a training before it."""
     of = fresh(family, dtype)
     reference = losses.reference(of, TOKENS)
-    share = np.full(tiny.LAYERS, pattern.sparsity if pattern else 0.6)
-    prune_layers(of, TOKENS, Plan("wanda", share, pattern))
+    prune_layers(of, TOKENS, exact("wanda", 0.5 if pattern else 0.6, pattern=pattern))
     found = Distillation(of, MaskedWeights(trainable(of.layers, norms)), TOKENS, reference, products)
     found.steps = found.end = steps
     return found
@@ -91,7 +89,7 @@ def test_no_zero_comes_back_and_nothing_but_linears_changes(family):
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_and_a_pattern_are_kept(dtype):
-    training = course(pattern=Pattern(2, 4), dtype=dtype)
+    training = course(pattern="2:4", dtype=dtype)
     before = state(training)
     run(training)
     assert training.kept.value.dtype == torch.float32
@@ -136,10 +134,10 @@ def test_a_model_that_does_not_fit_is_refused_with_what_does(tmp_path, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(run_cost, "training", lambda *_: 2**50)
         with pytest.raises(UserError, match=r"takes 1e\+06 GiB of memory .* are free: .* use the repair blockwise"):
-            distillation.recover(*given)
+            distillation.distill(*given)
     stream(of.layers, torch.device("cpu"))
     with pytest.raises(UserError, match="use the repair blockwise"):
-        distillation.recover(*given)
+        distillation.distill(*given)
 
 
 def test_the_gradient_is_that_of_the_divergence_and_zeros_have_none():

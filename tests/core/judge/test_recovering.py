@@ -11,10 +11,9 @@ from safetensors.torch import load_file
 
 from core.base.errors import UserError
 from core.jobs import execute
-from core.judge import exact_recipes
 from core.models import machine, run_cost
 from core.models.progress import Cancelled
-from core.prune import distillation
+from core.prune import distillation, pruned_model
 from core.requests.allocations import AllocationRequest
 from core.requests.export_and_search import ExportRequest
 from core.requests.inputs import WindowRequest
@@ -83,9 +82,9 @@ def test_a_killed_study_goes_on_and_ends_bit_for_bit_as_a_whole_one(no_demo, tmp
     assert killed(CHILD, broken.root, tmp_path / "request.json") == "step 9\n"
     told = []
     read = []
-    walk = exact_recipes.prune_layers
+    walk = pruned_model.prune_layers
     monkeypatch.setattr(
-        exact_recipes, "prune_layers", lambda of, text, *how: read.append(len(text)) or walk(of, text, *how)
+        pruned_model, "prune_layers", lambda of, text, *how: read.append(len(text)) or walk(of, text, *how)
     )
     whole = losses(other, asked, report=told.append)
     assert read == [35]  # the pruner reads no window that stops the training
@@ -93,7 +92,7 @@ def test_a_killed_study_goes_on_and_ends_bit_for_bit_as_a_whole_one(no_demo, tmp
     assert len(lines) > 9 and "nats from the dense model" in lines[-1]
     assert any(each.line.endswith(": the dense model, window 40 of 40") for each in told)
     assert all(each.done <= each.total * 1.001 for each in told if each.total)
-    monkeypatch.setattr(exact_recipes, "prune_layers", lambda *_: pytest.fail("the walk was done again"))
+    monkeypatch.setattr(pruned_model, "prune_layers", lambda *_: pytest.fail("the walk was done again"))
     assert np.array_equal(losses(broken, asked), whole)
     assert last(other, asked).about["seconds_pruning"] > 0
     assert "seconds_pruning" not in last(broken, asked).about  # the killed run's are not known
@@ -137,7 +136,7 @@ def test_what_was_trained_is_exported_and_not_trained_again(empty, text, tmp_pat
     tokens, nats = parts.training(empty, entry.spec.model, entry.spec.points[-1].pruned)
     assert tokens.tolist() == [1024 * each for each in range(11)] and nats.tolist() == found["divergences"].tolist()
     assert int(found["steps"]) == 10 and int(found["mask"].sum()) == len(found["best"])
-    monkeypatch.setattr(exact_recipes, "prune_layers", lambda *_: pytest.fail("pruned again"))
+    monkeypatch.setattr(pruned_model, "prune_layers", lambda *_: pytest.fail("pruned again"))
     export = asked.to(ExportRequest, setting=asked.settings[0], folder=str(tmp_path / "out"), study=entry.key)
     execute.get(export, empty)
     [file] = (tmp_path / "out").glob("*.safetensors")
@@ -188,7 +187,7 @@ def test_a_cancelled_training_may_end_with_its_best_which_is_what_one_of_as_many
     assert "1 nats from the dense model on windows held back after 4,096 tokens, 5 before" in told[-1]
     ended = request(text, f"{DISTILLED[:-4]} recover_until=4096:0.5")
     with monkeypatch.context() as patch:
-        patch.setattr(exact_recipes, "prune_layers", lambda *_: pytest.fail("the walk was done again"))
+        patch.setattr(pruned_model, "prune_layers", lambda *_: pytest.fail("the walk was done again"))
         patch.setattr(distillation.Distillation, "gradient", lambda *_: pytest.fail("trained on"))
         patch.setattr(distillation, "perplexity", None)  # nor is the dense model read
         best = losses(empty, ended)
@@ -218,8 +217,8 @@ def test_a_training_that_goes_on_leaves_out_the_same_layers(empty, text):
 def test_own_text_is_trained_on_and_the_pruner_reads_the_calibration_text(empty, text, monkeypatch):
     asked = request(text, f"{DISTILLED[:-4]} recover_text=own pruner_windows=9:0.5")
     read, trained, told = [], [], []
-    walk, begin = exact_recipes.prune_layers, distillation.Distillation.__init__
-    monkeypatch.setattr(exact_recipes, "prune_layers", lambda of, text, *how: read.append(text) or walk(of, text, *how))
+    walk, begin = pruned_model.prune_layers, distillation.Distillation.__init__
+    monkeypatch.setattr(pruned_model, "prune_layers", lambda of, text, *how: read.append(text) or walk(of, text, *how))
     monkeypatch.setattr(
         distillation.Distillation,
         "__init__",

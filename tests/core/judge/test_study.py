@@ -8,12 +8,13 @@ import pytest
 
 from core.base.errors import Broken
 from core.jobs import execute
-from core.judge import exact_recipes
 from core.models.losses import evaluate, reference
 from core.models.progress import Cancelled
 from core.models.windows import windows
 from core.plan.allocation import spread_budget
-from core.prune.walk import Plan, prune_layers, restored
+from core.prune import pruned_model
+from core.prune.pruned_model import restored
+from core.prune.walk import prune_layers
 from core.requests import grammar
 from core.requests.allocations import AllocationRequest
 from core.requests.export_and_search import ExportRequest
@@ -26,6 +27,7 @@ from core.results import study_results
 from core.results.candidates import choose, ranked
 from core.store.cache import Store
 from tests import tiny
+from tests.builders.recipes import exact
 from tests.core.breaking import spoiling
 from tests.core.judge.test_zeroshot import folder as tasks_in
 
@@ -76,7 +78,7 @@ def test_a_study_measures_what_a_plain_walk_and_loop_give(empty, text):
     assert np.allclose(found.dense.result.evaluated.nll, evaluate(loaded, read, dense).nll, rtol=1e-5)
     assert abs(found.dense.kl) < 1e-6 and found.dense.agreement == 1
     with restored(loaded):
-        achieved = prune_layers(loaded, calibration, Plan("wanda", 0.5 + 0.05 * (np.arange(4) - 1.5)))
+        achieved = prune_layers(loaded, calibration, exact("wanda", 0.5 + 0.05 * (np.arange(4) - 1.5)))
         plain = evaluate(loaded, read, dense).nll
     assert np.allclose(found.singles[2].result.evaluated.nll, plain, rtol=1e-5)
     assert np.allclose(found.singles[2].result.evaluated.zeros, achieved, atol=1e-6)
@@ -86,8 +88,8 @@ def test_what_is_measured_is_found_again_and_shared(empty, text, monkeypatch):
     first = execute.get(request(text, setting()), empty)
     assert execute.get(request(text, setting()), empty).key == first.key
     walks = []
-    real = exact_recipes.prune_layers
-    monkeypatch.setattr(exact_recipes, "prune_layers", lambda *args: walks.append("walk") or real(*args))
+    real = pruned_model.prune_layers
+    monkeypatch.setattr(pruned_model, "prune_layers", lambda *args: walks.append("walk") or real(*args))
     more = execute.get(request(text, setting(), setting("depth_ramp beta=0.05")), empty)
     assert more.key != first.key
     assert walks == ["walk"]  # only the new setting is pruned
@@ -151,7 +153,7 @@ def test_a_stopped_study_knows_the_first_broken_layer(empty, text, monkeypatch):
         if progress.line.startswith("Uniform") and progress.line.endswith("saved 20 of 20 windows"):
             raise Cancelled
 
-    monkeypatch.setattr(exact_recipes, "prune_layers", spoiling(exact_recipes.prune_layers, layer=2))
+    monkeypatch.setattr(pruned_model, "prune_layers", spoiling(pruned_model.prune_layers, layer=2))
     asked = request(text, setting())
     with pytest.raises(Cancelled):
         execute.get(asked, empty, report=stop)
@@ -168,7 +170,7 @@ def test_a_stopped_study_knows_the_first_broken_layer(empty, text, monkeypatch):
 @pytest.fixture
 def breaking(monkeypatch):
     """At 60% the linears of layer 1 get inputs that are not finite."""
-    real = exact_recipes.prune_layers
+    real = pruned_model.prune_layers
 
     def broken(loaded, tokens, plan, step, warn, *rest):
         def spoil(layer):
@@ -179,7 +181,7 @@ def breaking(monkeypatch):
         warn("layer 0, mlp.up_proj: the damping was raised")
         return real(loaded, tokens, plan, spoil, warn, *rest)
 
-    monkeypatch.setattr(exact_recipes, "prune_layers", broken)
+    monkeypatch.setattr(pruned_model, "prune_layers", broken)
 
 
 def test_what_cannot_be_pruned_is_no_number_and_the_others_go_on(empty, text, breaking):
@@ -261,7 +263,7 @@ def test_an_export_gives_no_numbers_that_are_not_its_own(empty, text, tmp_path, 
     entry = execute.get(request(text, setting("depth_ramp beta=0.05")), empty)
     path = Path(text.removeprefix("file:"))
     path.write_text(path.read_text()[7:])
-    monkeypatch.setattr(exact_recipes, "prune_layers", lambda *_: pytest.fail("the model was pruned"))
+    monkeypatch.setattr(pruned_model, "prune_layers", lambda *_: pytest.fail("the model was pruned"))
     with refused(entry.key, "calibration text"):
         execute.get(exporting(text, tmp_path / "out", study=entry.key), empty)
 

@@ -22,9 +22,11 @@ from core.models.replay import record, tail
 from core.models.saving import save
 from core.models.sources import locate
 from core.models.weights import by_layers
-from core.prune.walk import Plan, prune_layers, restored
+from core.prune.pruned_model import restored
+from core.prune.walk import prune_layers
 from core.store.cache import Store
 from tests import families, tiny
+from tests.builders.recipes import exact
 
 FAMILIES = ("llama", "gpt2", "gpt_neox", "bloom", tiny.ODD)  # by how files name weights, and how layers are called
 CPU = torch.device("cpu")
@@ -112,7 +114,7 @@ def test_it_is_measured_alike(family, name, engine, twin):
 @pytest.mark.parametrize(("family", "repair"), [*((each, None) for each in FAMILIES), ("llama", "refit")])
 def test_it_is_pruned_and_repaired_alike_and_comes_back(family, repair, twin):
     of, plain = twin(family), replace(tiny.loaded(family), model=tiny.built(family))
-    plan = Plan("wanda", np.full(tiny.LAYERS, 0.5), repair=repair)
+    plan = exact("wanda", 0.5, repair=repair)
     before = weights(of)
     with restored(of):
         np.testing.assert_array_equal(prune_layers(of, TEXT.tokens, plan), prune_layers(plain, TEXT.tokens, plan))

@@ -3,7 +3,6 @@
 import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -13,17 +12,17 @@ from core.jobs import execute
 from core.methods import blockwise as blockwise_module
 from core.methods.blockwise import blockwise
 from core.methods.masked_weights import MaskedWeights, validation_windows
-from core.methods.selection import Pattern
 from core.methods.treatments import CHAINS, REPAIRS, SINGLE_LAYER_TREATMENTS, treatment
 from core.models import anatomy, losses, run_cost
 from core.models.placement import stream
 from core.prune import layer_windows
-from core.prune.walk import Plan, prune_layers
+from core.prune.walk import prune_layers
 from core.requests.inputs import WindowRequest
 from core.requests.recipes import Recipe, read_recipe
 from core.requests.studies import EvaluationRequest, StudyRequest
 from core.results import study_results
 from tests import tiny
+from tests.builders.recipes import exact
 
 TOKENS = tiny.windows(16, 16).tokens
 FAMILIES = [*tiny.PRUNABLE, tiny.ODD]
@@ -35,8 +34,7 @@ def fresh(family, dtype=torch.float32):
 
 
 def pruned(of, repair=None, pattern=None, by="wanda"):
-    share = np.full(tiny.LAYERS, pattern.sparsity if pattern else 0.6)
-    prune_layers(of, TOKENS, Plan(by, share, pattern, repair=repair))
+    prune_layers(of, TOKENS, exact(by, 0.5 if pattern else 0.6, pattern=pattern, repair=repair))
     return of
 
 
@@ -79,7 +77,7 @@ def test_a_walk_by_windows_ends_nearer_to_the_dense_model(family):
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_and_a_pattern_are_kept(dtype):
-    of = pruned(fresh("llama", dtype), "blockwise", Pattern(2, 4))
+    of = pruned(fresh("llama", dtype), "blockwise", "2:4")
     for layer in of.layers:
         for linear in anatomy.prunable(layer):
             assert linear.weight.dtype == dtype
@@ -118,7 +116,7 @@ def test_the_pruner_and_the_repairs_before_it_read_nothing_that_is_held_back(rep
         if found:
             tokens[held, 1:] = tokens[held, 1:].flip(0, 1)
         of = fresh("llama")
-        prune_layers(of, tokens, Plan("wanda", np.full(tiny.LAYERS, 0.6), repair=repair))
+        prune_layers(of, tokens, exact("wanda", 0.6, repair=repair))
         found.append(bits(of))
     first, second = found
     for name, each in first.items():
@@ -127,7 +125,7 @@ def test_the_pruner_and_the_repairs_before_it_read_nothing_that_is_held_back(rep
 
 def test_one_window_alone_is_refused():
     with pytest.raises(UserError, match="calibrate on 2 or more"):
-        prune_layers(fresh("llama"), TOKENS[:1], Plan("wanda", np.full(tiny.LAYERS, 0.6), repair="blockwise"))
+        prune_layers(fresh("llama"), TOKENS[:1], exact("wanda", 0.6, repair="blockwise"))
 
 
 # --- a window ------------------------------------------------------------------------------------------------------

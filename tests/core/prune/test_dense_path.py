@@ -10,8 +10,9 @@ from core.models import anatomy
 from core.models.replay import record
 from core.prune import calibration
 from core.prune.calibration import BACK, DensePath, added
-from core.prune.walk import Plan, prune_layers
+from core.prune.walk import prune_layers
 from tests import families, tiny
+from tests.builders.recipes import exact
 
 TOKENS = tiny.windows(6, 16).tokens
 NORMED = ("gemma2", "gemma3_text", "olmo2")  # they norm what a linear gives before they add it
@@ -103,7 +104,7 @@ def test_a_walk_ends_nearer_to_the_dense_model_than_by_refit(family):
     left = {}
     for repair_name in ("refit", "refit_dense"):
         of = fresh(family)
-        prune_layers(of, TOKENS, Plan("wanda", np.full(tiny.LAYERS, 0.6), None, True, repair_name))
+        prune_layers(of, TOKENS, exact("wanda", 0.6, true_sequential=True, repair=repair_name))
         left[repair_name] = drift(of, dense)
     assert left["refit_dense"] < left["refit"]
 
@@ -111,7 +112,7 @@ def test_a_walk_ends_nearer_to_the_dense_model_than_by_refit(family):
 def test_without_a_share_of_the_way_back_it_is_refit(monkeypatch):
     monkeypatch.setattr(calibration, "BACK", 0.0)
     one, other = fresh("llama"), fresh("llama")
-    prune_layers(one, TOKENS, Plan("wanda", np.full(tiny.LAYERS, 0.6), None, True, "refit"))
-    prune_layers(other, TOKENS, Plan("wanda", np.full(tiny.LAYERS, 0.6), None, False, "refit_dense"))
+    prune_layers(one, TOKENS, exact("wanda", 0.6, true_sequential=True, repair="refit"))
+    prune_layers(other, TOKENS, exact("wanda", 0.6, repair="refit_dense"))
     for name, value in one.model.state_dict().items():
         torch.testing.assert_close(other.model.state_dict()[name], value, rtol=1e-5, atol=1e-6)

@@ -10,7 +10,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from core.methods.selection import pattern
 from core.methods.treatments import PRUNERS
-from core.prune.linears import Sums
+from core.prune.inputs import Sums
 
 OUT, IN = 64, 256
 ACCELERATORS = ("cuda", "mps")

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -11,9 +10,10 @@ from core.measure.first_pass import statistics
 from core.measure.perturb import perturbed
 from core.methods.treatments import MOMENTS, PRUNERS, TREATMENTS
 from core.models import anatomy, replay
-from core.prune.linears import Enough, Sums, watched
-from core.prune.walk import Plan, prune_layers
+from core.prune.inputs import Enough, Sums, watched
+from core.prune.walk import prune_layers
 from tests import tiny
+from tests.builders.recipes import exact
 
 pytestmark = pytest.mark.usefixtures("inference")
 
@@ -112,7 +112,7 @@ def test_a_residual_is_what_the_walk_makes_of_the_first_layer(family, name):
     stream = perturbed(tiny.measurement(f"residual:{name}:0.7"), 0, call, range(4), found)
     there = replace(of, model=tiny.built(family))
     how = TREATMENTS[name]
-    prune_layers(there, TEXT.tokens, Plan(how.pruner, np.full(tiny.LAYERS, 0.7), repair=how.repair))
+    prune_layers(there, TEXT.tokens, exact(how.pruner, 0.7, repair=how.repair))
     [other, *_] = replay.record(there.model, there.layers, TEXT.tokens)
     scale = float((stream - call.exit).norm(dim=-1).mean())
     torch.testing.assert_close(stream, other.exit, rtol=0, atol=0.02 * scale)

@@ -12,8 +12,9 @@ from core.methods import MIXED
 from core.methods.quantisation import QUANT_FORMATS, dequantise, fed_back, form_of, quantise, rounded
 from core.methods.treatments import PRUNERS, treatment
 from core.models import anatomy
-from core.prune.walk import Plan, prune_layers
+from core.prune.walk import prune_layers
 from tests import families, tiny
+from tests.builders.recipes import exact
 
 TOKENS = tiny.windows(6, 16).tokens
 
@@ -113,7 +114,7 @@ LEVELS = np.array([[0.875, 0.8125, 0.75, 0.5, 0.875, 0.8125, 0.75]] * tiny.LAYER
 def test_the_walk_brings_every_linear_to_the_form_of_its_share(pruner):
     of = replace(tiny.loaded("llama"), model=tiny.built("llama"))
     dense = of.model(input_ids=TOKENS).logits
-    achieved = prune_layers(of, TOKENS, Plan(pruner, LEVELS))
+    achieved = prune_layers(of, TOKENS, exact(pruner, LEVELS))
     assert np.array_equal(achieved, LEVELS)
     for layer in of.layers:
         for linear, share in zip(anatomy.prunable(layer), LEVELS[0], strict=True):
@@ -127,7 +128,7 @@ def test_feedback_brings_the_model_nearer_to_its_dense_self():
     for pruner in ("quantised", "gptq"):
         of = replace(tiny.loaded("llama"), model=tiny.built("llama"))
         dense = of.model(input_ids=TOKENS).logits
-        prune_layers(of, TOKENS, Plan(pruner, np.full(tiny.LAYERS, 0.8125)))
+        prune_layers(of, TOKENS, exact(pruner, 0.8125))
         far[pruner] = float((of.model(input_ids=TOKENS).logits - dense).norm())
     assert far["gptq"] < 0.9 * far["quantised"]
 
@@ -143,7 +144,7 @@ def test_the_walk_refuses_before_it_changes_a_weight(pruner, share, wrong):
     of = replace(tiny.loaded("llama"), model=tiny.built("llama"))
     before = tiny.state(of.model)
     with pytest.raises(UserError, match=wrong):
-        prune_layers(of, TOKENS, Plan(pruner, np.full(tiny.LAYERS, share)))
+        prune_layers(of, TOKENS, exact(pruner, share))
     tiny.assert_untouched(of.model, before)
 
 
@@ -176,7 +177,7 @@ def test_the_walk_brings_some_linears_to_zeros_and_bits_and_others_to_bits_alone
     of = replace(tiny.loaded("llama"), model=tiny.filled(families.config("llama", tiny.LAYERS, 64)))
     names = ["int3g64z58", "int3g64", "int4g64z43", "int8g64", "int3g64z80", "int3g64z58", "int2g64"]
     plan = np.array([[MIXED.levels[name] for name in names]] * tiny.LAYERS)
-    assert np.array_equal(prune_layers(of, TOKENS, Plan("mixed", plan)), plan)
+    assert np.array_equal(prune_layers(of, TOKENS, exact("mixed", plan)), plan)
     for layer in of.layers:
         for linear, name in zip(anatomy.prunable(layer), names, strict=True):
             form, weight = QUANT_FORMATS[name], linear.weight

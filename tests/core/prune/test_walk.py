@@ -10,13 +10,14 @@ from core.base.errors import Broken
 from core.methods import alps as splitting
 from core.methods import refit as mending
 from core.methods.refit import refit
-from core.methods.selection import Pattern
 from core.methods.treatments import PRUNERS, SPARSIFIERS
 from core.models import anatomy
 from core.models.replay import hidden
 from core.prune import calibration
-from core.prune.walk import Plan, prune_layers, restored
+from core.prune.pruned_model import restored
+from core.prune.walk import prune_layers
 from tests import tiny
+from tests.builders.recipes import exact
 
 TOKENS = tiny.windows(6, 16).tokens
 LLAMA_GROUPS = (
@@ -31,11 +32,6 @@ every_pruner = pytest.mark.parametrize("pruner", SPARSIFIERS)
 def fresh(family, dtype=torch.float32):
     """A model of the family that a test may change."""
     return replace(tiny.loaded(family), model=tiny.built(family).to(dtype))
-
-
-def plan(pruner, sparsity=0.5, **options):
-    given = np.full(tiny.LAYERS, sparsity) if isinstance(sparsity, float) else np.asarray(sparsity)
-    return Plan(pruner, given, **options)
 
 
 def weights(of):
@@ -57,7 +53,7 @@ def test_achieved_is_counted_and_is_the_plan_to_one_weight(family, pruner):
     stack = anatomy.prunable(of.layers[0])
     wanted = np.random.default_rng(1).uniform(0.1, 0.9, (tiny.LAYERS, len(stack)))
     before = tiny.state(of.model)
-    achieved = prune_layers(of, TOKENS, plan(pruner, wanted))
+    achieved = prune_layers(of, TOKENS, exact(pruner, wanted))
     pruned = weights(of)
     for index in range(tiny.LAYERS):
         for column, linear in enumerate(stack):
@@ -83,7 +79,7 @@ def test_a_repair_keeps_the_zeros_and_comes_nearer_to_the_dense_model(family, pr
     far, zeros = [], []
     for repair in (None, "refit"):
         of = fresh(family)
-        zeros.append(prune_layers(of, TOKENS, plan(pruner, 0.5, repair=repair)))
+        zeros.append(prune_layers(of, TOKENS, exact(pruner, 0.5, repair=repair)))
         far.append(float((of.model(input_ids=TOKENS).logits - dense).norm()))
     np.testing.assert_allclose(*zeros, rtol=0, atol=1e-12)
     assert far[1] < far[0] * (1.05 if pruner in ("sparsegpt", "alps") else 1)  # these make up for what goes themselves
@@ -91,7 +87,7 @@ def test_a_repair_keeps_the_zeros_and_comes_nearer_to_the_dense_model(family, pr
 
 def test_a_repair_keeps_a_pattern_and_half_precision():
     of = fresh("llama", torch.float16)
-    prune_layers(of, TOKENS, plan("wanda", 0.5, pattern=Pattern(2, 4), repair="refit"))
+    prune_layers(of, TOKENS, exact("wanda", 0.5, pattern="2:4", repair="refit"))
     for weight in weights(of).values():
         assert weight.dtype == torch.float16
         assert ((weight != 0).view(len(weight), -1, 4).sum(-1) == 2).all()
@@ -102,7 +98,7 @@ def test_restored_brings_everything_back_bit_for_bit():
     of = fresh("gpt2")
     before = tiny.state(of.model)
     with pytest.raises(ZeroDivisionError), restored(of):
-        prune_layers(of, TOKENS, plan("sparsegpt"))
+        prune_layers(of, TOKENS, exact("sparsegpt"))
         raise ZeroDivisionError
     tiny.assert_untouched(of.model, before)
 
@@ -156,7 +152,7 @@ def test_statistics_come_from_the_dense_layer_fed_by_pruned_ones(family, pruner,
     kernel, _, repair = pruner.partition("+")
     expected = by_plain_forwards(fresh(family), kernel, 0.6, groups, bool(repair))
     of = fresh(family)
-    prune_layers(of, TOKENS, plan(kernel, 0.6, true_sequential=true_sequential, repair=repair or None))
+    prune_layers(of, TOKENS, exact(kernel, 0.6, true_sequential=true_sequential, repair=repair or None))
     _assert_alike(weights(of), expected)
 
 
@@ -177,22 +173,19 @@ def test_a_mixture_of_experts_is_refused_in_a_sentence(refused):
     of = tiny.loaded("mixtral")
     before = tiny.state(of.model)
     with refused("MixtralDecoderLayer"):
-        prune_layers(of, TOKENS, plan("magnitude"))
+        prune_layers(of, TOKENS, exact("magnitude"))
     tiny.assert_untouched(of.model, before)
 
 
 @pytest.mark.parametrize(
     ("asked", "names"),
     [
-        (plan("wanda", [0.5] * 3), ["(3,)", "4 layers"]),
-        (plan("wanda", [[0.5] * 2] * 4), ["(4, 2)", "7 linears"]),
-        (plan("wanda", [[0.5] * 7, [0.5] * 6 + [1.0], *[[0.5] * 7] * 2]), ["layer 1", "is 1", "all of a layer"]),
-        (plan("wanda", [0.5, 0.5, -0.1, 0.5]), ["layer 2", "-0.1"]),
-        (plan("wanda", [0.5, 0.5, 0.5, np.nan]), ["layer 3", "nan"]),
-        (plan("wanda", [0.5, 0.6, 0.5, 0.5], pattern=Pattern(2, 4)), ["2:4", "0.5", "0.6", "layer 1"]),
-        (plan("wanda", 0.4, pattern=Pattern(3, 5)), ["3:5", "self_attn.q_proj", "32", "5"]),
-        (plan("wanta"), ["'wanta'", "wanda", "sparsegpt"]),
-        (plan("wanda", repair="glue"), ["'glue'", "refit"]),
+        (exact("wanda", [0.5] * 3), ["(3,)", "4 layers"]),
+        (exact("wanda", [[0.5] * 2] * 4), ["(4, 2)", "7 linears"]),
+        (exact("wanda", [[0.5] * 7, [0.5] * 6 + [1.0], *[[0.5] * 7] * 2]), ["layer 1", "is 1", "all of a layer"]),
+        (exact("wanda", [0.5, 0.5, -0.1, 0.5]), ["layer 2", "-0.1"]),
+        (exact("wanda", [0.5, 0.6, 0.5, 0.5], pattern="2:4"), ["2:4", "0.5", "0.6", "layer 1"]),
+        (exact("wanda", 0.4, pattern="3:5"), ["3:5", "self_attn.q_proj", "32", "5"]),
     ],
 )
 def test_a_plan_that_does_not_fit_is_refused_before_any_work(asked, names, refused):
@@ -207,11 +200,11 @@ def test_a_weight_that_is_shared_is_refused(refused):
     of = fresh("llama")
     of.layers[2].mlp.up_proj.weight = of.layers[1].mlp.up_proj.weight
     with refused("mlp.up_proj of layer 1", "mlp.up_proj of layer 2"):
-        prune_layers(of, TOKENS, plan("magnitude"))
+        prune_layers(of, TOKENS, exact("magnitude"))
     of = fresh("llama")
     of.model.model.embed_tokens.weight = of.layers[3].mlp.up_proj.weight
     with refused("mlp.up_proj of layer 3", "embed_tokens"):
-        prune_layers(of, TOKENS, plan("magnitude"))
+        prune_layers(of, TOKENS, exact("magnitude"))
 
 
 @pytest.mark.parametrize("alone", [lambda given: given + 1, lambda given: {}["state"]], ids=["other", "fails"])
@@ -224,9 +217,9 @@ def test_layers_that_need_their_models_forward_are_refused(alone, refused):
     of.layers[1].forward = lambda given, *args, **kwargs: plain(given if inside else alone(given), *args, **kwargs)
     before = tiny.state(of.model)
     with refused("layer 1", "by itself", "magnitude"):
-        prune_layers(of, TOKENS, plan("wanda"))
+        prune_layers(of, TOKENS, exact("wanda"))
     assert all(torch.equal(value, before[name]) for name, value in of.model.state_dict().items())
-    prune_layers(of, TOKENS, plan("magnitude"))
+    prune_layers(of, TOKENS, exact("magnitude"))
 
 
 def test_layers_that_are_told_what_earlier_ones_computed_are_refused(refused):
@@ -244,7 +237,7 @@ def test_layers_that_are_told_what_earlier_ones_computed_are_refused(refused):
     of.layers[2].register_forward_pre_hook(told, with_kwargs=True)
     dense = weights(of)
     with refused("layer 2", "earlier layers", "magnitude"):
-        prune_layers(of, TOKENS, plan("wanda"))
+        prune_layers(of, TOKENS, exact("wanda"))
     assert all(torch.equal(weight, dense[name]) for name, weight in weights(of).items())
 
 
@@ -253,5 +246,5 @@ def test_a_run_that_is_not_finite_is_refused(pruner, refused):
     of = fresh("llama")
     of.layers[1].input_layernorm.weight.fill_(float("inf"))
     with refused("layer 1", "self_attn.q_proj", "not finite", error=Broken) as said:
-        prune_layers(of, TOKENS, plan(pruner))
+        prune_layers(of, TOKENS, exact(pruner))
     assert said.value.layer == 1

@@ -13,14 +13,13 @@ from core.base import Estimate
 from core.base.errors import UserError
 from core.base.formats import per_cent
 from core.jobs import execute
-from core.judge import exact_recipes
 from core.judge.search import Run
 from core.methods.depth_ramp import DepthRamp
 from core.methods.response import Response
 from core.methods.treatments import Treatment
 from core.methods.uniform import Uniform
 from core.models.progress import Cancelled
-from core.prune import distillation
+from core.prune import distillation, pruned_model
 from core.requests import grammar
 from core.requests.export_and_search import BestRequest
 from core.requests.inputs import WindowRequest
@@ -75,7 +74,7 @@ def test_the_best_on_one_text_is_judged_on_another(empty, text, tmp_path, monkey
     told = text_splits.described(found.request)
     assert str(tmp_path) not in told and "documents 48-59" in told
 
-    monkeypatch.setattr(exact_recipes, "prune_layers", lambda *_: pytest.fail("measured twice"))
+    monkeypatch.setattr(pruned_model, "prune_layers", lambda *_: pytest.fail("measured twice"))
     assert execute.get(asked, empty).key == entry.key
     assert advice.answer(best.load(empty, empty.find(asked))) == advice.answer(found)
     there = Store(tmp_path / "elsewhere")
@@ -350,7 +349,7 @@ def test_ramps_are_all_that_are_published():
 
 def test_where_uniform_breaks_the_winner_answers(empty, text, monkeypatch):
     monkeypatch.setattr(
-        exact_recipes, "prune_layers", breaking(exact_recipes.prune_layers, lambda plan: np.ptp(plan.sparsity) < 1e-9)
+        pruned_model, "prune_layers", breaking(pruned_model.prune_layers, lambda plan: np.ptp(plan.sparsity) < 1e-9)
     )
     found = best.load(empty, execute.get(request(text), empty))
     assert np.isnan(found.judged(found.uniform).perplexity) and np.isfinite(found.judged(found.winner).perplexity)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.judge import exact_recipes
+from core.prune import pruned_model
 from core.results import shortlist
 from core.store.cache import Store
 from tests import tiny
@@ -37,7 +37,7 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(say, text, tmp_
     [key] = [each.key for each in Store(tmp_path / "cache").entries("best")]
     assert answer["key"] == key
 
-    monkeypatch.setattr(exact_recipes, "prune_layers", lambda *_: pytest.fail("the printed line prunes something else"))
+    monkeypatch.setattr(pruned_model, "prune_layers", lambda *_: pytest.fail("the printed line prunes something else"))
     assert all(f"--cache {tmp_path / 'cache'}" in line for line in answer["commands"])
     measure, prune = ([*shlex.split(line)[3:], "--json"] for line in answer["commands"])
     assert say(*measure).json["key"] == answer["profile"]
@@ -52,7 +52,7 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(say, text, tmp_
 
 def test_help_and_breaking_are_told(say, text, tmp_path, monkeypatch):
     """The ramp breaks the model; everything else wants more damping."""
-    real = exact_recipes.prune_layers
+    real = pruned_model.prune_layers
 
     def odd(loaded, tokens, plan, step, warn, *rest):
         warn("layer 2: damping raised")
@@ -60,7 +60,7 @@ def test_help_and_breaking_are_told(say, text, tmp_path, monkeypatch):
             loaded.layers[1].input_layernorm.weight.data.fill_(float("inf"))
         return real(loaded, tokens, plan, step, warn, *rest)
 
-    monkeypatch.setattr(exact_recipes, "prune_layers", odd)
+    monkeypatch.setattr(pruned_model, "prune_layers", odd)
     monkeypatch.setattr(shortlist, "STRENGTHS", ())
     what = [*asking(text), "--seeds", "0,1"]
     answer = say(*what, "--json").json

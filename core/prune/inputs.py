@@ -1,21 +1,18 @@
-"""Linears of a layer: sums over their inputs, pruning one of them, and a cache of masks."""
+"""Inputs of the linears of a layer: watched during runs, and summed to statistics."""
 
-import warnings
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.base import Broken, UserError, either
-from core.methods import MOMENTS, PRUNERS, PRUNERS_WITHOUT_TEXT, SPARSIFIERS, Pattern, Statistic, Treatment, Warn
+from core.methods import MOMENTS, Statistic
 from core.models.anatomy import Linear
 from core.models.replay import Tensors, together
 
 Names = tuple[str, ...]  # linears that read the very same input, in the order of their calls
+Statistics = Mapping[Statistic, Mapping[str, Tensor]]  # statistic -> linear -> sum over its inputs
 
 
 class Enough(Exception):
@@ -106,81 +103,3 @@ def _each(sums: dict[Names, Tensor]) -> Tensors:
         for name in names:
             totals[name] = totals[name] + total if name in totals else total
     return totals
-
-
-Statistics = Mapping[Statistic, Mapping[str, Tensor]]  # statistic -> linear -> sum over its inputs
-
-
-def pruned(
-    linear: Linear,
-    layer: int,
-    treatment: Treatment,
-    statistics: Statistics,
-    sparsity: float,
-    pattern: Pattern | None = None,
-    warn: Warn = warnings.warn,
-) -> Tensor:
-    """Prune a linear's weight and, if the treatment says so, repair it; laid out as its module stores it.
-
-    Args:
-        layer: its index, for messages.
-        statistics: those that the treatment needs, by linear.
-        warn: called with a sentence if extra damping was needed.
-
-    Raises:
-        UserError: there is no statistic of this linear, or the kernel cannot work with it.
-        Broken: the statistic is not finite, or has no inverse.
-    """
-    where, row = f"layer {layer}, {linear.name}", PRUNERS[treatment.pruner]
-
-    def tell(text):
-        warn(f"{where}: {text}")
-
-    try:
-        seen = {each: _seen(statistics[each], linear, each) for each in treatment.statistics}
-        weight = row.prune(linear.weight, seen.get(row.statistic), sparsity, pattern, tell)
-        if repair := treatment.by("linear"):
-            weight = repair.repair(linear.weight, weight, seen["second_moment"], tell, seen.get("pull"))
-    except Broken as broken:
-        raise Broken(f"{where}: {broken}", layer) from broken
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from error
-    return linear.stored(weight)
-
-
-def _seen(sums: Mapping[str, Tensor], linear: Linear, statistic: Statistic) -> Tensor:
-    if linear.name not in sums:
-        raise UserError(
-            f"it is never run, so there is no {statistic} of its inputs: use {either(PRUNERS_WITHOUT_TEXT)}"
-        )
-    if not sums[linear.name].isfinite().all():
-        raise Broken("its inputs are not finite: prune less before it, or use float32")
-    return sums[linear.name].to(linear.weight.device)
-
-
-MOST_MASKS = 10 * 30 * 7  # a bit for each weight: ten sparsities of a model like the bundled one take 130 MB
-
-
-class Masks:
-    """Cache of the latest masks of a model's linears, a bit for each weight."""
-
-    def __init__(self, norms: Callable[[int], Mapping[str, Tensor]]):
-        """norms: layer -> linear -> (in,) L2 norm of its inputs in the dense model."""
-        self.norms = norms
-        self.find = lru_cache(MOST_MASKS)(self._find)
-
-    def weight(self, linear: Linear, layer: int, pruner: str, sparsity: float) -> Tensor:
-        """Pruned weight of the linear as its module stores it; the module is not changed."""
-        if pruner not in SPARSIFIERS:  # not made by a mask
-            return self._pruned(linear, layer, pruner, sparsity)
-        whole = linear.module.weight
-        bits = np.unpackbits(self.find(linear, layer, pruner, sparsity), count=whole.numel())
-        return whole * torch.from_numpy(bits).view_as(whole)  # three times faster than filling by a mask
-
-    def _find(self, linear: Linear, layer: int, pruner: str, sparsity: float) -> np.ndarray:
-        """Mask of the weights that stay: a bit each, in the order of storage."""
-        return np.packbits((self._pruned(linear, layer, pruner, sparsity) != 0).numpy())
-
-    def _pruned(self, linear: Linear, layer: int, pruner: str, sparsity: float) -> Tensor:
-        how = Treatment(pruner)
-        return pruned(linear, layer, how, {each: self.norms(layer) for each in how.statistics}, sparsity)

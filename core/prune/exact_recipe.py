@@ -1,0 +1,133 @@
+"""Recipe to exact recipe: the sparsity of every linear, and the calibration windows behind the hashes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from core.base import Array, UserError
+from core.methods import PRUNERS, dropped_layers
+from core.methods.distillation import steps_on
+from core.methods.masked_weights import training_windows, validation_windows
+from core.methods.quantisation import form_of
+from core.methods.selection import Pattern, pattern
+from core.models import anatomy
+from core.models.anatomy import Linear
+from core.models.loading import Loaded, Reader
+from core.models.sources import Source
+from core.models.windows import Windows, windows
+from core.plan.allocation import linear_parameters, spread_budget
+from core.requests import ExactRecipe, ExportRequest, Recipe, StudyRequest
+from core.store import Profile, Store, profiles
+
+Texts = dict[str, Windows]  # calibration texts by the key of their spec
+
+
+def make_exact(
+    recipe: Recipe, request: StudyRequest | ExportRequest, loaded: Loaded, store: Store, calibration: Texts
+) -> ExactRecipe:
+    """Fix every number of a recipe; its calibration windows are added to `calibration`.
+
+    Raises:
+        UserError: the text is too short, the budget impossible, the profile of another model, the model cannot be
+            pruned, or a pattern does not fit it.
+    """
+    profile = profile_of(request.profile, loaded.source, store)
+    sparsity = spread_budget(recipe.allocation, anatomy.parameters(loaded.layers), profile).exact.round(12).tolist()
+    read = None
+    if recipe.treatment.reads_text:
+        read = windows(request.calibration.replace(seed=recipe.calibration_seed), loaded)
+        calibration.setdefault(read.spec.key, read)
+    exact = ExactRecipe(
+        sparsity=sparsity,
+        calibration=read.spec if read else None,
+        repair_method=recipe.treatment.repair_method,
+        **{name: getattr(recipe, name) for name in Recipe.model_fields.keys() & ExactRecipe.model_fields.keys()},
+    )
+    sparsity_by_linear(exact, list(map(anatomy.prunable, loaded.layers)))
+    return exact
+
+
+def check_recipes(
+    recipes: Sequence[Recipe], request: StudyRequest | ExportRequest, reader: Reader, store: Store
+) -> None:
+    """Refuse, before any weight is read, recipes that cannot be met whatever the weights are.
+
+    Raises:
+        UserError: as `make_exact`, for texts, the profile and the budgets that it spreads; or too few windows.
+    """
+    read = request.calibration
+    if any(each.treatment.reads_text for each in recipes):
+        windows(read, reader)
+    if any(row.of != "linear" for each in recipes for row in each.treatment.repairs):
+        validation_windows(read.sequences)
+    profile = profile_of(request.profile, reader.source, store)
+    parameters = linear_parameters(profile) if profile else np.empty((0, 0))
+    for each in recipes:
+        if tokens := each.recover_until or each.recover_tokens:
+            steps_on(tokens, read.length)
+        if each.pruner_windows and each.pruner_windows > (left := len(training_windows(read.sequences))):
+            raise UserError(
+                f"pruner_windows is {each.pruner_windows}, and of {read.sequences} calibration windows {left} are not "
+                f"held back: give {left} or fewer, or more calibration windows"
+            )
+        if profile or each.allocation.base.profiled or each.allocation.correction.strength:
+            spread_budget(each.allocation, parameters, profile)
+
+
+def profile_of(key: str | None, source: Source, store: Store) -> Profile | None:
+    """Load the profile that allocations read; None if none is named.
+
+    Raises:
+        UserError: there is no such profile, or it is of another model.
+    """
+    if key is None:
+        return None
+    profile = profiles.load(store, store.profile(key))
+    if (profile.spec.model.content, profile.spec.model.initialised) != (source.content, source.initialised):
+        raise UserError(
+            f"profile {profile.entry.key} is of {profile.provenance.get('model')}, not of {source.label}: "
+            "name a profile of the model that is pruned"
+        )
+    return profile
+
+
+def sparsity_by_linear(exact: ExactRecipe, stacks: Sequence[Sequence[Linear]]) -> Array:
+    """Check a recipe against the linears of a model; return the sparsity of each, (layers, linears).
+
+    Raises:
+        UserError: the number of layers or linears differs; a kept layer has a sparsity outside [0, 1), or above 0 if
+            whole layers are left out; a sparsity is not the pattern's; or a linear's inputs do not fall into the groups
+            of the pattern, or of its format.
+    """
+    sparsity, row = np.asarray(exact.sparsity, dtype=float), PRUNERS[exact.pruner]
+    layers, linears = len(stacks), max(map(len, stacks))
+    if sparsity.shape not in ((layers,), (layers, linears)):
+        raise UserError(
+            f"the plan has sparsities of shape {sparsity.shape} for a model of {layers} layers with {linears} linears: "
+            f"give one for every layer, or one for every layer and linear"
+        )
+    table = np.broadcast_to(sparsity if sparsity.ndim == 2 else sparsity[:, None], (layers, linears))
+    own, gone = pattern(exact.pattern) if exact.pattern else None, dropped_layers(table)
+    for layer, column in np.ndindex(table.shape):
+        if layer not in gone:
+            _check_share(table[layer, column], layer, own, row.budget_unit.of_layers)
+    for layer, stack in enumerate(stacks if own or row.forms else ()):
+        for linear, share in zip(stack if layer not in gone else (), table[layer], strict=False):
+            try:
+                (own or form_of(share, row.forms)).check_width(linear.weight.shape[1])
+            except UserError as error:
+                raise UserError(f"layer {layer}, {linear.name}: {error}") from error
+    return table
+
+
+def _check_share(share: float, layer: int, own: Pattern | None, of_layers: bool) -> None:
+    """Refuse a sparsity that the pattern, or a pruner of whole layers, does not allow; NaN too."""
+    if not (share == 0 if of_layers else 0 <= share < 1):
+        right = "be 0" if of_layers else "lie from 0 to below 1"
+        raise UserError(
+            f"the sparsity of layer {layer} is {share:g}: it must {right}, or be 1 in all of a layer that is left out"
+        )
+    if own and abs(share - own.sparsity) > 1e-9:
+        raise UserError(
+            f"{own.name} fixes every layer's sparsity at {own.sparsity:g}: the plan has {share:g} in layer {layer}"
+        )
