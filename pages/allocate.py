@@ -23,19 +23,19 @@ with right:
     upper = st.container()
     request = settings.read(profile)
     levels, treatment = request.budget_unit.levels, settings.treatment(request.budget_unit)
-    anchors, refusal = studies.anchors_of(protocols, profile, treatment, request.base.per_linear)
+    forecast, refusal = studies.forecast_of(protocols, profile, treatment, request.base.per_linear)
 with left:
     by_hand = "" if levels else url_state.text("hand", "")
     try:
         allocation = current_allocation.in_view(request, by_hand, profile)
     except UserError as error:
         wrong = error
-if anchors and allocation:
-    anchors, measured = studies.without_allocation(anchors, allocation.request, request.plain)  # by hand too
+if forecast and allocation:
+    forecast, measured = studies.without_allocation(forecast, allocation.request, request.plain)  # by hand too
 with right:
     with upper:
-        if anchors and not levels:
-            targets.show(request, anchors)
+        if forecast and not levels:
+            targets.show(request, forecast)
         elif not levels:
             about = "Mean over layers, weighted by their parameters."
             st.select_slider("Target sparsity", settings.TARGETS, key="target", format_func=per_cent, help=about)
@@ -48,9 +48,9 @@ with left:
         layout.error(wrong)
         url_state.end()
     if levels:
-        targets.draw_sizes(request, treatment, profile, anchors)
+        targets.draw_sizes(request, treatment, profile, forecast)
     else:
-        current_allocation.draw(request, by_hand, allocation, profile, anchors, measured)
+        current_allocation.draw(request, by_hand, allocation, profile, forecast, measured)
     if refusal:
         current_allocation.evaluate_anchors(refusal, treatment, profile)
     best_setting.card(protocols, request.target, treatment.pruner, "allocate.py")
@@ -60,5 +60,5 @@ with left:
         current_allocation.by_linear(allocation, profile)
 
 if not levels:
-    current_allocation.race(request, allocation, anchors, treatment, protocols, profile)
+    current_allocation.race(request, allocation, forecast, treatment, protocols, profile)
 current_allocation.section(allocation, request, profile)

@@ -149,6 +149,23 @@ class Forecast:
         alone = len(others) in (len(self.settings), *range(prediction.FEWEST))
         return self if alone else replace(self, settings=others), measured
 
+    def corrections_of(self, request: AllocationRequest) -> list[Result]:
+        """Results of a request's base and of its corrections by the same driver, computed from the same numbers."""
+        wanted = request.correction
+
+        def corrects(result):
+            there = result.setting.allocation
+            alike = (there.correction.driver, there.correction.clip) == (wanted.driver, wanted.clip)
+            with suppress(UserError):  # this profile lacks what drove it
+                return (
+                    (alike or not result.strength)
+                    and there.plain == request.plain
+                    and same_allocation(result.planned, allocate(there, self.profile).exact)
+                )
+            return False
+
+        return [each for each in usable_settings(self.study, self.treatment) if each.finite and corrects(each)]
+
     def sparsest(self, request: AllocationRequest, rise: float) -> AllocationRequest:
         """The allocation at the largest target, in steps of 1 %, whose predicted perplexity rises by no more than this.
 

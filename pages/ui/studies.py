@@ -57,7 +57,7 @@ def _groups(paths: str, _entries: list[Entry]) -> tuple[Study, ...]:
 
 
 @lru_cache(maxsize=32)
-def anchors_of(
+def forecast_of(
     among: tuple[Study, ...], profile: Profile, treatment: Treatment, per_linear: bool = False
 ) -> tuple[Forecast | None, UserError | None]:
     """The anchors of a model's studies, fitted once for all readers, or the error that says why there are none.
@@ -66,12 +66,12 @@ def anchors_of(
         per_linear: budgets of linears are to be predicted.
     """
     try:
-        fitted = stored_forecasts.best_forecast(among, profile, treatment)
+        forecast = stored_forecasts.best_forecast(among, profile, treatment)
         responses.highest(profile, per_linear, treatment.budget_unit)
     except UserError as error:
         return None, error
-    fitted.predictor  # noqa: B018 - fitted once
-    return fitted, None
+    forecast.predictor  # noqa: B018 - fitted once
+    return forecast, None
 
 
 def predicted(setting: Recipe, profile: Profile) -> tuple[Forecast, Prediction, Result | None]:
@@ -83,28 +83,28 @@ def predicted(setting: Recipe, profile: Profile) -> tuple[Forecast, Prediction, 
     if setting.pattern or setting.true_sequential:
         raise UserError("neither an N:M pattern nor true-sequential pruning is predicted")
     request = setting.allocation
-    anchors_found, why = anchors_of(groups(profile), profile, setting.treatment, request.base.per_linear)
-    if anchors_found is None:
+    forecast, why = forecast_of(groups(profile), profile, setting.treatment, request.base.per_linear)
+    if forecast is None:
         raise UserError(str(why))
-    has, asks = (each.repair_options or "the pruner reads all windows" for each in (anchors_found, setting))
+    has, asks = (each.repair_options or "the pruner reads all windows" for each in (forecast, setting))
     if has != asks:
         raise UserError(
             f"its pruner and repair were evaluated another way ({has}), so choose that or evaluate this one ({asks})"
         )
-    others, measured = without_allocation(anchors_found, request, request.plain)
+    others, measured = without_allocation(forecast, request, request.plain)
     return others, others.predict(allocate(request, profile).exact), measured
 
 
 @lru_cache
 def without_allocation(
-    anchors_found: Forecast, request: AllocationRequest, base: AllocationRequest
+    forecast: Forecast, request: AllocationRequest, base: AllocationRequest
 ) -> tuple[Forecast, Result | None]:
     """`Forecast.without_allocation`, found and fitted once for all readers.
 
     Raises:
         UserError: as `allocate`.
     """
-    return anchors_found.without_allocation(allocate(request, anchors_found.profile).exact, base)
+    return forecast.without_allocation(allocate(request, forecast.profile).exact, base)
 
 
 def looked_alike(results: Study, setting: Recipe, profile: Profile) -> bool:

@@ -172,6 +172,17 @@ def shades_of(budget_unit: BudgetUnit) -> list[tuple[str, str]]:
     return [(hues.get(name, LIGHT.undecided), name) for name in called]
 
 
+def level_shades(shares: Array, unit: BudgetUnit) -> tuple[list[list[str]], dict[str, str]]:
+    """The colour of the level nearest to each share, and what the colours stand for.
+
+    Args:
+        shares: (rows, layers) what each saves.
+    """
+    hues = shades_of(unit)
+    nearest = np.abs(shares[..., None] - [*unit.levels.values()]).argmin(-1)
+    return [[hues[at][0] for at in row] for row in nearest], dict(hues[at] for at in np.unique(nearest))
+
+
 def bits(plan: Array, names: Sequence[str], budget_unit: BudgetUnit) -> Chart:
     """Bits of every linear by colour, and written in its cell where all are whole.
 

@@ -98,6 +98,17 @@ def linear_axis(title: str, low: float, high: float, write: Callable[[float], st
     return Axis(title, low, high, [(value, write(value)) for value in values])
 
 
+def padded_axis(title: str, room: float, *values: Array, write: Callable[[float], str] = "{:,g}".format) -> Axis:
+    """A linear axis around values.
+
+    Args:
+        room: beyond each end, as a share of the span.
+    """
+    every = np.concatenate([np.ravel(each) for each in values])
+    beyond = room * float(np.ptp(every))
+    return linear_axis(title, float(every.min()) - beyond, float(every.max()) + beyond, write)
+
+
 def layer_axis(layers: int, title: str, room: float = 0.0) -> dict:
     """A linear axis of layer numbers with whole ticks, and room for names right of it, in layers."""
     step = next(s for s in (1, 2, 5, 10, 20, 50) if layers / s <= 8)

@@ -1,5 +1,7 @@
 """Chapters 3 and 4: what amplifies, and what of a falling drift is dilution and what is learned."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from core.base import UserError, capital, digits, frozen, gain, times
@@ -25,6 +27,14 @@ class Sink:
     flipped: tuple[int, ...]  # layers that absorb without it and amplify with it
     sentence: str  # which those are
     why: str  # what the first token is
+
+    def gains(self, including: bool) -> Array:
+        """(1, layers) without the first token, or (2, layers) with a row including it."""
+        return np.stack([each.value for each in self.rows(including)])
+
+    def rows(self, including: bool) -> list[Gains]:
+        """Gains without the first token and, where wanted, including it."""
+        return [self.without, *[self.including] * including]
 
     @property
     def change(self) -> float:
@@ -106,6 +116,30 @@ class Growth:
     grown: Array  # (layers,) factor by which the damage grows to the last layer
     around: Array  # (layers,) factor by which the stream does
     sentence: str
+
+
+@frozen
+class Lengths:
+    """Growths of several perturbations, stacked along the first axis, beside damage that stays as long as it was."""
+
+    stream: Array
+    damage: Array
+    constant: Array
+    gain: Array
+    grown: Array
+    around: Array
+
+
+def lengths(growths: Iterable[Growth]) -> Lengths:
+    """The lengths of several growths."""
+    every = list(growths)
+    stacked = {
+        name: np.stack([getattr(each, name) for each in every])
+        for name in ("stream", "damage", "gain", "grown", "around")
+    }
+    damage = stacked["damage"]
+    first = np.diagonal(damage, axis1=1, axis2=2)[..., None]
+    return Lengths(constant=np.where(np.isfinite(damage), first, np.nan), **stacked)
 
 
 def absorb(profile: Profile, name: str = "") -> Growth:

@@ -1,52 +1,15 @@
 """Chapters 5 and 6: the correction on top of OWL, and what pruning each layer alone does."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from core.base import digits, frozen, per_cent, times
-from core.methods.owl import Owl
 from core.plan import responses
-from core.plan.allocation import family
 from core.plan.curves import check_finite
-from core.requests import AllocationRequest, Correction
-from core.results import Forecast
 from core.results.propagation import unreadable
-from core.show.lessons.shared import DRIVER, EVERY, TARGET, Noted, check_several, of, ordinal, ref
+from core.show.lessons.shared import EVERY, TARGET, Noted, check_several, of, ordinal, ref
 from core.store import Array, Profile
-
-LARGEST_PUSH = 0.1  # sparsity units, the correction's strength at the ends of the slider
-PUSHES = 51  # steps on either side of none
-
-
-@frozen
-class Push:
-    """The correction and, on the left of zero, its reverse, on top of OWL."""
-
-    request: AllocationRequest  # without correction
-    strengths: Array  # (steps,) sparsity units; negative: the reversed control
-    base: Array  # (layers,)
-    rows: Array  # (steps, layers)
-    perplexity: Array  # (steps,) predicted; NaN where that cannot be
-    sentence: str
-
-
-def correction(profile: Profile, forecast: Forecast | None = None) -> Push:
-    """OWL at 70 % with the correction pushed either way.
-
-    Args:
-        forecast: the evaluated settings that predict; None where too few were evaluated.
-
-    Raises:
-        UserError: the model cannot be pruned, or the profile lacks the driver or the residuals of two sparsities.
-    """
-    responses.highest(profile)
-    plain = AllocationRequest(base=Owl(), target=TARGET)
-    half = np.linspace(0, LARGEST_PUSH, PUSHES).round(6)
-    fixes = (Correction(driver=DRIVER, control=control) for control in ("reversed", "none"))
-    reverse, forward = (family(plain.replace(correction=fix), profile, half) for fix in fixes)
-    rows = np.concatenate([reverse[:0:-1], forward])
-    strengths = np.concatenate([-half[:0:-1], half])
-    perplexity = forecast.perplexities(rows).value if forecast else np.full(len(rows), np.nan)
-    return Push(plain, strengths, rows[PUSHES - 1], rows, perplexity, _push_said(strengths, perplexity))
 
 
 def lowest(perplexity: Array) -> int:
@@ -55,8 +18,20 @@ def lowest(perplexity: Array) -> int:
     return int(alike[np.abs(alike - len(perplexity) // 2).argmin()])
 
 
-def _push_said(strengths: Array, perplexity: Array) -> str:
-    if np.isnan(perplexity).all():
+def steps(perplexity: Array) -> list[int]:
+    """Steps that the sentence on a pushed correction refers to: both ends, the middle and the lowest."""
+    last = len(perplexity) - 1
+    return sorted({0, last // 2, last, lowest(perplexity)}) if np.isfinite(perplexity).all() else []
+
+
+def pushed(strengths: Sequence[float], perplexity: Array | None) -> str:
+    """Sentence on the correction and its reverse on top of OWL.
+
+    Args:
+        strengths: (steps,) sparsity units, none in the middle; negative: reversed.
+        perplexity: (steps,) predicted, NaN where that cannot be; None: nothing predicts.
+    """
+    if perplexity is None:
         return "No perplexity is predicted: too few settings of this model were evaluated by Wanda."
     if not np.isfinite(perplexity).all():
         return "Some of these allocations exceed the largest sparsity measured, so not all can be predicted."

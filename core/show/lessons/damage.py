@@ -54,9 +54,14 @@ class Spread(Noted):
     drift: Array  # (sizes, injection, read), geometric means; NaN below the diagonal
 
     @property
+    def start(self) -> Array:
+        """(sizes, injection) drift where the noise entered."""
+        return np.diagonal(self.drift, axis1=1, axis2=2)
+
+    @property
     def remaining(self) -> Array:
         """(sizes, injection, read) drift as a multiple of that where the noise entered."""
-        return self.drift / np.diagonal(self.drift, axis1=1, axis2=2)[:, :, None]
+        return self.drift / self.start[:, :, None]
 
 
 def drift(profile: Profile) -> Spread:

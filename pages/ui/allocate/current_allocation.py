@@ -10,6 +10,7 @@ from core.base import UserError, duration, escape_markdown, perplexity, sentence
 from core.methods import Manual, Treatment
 from core.models import machine, run_cost
 from core.plan.allocation import Allocation, allocate, linear_parameters
+from core.plan.sweep import fix_layers
 from core.requests import AllocationRequest, grammar
 from core.requests.commands import line, request_of
 from core.results import Forecast, Result, Slice, Study, anchor_studies, leaderboard, stored_forecasts
@@ -67,7 +68,7 @@ def allocated(request: AllocationRequest, profile: Profile, fixed: tuple[tuple[i
     allocation = allocate(request, profile)
     if not fixed:
         return allocation
-    [now] = picture.by_hand(allocation.exact[None], allocation, dict(fixed), profile)
+    [now] = fix_layers(allocation.exact[None], allocation, dict(fixed), profile)
     base = Manual(sparsity=now.tolist())
     return allocate(AllocationRequest(base=base, target=request.target, low=request.low, high=request.high), profile)
 
@@ -77,7 +78,7 @@ def draw(
     by_hand: str,
     allocation: Allocation,
     profile: Profile,
-    predictor: Forecast | None,
+    forecast: Forecast | None,
     measured: Result | None,
 ) -> None:
     """Draw the live picture: the allocation at every strength, and what each is predicted to cost.
@@ -85,22 +86,22 @@ def draw(
     Args:
         by_hand: layers set by hand, as typed.
         allocation: the allocation in view, which keeps them where it can.
-        predictor: what predicts; None: nothing does.
+        forecast: what predicts; None: nothing does.
         measured: the setting of the allocation in view, which is not among that.
     """
     correction = request.correction
     still = request.replace(correction=correction.replace(strength=0.0))
     fixed = read_hand(by_hand, profile.layers) if allocation.request.base.by_hand else {}
-    sweep, bars = picture.drawn(still, tuple(fixed.items()), profile, predictor)
+    sweep, bars = picture.drawn(still, tuple(fixed.items()), profile, forecast)
     if sweep.off:
         layout.warn(f"The correction is off: {sweep.off}")
     layout.live(bars, {"strength": sweep.frame(correction.strength, correction.control)})
-    if predictor:
+    if forecast:
         sentences = {
             "Shaded: the interval.": bars.gauge,
             "Points were measured.": bars.gauge and bars.gauge.marks,
             f"This allocation was measured: {measured and perplexity(measured.perplexity)}.": measured,
-            forecast_sentences.basis(predictor): True,
+            forecast_sentences.basis(forecast): True,
         }
         layout.caption(" ".join(said for said, known in sentences.items() if known))
 
@@ -123,7 +124,7 @@ corrected = lru_cache(perplexity_sentences.corrected)
 def race(
     request: AllocationRequest,
     allocation: Allocation,
-    predictor: Forecast | None,
+    forecast: Forecast | None,
     treatment: Treatment,
     protocols: tuple[Study, ...],
     profile: Profile,
@@ -132,16 +133,16 @@ def race(
 
     Args:
         allocation: the allocation on screen.
-        predictor: what predicts, by one protocol; None: nothing does.
+        forecast: what predicts, by one protocol; None: nothing does.
         protocols: the model's studies.
     """
     target, prefix = request.target, profile.key[:6]
-    if predictor:
-        study, part = predictor.study, Slice(treatment.pruner, None, target, treatment.repair)
+    if forecast:
+        study, part = forecast.study, Slice(treatment.pruner, None, target, treatment.repair)
     else:
         alike = lambda _, part: part.treatment == treatment  # noqa: E731
         study, part = leaderboard.place_at(protocols, target, treatment.name, alike) or (None, None)
-    lanes, costs = _drawn(request.plain, allocation, leaderboard.Leaderboard(profile, study, part, predictor))
+    lanes, costs = _drawn(request.plain, allocation, leaderboard.Leaderboard(profile, study, part, forecast))
     if study is None:
         layout.show(lanes, prefix, "lanes")
         return

@@ -4,23 +4,23 @@ from contextlib import suppress
 from functools import lru_cache
 from operator import add
 
-import numpy as np
 import streamlit as st
 
-from core.base import Estimate, UserError, capital, megabytes, per_cent, perplexity
+from core.base import UserError, capital, megabytes, per_cent, perplexity
 from core.export.file_sizes import counts_of
 from core.methods import METHODS, Treatment
 from core.plan.sizes import taken
 from core.requests import AllocationRequest, recipe_names, uniform
 from core.results import Forecast
 from core.show.figures import axes, colour
-from core.show.figures.allocation import shades_of
+from core.show.figures.allocation import level_shades
+from core.show.figures.predicted import costs_at, costs_of, sensible, sparsities
 from core.show.words import forecast_sentences
 from core.store import Profile, Store
 from pages.ui import layout, url_state
 from pages.ui.absorption.overview import amount_axis
 from pages.ui.allocate import current_allocation, picture
-from pages.ui.allocate.picture import HEAD, sensible
+from pages.ui.allocate.picture import HEAD
 from pages.ui.allocate.settings import TARGETS, amounts
 from pages.ui.live import figure
 
@@ -29,37 +29,37 @@ SIZE = "All weights take at most"
 HOW_SPARSE = "How sparse may it be, if its perplexity may rise so far above the unpruned model's?"
 
 
-def show(request: AllocationRequest, anchors: Forecast) -> None:
+def show(request: AllocationRequest, forecast: Forecast) -> None:
     """Draw the picture, whose slider is the page's target, and the question for the sparsest target."""
     url_state.write()
     mine, at = request.plain.replace(target=TARGETS[0]), {"target": TARGETS.index(request.target)}
-    figure.draw(_picture(mine, anchors), at=at)
-    _sparsest(request, anchors)
+    figure.draw(_picture(mine, forecast), at=at)
+    _sparsest(request, forecast)
 
 
 @lru_cache
-def _picture(mine: AllocationRequest, anchors: Forecast) -> figure.Figure:
+def _picture(mine: AllocationRequest, forecast: Forecast) -> figure.Figure:
     """Drawn once for all readers and targets."""
-    requests = {_as_measured(kind, anchors): colour(kind) for kind in COMPARED}
+    requests = {_as_measured(kind, forecast): colour(kind) for kind in COMPARED}
     names = [recipe_names.spoken(recipe_names.long(each)) for each in requests]
     if mine not in requests:
         requests[mine] = "accent"
         names.append(f"{recipe_names.spoken(recipe_names.long(mine))} as set below")
-    costs = [_costs(each, anchors) for each in requests]
+    costs = [_costs(forecast, each, TARGETS) for each in requests]
     drawn = [sensible(each.value) for each in costs]
     listed = ", ".join(f"{name} {{{n}}}" for n, name in enumerate(names))
     return figure.Figure(
         name="targets",
-        title="Predicted perplexity at each target",
+        title="Estimate perplexity at each target",
         says=f"At {{layer}} % zeros, 90 % intervals: {listed}.",
         slots={
             str(n): figure.Slot(list(map(forecast_sentences.interval, *each[:3])), "layer")
             for n, each in enumerate(costs)
         },
-        y=axes.log_axis("predicted perplexity (log scale)", np.array(drawn)),
+        y=axes.log_axis("predicted perplexity (log scale)", *drawn),
         pick=figure.Control("target", "Target sparsity", list(map(per_cent, TARGETS)), 0, TARGETS),
         lines=[
-            figure.Line(cost[None], tone, points=_points(each, anchors))
+            figure.Line(cost[None], tone, points=_points(each, forecast))
             for (each, tone), cost in zip(requests.items(), drawn, strict=True)
         ],
         key=[figure.Key(tone, name, "line") for name, tone in zip(names, requests.values(), strict=True)],
@@ -70,40 +70,31 @@ def _picture(mine: AllocationRequest, anchors: Forecast) -> figure.Figure:
     )
 
 
-def _as_measured(kind: str, anchors: Forecast) -> AllocationRequest:
+def _as_measured(kind: str, forecast: Forecast) -> AllocationRequest:
     """A method with the parameters that an anchor has of it."""
-    bases = (each.setting.allocation.base for each in anchors.settings)
+    bases = (each.setting.allocation.base for each in forecast.settings)
     measured = (each for each in bases if each.kind == kind and not each.per_linear)
     return AllocationRequest(base=next(measured, METHODS[kind]()), target=TARGETS[0])
 
 
-@lru_cache
-def _costs(request: AllocationRequest, anchors: Forecast) -> Estimate:
-    """Predicted perplexity at each of `TARGETS`; NaN where there is no such allocation, or none is predicted."""
-    costs, rows = np.full((3, len(TARGETS)), np.nan), {}
-    for at, target in enumerate(TARGETS):
-        with suppress(UserError):  # beyond the bounds, or beyond what was measured
-            rows[at] = current_allocation.allocated(request.replace(target=target), anchors.profile).exact
-    if rows:
-        costs[:, list(rows)] = anchors.perplexities(np.stack(list(rows.values())))[:3]
-    return Estimate(*costs)
+_costs = lru_cache(costs_at)
 
 
-def _points(request: AllocationRequest, anchors: Forecast) -> list[tuple[int, float]]:
+def _points(request: AllocationRequest, forecast: Forecast) -> list[tuple[int, float]]:
     """Measured points of a request under the protocol in view."""
     return [
         (round(100 * each.target), each.perplexity)
-        for each in anchors.settings
+        for each in forecast.settings
         if each.setting.allocation.replace(target=TARGETS[0]) == request
     ]
 
 
-def _sparsest(request: AllocationRequest, anchors: Forecast) -> None:
+def _sparsest(request: AllocationRequest, forecast: Forecast) -> None:
     """Draw the inverse question: an accepted rise of perplexity sets the target, once."""
     state = st.session_state
 
     def largest():
-        return min(round(anchors.sparsest(request, state["accept"]).target, 2), TARGETS[-1])
+        return min(round(forecast.sparsest(request, state["accept"]).target, 2), TARGETS[-1])
 
     def accepted():
         with suppress(UserError):  # said below
@@ -113,7 +104,7 @@ def _sparsest(request: AllocationRequest, anchors: Forecast) -> None:
     if not st.selectbox(HOW_SPARSE, (0.02, 0.05, 0.1, 0.2, 0.5, 1.0), key="accept", on_change=accepted, **how):
         return
     try:
-        most = perplexity(anchors.study.dense.perplexity * (1 + state["accept"]))
+        most = perplexity(forecast.study.dense.perplexity * (1 + state["accept"]))
         st.caption(f"{per_cent(largest())} zeros is the most that is predicted to stay below {most}.")
     except UserError as error:
         layout.error(error)
@@ -124,7 +115,7 @@ def _sparsest(request: AllocationRequest, anchors: Forecast) -> None:
 
 @lru_cache(maxsize=24)
 def by_size(
-    request: AllocationRequest, treatment: Treatment, profile: Profile, anchors: Forecast | None
+    request: AllocationRequest, treatment: Treatment, profile: Profile, forecast: Forecast | None
 ) -> figure.Figure:
     """Mean bits of every layer and the predicted perplexity at every size of the file, which one slider moves.
 
@@ -140,14 +131,14 @@ def by_size(
     with suppress(UserError):  # the model is not here
         counts = counts_of(profile.provenance, Store())
         sizes = [f"{megabytes(taken(counts, treatment, each.budget))}, " for each in plans]
-    shares, hues = np.stack([each.sparsity for each in plans]), shades_of(unit)
-    nearest = np.abs(shares[..., None] - [*unit.levels.values()]).argmin(-1)
+    shares = sparsities(plans)
+    tones, key = level_shades(shares, unit)
     bars = unit.amount(shares)
     write = (lambda share: f"{unit.amount(share):.3g} bits a weight") if unit.bits else unit.level
     gauge = costs = None
-    if anchors:
-        costs, uniforms = (anchors.perplexities(np.stack([one.exact for one in each])) for each in (plans, evenly))
-        curve = figure.Curve(range(len(stops)), picture.sensible(uniforms.value), "uniform")
+    if forecast:
+        costs, uniforms = (costs_of(forecast, each) for each in (plans, evenly))
+        curve = figure.Curve(range(len(stops)), sensible(uniforms.value), "uniform")
         gauge = picture.gauge("predicted perplexity at each size (log scale)", costs, [curve])
     return figure.Figure(
         name="bits",
@@ -156,10 +147,10 @@ def by_size(
         slots={"now": figure.written(write, shares)},
         y=amount_axis(unit, 0, bars.max()),
         controls=[figure.Control("target", SIZE, [*map(add, sizes, map(unit.level, stops))], 0, stops)],
-        bars=figure.Bars(bars, [[hues[at][0] for at in row] for row in nearest]),
+        bars=figure.Bars(bars, tones),
         gauge=gauge,
-        hero=anchors and picture.hero(costs, anchors, "the dense model", anchors.study.dense.perplexity),
-        key=[figure.Key(hue, name) for hue, name in dict.fromkeys(hues[at] for at in np.unique(nearest))],
+        hero=forecast and picture.hero(costs, forecast, "the dense model", forecast.study.dense.perplexity),
+        key=[figure.Key(*each) for each in key.items()],
         height=230,
         right=64,
         idle="Point at a bar.",
@@ -167,10 +158,10 @@ def by_size(
     )
 
 
-def draw_sizes(request: AllocationRequest, treatment: Treatment, profile: Profile, anchors: Forecast | None) -> None:
+def draw_sizes(request: AllocationRequest, treatment: Treatment, profile: Profile, forecast: Forecast | None) -> None:
     """Draw the picture of sizes, and what predicts."""
     stops = amounts(profile, request.budget_unit)
     still = request.replace(target=stops[0])
-    layout.live(by_size(still, treatment, profile, anchors), {"target": stops.index(request.target)})
-    if anchors:
-        layout.caption(f"Shaded: the interval. {forecast_sentences.basis(anchors)}")
+    layout.live(by_size(still, treatment, profile, forecast), {"target": stops.index(request.target)})
+    if forecast:
+        layout.caption(f"Shaded: the interval. {forecast_sentences.basis(forecast)}")

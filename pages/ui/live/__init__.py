@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import numpy as np
 import streamlit as st
 
 from core.show.figures.palette import FONT, SIZE
@@ -69,7 +68,7 @@ def draw(
 
 def plain(value: object, digits: int = 6) -> object:
     """JSON values for the browser: numbers with as many digits as are seen, None if not finite; no functions."""
-    if isinstance(value, np.ndarray):
+    if hasattr(value, "tolist"):  # an array
         return plain(value.tolist(), digits)
     if is_dataclass(value):
         value = {each.name: getattr(value, each.name) for each in fields(value)}

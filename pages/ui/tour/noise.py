@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from core.base import changed, digits, gain, per_cent, times
 from core.methods import BLOCKS
 from core.show.figures import axes
@@ -66,7 +64,7 @@ def drift(profile: Profile) -> parts.Screen:
     """
     lesson = damage.drift(profile)
     layer, noise, link = _in_view(lesson, profile)
-    start, end = np.diagonal(lesson.drift, axis1=1, axis2=2), lesson.drift[:, :, -1]
+    start, end = lesson.start, lesson.drift[:, :, -1]
     figure = Figure(
         name="drift",
         title="Drift remaining after each layer",
@@ -107,8 +105,7 @@ def amplify(profile: Profile) -> parts.Screen:
     noise = {"perturbation": shared.noise(profile)[lesson.size], "positions": where}
     link = parts.link("absorption.py", "See verdicts for every size on Absorption", profile, layer=layer, **noise)
     changes = {text: {"sink": key, "layer": lesson.most, "noise-at": "all"} for key, text in absorption.GUESSES.items()}
-    visible = [lesson.without, lesson.including] if guess else [lesson.without]
-    values = np.stack([each.value for each in visible])
+    visible, values = lesson.rows(bool(guess)), lesson.gains(bool(guess))
     notes = [absorption.judged(guess, lesson), lesson.sentence, lesson.why] if guess else []
     figure = Figure(
         name="amplify",
@@ -169,11 +166,7 @@ def _compared(trained: Profile, twin: Profile) -> str:
 
 def _lengths(growths: Mapping[str, absorption.Growth], layer: int, sentences: Sequence[str]) -> Figure:
     """Two lengths over the layers, for each way of hurting one; their distance is the drift."""
-    damage, stream, grown, around, fate = (
-        np.stack([getattr(each, name) for each in growths.values()])
-        for name in ("damage", "stream", "grown", "around", "gain")
-    )
-    constant = np.where(np.isfinite(damage), np.diagonal(damage, axis1=1, axis2=2)[..., None], np.nan)
+    drawn = absorption.lengths(growths.values())
     ways = {name: name for name in growths}
     return Figure(
         name="absorb",
@@ -183,19 +176,19 @@ def _lengths(growths: Mapping[str, absorption.Growth], layer: int, sentences: Se
         "[{around}](stream-end), so drift [{fate}](damage-end stream-end). If the damage had stayed constant, drift "
         "would fall to [{frozen}](constant-end).",
         slots={
-            "grown": written(changed, grown),
-            "around": written(changed, around),
-            "fate": written(changed, fate),
-            "frozen": written(times, 1 / around),
+            "grown": written(changed, drawn.grown),
+            "around": written(changed, drawn.around),
+            "fate": written(changed, drawn.gain),
+            "frozen": written(times, 1 / drawn.around),
         },
-        y=axes.log_axis("length of the vectors (log scale)", stream, damage),
+        y=axes.log_axis("length of the vectors (log scale)", drawn.stream, drawn.damage),
         controls=[parts.control("damage", "What is done", ways, "noise", kind="choice")] if len(ways) > 1 else [],
         height=220,
-        pick=pick("Damage at layer", stream.shape[1], layer),
+        pick=pick("Damage at layer", drawn.stream.shape[1], layer),
         lines=[
-            Line(stream, "ink", mark="stream"),
-            Line(damage, "accent", mark="damage"),
-            Line(constant, "guide", dash=True, mark="constant"),
+            Line(drawn.stream, "ink", mark="stream"),
+            Line(drawn.damage, "accent", mark="damage"),
+            Line(drawn.constant, "guide", dash=True, mark="constant"),
         ],
         key=[
             Key("ink", "the stream", "line"),

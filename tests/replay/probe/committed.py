@@ -11,9 +11,11 @@ from core.base.spec import checked
 from core.cli.output import as_json
 from core.cli.study_output import study_json
 from core.methods import Manual
+from core.methods.owl import Owl
 from core.plan import responses
 from core.plan.allocation import allocate
 from core.plan.gains import gains_of, verdicts_of
+from core.plan.sweep import sweep
 from core.requests.allocations import AllocationRequest, Correction
 from core.requests.grammar import OF_ALLOCATION, OF_CORRECTION
 from core.results import comparison, propagation, protocols, study_results
@@ -283,8 +285,11 @@ def _absorb(found):
 
 
 def _allocate(found):
-    push = budgets.correction(found)
-    return {"setting": push.request.model_dump(mode="json")} | _named(push, "strengths", "base", "rows")
+    plain = AllocationRequest(base=Owl(), target=shared.TARGET)
+    base = allocate(plain, found)
+    driven = allocate(plain.replace(correction=Correction(driver=shared.DRIVER)), found)
+    push = sweep(driven, np.linspace(0, 0.1, 51).round(6), found, {}, {})
+    return {"setting": plain.model_dump(mode="json"), "base": base.base} | _named(push, "strengths", "rows")
 
 
 def _prune(found):

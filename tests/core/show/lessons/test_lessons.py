@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from core.plan.allocation import allocate
 from core.plan.budget import share_spent
 from core.plan.gains import gains_of
 from core.plan.responses import layer_harms
+from core.plan.sweep import sweep
 from core.requests.allocations import AllocationRequest, Correction
 from core.results import propagation
 from core.show import figures
@@ -71,7 +71,7 @@ def drifts(change, far=1, wide=0.0, start=1.0):
 
 
 def test_where_the_correction_changes_nothing_it_is_not_favoured():
-    said = shared.plain(budgets._push_said(np.linspace(-0.1, 0.1, 5), np.full(5, 0.626)))
+    said = shared.plain(budgets.pushed(np.linspace(-0.1, 0.1, 5), np.full(5, 0.626)))
     assert said.endswith("The lowest is without a correction.")
 
 
@@ -212,17 +212,23 @@ def test_what_is_learned_depends_on_the_twin(standard):
     assert "gaussian:0.3" in nothing and PRUNED in nothing and "learned" not in nothing
 
 
-def test_the_push_runs_from_the_reverse_over_the_base_to_the_correction(standard):
-    found = budgets.correction(standard)
-    middle = len(found.strengths) // 2
-    assert found.strengths[middle] == 0 and found.strengths == pytest.approx(-found.strengths[::-1])
-    assert found.rows[middle] == pytest.approx(found.base)
+def pushed(profile):
+    """OWL under the correction of the tour, and its reverse."""
+    request = AllocationRequest(base=Owl(), target=shared.TARGET, correction=Correction(driver=shared.DRIVER))
+    allocation = allocate(request, profile)
+    return allocation, sweep(allocation, np.linspace(0, 0.1, 51).round(6), profile, {}, {})
+
+
+def test_a_sweep_runs_from_the_reverse_over_the_base_to_the_correction(standard):
+    allocation, found = pushed(standard)
+    strengths, middle = np.array(found.strengths), found.frame(0)
+    assert strengths[middle] == 0 and strengths == pytest.approx(-strengths[::-1])
+    assert found.rows[middle] == pytest.approx(allocation.base)
     weights = np.nansum(standard.weights.parameters, axis=1)
     assert all(abs(share_spent(row, weights) - shared.TARGET) < 1e-9 for row in found.rows)
     for strength, control in ((0.04, "none"), (0.1, "reversed")):
         asked = AllocationRequest(base=Owl(), correction=Correction(strength=strength, control=control))
-        step = int(np.abs(found.strengths - (strength if control == "none" else -strength)).argmin())
-        assert found.rows[step] == pytest.approx(allocate(asked, standard).sparsity)
+        assert found.rows[found.frame(strength, control)] == pytest.approx(allocate(asked, standard).sparsity)
 
 
 @pytest.mark.parametrize("driver_sign", [1, -1])
@@ -239,11 +245,12 @@ def test_the_prediction_may_prefer_either_side(standard, driver_sign):
     changed = with_fields(changed, "gaussian:0.3", log_drift=logs)
     anchors = np.full((3, LAYERS), np.array([[0.5], [0.7], [0.8]]))
     predict = prediction.fit(layer_harms(anchors, changed), np.array([0.5, 2, 4]))
-    known = SimpleNamespace(perplexities=lambda rows: predict(layer_harms(rows, changed)))
-    found = budgets.correction(changed, known)
-    assert ("lowest is with the correction" if driver_sign > 0 else "lowest is with the reverse") in found.sentence
-    assert (found.perplexity[-1] < found.perplexity[0]) == (driver_sign > 0)
-    assert "too few settings" in budgets.correction(changed).sentence
+    _, found = pushed(changed)
+    perplexity = predict(layer_harms(found.rows, changed)).increase
+    sentence = budgets.pushed(found.strengths, perplexity)
+    assert ("lowest is with the correction" if driver_sign > 0 else "lowest is with the reverse") in sentence
+    assert (perplexity[-1] < perplexity[0]) == (driver_sign > 0)
+    assert "too few settings" in budgets.pushed(found.strengths, None)
 
 
 @pytest.mark.parametrize("layer", [1, 6])
