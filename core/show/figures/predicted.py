@@ -1,4 +1,4 @@
-"""Estimate perplexities as curves: only values that mean something, with intervals that fit the picture."""
+"""Predicted perplexities as curves: only values that mean something, with intervals that fit the picture."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -21,7 +21,7 @@ def sensible(perplexities: Array) -> Array:
 
 
 def with_band(costs: Estimate, points: Sequence[float]) -> tuple[Array, list[Array]] | None:
-    """Estimate perplexities and both ends of their interval, cut to the picture; None: none is known.
+    """Predicted perplexities and both ends of their interval, cut to the picture; None: none is known.
 
     Args:
         points: measured values in the same picture.
@@ -39,12 +39,12 @@ def sparsities(allocations: Iterable[Allocation]) -> Array:
 
 
 def costs_of(forecast: Forecast, allocations: Iterable[Allocation]) -> Estimate:
-    """Estimate perplexities of allocations."""
+    """Predicted perplexities of allocations."""
     return forecast.perplexities(np.stack([each.exact for each in allocations]))
 
 
 def costs_at(forecast: Forecast, request: AllocationRequest, targets: Sequence[float]) -> Estimate:
-    """Estimate perplexity at each target; NaN where there is no such allocation, or none is predicted."""
+    """Predicted perplexity at each target; NaN where there is no such allocation, or none is predicted."""
     costs, allocations = np.full((3, len(targets)), np.nan), {}
     for at, target in enumerate(targets):
         with suppress(UserError):  # beyond the bounds, or beyond what was measured

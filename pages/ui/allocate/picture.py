@@ -148,7 +148,7 @@ def gauge(
     marks: Sequence[Mark] = (),
     zero: int | None = None,
 ) -> Gauge | None:
-    """Estimate perplexities of all frames with their interval, curves and measured points beside; None: none is known.
+    """Predicted perplexities of all frames with their interval, curves and measured points beside; None: none is known.
 
     Args:
         zero: the frame that is marked.

@@ -50,7 +50,7 @@ def _picture(mine: AllocationRequest, forecast: Forecast) -> figure.Figure:
     listed = ", ".join(f"{name} {{{n}}}" for n, name in enumerate(names))
     return figure.Figure(
         name="targets",
-        title="Estimate perplexity at each target",
+        title="Predicted perplexity at each target",
         says=f"At {{layer}} % zeros, 90 % intervals: {listed}.",
         slots={
             str(n): figure.Slot(list(map(forecast_sentences.interval, *each[:3])), "layer")
