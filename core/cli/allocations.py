@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from core.base import UserError, checked
-from core.cli import command
 from core.cli.output import Answer, say, say_json, say_table
+from core.cli.typer_app import command
 from core.export.file_sizes import counts_of, within
 from core.methods import DEFAULT_PRUNER, HALF, treatment
 from core.plan.allocation import Allocation, allocate

@@ -4,10 +4,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from core.base import per_cent
-from core.cli import command
 from core.cli.evaluations import answered
 from core.cli.output import Answer, say, say_helped, say_json, say_table
 from core.cli.study_output import change_json, interval_json, protocol_json, seeds_json
+from core.cli.typer_app import command
 from core.requests import Recipe
 from core.requests.grammar import write
 from core.results import Best, protocols, text_splits

@@ -5,9 +5,9 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 from core.base import UserError, pruning_troubles
-from core.cli import command
 from core.cli.output import Answer, err, progress_bar, say, say_helped, say_json
 from core.cli.study_output import change_json, point_json, prediction_json, study_json, study_table
+from core.cli.typer_app import command
 from core.export import target
 from core.export.file_sizes import counts_of, within, worth
 from core.jobs import cluster, queue

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from core.base import UserError, digits, per_cent, pruned_before, pruning_troubles
-from core.cli import command, output
+from core.cli import output
 from core.cli.evaluations import answered, run_shares
 from core.cli.output import Answer, say, say_json, say_table
+from core.cli.typer_app import command
 from core.plan.gains import averaged, gains_of, per_layer
 from core.requests.commands import request_of
 from core.results import checkpoints, propagation

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import typer
 
 from core.base import UserError, checked, expanded, unique, with_changes
-from core.cli import Cache, Json, command, runs_app
 from core.cli.evaluations import export_json, forms_json, run, say_export
 from core.cli.output import Answer, runs_table, save_file, say, say_json
+from core.cli.typer_app import Cache, Json, command, runs_app
 from core.export.target import check_early
 from core.jobs import queue
 from core.jobs.records import Job

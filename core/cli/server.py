@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from core.base import UserError, access, resolved
-from core.cli import Cache, Json, app
 from core.cli.output import say, say_json
+from core.cli.typer_app import Cache, Json, app
 from core.jobs import processes, queue
 from core.models import machine
 from core.requests.command_table import DEVICE
