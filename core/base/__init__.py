@@ -1,7 +1,6 @@
-"""What all rooms stand on: errors, how numbers and paths are written, the escape of foreign text, the frozen spec.
+"""The foundation of all rooms: errors, number formats, paths, escaping of untrusted text, the frozen spec.
 
-What is offered here loads nothing but Python; only what `core.base.spec` has loads pydantic and numpy, where it is
-first asked for.
+Names offered here load nothing but Python; only those of `core.base.spec` load pydantic and numpy, on first use.
 """
 
 from importlib import import_module

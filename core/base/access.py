@@ -1,7 +1,7 @@
-"""The permissions of a server that others use, asked wherever something is run, written, deleted, or read by its path.
+"""Permissions of a shared server, checked wherever something is run, written, deleted, or read by its path.
 
-`python -m core serve` says it in the environment, so that the processes which a server starts are bound by it too.
-Without it the program is its one user's, who may do everything.
+`python -m core serve` sets them in the environment, so that processes which the server starts are bound by them too.
+Without them the program belongs to its one user, who may do everything.
 """
 
 import os
@@ -29,12 +29,12 @@ def is_shared() -> bool:
 
 
 def accepts_packs() -> bool:
-    """Whether pages import what is uploaded."""
+    """True if pages import uploaded packs."""
     return not (is_read_only() or is_shared())
 
 
 def root() -> Path | None:
-    """The folder that models, texts and exports of a shared server lie in; None: anywhere."""
+    """The only folder for models, texts and exports of a shared server; None: anywhere."""
     folder = os.environ.get(ROOT)
     return Path(folder).resolve() if folder else None
 
@@ -49,11 +49,10 @@ def may_write() -> None:
 
 
 def inside(path: Path) -> Path:
-    """A path that may be read or written, as it was given. Nothing is looked up where no path may be.
+    """Return a path that may be read or written, unchanged. Nothing is looked up where no path is allowed.
 
     Raises:
-        Refused: it leads out of the folder of this server, or a shared server has none; links count for where they
-            lead.
+        Refused: it leads out of the folder of this server, or a shared server has none; links are followed.
         UserError: it lies on another computer, or there can be no such path.
     """
     # To look at \\host\share tells the host who asks.
@@ -69,7 +68,7 @@ def inside(path: Path) -> Path:
 
 
 def permits(path: Path) -> bool:
-    """Whether a path may be read or written."""
+    """True if a path may be read or written."""
     try:
         inside(path)
     except UserError:
@@ -78,10 +77,10 @@ def permits(path: Path) -> bool:
 
 
 def confine(request: object) -> None:
-    """Refuse a request, as JSON, that names a path out of the folder of this server.
+    """Refuse a request, as JSON, that names a path outside the folder of this server.
 
     Raises:
-        Refused: the first that does.
+        Refused: for the first such path.
         UserError: there can be no such path.
     """
     inner = request.values() if isinstance(request, dict) else request if isinstance(request, list | tuple) else ()

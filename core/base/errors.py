@@ -1,4 +1,4 @@
-"""The exceptions that are meant for the person at the keyboard, what they quote, and what the machine lacks."""
+"""Exceptions for the person at the keyboard, the values they quote, and shortages of the machine."""
 
 import errno
 import os
@@ -22,23 +22,23 @@ class UserError(Exception):
 
 
 class Broken(UserError):
-    """A setting breaks the model while it is pruned: a layer's inputs are not finite, or cannot be worked with.
+    """Pruning breaks the model: a layer's inputs are not finite, or no kernel can work with them.
 
     A study records it as that setting's result, whose perplexity is not a number; everything else refuses.
     """
 
     def __init__(self, text: str, layer: int | None = None):
-        """layer: the one that could not be pruned; None where whoever raises it does not know."""
+        """layer: the one that could not be pruned; None where the raiser does not know it."""
         super().__init__(text)
         self.layer = layer
 
 
 class Unreadable(OSError):
-    """A file that is there cannot be read now, which says nothing of what it holds."""
+    """An existing file cannot be read now, which says nothing about its content."""
 
 
 def brief(value: object) -> str:
-    """A value as Python writes it, cut where it is long or deep."""
+    """The repr of a value, cut where it is long or deep."""
     return legible(_BRIEF.repr(value))
 
 
@@ -48,12 +48,12 @@ def gist(error: BaseException) -> str:
     return legible(textwrap.shorten(first, 160, placeholder="…")) or type(error).__name__
 
 
-# --- what the machine lacks: not the fault of a request, and no bug --------------------------------------------------
+# --- shortages of the machine: not the fault of a request, and no bug -----------------------------------------------
 
 FULL = {number for name in ("ENOSPC", "EDQUOT", "EFBIG") if (number := getattr(errno, name, None))}
 CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 MISPLACED = {errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP}
-# what libraries say that raise errors of their own: torch, safetensors, the system's allocator
+# in messages of libraries that raise errors of their own: torch, safetensors, the allocator
 NO_ROOM = ("os error 28)", "os error 122)", "os error 27)", "No space left on device")
 NO_MEMORY = (
     "can't allocate memory", "Cannot allocate memory", "not enough memory", "out of memory", "std::bad_alloc",
@@ -62,7 +62,7 @@ NO_MEMORY = (
 
 
 def shortage(error: BaseException) -> str | None:
-    """One sentence: what is lacking, and what to do. None where an error is of another kind."""
+    """One sentence on what is lacking and what to do; None for any other kind of error."""
     if out_of_memory(error):
         return (
             "there is not enough memory: close other programs, or ask for fewer and shorter windows, and run it again"
@@ -85,12 +85,12 @@ def shortage(error: BaseException) -> str | None:
 
 
 def _first(path: str, is_it: Callable[[str], bool]) -> str | None:
-    """The first folder that a path leads through, or its end, of which something is true."""
+    """The first folder along a path, or its end, that satisfies a condition."""
     return next(filter(is_it, map(str, [*reversed(Path(path).parents), path])), None)
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether the memory, of the machine or of a device, did not suffice."""
+    """True if the memory of the machine or of a device is exhausted."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # the latter is torch's
@@ -99,7 +99,7 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def disk_full(error: BaseException) -> bool:
-    """Whether a disk, or what may be written to it, did not suffice."""
+    """True if the disk or a quota is full."""
     if isinstance(error, OSError) and error.errno:
         return error.errno in FULL
     return any(each in str(error) for each in NO_ROOM)

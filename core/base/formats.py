@@ -1,4 +1,4 @@
-"""How numbers, names and warnings are written in sentences."""
+"""Numbers, names and warnings as sentences write them."""
 
 import math
 import re
@@ -18,7 +18,7 @@ TEXTS = {"demo": "demo text", "demo:evaluation": "demo text, evaluation half"}
 
 
 def digits(value: float, count: int = 2) -> str:
-    """A number with so many significant digits and no exponent where it can be avoided."""
+    """A number with `count` significant digits, and no exponent where it can be avoided."""
     if not math.isfinite(value):
         return "not known"
     rounded = float(f"{value:.{count - 1}e}")
@@ -47,12 +47,12 @@ def several(count: int, what: str) -> str:
 
 
 def capital(text: str) -> str:
-    """The same with a capital at its beginning, as a sentence has."""
+    """The text with its first letter as a capital."""
     return text[:1].upper() + text[1:]
 
 
 def sentence(message: object) -> str:
-    """What an error says as a sentence: a capital, unless a name begins it, and a full stop, unless it has an end."""
+    """The message of an error as a sentence: a capital, unless a name begins it, and a full stop if it has no end."""
     text = str(message).strip()
     text = capital(text) if re.match(r"[a-z'-]+(?=[\s,]|: |$)", text) and not NAMED.match(text) else text
     return text if text.endswith((".", "?", "!", "…")) else f"{text}."
@@ -65,15 +65,15 @@ def listed(names: Iterable[str], word: str = "and") -> str:
 
 
 def unique(items: Iterable[Any]) -> list[Any]:
-    """Each of them once, in the order in which they came."""
+    """Each item once, in the order of first appearance."""
     return list(dict.fromkeys(items))
 
 
 def distinct(names: Iterable[Sequence[str]]) -> list[str]:
-    """A name for each of several things: the first of its forms that no other one has, or else its last.
+    """A name for each of several things: the first of its forms that no other thing has, or else its last.
 
     Args:
-        names: those of each, from the shortest to one that tells all.
+        names: possible names of each, from the shortest to the most complete.
     """
     candidates = list(names)
     counts = Counter(form for each in candidates for form in set(each))
@@ -86,7 +86,7 @@ def either(names: Iterable[str]) -> str:
 
 
 def per_cent(fraction: float, decimals: int | None = None) -> str:
-    """`60 %`, `62.5 %`, `1,250 %`: three significant digits, or so many decimals."""
+    """`60 %`, `62.5 %`, `1,250 %`: three significant digits, or the given number of decimals."""
     value = 100 * fraction
     return f"{value:.3g} %" if decimals is None and abs(value) < 999.5 else f"{value:,.{decimals or 0}f} %"
 
@@ -102,7 +102,7 @@ def gain(value: float) -> str:
 
 
 def ratio(value: float) -> str:
-    """The same without its sign, for the ends of an interval."""
+    """A gain without its sign, for the ends of an interval."""
     return f"{value:.2f}" if 0.1 <= value < 10 else digits(value)
 
 
@@ -114,7 +114,7 @@ def changed(factor: float) -> str:
 
 
 def model_name(typed: str) -> str:
-    """A model as it is called: folders and files by their last part, the demo by its own name."""
+    """Display name of a model: the last part of a folder or file, the demo's own name."""
     base = typed.removeprefix("random:")
     lies = Path(base).is_absolute() or base.endswith(".gguf") or base.count("/") > 1  # a Hub id has one at most
     name = "SmolLM2-135M-Instruct" if base == "demo" else Path(base).name if lies else base
@@ -122,17 +122,17 @@ def model_name(typed: str) -> str:
 
 
 def text_name(source: str) -> str:
-    """A text as it is called: files by their name."""
+    """Display name of a text: of a file its name."""
     if source in TEXTS:
         return TEXTS[source]
     return Path(source.removeprefix("file:")).name if ":" in source else source
 
 
 def pruning_troubles(warnings: Sequence[str], stopped: Sequence[str] = ()) -> str | None:
-    """What had to be helped along while pruning, and what put an end to it; None where all went well.
+    """Troubles while pruning, and what stopped it, in sentences; None where all went well.
 
     Args:
-        stopped: those of the warnings that pruning ended with; none where it came to its end.
+        stopped: warnings that ended pruning; empty where it finished.
     """
     mild = [each for each in warnings if each not in stopped]
     more = f" ({len(mild) - 1} more like it)" if len(mild) > 1 else ""

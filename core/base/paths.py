@@ -1,4 +1,4 @@
-"""Paths as people type them, and the one door through which the files there are read: regular ones of bounded size."""
+"""Paths as people type them, and the only way their files are read: regular files of bounded size."""
 
 import json
 import math
@@ -26,7 +26,7 @@ MAX_BYTES = {  # bytes of a file, by what it is read as
 
 
 def exists(path: Path) -> bool:
-    """Whether something lies there; a name that cannot be names nothing."""
+    """True if the path exists; an impossible name does not."""
     try:
         return path.exists()
     except (OSError, ValueError):  # too long, or with signs that no name has
@@ -34,7 +34,7 @@ def exists(path: Path) -> bool:
 
 
 def expanded(typed: str | Path) -> Path:
-    """A path with `~` for the home folder, as a shell reads it; `~` of nobody who is known here stays as it is."""
+    """Expand `~` to the home folder, as a shell does; `~` of an unknown user stays as it is."""
     try:
         return Path(os.path.expanduser(typed))
     except ValueError:  # signs that no name has
@@ -42,7 +42,7 @@ def expanded(typed: str | Path) -> Path:
 
 
 def resolved(typed: str | Path) -> Path:
-    """The whole path, `~` and links followed.
+    """Absolute path, with `~` and links followed.
 
     Raises:
         UserError: there can be no such path.
@@ -56,11 +56,11 @@ def resolved(typed: str | Path) -> Path:
         raise UserError(f"there can be no file or folder {brief(str(typed))}: check the path") from error
 
 
-# --- what lies there -----------------------------------------------------------------------------------------------
+# --- files -----------------------------------------------------------------------------------------------
 
 
 def readable(path: Path, kind: str) -> Path:
-    """The path of a regular file that is no larger than its kind may be; links count for where they lead.
+    """Return the path of a regular file within the size limit of its kind; links are followed.
 
     Args:
         kind: one of `MOST`.
@@ -99,7 +99,7 @@ def read_text(path: Path, kind: str) -> str:
 
 
 def json_value(path: Path, kind: str) -> Any:
-    """What a JSON file holds.
+    """Value that a JSON file holds.
 
     Raises:
         UserError: as `read_text`, or it is no JSON.

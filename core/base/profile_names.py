@@ -1,4 +1,4 @@
-"""How a profile is called in a list: `SmolLM2-135M · C4 · 16 × 256`, and more where two would be called alike."""
+"""Display names of profiles: `SmolLM2-135M · C4 · 16 × 256`, and longer ones where two would be alike."""
 
 import re
 from pathlib import PurePath
@@ -16,7 +16,7 @@ WRITTEN = (".jsonl", ".json", ".txt", ".raw", ".parquet")
 
 
 class Described(NamedTuple):
-    """What the provenance says of a profile."""
+    """A profile as its provenance describes it."""
 
     model: str
     text: str
@@ -27,23 +27,23 @@ class Described(NamedTuple):
 
 
 def model(label: str) -> str:
-    """A model without how it came to be: `SmolLM2-135M-Instruct, untrained`."""
+    """Name of a model without its origin: `SmolLM2-135M-Instruct, untrained`."""
     first = label.removeprefix("random: ").partition(",")[0]
     return f"{first}{UNTRAINED}" if label.startswith("random: ") else first
 
 
 def short(label: str) -> str:
-    """A model in a narrow place: `SmolLM2-135M, untrained`."""
+    """Short name of a model: `SmolLM2-135M, untrained`."""
     return narrow(model(label))
 
 
 def narrow(name: str) -> str:
-    """The name of a model without what tells that it was tuned, or how its file holds it."""
+    """Name of a model without the suffixes for tuning and for the file's number format."""
     return TUNED.sub("", FILE.sub("", name.removesuffix(UNTRAINED))) + (UNTRAINED if name.endswith(UNTRAINED) else "")
 
 
 def text(label: str) -> str:
-    """A text in a word or two: `C4`, `demo text`, `my-notes`."""
+    """Short name of a text: `C4`, `demo text`, `my-notes`."""
     for pattern, name in TEXTS.items():
         if re.search(pattern, label, re.IGNORECASE):
             return name
@@ -52,24 +52,24 @@ def text(label: str) -> str:
 
 
 def part(label: str) -> str:
-    """A text and its part, by what that is for where it is known: `C4 held out`, `demo text (documents 6-8)`."""
+    """Name of a text and the role of its part, if known: `C4 held out`, `demo text (documents 6-8)`."""
     name, documents = text(label), DOCUMENTS.search(label)
     return f"{name} {ROLES.get(name, {}).get(documents[1], f'(documents {documents[1]})')}" if documents else name
 
 
 def profile(about: Described) -> str:
-    """Model, text, windows × tokens; what the model was compared with."""
+    """Model, text, windows × tokens; then the checkpoints that the model was compared with."""
     beside = f" · against {about.beside}" if about.beside else ""
     return f"{short(about.model)} · {text(about.text)} · {about.sequences} × {about.length}{beside}"
 
 
 def comparison(about: Described) -> str:
-    """A comparison among those of one model: the other checkpoints, text, windows × tokens."""
+    """Name of a comparison among those of one model: the other checkpoints, text, windows × tokens."""
     return f"{about.beside} · {text(about.text)} · {about.sequences} × {about.length}"
 
 
 def forms(about: Described) -> tuple[str, ...]:
-    """What a profile may be called in a list: where the short name is taken, by whole model, whole text or key too."""
+    """Possible names of a profile, shortest first: longer ones add the whole model, the whole text or the key."""
     name = profile(about)
     more = (model(about.model), about.text, f"{model(about.model)} · {about.text}", about.key)
     return (name, *(f"{name} · {each}" for each in more))

@@ -1,4 +1,4 @@
-"""What every question is made of: a frozen, complete, self-checking value that is its own cache key."""
+"""The base of all requests and stored units: a frozen, complete, self-checking value that is its own cache key."""
 
 import hashlib
 import json
@@ -53,14 +53,14 @@ class Spec(BaseModel):
         return self
 
     def check(self) -> None:
-        """What its fields may not be together.
+        """Refuse combinations of fields that cannot be.
 
         Raises:
-            ValueError: with a sentence that says what was wrong, and what would be right.
+            ValueError: one sentence: what was wrong, and what would be right.
         """
 
     def replace(self, **changes: Any) -> Self:
-        """The same with some fields changed, which are not looked at again."""
+        """A copy with some fields changed, without checking them again."""
         return self.model_copy(update=changes)
 
     @property
@@ -75,7 +75,7 @@ class View(Spec):
 
     @property
     def units(self) -> tuple[Spec, ...]:
-        """Every stored unit that it looks at, each once."""
+        """Every stored unit that the view looks at, each once."""
         return ()
 
     @property
@@ -83,22 +83,22 @@ class View(Spec):
         return super().earlier or next(filter(None, (unit.earlier for unit in self.units)), "")
 
     def record(self, provenance: Fields) -> Fields:
-        """What `runs --json` says of it beside its provenance, which is `provenance`."""
+        """Fields of `runs --json` beside the provenance."""
         return {}
 
 
 def optional_field(default: Any, description: str, **limits: Any) -> Any:
-    """A field that came later: its JSON leaves it out where it is as usual, so that keys of what was stored stay."""
+    """A field added after results were stored: omitted from the JSON at its default, so existing keys do not change."""
     return Field(default, description=description, exclude_if=lambda value: value == default, **limits)
 
 
 def key_of(form: type[Spec], content: dict) -> str:
-    """The key of a spec from its JSON, whichever version of the program wrote it."""
+    """The key of a spec from its JSON, whatever version of the program wrote that."""
     return digest(json.dumps({"is": form.identity, **content}, sort_keys=True, separators=(",", ":")))[:16]
 
 
 def digest(text: str) -> str:
-    """The SHA-256 of some words, in hex."""
+    """The SHA-256 of a text, in hex."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -108,14 +108,14 @@ def number(value: float) -> str:
 
 
 def word(value: object) -> str:
-    """A value in words: a number as `number` writes it, a truth as `yes` or `no`, everything else as it is."""
+    """A value as text: a number as `number` writes it, a boolean as `yes` or `no`, anything else by str."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return number(value) if isinstance(value, float) else str(value)
 
 
 def look_up(table: Mapping[str, Row], name: str, what: str) -> Row:
-    """A row of a table by its name.
+    """Find a row of a table by its name.
 
     Raises:
         UserError: there is none, and what there is.
@@ -145,7 +145,7 @@ def checked(form: type[SpecT], /, **values: object) -> SpecT:
 
 
 def with_changes(default: SpecT, changes: Fields) -> SpecT:
-    """The same with some of its fields said anew, those of a spec within it by a mapping of their own.
+    """A checked copy with some fields changed; a mapping changes the fields of a spec inside it.
 
     Raises:
         UserError: the first thing that was wrong.
@@ -154,7 +154,7 @@ def with_changes(default: SpecT, changes: Fields) -> SpecT:
 
 
 def _over(default: Spec, changes: Fields) -> Fields:
-    """Fields of a spec, and of specs within it, with what is said in place of some."""
+    """Fields of a spec, and of specs inside it, after some changes."""
     within = {name: getattr(default, name, None) for name, value in changes.items() if isinstance(value, Mapping)}
     inner = {name: _over(spec, changes[name]) for name, spec in within.items() if isinstance(spec, Spec)}
     return dict(default) | dict(changes) | inner

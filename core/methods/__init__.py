@@ -1,7 +1,7 @@
-"""The kinds: base allocators, perturbations, currencies, pruners and repairs, each a file and a row here.
+"""Allocators, perturbations, budget units, pruners and repairs: each has a file, and a row in a table here.
 
-They lie below requests and above nothing but `core.base`: parameters, labels, formula, paper, and arithmetic on arrays
-that they are given. A kernel that needs torch imports it where it runs.
+They lie below requests and above nothing but `core.base`: parameters, labels, formula, paper, and arithmetic on arrays.
+A kernel that needs torch imports it where it runs.
 """
 
 from typing import Annotated, Union

@@ -1,4 +1,4 @@
-"""What every base allocator says of itself, in a file of its own; `core.methods` has the table."""
+"""The base class of allocators; each has a file of its own, and `core.methods` has the table."""
 
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -15,7 +15,7 @@ Evidence = Any
 
 
 def steps(low: float, high: float, step: float) -> tuple[float, ...]:
-    """Numbers from low to high, both included."""
+    """Evenly spaced numbers from low to high, both included."""
     return tuple(round(low + i * step, 6) for i in range(round((high - low) / step) + 1))
 
 
@@ -25,7 +25,7 @@ HalfWidth = Annotated[float, Field(ge=0, le=0.5, description="half width of the 
 
 @dataclass(frozen=True)
 class Parameter:
-    """How a field of an allocator is set and called; its default, range and meaning are the field's own."""
+    """Label and options of an allocator's field; its default, range and meaning are the field's own."""
 
     label: str  # of its widget
     options: tuple[float, ...] | dict[str, str]  # the steps of its slider, or names and their words
@@ -54,40 +54,40 @@ class Allocator(Spec):
     by_hand: ClassVar = False  # is no method: the numbers are given
 
     def wish(self, evidence: Evidence) -> Array:
-        """What the reference code computes before any clamp of its own, (units,): the budget step follows.
+        """Sparsity that the reference code computes before any clamp, (units,): the budget step follows.
 
         Raises:
-            UserError: the profile lacks what it looks at.
+            UserError: the profile lacks a measurement it needs.
         """
         raise NotImplementedError
 
     @property
     def title(self) -> str:
-        """What it is called: `Response`, `Response per linear`."""
+        """Display name: `Response`, `Response per linear`."""
         more = [each.titles.get(getattr(self, each.name), "") for each in self.parameters()]
         return " ".join(filter(None, [self.label, *more]))
 
     @property
     def per_linear(self) -> bool:
-        """Whether it gives each linear a sparsity of its own."""
+        """True if each linear gets a sparsity of its own."""
         return False
 
     @property
     def said(self) -> dict[str, object]:
-        """What the grammar writes of it, by name."""
+        """Parameters that the grammar writes, by name."""
         own = self.model_dump(exclude={"kind"})
         quiet = {each.name: type(self).model_fields[each.name].default for each in self.parameters() if each.quiet}
         return {name: value for name, value in own.items() if name not in quiet or value != quiet[name]}
 
     @classmethod
     def grid(cls, target: float, layers: int) -> tuple[Self, ...]:
-        """What a search predicts of it: the grid of its paper or of its published commands."""
+        """Parameter settings that a search tries; by default the paper's grid."""
         searched = {each.name: each.searched for each in cls.parameters() if each.searched}
         return tuple(cls(**dict(zip(searched, values, strict=True))) for values in product(*searched.values()))
 
     @classmethod
     def parameters(cls) -> tuple[Parameter, ...]:
-        """Those that a page can set, in order."""
+        """Parameters that a page can set, in order."""
         return tuple(
             replace(each, name=name)
             for name, about in cls.model_fields.items()
@@ -109,7 +109,7 @@ def unit(score: Array) -> Array:
 
 
 def spared(score: Array) -> Array:
-    """One less each layer's share of all layers' scores, (layers,): a large score keeps less; all 0 without any."""
+    """One minus each layer's share of all layers' scores, (layers,): a large score keeps less; all 0 without any."""
     whole = score.sum()
     return 1 - score / whole if whole else np.zeros_like(score)
 
@@ -120,7 +120,7 @@ def band(score: Array, target: float, half_width: float) -> Array:
     The plain mean is the target; the band is not centred on it, so one side may leave target +- half_width.
 
     Args:
-        score: (layers,) what counts for keeping.
+        score: (layers,) higher keeps more.
         target: mean sparsity.
         half_width: in sparsity units; `lam` of OWL, `alpha` of DLP.
 

@@ -1,4 +1,4 @@
-"""ALPS (Meng et al., arXiv 2406.07831): the mask and the weights that stay, found together."""
+"""ALPS (Meng et al., arXiv 2406.07831): the mask and the remaining weights, solved together."""
 
 import warnings
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def alps(
     pattern: Pattern | None = None,
     warn: Warn = warnings.warn,
 ) -> Tensor:
-    """Least squares over weights with a given number of zeros, by splitting them into a dense and a sparse copy (ADMM).
+    """Solve least squares over weights with a given number of zeros, split into a dense and a sparse copy (ADMM).
 
     The dense copy fits the outputs, the sparse one is its greatest entries over the whole linear, and a penalty that
     grows as the mask settles pulls the two together; then the weights that stay are solved for. Columns are scaled to a

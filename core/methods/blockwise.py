@@ -1,4 +1,4 @@
-"""Repair of a window with its nonlinearity: the kept weights of an attention or an MLP, trained by gradient.
+"""Repair of a window with its nonlinearity: the remaining weights of an attention or an MLP, trained by gradient.
 
 EBFT (Guo et al., arXiv 2402.12419) trains whole blocks so; a window needs its nonlinearity, arXiv 2510.14444. Adaptive
 steps and the windows that are held back are ours.
@@ -18,15 +18,15 @@ ENOUGH = 0.005  # an epoch that helps by less of the error is the last with its 
 
 
 def blockwise(weights: MaskedWeights, error: Callable[[int], Tensor], batches: Sequence[int]) -> None:
-    """Train the kept weights by Adam until the windows held back say that it is enough.
+    """Train the remaining weights by Adam until validation no longer improves.
 
-    An epoch that raises their error, or breaks it, is taken back and the step made finer: the weights end with the
-    lowest error on the windows held back, which is never above that of the start.
+    An epoch that raises the validation error, or makes it NaN, is undone and the step made finer: the weights end with
+    the lowest validation error, which is never above that of the start.
 
     Args:
-        weights: of the window; its weights are changed in place.
-        error: of a batch, for the weights as they are, with gradients.
-        batches: how many there are, by their numbers.
+        weights: of the window; changed in place.
+        error: of a batch at the current weights, with gradients.
+        batches: their indices.
 
     Raises:
         UserError: there is but one batch.

@@ -1,4 +1,4 @@
-"""What a budget is counted in, and what damage saves of it.
+"""Units that a budget is counted in.
 
 Damage of every kind is one number, the share of a dense float16 weight that it saves: of zeros it is the sparsity, of
 bits what a narrower code leaves out. A layer of share 1 is left out, whatever the rest of the plan counts. So budgets,
@@ -18,28 +18,28 @@ Amounts = TypeVar("Amounts", float, Array)
 
 
 class BudgetUnit(NamedTuple):
-    """A currency of budgets."""
+    """The unit a budget is counted in: zeros, bits per weight, GGUF bytes, or whole layers."""
 
     name: str
     levels: Mapping[str, float] = {}  # of a linear, name -> share, rising; none: any share below 1
 
     @property
     def of_layers(self) -> bool:
-        """Whether whole layers are kept or left out."""
+        """True if whole layers are kept or dropped."""
         return DROPPED in self.levels
 
     @property
     def bits(self) -> bool:
-        """Whether amounts are bits a weight; else they are shares."""
+        """True if amounts are bits a weight; else they are shares."""
         return bool(self.levels) and not self.of_layers
 
     @property
     def unit(self) -> str:
-        """What amounts count, as axes and choices call it."""
+        """Name of the amount on axes and in choices."""
         return "bits a weight" if self.bits else "layers left out" if self.levels else "zeros"
 
     def read(self, text: str) -> float:
-        """The share that an amount or a level stands for, as a person writes it: `0.7`; of bits `3`, `3.5` or `Q4_0`.
+        """Parse an amount or a level, as a person writes it, into a share: `0.7`; of bits `3`, `3.5` or `Q4_0`.
 
         Raises:
             UserError: it is no number, or no mixture of levels saves so much, or so little.
@@ -56,16 +56,16 @@ class BudgetUnit(NamedTuple):
         return share
 
     def amount(self, share: Amounts) -> Amounts:
-        """What a share is to a person: bits a weight, or the share itself."""
+        """A share as a person reads it: bits a weight, or the share itself."""
         return HALF * (1 - share) if self.bits else share
 
     def write(self, share: float) -> str:
-        """A share as `read` reads it: `0.7`, `3`, `3.5`, `Q4_0`."""
+        """Write a share as `read` parses it: `0.7`, `3`, `3.5`, `Q4_0`."""
         near = (name for name, each in self.levels.items() if abs(each - share) < 1e-9)
         return next(near, number(round(self.amount(share), 9) if self.levels else share))
 
     def level(self, share: float) -> str:
-        """Within a sentence, what weights are brought to: `70 % zeros`, `3.5 bits`, `Q4_0`, `10 % of layers`."""
+        """A share in a sentence: `70 % zeros`, `3.5 bits`, `Q4_0`, `10 % of layers`."""
         if not self.levels:
             return f"{per_cent(share)} zeros"
         written = self.write(share)
@@ -98,7 +98,7 @@ LAYERS = BudgetUnit("layers", {"kept": 0.0, DROPPED: 1.0})
 
 
 def dropped_layers(shares: Array) -> list[int]:
-    """Layers that a plan leaves out: all of their weights are saved.
+    """Indices of layers that a plan drops: all of their weights are saved.
 
     Args:
         shares: (layers,) or (layers, linears).

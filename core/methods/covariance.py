@@ -8,7 +8,7 @@ from core.methods.perturbation import Injection, Stream
 
 
 class Covariance(Gaussian):
-    """As `Gaussian`, with z drawn from the empirical covariance of the layer's own output."""
+    """Noise like `Gaussian`, with z drawn from the empirical covariance of the layer's own output."""
 
     example = "covariance:0.3"
     word = "covariance"

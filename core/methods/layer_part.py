@@ -1,4 +1,4 @@
-"""One part of a layer, its attention, its MLP or a head, left out, at its mean, under noise, or pruned.
+"""Perturbations of one part of a layer (attention, MLP or a head): dropped, at its mean, under noise, or pruned.
 
 `core.models.layer_parts` finds parts in a layer.
 """
@@ -19,17 +19,17 @@ WRITTEN = re.compile(rf"{ATTENTION}|{MLP}|{HEAD}:(?:each|0|[1-9]\d{{0,3}})")
 
 
 def head_of(part: str) -> int | None:
-    """The number of a head; None of another part."""
+    """The number of a head; None for another part."""
     return int(part[5:]) if part[5:].isdecimal() else None
 
 
 def label(part: str) -> str:
-    """In words: `attention`, `MLP`, `head 3`."""
+    """Name of a part: `attention`, `MLP`, `head 3`."""
     return {MLP: "MLP", f"{HEAD}:each": "each head"}.get(part, part.replace(":", " "))
 
 
 def the(part: str) -> str:
-    """Within a sentence: `the attention`, `the MLP`, `head 3`."""
+    """Name of a part in a sentence: `the attention`, `the MLP`, `head 3`."""
     return ("" if part.startswith(HEAD) else "the ") + label(part)
 
 
@@ -45,7 +45,7 @@ Part = Annotated[
 
 
 class OfPart(Kind):
-    """What is done to one part of the layer on its clean input."""
+    """A perturbation of one part of the layer on its clean input."""
 
     runs = 1
 
@@ -56,7 +56,7 @@ class OfPart(Kind):
 
 
 class Replaced(OfPart):
-    """What a part gives replaced by something else: one family of attention and MLP, and one of heads."""
+    """A perturbation that replaces the output of a part: one family of attention and MLP, and one of heads."""
 
     parts = ("part",)
     varies = "part"
@@ -90,7 +90,7 @@ class SkipPart(Replaced):
         return f"{capital(self.short)} left out"
 
     def apply(self, at: Injection) -> Stream:
-        return at.edited(self.part, lambda given: given.new_zeros(given.shape))
+        return at.edited(self.part, lambda output: output.new_zeros(output.shape))
 
 
 class Mean(Replaced):
@@ -140,7 +140,7 @@ class GaussianPart(OfPart, Gaussian):
 
     def apply(self, at: Injection) -> Stream:
         kind = f"{self.kind} {self.part}"
-        return at.edited(self.part, lambda given: at.moved(at.noise(kind, given), self.size, self.positions, given))
+        return at.edited(self.part, lambda own: at.moved(at.noise(kind, own), self.size, self.positions, own))
 
 
 class ResidualPart(OfPart, Residual):

@@ -62,7 +62,7 @@ class Lsa(Allocator):
 
 
 def apart(error: Array, parameters: Array, target: float, width: float) -> Array:
-    """As `band`, for parts of different sizes: a part is moved by so much less as it is larger, and the budget holds.
+    """Band for parts of different sizes: the larger a part, the less it is moved, so that the budget holds.
 
     Args:
         error, parameters: mean error and prunable weights of each part, of one shape.

@@ -1,4 +1,4 @@
-"""Sparsities that are given, not computed: set by hand, or read from a file."""
+"""Sparsities set by hand, or read from a file, not computed."""
 
 from typing import Any, Literal, Self
 
@@ -30,11 +30,11 @@ class Manual(Allocator):
 
     @model_validator(mode="before")
     @classmethod
-    def _numbers(cls, given: Any) -> Any:
-        """One sentence in place of a report on each form that the numbers could have had."""
-        rows = given.get("sparsity") if isinstance(given, dict) else None
+    def _numbers(cls, fields: Any) -> Any:
+        """Refuse wrong numbers in one sentence, in place of pydantic's report on each form they could have had."""
+        rows = fields.get("sparsity") if isinstance(fields, dict) else None
         if not isinstance(rows, list | tuple) or not rows:
-            return given
+            return fields
         per_linear = isinstance(rows[0], list | tuple)
         for layer, row in enumerate(rows):
             if isinstance(row, list | tuple) != per_linear:
@@ -50,12 +50,12 @@ class Manual(Allocator):
                 if not (number >= -ROUNDING and (number < 1 or dropped_layers([row]))):  # NaN is refused too
                     right = "it must lie from 0 to below 1, or be 1 in all of a layer that is left out"
                     raise ValueError(f"the sparsity of layer {layer} is {number:g}: {right}")
-        return given
+        return fields
 
     @field_validator("name")
     @classmethod
     def _plain(cls, value: str) -> str:
-        """The name, which stands in charts, in Markdown and among names with commas.
+        """Check the name, which stands in charts, in Markdown and among names with commas.
 
         Raises:
             ValueError: it is too long, or holds a sign that would mean something there.
@@ -71,7 +71,7 @@ class Manual(Allocator):
 
     @property
     def said(self) -> dict[str, object]:
-        """Its name, where it has one; nothing of the numbers."""
+        """The name, if any, without the numbers."""
         return {"name": f'"{self.name}"'} if self.name else {}
 
     @property
@@ -79,10 +79,10 @@ class Manual(Allocator):
         return bool(self.sparsity) and isinstance(self.sparsity[0], tuple)
 
     def wish(self, evidence: Evidence) -> Array:
-        """The numbers as they are given, (units,).
+        """The given numbers, (units,).
 
         Raises:
-            UserError: another number of them than layers, or layers times linears.
+            UserError: their count is not that of the layers, or of layers times linears.
         """
         wish = np.array(self.sparsity, float).ravel()
         if len(wish) != evidence.units:

@@ -1,4 +1,4 @@
-"""The weights that a mask keeps, trained by gradient: what is zero has no place in it, and stays as it is."""
+"""The weights that a mask keeps, as one vector for training by gradient: zeros are no part of it, and stay zero."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.optim import Adam
 
-EIGHTH = 8  # of the windows one in so many is held back
-MOST_HELD = 16
+VALIDATION_EVERY = 8  # windows
+MAX_VALIDATION = 16
 
 
 def validation_windows(windows: int) -> list[int]:
-    """The windows, or batches of them, that training does not see, one in eight, 1 to 16 of them: they stop it.
+    """Validation windows (or batches) for early stopping: every eighth, 1 to 16.
 
     Raises:
-        UserError: there is but one.
+        UserError: there is only one window.
     """
     if windows < 2:
         raise UserError("a repair that trains holds a calibration window back to stop by: calibrate on 2 or more")
-    return list(range(0, windows, EIGHTH))[:MOST_HELD]
+    return list(range(0, windows, VALIDATION_EVERY))[:MAX_VALIDATION]
 
 
 def training_windows(windows: int) -> list[int]:
-    """The others: those alone are read by the training, and by the pruner before it; raises as `held_back`."""
+    """All other windows: the training, and the pruner before it, read these alone; raises as `validation_windows`."""
     return sorted({*range(windows)} - {*validation_windows(windows)})
 
 
@@ -41,7 +41,7 @@ class MaskedWeights:
     """
 
     def __init__(self, weights: Sequence[Tensor], mask: Tensor | None = None):
-        """weights: parameters as modules store them. mask: of what stays, all in a row, if the rest is to be zero."""
+        """weights: parameters of modules. mask: of all their values in a row; where False they become zero."""
         import torch
 
         if mask is None:
@@ -59,7 +59,7 @@ class MaskedWeights:
 
     @property
     def mask(self) -> Tensor:
-        """Whether each weight stays, all in a row."""
+        """True for each weight that stays, all in a row."""
         import torch
 
         each = zip(self.places, self.weights, strict=True)
@@ -68,19 +68,19 @@ class MaskedWeights:
         )
 
     def set(self, value: Tensor) -> None:
-        """Let this be the vector, and write it."""
+        """Replace the vector, and write it."""
         self.value.copy_(value)
         self.write()
 
     def write(self) -> None:
-        """Write the vector into the weights where the mask keeps one, rounded to their dtype. No zero is touched."""
+        """Write the vector into the weights that the mask keeps, rounded to their dtype; zeros are not touched."""
         parts = zip(self.weights, self.places, self.sizes, self.value.split(self.counts), strict=True)
         for weight, places, size, part in parts:
             _flat(weight).index_copy_(0, places.long(), (part * size).to(weight.dtype))
 
     @contextmanager
     def learning(self) -> Iterator[None]:
-        """While inside, a backward pass adds to the gradient of the vector; those of zeros are dropped at once."""
+        """Inside, a backward pass adds to the gradient of the vector; gradients of zeros are dropped at once."""
         with ExitStack() as undo:
             for row in zip(self.weights, self.places, self.sizes, self.value.grad.split(self.counts), strict=True):
                 undo.callback(row[0].requires_grad_, False)
@@ -89,7 +89,7 @@ class MaskedWeights:
 
 
 def _flat(weight: Tensor) -> Tensor:
-    """Its values in a row: a view, never a copy."""
+    """The values of a weight in a row: a view, never a copy."""
     return weight.detach().view(-1)
 
 
@@ -109,7 +109,7 @@ def adam(weights: MaskedWeights) -> Adam:
 
 
 def take_step(weights: MaskedWeights, optimizer: Adam, step: float) -> None:
-    """Take a step of this size by the gradients that arose, and drop them."""
+    """Take an optimizer step of this size, then clear the gradients."""
     optimizer.param_groups[0]["lr"] = step
     optimizer.step()
     optimizer.zero_grad(False)

@@ -1,4 +1,4 @@
-"""What every perturbation says of itself, in a file of its own; `core.methods` has the table."""
+"""The base class of perturbations; each has a file of its own, and `core.methods` has the table."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
@@ -34,12 +34,12 @@ class Kind(Spec):
 
     @classmethod
     def first_word(cls) -> str:
-        """Its name's, which kinds may share that differ in the number of parts."""
+        """First word of the name; kinds that differ in the number of parts may share it."""
         return cls.example.partition(":")[0]
 
     @property
     def name(self) -> str:
-        """As it is written: `gaussian:0.3`, `gaussian:0.3@all`."""
+        """Name in the grammar: `gaussian:0.3`, `gaussian:0.3@all`."""
         values = map(self._written, self.parts)
         where = getattr(self, "positions", "after_first")
         return ":".join((self.first_word(), *values)) + ("" if where == "after_first" else f"@{where}")
@@ -54,38 +54,38 @@ class Kind(Spec):
 
     @property
     def short(self) -> str:
-        """What tells it from its family: `0.3`, `70 %`."""
+        """The value that varies within its family: `0.3`, `70 %`."""
         return self._level.removesuffix(" zeros") if self.varies == "sparsity" else number(self.strength)
 
     @property
     def strength(self) -> float:
-        """The number that orders its family."""
+        """The number that orders it within its family."""
         return getattr(self, self.varies) if self.varies else 0.0
 
     def of(self, layer: int) -> str:
-        """What it is done to, in a sentence."""
+        """The perturbed thing in a sentence."""
         return f"layer {layer}"
 
     @property
     def treatment(self) -> Treatment | None:
-        """Of the layer's linears; None where they stay as they are."""
+        """Treatment of the layer's linears; None where they stay as they are."""
         return TREATMENTS[self.pruner] if "pruner" in type(self).model_fields else None
 
     @property
     def solves(self) -> bool:
-        """Whether it looks at second moments of the linears' inputs."""
+        """True if it needs second moments of the linears' inputs."""
         return bool(self.treatment and self.treatment.solves)
 
     def is_kin(self, other: Self) -> bool:
-        """Whether nothing but the strength tells the two apart."""
+        """True if only the strength differs."""
         return self.model_dump(exclude={self.varies}) == other.model_dump(exclude={self.varies})
 
     def sourced(self, read: Callable[[str], str]) -> Self:
-        """The same with what names its other checkpoint read anew: a path made whole, or by the hash of its files."""
+        """A copy with the name of its other checkpoint mapped: to an absolute path, or to the hash of its files."""
         return self
 
     def told(self, provenance: Fields) -> Self:
-        """The same in the words of who asked, where the spec holds a hash in place of a path."""
+        """A copy with the checkpoint's path as it was typed, where the spec holds a hash in its place."""
         typed = provenance.get("checkpoints", {})
         return self.sourced(lambda hashed: typed.get(hashed, hashed))
 

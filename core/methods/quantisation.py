@@ -19,7 +19,7 @@ FINEST = 16  # how many codes of its range a group may leave unused and still be
 
 
 class QuantFormat(NamedTuple):
-    """How a weight is written: a code each, and a scale with its zero point, or its minimum, for every group.
+    """A number format: a code for each weight, and a scale with a zero point, or a minimum, for each group.
 
     Integers are `scale * (code - zero)` with a zero point between the codes, so that a zero stays one, as
     compressed-tensors stores them; of symmetric ones it is the middle code. `Q4_0` and its like are llama.cpp's. Where
@@ -35,7 +35,7 @@ class QuantFormat(NamedTuple):
 
     @property
     def symmetric(self) -> bool:
-        """Whether all groups have one zero point, which is stored nowhere."""
+        """True if all groups share one zero point, which is stored nowhere."""
         return not (self.gguf or self.beside)
 
     @property
@@ -86,9 +86,9 @@ class Codes(NamedTuple):
 
 
 def quantise(weight: Tensor, form: QuantFormat, importance: Tensor | None = None) -> Codes:
-    """Round to nearest, by the least wrong of some grids for every group: one keeps its range, the others clip it.
+    """Round each group to its candidate grid of least error: one keeps the group's range, the others clip it.
 
-    A weight that lies on grids of the form already comes back as it is.
+    A weight that already lies on grids of the format comes back unchanged.
 
     Args:
         weight: (out, in).
@@ -109,7 +109,10 @@ def quantise(weight: Tensor, form: QuantFormat, importance: Tensor | None = None
 
 
 def _best(groups: Tensor, price: Tensor | None, form: QuantFormat, tried: Iterable[tuple[int, float]]) -> Codes:
-    """By the grids of least error, of those that leave so many codes unused or keep such a share of a group's range."""
+    """Quantise each group with the candidate grid of least squared error.
+
+    Args:
+        tried: candidate grids, as codes left unused and the share of the group's range that is kept."""
     import torch
 
     low, high = groups.amin(-1, keepdim=True).clamp(max=0), groups.amax(-1, keepdim=True).clamp(min=0)
@@ -134,17 +137,17 @@ def _best(groups: Tensor, price: Tensor | None, form: QuantFormat, tried: Iterab
 
 
 def _snapped(groups: Tensor, scales: Tensor, zeros: Tensor, top: int) -> Tensor:
-    """Codes counted from that of 0."""
+    """Codes relative to the code of 0."""
     return (groups * scales.reciprocal().nan_to_num_(0, 0, 0)).round_().clamp_(-zeros, top - zeros)
 
 
 def dequantise(codes: Codes) -> Tensor:
-    """The weight that codes stand for, (out, in) float32."""
+    """Decode to a weight, (out, in) float32."""
     return ((codes.codes - codes.zeros) * codes.scales).flatten(1)
 
 
 def rounded(weight: Tensor, form: QuantFormat, importance: Tensor | None = None) -> Tensor:
-    """The weight in a form, as numbers, (out, in) float32: by `quantise`, or as the `gguf` package writes and reads it.
+    """Round a weight to a format, (out, in) float32: by `quantise`, or as the `gguf` package writes and reads it.
 
     Raises:
         UserError: the inputs make no whole groups.
@@ -161,10 +164,10 @@ def rounded(weight: Tensor, form: QuantFormat, importance: Tensor | None = None)
 
 
 def fed_back(weight: Tensor, form: QuantFormat, second_moment: Tensor, warn: Warn) -> Tensor:
-    """As `rounded`, column by column; those to the right make up for what rounding one did to the outputs (GPTQ).
+    """Round column by column; columns to the right make up for the output error of each (GPTQ).
 
-    A group's grid is chosen when it is reached, by what an error costs the outputs. Rows whose outputs plain rounding
-    serves better keep that, so that no row's output error on the calibration text is larger for the feedback.
+    A group's grid is chosen when it is reached, by the cost of an error to the outputs. Rows that plain rounding
+    serves better keep it, so that no row's output error on the calibration text is larger for the feedback.
 
     Args:
         weight: (out, in).
@@ -209,7 +212,7 @@ def at_level(
     forms: Mapping[float, QuantFormat],
     feedback: bool,
 ) -> Tensor:
-    """As a pruner is called: the weight in the form that saves a share, (out, in) in its own dtype; zeros stay zeros.
+    """Kernel of a quantiser: the weight in the format of a level, (out, in) in its own dtype; zeros stay zeros.
 
     Args:
         statistic: of the inputs, the second moment for feedback, else the norm or nothing.

@@ -1,4 +1,4 @@
-"""Repair on the mask: the weights that stay are solved anew, so that the linear's outputs come closest to the dense."""
+"""Repair on the mask: solve the remaining weights again, to bring the linear's outputs closest to the dense ones."""
 
 import warnings
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def refit(
     warn: Warn = warnings.warn,
     pull: Tensor | None = None,
 ) -> Tensor:
-    """Least squares on a fixed mask: `min ||X W'^T - X W^T - D||^2`, with W' zero wherever the pruned weight is.
+    """Solve least squares on a fixed mask: `min ||X W'^T - X W^T - D||^2`, with W' zero wherever the pruned weight is.
 
     Rows are problems of their own; preconditioned conjugate gradients solve all of them at once, from the pruned weight
     on. The damping stands on both sides, so that the dense weight stays the solution where nothing is pruned. The
@@ -31,7 +31,7 @@ def refit(
         dense, pruned: (out, in).
         second_moment: (in, in) sum of x x^T over the calibration tokens; without a pull a common factor cancels.
         warn: told when the iteration diverges and is tried again with more damping.
-        pull: (out, in) sum of d x^T over the same tokens, d being what moves the outputs besides; None: nothing.
+        pull: (out, in) sum of d x^T over the same tokens, d being an extra shift of the outputs; None: none.
 
     Returns:
         A repaired copy, (out, in), in the dtype of the pruned weight.
@@ -112,11 +112,11 @@ def _product(rows: Tensor, second_moment: Tensor, damping: Tensor) -> Tensor:
 
 
 def damped(attempt: Callable[[float], Tensor | None], failed: str, hopeless: str, warn: Warn) -> Tensor:
-    """What the first attempt that works gives.
+    """Result of the first damping that works.
 
     Args:
         attempt: works with a damping; None where that is too small.
-        failed, hopeless: what happened, and what happens even with the largest.
+        failed, hopeless: what failed at one damping, and what fails even at the largest.
 
     Raises:
         Broken: none works.

@@ -1,4 +1,4 @@
-"""The repairs: a row each, whose kernel is a file of its own beside this one, and what of them may follow another."""
+"""Table of repairs, and of the chains they can form; each kernel has a file of its own beside this one."""
 
 from collections.abc import Callable
 from itertools import combinations
@@ -10,16 +10,16 @@ from core.methods.refit import refit
 
 
 class RepairRow(NamedTuple):
-    """What is known of a repair: what is done to the weights that a pruner leaves."""
+    """A repair of the weights that a pruner leaves."""
 
     label: str
-    # of a linear: (dense, pruned, second_moment, warn, pull) -> weight; of a window: what trains `Kept`; of the whole
-    # model: the gradient by its logits
+    # of a linear: (dense, pruned, second_moment, warn, pull) -> weight; of a window: trains `MaskedWeights`; of the
+    # whole model: the gradient by its logits
     repair: Callable[..., Any]
     about: str
     formula: str  # TeX
-    follows: bool = False  # whether it looks at what outputs lack to be the dense path's
-    of: Literal["linear", "window", "model"] = "linear"  # what it looks at as one
+    follows: bool = False  # needs the gap between the pruned path's outputs and the dense path's
+    of: Literal["linear", "window", "model"] = "linear"  # the scope it solves as one
     method: int = 1  # raised whenever its numbers change
 
 

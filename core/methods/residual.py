@@ -27,7 +27,7 @@ class Residual(Kind):
 
     @property
     def name(self) -> str:
-        """As it is written; of a quantiser its own name and a level say enough: `quantised:3`."""
+        """Name in the grammar; for a quantiser its own name and a level suffice: `quantised:3`."""
         return super().name.removeprefix("residual:" if self.treatment.budget_unit.levels else "")
 
     @property

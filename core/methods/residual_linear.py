@@ -8,7 +8,7 @@ from core.methods.residual import Residual
 
 
 class ResidualLinear(Residual):
-    """As `Residual`, with one of the layer's linears pruned and the others dense."""
+    """Residual of one pruned linear of the layer, the others dense."""
 
     parts = ("pruner", "sparsity", "linear")
     prunes = "linear"

@@ -1,4 +1,4 @@
-"""The direction of pruning's damage, at a size that is chosen."""
+"""The direction of pruning's damage, at a chosen size."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Which weights go: the least, in exact counts, ties in the order of storage; N kept of M, as sparse cores want it."""
+"""Selection of the least scores: exact counts, ties in storage order; or N:M patterns, as sparse cores need them."""
 
 import re
 from collections.abc import Callable
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 else:
     Tensor = Any  # of kernels, which are loaded where no torch is
 
-Warn = Callable[[str], object]  # told in a sentence what had to be helped along
+Warn = Callable[[str], object]  # receives one sentence about a trouble
 
 
 class Pattern(NamedTuple):
@@ -53,7 +53,7 @@ def pattern(text: str) -> Pattern:
 
 
 def least(score: Tensor, count: int) -> Tensor:
-    """Where the `count` least scores along the last axis are, as booleans; of tied scores the first.
+    """Mask of the `count` least scores along the last axis; of tied scores the first.
 
     A selection is many times faster than a sort, and this one gives the same on every device. On MPS, whose
     selection is limited, it is done on the CPU.
@@ -71,14 +71,14 @@ def least(score: Tensor, count: int) -> Tensor:
 
 
 def least_of_all(score: Tensor, sparsity: float, pattern: Pattern | None) -> Tensor:
-    """The `int(numel * sparsity)` least of a matrix, over all its rows together; with a pattern, `least_of_groups`."""
+    """Mask of the `int(numel * sparsity)` least scores over a whole matrix; with a pattern, `least_of_groups`."""
     if pattern:
         return least_of_groups(score, pattern)
     return least(score.flatten(), int(score.numel() * sparsity)).view_as(score)
 
 
 def least_by_row(score: Tensor, count: int) -> Tensor:
-    """The `count` least of a matrix, each row giving as many as any other or one more; rows with more lie evenly apart.
+    """Mask of `count` least scores of a matrix, as many in each row or one more; rows with more lie evenly apart.
 
     Args:
         score: (rows, columns).
@@ -95,7 +95,7 @@ def least_by_row(score: Tensor, count: int) -> Tensor:
 
 
 def _on_cpu(score: Tensor, count: int) -> Tensor:
-    """By numpy's partition, which is five times faster there than torch's selections."""
+    """Select by numpy's partition, which is five times faster on the CPU than torch's selections."""
     import torch
 
     numbers = (score if score.element_size() > 2 else score.float()).numpy()  # numpy knows no bfloat16
@@ -113,7 +113,7 @@ def _first_of_ties(score: Tensor, largest: Tensor, count: int) -> Tensor:
 
 
 def least_of_groups(score: Tensor, pattern: Pattern) -> Tensor:
-    """As `least`: all but the `kept` greatest of every `of` consecutive scores along the last axis, (..., columns).
+    """Mask of all but the `kept` greatest of every `of` consecutive scores along the last axis, (..., columns).
 
     Raises:
         UserError: the columns are no multiple of `of`.

@@ -1,4 +1,4 @@
-"""SparseGPT (Frantar & Alistarh, arXiv 2301.00774): what stays makes up for what goes."""
+"""SparseGPT (Frantar & Alistarh, arXiv 2301.00774): the remaining weights make up for the removed ones."""
 
 import warnings
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ def sparsegpt(
     pattern: Pattern | None = None,
     warn: Warn = warnings.warn,
 ) -> Tensor:
-    """Prune columns from left to right; after each, the columns to its right take over what it did to the outputs.
+    """Prune columns from left to right; after each, the columns to its right make up for its output error.
 
     In every block of 128 columns the weights of least `w^2 / U_jj^2` go, over all rows together, so that rows may
     differ; U is the upper Cholesky factor of the inverse second moment. The blocks' counts add up to
@@ -101,7 +101,7 @@ def _spans(stop: int, size: int) -> Iterator[slice]:
 
 
 def _chosen(columns: Tensor, block: slice, price: Tensor, sparsity: float) -> Tensor:
-    """The least of a block over all rows together, (columns, out); counts of blocks add up to the whole's."""
+    """Mask of the least scores of a block over all rows, (columns, out); counts of blocks add up to the whole's."""
     score = (columns[block] * price[block]) ** 2
     rows = score.shape[1]
     count = int(block.stop * rows * sparsity) - int(block.start * rows * sparsity)

@@ -1,4 +1,4 @@
-"""The pruners and the quantisers: a row each, whose kernel is a file of its own beside this one; treatments by them."""
+"""Table of pruners and quantisers, whose kernels have files beside this one, and the treatments by them."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -17,7 +17,7 @@ from core.methods.selection import Tensor
 from core.methods.sparsegpt import sparsegpt
 from core.methods.wanda import wanda
 
-# Of a linear: nothing, the norm (in,) or a second moment (in, in) of its inputs, or what its outputs lack (out, in)
+# Of a linear: nothing, the norm (in,) or a second moment (in, in) of its inputs, or its outputs' gap to dense (out, in)
 Statistic = Literal["none", "norm", "second_moment", "sink_moment", "pull"]
 # Second moments, and the share of a window that its first token counts for in them, at least as one. All others attend
 # to it and it is one of many, so that an error shifted onto it costs much more than its square says.
@@ -26,13 +26,13 @@ Method = Literal[1, 2]  # of a pruner: raised whenever its numbers change
 
 
 class PrunerRow(NamedTuple):
-    """What is known of a pruner."""
+    """A pruner or quantiser."""
 
     label: str
     prune: Callable[..., Tensor]  # (weight, statistic, sparsity, pattern, warn) -> weight
-    statistic: Statistic  # of the inputs: what statistics are collected, memory and costs follow from it
+    statistic: Statistic  # of the inputs; memory and cost follow from it
     about: str
-    formula: str  # TeX: what decides which weights go
+    formula: str  # TeX
     solve_passes: float = 0.0  # how often as much work as a repair's goes into making up for what goes
     method: int = 1  # raised whenever its numbers change: what was measured by an earlier one is told apart
     earlier: str = ""  # what that did otherwise, in words
@@ -160,7 +160,7 @@ PRUNERS_WITHOUT_TEXT = tuple(name for name in SPARSIFIERS if PRUNERS[name].stati
 
 
 class Treatment(NamedTuple):
-    """What a model goes through: a pruner, and perhaps repairs after it, as in `wanda`, `wanda+refit_dense+distill`."""
+    """A pruner and its repairs, as in `wanda` or `wanda+refit_dense+distill`."""
 
     pruner: str
     repair: str | None = None
@@ -175,12 +175,12 @@ class Treatment(NamedTuple):
 
     @property
     def spoken(self) -> str:
-        """Within a sentence, after what is evaluated with it: `Wanda + refit`, `layers left out`."""
+        """Name in a sentence, after an allocation: `Wanda + refit`, `layers left out`."""
         return f"layers {self.label}" if self.budget_unit.of_layers else self.label
 
     @property
     def repairs(self) -> list[RepairRow]:
-        """The rows of its repairs, in their order."""
+        """Rows of its repairs, in order."""
         return [REPAIRS[each] for each in self.repair.split("+")] if self.repair else []
 
     @property
@@ -190,11 +190,11 @@ class Treatment(NamedTuple):
 
     @property
     def budget_unit(self) -> BudgetUnit:
-        """What its damage is counted in."""
+        """The unit its damage is counted in."""
         return PRUNERS[self.pruner].budget_unit
 
     def doing(self, share: float) -> str:
-        """What it has done to weights: `pruned by Wanda, 70 % zeros`, `in 3 bits, GPTQ`."""
+        """Its effect on weights, as a phrase: `pruned by Wanda, 70 % zeros`, `in 3 bits, GPTQ`."""
         level = self.budget_unit.level(share)
         if self.budget_unit.of_layers:
             return f"{level} {self.label}"
@@ -207,12 +207,12 @@ class Treatment(NamedTuple):
         return HALF * (1 - share) + (self.budget_unit is ZEROS)  # a bit says whether a weight stays
 
     def by(self, what: str) -> RepairRow | None:
-        """Its repair that looks at a linear, a window or a model as one; None where it has none."""
+        """Its repair with this scope (linear, window or model), or None."""
         return next((row for row in self.repairs if row.of == what), None)
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:
-        """What has to be known of the linears' inputs, each once; empty where nothing is looked at."""
+        """Statistics of the linears' inputs that it needs, each once; empty if none."""
         statistics = [PRUNERS[self.pruner].statistic]
         if row := self.by("linear"):
             statistics += ["second_moment", "pull" if row.follows else "none"]
@@ -220,17 +220,17 @@ class Treatment(NamedTuple):
 
     @property
     def solves(self) -> bool:
-        """Whether second moments are among them: they take much memory, and time to solve with."""
+        """True if it needs second moments, which take much memory, and time to solve with."""
         return not MOMENTS.keys().isdisjoint(self.statistics)
 
     @property
     def reads_text(self) -> bool:
-        """Whether it looks at the linears' inputs; else every calibration text and seed gives the same weights."""
+        """True if it needs the linears' inputs; else every calibration text and seed gives the same weights."""
         return bool(self.statistics or self.repairs)
 
 
 def treatment(pruner: str, repair: str | None = None) -> Treatment:
-    """Look both up.
+    """Build a treatment from known names.
 
     Raises:
         UserError: an unknown name.
@@ -258,22 +258,22 @@ REPAIRS_WITHOUT_BUDGET = {
 
 
 def pruners_counting(unit: BudgetUnit) -> dict[str, str]:
-    """The pruners whose damage this counts, name -> label."""
+    """Pruners whose damage this unit counts, name -> label."""
     return {name: row.label for name, row in PRUNERS.items() if row.budget_unit is unit}
 
 
 def default_pruner(unit: BudgetUnit) -> str:
-    """The pruner that is meant where a budget counts this and none is named."""
+    """Default pruner of a budget unit."""
     return min(pruners_counting(unit), key=table_position)
 
 
 def table_position(name: str) -> tuple[bool, int]:
-    """Where a treatment stands in a list: the usual pruner first, then as in the table."""
+    """Sort key of a treatment: the default pruner first, then the order of the table."""
     return name != DEFAULT_PRUNER, list(TREATMENTS).index(name)
 
 
 def share_of(value: Any, about: ValidationInfo) -> Any:
-    """Of a field after `pruner`: a share as it is stored, or a level as a person writes it, `0.7`, `3` or `Q4_0`.
+    """Validate a field after `pruner`: a share as stored, or a level as a person writes it (`0.7`, `3`, `Q4_0`).
 
     Raises:
         ValueError: a quantiser has no such level, or a layer is left out.

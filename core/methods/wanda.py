@@ -10,7 +10,7 @@ def wanda(
     pattern: Pattern | None = None,
     *_: object,
 ) -> Tensor:
-    """In every output row zero the weights of least `|W_ij| * ||X_j||_2`; of tied ones the first.
+    """Zero in every output row the weights of least `|W_ij| * ||X_j||_2`; of tied ones the first.
 
     `int(numel * sparsity)` weights go in all, from no row more than one above what goes from any other. Where a row's
     share is a whole number the masks are those of the reference code, which sorts; elsewhere that rounds each row down.

@@ -13,7 +13,7 @@ from typing import Any
 from core.base import UserError, access, brief, duration
 from core.methods import PRUNERS, Treatment
 from core.methods.blockwise import EPOCHS
-from core.methods.distillation import CHUNK, TOGETHER
+from core.methods.distillation import CHUNK, TOKENS_PER_STEP
 from core.models import texts
 from core.models.machine import HEADROOM, chosen, emulates, free_memory
 from core.models.model_shape import ModelShape
@@ -195,7 +195,7 @@ def training(shape: ModelShape, sparsity: float, tokens: int, dtype: str) -> int
     the mask, while it is saved.
     """
     kept = shape.layers * shape.layer_parameters * (1 + 24 * (1 - sparsity))
-    streams = shape.width * (tokens + (shape.layers + 40) * TOGETHER) * BYTES[dtype]
+    streams = shape.width * (tokens + (shape.layers + 40) * TOKENS_PER_STEP) * BYTES[dtype]
     return int(kept + streams + 6 * CHUNK * shape.vocabulary * 4)
 
 

@@ -1,1 +1,1 @@
-"""How a budget is spread over layers, from a profile, in pure numpy: units, the solver, the correction."""
+"""Planning a budget over layers or linears, from a profile, in pure numpy: levels, solvers, correction, prediction."""

@@ -12,12 +12,12 @@ from core.plan.evidence import Evidence
 from core.requests import AllocationRequest
 from core.store import Profile
 
-WRITTEN = 1e-6  # how far a budget that was written down may be off, with all its digits
+WRITTEN_TOLERANCE = 1e-6  # how far a budget that was written down may be off, with all its digits
 
 
 @frozen
 class Allocation:
-    """A sparsity per layer and what is known of it; per linear too, where the budget is spread over linears."""
+    """A sparsity per layer, and per linear where the budget is spread over linears."""
 
     request: AllocationRequest
     base: Array  # (layers,) before the correction; the mean over a layer's weights
@@ -35,7 +35,7 @@ class Allocation:
 
     @property
     def exact(self) -> Array:
-        """What a pruner is told: (layers, linears) where the budget is spread over linears, else (layers,)."""
+        """Sparsity for the pruner: (layers, linears) where the budget is spread over linears, else (layers,)."""
         return self.sparsity if self.linears is None else self.linears
 
     @property
@@ -55,7 +55,7 @@ def allocate(request: AllocationRequest, profile: Profile) -> Allocation:
 
 
 def spread_budget(request: AllocationRequest, parameters: Array, profile: Profile | None = None) -> Allocation:
-    """As `allocate`, for a model of which perhaps no more is known than how many weights its linears hold.
+    """Spread the target when perhaps nothing is known of a model but the number of weights of its linears.
 
     Args:
         parameters: (layers, linears) prunable weights; NaN where a layer has fewer linears than others.
@@ -69,7 +69,7 @@ def spread_budget(request: AllocationRequest, parameters: Array, profile: Profil
     of_units, base = _base(request, parameters, profile)
     if request.base.by_hand and (request.unclipped or request.budget_unit.levels):
         spent = share_spent(base, of_units)
-        if abs(request.target - spent) > WRITTEN:  # its uniform twin would be no twin
+        if abs(request.target - spent) > WRITTEN_TOLERANCE:  # its uniform twin would be no twin
             raise UserError(
                 f"this allocation is written down as {request.target:.6f} of the weights and prunes {spent:.6f} of "
                 f'this model\'s: write "budget": {spent:.9f} beside its numbers'
@@ -95,7 +95,7 @@ def spread_budget(request: AllocationRequest, parameters: Array, profile: Profil
 
 
 def _base(request: AllocationRequest, parameters: Array, profile: Profile | None) -> tuple[Array, Array]:
-    """Weights and base sparsity of the units that the budget is spread over, both (units,)."""
+    """Weights and base sparsity of the units of the budget, both (units,)."""
     if request.base.per_linear:
         _check_linears(request.base, parameters)
     levels = np.array([*request.budget_unit.levels.values()])
@@ -111,13 +111,13 @@ def _base(request: AllocationRequest, parameters: Array, profile: Profile | None
 
 
 def limits(request: AllocationRequest) -> Bounds:
-    """The bounds that are asked for, or the ends of the levels."""
+    """Bounds of the request, or the ends of the levels."""
     shares = [*request.budget_unit.levels.values()] or [request.low, request.high]
     return Bounds(shares[0], shares[-1])
 
 
 def _bounds(request: AllocationRequest, profile: Profile | None) -> Bounds:
-    """Those that hold: what goes by measured responses goes no further than was measured, corrected or not."""
+    """Effective bounds: measured responses allow no more than the largest measured sparsity, corrected or not."""
     bounds = limits(request)
     if not request.base.measured or request.budget_unit.levels:
         return bounds
@@ -174,7 +174,7 @@ def linear_parameters(profile: Profile) -> Array:
 
 
 def family(request: AllocationRequest, profile: Profile, strengths: Array) -> Array:
-    """The same allocation at several correction strengths: what a slider is dragged over.
+    """One allocation at several correction strengths, for a slider.
 
     Returns:
         (strengths, layers); (strengths, layers, linears) where the budget is spread over linears.

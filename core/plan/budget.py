@@ -1,4 +1,4 @@
-"""The budget: met exactly inside the bounds or not at all, by shifting a wish or by buying the least harm."""
+"""Budgets met exactly inside the bounds, or refused: by shifting a wish, or by buying the least harm."""
 
 from bisect import bisect_left
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ def share_spent(sparsity: Array, parameters: Array) -> float:
 
 
 def project(wish: Array, parameters: Array, target: float, bounds: Bounds) -> Array:
-    """The wish shifted by one number and kept inside the bounds, so that the budget is met.
+    """Shift the wish by one number, clipped to the bounds, so that the budget is met.
 
     A wish that meets the budget inside the bounds comes back as it is.
 
@@ -76,7 +76,7 @@ def check_finite(wish: Array) -> None:
 
 
 def _shift(wish: Array, parameters: Array, target: float, bounds: Bounds) -> float:
-    """Where the spent budget, piecewise linear and rising in the shift, equals the target."""
+    """The shift at which the spent budget, piecewise linear and rising in it, equals the target."""
     corners, whole = np.unique(np.concatenate([bounds.low - wish, bounds.high - wish])), parameters.sum()
 
     def spent(shift):
@@ -91,17 +91,17 @@ def _shift(wish: Array, parameters: Array, target: float, bounds: Bounds) -> flo
 
 
 def _share_bought(budget: float, before: Array, cost: Array) -> Array:
-    """The share of each step, 0 to 1, that a budget buys where those that come before it have cost so much."""
+    """Share of each step, 0 to 1, that a budget buys after the cost of the steps before it."""
     return np.clip((budget - before) / cost, 0, 1)
 
 
 def binding(sparsity: Array, bounds: Bounds) -> Flags:
-    """Which layers sit on a bound, (layers,)."""
+    """True for layers on a bound, (layers,)."""
     return (sparsity <= bounds.low + TOLERANCE) | (sparsity >= bounds.high - TOLERANCE)
 
 
 def shift_linears_to_means(base: Array, parameters: Array, means: Array, bounds: Bounds) -> Array:
-    """The linears of each layer shifted by one number, so that inside the bounds their mean is what is wanted.
+    """Shift the linears of each layer by one number, so that inside the bounds they have the wanted mean.
 
     Args:
         base: (layers, linears)
@@ -122,7 +122,7 @@ def shift_linears_to_means(base: Array, parameters: Array, means: Array, bounds:
 def with_fixed_layers(
     sparsity: Array, hand: Mapping[int, float], parameters: Array, target: float, bounds: Bounds
 ) -> Array:
-    """An allocation with some layers held at a mean and the rest shifted by one number to meet the budget.
+    """Hold some layers at a mean and shift the rest by one number to meet the budget.
 
     The linears of a layer that is held are shifted by one number too.
 
@@ -178,7 +178,7 @@ class Choices:
 
 
 def round_to_levels(wish: Array, levels: Array, weights: Array, harm: Array) -> Array:
-    """Every unit brought to a level, so that together they save no less than is wished, and as little more as is found.
+    """Round each unit up to a level, then hand the surplus back where it prevents most harm.
 
     A unit between two levels gets the one that saves more. What that leaves of the budget buys back, one step for each
     unit at most, what harms most per amount saved; of what harms alike those that wish for less, then evenly over the
@@ -205,7 +205,7 @@ def round_to_levels(wish: Array, levels: Array, weights: Array, harm: Array) -> 
 
 
 def solve(units: Choices, budget: float) -> Array:
-    """What a weight of each unit saves, (units,), where weights save `budget` on average with the least total harm.
+    """Share that each unit saves, (units,), for a mean of `budget` over weights at the least total harm.
 
     Every piece between two levels has a price, harm per amount saved. Where prices rise along the levels, as along a
     hull, buying from the cheapest on gives the least total; it is continuous and never lowers a unit when the budget
@@ -229,7 +229,7 @@ def solve(units: Choices, budget: float) -> Array:
 
 @lru_cache(maxsize=8)
 def _offered(units: Choices) -> tuple[Array, Array, Array, Array]:
-    """What each piece saves, (units, pieces); their order, cheapest first; by that, groups alike and what those save.
+    """Savings of each piece, (units, pieces); their order, cheapest first; by that, equal groups and their savings.
 
     It is the same for every budget.
     """

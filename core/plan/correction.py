@@ -63,7 +63,7 @@ def ramp(direction: Array) -> Array:
 
 
 def control_plan(plan: Array, weights: Array, settings: Correction) -> Array:
-    """Controls of a plan in whole levels: the same rows of levels in the place of others that hold as many weights.
+    """Control of a plan in whole levels: rows of levels change places with others that hold as many weights.
 
     Reversed, the row of a size that was spared most is spared least; the budget stays what it is.
 

@@ -49,17 +49,17 @@ def curves(sparsities: Array, harm: Array) -> Curves:
 
 
 def check_finite(harm: Array) -> None:
-    """Refuse what a layer that was pruned alone did where that is not a number.
+    """Refuse measured harms that are not finite.
 
     Raises:
-        UserError: it is not.
+        UserError: one is not.
     """
     if not np.isfinite(harm).all():
         raise UserError("a response is NaN: the pruned layer broke the model; measure again in float32")
 
 
 def _power(sparsities: Array, harm: Array) -> Array:
-    """Of the sparsity that the harm grows with between the two least, per layer."""
+    """Exponent p of harm ~ sparsity**p between the two smallest measured points, (layers,)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         powers = np.log(harm[:, 1] / harm[:, 0]) / np.log(sparsities[1] / sparsities[0])
     return np.clip(np.nan_to_num(powers, nan=POWERS[0]), *POWERS)

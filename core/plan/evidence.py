@@ -1,4 +1,4 @@
-"""What a base allocator may look at."""
+"""Measurements and budget that a base allocator may look at."""
 
 from functools import lru_cache
 
@@ -15,7 +15,7 @@ from core.store import Profile
 
 @frozen
 class Evidence:
-    """A budget to be spread over units, which are layers or linears, and what was measured of them."""
+    """A budget to be spread over units, which are layers or linears, and their measurements."""
 
     parameters: Array  # (units,) prunable weights
     target: float
@@ -53,7 +53,7 @@ class Evidence:
         return self.profile.provenance.get("linears", [])
 
     def removal(self) -> Array:
-        """What removing half of its weights does to the outputs of each linear, (layers, linears); NaN: there is none.
+        """Output error of each linear when half of its weights are removed, (layers, linears); NaN: no such linear.
 
         Raises:
             UserError: it was not measured.
@@ -150,6 +150,6 @@ def _units(response: Curves, weights: bytes, bounds: Bounds) -> Choices:
 
 
 def _mean(of_linears: Array, mask: Flags) -> Array:
-    """Over the known linears of each layer, (layers,); NaN where none is."""
+    """Mean over the linears of each layer in the mask, (layers,); NaN where there is none."""
     with np.errstate(invalid="ignore"):
         return np.where(mask, of_linears, 0).sum(1) / mask.sum(1)

@@ -1,4 +1,4 @@
-"""From drift to gains and verdicts. Pure numpy: answers in microseconds.
+"""Gains and verdicts from drift. Pure numpy: answers in microseconds.
 
 Several noise seeds of one perturbation are passed as a list of `Perturbed`; they are averaged first, so that the
 sequences are the independent observations. `n` is always their number.

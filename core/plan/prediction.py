@@ -1,4 +1,4 @@
-"""What pruning costs by an allocation that nobody evaluated, predicted from some that were. Pure numpy.
+"""Prediction of what an allocation costs that nobody evaluated, from some that were. Pure numpy.
 
 Pruning layer l alone to s_l does the harm f_l(s_l); all of them together raise the loss by a smooth function of these:
 

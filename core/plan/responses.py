@@ -1,4 +1,4 @@
-"""Responses to pruning one layer alone, read off a profile: the curves that budgets are spent and estimated by."""
+"""Response curves of layers or linears pruned alone, read off a profile: budgets are spent and predicted by them."""
 
 from contextlib import suppress
 from functools import lru_cache
@@ -33,7 +33,7 @@ def measured(profile: Profile, pruner: str, objective: str) -> tuple[Array, Arra
 
 
 def measured_linears(profile: Profile, pruner: str, objective: str) -> tuple[Array, Array]:
-    """The same for each linear pruned alone: sparsities (measured,) and harm (layers, linears, measured).
+    """Harm of each linear pruned alone: sparsities (measured,) and harm (layers, linears, measured).
 
     Raises:
         UserError: a linear lacks, or has other sparsities than the first one, or fewer than two.
@@ -52,7 +52,7 @@ def measured_linears(profile: Profile, pruner: str, objective: str) -> tuple[Arr
 
 
 def _levels(pruner: str) -> list[str]:
-    """Two that may be measured, as they are written."""
+    """Two example levels, as a person writes them."""
     return [*TREATMENTS[pruner].budget_unit.levels][-2:] or ["0.5", "0.9"]
 
 
@@ -75,7 +75,7 @@ def _harm(profile: Profile, prunes: str, pruner: str, objective: str, linear: st
 
 
 def at_levels(profile: Profile, pruner: str, objective: str, per_linear: bool) -> tuple[Array, Array]:
-    """Of a quantiser: measured shares (levels,), rising, and harm of each unit (units, levels).
+    """Measured shares of a quantiser (levels,), rising, and harm of each unit (units, levels).
 
     Where fewer bits were measured to harm less, that is noise, and they count as the same; not where zeros come in.
 
@@ -89,7 +89,7 @@ def at_levels(profile: Profile, pruner: str, objective: str, per_linear: bool) -
 
 
 def pruners(profile: Profile, per_linear: bool = False, unit: BudgetUnit = ZEROS) -> list[str]:
-    """Those that a profile holds curves of, the usual pruner first; of every linear alone where `per_linear`."""
+    """Pruners with curves in a profile, the default first; of every linear alone where `per_linear`."""
     names = []
     for pruner in sorted(
         (name for name in SINGLE_LAYER_TREATMENTS if TREATMENTS[name].budget_unit is unit), key=table_position
@@ -110,7 +110,7 @@ def of_profile(profile: Profile, pruner: str, objective: str = "drift", per_line
 
 
 def pruner_with_curves(profile: Profile, per_linear: bool = False, unit: BudgetUnit = ZEROS) -> str:
-    """The pruner whose curves are read where none is named: the first that the profile holds any of."""
+    """Default pruner of curves: the first that the profile holds any of."""
     return next(iter(pruners(profile, per_linear, unit)), default_pruner(unit))
 
 
@@ -125,14 +125,14 @@ def highest(profile: Profile, per_linear: bool = False, unit: BudgetUnit = ZEROS
 
 
 def is_per_linear_only(profile: Profile, unit: BudgetUnit) -> bool:
-    """Whether a profile's few bits were measured by linears alone."""
+    """True if quantisation was measured per linear only."""
     return unit.bits and not pruners(profile, False, unit)
 
 
 def layer_harms(rows: Array, profile: Profile, unit: BudgetUnit = ZEROS) -> Array:
-    """The squared final drift of each layer of many allocations pruned alone, (rows, layers).
+    """Squared final drift of each layer of many allocations, pruned alone, (rows, layers).
 
-    By the curves of the usual pruner, where the profile holds any of it. A layer whose linears have a sparsity each
+    Curves of the default pruner are used, where the profile holds any of it. A layer whose linears have a sparsity each
     counts as pruned evenly to where its linears, each alone, do as much together: so both kinds of budget are on one
     scale.
 
@@ -161,7 +161,7 @@ def layer_harms(rows: Array, profile: Profile, unit: BudgetUnit = ZEROS) -> Arra
 
 
 def _even(rows: Array, response: Curves) -> Array:
-    """The even sparsity of every layer that does as much as its linears, (rows, layers)."""
+    """Even sparsity of each layer that harms as much as its linears, (rows, layers)."""
     harms = _read(response, rows.reshape(len(rows), -1)).reshape(rows.shape).sum(2)
     together = response.harm.reshape(rows.shape[1], rows.shape[2], -1).sum(1)
     layers = zip(harms.T, together, strict=True)

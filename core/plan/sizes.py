@@ -1,4 +1,4 @@
-"""Bytes of a model in each form that its weights can be written in, counted without reading one."""
+"""Bytes of a model in each number format, counted without reading weights."""
 
 import math
 from typing import NamedTuple
@@ -14,7 +14,7 @@ FINEST = 100_000  # parts of a share that a budget in bytes is met by
 
 
 class Counts(NamedTuple):
-    """How many numbers a model has: in the linears of its layers, in matrices beside them, in vectors."""
+    """Counts of a model's numbers: in the linears of its layers, in matrices beside them, in vectors."""
 
     linears: int
     matrices: int  # embeddings; tied ones once
@@ -39,7 +39,7 @@ def total(counts: Counts, bits: float, gguf: bool, gone: float = 0.0) -> int:
 
 
 def taken(counts: Counts, treatment: Treatment, share: float) -> int:
-    """Bytes of all weights where so much is saved of the linears'."""
+    """Bytes of all weights at a share saved of the linears' weights."""
     return total(
         counts, treatment.stored(share), treatment.budget_unit is GGUF, share * (treatment.budget_unit is LAYERS)
     )

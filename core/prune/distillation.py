@@ -16,10 +16,10 @@ from transformers import DynamicCache
 
 from core.methods import Warn
 from core.methods.distillation import (
-    BEGUN,
+    PROMPT_TOKENS,
     CHUNK,
     LEARNING_RATE,
-    WRITTEN,
+    TOKENS_AT_ONCE,
     batch_of,
     check_steps,
     gradient,
@@ -171,10 +171,10 @@ def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Step) -> Tensor:
     Returns:
         (windows, length), the same shape.
     """
-    read, size = training_windows(len(tokens)), max(1, WRITTEN // tokens.shape[1])
+    read, size = training_windows(len(tokens)), max(1, TOKENS_AT_ONCE // tokens.shape[1])
     done = load(path, tokens.device).get("tokens", tokens[:0])
     for first in range(len(done), len(read), size):
-        written, keys_and_values = tokens[read[first : first + size], :BEGUN], DynamicCache()
+        written, keys_and_values = tokens[read[first : first + size], :PROMPT_TOKENS], DynamicCache()
         draws, how = torch.Generator().manual_seed(first), going_on(loaded.model, keys_and_values)
         while written.shape[1] < tokens.shape[1]:
             unread = written[:, keys_and_values.get_seq_length() :].to(loaded.model.device)

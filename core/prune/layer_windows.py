@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from core.base import UserError
 from core.methods import BLOCKS
-from core.methods.masked_weights import EIGHTH, MaskedWeights
+from core.methods.masked_weights import VALIDATION_EVERY, MaskedWeights
 from core.models.anatomy import Linear
 from core.models.layer_parts import find
 from core.models.replay import Call, Tensors, hidden, together
@@ -33,7 +33,7 @@ def batch_size(tokens: Tensor) -> int:
     Args:
         tokens: (windows, length).
     """
-    return min(TOGETHER, max(1, len(tokens) // EIGHTH) * tokens.shape[1])
+    return min(TOGETHER, max(1, len(tokens) // VALIDATION_EVERY) * tokens.shape[1])
 
 
 def windows(layer: nn.Module, stack: Sequence[Linear]) -> list[Window]:

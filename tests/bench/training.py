@@ -10,7 +10,7 @@ import time
 
 import torch
 
-from core.methods.distillation import TOGETHER
+from core.methods.distillation import TOKENS_PER_STEP
 from core.methods.masked_weights import MaskedWeights, take_step
 from core.models import losses, run_cost
 from core.models.loading import load
@@ -46,7 +46,7 @@ def main(steps="2"):
             take_step(course.kept, course.optimizer, 1e-5)
 
         step()  # what is set up once
-        token = best_of(int(steps), step) / TOGETHER
+        token = best_of(int(steps), step) / TOKENS_PER_STEP
         rate, product = PASSES * shape.parameters / token, products(dtype)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         print(

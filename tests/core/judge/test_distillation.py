@@ -15,8 +15,8 @@ from torch.nn.functional import kl_div
 
 from core.base.errors import UserError
 from core.methods.distillation import (
-    BEGUN,
-    LOOKS,
+    PROMPT_TOKENS,
+    MAX_CHECKS,
     batch_of,
     check_steps,
     learning_rate_share,
@@ -209,7 +209,7 @@ def test_a_look_reads_hardly_more_windows_than_were_trained_on_since(steps, unti
     """So a short training is not mostly looks, and a long one has sixteen of them and one at its end."""
     end, held = max(1, round(until * steps)), len(validation_windows(windows))
     found = check_steps(steps, end, held // batch_of(length))
-    assert found[0] == 0 and found[-1] == end and len(found) <= LOOKS + 1
+    assert found[0] == 0 and found[-1] == end and len(found) <= MAX_CHECKS + 1
     assert all((there - here + 1) * batch_of(length) > held for here, there in itertools.pairwise(found[:-1]))
 
 
@@ -262,17 +262,19 @@ def test_the_dense_model_goes_on_from_the_first_tokens_of_a_window_in_its_own_wo
     monkeypatch.setattr(torch, "multinomial", lambda shares, *_, **how: shares.argmax(-1, keepdim=True))
     found = distillation.own_text(of, TOKENS, path, told.append)
     held, read = validation_windows(16), training_windows(16)
-    assert torch.equal(found[held], TOKENS[held]) and torch.equal(found[read, :BEGUN], TOKENS[read, :BEGUN])
+    assert torch.equal(found[held], TOKENS[held]) and torch.equal(
+        found[read, :PROMPT_TOKENS], TOKENS[read, :PROMPT_TOKENS]
+    )
     likeliest = of.model(input_ids=found[read]).logits.argmax(-1)
-    assert torch.equal(found[read, BEGUN:], likeliest[:, BEGUN - 1 : -1]) and told == [*range(14)]
+    assert torch.equal(found[read, PROMPT_TOKENS:], likeliest[:, PROMPT_TOKENS - 1 : -1]) and told == [*range(14)]
 
 
 def test_what_it_writes_is_drawn_by_seed_and_goes_on_after_a_stop(tmp_path, monkeypatch):
     of = tiny.loaded("llama")
-    monkeypatch.setattr(distillation, "WRITTEN", 4 * 16)
+    monkeypatch.setattr(distillation, "TOKENS_AT_ONCE", 4 * 16)
     whole = distillation.own_text(of, TOKENS, tmp_path / "whole", print)
     assert not torch.equal(whole[training_windows(16)], TOKENS[training_windows(16)])
-    assert len({tuple(each) for each in whole[:, BEGUN:].tolist()}) == 16
+    assert len({tuple(each) for each in whole[:, PROMPT_TOKENS:].tolist()}) == 16
 
     def stop(index):
         if index == 5:

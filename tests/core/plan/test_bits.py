@@ -65,7 +65,7 @@ def spent(words, here):
     seed=st.integers(0, 10**6),
     bits=st.floats(2, 8),
     base=st.sampled_from(("uniform", "uniform ends=1", "response", "response granularity=linear", "depth_ramp")),
-    currency=st.sampled_from((BITS, INTEGERS, MIXED)),
+    counted=st.sampled_from((BITS, INTEGERS, MIXED)),
 )
 def test_a_budget_of_bits_is_met_by_whole_levels_and_never_passed(layers, seed, bits, base, counted):
     here, bits = quantised(layers, seed), max(bits, 16 * (1 - max(counted.levels.values())))
