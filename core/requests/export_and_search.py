@@ -69,7 +69,7 @@ class BestRequest(OfModel):
     recover_minutes: float | None = optional_field(
         None, "minutes that distill may train it after that", title="Minutes of training", ge=1e-6, le=10**5
     )
-    recover_dtype: Products = optional_field("float32", PRODUCTS)
+    recover_dtype: Products = optional_field("float32", PRODUCTS, title="bfloat16")
     calibration: WindowRequest = WindowRequest(sequences=16, length=256)
     selection: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
     final: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)

@@ -19,8 +19,8 @@ class OfModel(Spec):
     model: str = Field(
         "demo", description="demo, a folder, a .gguf file, a Hub id; random:<any> for its untrained twin"
     )
-    revision: str | None = Field(None, description="branch, tag or commit of a Hub model")
-    dtype: Dtype = "float32"
+    revision: str | None = Field(None, description="branch, tag or commit of a Hub model", examples=["newest"])
+    dtype: Dtype = Field("float32", title="Precision")
 
     def to(self, form: type[Other], **more: object) -> Other:
         """Another request of the same model with the fields that both have, but for `more`.
@@ -76,7 +76,7 @@ class WindowRequest(OfWindows):
 
     source: str = Field("demo", description="demo, demo:evaluation, file:PATH, or a Hub dataset")
     documents: Annotated[tuple[int, int] | None, from_text(span)] = Field(
-        None, description="first and last document to draw from, as in 0-599"
+        None, description="first and last document to draw from, as in 0-599", examples=["all of them"]
     )
     sequences: int = Field(8, title="Windows", ge=1, le=MOST_WINDOWS, description="how many; intervals need 8 or more")
     length: Length = Field(64, title="Tokens in each", description="tokens per window")

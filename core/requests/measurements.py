@@ -169,7 +169,7 @@ class MeasureRequest(OfModel):
 
     text: WindowRequest = WindowRequest()
     measurements: tuple[Measurement, ...] = Field(min_length=1, max_length=MOST)
-    removal: bool = optional_field(False, "measure what LSA looks at too")
+    removal: bool = optional_field(False, "measure what LSA looks at too", title="Errors of removed weights")
 
     @property
     def title(self) -> str:

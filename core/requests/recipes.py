@@ -61,9 +61,11 @@ class Repairs(Spec):
         le=10**12,
     )
     recover_norms: bool = optional_field(False, "it trains norms and biases too")
-    recover_dtype: Products = optional_field("float32", PRODUCTS)
+    recover_dtype: Products = optional_field("float32", PRODUCTS, title="bfloat16")
     recover_text: Literal["calibration", "own"] = optional_field(
-        "calibration", "that it trains on: own is what the dense model writes from the first tokens of each window"
+        "calibration",
+        "that it trains on: own is what the dense model writes from the first tokens of each window",
+        title="Own text",
     )
     pruner_windows: int = optional_field(
         0,
@@ -122,7 +124,7 @@ class Recipe(Repairs):
     pattern: Annotated[str | None, from_text(lambda typed: read_pattern(typed).name)] = Field(
         None, description="N kept of M, as in 2:4; uniform"
     )
-    true_sequential: bool = Field(False, description="prune a layer group by group")
+    true_sequential: bool = Field(False, title="True-sequential", description="prune a layer group by group")
     calibration_seed: int = Field(0, ge=0, description="draws the calibration windows")
 
     @model_validator(mode="before")

@@ -1,7 +1,11 @@
-"""Widgets of requests, each kept equal to the URL. Labels, helps and ranges are those of the request's fields."""
+"""The form engine: widgets of requests, each kept equal to the URL.
+
+`fields` draws the fields of any request: label, help, range, options and placeholder are those of the field.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from itertools import chain, repeat
+from typing import Any, TypeVar, get_args
 
 import streamlit as st
 
@@ -25,21 +29,49 @@ def about(of: type[Spec], name: str) -> str:
     return f"{capital(of.model_fields[name].description)}."
 
 
-def number(of: type[Spec], name: str, key: str, usual: int, place: Any = st, **more: Any) -> int:
-    """A whole number of a request.
+def fields(
+    of: type[Spec],
+    keys: Mapping[str, str] | Iterable[str],
+    prefix: str = "",
+    usual: Spec | None = None,
+    places: Iterable[Any] = (),
+    **more: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Draw fields of a request; return their values by name.
 
     Args:
-        of: the request.
-        name: its field, which tells the label, the help and the range.
-        more: what takes the place of these, as `st.number_input` calls it.
+        keys: field -> key of its widget; or fields whose keys are their names.
+        prefix: begins all keys.
+        usual: holds the values that the widgets open with; None: the defaults.
+        places: one for each field.
+        more: what differs from the field, as the widget takes it, by field; `usual` is the value it opens with.
     """
+    named = keys.items() if isinstance(keys, Mapping) else ((each, each) for each in keys)
+    drawn = {}
+    for (name, key), place in zip(named, chain(places, repeat(st)), strict=False):
+        how = {"usual": getattr(usual, name, of.model_fields[name].default)} | more.get(name, {})
+        drawn[name] = _field(of, name, prefix + key, place, **how)
+    return drawn
+
+
+def _field(of: type[Spec], name: str, key: str, place: Any, usual: Any, **more: Any) -> Any:
+    """A box, a list, a number or a line of text, as the type of the field says."""
     field = of.model_fields[name]
-    least, most = (next(getattr(each, end) for each in field.metadata if hasattr(each, end)) for end in ("ge", "le"))
-    how = {"label": field.title, "min_value": least, "max_value": most, "step": max(least, 1), "help": about(of, name)}
-    how |= more
-    value = url_state.whole_number(key, usual, range(how["min_value"], most + 1))
-    place.number_input(key=key, **how)
-    return value
+    options = [each for each in get_args(field.annotation) if isinstance(each, str)]
+    ends = {end: getattr(each, end) for each in field.metadata for end in ("ge", "le") if hasattr(each, end)}
+    how = {"label": field.title or capital(name), "help": field.description and about(of, name)} | more
+    if field.annotation is bool:
+        return checkbox(key=key, place=place, **how)
+    if len(options) == 2:
+        return options[checkbox(key=key, place=place, **how)]
+    if options:
+        return choice(options=alike(options), key=key, usual=usual, place=place, **how)
+    if ends:
+        how = {"min_value": max(0, int(ends["ge"])), "max_value": ends["le"]} | how
+        value = url_state.whole_number(key, usual, range(how["min_value"], how["max_value"] + 1))
+        place.number_input(key=key, step=max(how["min_value"], 1), **how)
+        return value
+    return words(key=key, usual=usual or "", place=place, placeholder=(field.examples or [None])[0], **how).strip()
 
 
 def words(label: str, key: str, usual: str = "", place: Any = st, **more: Any) -> str:
@@ -82,7 +114,7 @@ def device(place: Any = st) -> str:
 
 
 def source(label: str, options: Mapping[str, str], key: str, usual: str, place: Any = st, help: str = TYPED) -> str:
-    """A text: one of those known, or another as typed."""
+    """One of the options, or another as typed."""
     typed = url_state.text(key, usual)
     place.selectbox(
         label,
@@ -92,7 +124,7 @@ def source(label: str, options: Mapping[str, str], key: str, usual: str, place: 
         accept_new_options=True,
         help=help,
     )
-    return typed
+    return (typed or "").strip()
 
 
 def windows(
@@ -104,22 +136,17 @@ def windows(
         prefix: begins the keys of its amounts.
     """
     text = source(label, options, key, usual.source)
-    left, middle, right = st.columns(3)
-    documents = words(
-        "Documents", f"{prefix}documents", "", left, placeholder="all of them", help=about(WindowRequest, "documents")
-    )
-    count = number(WindowRequest, "sequences", f"{prefix}windows", usual.sequences, middle)
-    length = number(WindowRequest, "length", f"{prefix}length", usual.length, right)
-    return lambda: window(text, documents, count, length)
+    keys = {"documents": "documents", "sequences": "windows", "length": "length"}
+    amounts = fields(WindowRequest, keys, prefix, usual, st.columns(3))
+    return lambda: window(text, **amounts)
 
 
-def window(text: str | None, documents: str, count: int, length: int) -> WindowRequest:
+def window(text: str, documents: str = "", **amounts: int) -> WindowRequest:
     """A text as typed.
 
     Raises:
         UserError: no text, or no such range of documents.
     """
-    if not (text or "").strip():
+    if not text:
         raise UserError("the text is empty: choose or type one")
-    where, chosen = absolute(text.strip()), documents.strip() or None
-    return checked(WindowRequest, source=where, documents=chosen, sequences=count, length=length)
+    return checked(WindowRequest, source=absolute(text), documents=documents or None, **amounts)

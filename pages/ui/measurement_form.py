@@ -1,14 +1,14 @@
 """Widgets of a measurement. Typed values are checked here; anything only files can tell, by the cost and the run."""
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 import streamlit as st
 
 from core.base import UserError, capital, unique
 from core.methods import PERTURBATION_KINDS
 from core.models import hub, machine
-from core.requests import Dtype, MeasureRequest, WindowRequest
+from core.requests import MeasureRequest, WindowRequest
 from core.requests.commands import request_of
 from core.requests.perturbations import PRESETS, STANDARD
 from pages.ui import form, layout, url_state
@@ -34,11 +34,9 @@ def measurement() -> tuple[Callable[[], MeasureRequest], str]:
         model, how, device = _model()
     with right:
         text = form.source("Text", form.TEXTS | form.alike(_in_cache("dataset")), "measure-text", "demo")
-        about = form.about(WindowRequest, "documents")
-        documents = form.words("Documents", "measure-documents", placeholder="all of them", help=about)
-        about = form.about(MeasureRequest, "removal")
-        removal = form.checkbox("Errors of removed weights", "measure-removal", help=about)
-    how |= _perturbations() | {"documents": documents.strip() or None, "removal": removal}
+        how |= form.fields(WindowRequest, ["documents"], "measure-")
+        how |= form.fields(MeasureRequest, ["removal"], "measure-")
+    how |= _perturbations()
 
     def read():
         for name, typed in {"model": model, "text": text}.items():
@@ -47,7 +45,7 @@ def measurement() -> tuple[Callable[[], MeasureRequest], str]:
         if "preset" not in how and not how["perturb"]:
             raise UserError("choose at least one perturbation, as in gaussian:0.3")
         machine.asked(device)
-        return request_of("measure", model=model, text=text.strip(), **how)
+        return request_of("measure", model=model, text=text, **{name: each or None for name, each in how.items()})
 
     return read, machine.chosen(device)
 
@@ -57,15 +55,11 @@ def _model() -> tuple[str, dict[str, Any], str]:
     model = form.source("Model", MODELS | form.alike(_in_cache("model")), "measure-model", "demo", help=ABOUT_MODEL)
     with layout.row("top"):
         devices = machine.devices()
-        device = form.source(
-            "Device", form.alike(devices), "measure-device", devices[0], help="cpu, cuda, cuda:1 or mps."
-        )
-        dtype = form.choice("Precision", form.alike(get_args(Dtype)), "measure-dtype", "float32")
-        about = form.about(MeasureRequest, "revision")
-        revision = form.words("Revision", "measure-revision", placeholder="newest", help=about)
+        about = "cpu, cuda, cuda:1 or mps."
+        device = form.source("Device", form.alike(devices), "measure-device", devices[0], help=about)
+        how = form.fields(MeasureRequest, ["dtype", "revision"], "measure-")
     untrained = form.checkbox("Use random weights instead", "measure-untrained", help=ABOUT_TWIN)
-    name = f"random:{model.strip()}" if untrained else model.strip()
-    return name, {"dtype": dtype, "revision": revision.strip() or None}, device.strip()
+    return f"random:{model}" if untrained else model, how, device
 
 
 def _perturbations() -> dict[str, Any]:
@@ -90,11 +84,9 @@ def _perturbations() -> dict[str, Any]:
         st.caption(f"{capital(chosen.about)}.", help="\n".join(f"- {label}" for label in listed))
     with layout.row("top"):
         about = {"label": "Sequences", "help": "Verdicts need 8 or more."}
-        sequences = form.number(WindowRequest, "sequences", "measure-sequences", chosen.sequences, **about)
-        length = form.number(WindowRequest, "length", "measure-length", chosen.length)
+        how = form.fields(WindowRequest, ["sequences", "length"], "measure-", chosen, sequences=about)
         seeds = form.words("Noise seeds", "measure-seeds", "0", help="Whole numbers, as in 0,1.") if own else None
-    options = {"perturb": perturbed, "seeds": seeds} if own else {"preset": preset}
-    return options | {"sequences": sequences, "length": length}
+    return how | ({"perturb": perturbed, "seeds": seeds} if own else {"preset": preset})
 
 
 def _names(preset: str) -> list[str]:

@@ -77,6 +77,6 @@ def _evaluation() -> Callable[[], EvaluationRequest]:
         names = form.words(
             "Zero-shot tasks", "tasks", placeholder="none", help="Names with commas between, as in boolq, rte."
         )
-        examples = form.number(EvaluationRequest, "examples", "examples", 200)
+        examples = form.fields(EvaluationRequest, ["examples"], examples={"min_value": 1})
     tasks = tuple(unique(filter(None, (each.strip() for each in names.split(",")))))
-    return lambda: checked(EvaluationRequest, text=text(), tasks=tasks, examples=examples)
+    return lambda: checked(EvaluationRequest, text=text(), tasks=tasks, **examples)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from core.base import Spec, UserError, escape_markdown, per_cent
+from core.base import UserError, escape_markdown, per_cent
 from core.methods import REPAIRS, default_pruner, pruners_counting
 from core.methods.selection import pattern as read_pattern
 from core.models.sources import refuse_fetch
@@ -26,6 +26,9 @@ from pages.ui.absorption import overview
 from pages.ui.allocate import current_allocation, settings
 
 PATTERNS = form.alike(("none", "2:4", "4:8"))
+TRAINING = {"recover_minutes": "minutes", "recover_dtype": "bfloat16"}
+OPTIONS = {"recover_text": "own"} | {each: each for each in ("recover_tokens", "pruner_windows", "recover_until")}
+MINUTES, NONE = {"usual": 10, "min_value": 1}, {"usual": 0, "min_value": 0}  # where the request has None
 SEEDS = "Each draws other windows; three or more show the spread, as in 0,1,2."
 
 # --- the allocation in view ----------------------------------------------------------------------------------------
@@ -78,18 +81,14 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
             if not unit.levels:
                 repair = form.choice("Repair", settings.REPAIRED, "repair", repair, help=about)
                 if repair.endswith("distill"):
-                    trains = training(Recipe)
-                    own = form.checkbox("Own text", "own", help=form.about(Recipe, "recover_text"))
-                    trains["recover_text"] = "own" if own else "calibration"
-                    for name in ("recover_tokens", "pruner_windows", "recover_until"):
-                        trains[name] = form.number(Recipe, name, name, 0, min_value=0)
+                    trains = form.fields(Recipe, TRAINING | OPTIONS, recover_minutes=MINUTES, recover_tokens=NONE)
                     del trains["recover_minutes" if trains["recover_tokens"] else "recover_tokens"]
                 pattern = form.switch("N:M pattern", PATTERNS, "pattern", pattern, help=form.about(Recipe, "pattern"))
         calibration = form.windows("Calibration text", form.TEXTS, "calibration", "calibration_", DEFAULT_CALIBRATION)
         left, middle, right = st.columns(3)
         seeds = form.words("Calibration seeds", "seeds", "0", left, help=SEEDS)
         device = form.device(middle)
-        sequential = form.checkbox("True-sequential", "sequential", right, help=form.about(Recipe, "true_sequential"))
+        trains |= form.fields(Recipe, {"true_sequential": "sequential"}, places=[right])
     model, wrong = of_model(profile), None
     try:
         windows, drawn = calibration(), numbers(seeds)
@@ -103,19 +102,8 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
             "allocation replaces the one in view."
         )
     how = {name: None if value == "none" else value for name, value in (("pattern", pattern), ("repair", repair))}
-    recipes = candidates.combined([in_view], pruner, drawn, true_sequential=sequential, **trains, **how)
+    recipes = candidates.combined([in_view], pruner, drawn, **trains, **how)
     return Pruning(StudyRequest(**model, profile=profile.key, calibration=windows, settings=recipes), device, wrong)
-
-
-def training(of: type[Spec], prefix: str = "") -> dict[str, int | str]:
-    """Draw the training of distill; return the fields of a request of this type.
-
-    Args:
-        prefix: begins the keys.
-    """
-    minutes = form.number(of, "recover_minutes", f"{prefix}minutes", 10, min_value=1)
-    fast = form.checkbox("bfloat16", f"{prefix}bfloat16", help=form.about(of, "recover_dtype"))
-    return {"recover_minutes": minutes, "recover_dtype": "bfloat16" if fast else "float32"}
 
 
 def of_model(profile: Profile) -> dict[str, str | None]:

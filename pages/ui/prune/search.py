@@ -29,7 +29,8 @@ WANTED = {  # label, what it opens with, field of the request and help of an aim
         "Against the dense model, as in 20%. The largest target within it is predicted in steps of 1 %, then tried.",
     ),
 }
-JUDGED = "Windows to select on, and to judge on"
+READ = {"label": "Calibration windows"}
+JUDGED = {"label": "Windows to select on, and to judge on", "min_value": FEWEST_WINDOWS}
 REPAIRED = {NO_REPAIR: NO_REPAIR, **REPAIRS_WITHOUT_BUDGET, ANY: ANY}
 USUAL_SEARCH = BestRequest(target=0.7)
 TEXTS = {**form.TEXTS, "demo": "Demo text: one half calibrates, the other selects and judges"}
@@ -76,7 +77,7 @@ def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
         pruner = form.switch("Pruned by", SPARSIFIERS | {ANY: ANY}, "best_by", DEFAULT_PRUNER, help=about("pruner"))
         repair = form.choice("Repair", REPAIRED, "best_repair", USUAL_SEARCH.repair, help=about("repair"))
         trains = form.checkbox("Train the winner", "best_trains", help=about("recover_minutes"))
-        trained = pruning.training(BestRequest, "best_") if trains else {}
+        trained = form.fields(BestRequest, pruning.TRAINING, "best_", recover_minutes=pruning.MINUTES) if trains else {}
     left, middle, right = st.columns([1, 2, 1])
     label, usual, field, example = WANTED[aim]
     wanted = form.words(label, f"best_{aim}", usual, left, help=example)
@@ -84,17 +85,16 @@ def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
     usual = ",".join(map(str, USUAL_SEARCH.seeds))
     seeds = form.words("Calibration seeds", "best_seeds", usual, right, help=about("seeds"))
     with st.expander("Amount of text, profile, device"):
-        left, middle, right = st.columns(3)
-        amount, usual, final = (WindowRequest, "sequences"), USUAL_SEARCH.calibration, USUAL_SEARCH.final
-        count = form.number(*amount, "best_sequences", usual.sequences, left, label="Calibration windows")
-        judged = form.number(*amount, "best_windows", final.sequences, middle, label=JUDGED, min_value=FEWEST_WINDOWS)
-        length = form.number(WindowRequest, "length", "best_length", final.length, right)
+        left, middle, right = places = st.columns(3)
+        amounts = form.fields(WindowRequest, ["sequences"], "best_", USUAL_SEARCH.calibration, places, sequences=READ)
+        keys = {"sequences": "windows", "length": "length"}
+        judged = form.fields(WindowRequest, keys, "best_", USUAL_SEARCH.final, places[1:], sequences=JUDGED)
         looks = form.checkbox("Look at the profile in view", "best_looks", left, help=LOOKS)
         device = form.device(middle)
 
     def asked():
-        calibration = form.window(text, "", count, length)
-        judging = form.window("demo:evaluation" if text == "demo" else text, "", judged, length)
+        calibration = form.window(text, **judged | amounts)
+        judging = form.window("demo:evaluation" if text == "demo" else text, **judged)
         roles = {"calibration": calibration, "selection": judging, "final": judging}
         of = pruning.of_model(profile) | {field: fraction(wanted, label.lower())} | roles
         refuse_fetch(profile.entry, Store(), of["model"], of["revision"])

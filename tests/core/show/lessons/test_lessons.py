@@ -246,7 +246,7 @@ def test_the_prediction_may_prefer_either_side(standard, driver_sign):
     anchors = np.full((3, LAYERS), np.array([[0.5], [0.7], [0.8]]))
     predict = prediction.fit(layer_harms(anchors, changed), np.array([0.5, 2, 4]))
     _, found = pushed(changed)
-    perplexity = predict(layer_harms(found.rows, changed)).increase
+    perplexity = predict(layer_harms(found.rows, changed)).value
     sentence = budgets.pushed(found.strengths, perplexity)
     assert ("lowest is with the correction" if driver_sign > 0 else "lowest is with the reverse") in sentence
     assert (perplexity[-1] < perplexity[0]) == (driver_sign > 0)
