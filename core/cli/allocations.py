@@ -8,10 +8,10 @@ import numpy as np
 from core.base import UserError, checked
 from core.cli.output import Answer, say, say_json, say_table
 from core.cli.typer_app import command
-from core.export.file_sizes import counts_of, within
+from core.export.file_sizes import counts_of
 from core.methods import DEFAULT_PRUNER, HALF, treatment
 from core.plan.allocation import Allocation, allocate
-from core.plan.sizes import taken
+from core.plan.sizes import taken, with_target
 from core.requests import Recipe
 from core.requests.grammar import read_allocation, write
 from core.requests.parsing import fraction
@@ -25,14 +25,14 @@ from core.store import Profile, Store, profiles
 def spread(options: SimpleNamespace, store: Store) -> None:
     """Spread a sparsity budget over the layers of a measured model, and predict what it costs."""
     profile = profiles.load(store, store.profile(options.profile))
-    if options.at_most:
-        if options.max_loss is not None:
-            raise UserError("--max-loss and --at-most each stand in place of the target: give one of the two")
-        counts = counts_of(profile.provenance, store)
-        options.allocation = within(options.allocation, options.at_most, options.pruner, counts)
-    request = read_allocation(options.allocation)
+    if options.at_most and options.max_loss is not None:
+        raise UserError("--max-loss and --at-most each stand in place of the target: give one of the two")
+    request = read_allocation(options.allocation, options.at_most)
     chosen = {} if options.pruner == DEFAULT_PRUNER else {"pruner": options.pruner}
     treated = checked(Recipe, allocation=request, repair=options.repair, **chosen).treatment
+    if options.at_most:
+        counts = counts_of(profile.provenance, store)
+        request = with_target(request, counts, treated)
     if request.budget_unit.levels and options.max_loss is not None:
         raise UserError("--max-loss seeks a share of zeros: give a budget of bits, and read its prediction")
     allocation, lacking = allocate(request, profile), None

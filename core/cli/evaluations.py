@@ -9,11 +9,11 @@ from core.cli.output import Answer, err, progress_bar, say, say_helped, say_json
 from core.cli.study_output import change_json, point_json, prediction_json, study_json, study_table
 from core.cli.typer_app import command
 from core.export import target
-from core.export.file_sizes import counts_of, within, worth
+from core.export.file_sizes import counts_of, worth
 from core.jobs import cluster, queue
 from core.methods import treatment
 from core.models import machine, run_cost
-from core.plan.sizes import DENSE
+from core.plan.sizes import DENSE, with_target
 from core.requests import (
     BestRequest,
     ExportRequest,
@@ -38,10 +38,11 @@ from core.store import Entry, Store, parts, profiles
 @command("prune")
 def prune(options: SimpleNamespace, store: Store) -> None:
     """Prune a model, evaluate it beside the dense one and its uniform twin, and export it if asked."""
-    if options.at_most:
-        counts = counts_of(vars(options), store)
-        options.allocation = within(options.allocation or "uniform", options.at_most, options.pruner, counts)
     request = request_of("prune", **vars(options))
+    if options.at_most:
+        [recipe], counts = request.settings, counts_of(vars(options), store)
+        allocation = with_target(recipe.allocation, counts, recipe.treatment)
+        request = request.replace(settings=(recipe.replace(allocation=allocation),))
     folder = whole_path(options.export) if options.export else None
     fields = {"setting": request.settings[0], "format": options.format, "overwrite": options.overwrite}
     export = request.to(ExportRequest, folder=str(folder or ""), **fields)

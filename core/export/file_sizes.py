@@ -2,14 +2,11 @@
 
 from collections.abc import Mapping
 
-from core.base import look_up
 from core.export.target import count_numbers
-from core.methods import DEFAULT_PRUNER, GGUF, LAYERS, UNITS, ZEROS, default_pruner, dropped_layers, treatment
+from core.methods import GGUF, LAYERS, dropped_layers, treatment
 from core.models.sources import locate
-from core.plan.allocation import limits
-from core.plan.sizes import DENSE, MASKED, PATTERN, Counts, share_within, sizes
-from core.requests import ExportRequest, Recipe, StudySpec, grammar
-from core.requests.parsing import read_bytes
+from core.plan.sizes import DENSE, MASKED, PATTERN, Counts, sizes
+from core.requests import ExportRequest, Recipe, StudySpec
 from core.results import study_results
 from core.store import Store
 from core.store.files import HOST, unsealed
@@ -65,21 +62,3 @@ def own_form(recipe: Recipe) -> tuple[str, float, bool, float]:
     saved = (target - dropped) / (1 - dropped)  # of a weight in the layers that stay
     name = recipe.treatment.doing(target) if unit is LAYERS else name
     return name, (1 - dropped) * recipe.treatment.stored(saved), unit is GGUF, dropped
-
-
-def within(words: str, size: str, pruner: str, counts: Counts) -> str:
-    """Rewrite an allocation with the target at which the model's weights take no more than some bytes.
-
-    Args:
-        words: as for `read_allocation`; its target is ignored, and may be left out.
-        size: as typed, `100MB`.
-        pruner: name of the pruner; the default one stands for the default of the budget unit.
-
-    Raises:
-        UserError: no such allocation or size, or one that no target meets.
-    """
-    kind, parameters, _ = grammar.parse(words if ":" in words else f"{words}:0")
-    unit = look_up(UNITS, parameters.get("currency", ZEROS.name), "currency")
-    request = grammar.build(kind, parameters, next(iter(unit.levels.values()), 0.0))
-    by = default_pruner(unit) if pruner == DEFAULT_PRUNER else pruner
-    return grammar.write(request.replace(target=share_within(read_bytes(size), counts, treatment(by), limits(request))))

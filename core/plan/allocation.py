@@ -63,6 +63,8 @@ def spread_budget(request: AllocationRequest, parameters: Array, profile: Profil
     Raises:
         UserError: as `allocate`; or the request looks at a profile and there is none.
     """
+    if request.at_most is not None:
+        raise UserError("a budget in bytes needs the size of the model: take the target from `core.plan.sizes`")
     if profile is None and (request.base.profiled or request.correction.strength):
         what = request.base.kind if request.base.profiled else "the correction"
         raise UserError(f"{what} looks at a profile: measure the model first and name its profile, or use uniform")

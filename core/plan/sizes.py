@@ -8,7 +8,9 @@ import numpy as np
 from core.base import UserError, listed, megabytes
 from core.methods import GGUF, HALF, LAYERS, Treatment
 from core.methods.quantisation import QUANT_FORMATS
+from core.plan.allocation import limits
 from core.plan.budget import Bounds
+from core.requests import AllocationRequest
 
 FINEST = 100_000  # parts of a share that a budget in bytes is met by
 
@@ -43,6 +45,15 @@ def taken(counts: Counts, treatment: Treatment, share: float) -> int:
     return total(
         counts, treatment.stored(share), treatment.budget_unit is GGUF, share * (treatment.budget_unit is LAYERS)
     )
+
+
+def with_target(request: AllocationRequest, counts: Counts, treatment: Treatment) -> AllocationRequest:
+    """The request with the least target at which all weights take no more than its bytes.
+
+    Raises:
+        UserError: no target meets them.
+    """
+    return request.replace(target=share_within(request.at_most, counts, treatment, limits(request)), at_most=None)
 
 
 def share_within(most: float, counts: Counts, treatment: Treatment, bounds: Bounds) -> float:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from core.base import Spec, checked, either, listed, look_up, optional_field
 from core.methods import LAYERS, TREATMENTS, UNITS, ZEROS, Base, BudgetUnit, Uniform
-from core.requests.parsing import from_text
+from core.requests.parsing import from_text, read_bytes
 from core.requests.perturbations import perturbation
 
 DEFAULT_METHOD = "owl"  # shown where no method is chosen
@@ -38,6 +38,9 @@ class AllocationRequest(Spec):
     unclipped: bool = Field(False, description="the reference code's numbers, without bounds or exact budget")
     currency: Annotated[str, from_text(lambda typed: look_up(UNITS, typed, "currency").name)] = optional_field(
         ZEROS.name, f"what the target counts, {either(UNITS)}; it is kept as the share of a weight that is saved"
+    )
+    at_most: Annotated[float | None, from_text(read_bytes)] = optional_field(
+        None, "bytes of all weights in place of the target, which `core.plan.sizes.with_target` then finds"
     )
 
     def check(self) -> None:

@@ -69,8 +69,9 @@ def _compare(fields: Fields, options: Fields) -> Fields:
 
 def _prune(fields: Fields, options: Fields) -> Fields:
     """Fill in a study of one recipe."""
-    [recipe], allocation = fields["settings"].values(), options["allocation"]
-    read = {"allocation": grammar.read_allocation(allocation)} if isinstance(allocation, str) else {}
+    [recipe], allocation, at_most = fields["settings"].values(), options["allocation"], options["at_most"]
+    allocation = allocation or (at_most and "uniform")
+    read = {"allocation": grammar.read_allocation(allocation, at_most)} if isinstance(allocation, str) else {}
     if read and recipe.get("pruner") == DEFAULT_PRUNER and read["allocation"].budget_unit.levels:
         del recipe["pruner"]  # nobody chose it
     return _evaluate(fields | {"settings": (checked(Recipe, **recipe | read),)}, options)

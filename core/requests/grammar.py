@@ -18,12 +18,18 @@ OF_CORRECTION = tuple(Correction.model_fields)
 OF_ALLOCATION = ("low", "high", "unclipped", "currency")
 
 
-def read_allocation(text: str) -> AllocationRequest:
+def read_allocation(text: str, at_most: str | None = None) -> AllocationRequest:
     """Read `METHOD:TARGET`, or a JSON file that holds a list named `sparsity`.
+
+    Args:
+        at_most: bytes of all weights, as in `60MB`: the target in the text is ignored then, and may be left out.
 
     Raises:
         UserError: neither, or a file without such a list.
     """
+    if at_most is not None:
+        kind, parameters, _ = parse(text if ":" in text else f"{text}:0")
+        return checked(AllocationRequest, **dict(build(kind, parameters, 0.0)) | {"at_most": at_most})
     path = expanded(text)
     if text.endswith(".json") or (exists(path) and path.is_file()):
         return from_file(path)

@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 
 from core.base.errors import UserError
 from core.cli.allocations import allocated_json
-from core.export import file_sizes
 from core.methods import BITS, GGUF, INTEGERS, LAYERS, MIXED, UNITS, dropped_layers
-from core.methods.treatments import DEFAULT_PRUNER, default_pruner, treatment
+from core.methods.treatments import default_pruner, treatment
 from core.plan.allocation import allocate
 from core.plan.budget import TOLERANCE, Bounds, round_to_levels, share_spent
 from core.plan.evidence import Evidence
 from core.plan.responses import at_levels
-from core.plan.sizes import Counts, taken
+from core.plan.sizes import Counts, taken, with_target
 from core.requests import grammar
 from core.requests.allocations import AllocationRequest
 from core.requests.measurements import Measurement
@@ -299,7 +298,7 @@ def test_a_budget_in_bytes_is_met_by_the_least_that_has_to_be_saved(counts, word
         "layers": (0, 0.99),
     }
     most = math.floor(np.interp(place, [0, 1], [taken(counts, treated, each) for each in reversed(ends[form])]))
-    asked = grammar.read_allocation(file_sizes.within(words, f"{most}B", DEFAULT_PRUNER, counts))
+    asked = with_target(grammar.read_allocation(words, f"{most}B"), counts, treated)
     assert asked.currency == form and asked.base == grammar.read_allocation(f"{words.split(':')[0]}:0.7"
         if form == "zeros" else f"{words.split(':')[0]}:{ {'gguf': 6, 'layers': 0.5}.get(form, 3)}").base  # fmt: skip
     assert taken(counts, treated, asked.target) <= most
@@ -321,7 +320,9 @@ def test_a_budget_in_bytes_is_met_by_the_least_that_has_to_be_saved(counts, word
 )
 def test_bytes_that_cannot_be_met_are_refused_with_those_that_can(words, size, wrong):
     with pytest.raises(UserError, match=wrong):
-        file_sizes.within(words, size, DEFAULT_PRUNER, Counts(106_168_320, 28_311_552, 35_136))
+        asked = grammar.read_allocation(words, size)
+        treated = treatment(default_pruner(asked.budget_unit))
+        with_target(asked, Counts(106_168_320, 28_311_552, 35_136), treated)
 
 
 @pytest.mark.parametrize(("written", "size"), [("60MB", 6e7), ("1.5 GB", 1.5e9), ("7B", 7), ("1kB", 1000)])
