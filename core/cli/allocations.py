@@ -60,8 +60,6 @@ def spread(options: SimpleNamespace, store: Store) -> None:
         say(forecast_sentences.beside(predicted), forecast_sentences.basis(anchors))
     else:
         say(f"No prediction: {lacking}")
-    if profile.entry.packs:
-        say(f"profile {profile.key} is imported: its numbers were not measured here")
 
 
 def predicted_json(anchors: Forecast | None, predicted: Mapping[str, Prediction]) -> Answer:
@@ -92,7 +90,6 @@ def allocated_json(allocation: Allocation, profile: Profile, pruner: str) -> Ans
         bits |= {"bits": HALF * (1 - allocation.exact), "mean_bits": round(HALF * (1 - allocation.budget), 9)}
     return bits | {
         "profile": profile.key,
-        "imported": bool(profile.entry.packs),
         "request": allocation.request.model_dump(mode="json"),
         "allocation": None if allocation.request.base.by_hand else write(allocation.request),
         **({"linears": profile.provenance.get("linears")} if allocation.linears is not None else {}),

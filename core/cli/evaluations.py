@@ -159,8 +159,6 @@ def run(request: Request, store: Store, device: str, models: dict, engine: str =
             entry = worker.run(store, queue.submit(store, request, device, engine), models, bar)
     else:
         err.print("Already in the cache: nothing had to be done.")
-    if entry.packs:
-        err.print(f"{entry.key} holds imported numbers, which were not measured here.")
     return entry
 
 

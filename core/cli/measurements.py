@@ -68,23 +68,20 @@ def _summary(profile: Profile) -> Answer:
     """JSON that `measure` prints."""
     entry = profile.entry
     record = profile.spec.record(profile.provenance)
-    return {"key": entry.key, "imported": bool(entry.packs), **record, "layers": profile.layers}
+    return {"key": entry.key, **record, "layers": profile.layers}
 
 
 def _tokens(store: Store, entry: Entry) -> list[list[int]]:
-    """Token ids; of an imported profile from files at hand alone: a stranger's pack fetches no model and no text."""
+    """Token ids, (sequences, length), read again from the text of a profile."""
     from core.models.loading import load_tokenizer, quick
-    from core.models.sources import locate, refuse_fetch
+    from core.models.sources import locate
     from core.models.windows import tokens
 
     provenance = entry.provenance
     source, model, revision = (provenance.get(name) for name in ("text_source", "model_source", "revision"))
     if not (source and model):
         raise UserError(f"profile {entry.key} does not say what it was measured on: measure it again to see its tokens")
-    if entry.packs and not source.startswith("demo"):
-        raise UserError(f"profile {entry.key} was imported: measure its text {source} here to see its tokens")
-    refuse_fetch(entry, store, model, revision)
-    tokenizer = load_tokenizer(quick(locate(model, store, revision, fetch=not entry.packs), store))
+    tokenizer = load_tokenizer(quick(locate(model, store, revision), store))
     documents = tuple(provenance["documents"]) if provenance.get("documents") else None
     return tokens(entry.spec.text, source, documents, tokenizer).tolist()
 
@@ -120,7 +117,7 @@ def overview(profile: Profile) -> None:
     """Print a line per perturbation: the range of its gains over the layers, and the finding."""
     provenance, text = profile.provenance, profile.spec.text
     size = f"{text.sequences} × {text.length} tokens"
-    say(f"{provenance.get('model')} on {provenance.get('text')}, {size}{profile.entry.mark}")
+    say(f"{provenance.get('model')} on {provenance.get('text')}, {size}")
     say(*filter(None, (gain_sentences.rounding(profile), pruned_before(profile.spec.earlier))))
     say(*(f"{row['name']}: {_span(row['gains'][:-1])}. {row['finding']}" for row in gains_json(profile)))
     say(gain_sentences.RULE, MORE)
@@ -149,7 +146,7 @@ def gains_table(profile: Profile, name: str) -> None:
     title = (
         f"Gain per layer under {name}, with its 95 % interval: {provenance.get('model')} on {provenance.get('text')}"
     )
-    say_table(("layer", "gain", "at least", "at most", "verdict"), cells, f"{title}{profile.entry.mark}", words=0)
+    say_table(("layer", "gain", "at least", "at most", "verdict"), cells, title, words=0)
     say(f"{name}: {row['finding']}", f"The last layer is 1 by definition. {gain_sentences.RULE}")
 
 

@@ -1,11 +1,11 @@
-"""`python -m core runs | report | export`: list, share, delete and export results."""
+"""`python -m core runs | report | export`: list, delete, report and export results."""
 
 from functools import partial
 from types import SimpleNamespace
 
 import typer
 
-from core.base import UserError, checked, expanded, unique, with_changes
+from core.base import UserError, checked, unique, with_changes
 from core.cli.evaluations import export_json, forms_json, run, say_export
 from core.cli.output import Answer, runs_table, save_file, say, say_json
 from core.cli.typer_app import Cache, Json, command, runs_app
@@ -13,14 +13,11 @@ from core.export.target import check_early
 from core.jobs import queue
 from core.jobs.records import Job
 from core.models import machine
-from core.models.sources import refuse_fetch
 from core.requests import JOBS, ExportRequest, Recipe, StudyRequest
 from core.requests.parsing import whole_path, with_absolute_paths
 from core.results import Study, best, study_results
 from core.store import Entry, Store
 from core.store.deleting import delete
-from core.store.entries import VIEW_KINDS
-from core.store.packs import pack, unpack
 
 
 @runs_app.callback()
@@ -55,35 +52,8 @@ def listed(context: typer.Context, cache: Cache = None, json: Json = False) -> N
 
 def _entry(entry: Entry) -> Answer:
     """JSON of a result: its own record, which cannot override the key and the flags that follow."""
-    provenance = entry.provenance
-    return {
-        **entry.spec.record(provenance),
-        **provenance,
-        "key": entry.key,
-        "committed": entry.committed,
-        "imported": bool(entry.packs),
-    }
-
-
-@command("runs export")
-def exported(options: SimpleNamespace, store: Store) -> None:
-    """Write a profile or study and all its units to one file, to be imported elsewhere."""
-    entry = store.by_key(options.key)
-    save_file(options, options.file, f"{entry.key}.zip", entry.key, entry.key, lambda: pack(store, entry))
-
-
-@command("runs import")
-def imported(options: SimpleNamespace, store: Store) -> None:
-    """Check a pack and put its results into the cache; what is there already stays as it is."""
-    queue.tidy(store)
-    before = {entry.key for kind in VIEW_KINDS for entry in store.entries(kind)}
-    keys = [entry.key for entry in unpack(store, expanded(options.file))]
-    already = [key for key in keys if key in before]
-    if options.json:
-        say_json({"keys": keys, "already": already})
-        return
-    for key in keys:
-        say(f"{key} was there already" if key in already else f"imported {key}")
+    record = entry.spec.record(entry.provenance)
+    return {**record, **entry.provenance, "key": entry.key, "committed": entry.committed}
 
 
 @command("runs delete")
@@ -124,7 +94,6 @@ def export(options: SimpleNamespace, store: Store) -> None:
         store, entry, options.setting, str(whole_path(options.to))
     )
     request = with_changes(request, {"format": options.format, "overwrite": options.overwrite})
-    refuse_fetch(entry, store, request.model, request.revision, request.calibration.source)
     check_early(request, store)
     answer = export_json(run(request, store, machine.asked(options.device), {}))
     forms = forms_json(request, store)

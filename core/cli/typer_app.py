@@ -30,7 +30,7 @@ def command(name: str) -> Callable[[Command], Command]:
 
     def register(function):
         def run(**options):
-            function(SimpleNamespace(**options), Store(options["cache"], options.get("accept_imported", False)))
+            function(SimpleNamespace(**options), Store(options["cache"]))
 
         run.__doc__ = function.__doc__
         run.__signature__ = inspect.Signature([_parameter(each) for each in OPTIONS[name]])

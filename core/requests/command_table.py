@@ -98,7 +98,6 @@ def _percent(loss: float) -> str:
 CACHE = Option("cache", "Folder for results, in place of cache/.", kind=Path)
 JSON = Option("json", "One JSON object on stdout, nothing else there.", False, bool)
 DEVICE = Option("device", "cpu, cuda, cuda:1, mps or auto.", "auto", always=True)
-ACCEPT = Option("accept_imported", "Let imported results answer too; else they are only shown.", False, bool)
 AT_MOST = Option(
     "at_most",
     "In place of the target, which the allocation then may lack: bytes of the weights, as in 100MB; zeros count as a "
@@ -107,7 +106,7 @@ AT_MOST = Option(
 FORMAT = Option("format", "dense, compressed-tensors, gguf, or gguf with a type, as in gguf:Q4_0.", "dense")
 FORCE = Option("force", "Replace the file if it is there.", False, bool)
 OVERWRITE = Option("overwrite", "Replace an earlier export there.", False, bool)
-RUN = (DEVICE, CACHE, ACCEPT, JSON)
+RUN = (DEVICE, CACHE, JSON)
 SPREAD = (
     Option("part", "One share of the work, as in 2/8; whoever does the last one makes the whole."),
     Option("engine_on", "Spread the work in shares by Ray: ray for this machine, ray:ADDRESS for a cluster."),
@@ -263,18 +262,6 @@ OPTIONS = {  # of every command
         FORMAT,
         OVERWRITE,
         DEVICE,
-        CACHE,
-        JSON,
-    ),
-    "runs export": (
-        Option("key", "A profile's or study's key, the beginning of one, or demo.", ..., argument=True),
-        Option("file", "The pack to write, as in absorption.zip.", ..., Path, argument=True),
-        FORCE,
-        CACHE,
-        JSON,
-    ),
-    "runs import": (
-        Option("file", "A pack that `runs export` or the Runs page wrote.", ..., Path, argument=True),
         CACHE,
         JSON,
     ),

@@ -11,8 +11,6 @@ GROUPS: dict[str, dict[str, str]] = {  # title -> what follows `python -m core` 
         "report demo --out report.html --force": (
             "Charts and numbers in one file that opens without this program and without a network."
         ),
-        "runs export demo demo.zip --force": "The profile as a file to hand out.",
-        "runs import demo.zip": "Such a file imported, here or on another machine; existing results stay.",
         "runs": "Everything in the cache: profiles, runs, and entries set aside as corrupt.",
         "models": "Models that can be measured without a network.",
     },

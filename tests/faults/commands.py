@@ -87,19 +87,6 @@ def export_again(bench):
     return bench.run("export", bench.key("study"), "--to", bench.root / "out", *words, "--device", "cpu")
 
 
-def pack(bench):
-    return bench.run("runs", "export", bench.key("profile"), bench.root / "pack.zip", "--force")
-
-
-def emptied(bench):
-    shutil.rmtree(bench.cache)
-    return 0
-
-
-def imported(bench):
-    return bench.run("runs", "import", bench.root / "pack.zip")
-
-
 def delete(bench):
     found = json.loads((bench.root / "key.json").read_text())
     return bench.run("runs", "delete", found, "--yes")
@@ -117,8 +104,6 @@ COMMANDS = {
     "best": Command(best),
     "export": Command(export, (study,)),
     "export --overwrite": Command(export_again, (study, export)),
-    "runs export": Command(pack, (measure,)),
-    "runs import": Command(imported, (measure, pack, emptied)),
     "runs delete": Command(delete, (measure, study, named), gone=True),
 }
 

@@ -24,7 +24,6 @@ def test_the_page_shows_every_line(empty_cache):
 
 @pytest.mark.parametrize("line", HEAVY)
 def test_a_line_that_runs_the_model_is_understood(line):
-    main(["models", "--json"])  # registers the commands
     command, *options = shlex.split(line)
     typer.main.get_command(cli).commands[command].make_context(command, options)
 
@@ -32,9 +31,6 @@ def test_a_line_that_runs_the_model_is_understood(line):
 @pytest.mark.parametrize("line", [line for line in LINES if line not in HEAVY])
 def test_a_line_that_answers_at_once(line, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    if shlex.split(line)[:2] == ["runs", "import"]:  # takes in what the line before it wrote
-        assert main(shlex.split(LINES[LINES.index(line) - 1])) == 0
-        capsys.readouterr()
     assert main(shlex.split(line)) == 0
     assert capsys.readouterr().out.strip()
     assert main([*shlex.split(line), "--json"]) == 0

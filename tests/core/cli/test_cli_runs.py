@@ -1,6 +1,4 @@
-"""`python -m core runs`: list, export, import, delete."""
-
-import zipfile
+"""`python -m core runs` and `report`: list, delete, write."""
 
 import pytest
 
@@ -40,19 +38,6 @@ def profile(store, seed=0, preset="quick"):
     return synthetic.save_profile(store.root, spec, LAYERS, "a model [of mine]")
 
 
-# --- export and import ---------------------------------------------------------------------------------------------
-
-
-def test_exported_here_imported_there(runs, key, tmp_path):
-    file = tmp_path / "a.zip"
-    told = runs("export", key, file, "--json").json
-    assert told == {"key": key, "file": str(file), "bytes": file.stat().st_size}
-    assert runs("import", file, "--json", cache="other").json == {"keys": [key], "already": []}
-    assert runs("import", file, "--json", cache="other").json == {"keys": [key], "already": [key]}
-    other = Store(tmp_path / "other")
-    assert profiles.load(other, other.profile(key)).layers == LAYERS
-
-
 def test_what_an_earlier_version_of_a_pruner_means_is_said(runs, say, store):
     old = synthetic.profile_spec(LAYERS, 8, "quick").model_copy(update={"methods": ()})
     key = synthetic.save_profile(store.root, old, LAYERS)
@@ -60,14 +45,13 @@ def test_what_an_earlier_version_of_a_pruner_means_is_said(runs, say, store):
         assert "Pruned by an earlier version (Wanda with the zeros of every row rounded down): measured again" in words
 
 
-def test_an_exported_file_is_not_replaced_unasked(runs, store, key, tmp_path):
-    file = tmp_path / "a.zip"
+def test_a_report_is_not_replaced_unasked(report, key, tmp_path):
+    file = tmp_path / "a.html"
     file.write_bytes(b"precious")
-    runs("export", key, file).refused(str(file), "--force")
+    report(key, "--out", file).refused(str(file), "--force")
     assert file.read_bytes() == b"precious"
-    assert runs("export", key, file, "--force").code == 0
-    assert zipfile.is_zipfile(file)
-    runs("export", key, tmp_path, "--force").refused(str(tmp_path), "folder")
+    assert report(key, "--out", file, "--force").code == 0 and key in file.read_text(encoding="utf-8")
+    report(key, "--out", tmp_path, "--force").refused(str(tmp_path), "folder")
 
 
 # --- delete --------------------------------------------------------------------------------------------------------
@@ -183,15 +167,14 @@ def test_a_report_wants_what_can_be_reported(report, store, tmp_path):
     assert not file.exists()
 
 
-def test_the_home_of_nobody_is_a_folder_like_others(runs, report, say, key, tmp_path, monkeypatch):
+def test_the_home_of_nobody_is_a_folder_like_others(report, say, key, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     there = "~nobody-here/x"
     say("prune", "--export", there).refused("there is no folder", "~nobody-here")
     say("export", key, "--to", there).refused(key)  # it is no study
     say("serve", "--root", there, "--share", "h").refused("there is no folder ~nobody-here")
-    runs("export", key, there).refused("there is no folder ~nobody-here")
     report(key, "--out", there).refused("there is no folder ~nobody-here")
     assert not (tmp_path / "~nobody-here").exists(), "no folder is made unasked"
     (tmp_path / "~nobody-here").mkdir()
-    assert runs("export", key, there).code == report(key, "--out", there, "--force").code == 0
+    assert report(key, "--out", there).code == 0
     assert (tmp_path / there).is_file()

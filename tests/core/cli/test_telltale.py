@@ -8,7 +8,6 @@ from core.show import words
 from core.store import profiles
 from core.store.cache import Store
 from tests import tiny
-from tests.core.packing import members
 
 TELLTALE = b"tell-tale"
 SMALL = ["--sequences", "4", "--length", "12", "--device", "cpu"]
@@ -33,8 +32,6 @@ def test_what_leaves_the_machine_names_files_and_hashes(say, home, tmp_path):
     store = Store(tmp_path / "cache")
     left = {path.name: path.read_bytes() for path in where.rglob("*") if path.suffix != ".safetensors"}
     for key in (profile["key"], study["key"]):
-        assert say("runs", "export", key, tmp_path / f"{key}.zip", "--json").json
-        left |= members((tmp_path / f"{key}.zip").read_bytes())
         assert say("report", key, "--out", tmp_path / f"{key}.html", "--json").json
         left[f"{key}.html"] = (tmp_path / f"{key}.html").read_bytes()
     loaded = profiles.load(store, store.profile(profile["key"]))
@@ -44,5 +41,5 @@ def test_what_leaves_the_machine_names_files_and_hashes(say, home, tmp_path):
     assert [name for name, data in left.items() if TELLTALE in data or str(tmp_path).encode() in data] == []
     weights = hashlib.sha256((model / "model.safetensors").read_bytes()).hexdigest().encode()
     told = [name for name, data in left.items() if weights in data]
-    assert {f"{study['key']}.html", f"profile/{profile['key']}/provenance.json"} <= set(told)
+    assert {f"{study['key']}.html"} <= set(told)
     assert b"my-model" in left["README.md"] and b"notes.txt" in left[f"{study['key']}.html"]
