@@ -16,13 +16,13 @@ from core.requests.perturbations import PRESETS
 from core.requests.recipes import ExactRecipe, Repairs
 from core.requests.studies import Point, StudyRequest, StudySpec, TaskSpec
 from core.store.cache import Store
-from core.store.parts import TRAINING, recovered
+from core.store.parts import TRAINING, distillation_folder
 from core.store.results import (
     Activation,
     Cumulative,
     Difference,
-    Evaluated,
     Floor,
+    Losses,
     Perturbed,
     Removal,
     Scores,
@@ -260,7 +260,7 @@ def evaluated(point, windows, layers=30, cost=invented_cost):
     setting = point.setting
     hard = 2.5 + 0.4 * np.random.default_rng(7).standard_normal(windows)
     if setting is None:
-        return Evaluated(
+        return Losses(
             nll=hard, kl=np.zeros(windows), agreement=np.ones(windows), zeros=np.zeros((layers, len(LINEARS)))
         )
     rng = np.random.default_rng(int(setting.key[:8], 16))
@@ -268,7 +268,7 @@ def evaluated(point, windows, layers=30, cost=invented_cost):
     rise = cost(setting) + noise - noise.mean() + 0.01 * setting.calibration_seed
     planned = np.array(point.pruned.sparsity)
     zeros = planned if planned.ndim > 1 else np.repeat(planned[:, None], len(LINEARS), axis=1)
-    return Evaluated(nll=hard + rise, kl=0.8 * rise, agreement=np.exp(-0.5 * np.abs(rise)), zeros=zeros)
+    return Losses(nll=hard + rise, kl=0.8 * rise, agreement=np.exp(-0.5 * np.abs(rise)), zeros=zeros)
 
 
 def answered(point, task, examples=200):
@@ -310,7 +310,7 @@ def save_study(
 
 def save_training(store, spec, divergences, steps=160):
     """Keep what a training of the last point has come to, its divergences on windows held back."""
-    path = recovered(store, spec.model, spec.points[-1].pruned)
+    path = distillation_folder(store, spec.model, spec.points[-1].pruned)
     path.mkdir(parents=True)
     save_file({"looks": 1024.0 * np.arange(0, steps + 1, 10), "divergences": np.array(divergences)}, path / TRAINING)
 

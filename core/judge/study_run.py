@@ -19,7 +19,7 @@ from core.models.progress import ProgressTracker
 from core.models.provenance import provenance, relative
 from core.prune.pruned_model import count_zeros, prune, restored
 from core.requests import Point, Share, StudyRequest, StudySpec, ZeroShotSpec, cut, recipe_names
-from core.store import Array, Entry, Evaluated, Store, ZeroShot, parts
+from core.store import Array, Entry, Losses, Store, ZeroShot, parts
 
 PIECE = 8  # windows per saved part
 
@@ -127,7 +127,8 @@ class Run:
         self.at = recipe_names.setting(point.setting) if point.setting else "dense"
         warnings = []
         about = {"setting": point.setting.name if point.setting else "dense", "warnings": warnings}
-        began, resumed = time.perf_counter(), point.pruned and parts.training(self.store, self.spec.model, point.pruned)
+        began = time.perf_counter()
+        resumed = point.pruned and parts.distillation_course(self.store, self.spec.model, point.pruned)
         with restored(self.loaded) if point.pruned else nullcontext():
             broken = None
             try:
@@ -157,7 +158,7 @@ class Run:
         fields = about | {"warnings": [*about["warnings"], str(reason)], "stopped": str(reason)}
         if self._lacks_losses(point):
             nothing = np.full(len(self.resolved.text.tokens), np.nan)
-            self._save_losses(point, Evaluated(nothing, nothing, nothing, zeros), reason.layer, fields)
+            self._save_losses(point, Losses(nothing, nothing, nothing, zeros), reason.layer, fields)
         for unit in self._lacking_tasks(point):
             task = self.resolved.tasks[unit.task.name]
             rows = np.asarray(zeroshot.drawn(task, unit.task.examples, unit.task.seed), float)
@@ -175,8 +176,7 @@ class Run:
             began = time.perf_counter()
             with self._counted("window", self._reading, len(tokens), first, len(piece)) as step:
                 beside = reference[first : first + len(piece)]
-                piece_losses = losses.evaluate(self.loaded, piece, beside, step, dense=not point.pruned)
-                part = Evaluated(**vars(piece_losses), zeros=zeros)
+                part = losses.evaluate(self.loaded, piece, beside, step, not point.pruned, zeros)
                 parts.save(self.store, unit, first, part, seconds=time.perf_counter() - began)
             self.tracker.parts += 1
             self._say(f"saved {first + len(piece)} of {len(tokens)} windows")
@@ -185,7 +185,7 @@ class Run:
             broken = losses.first_broken(self.loaded, tokens, whole.nll)  # pieces of an earlier run lack it
             self._save_losses(point, whole, broken, about)
 
-    def _save_losses(self, point: Point, arrays: Evaluated, broken: int | None, about: dict) -> None:
+    def _save_losses(self, point: Point, arrays: Losses, broken: int | None, about: dict) -> None:
         unit = self.spec.evaluated(point)
         read = point.pruned and point.pruned.calibration
         fields = {

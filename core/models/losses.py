@@ -11,22 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.base import Array, frozen
+from core.base import Array
 from core.models.loading import Loaded
 from core.models.progress import Step
 from core.models.replay import Call, by_tokens, record, tail
+from core.store import Losses
 
 BATCH = 2048  # tokens per forward
+NOT_COUNTED = np.empty((0, 0))  # zeros of the linears
 CHUNK = 128  # tokens whose logits are held at once, for the model and for its dense self
-
-
-@frozen
-class Losses:
-    """What a model loses on each window; arrays are (windows,) float64."""
-
-    nll: Array  # mean next-token loss, nats/token
-    kl: Array  # mean KL(dense || model) of the next-token distribution, nats
-    agreement: Array  # fraction of tokens whose likeliest successor is the dense model's
 
 
 @torch.inference_mode()
@@ -46,7 +39,12 @@ def reference(loaded: Loaded, tokens: Tensor, step: Step = lambda _: None) -> Te
 
 @torch.inference_mode()
 def evaluate(
-    loaded: Loaded, tokens: Tensor, reference: Tensor, step: Step = lambda _: None, dense: bool = False
+    loaded: Loaded,
+    tokens: Tensor,
+    reference: Tensor,
+    step: Step = lambda _: None,
+    dense: bool = False,
+    zeros: Array = NOT_COUNTED,
 ) -> Losses:
     """Loss of each window, and what separates the model from its dense self.
 
@@ -55,6 +53,7 @@ def evaluate(
         reference: what `reference` found for the dense model on the same tokens.
         step: told how many windows are done.
         dense: whether this is the dense model, whose own streams the reference is: its layers are not run again.
+        zeros: (layers, linears) fraction of zeros, kept beside the losses.
     """
     size = windows_per_batch(tokens)
     calls = loaded.record(tokens[:1, :2])  # only for the form of the outputs
@@ -64,7 +63,7 @@ def evaluate(
         ids = tokens[start : start + size].to(loaded.model.device)
         found.append(_read(loaded, calls, ids, beside if dense else last_stream(loaded, ids), beside))
         step(start + found[-1].shape[1])
-    return Losses(*np.concatenate(found, axis=1))
+    return Losses(*np.concatenate(found, axis=1), zeros)
 
 
 def windows_per_batch(tokens: Tensor) -> int:

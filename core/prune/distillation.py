@@ -151,7 +151,7 @@ def checkpointed(layers: Layers) -> AbstractContextManager:
     )
 
 
-def trainable(layers: Layers, norms: bool) -> list[Tensor]:
+def trainable_weights(layers: Layers, norms: bool) -> list[Tensor]:
     """Every prunable weight as its module stores it; norms and biases too if asked for."""
     vectors = (each for layer in layers for each in layer.parameters() if norms and each.dim() == 1)
     return [*(linear.module.weight for layer in layers for linear in anatomy.prunable(layer)), *vectors]
@@ -172,7 +172,7 @@ def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Step) -> Tensor:
         (windows, length), the same shape.
     """
     read, size = training_windows(len(tokens)), max(1, TOKENS_AT_ONCE // tokens.shape[1])
-    done = load(path, tokens.device).get("tokens", tokens[:0])
+    done = load_checkpoint(path, tokens.device).get("tokens", tokens[:0])
     for first in range(len(done), len(read), size):
         written, keys_and_values = tokens[read[first : first + size], :PROMPT_TOKENS], DynamicCache()
         draws, how = torch.Generator().manual_seed(first), going_on(loaded.model, keys_and_values)
@@ -181,7 +181,7 @@ def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Step) -> Tensor:
             logits = loaded.model(input_ids=unread, **how).logits[:, -1].float().cpu()
             written = torch.cat([written, torch.multinomial(logits.softmax(-1), 1, generator=draws)], 1)
         done = torch.cat([done, written])
-        save(path, {"tokens": done})
+        save_checkpoint(path, {"tokens": done})
         for index in range(first, len(done)):
             step(index)
     return tokens.index_copy(0, torch.tensor(read), done)
@@ -189,7 +189,7 @@ def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Step) -> Tensor:
 
 def distill(
     loaded: Loaded,
-    pruned: ExactRecipe,
+    exact: ExactRecipe,
     tokens: Tensor,
     walk: Callable[[], object],
     folder: Path,
@@ -213,28 +213,28 @@ def distill(
         UserError: memory does not suffice, there is only one window, or the budget does not pay for a step.
     """
     shape = outline({name: tuple(each.shape) for name, each in stored(loaded.model).items()})
-    need = run_cost.training(shape, float(np.mean(pruned.sparsity)), tokens.numel(), loaded.spec.dtype)
+    need = run_cost.training(shape, float(np.mean(exact.sparsity)), tokens.numel(), loaded.spec.dtype)
     what = f"training {loaded.source.label} whole takes {need / 2**30:.2g} GiB of memory beside its weights"
     advice = "use the repair blockwise, which trains a part of a layer at a time"
     run_cost.insist(need, what, advice, 0 if streamed(loaded.layers) else free_memory(loaded.model.device))
-    state, reference = load(folder / TRAINING, loaded.model.device), None
-    until = pruned.recover_until and steps_on(pruned.recover_until, tokens.shape[1])
-    if not state or not over(state, until):
-        if pruned.recover_text == "own":
+    state, reference = load_checkpoint(folder / TRAINING, loaded.model.device), None
+    until = exact.recover_until and steps_on(exact.recover_until, tokens.shape[1])
+    if not state or not is_over(state, until):
+        if exact.recover_text == "own":
             tokens = own_text(loaded, tokens, folder / "text.safetensors", wrote)
-        with products(loaded, pruned.recover_dtype):
+        with products(loaded, exact.recover_dtype):
             reference = losses.reference(loaded, tokens, read)
     if state:
-        for layer in pruned.dropped_layers:
+        for layer in exact.dropped_layers:
             leave_out(loaded.layers[layer])
     else:
         walk()
-    masked = MaskedWeights(trainable(loaded.layers, pruned.recover_norms), state.get("mask"))
-    course = Distillation(loaded, masked, tokens, reference, pruned.recover_dtype)
+    masked = MaskedWeights(trainable_weights(loaded.layers, exact.recover_norms), state.get("mask"))
+    course = Distillation(loaded, masked, tokens, reference, exact.recover_dtype)
     if state:
         course.resume(state)
-    elif pruned.recover_tokens:
-        course.steps = steps_on(pruned.recover_tokens, tokens.shape[1])
+    elif exact.recover_tokens:
+        course.steps = steps_on(exact.recover_tokens, tokens.shape[1])
     else:
         began = time.perf_counter()
         course.gradient(0)
@@ -242,18 +242,18 @@ def distill(
             course.batch
         )  # a step's share of a check, which reads at most about as much as was trained on since
         course.optimizer.zero_grad(False)
-        course.steps = steps_within(pruned.recover_minutes, (time.perf_counter() - began) / 60, "minutes")
+        course.steps = steps_within(exact.recover_minutes, (time.perf_counter() - began) / 60, "minutes")
     course.end = min(course.steps, until or course.steps)
-    course.run(lambda: save(folder / TRAINING, course.state()), lambda: step(course), warn)
+    course.run(lambda: save_checkpoint(folder / TRAINING, course.state()), lambda: step(course), warn)
 
 
-def over(state: Tensors, until: int) -> bool:
+def is_over(state: Tensors, until: int) -> bool:
     """True if a saved training has nothing left to do. until: its last step, 0 for that of its schedule."""
     steps = int(state["steps"])
     return int(state["done"]) >= min(steps, until or steps) or has_converged(state["divergences"].tolist())
 
 
-def save(path: Path, state: Tensors) -> None:
+def save_checkpoint(path: Path, state: Tensors) -> None:
     """Save the state of a training, or its text, in place of an earlier one.
 
     Raises:
@@ -264,7 +264,7 @@ def save(path: Path, state: Tensors) -> None:
         patiently(lambda: (temporary / path.name).replace(path))
 
 
-def load(path: Path, device: torch.device) -> Tensors:
+def load_checkpoint(path: Path, device: torch.device) -> Tensors:
     """Load a checkpoint; {} if missing or damaged."""
     with suppress(FileNotFoundError, SafetensorError):
         return load_file(path, str(device))

@@ -18,7 +18,7 @@ from core.prune.exact_recipe import Texts
 from core.prune.walk import prune_layers
 from core.requests import ExactRecipe
 from core.store import Store
-from core.store.parts import recovered, training
+from core.store.parts import distillation_course, distillation_folder
 
 
 def prune(
@@ -55,7 +55,7 @@ def prune(
     if not exact.distills:
         return walk()
 
-    earlier = training(store, loaded.spec, exact)  # of an earlier run, not repeated
+    earlier = distillation_course(store, loaded.spec, exact)  # of an earlier run, not repeated
     spared = writing + walking + tuning * (len(earlier[1]) - 1) / (len(earlier[0]) - 1) if earlier else 0
     tracker.planned -= spared
     end = tracker.done + sum(takes) - spared
@@ -71,7 +71,7 @@ def prune(
         tracker.done = end - tuning * (1 - course.done / course.end)
         tracker.say(f"{line}, {nats[0]:.3g} before")
 
-    distill(loaded, exact, tokens, walk, recovered(store, loaded.spec, exact), trained, wrote, read, warn)
+    distill(loaded, exact, tokens, walk, distillation_folder(store, loaded.spec, exact), trained, wrote, read, warn)
     tracker.done = end
     return anatomy.of_each(loaded.layers, anatomy.zeros)
 

@@ -11,7 +11,7 @@ import numpy as np
 from core.base import Estimate, digits, frozen, pruning_troubles, several, unique
 from core.requests import ExactRecipe, Recipe, TaskSpec
 from core.results.comparison import over_seeds, paired, percent, said, standard_error
-from core.store import Array, Evaluated, ZeroShot
+from core.store import Array, Losses, ZeroShot
 
 UNKNOWN = Estimate(float("nan"), float("nan"), float("nan"), 0)
 
@@ -22,7 +22,7 @@ class SeedResult:
 
     setting: Recipe | None  # None: the dense model
     pruned: ExactRecipe | None  # the weights it means
-    evaluated: Evaluated | None
+    evaluated: Losses | None
     tasks: Mapping[TaskSpec, ZeroShot]
     about: Mapping  # provenance of the losses
 
@@ -217,7 +217,7 @@ class Result:
 
     # --- against another -------------------------------------------------------------------------------------------
 
-    def against(self, other: Result, of: Callable[[Evaluated], Array] = lambda it: it.nll) -> Change:
+    def against(self, other: Result, of: Callable[[Losses], Array] = lambda it: it.nll) -> Change:
         """Change of perplexity against another setting, over the calibration seeds that both were measured with.
 
         Args:

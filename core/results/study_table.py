@@ -16,7 +16,7 @@ from core.requests import recipe_names
 from core.results.protocols import short_name
 from core.results.setting_result import Accuracy, Change, Result
 from core.results.study_results import Study, labels, shared_tasks, slice_of
-from core.store import Array, Evaluated
+from core.store import Array, Losses
 
 Control = Callable[[Result], Result | None]
 CHANGE, MEAN, FIRST = "against ", "mean of tasks", "the first"
@@ -151,7 +151,7 @@ def _beside(control: Control, compare: Callable[[Result, Result], Any]) -> Calla
     return value
 
 
-def _against(control: Control, **of: Callable[[Evaluated], Array]) -> Column:
+def _against(control: Control, **of: Callable[[Losses], Array]) -> Column:
     change = _beside(control, lambda one, other: one.against(other, **of))
     return Column(change, lambda change: change.said if change.windows.n else "no seed in common")
 

@@ -7,7 +7,7 @@ from core.store.results import (
     Array,
     Cumulative,
     Difference,
-    Evaluated,
+    Losses,
     Merged,
     Perturbed,
     Removal,

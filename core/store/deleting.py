@@ -8,7 +8,7 @@ from core.base import Spec, UserError, access
 from core.store.cache import Entry, Store
 from core.store.entries import KIND_OF, KINDS, UNITS, VIEW_KINDS, packs_of
 from core.store.files import abandoned, content, discard
-from core.store.parts import recovered
+from core.store.parts import distillation_folder
 
 DELETED = "deleted"  # in the temporary name of a view whose units are to be deleted next
 
@@ -36,7 +36,7 @@ def _discard_units(store: Store, spec: Spec) -> None:
         if unit.key not in kept:
             discard(store.root / KIND_OF[type(unit)] / unit.key)
             if pruned := getattr(unit, "pruned", None):
-                discard(recovered(store, unit.model, pruned))
+                discard(distillation_folder(store, unit.model, pruned))
 
 
 def sweep(store: Store) -> None:

@@ -30,7 +30,7 @@ UNITS = {  # kind of entry -> its spec, and its result
     "removal": (RemovalSpec, results.Removal),
     "cumulative": (CumulativeSpec, results.Cumulative),
     "difference": (DifferenceSpec, results.Difference),
-    "evaluated": (EvaluatedSpec, results.Evaluated),
+    "evaluated": (EvaluatedSpec, results.Losses),
     "zeroshot": (ZeroShotSpec, results.ZeroShot),
 }
 KINDS = {row.kind: (row.view, None) for row in JOBS} | UNITS

@@ -24,28 +24,25 @@ def folder(store: Store, unit: Parted) -> Path:
     return store.root / "parts" / unit.key
 
 
-TRAINING = "training.safetensors"  # in the folder of `recovered`
+TRAINING = "training.safetensors"  # in `distillation_folder`
 
 
-def recovered(store: Store, model: Spec, pruned: ExactRecipe) -> Path:
-    """The folder of a pruned model's weights that were trained, or of a training that was stopped.
+def distillation_folder(store: Store, model: Spec, pruned: ExactRecipe) -> Path:
+    """Folder of a model's distilled weights, or of a training that was stopped.
 
-    That of the whole training also holds what one that ends at its best look so far would come to.
+    A training that ends at the best check of a longer one shares the folder of that.
     """
     whole = pruned.replace(recover_until=0)
-    known = pruned.recover_until and training(store, model, whole)
+    known = pruned.recover_until and distillation_course(store, model, whole)
     if known and known[0][known[1].argmin()] == pruned.recover_until:
         pruned = whole
     return store.root / "parts" / f"{model.key}-{pruned.key}"
 
 
-def training(store: Store, model: Spec, pruned: ExactRecipe) -> tuple[Array, Array] | None:
-    """How a training went as far as it is kept; None where nothing is, or it cannot be read.
-
-    Tokens trained on at each look at the windows held back, and KL(dense || model) there, nats/token, so far.
-    """
+def distillation_course(store: Store, model: Spec, pruned: ExactRecipe) -> tuple[Array, Array] | None:
+    """Tokens trained on at each validation check, and KL(dense || model) there, nats/token; None if unreadable."""
     try:
-        with safe_open(recovered(store, model, pruned) / TRAINING, "numpy") as held:
+        with safe_open(distillation_folder(store, model, pruned) / TRAINING, "numpy") as held:
             return held.get_tensor("looks"), held.get_tensor("divergences")
     except (FileNotFoundError, SafetensorError):
         return None

@@ -221,7 +221,7 @@ class Difference:
 
 
 @frozen
-class Evaluated:
+class Losses:
     """Losses of a model, dense or pruned, on the windows of a text."""
 
     nll: Windows  # nats/token, mean over the window's targets
@@ -239,4 +239,4 @@ class ZeroShot:
     acc_norm: Examples  # the same by likelihood per character; NaN where the task has none
 
 
-Merged = TypeVar("Merged", Perturbed, Evaluated)
+Merged = TypeVar("Merged", Perturbed, Losses)

@@ -48,7 +48,7 @@ def perplexities(store: Store, job: Job) -> None:
 
 def training(store: Store, model: ModelSpec, pruned: ExactRecipe | None) -> Chart | None:
     """Chart of the training of a point; None where none is stored."""
-    stored = pruned and pruned.distills and parts.training(store, model, pruned)
+    stored = pruned and pruned.distills and parts.distillation_course(store, model, pruned)
     return evaluation.training(*stored) if stored else None
 
 

@@ -18,7 +18,7 @@ from core.models.model_shape import outline
 from core.models.placement import stored
 from core.models.sources import locate
 from core.models.windows import windows
-from core.prune.distillation import Distillation, trainable
+from core.prune.distillation import Distillation, trainable_weights
 from core.requests.inputs import WindowRequest
 from core.store.cache import Store
 
@@ -31,7 +31,7 @@ def main(steps="2"):
     loaded = load(locate("demo", Store()), "float32", Store())
     tokens = windows(WindowRequest(source="demo", sequences=4, length=512), loaded).tokens
     reference = losses.reference(loaded, tokens)
-    for weight in trainable(loaded.layers, False):
+    for weight in trainable_weights(loaded.layers, False):
         least = weight.detach().abs().flatten().kthvalue(int(SPARSITY * weight.numel())).values
         weight.detach().masked_fill_(weight.abs() <= least, 0)
     shape = outline({name: tuple(each.shape) for name, each in stored(loaded.model).items()})
@@ -39,7 +39,7 @@ def main(steps="2"):
         shape, "float32", False
     )
     for dtype in ("float32", "bfloat16"):
-        course = Distillation(loaded, MaskedWeights(trainable(loaded.layers, False)), tokens, reference, dtype)
+        course = Distillation(loaded, MaskedWeights(trainable_weights(loaded.layers, False)), tokens, reference, dtype)
 
         def step(course=course):
             course.gradient(0)

@@ -29,7 +29,7 @@ from core.models import anatomy, losses, run_cost
 from core.models.placement import stream
 from core.models.progress import Cancelled
 from core.prune import distillation
-from core.prune.distillation import Distillation, trainable
+from core.prune.distillation import Distillation, trainable_weights
 from core.prune.walk import prune_layers
 from core.requests.recipes import ExactRecipe
 from tests import tiny
@@ -56,7 +56,7 @@ def course(family = "llama", steps = 12, norms = False, pattern = None,
     of = fresh(family, dtype)
     reference = losses.reference(of, TOKENS)
     prune_layers(of, TOKENS, exact("wanda", 0.5 if pattern else 0.6, pattern=pattern))
-    found = Distillation(of, MaskedWeights(trainable(of.layers, norms)), TOKENS, reference, products)
+    found = Distillation(of, MaskedWeights(trainable_weights(of.layers, norms)), TOKENS, reference, products)
     found.steps = found.end = steps
     return found
 

@@ -41,7 +41,7 @@ def request(text, setting=DISTILLED, family="gpt2", sequences=40):
 def kept(store, entry):
     """The file of the training of the last point."""
     spec = entry.spec.points[-1]
-    return parts.recovered(store, entry.spec.model, spec.pruned) / parts.TRAINING
+    return parts.distillation_folder(store, entry.spec.model, spec.pruned) / parts.TRAINING
 
 
 def stopping(step):
@@ -132,8 +132,8 @@ def test_what_was_trained_is_exported_and_not_trained_again(empty, text, tmp_pat
     clock = SimpleNamespace(perf_counter=iter([0, 6]).__next__)  # a step takes a tenth of the budget
     monkeypatch.setattr(distillation, "time", clock)
     entry = execute.get(asked, empty)
-    found = distillation.load(kept(empty, entry), torch.device("cpu"))
-    tokens, nats = parts.training(empty, entry.spec.model, entry.spec.points[-1].pruned)
+    found = distillation.load_checkpoint(kept(empty, entry), torch.device("cpu"))
+    tokens, nats = parts.distillation_course(empty, entry.spec.model, entry.spec.points[-1].pruned)
     assert tokens.tolist() == [1024 * each for each in range(11)] and nats.tolist() == found["divergences"].tolist()
     assert int(found["steps"]) == 10 and int(found["mask"].sum()) == len(found["best"])
     monkeypatch.setattr(pruned_model, "prune_layers", lambda *_: pytest.fail("pruned again"))
@@ -154,7 +154,7 @@ def test_a_cancelled_training_goes_on_from_its_last_step(empty, text, monkeypatc
     with pytest.raises(Cancelled):
         losses(empty, asked, report=stopping(7))
     [path] = (empty.root / "parts").glob(f"*/{parts.TRAINING}")
-    assert int(distillation.load(path, torch.device("cpu"))["done"]) == 7
+    assert int(distillation.load_checkpoint(path, torch.device("cpu"))["done"]) == 7
     gradient, steps = distillation.Distillation.gradient, []
     monkeypatch.setattr(
         distillation.Distillation, "gradient", lambda self, step: steps.append(step) or gradient(self, step)
@@ -240,22 +240,22 @@ def test_a_damaged_training_begins_anew(empty, text):
         losses(empty, asked, report=stopping(9))
     [path] = (empty.root / "parts").glob(f"*/{parts.TRAINING}")
     path.write_bytes(path.read_bytes()[:-100])
-    assert distillation.load(path, torch.device("cpu")) == {}
+    assert distillation.load_checkpoint(path, torch.device("cpu")) == {}
     whole = losses(Store(empty.root.parent / "other"), asked)
     assert np.array_equal(losses(empty, asked), whole)
 
 
 def test_a_full_disk_leaves_what_was_kept_before(tmp_path, monkeypatch):
     path = tmp_path / "parts" / parts.TRAINING
-    distillation.save(path, {"best": torch.ones(3)})
+    distillation.save_checkpoint(path, {"best": torch.ones(3)})
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(distillation, "save_file", full)
     with pytest.raises(OSError):
-        distillation.save(path, {"best": torch.zeros(3)})
-    assert torch.equal(distillation.load(path, torch.device("cpu"))["best"], torch.ones(3))
+        distillation.save_checkpoint(path, {"best": torch.zeros(3)})
+    assert torch.equal(distillation.load_checkpoint(path, torch.device("cpu"))["best"], torch.ones(3))
     assert list(path.parent.iterdir()) == [path]
 
 

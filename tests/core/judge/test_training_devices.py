@@ -16,7 +16,7 @@ from core.methods.blockwise import blockwise
 from core.methods.distillation import LEARNING_RATE
 from core.methods.masked_weights import MaskedWeights, take_step
 from core.models.loading import Loaded
-from core.prune.distillation import Distillation, trainable
+from core.prune.distillation import Distillation, trainable_weights
 from tests import families, tiny
 
 CPU, THERE = torch.device("cpu"), torch.device("cpu", 1)
@@ -49,7 +49,7 @@ def model_there(family, dtype):
 def test_a_step_of_distill_stays_where_the_model_lies(family, dtype, products, fake):
     loaded = model_there(family, dtype)
     tokens, reference = torch.zeros(16, 16, dtype=torch.long), torch.zeros(16, 16, tiny.WIDTH, dtype=dtype)
-    training = Distillation(loaded, MaskedWeights(trainable(loaded.layers, True)), tokens, reference, products)
+    training = Distillation(loaded, MaskedWeights(trainable_weights(loaded.layers, True)), tokens, reference, products)
     for step in range(2):
         training.gradient(step)
         take_step(training.kept, training.optimizer, LEARNING_RATE)

@@ -15,7 +15,7 @@ from core.requests.studies import TaskSpec
 from core.results.comparison import over_seeds, paired, percent
 from core.results.setting_result import Accuracy, SeedResult
 from core.results.study_results import Study, shared_tasks
-from core.store.results import Evaluated, ZeroShot
+from core.store.results import Losses, ZeroShot
 
 RTE, BOOLQ = (TaskSpec(name=name, content=name, examples=4, seed=0) for name in ("rte", "boolq"))
 BASE = 3 + 0.4 * np.random.default_rng(0).standard_normal(12)
@@ -26,7 +26,7 @@ def result(words, nll, seed=0, pruner="wanda", **more):
     """One setting measured once; the dense model has no words."""
     made = words and Recipe(allocation=grammar.method(words, 0.5), calibration_seed=seed, pruner=pruner)
     pruned = words and SimpleNamespace(calibration=None if pruner == "magnitude" else f"text {seed}")
-    found = Evaluated(nll=nll, kl=0.1 * nll, agreement=0 * nll + 0.5, zeros=np.full((2, 1), 0.5))
+    found = Losses(nll=nll, kl=0.1 * nll, agreement=0 * nll + 0.5, zeros=np.full((2, 1), 0.5))
     return SeedResult(made, pruned, found, more.pop("tasks", {}), more)
 
 

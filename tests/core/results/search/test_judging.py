@@ -18,14 +18,14 @@ from core.results.setting_result import SeedResult
 from core.results.study_results import Study
 from core.show.words import advice
 from core.store.provenance_schema import BestProvenance
-from core.store.results import Evaluated
+from core.store.results import Losses
 
 TOLD = BestProvenance.model_construct(forecasts={})
 
 
 def invented(words, losses, seed=0, target=0.5, pruner="wanda"):
     setting = Recipe(pruner=pruner, allocation=grammar.method(words, target), calibration_seed=seed)
-    evaluated = Evaluated(nll=losses, kl=losses, agreement=losses, zeros=np.zeros((1, 1)))
+    evaluated = Losses(nll=losses, kl=losses, agreement=losses, zeros=np.zeros((1, 1)))
     pruned = SimpleNamespace(calibration=None if pruner == "magnitude" else "a text")
     return SeedResult(setting, pruned, evaluated, {}, {})
 
@@ -67,7 +67,7 @@ def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift, nois
 def test_more_lost_than_was_allowed_is_said():
     """No target is known at which uniform kept within the loss: its loss at the winner's target stands as it is."""
     base = 3 + np.random.default_rng(7).random(8)
-    dense = SeedResult(None, None, Evaluated(base, base, base, base), {}, {})
+    dense = SeedResult(None, None, Losses(base, base, base, base), {}, {})
     points = (dense, invented("uniform", base + np.log(1.25)), invented("owl", base + np.log(1.26)))
     spec = SimpleNamespace(winner=points[2].setting, max_loss=0.2)
     study = Study(None, {}, points)

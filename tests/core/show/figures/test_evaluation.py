@@ -14,7 +14,7 @@ from core.results.comparison import said
 from core.results.setting_result import Result, SeedResult
 from core.show.figures import allocation, evaluation, perplexity
 from core.show.words import perplexity_sentences
-from core.store.results import Evaluated
+from core.store.results import Losses
 from tests.core.show.figures.test_charts import trace
 
 NAN = float("nan")
@@ -31,7 +31,7 @@ def one(name, target, *perplexities):
     results = {}
     for seed, value in enumerate(perplexities):
         nll = np.full(9, np.log(value))
-        evaluated = Evaluated(nll=nll, kl=nll, agreement=nll, zeros=np.zeros((6, 1)))
+        evaluated = Losses(nll=nll, kl=nll, agreement=nll, zeros=np.zeros((6, 1)))
         results[seed] = SeedResult(asked, None, evaluated, {}, {"broken": 4})
     return Result(asked, name, results)
 
