@@ -118,7 +118,7 @@ def repair(of):
     """The first layer keeps its mask, and its outputs come nearer to the dense."""
     plain, mended = (of.pruned("wanda", repair) for repair in (None, "refit"))
     given = tiny.inputs(of.loaded, TEXT.tokens)
-    for linear in anatomy.prunable(of.loaded.layers[0]):
+    for linear in anatomy.prunable_linears(of.loaded.layers[0]):
         rows = given[0, linear.name].float()
         before, after = (_named(each, linear.name) for each in (plain, mended))
         assert torch.equal(before != 0, after != 0)
@@ -186,11 +186,11 @@ def _made_up(of, pruned):
 
 def _weights(of):
     """Of every linear, (out, in)."""
-    return [linear.weight for layer in of.layers for linear in anatomy.prunable(layer)]
+    return [linear.weight for layer in of.layers for linear in anatomy.prunable_linears(layer)]
 
 
 def _named(of, name):
-    return next(linear.weight for linear in anatomy.prunable(of.layers[0]) if linear.name == name)
+    return next(linear.weight for linear in anatomy.prunable_linears(of.layers[0]) if linear.name == name)
 
 
 def _logits(of):

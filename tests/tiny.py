@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 from core.measure.sweep import Sweep
 from core.models import anatomy
 from core.models.loading import Loaded, tokenizer_hash
-from core.models.model_shape import outline
+from core.models.model_shape import model_shape
 from core.models.progress import ProgressTracker, silent
 from core.models.sources import Source
 from core.models.windows import Windows
@@ -118,7 +118,7 @@ def spoil_second_moments(monkeypatch):
 
 def shape(of):
     """The outline that a loaded model's files would show."""
-    return outline({name: tuple(tensor.shape) for name, tensor in of.model.state_dict().items()})
+    return model_shape({name: tuple(tensor.shape) for name, tensor in of.model.state_dict().items()})
 
 
 def text_file(folder, times=12):

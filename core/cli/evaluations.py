@@ -48,7 +48,7 @@ def prune(options: SimpleNamespace, store: Store) -> None:
     export = request.to(ExportRequest, folder=str(folder or ""), **fields)
     if folder:
         target.check_early(export, store)
-    where, models, exported = machine.asked(options.device), {}, None
+    where, models, exported = machine.device_named(options.device), {}, None
     entry = run(request, store, where, models)
     study = study_results.load(store, entry)
     predicted = stored_forecasts.check_settings(store, study)
@@ -126,7 +126,7 @@ def anchor(options: SimpleNamespace, store: Store) -> None:
     treated = treatment(options.pruner, options.repair)
     trained = {name: getattr(options, name) for name in TRAINED}
     request = anchor_studies.anchor_study(profile, treated, request_of("anchors", **vars(options)), **trained)
-    study = _say_study(store, run(request, store, machine.asked(options.device), {}), options.json)
+    study = _say_study(store, run(request, store, machine.device_named(options.device), {}), options.json)
     if not options.json:
         try:
             say(forecast_sentences.basis(stored_forecasts.best_forecast([study], profile, treated)))
@@ -136,7 +136,7 @@ def anchor(options: SimpleNamespace, store: Store) -> None:
 
 def answered(command: str, options: SimpleNamespace, store: Store) -> Entry:
     """Run the request of a command, on the device that it names."""
-    return run(request_of(command, **vars(options)), store, machine.asked(options.device), {})
+    return run(request_of(command, **vars(options)), store, machine.device_named(options.device), {})
 
 
 ESTIMATES = {MeasureRequest: run_cost.estimate, StudyRequest: run_cost.estimate, BestRequest: estimate}
@@ -205,7 +205,7 @@ def place(options: SimpleNamespace) -> str:
     Raises:
         UserError: no such place, or `--part` names one share.
     """
-    device = machine.asked(options.device)
+    device = machine.device_named(options.device)
     if options.engine_on is None:
         if options.shares is not None:
             raise UserError("--shares says how many --engine-on runs: name an engine too, or one share with --part")

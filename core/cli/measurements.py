@@ -73,7 +73,7 @@ def _summary(profile: Profile) -> Answer:
 
 def _tokens(store: Store, entry: Entry) -> list[list[int]]:
     """Token ids, (sequences, length), read again from the text of a profile."""
-    from core.models.loading import load_tokenizer, quick
+    from core.models.loading import fastest_source, load_tokenizer
     from core.models.sources import locate
     from core.models.windows import tokens
 
@@ -81,7 +81,7 @@ def _tokens(store: Store, entry: Entry) -> list[list[int]]:
     source, model, revision = (provenance.get(name) for name in ("text_source", "model_source", "revision"))
     if not (source and model):
         raise UserError(f"profile {entry.key} does not say what it was measured on: measure it again to see its tokens")
-    tokenizer = load_tokenizer(quick(locate(model, store, revision), store))
+    tokenizer = load_tokenizer(fastest_source(locate(model, store, revision), store))
     documents = tuple(provenance["documents"]) if provenance.get("documents") else None
     return tokens(entry.spec.text, source, documents, tokenizer).tolist()
 

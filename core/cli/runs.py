@@ -95,7 +95,7 @@ def export(options: SimpleNamespace, store: Store) -> None:
     )
     request = with_changes(request, {"format": options.format, "overwrite": options.overwrite})
     check_early(request, store)
-    answer = export_json(run(request, store, machine.asked(options.device), {}))
+    answer = export_json(run(request, store, machine.device_named(options.device), {}))
     forms = forms_json(request, store)
     say_json(answer | forms) if options.json else say_export(answer, forms)
 

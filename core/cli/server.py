@@ -103,8 +103,8 @@ def work(
     """Run the jobs that the dashboard queues, until none comes any more."""
     from core.jobs import worker
 
-    processes.step_back()
-    worker.work(Store(cache), machine.asked(device), idle)
+    processes.lower_priority()
+    worker.work(Store(cache), machine.device_named(device), idle)
 
 
 @app.command()

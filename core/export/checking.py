@@ -14,10 +14,10 @@ from core.base import UserError, per_cent
 from core.methods import Pattern
 from core.models import anatomy, placement
 from core.models.loading import Loaded, load_tokenizer
-from core.models.placement import pieces, streamed
+from core.models.placement import checkpoint_pieces, is_streamed
 from core.models.replay import Layers
 from core.models.saving import FOREIGN
-from core.models.weights import by_layers
+from core.models.weights import read_by_layers
 from core.store import Array
 
 SENTENCE = (
@@ -35,7 +35,7 @@ def count(layers: Layers) -> Array:
     Raises:
         UserError: a layer cannot be pruned.
     """
-    return anatomy.of_each(layers, anatomy.zeros)
+    return anatomy.per_weight(layers, anatomy.zero_fraction)
 
 
 def off_pattern(layers: Layers, pattern: Pattern, planned: Array) -> list[str]:
@@ -51,7 +51,7 @@ def off_pattern(layers: Layers, pattern: Pattern, planned: Array) -> list[str]:
         counts = (weight != 0).unflatten(-1, (-1, pattern.of)).sum(-1)
         return bool((counts <= pattern.kept).all())
 
-    broken = int(((anatomy.of_each(layers, follows) == 0) & (planned > 0)).sum())
+    broken = int(((anatomy.per_weight(layers, follows) == 0) & (planned > 0)).sum())
     return [f"{broken} linears are not in the pattern {pattern.name}"] if broken else []
 
 
@@ -64,11 +64,11 @@ def off_plan(zeros: Array, layers: Layers, planned: Array, before: Array | None)
         before: (layers, linears) fraction of zeros in the dense weights, as quantised ones have some: a row may keep
             them beside the planned ones. None: none.
     """
-    slack = anatomy.of_each(layers, lambda weight: 1 / weight.shape[1]) + 1e-9
+    slack = anatomy.per_weight(layers, lambda weight: 1 / weight.shape[1]) + 1e-9
     most = planned + slack + (0 if before is None else before)
     return [
-        f"layer {layer} {anatomy.prunable(layers[layer])[column].name} has {per_cent(zeros[layer, column], 4)} zeros "
-        f"where {per_cent(planned[layer, column], 4)} were planned"
+        f"layer {layer} {anatomy.prunable_linears(layers[layer])[column].name} has "
+        f"{per_cent(zeros[layer, column], 4)} zeros where {per_cent(planned[layer, column], 4)} were planned"
         for layer, column in np.argwhere((zeros < planned - slack) | (zeros > most))
     ]
 
@@ -101,10 +101,10 @@ def reload(loaded: Loaded, folder: Path, file: str | None = None, packed: bool =
         Sentences on every difference, empty if there is none; and the largest difference of logits on a fixed sentence,
         relative to the largest logit.
     """
-    if streamed(loaded.layers):  # memory cannot hold it twice
+    if is_streamed(loaded.layers):  # memory cannot hold it twice
         source = replace(loaded.source, folder=folder)
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        model, tokenizer = by_layers(source, config, loaded.spec.dtype, None).eval(), load_tokenizer(source)
+        model, tokenizer = read_by_layers(source, config, loaded.spec.dtype, None).eval(), load_tokenizer(source)
     else:
         model, tokenizer = load_back(folder, file, loaded.model.dtype if file or packed else "auto")
     layers = anatomy.decoder_layers(model)
@@ -155,7 +155,7 @@ def _unlike_weights(loaded: Loaded, model: PreTrainedModel, layers: Layers, slac
     names[1] -= {name for name in names[1] if name.endswith(("weight_scale", "weight_shape"))}  # only used to unpack
     if names[0] != names[1]:
         return [f"other weights than in memory: {', '.join(sorted(names[0] ^ names[1])[:3])}"]
-    both = zip(pieces(loaded.model, loaded.layers), pieces(model, layers), strict=True)
+    both = zip(checkpoint_pieces(loaded.model, loaded.layers), checkpoint_pieces(model, layers), strict=True)
     wrong = [name for mine, other in both for name in mine if not alike(mine[name], other.get(name))]
     return [f"{len(wrong)} weights differ, {wrong[0]} among them"] if wrong else []
 
@@ -178,7 +178,7 @@ def _relative(ours: Tensor, theirs: Tensor) -> float:
 def _where_alike(loaded: Loaded, model: PreTrainedModel, layers: Layers) -> Iterator[None]:
     """While inside, both models are on the CPU; if one is streamed, the other is placed like it."""
     where = loaded.model.device
-    if streamed(loaded.layers):
+    if is_streamed(loaded.layers):
         placement.place(model, layers, where)
         yield
         return

@@ -18,7 +18,7 @@ from core.base import Fields, UserError
 from core.methods.quantisation import QUANT_FORMATS, dequantise, quantise
 from core.models import anatomy
 from core.models.loading import Loaded
-from core.models.placement import pieces, streamed
+from core.models.placement import checkpoint_pieces, is_streamed
 from core.store.files import pretty
 
 Groups = dict[str, Fields]
@@ -30,7 +30,7 @@ def check(loaded: Loaded) -> None:
     Raises:
         UserError: its linears are stored transposed, or memory does not hold it.
     """
-    if streamed(loaded.layers) or any(linear.transposed for linear in anatomy.prunable(loaded.layers[0])):
+    if is_streamed(loaded.layers) or any(linear.transposed for linear in anatomy.prunable_linears(loaded.layers[0])):
         raise UserError("only what memory holds as torch's own linears is packed: export this model dense")
 
 
@@ -42,7 +42,7 @@ def groups(loaded: Loaded, forms: NDArray[np.str_]) -> Groups:
     """
     names, targets = {id(module): name for name, module in loaded.model.named_modules()}, {}
     for layer, row in zip(loaded.layers, forms, strict=True):
-        for linear, form in zip(anatomy.prunable(layer), row, strict=False):
+        for linear, form in zip(anatomy.prunable_linears(layer), row, strict=False):
             targets.setdefault(QUANT_FORMATS[form], []).append(names[id(linear.module)])
     alike = {"type": "int", "strategy": "group"}
     weights = {form: alike | {"num_bits": form.bits, "group_size": form.group, "symmetric": form.symmetric}
@@ -74,7 +74,7 @@ def write(loaded: Loaded, folder: Path, forms: NDArray[np.str_]) -> None:
     config_groups = groups(loaded, forms)
     of = {name: QUANT_FORMATS[form] for form, group in config_groups.items() for name in group["targets"]}
     tensors = {}
-    for piece in pieces(loaded.model, loaded.layers):
+    for piece in checkpoint_pieces(loaded.model, loaded.layers):
         for name, value in piece.items():
             inside = name.removesuffix(".weight")
             if name == inside or inside not in of:

@@ -19,10 +19,10 @@ from core.methods.selection import pattern
 from core.models import anatomy, run_cost
 from core.models.loading import Loaded
 from core.models.model_shape import ModelShape
-from core.models.placement import stored
+from core.models.placement import checkpoint_tensors
 from core.models.progress import ProgressTracker, Report
-from core.models.provenance import provenance, relative
-from core.models.saving import save, without
+from core.models.provenance import provenance, without_project_path
+from core.models.saving import save, without_layers
 from core.prune.exact_recipe import Texts, make_exact
 from core.prune.pruned_model import prune, restored
 from core.requests import ExactRecipe, ExportRequest, ExportSpec, ModelSpec, recipe_names
@@ -93,14 +93,14 @@ def export(
         unlike, difference = reload(loaded, temporary, file, holds.form == COMPRESSED)
         _insist(unlike)
         gc.collect()  # the copy's weights are views of the files, and Windows renames no folder with open files
-        weights = anatomy.parameters(loaded.layers)
+        weights = anatomy.parameter_counts(loaded.layers)
         exported = Exported(
             path=folder, achieved=count(loaded.layers), planned=planned, difference=difference, dtype=loaded.spec.dtype,
             bytes=sum(path.stat().st_size for path in temporary.iterdir() if path.suffix in (".safetensors", ".gguf")),
             form=holds.form, bits=float(np.nansum(_bits(forms) * weights) / np.nansum(weights)),
             files=tuple(sorted({path.name for path in temporary.iterdir()} | {"README.md", RECIPE})),
-            dense_bytes=sum(tensor.nbytes for tensor in stored(loaded.model).values()),
-            linears=tuple(tuple(linear.name for linear in anatomy.prunable(layer)) for layer in loaded.layers),
+            dense_bytes=sum(tensor.nbytes for tensor in checkpoint_tensors(loaded.model).values()),
+            linears=tuple(tuple(linear.name for linear in anatomy.prunable_linears(layer)) for layer in loaded.layers),
             weights=weights,
         )  # fmt: skip
         (temporary / "README.md").write_text(card_text(card, exported), encoding="utf-8")
@@ -203,7 +203,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: ModelShape,
                 planned, before = planned * (not pruned.forms), np.ones_like(before)
             planned, before = (np.delete(each, pruned.dropped_layers, 0) for each in (planned, before))
             forms = pruned.forms and np.delete(pruned.forms, pruned.dropped_layers, 0).tolist()
-            with without(loaded.model, pruned.dropped_layers):
+            with without_layers(loaded.model, pruned.dropped_layers):
                 holds = Contents(planned, before, request.format, forms)
                 export(loaded, folder, card, holds, request.overwrite, store, tracker.say, record)
         except BaseException:
@@ -243,7 +243,7 @@ def card_of(request: ExportRequest, loaded: Loaded, numbers: Numbers, spec: Expo
     return Card(
         title=f"{loaded.source.label}, {recipe_names.setting(setting)}",
         base_model=loaded.source.label,
-        base_source=without_folders(relative(request.model)),
+        base_source=without_folders(without_project_path(request.model)),
         licence=licence_of(loaded.source),
         recipe=recipe,
         numbers=numbers,

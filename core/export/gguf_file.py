@@ -19,7 +19,7 @@ from core.export.target import gguf_family
 from core.methods.quantisation import QUANT_FORMATS
 from core.models import anatomy
 from core.models.loading import Loaded
-from core.models.placement import pieces, streamed
+from core.models.placement import checkpoint_pieces, is_streamed
 
 SETTINGS = {  # name in llama.cpp -> name in configurations
     "context_length": "max_position_embeddings",
@@ -56,7 +56,7 @@ def write(loaded: Loaded, folder: Path, types: NDArray[np.str_]) -> None:
         UserError: GGUF lacks the family, its positions or its tokenizer; or memory does not hold the model.
     """
     family = gguf_family(loaded.model.config.get_text_config().model_type)
-    if streamed(loaded.layers):
+    if is_streamed(loaded.layers):
         raise UserError("a GGUF file is checked in memory, which does not hold this model: export it with format dense")
     writer = GGUFWriter(folder / GGUF, family)
     _settings(writer, loaded, folder)
@@ -77,9 +77,9 @@ def _tensors(writer: GGUFWriter, loaded: Loaded, types: NDArray[np.str_]) -> lis
     forms = {
         id(linear.module.weight): types[index, column]
         for index, layer in enumerate(loaded.layers)
-        for column, linear in enumerate(anatomy.prunable(layer))
+        for column, linear in enumerate(anatomy.prunable_linears(layer))
     }
-    for piece in pieces(loaded.model, loaded.layers):
+    for piece in checkpoint_pieces(loaded.model, loaded.layers):
         for name, value in piece.items():
             inside, _, suffix = name.rpartition(".")
             form = forms.get(id(value))

@@ -14,7 +14,7 @@ from pathlib import Path
 from core.base import UserError, access, brief, digest, json_value, resolved
 from core.export.card import RECIPE
 from core.methods.quantisation import QUANT_FORMATS, gguf_type
-from core.models.model_shape import NUMBERED, shapes_of
+from core.models.model_shape import NUMBERED, tensor_shapes
 from core.models.run_cost import BYTES
 from core.models.sources import NotHere, Source, locate, read_shape
 from core.plan.sizes import Counts
@@ -47,7 +47,7 @@ def count_numbers(source: Source, store: Store) -> Counts:
     """Count the numbers of a model by role, from its files' headers."""
     counts = Counter()
     for path in source.weights:
-        for name, shape in shapes_of(path, store).items():
+        for name, shape in tensor_shapes(path, store).items():
             kinds = ("inner", "linears") if NUMBERED.match(name) else ("vectors", "matrices")
             counts[kinds[len(shape) > 1]] += math.prod(shape)
     return Counts(counts["linears"], counts["matrices"], counts["vectors"] + counts["inner"], counts["inner"])
@@ -68,7 +68,7 @@ def check_format(form: str, source: Source, store: Store) -> None:
     if named not in QUANT_FORMATS:
         return
     for path in source.weights:
-        for name, shape in shapes_of(path, store).items():
+        for name, shape in tensor_shapes(path, store).items():
             if len(shape) == 2 and NUMBERED.match(name):
                 QUANT_FORMATS[named].check_width(shape[0 if source.gguf else 1])
 

@@ -23,9 +23,9 @@ from core.requests import BY_REQUEST, Share, ShareRequest
 from core.store import Entry, Store
 
 NAME = "ray"
-USUAL = 8  # shares
+DEFAULT_SHARES = 8  # shares
 PAUSE = 0.5  # seconds between two looks at the records
-ALONE = {  # how Ray is told, before it is imported, to listen at loopback alone, and to ask for a token (from 2.52 on)
+LOOPBACK_ONLY = {  # set before Ray is imported: it listens at loopback alone, and asks for a token (from 2.52 on)
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_AUTH_MODE": "token",
     "RAY_AUTH_TOKEN": secrets.token_hex(32),
@@ -68,7 +68,7 @@ def place(typed: str, shares: int | None, device: str) -> Place:
         raise UserError(f"--shares {shares}: give 1 or more")
     if importlib.util.find_spec("ray") is None:
         raise UserError("--engine-on ray needs the package ray: install it with `pip install ray`")
-    return Place(address, shares or USUAL, device)
+    return Place(address, shares or DEFAULT_SHARES, device)
 
 
 # --- its shares ----------------------------------------------------------------------------------------------------
@@ -82,16 +82,16 @@ def run(store: Store, job: Job, place: Place, report: Report, task: Task) -> Ent
         Cancelled: the report function said so, or somebody cancelled a share. Finished parts stay.
         RuntimeError: a share failed, or was lost too often.
     """
-    found = store.find(job.request)
-    if found:
-        return found
+    entry = store.find(job.request)
+    if entry:
+        return entry
     numbers = range(1, place.shares + 1)
     shares = [ShareRequest(whole=job.request, share=Share(part=each, of=place.shares)) for each in numbers]
     ray, tasks = _connected(place), []
     remote = ray.remote(**{"num_gpus" if place.device == "cuda" else "num_cpus": 1})(portable(task)).remote
     try:
-        for asked in (shares, shares[-1:]):  # again, where the last two ended at once and neither saw the other's
-            jobs = [queue.submit(store, each, place.device, job.engine) for each in asked]
+        for requests in (shares, shares[-1:]):  # again, where the last two ended at once and neither saw the other's
+            jobs = [queue.submit(store, each, place.device, job.engine) for each in requests]
             tasks = [remote(str(store.root.resolve()), each.key, store.accept_imported) for each in jobs]
             whole = _watch(store, job, jobs, partial(ray.wait, tasks, num_returns=len(tasks), timeout=PAUSE), report)
             if whole:
@@ -110,7 +110,7 @@ def run(store: Store, job: Job, place: Place, report: Report, task: Task) -> Ent
 
 def _connected(place: Place) -> ModuleType:
     """Ray, joined to the cluster of a place, or to one of its own that only this process may use."""
-    for name, value in (ALONE if not place.address else {}).items():
+    for name, value in (LOOPBACK_ONLY if not place.address else {}).items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
     import ray
@@ -159,8 +159,8 @@ def _watch(
 
 def _progress(shares: list[Job]) -> Progress:
     """All shares as one: those that have not begun are taken to be as much as the others."""
-    known = [each.status.total for each in shares if each.status.total]
-    total = sum(known) * len(shares) // len(known) if known else 0
+    totals = [each.status.total for each in shares if each.status.total]
+    total = sum(totals) * len(shares) // len(totals) if totals else 0
     done = sum(1.0 if each.state == "done" else each.status.fraction for each in shares) / len(shares)
     states = Counter(each.state for each in shares)
     line = f"{states['done']} of {len(shares)} shares done, {states['running']} running"

@@ -11,10 +11,10 @@ from core.judge.study_run import Run
 from core.measure.checkpoint_diff import outside, refuse_unlike, tensors
 from core.measure.sweep import Sweep
 from core.models import anatomy, placement
-from core.models.layer_parts import find, heads
+from core.models.layer_parts import find_part, heads
 from core.models.loading import Loaded, Reader, load
 from core.models.progress import Progress, ProgressTracker, Report, silent
-from core.models.provenance import provenance, relative
+from core.models.provenance import provenance, without_project_path
 from core.models.sources import Source, locate
 from core.models.windows import Windows, windows
 from core.prune.exact_recipe import check_recipes
@@ -58,29 +58,29 @@ def get(
         Cancelled: the report function said so.
     """
     store = store or Store()
-    if found := store.find(request):
-        return found
+    if entry := store.find(request):
+        return entry
     return run(request, WorkContext(store, placement.device(device), report, {} if models is None else models, engine))
 
 
 def measure(request: MeasureRequest, context: WorkContext, share: Share | None = None) -> Entry:
     store = context.store
-    loaded = context.load(request, lambda reader: _located(request, reader, store))
-    text, others = _located(request, loaded, store)
-    asked = identified(request.measurements, {typed: other.fingerprint for typed, other in others.items()})
+    loaded = context.load(request, lambda reader: _inputs(request, reader, store))
+    text, others = _inputs(request, loaded, store)
+    measurements = identified(request.measurements, {typed: other.fingerprint for typed, other in others.items()})
     profile = ProfileSpec(
         model=loaded.spec,
         text=text.spec,
-        measurements=_of_each(asked, loaded),
+        measurements=_each_expanded(measurements, loaded),
         prunable=anatomy.is_prunable(loaded.layers),
         removal=request.removal,
         methods=methods_of(request.measurements),
     )
     files = [path for source in (loaded.source, *others.values()) for path in source.watched]
     store.remember(request, profile, [*files, *text.files])
-    found = store.find(request)  # under another name, or once before this cache knew the request
-    if found:
-        return found
+    entry = store.find(request)  # under another name, or once before this cache knew the request
+    if entry:
+        return entry
     shape, sweep = context.place(loaded), None
     beside = {each.fingerprint: _reference(each, loaded, context) for each in others.values()}
     while sweep is None or (share is None and parts.missing(store, profile)):  # a result that shared a unit was deleted
@@ -88,17 +88,19 @@ def measure(request: MeasureRequest, context: WorkContext, share: Share | None =
             loaded, text, profile, store, shape, ProgressTracker(context.report), context.engine, share, beside
         )
         sweep.run()
-    origin = {"model_source": relative(request.model), "revision": request.revision}
-    origin |= {"text_source": relative(request.text.source), "documents": request.text.documents}
-    told = _measured(context, profile, sweep) | origin | {"text": text.label, "seed": request.text.seed}
-    told |= provenance(loaded, text.files, store)
+    origin = {"model_source": without_project_path(request.model), "revision": request.revision}
+    origin |= {"text_source": without_project_path(request.text.source), "documents": request.text.documents}
+    provenance_fields = _measured(context, profile, sweep) | origin | {"text": text.label, "seed": request.text.seed}
+    provenance_fields |= provenance(loaded, text.files, store)
     if others:
-        told["checkpoints"] = {source.fingerprint: relative(typed) for typed, source in others.items()}
-        told |= {"tensors": tensors(loaded.layers), "outside": outside(loaded)}
-    return parts.save_view(store, profile, told)
+        provenance_fields["checkpoints"] = {
+            source.fingerprint: without_project_path(typed) for typed, source in others.items()
+        }
+        provenance_fields |= {"tensors": tensors(loaded.layers), "outside": outside(loaded)}
+    return parts.save_view(store, profile, provenance_fields)
 
 
-def _located(request: MeasureRequest, mine: Loaded | Reader, store: Store) -> tuple[Windows, dict[str, Source]]:
+def _inputs(request: MeasureRequest, mine: Loaded | Reader, store: Store) -> tuple[Windows, dict[str, Source]]:
     """The text of a request, and where the other checkpoints lie, by what was typed.
 
     Raises:
@@ -141,35 +143,35 @@ def _measured(context: WorkContext, profile: ProfileSpec, sweep: Sweep) -> Field
     }
 
 
-def _of_each(asked: Iterable[Measurement], loaded: Loaded) -> tuple[Measurement, ...]:
+def _each_expanded(measurements: Iterable[Measurement], loaded: Loaded) -> tuple[Measurement, ...]:
     """The same measurements with `each` linear that every layer has by its name, and `each` head.
 
     Raises:
         UserError: one linear is to be pruned alone that a layer lacks, or a layer has no such part.
     """
-    held = [[each.name for each in anatomy.linears(layer)] for layer in loaded.layers]
-    shared = [name for name in held[0] if all(name in each for each in held)]
-    every_head = any(stands_for(each.perturbation) == "part" for each in asked)
-    found = expanded(asked, shared, heads(loaded.layers[0])[0] if every_head else 0)
-    for part in {each.perturbation.part for each in found if hasattr(each.perturbation, "part")}:
+    names_by_layer = [[each.name for each in anatomy.linears(layer)] for layer in loaded.layers]
+    shared = [name for name in names_by_layer[0] if all(name in each for each in names_by_layer)]
+    every_head = any(stands_for(each.perturbation) == "part" for each in measurements)
+    expanded_measurements = expanded(measurements, shared, heads(loaded.layers[0])[0] if every_head else 0)
+    for part in {each.perturbation.part for each in expanded_measurements if hasattr(each.perturbation, "part")}:
         for layer in loaded.layers:
-            find(layer, part)
-    alone = {each.perturbation.linear for each in found if hasattr(each.perturbation, "linear")}
-    for index, names in enumerate(held):
+            find_part(layer, part)
+    alone = {each.perturbation.linear for each in expanded_measurements if hasattr(each.perturbation, "linear")}
+    for index, names in enumerate(names_by_layer):
         if lacking := sorted(alone.difference(names)):
             raise UserError(
                 f"layer {index} of {loaded.source.label} has no linear {brief(lacking[0])}: prune alone only "
                 f"what every layer has ({', '.join(shared) or 'nothing here'}), or whole layers"
             )
-    return found
+    return expanded_measurements
 
 
 def evaluate(request: StudyRequest, context: WorkContext, share: Share | None = None) -> Entry:
     loaded = context.load(request, partial(check, request, store=context.store))
     resolved = resolve(request, loaded, context.store)
     context.store.remember(request, resolved.spec, [*loaded.source.watched, *resolved.watched])
-    if found := context.store.find(request):
-        return found
+    if entry := context.store.find(request):
+        return entry
     return Run(
         loaded, request, resolved, context.store, context.place(loaded), ProgressTracker(context.report), share
     ).run()
@@ -191,8 +193,8 @@ def search(request: BestRequest, context: WorkContext) -> Entry:
     from core.judge.search import Run as Search
     from core.judge.search import texts_of, with_documents
 
-    def stage(asked, report):
-        return context.store.find(asked) or run(asked, replace(context, report=report))
+    def stage(request, report):
+        return context.store.find(request) or run(request, replace(context, report=report))
 
     loaded = context.load(request, lambda reader: texts_of(with_documents(request), reader))
     return Search(request, loaded, context.store, context.place(loaded), ProgressTracker(context.report), stage).run()

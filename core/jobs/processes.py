@@ -28,7 +28,7 @@ def take(path: Path, seconds: float = 0.5) -> AcquireReturnProxy | None:
         return None
 
 
-def held(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
     """Whether some process holds a lock file at this moment."""
     if not path.exists():
         return False
@@ -77,13 +77,13 @@ def detach(command: Sequence[str], folder: Path, log: Path) -> subprocess.Popen:
     return process
 
 
-def step_back() -> None:
+def lower_priority() -> None:
     """Let every other process come before this one: what somebody waits for comes before what runs behind a page."""
     this = psutil.Process()
     this.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else max(MODEST, this.nice()))
 
 
-def answer_at_once() -> None:
+def send_at_once() -> None:
     """Have this process's listening sockets send small pieces without waiting for the ones before.
 
     A web server sends the head and the body of an answer apart. The system holds the second back until the browser
@@ -92,11 +92,11 @@ def answer_at_once() -> None:
     what the listening one is told. Windows does not tell a process which sockets are its own: there nothing changes.
     """
     try:
-        known = psutil.Process().net_connections("tcp")
+        connections = psutil.Process().net_connections("tcp")
     except (psutil.Error, OSError) as error:  # a system that shows no process its sockets
         logging.getLogger(__name__).warning("Pages may open a little later: %s", error)
         return
-    for each in known:
+    for each in connections:
         if each.status == psutil.CONN_LISTEN and each.fd >= 0:
             with socket.socket(fileno=os.dup(each.fd)) as same:
                 same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -40,10 +40,10 @@ def job(store: Store, key: str) -> Job:
     Raises:
         UserError: there is none, or another version of this program wrote it.
     """
-    found = records.read(store.root, key) if re.fullmatch(r"[0-9a-f]{16}", key) else None
-    if found is None:
+    record = records.read(store.root, key) if re.fullmatch(r"[0-9a-f]{16}", key) else None
+    if record is None:
         raise UserError(f"there is no run {key!r} in {store.root}: it may have been deleted")
-    return found
+    return record
 
 
 def jobs(store: Store) -> list[Job]:
@@ -54,16 +54,16 @@ def jobs(store: Store) -> list[Job]:
     names = []
     with suppress(FileNotFoundError):  # no other error: a file may be in the way
         names = os.listdir(store.root / "jobs")
-    found = [each for name in names if (each := records.read(store.root, name))]
-    keys = {each.key for each in found}
-    alone = (e for e in found if not (isinstance(e.request, ShareRequest) and e.request.whole.key in keys))
+    records_read = [each for name in names if (each := records.read(store.root, name))]
+    keys = {each.key for each in records_read}
+    alone = (e for e in records_read if not (isinstance(e.request, ShareRequest) and e.request.whole.key in keys))
     return sorted(alone, key=lambda each: (-each.submitted, each.key))
 
 
 def active(store: Store, device: str | None = None) -> list[Job]:
     """Jobs that run or wait, on one device or on all, in the order in which they are served."""
-    found = [each for each in jobs(store) if each.active and device in (None, each.device)]
-    return sorted(found, key=lambda each: (each.state != "running", each.submitted, each.key))
+    unfinished = [each for each in jobs(store) if each.active and device in (None, each.device)]
+    return sorted(unfinished, key=lambda each: (each.state != "running", each.submitted, each.key))
 
 
 def queue_position(store: Store, job: Job) -> int:
@@ -72,7 +72,7 @@ def queue_position(store: Store, job: Job) -> int:
     return ahead.index(job.key) if job.key in ahead else 0
 
 
-def standing(store: Store, job: Job) -> Status:
+def displayed_status(store: Store, job: Job) -> Status:
     """The status of a job; while it is queued its line says what it waits for."""
     if job.state != "queued":
         return job.status
@@ -93,17 +93,17 @@ def submit(store: Store, request: Request, device: str = "cpu", engine: str = "w
     access.may_write()
     access.confine(request.model_dump(mode="json"))
     new = Job(store.root, request, device, engine, time.time(), Status())
-    found = records.read(store.root, new.key)
-    lock = None if found and found.active else processes.take(new.lock)
+    earlier = records.read(store.root, new.key)
+    lock = None if earlier and earlier.active else processes.take(new.lock)
     if lock is None:  # queued or running
         return job(store, new.key)
     with lock:
-        found = records.read(store.root, new.key)
-        if found and found.state == "queued":  # somebody else was faster
-            return found
+        earlier = records.read(store.root, new.key)
+        if earlier and earlier.state == "queued":  # somebody else was faster
+            return earlier
         (new.folder / "cancel").unlink(missing_ok=True)
         new.write(new.status)
-        records.ask(new)
+        records.write_request(new)
     return new
 
 
@@ -118,7 +118,7 @@ def cancel(job: Job) -> None:
         (job.folder / "cancel").touch()
 
 
-def enforce(job: Job, grace: float = GRACE) -> bool:
+def end_if_stuck(job: Job, grace: float = GRACE) -> bool:
     """End the process of a job that was asked to stop and has not within `grace` seconds. Whether it was ended."""
     if job.state != "running" or not job.cancelling or not job.status.pid:
         return False
@@ -159,7 +159,7 @@ def tidy(store: Store) -> None:
 def worker_alive(store: Store, device: str) -> bool:
     """Whether a worker serves the device, or one that this process started is on its way."""
     lock = lock_of(store, "worker", device)
-    return processes.held(lock) or (lock in STARTED and STARTED[lock].poll() is None)
+    return processes.is_locked(lock) or (lock in STARTED and STARTED[lock].poll() is None)
 
 
 def ensure_worker(store: Store, device: str) -> None:

@@ -136,7 +136,7 @@ class Job:
             log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text.rstrip()}\n")
 
 
-class Asked(BaseModel, allow_inf_nan=False):
+class StoredRequest(BaseModel, allow_inf_nan=False):
     """The content of request.json."""
 
     form: str = Field(alias="is")  # of the request, one of `REQUESTS`
@@ -150,17 +150,17 @@ def read(root: Path, key: str) -> Job | None:
     """The job of a key in a cache folder, or None if there is none that this version can read."""
     folder = os.path.join(root, "jobs", key)  # of thousands of runs, and a Path takes longer to make than to read
     try:
-        job = replace(_latest(_asked, folder, "request.json"), root=root)
+        job = replace(_latest(_job_of_request, folder, "request.json"), root=root)
     except (OSError, ValueError, KeyError):
         return None
-    return replace(job, status=_observed(replace(job, status=recorded(folder)))) if job.key == key else None
+    return replace(job, status=_observed_status(replace(job, status=recorded(folder)))) if job.key == key else None
 
 
-def ask(job: Job) -> None:
+def write_request(job: Job) -> None:
     """Write request.json, which makes a folder a job."""
-    told = {"is": type(job.request).__name__, "request": job.request.model_dump(mode="json")}
-    told |= {name: getattr(job, name) for name in ("device", "engine", "submitted")}
-    write_file(job.folder / "request.json", pretty(told))
+    content = {"is": type(job.request).__name__, "request": job.request.model_dump(mode="json")}
+    content |= {name: getattr(job, name) for name in ("device", "engine", "submitted")}
+    write_file(job.folder / "request.json", pretty(content))
 
 
 def recorded(folder: str | Path) -> Status:
@@ -186,18 +186,18 @@ def _parsed(parse: Callable[[bytes], Any], path: str, *_: int) -> Any:
     return parse(content(Path(path)))
 
 
-def _asked(data: bytes) -> Job:
-    told = Asked.model_validate_json(data)
-    request = REQUESTS[told.form].model_validate(told.request)
-    return Job(Path(), request, told.device, told.engine, told.submitted, Status())
+def _job_of_request(data: bytes) -> Job:
+    stored = StoredRequest.model_validate_json(data)
+    request = REQUESTS[stored.form].model_validate(stored.request)
+    return Job(Path(), request, stored.device, stored.engine, stored.submitted, Status())
 
 
-def _observed(job: Job) -> Status:
+def _observed_status(job: Job) -> Status:
     """The recorded status, corrected by what can be seen: a cancelled queue entry, a process that is gone."""
     status = job.status
     if status.state == "queued" and job.cancelling:
         return replace(status, state="cancelled")
-    if status.state != "running" or processes.held(job.lock):
+    if status.state != "running" or processes.is_locked(job.lock):
         return status
     status = recorded(job.folder)  # it may have ended between the two looks
     if status.state != "running":

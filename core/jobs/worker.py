@@ -68,18 +68,18 @@ def run(store: Store, job: Job, models: dict, on_progress: Callable[[Status], No
     """
     while True:
         job = jobs.job(store, job.key)
-        found = _outcome(store, job)
-        if found is not None:
-            return found
-        on_progress(jobs.standing(store, job))
-        lock = _turn(store, job)
+        entry = _finished(store, job)
+        if entry is not None:
+            return entry
+        on_progress(jobs.displayed_status(store, job))
+        lock = _take_device(store, job)
         if lock is None:
             time.sleep(PAUSE)
             continue
         with lock:
-            found = _execute(store, job, models, on_progress)
-        if found is not None:
-            return found
+            entry = _execute(store, job, models, on_progress)
+        if entry is not None:
+            return entry
 
 
 def run_share(root: str, key: str, accept_imported: bool) -> None:
@@ -89,7 +89,7 @@ def run_share(root: str, key: str, accept_imported: bool) -> None:
         run(store, jobs.job(store, key), {})
 
 
-def _outcome(store: Store, job: Job) -> Entry | None:
+def _finished(store: Store, job: Job) -> Entry | None:
     if job.state == "done":  # what it left behind may have been deleted since
         if BY_REQUEST[type(job.request)].answered:
             return store.find(job.request)
@@ -102,7 +102,7 @@ def _outcome(store: Store, job: Job) -> Entry | None:
     return None
 
 
-def _turn(store: Store, job: Job) -> AbstractContextManager | None:
+def _take_device(store: Store, job: Job) -> AbstractContextManager | None:
     """The device, held; None while the job runs elsewhere, another has the device, or a worker serves others first.
 
     A share waits for nobody: who spreads shares says what runs beside what.
@@ -126,7 +126,7 @@ def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status
             return None
         recorder = Recorder(job, on_progress)
         try:
-            entry = _computed(store, job, recorder, models)
+            entry = _compute(store, job, recorder, models)
         except Cancelled:
             recorder.end(state="cancelled", line="cancelled")
             raise
@@ -145,7 +145,7 @@ def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status
         return entry
 
 
-def _computed(store: Store, job: Job, recorder: Recorder, models: dict) -> Entry:
+def _compute(store: Store, job: Job, recorder: Recorder, models: dict) -> Entry:
     """What a job asks for, found or computed: here, or in shares where its place says so."""
     place = cluster.read(job.device)
     if place:

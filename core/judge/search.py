@@ -12,7 +12,7 @@ from core.methods.masked_weights import validation_windows
 from core.models.loading import Loaded, Reader
 from core.models.model_shape import ModelShape
 from core.models.progress import ProgressTracker, Report
-from core.models.provenance import provenance, relative
+from core.models.provenance import provenance, without_project_path
 from core.models.windows import Windows, read, windows
 from core.plan.allocation import allocate, linear_parameters
 from core.prune.exact_recipe import profile_of
@@ -87,7 +87,7 @@ class Run:
         fields = provenance(self.loaded, files, self.store) | {
             "text": texts["final"].label,
             "texts": {role: each.label for role, each in texts.items()},
-            "request": json.loads(relative(self.request.model_dump_json())),
+            "request": json.loads(without_project_path(self.request.model_dump_json())),
             "profile": self.profile.key,
             "selection": self.study.spec.key,
             "final": final.spec.key,

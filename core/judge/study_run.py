@@ -16,7 +16,7 @@ from core.models import losses, run_cost
 from core.models.loading import Loaded
 from core.models.model_shape import ModelShape
 from core.models.progress import ProgressTracker
-from core.models.provenance import provenance, relative
+from core.models.provenance import provenance, without_project_path
 from core.prune.pruned_model import count_zeros, prune, restored
 from core.requests import Point, Share, StudyRequest, StudySpec, ZeroShotSpec, cut, recipe_names
 from core.store import Array, Entry, Losses, Store, ZeroShot, parts
@@ -54,7 +54,7 @@ class Run:
             "text": self.resolved.text.label,
             "calibration": next((each.label for each in self.resolved.calibration.values()), None),
             "profile": self.request.profile,
-            "request": json.loads(relative(self.request.model_dump_json())),
+            "request": json.loads(without_project_path(self.request.model_dump_json())),
         }
         return parts.save_view(self.store, self.spec, fields)
 

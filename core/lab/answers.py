@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from core.lab import scene
-from core.measure.first_pass import statistics
+from core.measure.first_pass import clean_statistics
 from core.measure.perturb import Moments
 from core.methods import Statistic
-from core.models.anatomy import prunable
+from core.models.anatomy import prunable_linears
 from core.models.loading import Loaded
 from core.models.windows import windows
 from core.prune.masks import Masks
@@ -103,7 +103,7 @@ class LabModel:
         """
         for share in REMOVED:
             for index, layer in enumerate(self.loaded.layers):
-                for linear in prunable(layer):
+                for linear in prunable_linears(layer):
                     with torch.inference_mode():
                         self.masks.find(linear, index, "wanda", share)
                     yield
@@ -127,7 +127,7 @@ class LabModel:
     def _moments(self, kinds: Collection[Statistic], covariance: bool) -> Moments:
         length = min(CALIBRATION.length, self.loaded.longest or CALIBRATION.length)
         text = windows(CALIBRATION.replace(length=length), self.loaded)
-        return statistics(self.loaded, text.tokens, kinds, covariance, lambda _: None)[1]
+        return clean_statistics(self.loaded, text.tokens, kinds, covariance, lambda _: None)[1]
 
 
 def gain(drift: Tensor, layer: int) -> float | None:

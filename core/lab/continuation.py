@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from core.base import Positions, UserError, frozen
-from core.measure.perturb import chosen, drawn_by, normal, rescaled
+from core.measure.perturb import normal, rescaled, seeded_generator, selected_linears
 from core.methods import Treatment
-from core.models.layer_parts import Edit, edited, find
+from core.models.layer_parts import Edit, edited, find_part
 from core.models.loading import Loaded
-from core.models.replay import called, going_on, together
+from core.models.replay import call_from_hook, continuation_options, entered
 from core.prune.masks import Masks
 from core.requests.lab import MOST_TOKENS, Talk, Turn, layers_of
 from core.requests.perturbations import perturbation
@@ -71,7 +71,7 @@ class Continuations:
             part = turn.word and getattr(perturbation(turn.word), "part", None)
             for layer in layers_of(turn, len(layers)):
                 if part:
-                    find(layers[layer], part)
+                    find_part(layers[layer], part)
         talk = self.recent.pop(listener, None)
         if talk is None or (talk.request.prompt, talk.request.seed) != (request.prompt, request.seed):
             talk, longest = Continuation(self.loaded, request), min(MOST_TOKENS, self.loaded.longest or MOST_TOKENS)
@@ -84,7 +84,7 @@ class Continuations:
         """Pruned weights of a layer's linears, all or those of a part, as their modules store them."""
         return {
             linear.module: self.masks.weight(linear, layer, treatment.pruner, sparsity)
-            for linear in chosen(self.loaded.layers[layer], part)
+            for linear in selected_linears(self.loaded.layers[layer], part)
         }
 
 
@@ -122,7 +122,7 @@ class Continuation:
         """Write one token of each text; a sentence if the numbers overflow."""
         at, first = len(self.steps), self.cache.get_seq_length()
         ids = torch.tensor([self.texts[row][first:] for row in (DENSE, HURT, HURT)], device=self.loaded.model.device)
-        options = going_on(self.loaded.model, self.cache) | {"logits_to_keep": 1}
+        options = continuation_options(self.loaded.model, self.cache) | {"logits_to_keep": 1}
         with ExitStack() as damage:
             if turn := _damage(self.request, at):
                 injected, place = perturbation(turn.word), (self.request.seed or 0, first, ids.shape[1])
@@ -134,7 +134,11 @@ class Continuation:
             return f"the numbers overflow at token {at}: choose a smaller size"
         scores = logits
         if self.request.seed is not None:  # the largest sum is a sample; rows share the noise
-            noise = torch.empty(logits.shape[1]).exponential_(generator=drawn_by("word", self.request.seed, at)).log()
+            noise = (
+                torch.empty(logits.shape[1])
+                .exponential_(generator=seeded_generator("word", self.request.seed, at))
+                .log()
+            )
             scores = logits / TEMPERATURE - noise
         dense, hurt, twin = scores.argmax(-1).tolist()
         last, of_dense, of_hurt = self.steps[-1] if at else None, *self.texts
@@ -232,7 +236,7 @@ class _GenerationInjection:
                 module.weight.data = own
             return _with_damaged_row(output.reshape(3, self.tokens, -1), lambda _: pruned).reshape(output.shape)
 
-        return together(module.register_forward_hook(changed) for module in weights)
+        return entered(module.register_forward_hook(changed) for module in weights)
 
     def edited(self, part: str, edit: Edit) -> AbstractContextManager:
         """Edit the output of a part for the damaged row."""
@@ -244,7 +248,7 @@ class _GenerationInjection:
         """Replace the layer's output by a function of its input and output."""
 
         def replaced(layer, args, kwargs, output):
-            call = called(layer, args, kwargs, output)
+            call = call_from_hook(layer, args, kwargs, output)
             entry = call.entry[HURT : HURT + 1]
             return call.output(_with_damaged_row(call.exit, lambda stream: change(entry, stream)))
 

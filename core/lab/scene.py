@@ -8,7 +8,7 @@ from torch import Tensor
 
 from core.base import UserError, frozen
 from core.measure.engines import Dense
-from core.measure.perturb import Injection, Moments, Stream, chosen
+from core.measure.perturb import Injection, Moments, Stream, selected_linears
 from core.methods import Treatment
 from core.models.loading import Loaded
 from core.models.placement import walk
@@ -78,7 +78,7 @@ class MaskedInjection(Injection):
     def _weights(self, treatment: Treatment, sparsity: float, linear: str | None) -> Tensors:
         return {
             f"{each.name}.weight": self.masks.weight(each, self.layer, treatment.pruner, sparsity)
-            for each in chosen(self.call.layer, linear)
+            for each in selected_linears(self.call.layer, linear)
         }
 
 

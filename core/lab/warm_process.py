@@ -124,10 +124,10 @@ class ModelServer:
     def _use(self, model: OfModel) -> None:
         from core.lab.answers import LabModel
         from core.lab.continuation import Continuations
-        from core.models.placement import streamed
+        from core.models.placement import is_streamed
 
         loaded = self.context.load(model)
-        if streamed(loaded.layers):
+        if is_streamed(loaded.layers):
             raise UserError(f"{loaded.source.label} is larger than the memory here: the lab needs a smaller model")
         if loaded is not self.loaded:
             self.loaded, self.lab = loaded, LabModel(loaded)

@@ -10,7 +10,7 @@ from torch import Tensor
 from core.base import UserError, unique
 from core.measure.engines import Dense, Reader, harm_tokens
 from core.models.loading import Loaded
-from core.models.placement import pieces, weights_on_device
+from core.models.placement import checkpoint_pieces, weights_on_device
 from core.models.progress import Step
 from core.models.replay import Layers, tail
 from core.store import Cumulative, Difference
@@ -41,7 +41,7 @@ def refuse_unlike(loaded: Loaded, other: Loaded) -> None:
         ours, theirs = (found.get(name, "not there") for found in shapes)
         if ours != theirs:
             raise UserError(f"{name} is {theirs} in {its} and {ours} in {mine}: compare models of one shape")
-    both = zip(*(pieces(each.model, each.layers) for each in (loaded, other)), strict=True)
+    both = zip(*(checkpoint_pieces(each.model, each.layers) for each in (loaded, other)), strict=True)
     if all(
         ours.keys() == theirs.keys()
         and all(torch.equal(ours[name], theirs[name].to(ours[name].device)) for name in ours)
@@ -97,12 +97,12 @@ def cumulative(loaded: Loaded, other: Loaded, tokens: Tensor, step: Step) -> Cum
     Args:
         tokens: (sequences, length).
     """
-    found = []
+    rows = []
     for index, ids in enumerate(tokens):
-        found.append(_run(loaded, other, ids[None]))
+        rows.append(_run(loaded, other, ids[None]))
         step(index)
     axes = {"log_drift": 1, "drift_first": 1, "entry": 0, "kl": 0, "nll_increase": 0, "flips": 0}
-    joined = {name: np.stack([each[name] for each in found], axis) for name, axis in axes.items()}
+    joined = {name: np.stack([each[name] for each in rows], axis) for name, axis in axes.items()}
     return Cumulative(**joined | {"drift_first": joined["drift_first"].mean(1)})
 
 

@@ -15,7 +15,7 @@ from core.measure.perturb import Moments, perturbed
 from core.models.loading import Loaded
 from core.models.placement import walk, weights_on_device
 from core.models.progress import Step
-from core.models.replay import Call, by_tokens, called, replay_error, tail
+from core.models.replay import Call, by_tokens, call_from_hook, replay_error, tail
 from core.requests import Measurement
 from core.store import Perturbed, axes_of
 
@@ -48,8 +48,8 @@ class Reader:
             "cosine": cosine[:, 1:].mean(),
             "orthogonal": orthogonal[:, 1:].nanmean(),
         }
-        for name, found in here.items():
-            self.values[name][injection, layer] = found
+        for name, value in here.items():
+            self.values[name][injection, layer] = value
         if layer == injection:
             self.first[injection] = drift
         if layer == self.layers - 1:
@@ -72,8 +72,8 @@ class Reader:
 
     def harm(self, injection: int, logits: Tensor, dense: "Dense") -> None:
         """Read what the output suffers. logits: (sequences, read tokens, vocabulary)."""
-        for name, found in zip(("kl", "nll_increase", "flips"), dense.harm(logits), strict=True):
-            self.values[name][injection] = found.to(self.values[name].dtype).mean(1)
+        for name, value in zip(("kl", "nll_increase", "flips"), dense.harm(logits), strict=True):
+            self.values[name][injection] = value.to(self.values[name].dtype).mean(1)
 
     def result(self) -> Perturbed:
         """Everything read, in float64 on the CPU."""
@@ -208,7 +208,7 @@ def _forward(group: Group, measurement: Measurement, injection: int) -> list[Ten
 
     def inject(layer, args, kwargs, output):
         handle.remove()  # the layer may be run again in here, pruned
-        call = called(layer, args, kwargs, output)
+        call = call_from_hook(layer, args, kwargs, output)
         with weights_on_device(layer):
             return call.output(perturbed(measurement, injection, call, group.sequences, group.moments))
 

@@ -15,12 +15,12 @@ from core.methods import MOMENTS, Statistic
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.progress import Step
-from core.models.replay import Call, tail, together
+from core.models.replay import Call, entered, tail
 from core.prune.inputs import Sums, watched
 from core.store import Activation
 
 
-def statistics(
+def clean_statistics(
     loaded: Loaded,
     tokens: Tensor,
     wanted: Collection[Statistic],
@@ -40,11 +40,13 @@ def statistics(
         UserError: a statistic is wanted and the layers cannot be pruned; or the clean run is not finite.
     """
     home = torch.device("cpu")
-    watching = [(layer, anatomy.prunable(layer), Sums(wanted, home)) for layer in loaded.layers] if wanted else []
-    spread = _Spread() if needs_covariance else None
+    watching = (
+        [(layer, anatomy.prunable_linears(layer), Sums(wanted, home)) for layer in loaded.layers] if wanted else []
+    )
+    spread = _Covariance() if needs_covariance else None
     rows = defaultdict(list)
     for index, row in enumerate(tokens):
-        with together(watched(layer, stack, sums.add) for layer, stack, sums in watching):
+        with entered(watched(layer, stack, sums.add) for layer, stack, sums in watching):
             calls = loaded.record(row[None])
         for name, values in _stream_numbers(calls).items():
             rows[name].append(values)
@@ -60,8 +62,8 @@ def statistics(
             f"in {loaded.spec.dtype} it overflows; use float32"
         )
     activation = Activation(**{name: np.stack(values, axis=-1) for name, values in rows.items()})
-    kept = {"norm", *MOMENTS}.intersection(wanted)
-    inputs = {each: tuple(sums.of(each) for *_, sums in watching) for each in kept}
+    names = {"norm", *MOMENTS}.intersection(wanted)
+    inputs = {each: tuple(sums.of(each) for *_, sums in watching) for each in names}
     return activation, Moments(**inputs, root=spread.roots() if spread else ())
 
 
@@ -77,7 +79,7 @@ def _stream_numbers(calls: Sequence[Call]) -> dict[str, np.ndarray]:
     return dict(zip(("norm", "log_norm", "norm_first", "block_influence"), np.array(rows).T, strict=True))
 
 
-class _Spread:
+class _Covariance:
     """Covariance of the residual stream at every layer, without position 0, centred."""
 
     def __init__(self):
@@ -98,11 +100,11 @@ class _Spread:
 
     def roots(self) -> tuple[Tensor, ...]:
         """The symmetric square root of each covariance: unique, unlike its eigenvectors' signs."""
-        found = []
+        roots = []
         for products, total in zip(self.products, self.total, strict=True):
             mean = total / self.count
             covariance = products / self.count - torch.outer(mean, mean)
             values, vectors = torch.linalg.eigh((covariance + covariance.T) / 2)
             scale = math.sqrt(max(float(values[-1]), 1e-300))  # only the direction counts: keep float32 in range
-            found.append(((vectors * (values.clamp(min=0).sqrt() / scale)) @ vectors.T).float())
-        return tuple(found)
+            roots.append(((vectors * (values.clamp(min=0).sqrt() / scale)) @ vectors.T).float())
+        return tuple(roots)

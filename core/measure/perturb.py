@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from core.base import Positions, UserError, frozen
 from core.methods import ATTENTION, MLP, Treatment, Warn
 from core.models import anatomy
-from core.models.layer_parts import Edit, edited, find
+from core.models.layer_parts import Edit, edited, find_part
 from core.models.placement import weights_on_device
 from core.models.replay import Call, Layers, Tensors
 from core.prune.walk import prune_linear
@@ -100,23 +100,23 @@ class Injection:
             f"{each.name}.weight": prune_linear(
                 each, self.layer, treatment, statistics, sparsity, warn=self.moments.warn
             )
-            for each in chosen(self.call.layer, linear)
+            for each in selected_linears(self.call.layer, linear)
         }
 
 
-def chosen(layer: nn.Module, name: str | None) -> list[anatomy.Linear]:
+def selected_linears(layer: nn.Module, name: str | None) -> list[anatomy.Linear]:
     """All linears of a layer, the one named, or those of its `attention` or its `mlp`.
 
     Raises:
         UserError: the layer cannot be pruned (mixture of experts), or has no linear or part of that name.
     """
-    stack = anatomy.prunable(layer)
+    stack = anatomy.prunable_linears(layer)
     if name in (ATTENTION, MLP):
-        return find(layer, name).linears_of(stack)
-    found = [linear for linear in stack if name in (None, linear.name)]
-    if not found:
+        return find_part(layer, name).linears_of(stack)
+    selected = [linear for linear in stack if name in (None, linear.name)]
+    if not selected:
         raise UserError(f"there is no linear {name!r}: the layers hold {', '.join(each.name for each in stack)}")
-    return found
+    return selected
 
 
 def perturbed(measurement: Measurement, index: int, call: Call, sequences: Sequence[int], moments: Moments) -> Stream:
@@ -145,11 +145,11 @@ def normal(kind: str, seed: int, layer: int, sequences: Sequence[int], tokens: i
     Each sequence has its own generator on the CPU, seeded by a hash of (kind, seed, layer, sequence). The size is not
     part of it: different sizes push in the same directions, which makes them comparable.
     """
-    generators = (drawn_by(kind, seed, layer, sequence) for sequence in sequences)
+    generators = (seeded_generator(kind, seed, layer, sequence) for sequence in sequences)
     return torch.stack([torch.randn(tokens, width, generator=each) for each in generators])
 
 
-def drawn_by(*what: object) -> torch.Generator:
+def seeded_generator(*what: object) -> torch.Generator:
     """A generator on the CPU, seeded by a hash of what is drawn."""
     digest = hashlib.sha256(" ".join(map(str, what)).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)

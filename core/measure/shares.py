@@ -12,7 +12,7 @@ ROUNDING = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-12}
 Sequences = dict[Measurement, list[int]]  # those of the text, by the measurement that they belong to
 
 
-def portion(profile: ProfileSpec, shape: ModelShape, share: Share | None) -> tuple[set[Spec], Sequences]:
+def share_of_units(profile: ProfileSpec, shape: ModelShape, share: Share | None) -> tuple[set[Spec], Sequences]:
     """The units that a share measures whole, and the sequences of each measurement; all where no share is named.
 
     Pass 1 belongs to every share, and so does what it alone tells. Sequences are dealt out in groups as large as a
@@ -23,7 +23,7 @@ def portion(profile: ProfileSpec, shape: ModelShape, share: Share | None) -> tup
         beside = {*profile.units}.difference(map(profile.unit, profile.measurements))
         return beside, dict.fromkeys(profile.measurements, every)
     size = run_cost.group_size(shape, profile.text, profile.model.dtype, None)
-    pieces = [(unit, [], took) for unit, took in costs(profile, shape).items()]
+    pieces = [(unit, [], took) for unit, took in unit_costs(profile, shape).items()]
     for group in (every[first : first + size] for first in range(0, len(every), size)):
         pieces += [
             (each, group, run_cost.measurement(shape, each, len(group) * length)) for each in profile.measurements
@@ -37,17 +37,17 @@ def portion(profile: ProfileSpec, shape: ModelShape, share: Share | None) -> tup
     return units, sequences
 
 
-def costs(profile: ProfileSpec, shape: ModelShape) -> dict[Spec, float]:
+def unit_costs(profile: ProfileSpec, shape: ModelShape) -> dict[Spec, float]:
     """FLOP of every unit beside the clean run and the perturbed ones."""
-    found = {
+    cost_of = {
         profile.weights: run_cost.spectra(shape),
         profile.scores: run_cost.looks(shape),
         profile.removed: run_cost.removing(shape),
         profile.floor: run_cost.measurement(shape, rounding(profile), profile.text.length),
     }
     for other in profile.others.values():
-        found |= {profile.cumulative(other): 2 * clean(profile, shape), profile.difference(other): 0.0}
-    return {unit: took for unit, took in found.items() if unit in profile.units}
+        cost_of |= {profile.cumulative(other): 2 * clean_cost(profile, shape), profile.difference(other): 0.0}
+    return {unit: took for unit, took in cost_of.items() if unit in profile.units}
 
 
 def rounding(profile: ProfileSpec) -> Measurement:
@@ -55,6 +55,6 @@ def rounding(profile: ProfileSpec) -> Measurement:
     return Measurement(perturbation=Gaussian(size=ROUNDING[profile.model.dtype]))
 
 
-def clean(profile: ProfileSpec, shape: ModelShape) -> float:
+def clean_cost(profile: ProfileSpec, shape: ModelShape) -> float:
     """FLOP of one run of the whole text."""
     return run_cost.forward(shape, profile.text.token_count)

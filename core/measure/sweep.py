@@ -11,9 +11,9 @@ from accelerate.utils.memory import clear_device_cache
 from core.base import Spec, UserError, out_of_memory, runs
 from core.measure.checkpoint_diff import cumulative, difference
 from core.measure.engines import ENGINES, Group, half_precision_distance, largest_replay_error, prepare
-from core.measure.first_pass import statistics
+from core.measure.first_pass import clean_statistics
 from core.measure.perturb import Moments
-from core.measure.shares import Sequences, clean, costs, portion, rounding
+from core.measure.shares import Sequences, clean_cost, rounding, share_of_units, unit_costs
 from core.measure.weights import removal, scores, weights
 from core.methods import Perturbation
 from core.models import run_cost
@@ -44,8 +44,10 @@ class Sweep:
     replay: float | None = None  # relative difference between a replayed clean layer and the model's own forward
 
     def __post_init__(self):
-        self.units, self.sequences = portion(self.profile, self.shape, self.share)  # measured whole, and in parts
-        self.costs = costs(self.profile, self.shape)  # FLOP of units beside the clean run and the perturbed ones
+        self.units, self.sequences = share_of_units(
+            self.profile, self.shape, self.share
+        )  # measured whole, and in parts
+        self.costs = unit_costs(self.profile, self.shape)  # FLOP of units beside the clean run and the perturbed ones
         self.moments = Moments()  # that pass 1 finds
         self.seconds = {}  # by what took them
         self.warnings = []  # of the part in the making
@@ -92,7 +94,9 @@ class Sweep:
 
     def _plan(self, pending: Sequences) -> None:
         length, size = self.profile.text.length, self._size()
-        planned = clean(self.profile, self.shape) + sum(took for unit, took in self.costs.items() if self._lacks(unit))
+        planned = clean_cost(self.profile, self.shape) + sum(
+            took for unit, took in self.costs.items() if self._lacks(unit)
+        )
         for measurement, sequences in pending.items():
             groups = -(-len(sequences) // size)
             if groups:
@@ -106,15 +110,15 @@ class Sweep:
 
     # -- pass 1 -----------------------------------------------------------------------------------------------------
 
-    def _statistics(self, asked: list[Perturbation]) -> Moments:
+    def _statistics(self, perturbations: list[Perturbation]) -> Moments:
         """The clean run. asked: perturbations that will be measured with the moments."""
-        wanted = {found for each in asked if each.treatment for found in ("none", *each.treatment.statistics)}
+        wanted = {found for each in perturbations if each.treatment for found in ("none", *each.treatment.statistics)}
         wanted |= {"norm"} if self._lacks(self.profile.scores) else set()  # what scores are made of
         wanted |= {"second_moment"} if self._lacks(self.profile.removed) else set()
-        took, count = clean(self.profile, self.shape), self.profile.text.sequences
+        took, count = clean_cost(self.profile, self.shape), self.profile.text.sequences
         step = self.tracker.steps("pass 1, clean run:", count, took, sequences=True)
-        covariance = any(each.covariance for each in asked)
-        activation, moments = statistics(self.loaded, self.windows.tokens, wanted, covariance, step)
+        covariance = any(each.covariance for each in perturbations)
+        activation, moments = clean_statistics(self.loaded, self.windows.tokens, wanted, covariance, step)
         if self._lacks(self.profile.activation):
             self.store.save(self.profile.activation, activation, {})
         return replace(moments, warn=self._warn, others={name: other.layers for name, other in self.others.items()})
@@ -130,12 +134,12 @@ class Sweep:
             self._once(profile.difference(name), "differences of the weights:", difference, loaded, other)
             self._once(profile.cumulative(name), "the whole other checkpoint:", cumulative, loaded, other, tokens)
 
-    def _once(self, unit: Spec, what: str, measure: Callable, *given: object) -> None:
+    def _once(self, unit: Spec, what: str, measure: Callable, *arguments: object) -> None:
         """Measure and save a unit, unless it is there."""
         if self._lacks(unit):
             sequences = measure is cumulative
             count = self.profile.text.sequences if sequences else self.shape.layers
-            self.store.save(unit, measure(*given, self.tracker.steps(what, count, self.costs[unit], sequences)), {})
+            self.store.save(unit, measure(*arguments, self.tracker.steps(what, count, self.costs[unit], sequences)), {})
 
     # -- pass 2 -----------------------------------------------------------------------------------------------------
 
@@ -172,8 +176,8 @@ class Sweep:
                 began = time.perf_counter()
                 self.warnings.clear()
                 part = self._part(part_group, measurement, what)
-                told = {"seconds": time.perf_counter() - began, "warnings": self.warnings, "replay_error": self.replay}
-                parts.save(self.store, self.profile.unit(measurement), run[0], part, **told)
+                facts = {"seconds": time.perf_counter() - began, "warnings": self.warnings, "replay_error": self.replay}
+                parts.save(self.store, self.profile.unit(measurement), run[0], part, **facts)
                 for index in run:
                     wanted.remove(index)
                 self.tracker.parts += 1
@@ -203,25 +207,25 @@ class Sweep:
             return
         self.checked.add(len(group.sequences))
         try:
-            found = largest_replay_error(group, lambda layer: self.tracker.say(f"checking layer {layer}"))
+            difference = largest_replay_error(group, lambda layer: self.tracker.say(f"checking layer {layer}"))
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             if out_of_memory(error):
                 raise
-            found = float("inf")
-        self.replay = max(found, self.replay or 0.0)
-        if not found <= REPLAY_TOLERANCE[self.profile.model.dtype]:
+            difference = float("inf")
+        self.replay = max(difference, self.replay or 0.0)
+        if not difference <= REPLAY_TOLERANCE[self.profile.model.dtype]:
             self.engine = "hooks"
             self.tracker.say("layers alone give other numbers: falling back to one full forward per injection layer")
 
     def _assemble(self, measurement: Measurement) -> None:
         unit = self.profile.unit(measurement)
-        found = parts.partial(self.store, unit)
+        result = parts.partial(self.store, unit)
         if self.store.measured(unit) is None:  # else another process was faster, and may have dropped its parts
-            if found is None or found.sequences != self.profile.text.sequences:
+            if result is None or result.sequences != self.profile.text.sequences:
                 if self.share:  # who does the last share puts it together
                     return
                 raise RuntimeError(f"parts of {measurement.name} were lost on the way: ask again to measure them")
-            self.store.save(unit, found, parts.summary(self.store, unit))
+            self.store.save(unit, result, parts.summary(self.store, unit))
         parts.drop(self.store, unit)
 
     def _warn(self, text: str) -> None:

@@ -28,7 +28,7 @@ def weights(loaded: Loaded, step: Step) -> Weights:
         values = spectrum(linear.weight)
         return linear.weight.numel(), alpha_hill(values), alpha_peak(values)
 
-    counts, hill, peak = anatomy.by_linear(loaded.layers, numbers, step=step)
+    counts, hill, peak = anatomy.per_linear(loaded.layers, numbers, step=step)
     return Weights(parameters=counts, alpha_hill=hill, alpha_peak=peak)
 
 
@@ -100,7 +100,7 @@ def scores(loaded: Loaded, input_norm: Sequence[Tensors], step: Step) -> Scores:
     rows = []
     for index, (layer, norms) in enumerate(zip(loaded.layers, input_norm, strict=True)):
         with weights_on_device(layer):
-            stack = anatomy.prunable(layer)
+            stack = anatomy.prunable_linears(layer)
             sizes = [linear.weight.numel() for linear in stack]
             pooled = torch.empty(sum(sizes), device=stack[0].weight.device)
             for linear, part in zip(stack, pooled.split(sizes), strict=True):
@@ -130,7 +130,7 @@ def removal(loaded: Loaded, second_moment: Sequence[Tensors], tokens: int, step:
     def lost(index, linear):
         return error(linear.weight.float(), second_moment[index][linear.name].to(linear.weight.device) / tokens)
 
-    return Removal(error=anatomy.by_linear(loaded.layers, lost, step=step))
+    return Removal(error=anatomy.per_linear(loaded.layers, lost, step=step))
 
 
 def error(weight: Tensor, moment: Tensor) -> float:

@@ -27,10 +27,12 @@ def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
     stacks = [module for module in lists.values() if len(module) == depth]
     if len(stacks) == 1:
         return stacks[0]
-    found = ", ".join(f"{name} with {len(module)}" for name, module in lists.items()) or "no list of modules at all"
+    lists_named = (
+        ", ".join(f"{name} with {len(module)}" for name, module in lists.items()) or "no list of modules at all"
+    )
     raise UserError(
         f"{type(model).__name__} is not supported: it has {len(stacks)} stacks of {depth} decoder layers where exactly "
-        f"one is needed (found {found})"
+        f"one is needed (found {lists_named})"
     )
 
 
@@ -60,44 +62,44 @@ def linears(layer: nn.Module) -> list[Linear]:
     ]
 
 
-def prunable(layer: nn.Module) -> list[Linear]:
+def prunable_linears(layer: nn.Module) -> list[Linear]:
     """The linears of a layer whose matrix weights are all linears.
 
     Raises:
         UserError: the layer holds matrices elsewhere, as mixture-of-experts layers do: a sparsity would not mean
             what it says.
     """
-    known = linears(layer)
-    inside = {id(parameter) for linear in known for parameter in linear.module.parameters()}
+    stack = linears(layer)
+    inside = {id(parameter) for linear in stack for parameter in linear.module.parameters()}
     others = [name for name, value in layer.named_parameters() if value.ndim > 1 and id(value) not in inside]
-    if others or not known:
+    if others or not stack:
         what = "no linears"
         if others:
             what = f"matrix weights outside its linears ({', '.join(others)}), whose inputs cannot be watched"
         raise UserError(f"{type(layer).__name__} has {what}: drift can be measured, but it cannot be pruned here")
-    return known
+    return stack
 
 
-def by_linear(
+def per_linear(
     layers: Layers,
     numbers: Callable[[int, Linear], float | tuple[float, ...]],
-    found: Callable[[nn.Module], list[Linear]] = prunable,
+    select: Callable[[nn.Module], list[Linear]] = prunable_linears,
     step: Step = lambda _: None,
 ) -> Array:
     """Numbers of every linear, ([numbers,] layers, linears) float64; NaN where a layer has fewer linears than another.
 
     Args:
         numbers: computed from a layer's index and a linear of it, while its weight is at hand.
-        found: which linears of a layer count.
+        select: which linears of a layer count.
         step: told the layer that is done.
 
     Raises:
-        UserError: as `found` does; `prunable` refuses layers with matrices outside their linears.
+        UserError: as `select` does; `prunable` refuses layers with matrices outside their linears.
     """
     rows = []
     for index, layer in enumerate(layers):
         with weights_on_device(layer):
-            rows.append([numbers(index, linear) for linear in found(layer)])
+            rows.append([numbers(index, linear) for linear in select(layer)])
         step(index)
     table = np.full((len(rows), max(map(len, rows)), *np.shape(rows[0][0])), np.nan)
     for place, row in zip(table, rows, strict=True):
@@ -105,33 +107,33 @@ def by_linear(
     return table if table.ndim == 2 else np.moveaxis(table, 2, 0).copy()
 
 
-def of_each(
+def per_weight(
     layers: Layers,
     number: Callable[[Tensor], float],
-    found: Callable[[nn.Module], list[Linear]] = prunable,
+    select: Callable[[nn.Module], list[Linear]] = prunable_linears,
 ) -> Array:
     """As `by_linear`, one number computed from each weight, (out, in)."""
-    return by_linear(layers, lambda _, linear: number(linear.weight), found)
+    return per_linear(layers, lambda _, linear: number(linear.weight), select)
 
 
-def zeros(weight: Tensor) -> float:
+def zero_fraction(weight: Tensor) -> float:
     """Fraction of a weight that is zero, counted."""
     return int((weight == 0).sum()) / weight.numel()
 
 
-def parameters(layers: Layers) -> Array:
+def parameter_counts(layers: Layers) -> Array:
     """Prunable weights per linear, (layers, linears); NaN where a layer has fewer linears than another.
 
     Raises:
         UserError: the layers cannot be pruned.
     """
-    return of_each(layers, Tensor.numel)
+    return per_weight(layers, Tensor.numel)
 
 
 def is_prunable(layers: Layers) -> bool:
     """True where all matrix weights of these layers can be pruned, so that a sparsity means what it says."""
     try:
-        return all(prunable(layer) for layer in layers)
+        return all(prunable_linears(layer) for layer in layers)
     except UserError:
         return False
 

@@ -9,7 +9,7 @@ from core.base import access, digest
 from core.store import Store
 from core.store.files import sealed, stamp, unsealed, write_file
 
-SEEN = {}  # notes that a cache could not keep
+UNSAVED = {}  # notes that a cache could not keep
 
 
 def remembered(store: Store, path: Path, kind: str, find: Callable[[Path], Any]) -> Any:
@@ -17,17 +17,17 @@ def remembered(store: Store, path: Path, kind: str, find: Callable[[Path], Any])
     path = path.resolve()
     memo = store.root / "remembered" / f"{kind}-{digest(str(path))[:16]}.json"
     now = stamp(path)
-    known = SEEN.get(memo) or unsealed(memo)
-    if known and known["file"] == now:
-        return known["found"]
-    found = find(path)
-    note = {"file": now, "found": found}
+    note_before = UNSAVED.get(memo) or unsealed(memo)
+    if note_before and note_before["file"] == now:
+        return note_before["found"]
+    value = find(path)
+    note = {"file": now, "found": value}
     if stamp(path) == now:  # else it was written while it was read
         try:
             write_file(memo, sealed(note))
         except (OSError, access.Refused):  # a cache that cannot be written: this process remembers
-            SEEN[memo] = note
-    return found
+            UNSAVED[memo] = note
+    return value
 
 
 def file_hash(store: Store, path: Path) -> str:

@@ -16,16 +16,25 @@ SETTINGS = (
     "special_tokens_map.json", "added_tokens.json",
 )  # fmt: skip
 ADAPTER = "adapter_config.json"
-WHOLE = ("", ".jinja", ".json", ".md", ".model", ".spm", ".tiktoken", ".txt")  # endings of files that are read whole
-TOKENIZER = re.compile(r"Tokenizer(Legacy|Fast)?$|Backend$")  # ends its classes; of others, a model would be made
-MEMORY = 2**32  # bytes that a process may take which tries a tokenizer
-MOST = 1_000_000  # of anything: no model has as many labels, layers or heads
-MANY = 100_000  # members of a list or an object of settings, tokens added to a vocabulary: each takes a while
-GROWTH = 8  # tokens that a character may become: one has up to four bytes
+READ_WHOLE = (
+    "",
+    ".jinja",
+    ".json",
+    ".md",
+    ".model",
+    ".spm",
+    ".tiktoken",
+    ".txt",
+)  # endings of files that are read whole
+TOKENIZER_CLASS = re.compile(r"Tokenizer(Legacy|Fast)?$|Backend$")  # ends its classes; of others, a model would be made
+MAX_MEMORY = 2**32  # bytes that a process may take which tries a tokenizer
+MAX_COUNT = 1_000_000  # of anything: no model has as many labels, layers or heads
+MAX_MEMBERS = 100_000  # members of a list or an object of settings, tokens added to a vocabulary: each takes a while
+MAX_GROWTH = 8  # tokens that a character may become: one has up to four bytes
 
 
 @contextmanager
-def explained(what: str) -> Iterator[None]:
+def library_errors(what: str) -> Iterator[None]:
     """Turn an exception that a library raises over the files of a model into one sentence.
 
     What the code of this project raises, which is a bug, and what the machine lacks stay what they are.
@@ -49,17 +58,17 @@ def explained(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def exchanged(holder: Any, /, **others: Any) -> Iterator[None]:
+def patched(holder: Any, /, **others: Any) -> Iterator[None]:
     """While inside, an object, perhaps a library's, has other attributes; after it its own again."""
-    held = vars(holder)
-    own = {name: held[name] for name in others if name in held}
-    held.update(others)
+    attributes = vars(holder)
+    own = {name: attributes[name] for name in others if name in attributes}
+    attributes.update(others)
     try:
         yield
     finally:
-        held.update(own)  # at once: another thread may read it
+        attributes.update(own)  # at once: another thread may read it
         for name in others.keys() - own:
-            held.pop(name, None)
+            attributes.pop(name, None)
 
 
 def refuse_odd_files(folder: Path, *patterns: str) -> None:
@@ -73,7 +82,7 @@ def refuse_odd_files(folder: Path, *patterns: str) -> None:
     """
     for path in sorted(path for pattern in patterns for path in folder.glob(pattern)):
         if path.exists() and not path.is_dir():
-            readable(path, "settings file" if path.suffix in WHOLE else "weights file")
+            readable(path, "settings file" if path.suffix in READ_WHOLE else "weights file")
 
 
 def refuse_foreign_code(folder: Path, label: str) -> None:
@@ -97,10 +106,10 @@ def refuse_foreign_code(folder: Path, label: str) -> None:
             f"{label} holds an adapter ({ADAPTER}), which asks for another model's weights: merge it into that model, "
             "and name the folder of the merged one"
         )
-    for name, told in settings.items():
-        if not isinstance(told, dict):
+    for name, content in settings.items():
+        if not isinstance(content, dict):
             raise UserError(f"{label} has a damaged {name}: it holds no JSON object")
-        for entry, value in _entries(label, name, told):
+        for entry, value in _entries(label, name, content):
             _refuse(label, name, entry, value)
 
 
@@ -117,32 +126,36 @@ def _refuse(label: str, name: str, entry: str, value: object) -> None:
             f"{label} takes its weights from a file that its settings name ({entry} in {name}): remove that entry, and "
             "call the file model.safetensors"
         )
-    if entry == "tokenizer_class" and isinstance(value, str) and not TOKENIZER.search(value):
+    if entry == "tokenizer_class" and isinstance(value, str) and not TOKENIZER_CLASS.search(value):
         raise UserError(f"{label} names {brief(value)} as its tokenizer in {name}: remove that entry")
-    if entry.startswith(("num_", "n_")) and isinstance(value, int) and value > MOST:  # what may be made one by one
-        raise UserError(f"{label} announces {brief(entry)} {brief(value)} in {name}, and no model has over {MOST:,}")
+    if entry.startswith(("num_", "n_")) and isinstance(value, int) and value > MAX_COUNT:  # what may be made one by one
+        raise UserError(
+            f"{label} announces {brief(entry)} {brief(value)} in {name}, and no model has over {MAX_COUNT:,}"
+        )
 
 
-def _entries(label: str, name: str, told: Any) -> Iterator[tuple[str, Any]]:
+def _entries(label: str, name: str, content: Any) -> Iterator[tuple[str, Any]]:
     """The entries of JSON objects, at any depth.
 
     Raises:
         UserError: a list or an object has too many members.
     """
-    left = [told]
+    left = [content]
     while left:
         each = left.pop()
         if not isinstance(each, dict | list):
             continue
-        if len(each) > MANY:
-            raise UserError(f"{label} has a damaged {name}: {len(each):,} values stand together, more than {MANY:,}")
+        if len(each) > MAX_MEMBERS:
+            raise UserError(
+                f"{label} has a damaged {name}: {len(each):,} values stand together, more than {MAX_MEMBERS:,}"
+            )
         if isinstance(each, dict):
             yield from each.items()
             each = each.values()
         left += each
 
 
-def _trouble(path: str, text: str) -> str | None:
+def _tokenizer_trouble(path: str, text: str) -> str | None:
     """Try a tokenizer.json on a text: a sentence on what it does wrong, or None.
 
     Raises:
@@ -152,21 +165,21 @@ def _trouble(path: str, text: str) -> str | None:
 
     tokenizer = Tokenizer.from_file(path)
     tokenizer.to_str()  # takes room for every id up to the highest
-    added, found = len(tokenizer.get_added_tokens_decoder()), len(tokenizer.encode(text).ids)
-    if added > MANY:
+    added, tokens = len(tokenizer.get_added_tokens_decoder()), len(tokenizer.encode(text).ids)
+    if added > MAX_MEMBERS:
         return f"{added:,} tokens are added to it"
-    return f"{len(text):,} characters become {found:,} tokens" if found > GROWTH * len(text) else None
+    return f"{len(text):,} characters become {tokens:,} tokens" if tokens > MAX_GROWTH * len(text) else None
 
 
 if __name__ == "__main__":  # a process of its own: a tokenizer.json may make a word grow without end
     if sys.platform != "win32":
         import resource
 
-        for kind, most in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_CPU, int(sys.argv[2]))):
+        for kind, most in ((resource.RLIMIT_AS, MAX_MEMORY), (resource.RLIMIT_CPU, int(sys.argv[2]))):
             resource.setrlimit(kind, (most, most))
     sys.stdin.reconfigure(encoding="utf-8")
     try:
-        said = _trouble(sys.argv[1], sys.stdin.read())
+        said = _tokenizer_trouble(sys.argv[1], sys.stdin.read())
     except BaseException as error:
         said = gist(error)
     print(said or "", end="")

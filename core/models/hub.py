@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Literal
 
 from core.base import Fields, UserError, brief
-from core.models.folder_checks import exchanged
+from core.models.folder_checks import patched
 
 PATIENCE = 10.0  # seconds that its first answer may take
 
 
-def ask(name: str, kind: Literal["model", "dataset"], revision: str | None = None) -> None:
+def wait_for_answer(name: str, kind: Literal["model", "dataset"], revision: str | None = None) -> None:
     """Wait until the Hub has answered for a repository; it sends the token of the environment, where there is one.
 
     Raises:
@@ -41,7 +41,7 @@ def offline() -> Iterator[None]:
     import datasets
     from huggingface_hub import constants
 
-    with exchanged(datasets.config, HF_HUB_OFFLINE=True), exchanged(constants, HF_HUB_OFFLINE=True):
+    with patched(datasets.config, HF_HUB_OFFLINE=True), patched(constants, HF_HUB_OFFLINE=True):
         yield
 
 
@@ -53,7 +53,7 @@ class NotHere(UserError):
     """A Hub model whose files are not on this machine."""
 
 
-def model(repository: str, revision: str | None, fetch: bool) -> Path:
+def model_folder(repository: str, revision: str | None, fetch: bool) -> Path:
     """The folder of a model in the local cache, named by its commit; fetched first if `fetch` allows it.
 
     Raises:
@@ -67,16 +67,16 @@ def model(repository: str, revision: str | None, fetch: bool) -> Path:
         raise UserError(f"there can be no revision {brief(revision)}: give the name of a branch or tag, or a commit")
 
     label, why = f"{repository}@{revision}" if revision else repository, None
-    asked = {"revision": revision, "allow_patterns": MODEL_FILES}
+    request = {"revision": revision, "allow_patterns": MODEL_FILES}
     if fetch:
         try:
-            ask(repository, "model", revision)
-            snapshot_download(repository, **asked)
+            wait_for_answer(repository, "model", revision)
+            snapshot_download(repository, **request)
             why = NotHere(f"the Hub gave only a part of {label}: ask again, or give a local folder")
         except Exception as error:  # of the Hub, of the network, of a login page that answers in place of the Hub
             why = _why_not(error, repository, revision)
     try:
-        return Path(snapshot_download(repository, **asked, local_files_only=True))  # what is here must do, if whole
+        return Path(snapshot_download(repository, **request, local_files_only=True))  # what is here must do, if whole
     except Exception as error:
         raise (why or _why_not(error, repository, revision)) from error
 
@@ -116,7 +116,7 @@ OPTIONS = {
 WHOLE = ("Salesforce/wikitext",)  # one text, whose rows are its lines
 
 
-def documents(name: str, last: int | None = None) -> tuple[str, tuple[str, ...]]:
+def dataset_documents(name: str, last: int | None = None) -> tuple[str, tuple[str, ...]]:
     """A label for the documents of a dataset, and the documents from the first on.
 
     Args:
@@ -126,10 +126,10 @@ def documents(name: str, last: int | None = None) -> tuple[str, tuple[str, ...]]
         UserError: it is neither here nor to be had, or has no column of texts.
     """
     most = None if name in WHOLE else DOCUMENTS if last is None else last + 1
-    found = tuple(_texts(name, islice(_rows(name, most), most)))
-    cut = most is not None and last is None and len(found) == most
+    texts = tuple(_texts(name, islice(_rows(name, most), most)))
+    cut = most is not None and last is None and len(texts) == most
     split = OPTIONS.get(name, {}).get("split", "train")
-    return f"{name} ({split}{f', first {most:,} documents' if cut else ''})", found
+    return f"{name} ({split}{f', first {most:,} documents' if cut else ''})", texts
 
 
 def _rows(name: str, most: int | None) -> Iterable[Fields]:
@@ -138,7 +138,7 @@ def _rows(name: str, most: int | None) -> Iterable[Fields]:
 
     options = {"split": "train"} | OPTIONS.get(name, {})
     try:
-        ask(name, "dataset")
+        wait_for_answer(name, "dataset")
         if most is None:
             return load_dataset(name, **options)
         return list(islice(load_dataset(name, **options, streaming=True), most))

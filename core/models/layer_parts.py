@@ -30,7 +30,7 @@ class Place(NamedTuple):
         return [linear for linear in stack if linear.module in inside]
 
 
-def find(layer: nn.Module, part: str) -> Place:
+def find_part(layer: nn.Module, part: str) -> Place:
     """The place of `attention`, `mlp` or `head:3` in a layer of any architecture.
 
     Raises:
@@ -66,10 +66,10 @@ def heads(layer: nn.Module) -> tuple[int, int]:
 def _attention(layer: nn.Module) -> tuple[nn.Module, Linear]:
     """The one attention of a layer, and the projection that ends it."""
     modules = (child for child in layer.children() if "Attention" in type(child).__name__)
-    found = [(each, last) for each in modules for last in linears(each) if last.name.rpartition(".")[2] in OUTPUTS]
-    if len(found) != 1:
+    candidates = [(each, last) for each in modules for last in linears(each) if last.name.rpartition(".")[2] in OUTPUTS]
+    if len(candidates) != 1:
         raise _without(layer, "one attention that one projection ends")
-    return found[0]
+    return candidates[0]
 
 
 def _mlp(layer: nn.Module, attention: nn.Module) -> Place:
@@ -90,8 +90,8 @@ def _norm_after(layer: nn.Module, part: str) -> nn.Module | None:
     """The norm between a part and the stream (Gemma 2, OLMo 2, GLM 4); elsewhere, `post_` is the norm after the sum."""
     norms = {name: each for name, each in layer.named_children() if name.startswith("post") and name.endswith("norm")}
     words = {ATTENTION: ("self_attn", "attention"), MLP: ("feedforward", "mlp", "ffn")}
-    found = {part: [norms[name] for word in each for name in norms if word in name] for part, each in words.items()}
-    return found[part][0] if all(found.values()) else None
+    norms_of = {part: [norms[name] for word in each for name in norms if word in name] for part, each in words.items()}
+    return norms_of[part][0] if all(norms_of.values()) else None
 
 
 def _without(layer: nn.Module, what: str) -> UserError:
@@ -112,16 +112,16 @@ def edited(layer: nn.Module, part: str, edit: Edit) -> Iterator[None]:
     Raises:
         UserError: the layer has no such part.
     """
-    place = find(layer, part)
+    place = find_part(layer, part)
     shape = []
 
     def entered(_, args, kwargs):
         shape[:] = next(each for each in (*args, *kwargs.values()) if isinstance(each, Tensor)).shape[:2]
 
-    def changed(given):
-        rows = given.reshape(*shape, -1).clone()  # OPT's has one row for all tokens
+    def changed(value):
+        rows = value.reshape(*shape, -1).clone()  # OPT's has one row for all tokens
         rows[..., place.columns] = edit(rows[..., place.columns])
-        return rows.reshape(given.shape)
+        return rows.reshape(value.shape)
 
     def gives(_, __, output):
         return changed(output) if isinstance(output, Tensor) else (changed(output[0]), *output[1:])

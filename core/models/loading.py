@@ -19,26 +19,29 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from core.base import PROJECT, UserError, brief, digest, frozen
 from core.models import anatomy, replay
-from core.models.folder_checks import explained
-from core.models.model_shape import parsed_once, shapes_of
-from core.models.placement import pieces
+from core.models.folder_checks import library_errors
+from core.models.model_shape import parsed_once, tensor_shapes
+from core.models.placement import checkpoint_pieces
 from core.models.run_cost import refuse_too_large
-from core.models.saving import LARGEST, keep_copy, kept_copy, save
+from core.models.saving import MAX_COPY, find_copy, save, write_copy
 from core.models.sources import Source
-from core.models.weights import initialised, load_in_memory, read
+from core.models.weights import load_in_memory, random_weights, read
 from core.requests import Dtype, ModelSpec
 from core.store import Store
 from core.store.files import stamp
 
 LOG = logging.getLogger(__name__)
-PACKED, ROOM = 16, 2**28  # numbers that one in the files may stand for, and those that a model may have beside them
-SIGNS = "".join(
+MAX_PACKED, MAX_EXTRA = (
+    16,
+    2**28,
+)  # numbers that one in the files may stand for, and those that a model may have beside them
+SAMPLE_TEXT = "".join(
     sign * 30 + " " for sign in string.printable + "\u00e9\u6f22\U0001f600\U0010fffd"
 )  # the last has no meaning
-EFFORT = 12  # seconds of a processor for these, where a system can limit them
-PATIENCE = 60  # seconds by the clock: a busy machine takes long for little
+TOKENIZER_SECONDS = 12  # seconds of a processor for these, where a system can limit them
+TOKENIZER_PATIENCE = 60  # seconds by the clock: a busy machine takes long for little
 MOST_TOKENS = 2**24  # room is made for every id up to the highest
-STREAM = 3  # axes of a residual stream: sequences, tokens, width
+STREAM_AXES = 3  # axes of a residual stream: sequences, tokens, width
 POSITIONS = ("max_position_embeddings", "max_seq_len")  # of config.json: most tokens, by one of these names
 
 
@@ -60,8 +63,8 @@ class Reader:
     def longest(self) -> int | None:
         """Most tokens its positions allow, or None where they are unlimited."""
         text = self.config.get_text_config()
-        known = (getattr(text, name, None) for name in POSITIONS)
-        return next((each for each in known if each and isinstance(each, int)), None)
+        limits = (getattr(text, name, None) for name in POSITIONS)
+        return next((each for each in limits if each and isinstance(each, int)), None)
 
 
 @frozen
@@ -88,11 +91,11 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
     """
     says = f"{source.label} has no tokenizer that can be read"
     for path in sorted(filter(Path.is_file, source.folder.glob("tokenizer.*json"))):
-        if trouble := _tried(*stamp(path)):
+        if trouble := _tokenizer_trouble(*stamp(path)):
             raise UserError(f"{says}: {path.name} fails on a few words ({trouble})")
-    with explained(says):
+    with library_errors(says):
         tokenizer = AutoTokenizer.from_pretrained(source.folder, **source.options)
-        tokenizer.decode(tokenizer(SIGNS)["input_ids"])
+        tokenizer.decode(tokenizer(SAMPLE_TEXT)["input_ids"])
     highest = max(tokenizer.get_vocab().values(), default=0)
     if highest >= MOST_TOKENS:
         raise UserError(f"{says}: it has a token {highest:,}, and no vocabulary is as large")
@@ -100,14 +103,20 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
 
 
 @cache
-def _tried(path: str, *_: object) -> str:
+def _tokenizer_trouble(path: str, *_: object) -> str:
     """Try a tokenizer.json on every kind of sign, in a process of its own; what is wrong, or an empty string.
 
     Args:
         _: size and times of the file; a changed file is tried again.
     """
-    command = [sys.executable, "-m", "core.models.folder_checks", str(Path(path).absolute()), str(EFFORT)]
-    how = {"cwd": PROJECT, "input": SIGNS.encode(), "capture_output": True, "timeout": PATIENCE, "check": True}
+    command = [sys.executable, "-m", "core.models.folder_checks", str(Path(path).absolute()), str(TOKENIZER_SECONDS)]
+    how = {
+        "cwd": PROJECT,
+        "input": SAMPLE_TEXT.encode(),
+        "capture_output": True,
+        "timeout": TOKENIZER_PATIENCE,
+        "check": True,
+    }
     try:
         return subprocess.run(command, **how).stdout.decode()
     except subprocess.SubprocessError:  # killed, by us or for want of memory
@@ -131,7 +140,7 @@ def load(
         UserError: an architecture that cannot be measured, as one of several residual streams; incomplete or damaged
             weights, NaN in them.
     """
-    files = quick(source, store)
+    files = fastest_source(source, store)
     config = _config(files)
     if store:
         _check_sizes(config, source, store)
@@ -141,7 +150,7 @@ def load(
     if store:
         refuse_too_large(source, dtype, store)
     trained = source.initialised is None
-    model = read(files, config, dtype, store) if trained else initialised(source, config, dtype)
+    model = read(files, config, dtype, store) if trained else random_weights(source, config, dtype)
     model.eval().requires_grad_(False)
     for each in (model.config, model.config.get_text_config()):  # what comes out is what is asked for here
         each.return_dict, each.output_hidden_states, each.output_attentions = True, False, False
@@ -150,29 +159,29 @@ def load(
     spec = ModelSpec(content=source.content, initialised=source.initialised, dtype=dtype)
     loaded = Loaded(**vars(reader), model=model, spec=spec)
     if store and files.gguf and trained and dtype == "float32":
-        _keep(loaded, store)
+        _keep_copy(loaded, store)
     return loaded
 
 
-def quick(source: Source, store: Store | None) -> Source:
+def fastest_source(source: Source, store: Store | None) -> Source:
     """The files that are fastest to read: the converted copy of a GGUF where there is one, else the source's own."""
-    copy = kept_copy(source, store) if store else None
+    copy = find_copy(source, store) if store else None
     return replace(source, folder=copy, gguf=None) if copy else source
 
 
-def _keep(loaded: Loaded, store: Store) -> None:
+def _keep_copy(loaded: Loaded, store: Store) -> None:
     """Write a converted copy that reads back the same, bit by bit; nothing where the cache cannot take it."""
 
     def write(folder):
         size = sum(value.nbytes for value in loaded.model.parameters())
-        if size > LARGEST or shutil.disk_usage(folder).free < 2 * size:
+        if size > MAX_COPY or shutil.disk_usage(folder).free < 2 * size:
             raise OSError("it is too large")
         save(loaded.model, loaded.layers, loaded.tokenizer, folder)
         if not _same(loaded, replace(loaded.source, folder=folder, gguf=None)):
             raise OSError("it is not what was read")
 
     try:
-        keep_copy(loaded.source, store, write)
+        write_copy(loaded.source, store, write)
     except (OSError, UserError) as error:  # the model is loaded all the same, only slowly again the next time
         LOG.warning("no converted copy of %s is kept: %s", loaded.source.label, error)
 
@@ -193,7 +202,7 @@ def tokenizer_hash(tokenizer: PreTrainedTokenizerBase) -> str:
 
 
 def _config(source: Source) -> Any:
-    with explained(f"{source.label} cannot be read as a model"):
+    with library_errors(f"{source.label} cannot be read as a model"):
         config = AutoConfig.from_pretrained(source.folder, **source.options)
     if config.is_encoder_decoder:
         raise UserError(f"{source.label} is an encoder-decoder ({config.model_type}): only decoders can be measured")
@@ -204,27 +213,27 @@ def _config(source: Source) -> Any:
 
 def _check_sizes(config: Any, source: Source, store: Store) -> None:
     """Refuse sizes that the weights in the files cannot have, before memory is taken for a model of these sizes."""
-    shapes = [shape for path in source.weights for shape in shapes_of(path, store).values()]
+    shapes = [shape for path in source.weights for shape in tensor_shapes(path, store).values()]
     layers = getattr(config.get_text_config(), "num_hidden_layers", 0)
     if not isinstance(layers, int) or not 0 < layers <= len(shapes):
         raise UserError(f"{source.label} announces {brief(layers)} layers, and its files hold {len(shapes)} tensors")
-    with explained(f"{source.label} cannot be read as a model"), torch.device("meta"):
+    with library_errors(f"{source.label} cannot be read as a model"), torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
     size = sum(each.numel() for each in (*model.parameters(), *model.buffers()))
     there = sum(map(math.prod, shapes))
-    if size > PACKED * there + ROOM:
+    if size > MAX_PACKED * there + MAX_EXTRA:
         raise UserError(f"{source.label} announces sizes for {size:,} weights, and its files hold {there:,}")
 
 
 def _check(model: PreTrainedModel, source: Source) -> None:
-    for piece in pieces(model, anatomy.decoder_layers(model)):
+    for piece in checkpoint_pieces(model, anatomy.decoder_layers(model)):
         for name, value in piece.items():
             if not torch.isfinite(value).all():
                 raise UserError(f"{source.label} holds NaN or infinite weights, in {name}: the files are damaged")
     ids = torch.tensor([[1, 2]], device=model.device) % model.config.get_text_config().vocab_size
-    with explained(f"{source.label} fails on a few tokens"):
-        stream, causal = replay.entry(model, anatomy.decoder_layers(model)[0], ids), anatomy.is_causal(model)
-    if stream.dim() != STREAM:
+    with library_errors(f"{source.label} fails on a few tokens"):
+        stream, causal = replay.entry_stream(model, anatomy.decoder_layers(model)[0], ids), anatomy.is_causal(model)
+    if stream.dim() != STREAM_AXES:
         wrong = "carries several residual streams side by side: only models with one"
     elif not causal:
         wrong = "lets tokens see later ones, as encoders do: only decoders"

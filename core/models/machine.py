@@ -16,7 +16,7 @@ try:
 except ImportError:  # Windows sets a process no such limits
     resource = None
 
-NAMES = re.compile(r"cpu|mps|cuda(:\d{1,3})?")  # of devices
+DEVICE_NAME = re.compile(r"cpu|mps|cuda(:\d{1,3})?")  # of devices
 CPU = Path("/proc/cpuinfo")
 HEADROOM = 0.8  # share of the free memory that may be planned with
 
@@ -29,43 +29,43 @@ def devices() -> tuple[str, ...]:
     return ("cuda", "cpu") if has_cuda else ("cpu",)
 
 
-def chosen(device: str) -> str:
+def definite_device(device: str) -> str:
     """`auto` made definite; anything else as it is."""
     return devices()[0] if device == "auto" else device
 
 
-def emulates() -> bool:
+def emulates_bfloat16() -> bool:
     """Whether bfloat16 is far slower than float32: no GPU, and a processor whose flags name neither it nor AVX-512."""
     return devices() == ("cpu",) and CPU.exists() and not re.search("bf16|avx512bw|avx_ne_convert", CPU.read_text())
 
 
-def asked(device: str) -> str:
+def device_named(device: str) -> str:
     """A device that was typed, `auto` made definite.
 
     Raises:
         UserError: no device is called so, on any machine.
     """
-    if device != "auto" and not NAMES.fullmatch(device):
+    if device != "auto" and not DEVICE_NAME.fullmatch(device):
         raise UserError(f"there is no device {brief(device)}: give cpu, cuda, cuda:1, mps or auto")
-    return chosen(device)
+    return definite_device(device)
 
 
 def free_memory() -> int:
     """Bytes of memory that are free now, and that the limits of this process and of its container leave it."""
-    return min([psutil.virtual_memory().available, *_allowed(), *in_container()])
+    return min([psutil.virtual_memory().available, *_process_limits(), *container_limits()])
 
 
-def _allowed() -> list[int]:
+def _process_limits() -> list[int]:
     """Bytes that each limit of this process leaves it."""
     if resource is None:
         return []
     used = psutil.Process().memory_info()
     limits = {"RLIMIT_AS": used.vms, "RLIMIT_DATA": getattr(used, "data", 0)}
-    found = {name: resource.getrlimit(getattr(resource, name))[0] for name in limits if hasattr(resource, name)}
-    return [max(0, most - limits[name]) for name, most in found.items() if most != resource.RLIM_INFINITY]
+    maxima = {name: resource.getrlimit(getattr(resource, name))[0] for name in limits if hasattr(resource, name)}
+    return [max(0, most - limits[name]) for name, most in maxima.items() if most != resource.RLIM_INFINITY]
 
 
-def in_container(root: Path = Path("/")) -> list[int]:
+def container_limits(root: Path = Path("/")) -> list[int]:
     """Bytes that each memory limit of this process's control groups leaves it; none where there are no such groups.
 
     A group is bounded by those above it too. A container may see its own group as the root of them all. Groups of
@@ -80,16 +80,16 @@ def in_container(root: Path = Path("/")) -> list[int]:
         return []
     path = next((line.removeprefix("0::") for line in lines if line.startswith("0::")), "/")
     inside = Path() if ".." in path else Path(path.strip("/"))
-    left = [_left(root / "sys/fs/cgroup" / each) for each in (inside, *inside.parents)]
+    left = [_bytes_left(root / "sys/fs/cgroup" / each) for each in (inside, *inside.parents)]
     return [each for each in left if each is not None]
 
 
-def _left(folder: Path) -> int | None:
+def _bytes_left(folder: Path) -> int | None:
     """Bytes that one group has left, or None where it has no limit."""
     try:
         most, used = (int((folder / name).read_text()) for name in ("memory.max", "memory.current"))
-        counted = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        memory = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
     except (OSError, ValueError):  # of no limit it says `max`
         return None
-    files = sum(int(counted.get(name, 0)) for name in ("active_file", "inactive_file"))  # copies, which give way
+    files = sum(int(memory.get(name, 0)) for name in ("active_file", "inactive_file"))  # copies, which give way
     return max(0, most - used + files)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from core.base import UserError, gist, json_value, readable
 from core.models.file_hashes import remembered
-from core.models.folder_checks import exchanged
+from core.models.folder_checks import patched
 from core.store import Store
 
 Shapes = dict[str, tuple[int, ...]]
@@ -33,7 +33,7 @@ class ModelShape(NamedTuple):
     heads: int = 1  # query heads of an attention
 
 
-def outline(shapes: Shapes) -> ModelShape:
+def model_shape(shapes: Shapes) -> ModelShape:
     """Read a model's outline off its tensors' names and shapes.
 
     The layers are the numbered group that holds most parameters; the largest matrix outside them is the embedding. The
@@ -46,8 +46,8 @@ def outline(shapes: Shapes) -> ModelShape:
     groups = {}  # name -> number and shape of each tensor
     outside = []
     for name, shape in shapes.items():
-        if found := NUMBERED.match(name):
-            groups.setdefault(found[1], []).append((int(found[2]), shape if len(shape) > 1 else ()))
+        if match := NUMBERED.match(name):
+            groups.setdefault(match[1], []).append((int(match[2]), shape if len(shape) > 1 else ()))
         elif len(shape) == 2:
             outside.append(shape)
     if not groups or not outside:
@@ -78,7 +78,7 @@ def safetensors_shapes(path: Path) -> Shapes:
         raise UserError(f"{path.name} is cut short or damaged: {gist(error)}") from error
 
 
-def shapes_of(path: Path, store: Store) -> Shapes:
+def tensor_shapes(path: Path, store: Store) -> Shapes:
     """Tensor shapes of a GGUF or safetensors file, read once per state of the file.
 
     Raises:
@@ -88,15 +88,15 @@ def shapes_of(path: Path, store: Store) -> Shapes:
     return remembered(store, readable(path, "weights file"), "shapes", find)
 
 
-def heads_of(path: Path, store: Store) -> int:
+def query_heads(path: Path, store: Store) -> int:
     """Query heads of an attention, as a GGUF file or a config.json says; 1 where it does not say."""
     if path.suffix == ".gguf":
-        found = remembered(store, path, "heads", lambda file: _read_header(file)[0].heads)
+        count = remembered(store, path, "heads", lambda file: _read_header(file)[0].heads)
     else:
-        told = json_value(path, "settings file")
-        told |= told["text_config"] if isinstance(told.get("text_config"), dict) else {}
-        found = next((told[name] for name in HEADS if isinstance(told.get(name), int)), 1)
-    return min(max(1, found), MOST)
+        settings = json_value(path, "settings file")
+        settings |= settings["text_config"] if isinstance(settings.get("text_config"), dict) else {}
+        count = next((settings[name] for name in HEADS if isinstance(settings.get(name), int)), 1)
+    return min(max(1, count), MAX_VALUES)
 
 
 # --- the header of a GGUF file, read as far as the tensors it announces --------------------------------------------
@@ -107,9 +107,9 @@ SCALARS = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}  # kinds of 
 TEXT, ARRAY = 8, 9
 ALIGNMENT = 32  # bytes, unless the settings give another
 DIMENSIONS = 4  # of a tensor at most
-MOST = 2**21  # values of an array: no vocabulary has as many
-SETTINGS = 2**10  # of a model: each is compared with all that transformers knows
-LARGEST = 2**26  # bytes of a header
+MAX_VALUES = 2**21  # values of an array: no vocabulary has as many
+MAX_SETTINGS = 2**10  # of a model: each is compared with all that transformers knows
+MAX_HEADER = 2**26  # bytes of a header
 
 
 def gguf_shapes(path: Path) -> Shapes:
@@ -126,7 +126,7 @@ def _read_header(path: Path) -> tuple["_Header", Shapes]:
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             header = _Header(content)
-            found, end = header.tensors()
+            shapes, end = header.tensors()
     except (ValueError, KeyError, struct.error, RecursionError) as error:
         raise UserError(
             f"{path.name} is no GGUF file, or is cut short or damaged: its {size:,} bytes do not hold what its header "
@@ -134,7 +134,7 @@ def _read_header(path: Path) -> tuple["_Header", Shapes]:
         ) from error
     if not 0 < end <= size:
         raise UserError(f"{path.name} is cut short: it has {size:,} bytes, its tensors need {end:,}")
-    return header, found
+    return header, shapes
 
 
 class _Header:
@@ -151,22 +151,22 @@ class _Header:
 
         count, settings = self._number("Q"), self._number("Q")
         alignment = self._settings(settings, count)
-        found = {}
+        shapes = {}
         ends = []
         for _ in range(count):
             name, dimensions = self._text(), self._number("I")
-            if name in found or dimensions > DIMENSIONS:
+            if name in shapes or dimensions > DIMENSIONS:
                 raise ValueError("the same name twice, or no such shape")
-            found[name] = tuple(self._number("Q") for _ in range(dimensions))
+            shapes[name] = tuple(self._number("Q") for _ in range(dimensions))
             block, size = GGML_QUANT_SIZES[self._number("I")]
-            ends.append(self._number("Q") + math.prod(found[name]) * size // block)
+            ends.append(self._number("Q") + math.prod(shapes[name]) * size // block)
         begin = -(-self.at // alignment) * alignment
-        return found, begin + max(ends, default=-begin)
+        return shapes, begin + max(ends, default=-begin)
 
     def _settings(self, count: int, tensors: int) -> int:
         """Skip the settings and return the alignment among them; refuse more layers than tensors."""
         alignment, names = ALIGNMENT, set()
-        if count > SETTINGS:
+        if count > MAX_SETTINGS:
             raise ValueError("no such number of settings")
         for _ in range(count):
             name, kind = self._text(), self._number("I")
@@ -188,9 +188,9 @@ class _Header:
 
     def _number(self, code: str) -> int:
         form = f"<{code}"
-        (found,) = struct.unpack_from(form, self.content, self.at)
+        (value,) = struct.unpack_from(form, self.content, self.at)
         self.at += struct.calcsize(form)
-        return found
+        return value
 
     def _text(self) -> str:
         self._pass(TEXT)
@@ -198,7 +198,7 @@ class _Header:
 
     def _pass(self, kind: int, count: int = 1) -> None:
         """Skip values of a kind."""
-        if kind not in (*SCALARS, TEXT, ARRAY) or count > MOST:
+        if kind not in (*SCALARS, TEXT, ARRAY) or count > MAX_VALUES:
             raise ValueError("no such value")
         if kind in SCALARS:
             self._skip(count * struct.calcsize(SCALARS[kind]))
@@ -211,7 +211,7 @@ class _Header:
 
     def _skip(self, size: int) -> None:
         self.began, self.at = self.at, self.at + size
-        if self.at > min(len(self.content), LARGEST):
+        if self.at > min(len(self.content), MAX_HEADER):
             raise ValueError("cut short")
 
 
@@ -225,5 +225,5 @@ def parsed_once() -> Iterator[None]:
     import gguf
 
     once = {name: cache(getattr(gguf, name)) for name in ("GGUFReader", "get_tensor_name_map")}
-    with exchanged(gguf, **once):
+    with patched(gguf, **once):
         yield

@@ -29,10 +29,10 @@ from core.models.replay import Call, Layers, Tensors
 class OffloadedWeights:
     """Storage of a layer's weights while it does not run."""
 
-    stored: Mapping[str, Tensor]  # by their names inside the layer; those in files are read as they are asked for
+    stored: Mapping[str, Tensor]  # by their names inside the layer; those in files are read as they are needed
     device: torch.device = torch.device("cpu")  # where it runs
-    scratch: Path | None = None  # a file for what `keep` is given; None: it stays in memory
-    changed: Mapping[str, Tensor] | None = None  # in place of what is stored
+    scratch: Path | None = None  # a file for changed weights; None: they stay in memory
+    changed: Mapping[str, Tensor] | None = None  # in place of `stored`
     open: bool = False
 
     def fetch(self) -> Tensors:
@@ -58,9 +58,9 @@ class OffloadedWeights:
 def offload(layer: nn.Module, home: OffloadedWeights) -> None:
     """Give a layer a home; its weights are no longer in the layer."""
     for name, parameter in list(layer.named_parameters()):
-        held, leaf = slot(layer, name)
-        held[leaf] = nn.Parameter(torch.empty_like(parameter, device="meta"), requires_grad=False)
-    if home_of(layer) is None:
+        tensors, leaf = slot(layer, name)
+        tensors[leaf] = nn.Parameter(torch.empty_like(parameter, device="meta"), requires_grad=False)
+    if offloaded(layer) is None:
         layer.forward = partial(_forward, layer, layer.forward)
     layer.home = home
 
@@ -70,14 +70,14 @@ def _forward(layer: nn.Module, own: Callable, *args: object, **kwargs: object) -
         return own(*args, **kwargs)
 
 
-def home_of(layer: nn.Module) -> OffloadedWeights | None:
+def offloaded(layer: nn.Module) -> OffloadedWeights | None:
     """A layer's home, or None where it is the layer itself."""
     return vars(layer).get("home")
 
 
-def streamed(layers: Layers) -> bool:
+def is_streamed(layers: Layers) -> bool:
     """True where some layers get their weights only when they run."""
-    return any(map(home_of, layers))
+    return any(map(offloaded, layers))
 
 
 @contextmanager
@@ -87,16 +87,16 @@ def weights_on_device(layer: nn.Module, keep: bool = False) -> Iterator[None]:
     Args:
         keep: the weights that the layer has at the end are its own from now on. Else changes are lost with the block.
     """
-    home = home_of(layer)
+    home = offloaded(layer)
     if home is None or home.open:
         yield
         return
     away = []
     for name, weight in home.fetch().items():
-        held, leaf = slot(layer, name)
-        if held[leaf].is_meta:  # else somebody runs the layer with a weight of their own
-            away.append((held, leaf, held[leaf]))
-            held[leaf] = nn.Parameter(weight, requires_grad=False)
+        tensors, leaf = slot(layer, name)
+        if tensors[leaf].is_meta:  # else somebody runs the layer with a weight of their own
+            away.append((tensors, leaf, tensors[leaf]))
+            tensors[leaf] = nn.Parameter(weight, requires_grad=False)
     home.open = True
     try:
         yield
@@ -104,8 +104,8 @@ def weights_on_device(layer: nn.Module, keep: bool = False) -> Iterator[None]:
             home.keep(dict(layer.named_parameters()))
     finally:
         home.open = False
-        for held, leaf, empty in away:
-            held[leaf] = empty
+        for tensors, leaf, empty in away:
+            tensors[leaf] = empty
 
 
 def walk(
@@ -133,27 +133,27 @@ def walk(
             leave(index)
 
 
-def forget(layers: Layers) -> None:
+def restore(layers: Layers) -> None:
     """Undo whatever was kept of streamed layers' changes."""
-    for home in filter(None, map(home_of, layers)):
+    for home in filter(None, map(offloaded, layers)):
         home.forget()
 
 
-def stored(model: nn.Module) -> Tensors:
+def checkpoint_tensors(model: nn.Module) -> Tensors:
     """Tensors of a checkpoint of the model by name, without values where they are not at hand; tied weights once."""
     saved = model.state_dict().keys()
     return {name: each for name, each in (*model.named_parameters(), *model.named_buffers()) if name in saved}
 
 
-def pieces(model: nn.Module, layers: Layers) -> Iterator[Tensors]:
+def checkpoint_pieces(model: nn.Module, layers: Layers) -> Iterator[Tensors]:
     """Everything that a checkpoint of the model holds, by name; tied weights once, under their first name.
 
     First comes what lies outside the layers, then a layer at a time. A piece is at hand until the next is asked for.
     """
-    known = {id(layer) for layer in layers}
-    inside = {name: module for name, module in model.named_modules() if id(module) in known}
+    layer_ids = {id(layer) for layer in layers}
+    inside = {name: module for name, module in model.named_modules() if id(module) in layer_ids}
     names = {where: [] for where in ("", *inside)}
-    for name in stored(model):
+    for name in checkpoint_tensors(model):
         names[next((each for each in inside if name.startswith(f"{each}.")), "")].append(name)
     for where, own in names.items():
         with weights_on_device(inside.get(where, model)):
@@ -174,12 +174,12 @@ def device(name: str) -> torch.device:
         UserError: this machine has no such device.
     """
     best = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
-    found = best if name == "auto" else torch.device(machine.asked(name))
-    if found.type == "cpu":
-        return found
-    if found.type != best.type or (found.index or 0) >= torch.accelerator.device_count():
+    chosen = best if name == "auto" else torch.device(machine.device_named(name))
+    if chosen.type == "cpu":
+        return chosen
+    if chosen.type != best.type or (chosen.index or 0) >= torch.accelerator.device_count():
         raise UserError(f"this machine has no {name}: use cpu")
-    return torch.device("cuda", found.index or 0) if found.type == "cuda" else found
+    return torch.device("cuda", chosen.index or 0) if chosen.type == "cuda" else chosen
 
 
 def free_memory(where: torch.device) -> int:
@@ -196,7 +196,7 @@ def place(model: PreTrainedModel, layers: Layers, where: torch.device) -> None:
     if model.device == where:
         return
     size = sum(each.nbytes for each in model.parameters())
-    if streamed(layers) or size >= HEADROOM * free_memory(where):
+    if is_streamed(layers) or size >= HEADROOM * free_memory(where):
         stream(layers, where)
     model._apply(lambda each: each if each.is_meta else each.to(where))
 
@@ -204,6 +204,6 @@ def place(model: PreTrainedModel, layers: Layers, where: torch.device) -> None:
 def stream(layers: Layers, where: torch.device) -> None:
     """Let layers run on a device, each brought from where its weights lie now."""
     for layer in layers:
-        if home_of(layer) is None:
+        if offloaded(layer) is None:
             offload(layer, OffloadedWeights({name: each.data for name, each in layer.named_parameters()}))
-        home_of(layer).device = where
+        offloaded(layer).device = where

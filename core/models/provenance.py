@@ -37,7 +37,7 @@ def provenance(loaded: Loaded, files: Iterable[Path], store: Store) -> Fields:
     }
 
 
-def relative(typed: str) -> str:
+def without_project_path(typed: str) -> str:
     """A path inside the project without what lies above it: that is nobody's business but this machine's."""
     return typed.replace(f"{PROJECT}{os.sep}", "")
 
@@ -51,7 +51,7 @@ def _versions() -> dict[str, str]:
 def _commit() -> str | None:
     """The project's commit when this process began, where it runs from a checkout."""
     try:
-        found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, timeout=10)
+        process = subprocess.run(["git", "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, timeout=10)
     except OSError:
         return None
-    return found.stdout.strip() or None
+    return process.stdout.strip() or None

@@ -12,7 +12,7 @@ from torch.func import functional_call
 from transformers import Cache, PreTrainedModel
 
 from core.base import Fields
-from core.models.folder_checks import exchanged
+from core.models.folder_checks import patched
 
 Tensors = dict[str, Tensor]  # by their names in a layer, or a model
 Layers = Sequence[nn.Module]
@@ -20,7 +20,7 @@ Layers = Sequence[nn.Module]
 REPLAY_TOLERANCE = {"float32": 1e-5, "bfloat16": 2e-2, "float16": 3e-3}
 
 
-def hidden(output: Tensor | tuple) -> Tensor:
+def stream_of(output: Tensor | tuple) -> Tensor:
     """The residual stream in a layer's output, which is a tensor or a tuple that begins with it."""
     return output if isinstance(output, Tensor) else output[0]
 
@@ -45,8 +45,8 @@ class Call:
         else:
             args = (stream, *args)
         if weights:
-            return hidden(functional_call(self.layer, weights, args, kwargs))
-        return hidden(self.layer(*args, **kwargs))
+            return stream_of(functional_call(self.layer, weights, args, kwargs))
+        return stream_of(self.layer(*args, **kwargs))
 
     def in_float32(self) -> "Call":
         """The same call with its recorded floating-point arguments widened."""
@@ -57,31 +57,31 @@ class Call:
         return stream if self.rest is None else (stream, *self.rest)
 
 
-def called(layer: nn.Module, args: tuple, kwargs: Fields, output: Tensor | tuple) -> Call:
+def call_from_hook(layer: nn.Module, args: tuple, kwargs: Fields, output: Tensor | tuple) -> Call:
     """A call as a forward hook is told of it."""
     name = None if args else _stream_name(kwargs)
     rest = None if isinstance(output, Tensor) else tuple(output[1:])
-    return Call(layer, kwargs[name] if name else args[0], hidden(output), args[1:], kwargs, name, rest)
+    return Call(layer, kwargs[name] if name else args[0], stream_of(output), args[1:], kwargs, name, rest)
 
 
-def leave_out(layer: nn.Module) -> None:
+def skip_layer(layer: nn.Module) -> None:
     """Let a layer pass its input on, in the form it returns it, until `put_back`."""
 
     def passed_on(*run):
-        call = called(*run)
+        call = call_from_hook(*run)
         return call.output(call.entry)
 
     layer.left_out = layer.register_forward_hook(passed_on, with_kwargs=True)
 
 
-def put_back(layer: nn.Module) -> None:
+def restore_layer(layer: nn.Module) -> None:
     """Undo `leave_out`, where it was done."""
     if hook := vars(layer).pop("left_out", None):
         hook.remove()
 
 
 @contextmanager
-def together(contexts: Iterable[AbstractContextManager]) -> Iterator[None]:
+def entered(contexts: Iterable[AbstractContextManager]) -> Iterator[None]:
     """Enter several contexts, such as the hooks of many modules, in their order."""
     with ExitStack() as stack:
         for each in contexts:
@@ -99,7 +99,7 @@ def record(model: PreTrainedModel, layers: Layers, ids: Tensor, stream: Tensor |
     calls = []
 
     def recorded(layer, args, kwargs, output):
-        calls.append(called(layer, args, kwargs, output))
+        calls.append(call_from_hook(layer, args, kwargs, output))
 
     def replaced(_, args, kwargs):
         return ((stream, *args[1:]), kwargs) if args else (args, {**kwargs, _stream_name(kwargs): stream})
@@ -107,7 +107,7 @@ def record(model: PreTrainedModel, layers: Layers, ids: Tensor, stream: Tensor |
     hooks = [layer.register_forward_hook(recorded, with_kwargs=True) for layer in layers]
     if stream is not None:
         hooks.append(layers[0].register_forward_pre_hook(replaced, with_kwargs=True))
-    with together(hooks):
+    with entered(hooks):
         model(input_ids=ids, use_cache=False)
     return calls
 
@@ -123,7 +123,7 @@ def replay_error(call: Call, on: Call | None = None) -> float:
     return float(((call(on.entry).float() - clean).norm(dim=-1) / clean.norm(dim=-1)).max())
 
 
-def entry(model: PreTrainedModel, first: nn.Module, ids: Tensor) -> Tensor:
+def entry_stream(model: PreTrainedModel, first: nn.Module, ids: Tensor) -> Tensor:
     """The residual stream that enters the first layer, (batch, tokens, width): no layer is run.
 
     Args:
@@ -155,11 +155,11 @@ def tail(model: PreTrainedModel, calls: Sequence[Call], stream: Tensor) -> Tenso
         (batch, tokens, vocabulary) logits.
     """
     any_ids = torch.zeros(stream.shape[:2], dtype=torch.long, device=model.device)  # what they become is passed over
-    with together(exchanged(each.layer, forward=lambda *_, each=each, **__: each.output(stream)) for each in calls):
+    with entered(patched(each.layer, forward=lambda *_, each=each, **__: each.output(stream)) for each in calls):
         return model(input_ids=any_ids, use_cache=False).logits
 
 
-def going_on(model: PreTrainedModel, read: Cache) -> Fields:
+def continuation_options(model: PreTrainedModel, read: Cache) -> Fields:
     """Arguments by which a forward goes on from what a cache holds of earlier tokens, and adds to it."""
     names = {"cache", "past_key_values"}.intersection(inspect.signature(model.forward).parameters)
     return dict.fromkeys(names, read) | {"use_cache": True}

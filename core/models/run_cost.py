@@ -15,7 +15,7 @@ from core.methods import PRUNERS, Treatment
 from core.methods.blockwise import EPOCHS
 from core.methods.distillation import CHUNK, TOKENS_PER_STEP
 from core.models import texts
-from core.models.machine import HEADROOM, chosen, emulates, free_memory
+from core.models.machine import HEADROOM, definite_device, emulates_bfloat16, free_memory
 from core.models.model_shape import ModelShape
 from core.models.sources import NotHere, Source, locate, read_shape
 from core.requests import (
@@ -111,7 +111,7 @@ def treating(shape: ModelShape, request: Any, asked: Recipe, rate: float = ROUGH
     """
     text, passes = request.calibration, DISTILLED
     if (request.dtype, asked.recover_dtype) == ("float32", "bfloat16"):  # of a bfloat16 model the rate tells
-        passes = EMULATED if emulates() else HALVED
+        passes = EMULATED if emulates_bfloat16() else HALVED
     trained = asked.distills * text.token_count
     budget = passes * forward(shape, asked.recover_until or asked.recover_tokens or 0)
     return (
@@ -216,7 +216,7 @@ def refuse_too_long(source: str) -> None:
     Raises:
         UserError: it cannot.
     """
-    need = texts.memory(source)
+    need = texts.memory_to_read(source)
     insist(need, f"{brief(source)} may need {need / 2**30:.2g} GiB of memory to be read", "take a part of it")
 
 
@@ -275,7 +275,7 @@ def estimate(request: Any, store: Store, device: str = "cpu") -> Cost | None:
     Raises:
         UserError: the model or its files are not what they should be.
     """
-    model, kind = model_of(request, store), chosen(device).split(":")[0]
+    model, kind = model_of(request, store), definite_device(device).split(":")[0]
     if model is None:
         return None
     source, shape = model
@@ -295,7 +295,9 @@ def estimate(request: Any, store: Store, device: str = "cpu") -> Cost | None:
             parts = len(request.points)
             flop += parts * judging(shape, request.evaluation)
             read.append(request.evaluation.text)
-    memory = max(memory, weights + max(texts.memory(each.source) for each in read))  # while it is read nothing runs
+    memory = max(
+        memory, weights + max(texts.memory_to_read(each.source) for each in read)
+    )  # while it is read nothing runs
     loading = START + 4 * shape.parameters / READ
     return Cost(flop, int(memory) + PROCESS, parts, loading, rate, not known)
 

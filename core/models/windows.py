@@ -12,16 +12,16 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from core.base import UserError, frozen, several
-from core.models.folder_checks import explained
+from core.models.folder_checks import library_errors
 from core.models.loading import Reader, tokenizer_hash
 from core.models.run_cost import refuse_too_long
 from core.models.texts import MOST_ENCODED, Text, check_size, read
 from core.requests import TextSpec, WindowRequest
 
 PIECE = 2**15  # characters that are tokenised as one
-TOGETHER = 32  # pieces that are tokenised at once: meanwhile a character takes about 150 bytes
+PIECES_AT_ONCE = 32  # pieces that are tokenised at once: meanwhile a character takes about 150 bytes
 MARGIN = 512  # characters at either end of a piece whose tokens may be others than the whole text's
-WHOLE = 2**21  # characters of a text that may be tokenised as one where its pieces may not fit together
+MAX_AS_ONE = 2**21  # characters of a text that may be tokenised as one where its pieces may not fit together
 
 
 @frozen
@@ -105,10 +105,10 @@ def _encode(text: Text, packing: str, bos: str, tokenizer: PreTrainedTokenizerBa
     parted = tokenizer.is_fast and not isinstance(tokenizer.backend_tokenizer.model, Unigram)
 
     def of_long(document):
-        ids = _together(document, tokenised) if parted else None
-        if ids is None and len(document) > WHOLE:
+        ids = _from_pieces(document, tokenised) if parted else None
+        if ids is None and len(document) > MAX_AS_ONE:
             raise UserError(
-                f"{text.label} is longer than {WHOLE:,} characters and cannot be tokenised in pieces, for its "
+                f"{text.label} is longer than {MAX_AS_ONE:,} characters and cannot be tokenised in pieces, for its "
                 "tokenizer or a run of the same few characters allows none: break it into lines, or take a part of it"
             )
         return next(tokenised([document]))[0] if ids is None else ids
@@ -122,15 +122,15 @@ def _tokenised(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Of each piece its tokens and, where a tokenizer tells, the characters that each spans, (tokens, 2)."""
     pieces = iter(pieces)
-    while batch := list(islice(pieces, TOGETHER)):
-        with explained("the tokenizer fails on this text"):
+    while batch := list(islice(pieces, PIECES_AT_ONCE)):
+        with library_errors("the tokenizer fails on this text"):
             encoded = tokenizer(batch, add_special_tokens=bos == "protocol", verbose=False)
         for number, ids in enumerate(encoded["input_ids"]):
             spans = encoded.encodings[number].offsets if encoded.encodings else []
             yield np.asarray(ids, np.uint32), np.asarray(spans, np.int32).reshape(-1, 2)
 
 
-def _together(document: str, tokenised: Callable[..., Iterator[tuple[np.ndarray, np.ndarray]]]) -> np.ndarray | None:
+def _from_pieces(document: str, tokenised: Callable[..., Iterator[tuple[np.ndarray, np.ndarray]]]) -> np.ndarray | None:
     """The tokens of a document by overlapping pieces, or None where two differ in the middle of what they share.
 
     What lies there is `MARGIN` characters or more away from the ends of either piece.
@@ -138,7 +138,7 @@ def _together(document: str, tokenised: Callable[..., Iterator[tuple[np.ndarray,
     starts = range(0, len(document) - 3 * MARGIN, PIECE - 3 * MARGIN)
     pieces = tokenised(document[start : start + PIECE] for start in starts)
     ids, spans = next(pieces)
-    found, first = [], 0
+    tokens, first = [], 0
     for start, (following, beyond) in zip(starts[1:], pieces, strict=True):
         beyond += start
         here, there = (np.flatnonzero((each[:, 0] - start) // MARGIN == 1) for each in (spans, beyond))
@@ -146,10 +146,10 @@ def _together(document: str, tokenised: Callable[..., Iterator[tuple[np.ndarray,
         if not same or not len(here):
             return None
         middle = len(here) // 2
-        found.append(ids[first : here[middle]])
+        tokens.append(ids[first : here[middle]])
         first = there[middle]
         ids, spans = following, beyond
-    return np.concatenate([*found, ids[first:]])
+    return np.concatenate([*tokens, ids[first:]])
 
 
 def _from_joined(encoded: list[np.ndarray], body: int, request: WindowRequest, label: str) -> tuple:

@@ -12,7 +12,7 @@ from core.methods import PRUNERS_WITHOUT_TEXT
 from core.models.anatomy import Linear
 from core.models.loading import Loaded
 from core.models.placement import weights_on_device
-from core.models.replay import REPLAY_TOLERANCE, Call, Tensors, entry, replay_error, together
+from core.models.replay import REPLAY_TOLERANCE, Call, Tensors, entered, entry_stream, replay_error
 from core.models.run_cost import WALK_BATCH
 from core.prune.inputs import Enough, Names, watched
 
@@ -90,7 +90,7 @@ def recorded(
             nothing = streams[-1].new_empty(0)
             calls_by_shape[part.shape] = [replace(call, entry=nothing, exit=nothing) for call in calls]
         else:
-            streams.append(entry(loaded.model, loaded.layers[0], part.to(loaded.model.device)))
+            streams.append(entry_stream(loaded.model, loaded.layers[0], part.to(loaded.model.device)))
         batches.append(calls_by_shape[part.shape])
     return batches, streams
 
@@ -213,7 +213,7 @@ def added(call: Call, stack: Sequence[Linear]) -> dict[str, float]:
 
 def _replaced(stack: Sequence[Linear], change: Callable[[str, Tensor], Tensor]) -> AbstractContextManager:
     """While inside, `change(name, output)` replaces the output of every linear."""
-    return together(
+    return entered(
         each.module.register_forward_hook(lambda _, args, output, name=each.name: change(name, output))
         for each in stack
     )

@@ -16,9 +16,9 @@ from transformers import DynamicCache
 
 from core.methods import Warn
 from core.methods.distillation import (
-    PROMPT_TOKENS,
     CHUNK,
     LEARNING_RATE,
+    PROMPT_TOKENS,
     TOKENS_AT_ONCE,
     batch_of,
     check_steps,
@@ -31,12 +31,12 @@ from core.methods.distillation import (
 )
 from core.methods.masked_weights import MaskedWeights, adam, take_step, training_windows, validation_windows
 from core.models import anatomy, losses, run_cost
-from core.models.folder_checks import exchanged
+from core.models.folder_checks import patched
 from core.models.loading import Loaded
-from core.models.model_shape import outline
-from core.models.placement import free_memory, stored, streamed
+from core.models.model_shape import model_shape
+from core.models.placement import checkpoint_tensors, free_memory, is_streamed
 from core.models.progress import Cancelled, Step
-from core.models.replay import Layers, Tensors, going_on, leave_out, tail, together
+from core.models.replay import Layers, Tensors, continuation_options, entered, skip_layer, tail
 from core.requests.recipes import ExactRecipe
 from core.store.files import patiently, temporary_folder
 from core.store.parts import TRAINING
@@ -146,15 +146,13 @@ def products(loaded: Loaded, dtype: str) -> torch.autocast:
 
 def checkpointed(layers: Layers) -> AbstractContextManager:
     """While inside, layers keep only their input for the backward pass, which runs them once more."""
-    return together(
-        exchanged(layer, forward=partial(checkpoint, layer.forward, use_reentrant=False)) for layer in layers
-    )
+    return entered(patched(layer, forward=partial(checkpoint, layer.forward, use_reentrant=False)) for layer in layers)
 
 
 def trainable_weights(layers: Layers, norms: bool) -> list[Tensor]:
     """Every prunable weight as its module stores it; norms and biases too if asked for."""
     vectors = (each for layer in layers for each in layer.parameters() if norms and each.dim() == 1)
-    return [*(linear.module.weight for layer in layers for linear in anatomy.prunable(layer)), *vectors]
+    return [*(linear.module.weight for layer in layers for linear in anatomy.prunable_linears(layer)), *vectors]
 
 
 @torch.no_grad()  # no inference mode: it is trained on
@@ -175,7 +173,7 @@ def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Step) -> Tensor:
     done = load_checkpoint(path, tokens.device).get("tokens", tokens[:0])
     for first in range(len(done), len(read), size):
         written, keys_and_values = tokens[read[first : first + size], :PROMPT_TOKENS], DynamicCache()
-        draws, how = torch.Generator().manual_seed(first), going_on(loaded.model, keys_and_values)
+        draws, how = torch.Generator().manual_seed(first), continuation_options(loaded.model, keys_and_values)
         while written.shape[1] < tokens.shape[1]:
             unread = written[:, keys_and_values.get_seq_length() :].to(loaded.model.device)
             logits = loaded.model(input_ids=unread, **how).logits[:, -1].float().cpu()
@@ -212,11 +210,11 @@ def distill(
     Raises:
         UserError: memory does not suffice, there is only one window, or the budget does not pay for a step.
     """
-    shape = outline({name: tuple(each.shape) for name, each in stored(loaded.model).items()})
+    shape = model_shape({name: tuple(each.shape) for name, each in checkpoint_tensors(loaded.model).items()})
     need = run_cost.training(shape, float(np.mean(exact.sparsity)), tokens.numel(), loaded.spec.dtype)
     what = f"training {loaded.source.label} whole takes {need / 2**30:.2g} GiB of memory beside its weights"
     advice = "use the repair blockwise, which trains a part of a layer at a time"
-    run_cost.insist(need, what, advice, 0 if streamed(loaded.layers) else free_memory(loaded.model.device))
+    run_cost.insist(need, what, advice, 0 if is_streamed(loaded.layers) else free_memory(loaded.model.device))
     state, reference = load_checkpoint(folder / TRAINING, loaded.model.device), None
     until = exact.recover_until and steps_on(exact.recover_until, tokens.shape[1])
     if not state or not is_over(state, until):
@@ -226,7 +224,7 @@ def distill(
             reference = losses.reference(loaded, tokens, read)
     if state:
         for layer in exact.dropped_layers:
-            leave_out(loaded.layers[layer])
+            skip_layer(loaded.layers[layer])
     else:
         walk()
     masked = MaskedWeights(trainable_weights(loaded.layers, exact.recover_norms), state.get("mask"))

@@ -32,7 +32,9 @@ def make_exact(
             pruned, or a pattern does not fit it.
     """
     profile = profile_of(request.profile, loaded.source, store)
-    sparsity = spread_budget(recipe.allocation, anatomy.parameters(loaded.layers), profile).exact.round(12).tolist()
+    sparsity = (
+        spread_budget(recipe.allocation, anatomy.parameter_counts(loaded.layers), profile).exact.round(12).tolist()
+    )
     read = None
     if recipe.treatment.reads_text:
         read = windows(request.calibration.replace(seed=recipe.calibration_seed), loaded)
@@ -43,7 +45,7 @@ def make_exact(
         repair_method=recipe.treatment.repair_method,
         **{name: getattr(recipe, name) for name in Recipe.model_fields.keys() & ExactRecipe.model_fields.keys()},
     )
-    sparsity_by_linear(exact, list(map(anatomy.prunable, loaded.layers)))
+    sparsity_by_linear(exact, list(map(anatomy.prunable_linears, loaded.layers)))
     return exact
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from core.methods import MOMENTS, Statistic
 from core.models.anatomy import Linear
-from core.models.replay import Tensors, together
+from core.models.replay import Tensors, entered
 
 Names = tuple[str, ...]  # linears that read the very same input, in the order of their calls
 Statistics = Mapping[Statistic, Mapping[str, Tensor]]  # statistic -> linear -> sum over its inputs
@@ -58,7 +58,7 @@ def watched(
         called.clear()
 
     hooks = (each.module.register_forward_pre_hook(note(each.name)) for each in linears)
-    with together(hooks), layer.register_forward_hook(end):
+    with entered(hooks), layer.register_forward_hook(end):
         yield
 
 

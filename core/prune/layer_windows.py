@@ -11,8 +11,8 @@ from core.base import UserError
 from core.methods import BLOCKS
 from core.methods.masked_weights import VALIDATION_EVERY, MaskedWeights
 from core.models.anatomy import Linear
-from core.models.layer_parts import find
-from core.models.replay import Call, Tensors, hidden, together
+from core.models.layer_parts import find_part
+from core.models.replay import Call, Tensors, entered, stream_of
 from core.prune.calibration import BACK, DensePath, added
 from core.prune.inputs import Enough
 
@@ -39,7 +39,7 @@ def batch_size(tokens: Tensor) -> int:
 def windows(layer: nn.Module, stack: Sequence[Linear]) -> list[Window]:
     """Attention and MLP of a layer; the layer as a whole if they cannot be told apart."""
     try:
-        places = {part: find(layer, part) for part in BLOCKS}
+        places = {part: find_part(layer, part) for part in BLOCKS}
     except UserError:
         return [Window("layer", list(stack), layer)]
     return [Window(part, place.linears_of(stack), place.output) for part, place in places.items()]
@@ -52,11 +52,11 @@ def outputs_of(
     outputs = {}
 
     def see(module, _, output):
-        outputs[id(module)] = hidden(output).clone()  # a layer may add to it in place
+        outputs[id(module)] = stream_of(output).clone()  # a layer may add to it in place
         if len(outputs) == len(modules):
             raise Enough
 
-    with together(each.register_forward_hook(see) for each in modules), suppress(Enough):
+    with entered(each.register_forward_hook(see) for each in modules), suppress(Enough):
         call(stream, weights)
     return [outputs[id(each)].float() for each in modules]
 

@@ -10,9 +10,9 @@ from core.methods import Warn
 from core.methods.masked_weights import training_windows
 from core.models import anatomy
 from core.models.loading import Loaded
-from core.models.placement import forget
+from core.models.placement import restore
 from core.models.progress import ProgressTracker
-from core.models.replay import put_back
+from core.models.replay import restore_layer
 from core.prune.distillation import distill
 from core.prune.exact_recipe import Texts
 from core.prune.walk import prune_layers
@@ -73,12 +73,12 @@ def prune(
 
     distill(loaded, exact, tokens, walk, distillation_folder(store, loaded.spec, exact), trained, wrote, read, warn)
     tracker.done = end
-    return anatomy.of_each(loaded.layers, anatomy.zeros)
+    return anatomy.per_weight(loaded.layers, anatomy.zero_fraction)
 
 
 def count_zeros(loaded: Loaded) -> Array:
     """Fraction of zeros in every linear, (layers, linears)."""
-    return anatomy.of_each(loaded.layers, anatomy.zeros, anatomy.linears)
+    return anatomy.per_weight(loaded.layers, anatomy.zero_fraction, anatomy.linears)
 
 
 @contextmanager
@@ -89,9 +89,9 @@ def restored(loaded: Loaded) -> Iterator[None]:
     try:
         yield
     finally:
-        forget(loaded.layers)
+        restore(loaded.layers)
         for layer in loaded.layers:
-            put_back(layer)
+            restore_layer(layer)
         with torch.no_grad():
             for each, before in copies.items():
                 each.copy_(before)

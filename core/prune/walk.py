@@ -16,7 +16,7 @@ from core.models.anatomy import Linear
 from core.models.loading import Loaded
 from core.models.placement import walk
 from core.models.progress import Step
-from core.models.replay import Call, leave_out
+from core.models.replay import Call, skip_layer
 from core.models.run_cost import WALK_BATCH
 from core.prune.calibration import DensePath, check_replay, recorded
 from core.prune.exact_recipe import sparsity_by_linear
@@ -71,7 +71,7 @@ def prune_layers(
             achieved[index, : len(stack)] = 1
             if path:  # which goes through it
                 path.leave()
-            return leave_out(loaded.layers[index])
+            return skip_layer(loaded.layers[index])
         in_turn = batches and (exact.true_sequential or pull)
         for group in _groups(stack, runs[index], streams) if in_turn else [stack]:
             statistics = _statistics(group, runs[index], streams, treatment.statistics, path if pull else None, read)
@@ -80,7 +80,7 @@ def prune_layers(
                 linear.module.weight.copy_(prune_linear(linear, index, treatment, statistics, share, own, warn))
         if windows:
             repair_windows(windows.repair, index, stack, runs[index], streams, path)
-        zeros = [anatomy.zeros(each.weight) for each in stack]
+        zeros = [anatomy.zero_fraction(each.weight) for each in stack]
         achieved[index, : len(stack)] = table[index, : len(stack)] if PRUNERS[exact.pruner].forms else zeros
 
     def leave(index):
@@ -110,7 +110,7 @@ def _entered(
 
 def _checked_stacks(loaded: Loaded) -> list[list[Linear]]:
     """Linears of every layer; refuses weights that are shared with another module."""
-    stacks = [anatomy.prunable(layer) for layer in loaded.layers]
+    stacks = [anatomy.prunable_linears(layer) for layer in loaded.layers]
     inside = {id(module) for layer in loaded.layers for module in layer.modules()}
     outside = [(name, module) for name, module in loaded.model.named_modules() if id(module) not in inside]
     owner = {id(value): name for name, module in outside for value in module.parameters(recurse=False)}

@@ -44,10 +44,10 @@ def measurement() -> tuple[Callable[[], MeasureRequest], str]:
                 raise UserError(f"the {name} is empty: choose or type one")
         if "preset" not in how and not how["perturb"]:
             raise UserError("choose at least one perturbation, as in gaussian:0.3")
-        machine.asked(device)
+        machine.device_named(device)
         return request_of("measure", model=model, text=text, **{name: each or None for name, each in how.items()})
 
-    return read, machine.chosen(device)
+    return read, machine.definite_device(device)
 
 
 def _model() -> tuple[str, dict[str, Any], str]:

@@ -66,7 +66,7 @@ def _read(file: Path) -> bytes | None:
 @asynccontextmanager
 async def warmed(_: object) -> AsyncIterator[None]:
     """Answer at once; tidy, import what pages draw with and read studies while the first browser is still opening."""
-    processes.answer_at_once()
+    processes.send_at_once()
     threading.Thread(target=_prepare, daemon=True).start()
     yield
 

@@ -94,9 +94,9 @@ def _standing(key: str) -> Job:
         st.rerun()
     if not job.active:
         st.rerun()
-    if queue.enforce(job) and queue.active(store, job.device):
+    if queue.end_if_stuck(job) and queue.active(store, job.device):
         queue.ensure_worker(store, job.device)
-    st.progress(job.status.fraction, text=escape_markdown(queue.standing(store, job).headline))
+    st.progress(job.status.fraction, text=escape_markdown(queue.displayed_status(store, job).headline))
     layout.caption(" · ".join(filter(None, [job.status.details, job.device])))
     return job
 

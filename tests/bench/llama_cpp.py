@@ -29,8 +29,8 @@ from core.export.gguf_file import TYPES
 from core.methods import dropped_layers
 from core.methods.quantisation import QUANT_FORMATS
 from core.models import anatomy, loading
-from core.models.replay import leave_out
-from core.models.saving import without
+from core.models.replay import skip_layer
+from core.models.saving import without_layers
 from core.models.sources import bundled, locate
 from core.plan.allocation import allocate
 from core.plan.sizes import DENSE
@@ -58,7 +58,7 @@ def main(binaries, text, folder, chunks="8", threads="2"):
     tools, out, text = Path(binaries), Path(folder), Path(text)
     store, rates = Store(), {}
     loaded = loading.load(locate(str(bundled()), store))
-    depth, width = len(loaded.layers), len(anatomy.prunable(loaded.layers[0]))
+    depth, width = len(loaded.layers), len(anatomy.prunable_linears(loaded.layers[0]))
     mixed = [["Q8_0" if layer in (0, depth - 1) else ("Q5_1", "Q4_0")[place > 3] for place in range(width)]
              for layer in range(depth)]  # fmt: skip
     asked = read_allocation("response objective=kl currency=layers:0.1")
@@ -71,10 +71,10 @@ def main(binaries, text, folder, chunks="8", threads="2"):
         gone = dropped_layers(plan) if name.endswith("left out") else []
         form = name if name in QUANT_FORMATS else "F16"
         holds = Contents(np.zeros(depth - len(gone)), np.ones(()), f"gguf:{form}", types)
-        with without(loaded.model, gone):
+        with without_layers(loaded.model, gone):
             exported = export(loaded, out / name, CARD, holds, overwrite=True)
         for layer in gone:
-            leave_out(loaded.layers[layer])
+            skip_layer(loaded.layers[layer])
         half = half or {key: value.clone() for key, value in loaded.model.state_dict().items()}
         file, logs = out / name / GGUF, out / f"{name}.logs"
         judged = [tools / "llama-perplexity", "-m", file, "-c", LENGTH, "-b", LENGTH, "-t", threads]

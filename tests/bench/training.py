@@ -14,8 +14,8 @@ from core.methods.distillation import TOKENS_PER_STEP
 from core.methods.masked_weights import MaskedWeights, take_step
 from core.models import losses, run_cost
 from core.models.loading import load
-from core.models.model_shape import outline
-from core.models.placement import stored
+from core.models.model_shape import model_shape
+from core.models.placement import checkpoint_tensors
 from core.models.sources import locate
 from core.models.windows import windows
 from core.prune.distillation import Distillation, trainable_weights
@@ -34,7 +34,7 @@ def main(steps="2"):
     for weight in trainable_weights(loaded.layers, False):
         least = weight.detach().abs().flatten().kthvalue(int(SPARSITY * weight.numel())).values
         weight.detach().masked_fill_(weight.abs() <= least, 0)
-    shape = outline({name: tuple(each.shape) for name, each in stored(loaded.model).items()})
+    shape = model_shape({name: tuple(each.shape) for name, each in checkpoint_tensors(loaded.model).items()})
     told = run_cost.training(shape, SPARSITY, tokens.numel(), "float32") + run_cost.weight_bytes(
         shape, "float32", False
     )

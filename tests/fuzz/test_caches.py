@@ -64,7 +64,7 @@ def looked_at(root):
     store = Store(root, accept_imported=True)
     acts = (
         lambda: main(["runs", "--json", "--cache", str(root)]),
-        lambda: [(each.log, queue.standing(store, each).words) for each in queue.jobs(store)],
+        lambda: [(each.log, queue.displayed_status(store, each).words) for each in queue.jobs(store)],
         lambda: store.find(ASKED),
         lambda: [pack(store, entry) for entry in store.entries()],
         lambda: queue.submit(store, ASKED),

@@ -162,7 +162,7 @@ IMPOSSIBLE = {
 
 @pytest.mark.parametrize("way", IMPOSSIBLE)
 def test_a_models_folder_that_says_what_cannot_be(way, folder, store, monkeypatch):
-    monkeypatch.setattr(loading, "EFFORT", 4)
+    monkeypatch.setattr(loading, "TOKENIZER_SECONDS", 4)
     IMPOSSIBLE[way](folder)
     one_sentence(lambda: opened(folder, store))
 

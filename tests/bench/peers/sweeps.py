@@ -24,7 +24,7 @@ from core.measure.engines import Group, Reader, prepare, wavefront
 from core.measure.perturb import Moments, perturbed
 from core.methods import Gaussian
 from core.models import run_cost
-from core.models.replay import hidden
+from core.models.replay import stream_of
 from core.models.saving import save
 from core.requests.measurements import Measurement
 from tests.bench.peers.timing import in_turn, ratio, short
@@ -66,7 +66,7 @@ def hooked(case, injection):
     streams = {}
 
     def hook(layer, output):
-        streams[layer] = case.damaged[layer] if layer == injection else hidden(output)
+        streams[layer] = case.damaged[layer] if layer == injection else stream_of(output)
         return case.group.calls[layer].output(streams[layer])
 
     with ExitStack() as stack:

@@ -23,7 +23,7 @@ def pruned(family, dtype="float32", sparsity=SPARSITY):
     source = Source(f"tiny {family}", tiny.folder(family), None, f"tiny-{family}", None)
     loaded = loading.load(source, dtype)
     for layer, share in zip(loaded.layers, sparsity, strict=True):
-        for linear in anatomy.prunable(layer):
+        for linear in anatomy.prunable_linears(layer):
             zero_rows(linear.weight, share)
     return loaded
 

@@ -18,7 +18,7 @@ from core.export.card import RECIPE, licence_of
 from core.export.export import Contents, export
 from core.export.target import FORMER, check_target
 from core.models import anatomy, loading
-from core.models.saving import without
+from core.models.saving import without_layers
 from core.models.sources import Source
 from core.prune.pruned_model import restored
 from core.store.cache import Store
@@ -55,7 +55,7 @@ def test_a_folder_loads_back_as_the_pruned_model(family, tmp_path):
 def test_layers_that_differ_in_their_linears(tmp_path):
     loaded = pruned(tiny.ODD)
     exported = export(loaded, tmp_path / "out", CARD, Contents(SPARSITY))
-    names = [[linear.name for linear in anatomy.prunable(layer)] for layer in loaded.layers]
+    names = [[linear.name for linear in anatomy.prunable_linears(layer)] for layer in loaded.layers]
     longest = max(map(len, names))
     absent = [longest - len(each) for each in names]
     assert max(absent) > min(absent) == 0
@@ -63,7 +63,9 @@ def test_layers_that_differ_in_their_linears(tmp_path):
     assert told["linears"] == names
     for name in ("achieved", "weights", "planned"):
         assert [row.count(None) for row in told[name]] == np.isnan(getattr(exported, name)).sum(1).tolist() == absent
-    weights = [torch.cat([each.weight.flatten() for each in anatomy.prunable(layer)]) for layer in loaded.layers]
+    weights = [
+        torch.cat([each.weight.flatten() for each in anatomy.prunable_linears(layer)]) for layer in loaded.layers
+    ]
     assert exported.sparsity == pytest.approx(float((torch.cat(weights) == 0).double().mean()))
     assert "nan" not in (tmp_path / "out" / "README.md").read_text()
 
@@ -72,7 +74,7 @@ def test_what_is_wrong_with_layers_that_differ_is_named(tmp_path, monkeypatch):
     loaded = pruned(tiny.ODD)
     planned = np.repeat(SPARSITY[:, None], 9, axis=1)
     planned[2, 1] = 0.75
-    assert anatomy.prunable(loaded.layers[2])[1].name == "self_attn.o_proj"
+    assert anatomy.prunable_linears(loaded.layers[2])[1].name == "self_attn.o_proj"
     with pytest.raises(RuntimeError, match=r"layer 2 self_attn\.o_proj has 50.0000 % zeros where 75.0000 % were"):
         export(loaded, tmp_path / "out", CARD, Contents(planned))
     card = replace(CARD, recipe=CARD.recipe | {"pattern": "2:4"})
@@ -270,7 +272,7 @@ def test_the_bundled_gguf_model(bundled, tmp_path):
 
 def assert_exported(loaded, tmp_path):
     before = checking.count(loaded.layers)
-    for linear in anatomy.prunable(loaded.layers[7]):
+    for linear in anatomy.prunable_linears(loaded.layers[7]):
         zero_rows(linear.weight, 0.5)
     weights, quantizer = tiny.state(loaded.model), loaded.model.hf_quantizer
     planned = np.where(np.arange(30) == 7, 0.5, 0.0)
@@ -316,7 +318,7 @@ def skipping(loaded, left_out):
 def test_a_folder_without_some_layers_is_the_model_that_skips_them(family, form, tmp_path):
     loaded = pruned(family)
     config = loaded.model.config.to_dict()
-    with without(loaded.model, [1, 2]):
+    with without_layers(loaded.model, [1, 2]):
         exported = export(loaded, tmp_path / "out", CARD, Contents(SPARSITY[[0, 3]], form=form))
     assert loaded.model.config.to_dict() == config and len(loaded.layers) == 4
     file = {"gguf_file": "model.gguf"} if form != "dense" else {}

@@ -42,7 +42,7 @@ def saved(folder, family, **more):
 def pruned(folder, store, dtype="float32"):
     loaded = loading.load(locate(str(folder), store), dtype)
     for layer, share in zip(loaded.layers, SPARSITY, strict=True):
-        for linear in anatomy.prunable(layer):
+        for linear in anatomy.prunable_linears(layer):
             zero_rows(linear.weight, share)
     return loaded
 
@@ -57,17 +57,17 @@ def logits(model):
 )
 def test_the_file_holds_the_quantised_model(family, form, tmp_path, empty):
     loaded = pruned(saved(tmp_path / "model", family), empty)
-    linears = [linear for layer in loaded.layers for linear in anatomy.prunable(layer)]
+    linears = [linear for layer in loaded.layers for linear in anatomy.prunable_linears(layer)]
     meant = [
         rounded(each.weight, QUANT_FORMATS[form]) if form in QUANT_FORMATS else each.weight.half().float()
         for each in linears
     ]
     exported = export(loaded, tmp_path / "out", CARD, Contents(SPARSITY, form=f"gguf:{form}"))
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "out", gguf_file=GGUF, dtype=torch.float32).eval()
-    held = [linear.weight for layer in anatomy.decoder_layers(model) for linear in anatomy.prunable(layer)]
+    held = [linear.weight for layer in anatomy.decoder_layers(model) for linear in anatomy.prunable_linears(layer)]
     assert all(torch.equal(one, other) for one, other in zip(held, meant, strict=True))
     assert torch.allclose(logits(model), logits(loaded.model), rtol=0, atol=1e-4 * logits(model).abs().max())
-    assert np.allclose(exported.achieved, anatomy.of_each(anatomy.decoder_layers(model), anatomy.zeros))
+    assert np.allclose(exported.achieved, anatomy.per_weight(anatomy.decoder_layers(model), anatomy.zero_fraction))
 
     own = locate(str(tmp_path / "out" / GGUF), empty)  # by our own reader
     assert loading.load(own).tokenizer(SENTENCE)["input_ids"] == loaded.tokenizer(SENTENCE)["input_ids"]

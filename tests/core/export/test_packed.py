@@ -32,14 +32,14 @@ def loaded_from(family, store):
 
 def rounded_to(loaded):
     for layer, row in zip(loaded.layers, FORM_ROWS, strict=True):
-        for linear, form in zip(anatomy.prunable(layer), row, strict=False):
+        for linear, form in zip(anatomy.prunable_linears(layer), row, strict=False):
             linear.weight.copy_(rounded(linear.weight, QUANT_FORMATS[form]))
     return loaded
 
 
 def forms_of(loaded):
     """FORM_ROWS for as many linears as the family has."""
-    return [row[: len(anatomy.prunable(layer))] for layer, row in zip(loaded.layers, FORM_ROWS, strict=True)]
+    return [row[: len(anatomy.prunable_linears(layer))] for layer, row in zip(loaded.layers, FORM_ROWS, strict=True)]
 
 
 def packed_to(folder, loaded):
@@ -54,14 +54,14 @@ def library():
 @pytest.mark.parametrize("family", ["llama", "gemma2", "bloom"])  # the last two tie their embeddings
 def test_the_folder_holds_the_rounded_model(family, tmp_path, empty):
     loaded = rounded_to(loaded_from(family, empty))
-    meant = [linear.weight.clone() for layer in loaded.layers for linear in anatomy.prunable(layer)]
+    meant = [linear.weight.clone() for layer in loaded.layers for linear in anatomy.prunable_linears(layer)]
     exported = packed_to(tmp_path / "out", loaded)
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "out", dtype=torch.float32).eval()
     ids = tiny.windows().tokens
     with torch.inference_mode():  # it is unpacked as it is first run
         theirs, ours = (each(input_ids=ids, use_cache=False).logits for each in (model, loaded.model))
     assert torch.equal(theirs, ours)
-    held = [linear.weight for layer in anatomy.decoder_layers(model) for linear in anatomy.prunable(layer)]
+    held = [linear.weight for layer in anatomy.decoder_layers(model) for linear in anatomy.prunable_linears(layer)]
     assert all(torch.equal(one, other) for one, other in zip(held, meant, strict=True))
 
     tensors = load_file(tmp_path / "out" / "model.safetensors")

@@ -113,7 +113,7 @@ class Fake:
 def fake(empty, monkeypatch):
     """Have this be Ray, which does shares one after the other."""
     turn = threading.Lock()
-    for name in ("RAY_USAGE_STATS_ENABLED", *cluster.ALONE):
+    for name in ("RAY_USAGE_STATS_ENABLED", *cluster.LOOPBACK_ONLY):
         monkeypatch.setenv(name, "0")
         monkeypatch.delenv(name)  # put back by the line above
 
@@ -239,13 +239,13 @@ JOINED = "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False)"
 def test_a_ray_of_our_own_answers_nobody_else(monkeypatch):
     """Not from another machine, and not without its token."""
     pytest.importorskip("ray", reason="Ray is no requirement of this project")
-    for name in cluster.ALONE:
+    for name in cluster.LOOPBACK_ONLY:
         monkeypatch.delenv(name, raising=False)
     piped = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": queue.PROJECT}
     with subprocess.Popen([sys.executable, "-c", STARTED], **piped) as ours:
         heard, address = ast.literal_eval(ours.stdout.readline()), ours.stdout.readline().strip()
         assert heard and all("127.0.0.1" in each for each in heard)
-        for name, value in (cluster.ALONE | {"RAY_AUTH_TOKEN": "0" * 64}).items():
+        for name, value in (cluster.LOOPBACK_ONLY | {"RAY_AUTH_TOKEN": "0" * 64}).items():
             monkeypatch.setenv(name, value)
         asked = [sys.executable, "-c", JOINED, address]
         other = subprocess.run(asked, capture_output=True, text=True, timeout=PATIENCE)

@@ -92,7 +92,7 @@ def test_enforce_spares_strangers_and_itself(store):
         for status in (Status(state="running", **mine), Status(state="running", pid=os.getppid(), born=1.0)):
             job.write(status)
             queue.cancel(queue.job(store, job.key))
-            assert not queue.enforce(queue.job(store, job.key), grace=0)
+            assert not queue.end_if_stuck(queue.job(store, job.key), grace=0)
 
 
 def test_a_started_worker_counts_until_it_holds_its_lock(store, monkeypatch):
@@ -158,7 +158,7 @@ def test_a_clock_that_is_set_back_makes_no_time_negative(store, monkeypatch):
 
 def test_who_waits_hears_how_many_are_first(store):
     first, second, last = (queue.submit(store, fake.request(seed=seed)) for seed in range(3))
-    lines = [queue.standing(store, each).line for each in (first, second, last)]
+    lines = [queue.displayed_status(store, each).line for each in (first, second, last)]
     assert lines == ["next in the queue", "waiting for 1 run on cpu", "waiting for 2 runs on cpu"]
 
 

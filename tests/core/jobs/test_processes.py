@@ -8,7 +8,7 @@ import sys
 import psutil
 import pytest
 
-from core.jobs.processes import answer_at_once
+from core.jobs.processes import send_at_once
 from core.jobs.queue import PROJECT
 
 
@@ -20,7 +20,7 @@ def test_an_accepted_socket_sends_small_pieces_at_once():
         for at_once in (False, True):
             with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
                 assert bool(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)) == at_once
-            answer_at_once()
+            send_at_once()
 
 
 def test_hidden_sockets_stop_no_server(monkeypatch, caplog):
@@ -29,7 +29,7 @@ def test_hidden_sockets_stop_no_server(monkeypatch, caplog):
 
     monkeypatch.setattr(psutil.Process, "net_connections", hidden)
     with caplog.at_level(logging.WARNING):
-        answer_at_once()
+        send_at_once()
     assert "later" in caplog.text
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.jobs import execute, queue, worker
-from core.measure.shares import portion
+from core.measure.shares import share_of_units
 from core.models.progress import Cancelled
 from core.requests.jobs import Share, ShareRequest, Unfinished, cut
 from core.store.cache import Store
@@ -54,7 +54,7 @@ def test_every_piece_falls_to_one_share(of):
     loaded, text = tiny.loaded("llama"), tiny.windows(sequences=7)
     asked = tiny.profile(loaded, text, "gaussian:0.3", "residual:wanda:0.7", "skip")
     asked = asked.model_copy(update={"prunable": True, "removal": True})
-    shares = [portion(asked, tiny.shape(loaded), Share(part=part, of=of)) for part in range(1, of + 1)]
+    shares = [share_of_units(asked, tiny.shape(loaded), Share(part=part, of=of)) for part in range(1, of + 1)]
     units = Counter(unit for whole, _ in shares for unit in whole - {asked.activation})
     assert units == dict.fromkeys({asked.weights, asked.scores, asked.floor, asked.removed}, 1)
     for each in asked.measurements:

@@ -156,8 +156,8 @@ def test_enforce_ends_a_process_that_does_not_listen(store, held):
     (store.root / "deaf").touch()
     job, process = held()
     queue.cancel(now(store, job))
-    assert not queue.enforce(now(store, job), grace=3600)
-    assert queue.enforce(now(store, job), grace=0)
+    assert not queue.end_if_stuck(now(store, job), grace=3600)
+    assert queue.end_if_stuck(now(store, job), grace=0)
     process.wait()
     assert now(store, job).state == "cancelled"
 

@@ -15,8 +15,8 @@ from torch.nn.functional import kl_div
 
 from core.base.errors import UserError
 from core.methods.distillation import (
-    PROMPT_TOKENS,
     MAX_CHECKS,
+    PROMPT_TOKENS,
     batch_of,
     check_steps,
     learning_rate_share,
@@ -95,7 +95,7 @@ def test_half_precision_and_a_pattern_are_kept(dtype):
     assert training.kept.value.dtype == torch.float32
     assert min(training.divergences) < training.divergences[0]
     for layer in training.loaded.layers:
-        for linear in anatomy.prunable(layer):
+        for linear in anatomy.prunable_linears(layer):
             assert linear.weight.dtype == dtype
             assert ((linear.weight != 0).view(len(linear.weight), -1, 4).sum(-1) <= 2).all()
     assert all(torch.equal(each == 0, before[name] == 0) for name, each in state(training).items())

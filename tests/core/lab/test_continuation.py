@@ -11,10 +11,10 @@ from torch import Tensor
 
 from core.lab.answers import LabModel
 from core.lab.continuation import DENSE, HURT, TEMPERATURE, TWIN, Continuations
-from core.measure.perturb import chosen, drawn_by, normal
+from core.measure.perturb import normal, seeded_generator, selected_linears
 from core.models.anatomy import is_prunable
 from core.models.layer_parts import edited
-from core.models.replay import hidden
+from core.models.replay import stream_of
 from core.requests.lab import Talk
 from core.requests.perturbations import perturbation
 from tests import tiny
@@ -88,7 +88,7 @@ def hook(stack, talker, turn, positions, seed):
 
     def moved(_, args, kwargs, output):
         entry = args[0] if args else kwargs["hidden_states"]
-        stream = hidden(output).clone()
+        stream = stream_of(output).clone()
         if asked.kind == "skip":
             stream[:, span] = entry[:, span]
         else:
@@ -108,7 +108,7 @@ def hook(stack, talker, turn, positions, seed):
         return change
 
     if asked.treatment:
-        for linear in chosen(layer, part):
+        for linear in selected_linears(layer, part):
             stack.callback(linear.module.register_forward_hook(pruned(linear)).remove)
     elif part:
         stack.enter_context(edited(layer, part, added))
@@ -156,7 +156,7 @@ def whole(loaded, text, prompt):
 def written_by(logits, seed, at):
     if seed is None:
         return logits.argmax(-1).tolist()
-    waits = torch.empty(logits.shape[1]).exponential_(generator=drawn_by("word", seed, at))
+    waits = torch.empty(logits.shape[1]).exponential_(generator=seeded_generator("word", seed, at))
     return ((logits / TEMPERATURE).softmax(-1) / waits).argmax(-1).tolist()  # the first of racing exponentials
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from core.measure.engines import hooks, prepare, wavefront
-from core.measure.first_pass import statistics
+from core.measure.first_pass import clean_statistics
 from core.measure.perturb import Moments, normal, perturbed
 from core.models import anatomy
 from tests import tiny
@@ -40,7 +40,9 @@ def group_of(family):
 
 @torch.inference_mode()
 def moments(of, text):
-    return statistics(of, text.tokens, ("norm",) if anatomy.is_prunable(of.layers) else (), True, lambda _: None)[1]
+    return clean_statistics(of, text.tokens, ("norm",) if anatomy.is_prunable(of.layers) else (), True, lambda _: None)[
+        1
+    ]
 
 
 @torch.inference_mode()

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from core.base.errors import UserError
 from core.measure.engines import hooks, largest_replay_error, prepare, wavefront
-from core.measure.first_pass import statistics
+from core.measure.first_pass import clean_statistics
 from core.measure.perturb import Injection, Moments, perturbed
 from core.models.anatomy import decoder_layers, linears
-from core.models.layer_parts import edited, find
+from core.models.layer_parts import edited, find_part
 from tests import families, tiny
 
 pytestmark = [
@@ -129,7 +129,7 @@ def test_without_any_of_its_heads_an_attention_gives_the_bias_of_its_projection(
     bias = torch.zeros(tiny.WIDTH) if last.bias is None else last.bias
     assert torch.equal(given[0], bias.expand_as(given[0]))
     with pytest.raises(UserError, match=rf"no head {heads}: the attention has heads 0 to {heads - 1}"):
-        find(layers[0], f"head:{heads}")
+        find_part(layers[0], f"head:{heads}")
 
 
 # --- as perturbations ------------------------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ def test_both_engines_give_alike_bit_for_bit_what_plain_hooks_give(family):
 @pytest.mark.parametrize("family", tiny.PRUNABLE)
 def test_only_the_linears_of_the_part_are_pruned(family):
     of, text = tiny.loaded(family), tiny.windows(3, 9)
-    moments = statistics(of, text.tokens, ("norm",), False, lambda _: None)[1]
+    moments = clean_statistics(of, text.tokens, ("norm",), False, lambda _: None)[1]
     group = prepare(of, text.tokens, range(3), moments, 2)
     call = group.calls[1]
     names = {each.name for each in linears(call.layer)}
@@ -227,4 +227,4 @@ def test_a_layer_without_attention_is_refused():
     _, layers = model_of("mamba")
     for part in ("attention", "mlp", "head:0"):
         with pytest.raises(UserError, match="MambaBlock does not have one attention that"):
-            find(layers[0], part)
+            find_part(layers[0], part)

@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import cosine_similarity
 
 from core.measure import weights
-from core.measure.first_pass import statistics
+from core.measure.first_pass import clean_statistics
 from core.models import replay
 from tests import tiny
 
@@ -18,7 +18,7 @@ SEQUENCES, LENGTH = 3, 14
 def found(family, norms=False, covariance=False):
     text = tiny.windows(SEQUENCES, LENGTH)
     wanted = ("norm",) if norms else ()
-    return text.tokens, *statistics(tiny.loaded(family), text.tokens, wanted, covariance, lambda _: None)
+    return text.tokens, *clean_statistics(tiny.loaded(family), text.tokens, wanted, covariance, lambda _: None)
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)

@@ -74,7 +74,7 @@ def assert_meant(path, meant, store):
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_the_copy_is_read_and_is_what_the_file_gives(dtype, source, empty, monkeypatch):
     loading.load(source, "float32", empty)
-    folder = saving.kept_copy(source, empty)
+    folder = saving.find_copy(source, empty)
     assert copies(empty) == [folder]
     read, folders = loading.read, []
     monkeypatch.setattr(loading, "read", lambda files, *given: folders.append(files.folder) or read(files, *given))
@@ -96,9 +96,9 @@ def _flipped(file):
 @pytest.mark.parametrize("name", ["model.safetensors", "manifest.json"])
 @pytest.mark.parametrize("damage", [Path.unlink, _flipped])
 def test_a_damaged_copy_is_none(damage, name, source, empty):
-    saving.keep_copy(source, empty, written)
-    damage(saving.kept_copy(source, empty) / name)
-    assert saving.kept_copy(source, empty) is None and copies(empty) == []
+    saving.write_copy(source, empty, written)
+    damage(saving.find_copy(source, empty) / name)
+    assert saving.find_copy(source, empty) is None and copies(empty) == []
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(path, source, tmp_path):
@@ -115,21 +115,21 @@ def test_no_copy_is_kept_without_room_or_where_it_differs(name, value, source, e
 
 
 def test_copies_of_other_files_and_of_other_libraries_are_swept(source, empty, monkeypatch):
-    saving.keep_copy(source, empty, written)
-    for method in range(2, saving.KEPT + 2):
+    saving.write_copy(source, empty, written)
+    for method in range(2, saving.MAX_COPIES + 2):
         monkeypatch.setattr(saving, "METHOD", method)
-        assert saving.kept_copy(source, empty) is None
-        saving.keep_copy(source, empty, written)
-    assert len(copies(empty)) == saving.KEPT
+        assert saving.find_copy(source, empty) is None
+        saving.write_copy(source, empty, written)
+    assert len(copies(empty)) == saving.MAX_COPIES
     monkeypatch.undo()
-    assert saving.kept_copy(source, empty) is None
+    assert saving.find_copy(source, empty) is None
 
 
 def test_of_two_writers_at_once_the_first_to_end_counts(source, empty):
     def slow(folder):
         (folder / "slow").write_bytes(b"")
-        saving.keep_copy(source, empty, written)
+        saving.write_copy(source, empty, written)
 
-    saving.keep_copy(source, empty, slow)
+    saving.write_copy(source, empty, slow)
     [found] = copies(empty)
-    assert found == saving.kept_copy(source, empty) and not (found / "slow").exists()
+    assert found == saving.find_copy(source, empty) and not (found / "slow").exists()

@@ -42,8 +42,8 @@ def check_like_the_package(path):
 
 @pytest.mark.parametrize(
     ("add", "value", "heads"),
-    [("add_uint32", 12, 12), ("add_uint64", 2**63, model_shape.MOST), ("add_int32", -3, 1), ("add_float32", 9.0, 1),
-     ("add_array", [8, 8], 1)],
+    [("add_uint32", 12, 12), ("add_uint64", 2**63, model_shape.MAX_VALUES), ("add_int32", -3, 1),
+     ("add_float32", 9.0, 1), ("add_array", [8, 8], 1)],
 )  # fmt: skip
 def test_its_heads_are_those_that_it_tells(tmp_path, add, value, heads, empty):
     writer = gguf.GGUFWriter(tmp_path / "any.gguf", "llama")
@@ -51,7 +51,7 @@ def test_its_heads_are_those_that_it_tells(tmp_path, add, value, heads, empty):
     writer.add_tensor("one", np.ones((2, 64), np.float32))
     for step in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file, writer.close):
         step()
-    assert model_shape.heads_of(tmp_path / "any.gguf", empty) == heads
+    assert model_shape.query_heads(tmp_path / "any.gguf", empty) == heads
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
@@ -95,8 +95,8 @@ def test_every_kind_of_value_is_passed_over(tmp_path):
     "content",
     [
         *(ONE_SETTING + struct.pack("<IQ", kind, 2**40) for kind in (*model_shape.SCALARS, 8, 9)),
-        ONE_SETTING + struct.pack("<IQ", 8, model_shape.MOST + 1) + bytes(64),
-        ONE_SETTING + struct.pack("<IQ", 0, model_shape.MOST + 1) + bytes(model_shape.MOST + 1),
+        ONE_SETTING + struct.pack("<IQ", 8, model_shape.MAX_VALUES + 1) + bytes(64),
+        ONE_SETTING + struct.pack("<IQ", 0, model_shape.MAX_VALUES + 1) + bytes(model_shape.MAX_VALUES + 1),
         ONE_SETTING + struct.pack("<IQ", 9, 1) * 5000,
         struct.pack("<4sIQQ", b"GGUF", 3, 2**40, 0),
         struct.pack("<4sIQQQ1sI", b"GGUF", 3, 1, 0, 1, b"x", 2**31) + bytes(64),

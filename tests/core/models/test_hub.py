@@ -114,7 +114,7 @@ def test_a_shard_of_c4_is_asked_for_without_the_name_of_a_configuration(monkeypa
         asked[name] = options
         return ({"text": f"Page {number}."} for number in range(10**9))
 
-    monkeypatch.setattr(hub, "ask", lambda *_: None)
+    monkeypatch.setattr(hub, "wait_for_answer", lambda *_: None)
     monkeypatch.setattr(datasets, "load_dataset", streamed)
     assert len(windows.read("allenai/c4").documents) == hub.DOCUMENTS
     assert windows.read("allenai/c4", (0, 3)).documents[-1] == "Page 3."

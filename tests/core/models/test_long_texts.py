@@ -78,7 +78,7 @@ def written(draw):
 def small_pieces(monkeypatch):
     monkeypatch.setattr(windows, "PIECE", 400)
     monkeypatch.setattr(windows, "MARGIN", 48)
-    monkeypatch.setattr(windows, "TOGETHER", 3)
+    monkeypatch.setattr(windows, "PIECES_AT_ONCE", 3)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
@@ -95,7 +95,7 @@ def test_the_tokens_of_pieces_are_those_of_the_whole(small_pieces, kind, documen
 
 @pytest.mark.parametrize("kind", [each for each in KINDS if each is not likeliest])
 def test_words_are_parted_wherever_a_piece_ends(small_pieces, kind, monkeypatch):
-    monkeypatch.setattr(windows, "WHOLE", 0)
+    monkeypatch.setattr(windows, "MAX_AS_ONE", 0)
     tokenizer = trained(kind)
     for text in DEMO:
         [found] = windows._encode(Text("x", (text,), "joined"), "joined", "protocol", tokenizer)
@@ -104,7 +104,7 @@ def test_words_are_parted_wherever_a_piece_ends(small_pieces, kind, monkeypatch)
 
 @pytest.mark.parametrize(("kind", "document"), [(word_pieces, "x" * 5000), (likeliest, DEMO[0])])
 def test_a_long_text_that_no_piece_can_part_is_refused(small_pieces, kind, document, monkeypatch, refused):
-    monkeypatch.setattr(windows, "WHOLE", 2000)
+    monkeypatch.setattr(windows, "MAX_AS_ONE", 2000)
     with refused("rain.txt", "run of the same few characters", "lines"):
         windows._encode(Text("rain.txt", (document,), "joined"), "joined", "protocol", trained(kind))
 
@@ -136,7 +136,7 @@ def test_a_long_text_takes_no_more_memory_than_is_told(long_text):
     done = subprocess.run(
         [sys.executable, "-c", CHILD, f"file:{long_text}"], cwd=PROJECT, capture_output=True, text=True, check=True
     )
-    assert 1024 * int(done.stdout) < texts.memory(f"file:{long_text}") + 200_000_000  # and what its pieces take
+    assert 1024 * int(done.stdout) < texts.memory_to_read(f"file:{long_text}") + 200_000_000  # and what its pieces take
 
 
 def test_an_estimate_counts_the_text_and_too_little_memory_refuses_it(long_text, tmp_path, monkeypatch, refused):
@@ -148,8 +148,8 @@ def test_an_estimate_counts_the_text_and_too_little_memory_refuses_it(long_text,
         return run_cost.estimate(asked, Store(tmp_path / "cache")).memory
 
     source = f"file:{long_text}"
-    assert told(source) - told("demo") > 0.5 * texts.memory(source)
-    monkeypatch.setattr(run_cost, "free_memory", lambda: texts.memory(source) - 1)
+    assert told(source) - told("demo") > 0.5 * texts.memory_to_read(source)
+    monkeypatch.setattr(run_cost, "free_memory", lambda: texts.memory_to_read(source) - 1)
     with refused("long.txt", "GiB", "part of it"):
         windows.windows(WindowRequest(source=source, sequences=1, length=8), tiny.loaded("llama"))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from core.models import machine
-from core.models.machine import in_container
+from core.models.machine import container_limits
 
 
 def group(root, path, limit, taken, files=0):
@@ -24,41 +24,41 @@ def belongs(root, path):
 def test_a_limit_leaves_what_is_not_taken_but_by_copies_of_files(tmp_path):
     belongs(tmp_path, "/box")
     group(tmp_path, "/box", 1000, 700, files=301)
-    assert in_container(tmp_path) == [601]
+    assert container_limits(tmp_path) == [601]
     group(tmp_path, "/box", 1000, 1200)
-    assert in_container(tmp_path) == [0]
+    assert container_limits(tmp_path) == [0]
 
 
 def test_the_groups_above_bound_a_group_too(tmp_path):
     belongs(tmp_path, "/pod/box")
     group(tmp_path, "/pod/box", "max", 100)
     group(tmp_path, "/pod", 500, 200)
-    assert in_container(tmp_path) == [300]
+    assert container_limits(tmp_path) == [300]
 
 
 @pytest.mark.parametrize("path", ["/docker/abc", "/../other"])
 def test_a_container_that_sees_its_group_as_the_root_is_bounded(path, tmp_path):
     belongs(tmp_path, path)
     group(tmp_path, "/", 900, 400)
-    assert in_container(tmp_path) == [500]
+    assert container_limits(tmp_path) == [500]
 
 
 def test_nothing_bounds_where_there_are_no_groups_or_no_files(tmp_path):
-    assert in_container(tmp_path) == []
+    assert container_limits(tmp_path) == []
     belongs(tmp_path, "/box")
-    assert in_container(tmp_path) == []
+    assert container_limits(tmp_path) == []
     group(tmp_path, "/box", "max", 100)
-    assert in_container(tmp_path) == []
+    assert container_limits(tmp_path) == []
     (tmp_path / "sys/fs/cgroup/box/memory.max").write_text("1000")
     (tmp_path / "sys/fs/cgroup/box/memory.current").unlink()
-    assert in_container(tmp_path) == []
+    assert container_limits(tmp_path) == []
 
 
 def test_only_a_processor_alone_that_says_so_lacks_bfloat16(tmp_path, monkeypatch):
     monkeypatch.setattr(machine, "CPU", tmp_path / "cpuinfo")
     monkeypatch.setattr(machine, "devices", lambda: ("cpu",))
-    assert not machine.emulates()
+    assert not machine.emulates_bfloat16()
     machine.CPU.write_text("flags : fpu sse avx2\n")
-    assert machine.emulates()
+    assert machine.emulates_bfloat16()
     monkeypatch.setattr(machine, "devices", lambda: ("cuda", "cpu"))
-    assert not machine.emulates()
+    assert not machine.emulates_bfloat16()

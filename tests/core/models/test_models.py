@@ -66,7 +66,7 @@ def test_a_weight_reads_as_out_times_in(family):
 def test_a_mixture_of_experts_cannot_be_pruned(refused):
     layers = tiny.loaded("mixtral").layers
     with refused("MixtralDecoderLayer", "experts"):
-        anatomy.prunable(layers[0])
+        anatomy.prunable_linears(layers[0])
     assert not anatomy.is_prunable(layers)
 
 

@@ -14,14 +14,22 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from core.export.checking import load_back
 from core.measure.engines import hooks, largest_replay_error, prepare, wavefront
-from core.measure.first_pass import statistics
+from core.measure.first_pass import clean_statistics
 from core.models import anatomy, loading, machine, placement
 from core.models.loading import Loaded
-from core.models.placement import OffloadedWeights, home_of, offload, pieces, stream, streamed, weights_on_device
+from core.models.placement import (
+    OffloadedWeights,
+    checkpoint_pieces,
+    is_streamed,
+    offload,
+    offloaded,
+    stream,
+    weights_on_device,
+)
 from core.models.replay import record, tail
 from core.models.saving import save
 from core.models.sources import locate
-from core.models.weights import by_layers
+from core.models.weights import read_by_layers
 from core.prune.pruned_model import restored
 from core.prune.walk import prune_layers
 from core.store.cache import Store
@@ -36,7 +44,7 @@ TEXT = tiny.windows(4, 14)
 def in_files(folder, dtype="float32"):
     """A model whose layers stay in their files."""
     source, config = locate(str(folder), Store(tiny.kept("cache"))), AutoConfig.from_pretrained(folder)
-    model = by_layers(source, config, dtype, None).eval().requires_grad_(False)
+    model = read_by_layers(source, config, dtype, None).eval().requires_grad_(False)
     spec = tiny.loaded("llama").spec.model_copy(update={"content": source.content, "dtype": dtype})
     return Loaded(tiny.tokenizer(), source, "tiny", model.config, model, spec)
 
@@ -60,12 +68,12 @@ def twin(request):
 
 
 def weights(of):
-    return {name: value.clone() for piece in pieces(of.model, of.layers) for name, value in piece.items()}
+    return {name: value.clone() for piece in checkpoint_pieces(of.model, of.layers) for name, value in piece.items()}
 
 
 @torch.inference_mode()
 def measured(of, engine, name):
-    _, moments = statistics(of, TEXT.tokens, ("norm",), False, lambda _: None)
+    _, moments = clean_statistics(of, TEXT.tokens, ("norm",), False, lambda _: None)
     group = prepare(of, TEXT.tokens, [0, 2, 3], moments, 4)
     assert largest_replay_error(group, lambda _: None) < 1e-5
     return engine(group, tiny.measurement(name), lambda _: None)
@@ -73,7 +81,7 @@ def measured(of, engine, name):
 
 def assert_streamed(of):
     """No weight of a layer is in memory, and all are found where they lie."""
-    assert streamed(of.layers)
+    assert is_streamed(of.layers)
     assert all(each.is_meta for layer in of.layers for each in layer.parameters())
 
 
@@ -149,10 +157,10 @@ def test_weights_are_read_once_for_all_calls_inside_a_block(monkeypatch, twin):
     fetch = OffloadedWeights.fetch
     monkeypatch.setattr(OffloadedWeights, "fetch", lambda home: read.append(home) or fetch(home))
     group = prepare(of, TEXT.tokens, [0, 1], None, 4)
-    assert read == [home_of(layer) for layer in of.layers]  # the clean run; the head needs no layer
+    assert read == [offloaded(layer) for layer in of.layers]  # the clean run; the head needs no layer
     read.clear()
     wavefront(group, tiny.measurement("gaussian:0.3"), lambda _: None)
-    assert read == [home_of(layer) for layer in of.layers]
+    assert read == [offloaded(layer) for layer in of.layers]
 
 
 def test_a_change_outside_of_keeping_is_lost_and_an_error_takes_the_weights_away(twin):
@@ -197,7 +205,7 @@ def test_only_a_model_that_memory_does_not_hold_is_streamed(monkeypatch, empty):
     for free, expected in ((need + 2, False), (need - 2, True)):
         monkeypatch.setattr(placement, "free_memory", lambda _, free=free: free)
         found = loading.load(source, store=empty)
-        assert streamed(found.layers) == expected
+        assert is_streamed(found.layers) == expected
         assert bool(list((empty.root / "converted").glob(".layers-*"))) == expected
     of = found.model
     del found, of
@@ -248,5 +256,5 @@ def test_what_a_device_does_not_hold_is_streamed_there(free, monkeypatch):
     monkeypatch.setattr(placement, "free_memory", lambda _: free)
     layers = anatomy.decoder_layers(model)
     placement.place(model, layers, there)
-    assert model.device == there and streamed(layers) == (free == 1)
-    assert all(home_of(layer).device == there for layer in layers if streamed(layers))
+    assert model.device == there and is_streamed(layers) == (free == 1)
+    assert all(offloaded(layer).device == there for layer in layers if is_streamed(layers))

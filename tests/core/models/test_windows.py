@@ -185,7 +185,7 @@ def test_a_file_that_cannot_be_read_as_text(name, content, tmp_path, refused):
 
 
 def test_a_row_without_words_is_named(tmp_path, refused):
-    parquet.write_table(pa.table({"text": ["x"] * texts.ROWS + ["y", None]}), tmp_path / "a.parquet")
+    parquet.write_table(pa.table({"text": ["x"] * texts.TABLE_ROWS + ["y", None]}), tmp_path / "a.parquet")
     with refused("a.parquet row 258 has no words"):
         windows.read(f"file:{tmp_path / 'a.parquet'}")
 
@@ -234,7 +234,7 @@ def test_a_hub_dataset_is_read_by_its_column_of_text(monkeypatch):
         asked[name] = options
         return datasets.Dataset.from_dict({"text": [" = Title = \n", "", "Words .\n"]})
 
-    monkeypatch.setattr(hub, "ask", lambda *_: None)
+    monkeypatch.setattr(hub, "wait_for_answer", lambda *_: None)
     monkeypatch.setattr(datasets, "load_dataset", here)
     wiki, other = windows.read("Salesforce/wikitext"), windows.read("some/dataset")
     assert wiki.documents == (" = Title = \n\n\n\n\nWords .\n",) and wiki.packing == "joined"

@@ -7,7 +7,7 @@ import pytest
 from core.base.errors import UserError
 from core.methods.treatments import Treatment
 from core.models import loading, run_cost, sources
-from core.models.model_shape import ModelShape, outline
+from core.models.model_shape import ModelShape, model_shape
 from core.requests.inputs import WindowRequest
 from core.requests.measurements import MeasureRequest, measurements
 from core.requests.perturbations import PRESETS, perturbation
@@ -165,7 +165,7 @@ def test_the_outline_is_the_heaviest_numbered_group():
         "embed.weight": (100, 8),
         "norm.weight": (8,),
     }
-    assert outline(shapes) == ModelShape(2, 8, 100, (64 + 128) // 2, 16 + 64 + 8 + 128 + 800 + 8, 1)
+    assert model_shape(shapes) == ModelShape(2, 8, 100, (64 + 128) // 2, 16 + 64 + 8 + 128 + 800 + 8, 1)
 
 
 @pytest.mark.parametrize(
@@ -173,4 +173,4 @@ def test_the_outline_is_the_heaviest_numbered_group():
 )
 def test_files_without_a_stack_are_refused(shapes, refused):
     with refused("layers"):
-        outline(shapes)
+        model_shape(shapes)

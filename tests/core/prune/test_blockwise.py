@@ -42,7 +42,7 @@ def bits(of):
     return {
         f"{index}.{linear.name}": linear.weight.detach().clone()
         for index, layer in enumerate(of.layers)
-        for linear in anatomy.prunable(layer)
+        for linear in anatomy.prunable_linears(layer)
     }
 
 
@@ -61,7 +61,7 @@ def test_no_zero_comes_back_and_nothing_but_linears_changes(family):
     mended = bits(of)
     assert all(torch.equal(mended[name] == 0, each == 0) for name, each in bits(plain).items())
     assert any(not torch.equal(mended[name], each) for name, each in bits(plain).items())
-    known = {id(linear.module.weight) for layer in of.layers for linear in anatomy.prunable(layer)}
+    known = {id(linear.module.weight) for layer in of.layers for linear in anatomy.prunable_linears(layer)}
     others = {name: each for name, each in of.model.named_parameters() if id(each) not in known}
     assert all(torch.equal(each, before[name]) for name, each in others.items())
     assert not any(each.requires_grad or each.grad is not None for each in of.model.parameters())
@@ -79,7 +79,7 @@ def test_a_walk_by_windows_ends_nearer_to_the_dense_model(family):
 def test_half_precision_and_a_pattern_are_kept(dtype):
     of = pruned(fresh("llama", dtype), "blockwise", "2:4")
     for layer in of.layers:
-        for linear in anatomy.prunable(layer):
+        for linear in anatomy.prunable_linears(layer):
             assert linear.weight.dtype == dtype
             assert ((linear.weight != 0).view(len(linear.weight), -1, 4).sum(-1) <= 2).all()
     assert of.model(input_ids=TOKENS).logits.isfinite().all()
@@ -97,9 +97,9 @@ def test_a_layer_whose_parts_cannot_be_told_is_one_window(monkeypatch):
     def unknown(*_):
         raise UserError("no parts")
 
-    monkeypatch.setattr(layer_windows, "find", unknown)
+    monkeypatch.setattr(layer_windows, "find_part", unknown)
     layer = tiny.loaded("llama").layers[0]
-    [window] = layer_windows.windows(layer, anatomy.prunable(layer))
+    [window] = layer_windows.windows(layer, anatomy.prunable_linears(layer))
     assert len(window.linears) == 7 and window.output is layer
     of, plain = pruned(fresh("llama"), "blockwise"), pruned(fresh("llama"))
     assert far(of, "llama") < far(plain, "llama")

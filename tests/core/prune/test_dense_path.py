@@ -46,7 +46,7 @@ def read_by(linear, call, stream):
 def test_what_a_layer_adds_is_found_by_trying(family):
     """Two outputs in every family, the last of the attention and the last of the MLP, whatever they are called."""
     of = tiny.loaded(family)
-    stack = anatomy.prunable(of.layers[1])
+    stack = anatomy.prunable_linears(of.layers[1])
     with torch.inference_mode():
         found = added(runs(of, TOKENS[:1])[1], stack)
     assert len(found) == (0 if family in (*NORMED, tiny.ODD) else 2)
@@ -58,7 +58,7 @@ def test_what_a_layer_adds_is_found_by_trying(family):
 def test_it_is_found_in_half_precision_beside_a_large_attention_sink():
     of = replace(tiny.loaded("llama"), model=tiny.built("llama").to(torch.float16))
     of.model.get_input_embeddings().weight[1, 3] = 30_000
-    found = added(runs(of, torch.ones(1, 16, dtype=torch.long))[0], anatomy.prunable(of.layers[0]))
+    found = added(runs(of, torch.ones(1, 16, dtype=torch.long))[0], anatomy.prunable_linears(of.layers[0]))
     assert set(found) == {"self_attn.o_proj", "mlp.down_proj"}
 
 
@@ -68,7 +68,7 @@ def test_a_factor_is_found_too():
     model = tiny.filled(configuration)
     of = replace(tiny.loaded("granite"), model=model)
     with torch.inference_mode():
-        found = added(runs(of, TOKENS[:1])[2], anatomy.prunable(of.layers[2]))
+        found = added(runs(of, TOKENS[:1])[2], anatomy.prunable_linears(of.layers[2]))
     assert found == pytest.approx({"self_attn.o_proj": 0.25, "mlp.down_proj": 0.25}, rel=1e-4)
 
 
@@ -78,7 +78,7 @@ def test_an_added_output_lacks_what_the_stream_lacks_after_it(family):
     """Of the last that is added: all by which the layer's output is behind the dense path's, on any other stream."""
     of = tiny.loaded(family)
     calls = runs(of)
-    call, stack = calls[1], anatomy.prunable(of.layers[1])
+    call, stack = calls[1], anatomy.prunable_linears(of.layers[1])
     path = DensePath([calls], [call.entry], runs(of, TOKENS[:1]))
     path.enter(1, stack)
     drawn = torch.Generator().manual_seed(1)

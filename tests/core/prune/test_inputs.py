@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from core.measure.first_pass import statistics
+from core.measure.first_pass import clean_statistics
 from core.measure.perturb import perturbed
 from core.methods.treatments import MOMENTS, PRUNERS, TREATMENTS
 from core.models import anatomy, replay
@@ -88,7 +88,7 @@ def test_the_first_token_of_every_window_counts_as_many_in_what_feedback_looks_a
 
 
 def moments(family):
-    return statistics(tiny.loaded(family), TEXT.tokens, ("norm", "second_moment"), False, lambda _: None)[1]
+    return clean_statistics(tiny.loaded(family), TEXT.tokens, ("norm", "second_moment"), False, lambda _: None)[1]
 
 
 @pytest.mark.parametrize("family", tiny.PRUNABLE)

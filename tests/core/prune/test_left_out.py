@@ -6,7 +6,7 @@ import torch
 
 from core.base.errors import UserError
 from core.models import losses
-from core.models.saving import without
+from core.models.saving import without_layers
 from core.prune import walk
 from core.prune.calibration import DensePath
 from core.prune.pruned_model import restored
@@ -28,7 +28,7 @@ def logits(of):
 def test_a_model_without_some_layers_is_one_that_never_had_them(family):
     of, whole = fresh(family), logits(fresh(family))
     before = tiny.state(of.model)
-    with without(of.model, GONE):
+    with without_layers(of.model, GONE):
         lacking, stream = logits(of), losses.last_stream(of, TOKENS)
     with restored(of):
         achieved = prune_layers(of, TOKENS, exact("left_out", (0, 1, 0, 1)))
@@ -43,7 +43,7 @@ def test_a_model_without_some_layers_is_one_that_never_had_them(family):
 def test_the_layers_that_stay_are_pruned_as_if_the_others_had_never_been(pruner):
     of, short = fresh("bloom"), fresh("bloom")
     prune_layers(of, TOKENS, exact(pruner, SHARES))
-    with without(short.model, GONE):
+    with without_layers(short.model, GONE):
         prune_layers(short, TOKENS, exact(pruner, np.delete(SHARES, GONE)))
         assert torch.equal(logits(of), logits(short))
     pairs = zip(weights(of).values(), weights(short).values(), strict=True)

@@ -117,7 +117,7 @@ def test_the_walk_brings_every_linear_to_the_form_of_its_share(pruner):
     achieved = prune_layers(of, TOKENS, exact(pruner, LEVELS))
     assert np.array_equal(achieved, LEVELS)
     for layer in of.layers:
-        for linear, share in zip(anatomy.prunable(layer), LEVELS[0], strict=True):
+        for linear, share in zip(anatomy.prunable_linears(layer), LEVELS[0], strict=True):
             form = form_of(share, PRUNERS[pruner].forms)
             assert torch.equal(rounded(linear.weight, form), linear.weight)
     assert not torch.equal(of.model(input_ids=TOKENS).logits, dense)
@@ -179,7 +179,7 @@ def test_the_walk_brings_some_linears_to_zeros_and_bits_and_others_to_bits_alone
     plan = np.array([[MIXED.levels[name] for name in names]] * tiny.LAYERS)
     assert np.array_equal(prune_layers(of, TOKENS, exact("mixed", plan)), plan)
     for layer in of.layers:
-        for linear, name in zip(anatomy.prunable(layer), names, strict=True):
+        for linear, name in zip(anatomy.prunable_linears(layer), names, strict=True):
             form, weight = QUANT_FORMATS[name], linear.weight
             assert (weight == 0).float().mean() >= form.zeros - 1e-3
             assert torch.equal(rounded(weight, form), weight)

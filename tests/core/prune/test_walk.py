@@ -12,7 +12,7 @@ from core.methods import refit as mending
 from core.methods.refit import refit
 from core.methods.treatments import PRUNERS, SPARSIFIERS
 from core.models import anatomy
-from core.models.replay import hidden
+from core.models.replay import stream_of
 from core.prune import calibration
 from core.prune.pruned_model import restored
 from core.prune.walk import prune_layers
@@ -39,7 +39,7 @@ def weights(of):
     return {
         f"{index}.{linear.name}": linear.weight.clone()
         for index, layer in enumerate(of.layers)
-        for linear in anatomy.prunable(layer)
+        for linear in anatomy.prunable_linears(layer)
     }
 
 
@@ -50,7 +50,7 @@ def weights(of):
 @pytest.mark.parametrize("family", tiny.PRUNABLE)
 def test_achieved_is_counted_and_is_the_plan_to_one_weight(family, pruner):
     of = fresh(family)
-    stack = anatomy.prunable(of.layers[0])
+    stack = anatomy.prunable_linears(of.layers[0])
     wanted = np.random.default_rng(1).uniform(0.1, 0.9, (tiny.LAYERS, len(stack)))
     before = tiny.state(of.model)
     achieved = prune_layers(of, TOKENS, exact(pruner, wanted))
@@ -66,7 +66,7 @@ def test_achieved_is_counted_and_is_the_plan_to_one_weight(family, pruner):
 def _assert_only_linears_changed(of, before, tied):
     """Embeddings, the head still tied to them or not, norms and biases are bit-equal, and no hook is left."""
     assert (of.model.get_output_embeddings().weight is of.model.get_input_embeddings().weight) == tied
-    prunable = {id(linear.module.weight) for layer in of.layers for linear in anatomy.prunable(layer)}
+    prunable = {id(linear.module.weight) for layer in of.layers for linear in anatomy.prunable_linears(layer)}
     changed = {name for name, value in of.model.named_parameters() if not torch.equal(value, before[name])}
     assert changed == {name for name, value in of.model.named_parameters() if id(value) in prunable}
     tiny.assert_untouched(of.model, tiny.state(of.model))
@@ -109,7 +109,7 @@ def test_restored_brings_everything_back_bit_for_bit():
 def by_plain_forwards(of, pruner, sparsity, groups, repair=False):
     """Layer after layer, group after group: a forward of the model as it is by then, then the group is pruned."""
     for index, layer in enumerate(of.layers):
-        stack = {linear.name: linear for linear in anatomy.prunable(layer)}
+        stack = {linear.name: linear for linear in anatomy.prunable_linears(layer)}
         for group in groups:
             seen = tiny.inputs(of, TOKENS)
             for name in stack.keys() & set(group):
@@ -145,7 +145,7 @@ def test_statistics_come_from_the_dense_layer_fed_by_pruned_ones(family, pruner,
     for module, rounds, close in ((mending, "ITERATIONS", "ENOUGH"), (splitting, "POLISH", "CLOSE")):
         monkeypatch.setattr(module, rounds, 200)  # to the end: on the way there, rounding shows
         monkeypatch.setattr(module, close, 1e-6)
-    names = [linear.name for linear in anatomy.prunable(tiny.loaded(family).layers[0])]
+    names = [linear.name for linear in anatomy.prunable_linears(tiny.loaded(family).layers[0])]
     own = ("per_layer_input_gate",), ("per_layer_projection",)
     named = LLAMA_GROUPS if family != "gpt2" else [[name] for name in names]
     groups = [*named, *own] if true_sequential else [names]
@@ -228,7 +228,7 @@ def test_layers_that_are_told_what_earlier_ones_computed_are_refused(refused):
     made = []
     of.model.register_forward_pre_hook(lambda *_: inside.append(True))
     of.model.register_forward_hook(lambda *_: inside.clear())
-    of.layers[0].register_forward_hook(lambda _, args, output: made.append(hidden(output).std()))
+    of.layers[0].register_forward_hook(lambda _, args, output: made.append(stream_of(output).std()))
 
     def told(_, args, kwargs):
         turned = tuple(each * made[-1] for each in kwargs["position_embeddings"])

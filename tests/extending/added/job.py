@@ -12,6 +12,6 @@ def count(request: CountRequest, bench: WorkContext) -> Entry:
     loaded = bench.load(request)
     spec = CountSpec(model=loaded.spec)
     bench.store.remember(request, spec, [*loaded.source.files])
-    weights = sum(each.weight.numel() for layer in loaded.layers for each in anatomy.prunable(layer))
+    weights = sum(each.weight.numel() for layer in loaded.layers for each in anatomy.prunable_linears(layer))
     told = {"model": loaded.source.label, "weights": weights}
     return bench.store.entry(bench.store.save(spec, None, told))
