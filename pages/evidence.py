@@ -28,7 +28,7 @@ def show_claims() -> None:
         rows.append([claim.title, *(f":{HUES.get(word, 'gray')}-badge[{word}]" for word in claim.verdicts)])
     st.markdown("\n".join(f"| {' | '.join(row)} |" for row in rows))
     st.markdown("**What surprised us**")
-    layout.bullets(map(claims.told, claims.SURPRISES))
+    layout.bullets(map(claims.with_numbers, claims.SURPRISES))
     st.caption(claims.RULE)
     for key, claim in claims.CLAIMS.items():
         layout.show(claim.chart(), "evidence", f"claim-{key}")

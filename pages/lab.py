@@ -51,7 +51,7 @@ with layout.row():
         entry, layer = Store().demo(), str(view.state.layer)
         choice = {"perturbation": view.word} if view.word in entry.spec.names else {}
         watch.open_profile(entry.key, f"Layer {layer} on Absorption, measured on many sentences", layer=layer, **choice)
-        layout.link("evidence.py", claims.told(claims.LINK), {"question": claims.PAPER})
+        layout.link("evidence.py", claims.with_numbers(claims.LINK), {"question": claims.PAPER})
     if row is not None:
         hit = own.hits[row.layer].sentence.replace("**", "")
         layout.numbers(pd.DataFrame(sentence.table(row)), f"Drift after each layer. {hit}", "lab", "lab")

@@ -65,10 +65,10 @@ class Run:
             validation_windows(search_plan.selection_request(self.request, None, ()).calibration.sequences)
         self.costs = search_plan.planned(self.request, self.shape)  # FLOP of every stage at most
         self.ahead = sum(self.costs.values())  # of stages to come
-        self.costs["selection"] /= search_plan.most(self.request)  # of one setting
+        self.costs["selection"] /= search_plan.most_evaluated(self.request)  # of one setting
         self.profile = self._profile(texts)
         self.anchors = load_forecasts(self.store, self.profile, self.request.treatments, self.request.final)
-        first = Treatment(search_plan.measured_by(self.request))
+        first = Treatment(search_plan.response_pruner(self.request))
         self.treatments = [each.treatment for each in self.anchors] or [first]  # whose candidates are predicted
         winner = self._select()
         fallback = candidates.fallback(winner, self.study, self.request.max_loss)
@@ -161,7 +161,7 @@ class Run:
 
     def _best_at(self, target: float) -> None:
         """Evaluate uniform, then candidates that may beat the best so far, the best predicted first."""
-        pool = shortlist.candidates(self.profile, search_plan.measured_by(self.request), target)
+        pool = shortlist.candidates(self.profile, search_plan.response_pruner(self.request), target)
         self.predicted += len(pool.allocations) * len(self.treatments)
         self.notes += pool.left_out
         tried = set()  # titles, each with its treatment

@@ -53,7 +53,7 @@ class Best:
         return self.spec.profile.key
 
     def predicted(self, candidate: Result) -> CheckedPrediction | None:
-        """What a candidate was predicted to cost before it was evaluated; None where that was not."""
+        """The prediction made of a candidate before it was evaluated; None without one."""
         forecasts = self.provenance.forecasts
         if not (forecast := forecasts and forecasts.get(candidate.setting.name)):
             return None

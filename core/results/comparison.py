@@ -20,7 +20,7 @@ def verdict(interval: Estimate) -> str:
     return "costs" if interval.low > 0 else "gains" if interval.high < 0 else "no different"
 
 
-def said(interval: Estimate, sign: str = "+") -> str:
+def percent_text(interval: Estimate, sign: str = "+") -> str:
     """`+12 % [+9, +15]` with as many decimals as the width calls for; the value alone where there is no interval.
 
     An end that is not zero gets more of them before it is written as zero: on which side of it it lies is the verdict.

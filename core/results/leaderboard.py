@@ -51,7 +51,7 @@ class RankedMethod:
 
 
 class Leaderboard(NamedTuple):
-    """What the methods run on: a profile, where measured settings are looked for, and what predicts the others."""
+    """All methods at one target: a profile, the study that measured settings lie in, and a forecast for the others."""
 
     profile: Profile
     study: Study | None = None  # None, and no part: nothing was measured at this target
@@ -149,9 +149,9 @@ def lowest_at(groups: Iterable[Study], target: float, pruner: str) -> Row | None
         return (part.pruner, part.pattern) == (pruner, None) and abs(part.target - target) < 1e-9
 
     place = best_slice(groups, target, pruner, has=lambda _, part: here(part))
-    candidates = place.evaluations.settings if place else ()
+    candidates = place.study.settings if place else ()
     candidates = [one for one in candidates if here(slice_of(one.setting)) and one.finite and not one.strength]
-    return Row(place.evaluations, min(candidates, key=lambda one: one.perplexity)) if candidates else None
+    return Row(place.study, min(candidates, key=lambda one: one.perplexity)) if candidates else None
 
 
 def interval(one: Result) -> tuple[float, float]:

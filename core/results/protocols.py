@@ -107,13 +107,13 @@ def _settings(spec: StudySpec) -> int:
 class StudySlice(NamedTuple):
     """A protocol, and what is compared within it."""
 
-    evaluations: Study
+    study: Study
     part: Slice
 
     @property
     def settings(self) -> list[Result]:
         """Without shuffles: each is a draw of many, which says nothing on its own."""
-        return [each for each in self.evaluations.within(self.part) if each.control != "shuffled"]
+        return [each for each in self.study.within(self.part) if each.control != "shuffled"]
 
 
 def best_slice(
@@ -143,16 +143,16 @@ def best_slice(
     )
 
     def good(one):
-        holds = mine is not None and slice_of(mine) == one.part and one.evaluations.of(mine) is not None
+        holds = mine is not None and slice_of(mine) == one.part and one.study.of(mine) is not None
         near = -round(abs(one.part.target - target), 9)
         methods = {each.setting.allocation.base.kind for each in one.settings if not each.strength}
         likes = one.part.pattern == pattern, one.part.treatment.name == pruner
         alike = one.part.treatment.budget_unit is budget_unit
-        return alike, near, *likes, protocol(one.evaluations.spec) == first, holds, len(methods), len(one.settings)
+        return alike, near, *likes, protocol(one.study.spec) == first, holds, len(methods), len(one.settings)
 
     places = (StudySlice(found, part) for found in groups for part in found.slices if has(found, part))
     best = max(places, key=good, default=None)
-    return best and StudySlice(with_comparable(best.evaluations, groups), best.part)
+    return best and StudySlice(with_comparable(best.study, groups), best.part)
 
 
 def merged(studies: Sequence[Study]) -> Study:
@@ -243,7 +243,7 @@ def _amount(text: TextSpec | WindowRequest) -> str:
 
 
 def _marks(study: Study) -> list[str]:
-    """What sets numbers apart whatever was read: an earlier pruner, a precision, a pack."""
+    """Reasons that set numbers apart whatever was read: an earlier pruner, a precision, a pack."""
     packed = [bool(each.packs) for each in (*study.entries, *study.guests)]
     imported = "imported" if all(packed) else "imported in part"
     dtype = study.spec.model.dtype

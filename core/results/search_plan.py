@@ -36,7 +36,7 @@ HALF, QUARTER = 2, 4
 
 def profile_request(request: BestRequest) -> MeasureRequest:
     """The profile for the candidates: the noise that drives the correction, layers and linears pruned alone."""
-    text, pruner = request.calibration, measured_by(request)
+    text, pruner = request.calibration, response_pruner(request)
     amount = {"sequences": min(text.sequences, MEASURED_WINDOWS), "length": min(text.length, MEASURED_LENGTH)}
     layers = (f"residual:{pruner}:{number(each)}" for each in SPARSITIES)
     linears = (f"residual_linear:{pruner}:{number(each)}:{EACH}" for each in OF_LINEARS)
@@ -44,7 +44,7 @@ def profile_request(request: BestRequest) -> MeasureRequest:
     return request.to(MeasureRequest, text=text.replace(**amount), measurements=looked_at)
 
 
-def measured_by(request: BestRequest) -> str:
+def response_pruner(request: BestRequest) -> str:
     """The pruner of the response curves."""
     return DEFAULT_PRUNER if request.pruner == ANY else request.pruner
 
@@ -77,12 +77,12 @@ def final_request(request: BestRequest, profile: str | None, chosen: Iterable[Re
         each.replace(calibration_seed=seed)
         for seed in request.seeds
         for each in chosen
-        if seed in drawn(request, each.treatment)
+        if seed in judging_seeds(request, each.treatment)
     ]
     return _study(request, profile, tuple(settings), request.final)
 
 
-def drawn(request: BestRequest, treatment: Treatment) -> tuple[int, ...]:
+def judging_seeds(request: BestRequest, treatment: Treatment) -> tuple[int, ...]:
     """The calibration seeds that judge: one will do for what looks at no text."""
     return request.seeds if treatment.reads_text else request.seeds[:1]
 
@@ -96,7 +96,7 @@ def _study(
 # --- what it will cost ---------------------------------------------------------------------------------------------
 
 
-def most(request: BestRequest) -> int:
+def most_evaluated(request: BestRequest) -> int:
     """The most settings that are evaluated on the selection text."""
     return MOST + (ANCHORS + 2 * TRIES + 2 if request.max_loss else 0)  # each try beside its uniform twin
 
@@ -105,7 +105,7 @@ def planned(request: BestRequest, shape: ModelShape) -> dict[str, float]:
     """FLOP of every stage at most, by its name."""
     dearest = max(request.treatments, key=lambda each: run_cost.pruning(shape, request.calibration, each))
     tried = dearest if ANY in (request.pruner, request.repair) else Treatment(request.pruner)
-    seeds = request.seeds if request.recover_minutes else drawn(request, dearest)
+    seeds = request.seeds if request.recover_minutes else judging_seeds(request, dearest)
     judged = [dearest] * len(seeds) * (2 + bool(request.max_loss))
     training = 60 * (request.recover_minutes or 0) * run_cost.ROUGH["cpu"]  # of one setting
 
@@ -114,7 +114,7 @@ def planned(request: BestRequest, shape: ModelShape) -> dict[str, float]:
 
     return {
         "profile": 0.0 if request.profile else run_cost.measuring(shape, profile_request(request)),
-        "selection": most(request) * selecting(tried),  # one by one, beside the dense model
+        "selection": most_evaluated(request) * selecting(tried),  # one by one, beside the dense model
         "repair": selecting(dearest, dearest) if tried != dearest else 0.0,
         "recovery": selecting(dearest, dearest) + 2 * training if training else 0.0,
         "final": run_cost.studying(shape, _study(request, None, (), request.final), judged) + 2 * len(seeds) * training,
@@ -131,7 +131,7 @@ def estimate(request: BestRequest, store: Store, device: str = "cpu") -> run_cos
     if model is None:
         return None
     stages = planned(request, model[1])
-    judging = final_request(request, None, [Recipe(pruner=measured_by(request))])
+    judging = final_request(request, None, [Recipe(pruner=response_pruner(request))])
     runs = [judging, *([] if request.profile else [profile_request(request)])]
     costs = [run_cost.estimate(each, store, device) for each in runs]
     memory = max(each.memory for each in costs)

@@ -10,7 +10,7 @@ import numpy as np
 
 from core.base import Estimate, digits, frozen, pruning_troubles, several, unique
 from core.requests import ExactRecipe, Recipe, TaskSpec
-from core.results.comparison import over_seeds, paired, percent, said, standard_error
+from core.results.comparison import over_seeds, paired, percent, percent_text, standard_error
 from core.store import Array, Losses, ZeroShot
 
 UNKNOWN = Estimate(float("nan"), float("nan"), float("nan"), 0)
@@ -73,7 +73,7 @@ class Change(NamedTuple):
     def said(self) -> str:
         """`-39 % [-73, +40] over 3 calibration seeds`: the value over seeds and the interval that goes with it."""
         seeds = f" over {several(self.seeds.n, 'calibration seed')}" if self.seeds.n else ""
-        return f"{said(self.quoted)}{seeds}"
+        return f"{percent_text(self.quoted)}{seeds}"
 
 
 @frozen
@@ -150,7 +150,7 @@ class Result:
 
     @property
     def target(self) -> float:
-        """What its weights were brought to, on average, as a share that is saved."""
+        """Mean share that is saved of its weights."""
         return self.setting.allocation.target
 
     @property
@@ -160,12 +160,12 @@ class Result:
 
     @property
     def strength(self) -> float:
-        """Of its correction; 0 where it has none."""
+        """Strength of its correction; 0 without one."""
         return self.setting.allocation.correction.strength
 
     @property
     def control(self) -> str:
-        """Of its correction; `none` for the correction itself and where it has none."""
+        """Control of its correction; `none` for the correction itself and without one."""
         return self.setting.allocation.correction.control
 
     # --- what went wrong -------------------------------------------------------------------------------------------

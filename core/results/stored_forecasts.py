@@ -86,7 +86,7 @@ def load_forecasts(
 
 
 def best_forecast(groups: Iterable[Study], profile: Profile, treatment: Treatment) -> Forecast:
-    """Of protocols with enough anchors the main one, or the one that judges by most tokens.
+    """The forecast of the main protocol if it has enough anchors, else of the one with enough and most tokens.
 
     Args:
         groups: studies of any models; those of other models never predict.

@@ -101,7 +101,7 @@ class Study:
         return [each for each in self.settings if each.base is base]
 
     def controls(self, one: Result) -> dict[str, list[Result]]:
-        """By control, what differs from a corrected setting in that alone: `none` is the correction itself."""
+        """Control -> settings that differ from a corrected one in that alone; `none` is the correction itself."""
         by_control = defaultdict(list)
         if one.setting and one.strength:
             for each in self.singles if one in self.singles else self.settings:
@@ -120,7 +120,7 @@ class Study:
 
     @cached_property
     def slices(self) -> tuple[Slice, ...]:
-        """By pruner, then target."""
+        """Slices by pruner, then target."""
         return tuple(sorted(self._sliced, key=lambda each: (table_position(each.treatment.name), each.target)))
 
     def within(self, part: Slice) -> list[Result]:

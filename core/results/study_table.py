@@ -142,7 +142,7 @@ ORIGIN = {
 
 
 def _beside(control: Control, compare: Callable[[Result, Result], Any]) -> Callable[[Row], Any]:
-    """What a comparison of rows with their controls says; None of a row that has none."""
+    """Compare each row with its control; None for a row without one."""
 
     def value(row):
         other = control(row.one)

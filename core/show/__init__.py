@@ -1,1 +1,1 @@
-"""What a person is shown: figures, sentences on numbers, lessons and reports."""
+"""Everything that a person is shown: figures, sentences on numbers, lessons and reports."""

@@ -121,7 +121,7 @@ def choose(among: Sequence[Study], setting: Recipe) -> Study:
     by_key = {each.entries[-1].key: each for each in among}
     homes = {entry.key: key for key, each in by_key.items() for entry in each.entries}
     place = protocols.best_slice(among, setting.allocation.target, setting.treatment.name, setting)
-    first = place.evaluations.entries[-1].key if place else next(iter(by_key))
+    first = place.study.entries[-1].key if place else next(iter(by_key))
     return by_key[url_state.sync("study", list(by_key), first, homes)]
 
 

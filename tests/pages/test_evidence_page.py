@@ -51,7 +51,7 @@ def test_the_page_opens_with_the_verdicts_on_claims_of_the_literature(committed)
     measured = [each for claim in claims.CLAIMS.values() for each in claims.answers(claim).values() if each]
     assert commands == [each.command for each in measured] and len(measured) == 11
     text = " ".join(each.value for each in app.markdown)
-    assert all(claims.told(each).partition("[")[0] in text for each in claims.SURPRISES)
+    assert all(claims.with_numbers(each).partition("[")[0] in text for each in claims.SURPRISES)
 
 
 @pytest.mark.parametrize("page", ["lab", "absorption"])

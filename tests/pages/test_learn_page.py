@@ -101,7 +101,7 @@ def test_the_sink_is_shown_after_a_prediction_only(cache):
     assert live(app)["bars"]["values"][1] == pytest.approx(found.including.value, rel=1e-4)
     assert live(app)["controls"][0]["index"] == 1
     assert shared.plain(found.sentence) in text(app) and "Guess." not in text(app)
-    assert shared.plain(absorption.judged("rise", found)) in text(app)
+    assert shared.plain(absorption.answer_to_guess("rise", found)) in text(app)
 
 
 def test_the_axis_of_drift_shows_the_fall(cache):

@@ -69,7 +69,7 @@ def perplexity_by_method(contenders: Sequence[RankedMethod], dense: float) -> Ch
         dense: perplexity of the unpruned model; NaN while it is not measured.
     """
     values = np.array([(each.perplexity, *each.interval) for each in contenders])
-    names, texts = [each.name for each in contenders], list(map(_told, contenders))
+    names, texts = [each.name for each in contenders], list(map(_row_text, contenders))
     axis = log_axis("perplexity (log scale)", values).drawn
     figure = dots("perplexity", names, values, texts, [_hue(each) for each in contenders], axis)
     figure.layout.height = rows_height(len(names), LANE)  # its rows are the lanes of the chart beside it
@@ -83,7 +83,7 @@ def perplexity_by_method(contenders: Sequence[RankedMethod], dense: float) -> Ch
     return Chart("finish", "What does each method cost?", figure, _lowest(contenders, dense), table)
 
 
-def _told(one: RankedMethod) -> str:
+def _row_text(one: RankedMethod) -> str:
     """Perplexity and change, or why there is none."""
     if math.isnan(one.perplexity):
         return one.measured.trouble if one.measured else UNKNOWN
@@ -95,7 +95,7 @@ def _told(one: RankedMethod) -> str:
 
 
 def _lowest(contenders: Sequence[RankedMethod], dense: float) -> str:
-    """What dots and bars are, and the unpruned model beside the lowest of them."""
+    """Sentence: the lowest perplexity beside the unpruned model's, and what dots and bars are."""
     methods = [each for each in contenders if each.kind != THIS_ALLOCATION]
     finite = [
         each
@@ -117,7 +117,7 @@ def _lowest(contenders: Sequence[RankedMethod], dense: float) -> str:
 
 
 def _tie(best: RankedMethod, second: RankedMethod) -> str:
-    """Why the lowest is not called better than the next: its perplexity may be over luckier calibration seeds."""
+    """Reason not to call the lowest better than the next: its perplexity may be over luckier calibration seeds."""
     measured = best.measured and second.measured
     if measured and verdict(best.measured.against(second.measured).quoted) == "costs":
         return f"is worse than {second.spoken} over the calibration seeds that both have"
@@ -142,11 +142,11 @@ def linears(sparsity: Array, parameters: Array, names: Sequence[str], bounds: Bo
     figure.add_trace(labels([layers - 0.3] * count, np.arange(count), beside, [LIGHT.ink] * count))
     table = layer_table(sparsity, names)
     table.insert(1, "mean of the layer", layer_means(sparsity, parameters))
-    finding = _spared_said(sparsity, means, names, int(binding(sparsity, bounds).sum()))
+    finding = _spared_sentence(sparsity, means, names, int(binding(sparsity, bounds).sum()))
     return Chart("linears", "Sparsity per linear", figure, finding, table)
 
 
-def _spared_said(sparsity: Array, means: Array, names: Sequence[str], bound: int) -> str:
+def _spared_sentence(sparsity: Array, means: Array, names: Sequence[str], bound: int) -> str:
     most, least = int(means.argmax()), int(means.argmin())
     widest = int(np.ptp(sparsity, axis=1).argmax())
     low, high = sparsity[widest].min(), sparsity[widest].max()

@@ -203,14 +203,14 @@ def wrapped(name: str, width: int) -> str:
     return "<br>".join(map(escape, lines))
 
 
-def above(figure: go.Figure, text: str, x: float = 0, anchor: str = "left", **more: object) -> None:
+def note_above(figure: go.Figure, text: str, x: float = 0, anchor: str = "left", **more: object) -> None:
     """A remark over the picture, inside which something would cross it."""
     place = {"x": x, "y": 1, "xref": "paper", "yref": "paper", "xanchor": anchor, "yanchor": "bottom"}
     figure.add_annotation(place | {"text": text, "showarrow": False} | more)
 
 
 def verdict_key(figure: go.Figure) -> None:
-    """What the colours of verdicts mean, over the picture."""
+    """Key to the colours of verdicts, above the picture."""
     hues = {word: readable(verdict_colour(word)) for word in ("amplifies", "undecided", "absorbs")}
     key = "   ".join(f'<span style="color:{hue}">● {word}</span>' for word, hue in hues.items())
-    above(figure, key, 1, "right", yshift=24)
+    note_above(figure, key, 1, "right", yshift=24)

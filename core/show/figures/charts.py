@@ -20,14 +20,14 @@ from core.show.figures.axes import layer_axis, log_axis
 from core.show.figures.gain import name_lines
 from core.show.figures.maps import layer_table, logs_by_layer
 from core.show.figures.palette import LIGHT
-from core.show.figures.style import Chart, InView, curve, here, layout
+from core.show.figures.style import Chart, ChartSubject, curve, layout, mark_layer
 from core.show.words import gain_sentences, literature
 
 PRUNED = "residual:wanda:0.7"  # what noise is held against, unless another pruning is in view
 REPAIRED = (PRUNED, "residual:wanda+refit:0.7")
 
 
-def gains(view: InView) -> Chart:
+def gains(view: ChartSubject) -> Chart:
     """Gains at every strength of the perturbation; beside another profile's, where one that holds it is compared."""
     profile, name = view.profile, view.name
     if view.twin and name in view.twin.by_name:
@@ -37,7 +37,7 @@ def gains(view: InView) -> Chart:
     return gain.gains(lines, gain_sentences.of_perturbation(profile, name), names.index(name), view.layer)
 
 
-def sizes(view: InView) -> Chart:
+def sizes(view: ChartSubject) -> Chart:
     """Gain over size and layer of gaussian noise, at the positions in view where two sizes are measured there."""
     positions = getattr(view.profile.perturbations[view.name], "positions", "after_first")
     here, usual = view.profile.noise(positions), view.profile.noise()
@@ -50,7 +50,7 @@ def sizes(view: InView) -> Chart:
     return maps.size_map(list(noises), lines, view.layer)
 
 
-def matched(view: InView) -> Chart:
+def matched(view: ChartSubject) -> Chart:
     """Real pruning against gaussian noise of the same measured drift."""
     profile = view.profile
     noises = profile.noise()
@@ -70,7 +70,7 @@ def matched(view: InView) -> Chart:
     return gain.compared(*lines, view.layer, "Noise against real pruning", between)
 
 
-def repaired(view: InView) -> Chart:
+def repaired(view: ChartSubject) -> Chart:
     """The damage of pruning a layer with its repair against the same without it, at one sparsity."""
     profile, pairs = view.profile, []
     for mended, other in profile.perturbations.items():
@@ -90,7 +90,7 @@ def repaired(view: InView) -> Chart:
     return replace(chart, finding=finding)
 
 
-def parts(view: InView) -> Chart:
+def parts(view: ChartSubject) -> Chart:
     """Gain of what a layer loses without its attention, and without its MLP."""
     profile, names = view.profile, [f"skip:{part}" for part in BLOCKS]
     if not set(names) <= profile.by_name.keys():
@@ -101,7 +101,7 @@ def parts(view: InView) -> Chart:
     return replace(chart, finding=f"{literature.parts(profile)} {chart.finding}")
 
 
-def heads(view: InView) -> Chart:
+def heads(view: ChartSubject) -> Chart:
     """Harm of leaving out each part of each layer."""
     profile = view.profile
     left_out = {name: each for name, each in profile.perturbations.items() if each.kind == "skip_part"}
@@ -111,7 +111,7 @@ def heads(view: InView) -> Chart:
     called = [each.short for each in left_out.values()]
     hover = "layer %{x}, %{customdata[0]} left out: KL %{customdata[1]:.3g} nats"
     figure = maps.logs_by_layer(harm, called, hover, "part left out; KL, nats", digits)
-    here(figure, view.layer)
+    mark_layer(figure, view.layer)
     finding = gain_sentences.most_harmful(harm, [*left_out.values()])
     return Chart("parts-harm", "Which parts matter most?", figure, finding, maps.layer_table(harm, called))
 
@@ -122,8 +122,8 @@ KL_AXIS = {"title": "KL, nats", "rangemode": "tozero", "exponentformat": "none"}
 DOTS = {"size": 5}  # a layer between two that are equal is a point without a line
 
 
-def harm(view: InView) -> Chart:
-    """What each layer costs where it alone is taken from the other checkpoint."""
+def harm(view: ChartSubject) -> Chart:
+    """KL divergence with one layer at a time taken from the other checkpoint."""
     comparison = compared(view.profile, view.name)
     layers = np.arange(len(comparison.harm))
     odd = [comparison.tensor(layer) for layer in layers]
@@ -137,26 +137,26 @@ def harm(view: InView) -> Chart:
         name="KL",
     )
     figure = go.Figure(bars, {"bargap": 0.25})
-    here(figure, view.layer)
+    mark_layer(figure, view.layer)
     layout(figure, layer_axis(len(layers), "layer taken from the other"), KL_AXIS)
     columns = {"layer": layers, "KL, nats": comparison.harm, "flips": comparison.single.flips.mean(1)}
     table = pd.DataFrame(columns | {"tensor": tensors, "its error": errors, "stands out": comparison.odd})
     return Chart("checkpoint-harm", "Which layers went wrong?", figure, gain_sentences.worst(comparison), table)
 
 
-def weights(view: InView) -> Chart:
+def weights(view: ChartSubject) -> Chart:
     """Relative error of every tensor of every layer."""
     comparison = compared(view.profile, view.name)
     error = comparison.weights.error
     names = [name.removesuffix(".weight") for name in comparison.tensors]
     hover = "layer %{x}, %{customdata[0]}: %{customdata[1]:.3g} %"
     figure = logs_by_layer(100 * error, names, hover, "relative error", lambda value: f"{digits(value)} %")
-    here(figure, view.layer)
+    mark_layer(figure, view.layer)
     table = layer_table(error, comparison.tensors)
     return Chart("checkpoint-weights", "Which weights differ?", figure, gain_sentences.weighed(comparison), table)
 
 
-def parting(view: InView) -> Chart:
+def parting(view: ChartSubject) -> Chart:
     """Drift of the whole other checkpoint after each layer, beside what each layer alone adds."""
     comparison = compared(view.profile, view.name)
     layers = np.arange(len(comparison.harm))
@@ -166,7 +166,7 @@ def parting(view: InView) -> Chart:
     hues, figure = (LIGHT.accent, LIGHT.ink), go.Figure()
     for (name, values), hue in zip(drawn_lines.items(), hues, strict=True):
         figure.add_trace(curve(layers, values, name, f"{name}, after layer %{{x}}: %{{y:.3g}}", hue, marker=DOTS))
-    here(figure, view.layer)
+    mark_layer(figure, view.layer)
     table = pd.DataFrame({"layer": layers, "drift of the whole": comparison.drift, "drift of the layer alone": alone})
     x, y = layer_axis(len(layers), "after layer"), log_axis("drift", comparison.drift, alone).drawn
     drawn = layout(figure, x, y)
@@ -184,7 +184,9 @@ class ChartRow(NamedTuple):
     key: str
     group: str  # those of one group stand beside each other, and no others with them
     question: str  # what it answers
-    draw: Callable[[InView], Chart]  # raises UserError that says what to measure, where the profile lacks something
+    draw: Callable[
+        [ChartSubject], Chart
+    ]  # raises UserError that says what to measure, where the profile lacks something
 
 
 GLANCE, DRIFT, GAIN = "At a glance", "Drift by layer", "Gain by size"  # as tabs call them

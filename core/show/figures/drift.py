@@ -11,19 +11,19 @@ from core.base import changed, digits, gain, per_cent, several, times
 from core.plan.gains import averaged, gains_of, student
 from core.results import propagation, spearman
 from core.show.figures.axes import (
-    above,
     apart,
     labels,
     layer_axis,
     line_gap,
     line_labels,
     log_axis,
+    note_above,
     ratio_axis,
     verdict_key,
 )
 from core.show.figures.gain import name_lines
 from core.show.figures.palette import LIGHT, see_through, verdict_colour
-from core.show.figures.style import Chart, band, curve, here, layout, whiskers
+from core.show.figures.style import Chart, band, curve, layout, mark_layer, whiskers
 from core.store import Activation, Array, Seeds
 
 HIGH = 520  # px of three plots above one another, and of what stands beside them
@@ -65,7 +65,7 @@ def curves(seeds: Seeds, layer: int) -> Chart:
         f"drift-after-layer-{layer}",
         "How does drift grow or shrink?",
         layout(figure, layer_axis(layers, "after layer"), rows, right=72),
-        left_alone(seeds, layer) or _curves_finding(drift, first, layer),
+        unchanged_layer(seeds, layer) or _curves_finding(drift, first, layer),
         pd.DataFrame(columns),
     )
 
@@ -85,21 +85,21 @@ def _bundle(value: Array, verdicts: Sequence[str | None], layer: int) -> list[go
     return traces
 
 
-def left_alone(seeds: Seeds, layer: int) -> str:
-    """That a perturbation changes no token at a layer, as where two checkpoints agree; empty where it changes one."""
+def unchanged_layer(seeds: Seeds, layer: int) -> str:
+    """Sentence for a layer the perturbation leaves unchanged, as where two checkpoints agree; empty otherwise."""
     shares = [each.orthogonal[layer, layer] for each in seeds]  # a change of no length has no direction
     return f"Layer {layer} is left as it is: there is no drift to follow." if np.isnan(shares).all() else ""
 
 
-def unknown(layer: int) -> str:
-    """Why a layer that changes some tokens has no mean of logarithms."""
+def unknown_gain(layer: int) -> str:
+    """Reason that a layer which changes only some tokens has no gain: their logarithms have no mean."""
     return f"Some tokens have no drift from layer {layer}, so its gain is not known."
 
 
 def _curves_finding(drift: propagation.Curves, first: Array, layer: int) -> str:
     start, end = drift.value[layer, layer], drift.value[layer, -1]
     if not np.isfinite(start):
-        text = unknown(layer)
+        text = unknown_gain(layer)
     elif layer == len(drift.value) - 1:
         text = f"Layer {layer} is the last one: its drift of {digits(start)} goes straight to the output."
     else:
@@ -115,7 +115,7 @@ def _curves_finding(drift: propagation.Curves, first: Array, layer: int) -> str:
 
 
 def direction(seeds: Seeds, layer: int) -> Chart:
-    """What kind of difference is left: cosine to the undisturbed stream, and the damage's length across it."""
+    """Direction of the difference that is left: cosine to the clean stream, and the share of the damage across it."""
     cosine, across = (averaged(seeds, name)[layer] for name in ("cosine", "orthogonal"))
     layers = len(cosine)
     lines = {"perpendicular share": (across, LIGHT.accent), "cosine": (cosine, LIGHT.ink)}
@@ -128,7 +128,7 @@ def direction(seeds: Seeds, layer: int) -> Chart:
     heights = apart(np.array([across[-1], cosine[-1]]), 0.07 * (high - low))
     figure.add_trace(labels([layers - 0.4] * 2, heights, list(lines), [hue for _, hue in lines.values()]))
     y = {"title": "cosine, share of length", "range": [low, high]}
-    finding = left_alone(seeds, layer) or (
+    finding = unchanged_layer(seeds, layer) or (
         f"{per_cent(across[-1], 0)} of the damage from layer {layer} is perpendicular to the stream at the last layer; "
         f"the perturbed stream keeps a cosine of {cosine[-1]:.3f} to the clean one."
     )
@@ -141,7 +141,7 @@ def direction(seeds: Seeds, layer: int) -> Chart:
 
 
 def dilution(seeds: Seeds, activation: Activation, layer: int) -> Chart:
-    """What became of the damage itself and of the stream around it; their quotient is the gain."""
+    """Growth of the damage itself and of the stream around it; their quotient is the gain."""
     split = propagation.dilution(seeds, activation)
     with np.errstate(invalid="ignore"):  # nothing is known of a layer that the perturbation leaves as it is
         damage = np.exp(np.nansum(split.absolute, axis=1) / np.isfinite(split.absolute).sum(1))
@@ -153,16 +153,16 @@ def dilution(seeds: Seeds, activation: Activation, layer: int) -> Chart:
     x, figure = np.arange(len(damage)), go.Figure()
     for (name, values), style in zip(lines.items(), styles, strict=True):
         figure.add_trace(curve(x, values, name, f"layer %{{x}}: {name} %{{y:.3g}}×", *style))
-    here(figure, layer)
+    mark_layer(figure, layer)
     rows = ratio_axis("factor up to the last layer", *lines.values()).drawn
     layout(figure, layer_axis(len(x), "perturbed layer"), rows, height=HIGH)
     name_lines(figure, lines, [hue for hue, *_ in styles])
-    finding = dilution_said(damage, stream, layer, left_alone(seeds, layer))
+    finding = dilution_sentence(damage, stream, layer, unchanged_layer(seeds, layer))
     table = pd.DataFrame({"injection layer": x} | lines)
     return Chart("dilution", "Is the gain only dilution?", figure, finding, table)
 
 
-def dilution_said(damage: Array, stream: Array, layer: int, still: str = "") -> str:
+def dilution_sentence(damage: Array, stream: Array, layer: int, still: str = "") -> str:
     if len(damage) == 1:
         return "The model has one layer: nothing follows it that could dilute its drift."
     inner = slice(0, len(damage) - 1)
@@ -173,7 +173,7 @@ def dilution_said(damage: Array, stream: Array, layer: int, still: str = "") -> 
     text = f"In {diluted or 'none'} of {len(gains)} layers drift shrinks only because the stream outgrows the damage; "
     text += f"{shrinks}."
     if not np.isfinite(damage[layer]):
-        return f"{text} {still or unknown(layer)}"
+        return f"{text} {still or unknown_gain(layer)}"
     if layer == len(gains):
         return f"{text} Nothing follows layer {layer}."
     frozen = 1 / stream[layer]
@@ -206,7 +206,7 @@ def harm(seeds: Seeds, layer: int) -> Chart:
         )
         figure.add_trace(points, row=row, col=1)
         figure.update_yaxes(rangemode="tozero", row=row, col=1)
-        above(figure, title, xref="x domain", yref=f"y{row if row > 1 else ''} domain", font={"size": 12})
+        note_above(figure, title, xref="x domain", yref=f"y{row if row > 1 else ''} domain", font={"size": 12})
     axis = layer_axis(layers, "perturbed layer")
     layout(figure, axis, log_axis("", final[0]).drawn, HIGH).update_xaxes(**(axis | {"title": None}))
     figure.update_xaxes(title=axis["title"], row=3, col=1)

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from core.base import Estimate, capital, digits
 from core.results import Result, Slice, Study
-from core.results.comparison import said
+from core.results.comparison import percent_text
 from core.show.figures.axes import labels, log_axis, margin, ratio_axis, row_axis, wrapped
 from core.show.figures.palette import LIGHT
 from core.show.figures.style import BOTTOM, Chart, curve, layout, whiskers
@@ -78,7 +78,7 @@ def changes(rows: Mapping[str, Estimate], highlighted: str | None, against: str,
     ratios = 1 + np.array([row[:3] for row in drawn.values()]).reshape(-1, 3) / 100
     axis = ratio_axis(wrapped(f"perplexity ÷ that of {against} (log scale)", WIDEST), ratios).drawn
     hues = [LIGHT.accent if name == highlighted else LIGHT.ink for name in drawn]
-    figure = dots("change", [*drawn], ratios, [*map(said, drawn.values())], hues, axis, 1.0)
+    figure = dots("change", [*drawn], ratios, [*map(percent_text, drawn.values())], hues, axis, 1.0)
     columns = ["setting", "change, %", "low", "high", "windows or seeds"]
     table = pd.DataFrame([(name, *row) for name, row in rows.items()], columns=columns)
     title = title or f"Change of perplexity against {against}"

@@ -13,7 +13,7 @@ from core.plan.gains import Gains, averaged, gains_of, student
 from core.results import spearman
 from core.show.figures.axes import layer_axis, line_gap, line_labels, margin, ratio_axis, verdict_key, wrapped
 from core.show.figures.palette import LIGHT, see_through, shades, verdict_colour
-from core.show.figures.style import Chart, band, curve, here, layout, rule, whiskers
+from core.show.figures.style import Chart, band, curve, layout, mark_layer, value_line, whiskers
 from core.show.words import beside_curves, described, perturbation
 from core.store import Array, Profile, Seeds
 
@@ -80,10 +80,10 @@ def gains(
     figure.add_trace(_curve(main, places[strong], LIGHT.ink, marker, error_y=bars))
     verdict_key(figure)
     axis = DEPTH if relative else layer_axis(len(lines[0].value), "perturbed layer")
-    rule(figure, 1, 0, axis["range"][1], color=LIGHT.guide, width=1)
+    value_line(figure, 1, 0, axis["range"][1], color=LIGHT.guide, width=1)
     layout(figure, axis, ratio_axis("gain: drift at the end ÷ where it began", values).drawn)
     if layer is not None:
-        here(figure, layer)
+        mark_layer(figure, layer)
     if len(lines) > 1:
         name_lines(figure, {each.name: each.value for each in lines}, colours, strong)
     return Chart("gain-per-layer", title, figure, finding, table(lines))
@@ -142,7 +142,7 @@ def compared(first: Line, second: Line, layer: int | None, title: str, between: 
 
 
 def against(first: Line, other: Line, between: str) -> str:
-    """How alike two lines are, at the layers of the first and equal relative depth of the other.
+    """Sentence on how alike two lines are, at the layers of the first and equal relative depth of the other.
 
     The last layer, 1 by definition, is left out.
     """

@@ -13,7 +13,7 @@ from core.results import propagation
 from core.show.figures.axes import layer_axis
 from core.show.figures.gain import Line
 from core.show.figures.palette import LIGHT
-from core.show.figures.style import Chart, cells, colour_bar, curve, heat, here, layout
+from core.show.figures.style import Chart, cells, colour_bar, curve, heat, layout, mark_layer
 from core.show.words.gain_sentences import named
 from core.store import Array, Seeds
 
@@ -64,11 +64,11 @@ def heatmap(seeds: Seeds, floor: Array | None, layer: int | None) -> Chart:
         figure.add_shape(type="rect", line={"color": LIGHT.accent, "width": 2.5}, **edges)
     layout(figure, layer_axis(layers, "after layer"), layer_axis(layers, "perturbed layer"))
     columns = {"injection layer": i, "read layer": k, "drift left": drift, "below noise floor": hidden}
-    finding = _left_said(left, drowned)
+    finding = _matrix_sentence(left, drowned)
     return Chart("drift-matrix", "Drift remaining after each layer", figure, finding, pd.DataFrame(columns))
 
 
-def _left_said(left: Array, drowned: Flags) -> str:
+def _matrix_sentence(left: Array, drowned: Flags) -> str:
     if len(left) == 1:
         return "The model has one layer: nothing follows it that could absorb its drift."
     ends = np.where(drowned[:-1, -1], np.nan, left[:-1, -1])
@@ -107,13 +107,13 @@ def size_map(sizes: Sequence[float], lines: Sequence[Line], layer: int) -> Chart
             curve(x, cross, "crossing size", crosses, LIGHT.ink, 2, marker=diamond),
         ]
     )
-    here(figure, layer)
+    mark_layer(figure, layer)
     ticks = {"tickvals": sizes, "ticktext": texts, "range": list(np.log10(borders[[0, -1]])), "showgrid": False}
     rows = {"title": "size of the noise", "type": "log"} | ticks
     table = pd.DataFrame(np.exp(logs).T, columns=[f"gain at {size}" for size in texts])
     table.insert(0, "injection layer", x)
     table["crossing size"] = cross
-    finding = crossing_said([each.verdicts for each in lines], cross)
+    finding = crossing_sentence([each.verdicts for each in lines], cross)
     drawn = layout(figure, layer_axis(len(x), "perturbed layer"), rows)
     return Chart("gain-by-size", "Does the size of the noise matter?", drawn, finding, table)
 
@@ -125,8 +125,8 @@ def edges(sizes: Array) -> Array:
     return np.exp(np.concatenate([[2 * logs[0] - middles[0]], middles, [2 * logs[-1] - middles[-1]]]))
 
 
-def crossing_said(verdicts: Sequence[Sequence[str | None]], cross: Array) -> str:
-    """Where verdicts say that every size is absorbed or amplified, and where the size decides.
+def crossing_sentence(verdicts: Sequence[Sequence[str | None]], cross: Array) -> str:
+    """Sentence: layers that absorb or amplify every size, and layers where the size decides.
 
     Args:
         verdicts: (sizes, layers), sizes ascending.
@@ -146,7 +146,7 @@ def crossing_said(verdicts: Sequence[Sequence[str | None]], cross: Array) -> str
 
 
 def _turns(verdicts: Sequence[str]) -> bool:
-    """Whether a small size is amplified for certain and a larger one absorbed."""
+    """True if a small size is certainly amplified and a larger one absorbed."""
     return "amplifies" in verdicts and "absorbs" in verdicts[verdicts.index("amplifies") :]
 
 
@@ -179,7 +179,7 @@ def by_layer(
 def logs_by_layer(
     values: Array, names: Sequence[str], hover: str, title: str, write: Callable[[float], str]
 ) -> go.Figure:
-    """As `by_layer`, coloured by the log of values; what is not above zero stays empty.
+    """A heatmap as `by_layer`, coloured by the log of values; values not above zero stay empty.
 
     Args:
         write: writes a value at the scale of colours.

@@ -17,7 +17,7 @@ from core.results import FEWEST_WINDOWS, Result, Slice, Study, slice_of
 from core.results.leaderboard import interval
 from core.show.figures.axes import LETTER, limits, line_labels, log_axis, share_axis, wrapped
 from core.show.figures.palette import LIGHT, colour
-from core.show.figures.style import DASHES, Chart, curve, layout, rule, whiskers
+from core.show.figures.style import DASHES, Chart, curve, layout, value_line, whiskers
 from core.show.words.perplexity_sentences import not_a_number
 
 WIDEST = 16  # characters of a line of a name that a phone has room for
@@ -76,7 +76,7 @@ def of_evaluations(study: Study, current: Result | None, part: Slice | None = No
     )
     figure = go.Figure([trace for index, each in enumerate(curves) for trace in _traces(each, index)])
     if math.isfinite(dense):
-        rule(figure, dense, across["range"][0], 100 * targets[-1], color=LIGHT.guide, width=1.5, dash="dot")
+        value_line(figure, dense, across["range"][0], 100 * targets[-1], color=LIGHT.guide, width=1.5, dash="dot")
     lines = _name(figure, curves, dense, targets[-1], across["range"][1], limits(values))
     y = log_axis("perplexity (log scale)", values).drawn
     layout(figure, across, y, height=HEIGHT * lines // LINES, right=8 + LETTER * WIDEST)
@@ -86,7 +86,7 @@ def of_evaluations(study: Study, current: Result | None, part: Slice | None = No
 
 
 def _compared(study: Study, part: Slice | None) -> list[Result]:
-    """What is pruned alike, over all targets, and the method that is lowest at the target by whatever pruner."""
+    """Settings pruned alike, over all targets, and the method that is lowest at the target by whatever pruner."""
     if part is None:
         return list(study.settings)
     counts = part.treatment.budget_unit.level(part.target)

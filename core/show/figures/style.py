@@ -37,8 +37,8 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class InView:
-    """What a chart is drawn of."""
+class ChartSubject:
+    """The profile, perturbation and layer that a chart is drawn of."""
 
     profile: Profile
     name: str  # of the perturbation
@@ -159,11 +159,11 @@ def cells(x: Array, y: Array, hover: str, **more: object) -> go.Scatter:
     return go.Scatter(x=x, y=y, mode="markers", marker=marker, hovertemplate=words, name="cells", **more)
 
 
-def here(figure: go.Figure, x: float) -> None:
+def mark_layer(figure: go.Figure, x: float) -> None:
     """A dotted line through what is in view."""
     figure.add_vline(x=x, line={"color": LIGHT.accent, "width": 2, "dash": "dot"})
 
 
-def rule(figure: go.Figure, y: float, since: float, to: float, **line: object) -> None:
+def value_line(figure: go.Figure, y: float, since: float, to: float, **line: object) -> None:
     """A line that marks a value from one x to another, so that names beyond are not struck through."""
     figure.add_shape(type="line", x0=since, x1=to, y0=y, y1=y, line=line)

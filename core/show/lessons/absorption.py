@@ -8,7 +8,17 @@ from core.base import UserError, capital, digits, frozen, gain, times
 from core.methods import BLOCKS
 from core.plan.gains import Gains, averaged, gains_of, verdicts_of
 from core.results import propagation
-from core.show.lessons.shared import DRIVER, EVERY, PRUNED, among, check_several, noise, of, ref, usual
+from core.show.lessons.shared import (
+    DRIVER,
+    LAYERS,
+    PRUNED,
+    at_layer,
+    at_layers,
+    check_several,
+    default_index,
+    noise,
+    ref,
+)
 from core.show.words import gain_sentences
 from core.store import Array, Entry, Profile, Store
 
@@ -43,7 +53,7 @@ class Sink:
 
     @property
     def answer(self) -> str:
-        """What the gain of the median layer does: `fall`, `rise`, or `stay` within a factor of 1.2."""
+        """Change of the median layer's gain: `fall`, `rise`, or `stay` within a factor of 1.2."""
         return "stay" if 1 / STAYS < self.change < STAYS else "rise" if self.change > 1 else "fall"
 
     @property
@@ -65,44 +75,44 @@ def amplify(profile: Profile) -> Sink:
         raise UserError(
             "no noise size was measured both with and without the first token: measure gaussian:0.3@all too"
         )
-    size = both[usual(both)]
+    size = both[default_index(both)]
     without, including = (gains_of(profile.seeds(names[size])) for names in (apart, everywhere))
     amplified = gain_sentences.where("amplifies", including.verdicts)
     flipped = [layer for layer in amplified if without.verdicts[layer] == "absorbs"]
-    text = _flip_said(flipped, amplified, profile.layers)
-    return Sink(size, without, including, tuple(flipped), text, _sink_said(profile))
+    text = _flip_sentence(flipped, amplified, profile.layers)
+    return Sink(size, without, including, tuple(flipped), text, _sink_sentence(profile))
 
 
-def judged(guess: str, sink: Sink) -> str:
-    """What is said to a guess of what the first token does to the gain of a typical layer."""
+def answer_to_guess(guess: str, sink: Sink) -> str:
+    """Answer to a guess of the first token's effect on the gain of a typical layer."""
     verdict = "**Right.**" if guess == sink.answer else f"**Wrong.** You said {GUESSES[guess]}."
     return (
         f"{verdict} {capital(GUESSES[sink.answer])}: with noise on the first token too, the median layer has "
-        f"{ref(gain(sink.change), EVERY)} the gain it had."
+        f"{ref(gain(sink.change), LAYERS)} the gain it had."
     )
 
 
-def _flip_said(flipped: list[int], amplified: list[int], layers: int) -> str:
-    """Which layers the first token flips, among those that amplify with it."""
+def _flip_sentence(flipped: list[int], amplified: list[int], layers: int) -> str:
+    """Sentence: the layers that the first token flips, among those that amplify with it."""
     if not flipped:
         return "With the first token included, no layer flips for certain from absorbing to amplifying."
     many, some = (len(each) > 1 for each in (amplified, flipped))
     return (
-        f"One token flips the picture. With it, {among(amplified, len(amplified))} of {ref(layers - 1, EVERY)} layers "
-        f"{'amplify' if many else 'amplifies'}; without it, {among(flipped, len(flipped))} of these "
-        f"{'absorb' if some else 'absorbs'}: {among(flipped, gain_sentences.named(flipped))}."
+        f"One token flips the picture. With it, {at_layers(amplified, len(amplified))} of {ref(layers - 1, LAYERS)} "
+        f"layers {'amplify' if many else 'amplifies'}; without it, {at_layers(flipped, len(flipped))} of these "
+        f"{'absorb' if some else 'absorbs'}: {at_layers(flipped, gain_sentences.named(flipped))}."
     )
 
 
-def _sink_said(profile: Profile) -> str:
-    """How far the first token stands out where it does so most."""
+def _sink_sentence(profile: Profile) -> str:
+    """Sentence: how far the first token stands out where it does so most."""
     stream = profile.activation
     longer = (stream.norm_first / stream.norm).mean(1)
     most = int(longer.argmax())
     role = "an **attention sink**" if longer[most] > SINK else "no attention sink here"
     return (
-        f"The first token is {role}: after layer {of(most)}, its vector is {of(most, f'{digits(longer[most])}×')} as "
-        "long as the other tokens' on average."
+        f"The first token is {role}: after layer {at_layer(most)}, its vector is "
+        f"{at_layer(most, f'{digits(longer[most])}×')} as long as the other tokens' on average."
     )
 
 
@@ -143,14 +153,14 @@ def lengths(growths: Iterable[Growth]) -> Lengths:
 
 
 def absorb(profile: Profile, name: str = "") -> Growth:
-    """How much of a falling drift is dilution, for a perturbation, or for noise of the usual size.
+    """Split a falling drift into damage and dilution, for a perturbation or for noise of the default size.
 
     Raises:
         UserError: none was named, and no noise was measured.
     """
     if not name:
         measured = noise(profile)
-        name = list(measured.values())[usual(measured)]
+        name = list(measured.values())[default_index(measured)]
     seeds = profile.seeds(name)
     stream = profile.activation.log_norm
     logs = averaged(seeds, "log_drift") + stream[None]
@@ -160,23 +170,23 @@ def absorb(profile: Profile, name: str = "") -> Growth:
     absorbing = gain_sentences.where("absorbs", gains.verdicts)
     diluted = [each for each in gain_sentences.where("amplifies", verdicts_of(split.absolute)) if each in absorbing]
     undecided = gain_sentences.no_verdict(gains)
-    text = f"{undecided}." if undecided else _diluted_said(absorbing, diluted, grown, around)
+    text = f"{undecided}." if undecided else _diluted_sentence(absorbing, diluted, grown, around)
     return Growth(np.exp(stream.mean(1)), np.exp(logs.mean(-1)), grown / around, grown, around, text)
 
 
-def _diluted_said(absorbing: list[int], diluted: list[int], grown: Array, around: Array) -> str:
-    """Of the layers that absorb for certain, those where the damage itself grows for certain."""
+def _diluted_sentence(absorbing: list[int], diluted: list[int], grown: Array, around: Array) -> str:
+    """Sentence: the layers that certainly absorb although the damage itself certainly grows."""
     if not absorbing:
         return "In this profile no layer absorbs for certain, so there is no fall to explain by dilution."
     if not diluted:
         return "At no layer that absorbs does the damage itself grow for certain: no fall is shown to be dilution."
     most = max(diluted, key=lambda layer: grown[layer])
-    some, count = (among(each, len(each)) for each in (diluted, absorbing))
+    some, count = (at_layers(each, len(each)) for each in (diluted, absorbing))
     every = f"all {count} layers that absorb" if len(absorbing) > 1 else "the one layer that absorbs"
     where = every if len(diluted) == len(absorbing) else f"{some} of the {count} layers that absorb"
     return (
-        f"Falling drift can be mere dilution: at {where}, the damage itself grows. After layer {of(most)} it grows "
-        f"{of(most, times(grown[most]))} and the stream {of(most, times(around[most]))}."
+        f"Falling drift can be mere dilution: at {where}, the damage itself grows. After layer {at_layer(most)} it "
+        f"grows {at_layer(most, times(grown[most]))} and the stream {at_layer(most, times(around[most]))}."
     )
 
 
@@ -209,7 +219,7 @@ def twins(store: Store, profile: Profile) -> tuple[Entry, Entry] | None:
 
 
 def learned(trained: Profile, twin: Profile) -> str:
-    """What training has to do with it: noise and real pruning damage, in the model and in its untrained twin."""
+    """Sentences on what training adds: noise and real pruning damage, in the model and in its untrained twin."""
     kinds = [name for name in (DRIVER, PRUNED) if name in trained.by_name and name in twin.by_name]
     if not kinds:
         return f"The model and its twin have neither {DRIVER} nor {PRUNED} in common: measure one on both to compare."
@@ -227,7 +237,7 @@ def learned(trained: Profile, twin: Profile) -> str:
             verdict = "so the model learned to absorb it"
         else:
             verdict = "so training explains part of it"
-        ours, every, theirs = (ref(count, EVERY) for count in (here, trained.layers - 1, there))
+        ours, every, theirs = (ref(count, LAYERS) for count in (here, trained.layers - 1, there))
         return (
             f"{what} is absorbed after {ours} of {every} layers in the trained model and after {theirs} in the twin, "
             f"{verdict}."

@@ -8,7 +8,7 @@ from core.base import digits, frozen, per_cent, times
 from core.plan import responses
 from core.plan.curves import check_finite
 from core.results.propagation import unreadable
-from core.show.lessons.shared import EVERY, TARGET, Noted, check_several, of, ordinal, ref
+from core.show.lessons.shared import LAYERS, TARGET, Noted, at_layer, check_several, ordinal, ref
 from core.store import Array, Profile
 
 
@@ -53,7 +53,7 @@ def _favoured(strength: float, step: int) -> str:
 
 @frozen
 class Alone(Noted):
-    """What pruning each layer alone does to the output."""
+    """Harm of pruning each layer alone."""
 
     sparsities: list[float]  # ascending
     harm: Array  # (sparsities, layers) KL divergence, nats
@@ -69,21 +69,22 @@ def prune(profile: Profile) -> Alone:
     measured, harm = responses.measured(profile, "wanda", "kl")
     check_finite(harm)
     at = int(np.abs(measured - TARGET).argmin())
-    notes = tuple(_alone_said(*each) for each in zip(measured, harm.T, strict=True))
+    notes = tuple(_alone_sentence(*each) for each in zip(measured, harm.T, strict=True))
     return Alone(notes, at, measured.tolist(), harm.T)
 
 
-def _alone_said(sparsity: float, harm: Array) -> str:
+def _alone_sentence(sparsity: float, harm: Array) -> str:
     worst, half = int(harm.argmax()), float(np.median(harm))
     zeros = ref(per_cent(sparsity), "control-zeros")
     if unreadable(harm[worst]):
         return f"Pruned alone to {zeros} zeros, no layer does more harm than rounding can."
-    text = f"Pruned alone to {zeros} zeros, layer {of(worst)} hurts most: {of(worst, digits(harm[worst]))} nats"
+    cost = at_layer(worst, digits(harm[worst]))
+    text = f"Pruned alone to {zeros} zeros, layer {at_layer(worst)} hurts most: {cost} nats"
     if unreadable(half):
         return f"{text}; half of the layers do no more than rounding can."
-    return f"{text}, {ref(times(harm[worst] / half), EVERY)} the median."
+    return f"{text}, {ref(times(harm[worst] / half), LAYERS)} the median."
 
 
 def rank(harm: Array, layer: int) -> str:
-    """Where a layer stands among all, the most harm first: `8th of 30`."""
+    """Rank of a layer among all, the most harm first: `8th of 30`."""
     return f"{ordinal(int((harm > harm[layer]).sum()) + 1)} of {len(harm)}"

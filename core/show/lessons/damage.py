@@ -7,13 +7,13 @@ import numpy as np
 from core.base import frozen, per_cent, times
 from core.plan.gains import per_layer
 from core.results import propagation, spearman
-from core.show.lessons.shared import EVERY, Noted, among, noise, of, ref, usual
+from core.show.lessons.shared import LAYERS, Noted, at_layer, at_layers, default_index, noise, ref
 from core.store import Array, Profile
 
 
 @frozen
 class Noise(Noted):
-    """What noise at one layer does to the model's predictions."""
+    """Predictions that noise at one layer changes."""
 
     sizes: list[float]  # ascending
     flips: Array  # (sizes, layers) fraction of next-token predictions that change
@@ -32,17 +32,17 @@ def perturb(profile: Profile) -> Noise:
     notes = tuple(_where(size, row) for size, row in zip(sizes, flips, strict=True))
     least, most = (ref(each, "stop-noise-0") for each in (f"{sizes[0]:g}", per_cent(flips[0].max(), 1)))
     faint = f"At size {least}, no layer changes more than {most} of them." if len(sizes) > 1 else ""
-    return Noise(notes, usual(sizes), sizes, flips, faint)
+    return Noise(notes, default_index(sizes), sizes, flips, faint)
 
 
 def _where(size: float, flips: Array) -> str:
     most, least, at = int(flips.argmax()), int(flips.argmin()), ref(f"{size:.2g}", "control-noise")
+    share = at_layer(most, per_cent(flips[most]))
     if per_cent(flips[most]) == per_cent(flips[least]):
-        return f"At size {at}, noise changes {of(most, per_cent(flips[most]))} of the predictions wherever it enters."
+        return f"At size {at}, noise changes {share} of the predictions wherever it enters."
     return (
-        f"Where the noise enters matters. At size {at}, it changes "
-        f"{of(most, per_cent(flips[most]))} of the predictions after layer {of(most)}, but "
-        f"{of(least, per_cent(flips[least]))} after layer {of(least)}."
+        f"Where the noise enters matters. At size {at}, it changes {share} of the predictions "
+        f"after layer {at_layer(most)}, but {at_layer(least, per_cent(flips[least]))} after layer {at_layer(least)}."
     )
 
 
@@ -73,11 +73,11 @@ def drift(profile: Profile) -> Spread:
     measured = noise(profile)
     curves = np.stack([propagation.curves(profile.seeds(name)).value for name in measured.values()])
     notes = tuple(drift_is_not_harm(profile, *each) for each in measured.items())
-    return Spread(notes, usual(measured), list(measured), curves)
+    return Spread(notes, default_index(measured), list(measured), curves)
 
 
 def drift_is_not_harm(profile: Profile, size: float, name: str) -> str:
-    """How well the drift that reaches the last layer predicts harm, over layers, and two layers that it misjudges."""
+    """Sentence: rank correlation of final drift and harm over layers, and the two layers that drift misjudges most."""
     seeds = profile.seeds(name)
     final = propagation.curves(seeds).value[:, -1]
     harm = per_layer(seeds, "kl")
@@ -86,16 +86,16 @@ def drift_is_not_harm(profile: Profile, size: float, name: str) -> str:
         return "Drift is not harm, but here one of them is the same for every layer, so they cannot be compared."
     text = (
         f"Drift is not harm to the predictions. At size {ref(f'{size:g}', 'control-noise')}, the rank correlation "
-        f"between final drift and harm is {ref(f'{agreement:.2f}', EVERY)} over all layers."
+        f"between final drift and harm is {ref(f'{agreement:.2f}', LAYERS)} over all layers."
     )
     pair = misjudged(final, harm)
     if pair is None:
         return f"{text} In this profile, more drift at the end always comes with more harm."
     loud, quiet = pair
     compared = times(final[loud] / final[quiet]), per_cent(1 - harm[loud] / harm[quiet])
-    more, less = (among((loud, quiet), each) for each in compared)
+    more, less = (at_layers((loud, quiet), each) for each in compared)
     return (
-        f"{text} Noise after layer {of(loud)} ends with {more} the drift of noise after layer {of(quiet)}, "
+        f"{text} Noise after layer {at_layer(loud)} ends with {more} the drift of noise after layer {at_layer(quiet)}, "
         f"but does {less} less harm."
     )
 

@@ -1,4 +1,4 @@
-"""What the lab shows of one sentence: the damage at every layer against what entered, and what just happened, said."""
+"""One sentence in the lab: the damage at every layer against the damage that entered, and sentences on it."""
 
 import math
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ class Hit:
 
 
 def hit(question: Question, row: SceneRow, gains: Iterable[float | None] = (), twin: SceneRow | None = None) -> Hit:
-    """What a picture of one layer needs.
+    """Numbers for the picture of one layer.
 
     Args:
         gains: of all layers, to compare with, where they are known.
@@ -44,7 +44,7 @@ def hit(question: Question, row: SceneRow, gains: Iterable[float | None] = (), t
     mean = np.array([_geometric(each[compared]) for each in ratio])
     if row.gain is not None:
         mean[-1] = row.gain  # the same, not computed from rounded drift
-    return Hit(row.layer, entered, ratio, mean, said(question, row, entered, gains, twin))
+    return Hit(row.layer, entered, ratio, mean, story(question, row, entered, gains, twin))
 
 
 def _geometric(values: Array) -> float:
@@ -72,7 +72,7 @@ def sink(norms: Iterable[Iterable[float]]) -> Sink | None:
     return sink if sink.longer > SINK else None
 
 
-def shown(token: str, first: bool = False) -> str:
+def token_word(token: str, first: bool = False) -> str:
     """A token as a word: a piece that goes on with the word before it begins with a hyphen, a sign's half is dots."""
     token = token.replace("\ufffd", "…")
     if not any(each.isprintable() and not each.isspace() for each in token):
@@ -90,10 +90,10 @@ def contexts(tokens: Iterable[str]) -> list[str]:
 # --- what just happened ---------------------------------------------------------------------------------------------
 
 
-def said(
+def story(
     question: Question, row: SceneRow, entered: Array, gains: Iterable[float | None], twin: SceneRow | None
 ) -> str:
-    """What the network did with the damage, in a few sentences whose numbers stand between `**`."""
+    """Sentences on the fate of the damage; their numbers stand between `**`."""
     flips = f"**{sum(row.flipped)} of {len(row.flipped)}** predicted next words change."
     return " ".join(filter(None, [_fate(question, row, entered), flips, _compared(question, row, gains, twin)]))
 
@@ -115,9 +115,9 @@ def _fate(question: Question, row: SceneRow, entered: Array) -> str:
 
 
 def _entry(question: Question, row: SceneRow, entered: Array) -> tuple[str, str]:
-    """What was done, as a thing and as what it does."""
+    """The perturbation as a thing, and as what it does."""
     perturbation, at = question.perturbation, question.token
-    where = "" if at is None else f" at “{shown(row.tokens[at], first=at == 0)}” alone"
+    where = "" if at is None else f" at “{token_word(row.tokens[at], first=at == 0)}” alone"
     if perturbation.noise:
         return "the noise", f"it enters{where} after {perturbation.of(row.layer)} and"
     does = perturbation.doing.format(perturbation.of(row.layer), share=perturbation.short)
@@ -142,5 +142,5 @@ def _compared(question: Question, row: SceneRow, gains: Iterable[float | None], 
 def table(row: SceneRow) -> dict[str, list]:
     """The drift of one row, the output first: a line for each layer it was read after, a column for each token."""
     read = range(len(row.drift) - 1, row.layer - 1, -1)
-    words = {f"{at + 1} {shown(token, at == 0)}": at for at, token in enumerate(row.tokens)}
+    words = {f"{at + 1} {token_word(token, at == 0)}": at for at, token in enumerate(row.tokens)}
     return {"after layer": list(read)} | {word: [row.drift[k][at] for k in read] for word, at in words.items()}

@@ -1,4 +1,4 @@
-"""What the chapters share: the noise measured, references from a sentence to the picture.
+"""Shared by the chapters: the noise measured, references from a sentence to the picture.
 
 A sentence refers to things in the picture by marks, as in `ends at [0.19](curve-end)`: `layer-7` and all `layers`, the
 `foot` that bars stand on, a `curve` with its `curve-start` and `curve-end`, the `gauge` and its `gauge-50`, a
@@ -14,7 +14,7 @@ from core.base import UserError, frozen
 from core.store import Profile
 
 REFERENCE = re.compile(r"\[([^\[\]]+)\]\(([^()]+)\)")
-EVERY = "layers"
+LAYERS = "layers"
 FOOT = "foot"
 
 
@@ -35,12 +35,12 @@ def ref(text: object, *marks: str) -> str:
     return f"[{text}]({' '.join(marks)})"
 
 
-def of(layer: int, text: object = None) -> str:
+def at_layer(layer: int, text: object = None) -> str:
     """A number that belongs to a layer, by default that of the layer itself."""
     return ref(layer if text is None else text, f"layer-{layer}")
 
 
-def among(layers: Iterable[int], text: object) -> str:
+def at_layers(layers: Iterable[int], text: object) -> str:
     """Words that speak of several layers."""
     return ref(text, *(f"layer-{each}" for each in layers))
 
@@ -69,7 +69,7 @@ def noise(profile: Profile, positions: str = "after_first") -> dict[float, str]:
     return measured
 
 
-def usual(sizes: Iterable[float]) -> int:
+def default_index(sizes: Iterable[float]) -> int:
     """Index of the measured size nearest to the usual one."""
     return int(np.abs(np.log([*sizes]) - np.log(SIZE)).argmin())
 

@@ -18,7 +18,7 @@ class Bench(NamedTuple):
     bars: str = ""  # the column that is drawn
 
     def table(self, name: str) -> pd.DataFrame:
-        """As it was measured, a row for each name in the first column; no number where nothing was."""
+        """The measured table, a row for each name in the first column; NaN where nothing was measured."""
         return pd.read_csv(bench_file(name)).rename(columns={"Unnamed: 0": "what"})
 
     def chart(self, name: str) -> Chart:
@@ -27,7 +27,7 @@ class Bench(NamedTuple):
 
 
 def bench_file(name: str) -> Path:
-    """Where a bench writes its table."""
+    """File that a bench writes its table to."""
     return HOME / "demo" / "benches" / f"{name}.csv"
 
 

@@ -29,7 +29,7 @@ class Measured(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """What is said, by whom, and how it is tested here."""
+    """A claim, its source, and its test here."""
 
     title: str
     source: str
@@ -132,7 +132,7 @@ SURPRISES = (  # of each claim by its key, a model's numbers by the names of the
 LINK = "Does the paper hold? Noise of 1 %: here {small[SmolLM2][layers]}; in Gemma 3 {small[Gemma 3][layers]}"
 
 
-def told(says: str) -> str:
+def with_numbers(says: str) -> str:
     """A sentence with its numbers in place of their names; other claims are not looked at."""
     claims = {key: claim for key, claim in CLAIMS.items() if f"{{{key}[" in says}
     return says.format(

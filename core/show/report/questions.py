@@ -37,7 +37,7 @@ def amount(one: Result, budget_unit: BudgetUnit) -> float:
 
 
 class Question(NamedTuple):
-    """What is asked of the studies of one folder."""
+    """A question to the studies of one folder."""
 
     title: str
     folder: str
@@ -72,7 +72,7 @@ class Answer:
 
     @property
     def budget_unit(self) -> BudgetUnit:
-        """What its targets count: bits, where any of it does."""
+        """Unit of its targets: bits, where any setting counts bits."""
         return max((each.setting.treatment.budget_unit for each in self.study.settings), key=lambda each: each.bits)
 
     @property
@@ -109,7 +109,7 @@ def chart(answer: Answer, target: float) -> Chart:
 
 
 def _every(study: Study) -> list[Result]:
-    """By pruner, then target; of shuffles only the sentences tell."""
+    """Every setting by pruner, then target; shuffles stand in the sentences only."""
     return [one for part in study.slices for one in study.within(part) if one.control != "shuffled"]
 
 
@@ -123,7 +123,7 @@ def _lowest(study: Study) -> list[Result]:
 
 
 def _best_of_methods(study: Study) -> list[Result]:
-    """What is best of every method, by pruner and target."""
+    """The best setting of every method, by pruner and target."""
     kinds = defaultdict(list)
     for one in _every(study):
         kinds[slice_of(one.setting), one.setting.allocation.base.title].append(one)
@@ -131,7 +131,7 @@ def _best_of_methods(study: Study) -> list[Result]:
 
 
 def _answering(study: Study) -> list[Result]:
-    """Those that every zero-shot task was asked of."""
+    """Settings that every zero-shot task was asked of."""
     return [one for one in (study.dense, *_every(study)) if all(map(one.has, study.tasks))]
 
 
@@ -195,7 +195,7 @@ def _uniform_by_wanda(study: Study) -> Control:
 
 
 def _influence(study: Study) -> Control:
-    """As many layers left out by block influence; None for that itself."""
+    """Control: as many layers left out by block influence; None for that itself."""
     base = BlockInfluence()
     alike = {one.target: one for one in study.settings if one.setting.allocation.base == base}
     return lambda one: alike[one.target] if one.setting and one.setting.allocation.base != base else None

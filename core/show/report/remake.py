@@ -21,7 +21,7 @@ def profile(entry: Entry) -> list[Command]:
     """`python -m core measure ...`."""
     provenance = entry.provenance
     try:
-        request = as_told(entry)
+        request = request_of_profile(entry)
     except UserError:
         return [(NOTHING_SAID, "python -m core measure --model MODEL --text TEXT")]
     engine = "hooks" if provenance.get("engine") == "hooks" else "wavefront"
@@ -29,7 +29,7 @@ def profile(entry: Entry) -> list[Command]:
     return [(about, command_line(request, device=_device(provenance), engine=engine))]
 
 
-def as_told(entry: Entry) -> MeasureRequest:
+def request_of_profile(entry: Entry) -> MeasureRequest:
     """The request of a profile, put together from what it says of itself.
 
     Raises:

@@ -1,4 +1,4 @@
-"""How measured things are called on screen: perturbations, profiles, columns."""
+"""Names on screen of measured things: perturbations, profiles, columns."""
 
 import math
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def by_positions(profile: Profile) -> dict[str, dict[str, str]]:
 
 
 def column(values: Array) -> str:
-    """How a table writes a column: as many decimals in each row, thousands set apart, four digits in a middling one.
+    """Format of a table's column: equal decimals in each row, thousands set apart, four digits in a middling row.
 
     Small values keep two digits; a column that spans too much for that has four digits in each row.
     """
@@ -56,7 +56,7 @@ def _decimals(value: float, count: int) -> int:
 
 
 def described(entry: Entry) -> profile_names.Described:
-    """What names of a profile are made of."""
+    """Parts that names of a profile are made of."""
     text, provenance = entry.spec.text, entry.provenance
     model, read = str(provenance.get("model", "?")), str(provenance.get("text", "?"))
     others = (provenance.get("checkpoints", {}).get(each, each) for each in entry.spec.others.values())
@@ -66,7 +66,7 @@ def described(entry: Entry) -> profile_names.Described:
 
 
 def beside_curves(profiles: Sequence[Profile]) -> list[str]:
-    """What tells each of several profiles from the others; different texts are named always."""
+    """Names that tell several profiles apart; different texts are always named."""
     described_all = [described(each.entry) for each in profiles]
     several = len({profile_names.text(each.text) for each in described_all}) > 1
     short = [

@@ -1,4 +1,4 @@
-"""What a search answers, and what zeros are worth, in words."""
+"""Answers of a search, and the worth of zeros in bytes, in words."""
 
 from collections.abc import Mapping
 
@@ -71,7 +71,7 @@ def _named(setting: Recipe) -> str:
 
 
 def on_zeros(sizes: Mapping[str, int], perplexities: Mapping[str, float]) -> str:
-    """What the zeros are worth in bytes, beside a dense file of few bits, in a sentence.
+    """Sentence: the bytes that zeros save, beside a dense file of few bits.
 
     Args:
         sizes: from `sizes`.

@@ -1,4 +1,4 @@
-"""What a prediction of perplexity says, in words."""
+"""Predictions of perplexity in words."""
 
 from collections.abc import Mapping
 
@@ -30,7 +30,7 @@ def of_allocation(anchors: Forecast, prediction: Prediction, measured: Result | 
 
 
 def basis(anchors: Forecast) -> str:
-    """What it was learned from, what is left out of that, and how wrong it was on settings it had not seen."""
+    """Sentences: what it learned from, what is left out of that, and its error on settings it had not seen."""
     off, way = anchors.leave_one_out, ", ".join(filter(None, [anchors.treatment.spoken, anchors.repair_options]))
     evaluated = f"{several(len(anchors.settings), 'setting')} evaluated with {way}"
     learned = " ".join([f"Learned from {evaluated} ({protocols.short_name(anchors.study)}).", *anchors.excluded])
@@ -49,7 +49,7 @@ def against(name: str, prediction: CheckedPrediction, measured: float) -> str:
 
 
 def of_search(best: Best) -> list[str]:
-    """How many candidates were predicted, and for those that were evaluated then, how far off that was."""
+    """Sentences: the number of predicted candidates, and the error for those that were evaluated then."""
     checked = ((each, best.predicted(each)) for each in best.candidates if each.finite)
     counts = f"{best.provenance.predicted} candidates were predicted, {len(best.candidates)} were evaluated."
     return [counts, *(against(each.name, known, each.perplexity) for each, known in checked if known)]

@@ -34,7 +34,7 @@ def headline(gains: Gains) -> str:
 
 
 def first_token(gains: Gains, other: Gains, included: bool) -> str:
-    """What the same noise does where it reaches the first token too, or no longer, in a sentence.
+    """Sentence: verdicts of the same noise with the first token included, or without it.
 
     Args:
         gains: the gains in view.
@@ -47,7 +47,7 @@ def first_token(gains: Gains, other: Gains, included: bool) -> str:
 
 
 def no_verdict(gains: Gains) -> str:
-    """Why there is no verdict, in a clause; empty where there can be one."""
+    """Reason in a clause that there is no verdict; empty where there can be one."""
     if len(gains.value) < 2:
         return "The model has only one layer, so no later layer can amplify or absorb"
     if gains.n < FEWEST_SEQUENCES:
@@ -95,12 +95,12 @@ def of_perturbation(profile: Profile, name: str) -> str:
 
 
 def drowned(profile: Profile, name: str) -> Array:
-    """Whether the drift at the last layer is under ten times what rounding alone does there: (layers,) bool."""
+    """True where drift at the last layer is under ten times that of rounding alone: (layers,) bool."""
     return propagation.below_floor(profile.seeds(name), profile.floor.drift)[:, -1]
 
 
 def rounding(profile: Profile) -> str:
-    """What rounding alone does in half precision, in a sentence; empty in float32."""
+    """Sentence: drift by rounding alone in half precision; empty in float32."""
     dtype, floor = profile.spec.model.dtype, profile.floor
     if dtype == "float32":
         return ""
@@ -112,7 +112,7 @@ def rounding(profile: Profile) -> str:
 
 
 def most_harmful(harm: Array, parts: Sequence[Perturbation]) -> str:
-    """Which parts of which layers do most harm when they are left out, and which of the single heads.
+    """Sentence: the parts whose removal does most harm, and the worst single head.
 
     Args:
         harm: (layers, parts) KL of the output, nats.

@@ -4,7 +4,7 @@ from core.base import Estimate, capital, gain, ratio
 from core.methods import BLOCKS
 from core.plan.gains import log_gain
 from core.results.claims import Outcome, intervals
-from core.results.comparison import said
+from core.results.comparison import percent_text
 from core.store import Profile
 
 NOT_MEASURED = "not measured"
@@ -14,7 +14,7 @@ FACTOR, RANK, SHARE = "factor", "rank correlation", "share"
 def value(estimate: Estimate, unit: str) -> str:
     """A number with its interval: `0.67× [0.65, 0.70]`, `0.28 [0.13, 0.42]`, `60 % [55, 65]`."""
     if unit == SHARE:
-        return said(estimate.map(lambda share: 100 * share), "")
+        return percent_text(estimate.map(lambda share: 100 * share), "")
     alone = gain(estimate.value) if unit == FACTOR else f"{estimate.value:.2f}"
     return f"{alone} [{ratio(estimate.low)}, {ratio(estimate.high)}]"
 
@@ -25,7 +25,7 @@ def numbers(outcome: Outcome, unit: str) -> dict[str, str]:
 
 
 def sentence(model: str, outcome: Outcome | None, says: str, unit: str) -> str:
-    """What was measured on a model, its verdict first.
+    """Sentence: what was measured on a model, its verdict first.
 
     Args:
         says: a sentence with names of `numbers` in braces.
@@ -37,7 +37,7 @@ def sentence(model: str, outcome: Outcome | None, says: str, unit: str) -> str:
 
 
 def parts(profile: Profile) -> str:
-    """What is left at the end of the loss of attention, and of that of the MLP, in the mean over layers."""
+    """Sentence: what is left at the end of losing attention, and of losing the MLP, in the mean over layers."""
     logs = {part: log_gain(profile.seeds(f"skip:{part}"))[:-1].mean(0) for part in BLOCKS}
     attention, mlp = (value(each, FACTOR) for each in intervals(logs).values())
     return f"Of what a layer loses without its attention, {attention} is left at the end; without its MLP, {mlp}."

@@ -1,4 +1,4 @@
-"""What numbers say, in words: the one place where a change is a cost, a gain, no difference or unknown. Pure."""
+"""Changes of perplexity in words: the one place where a change is a cost, a gain, no difference or unknown. Pure."""
 
 import math
 from collections import Counter
@@ -9,7 +9,7 @@ from core.methods import DEFAULT_PRUNER
 from core.requests import AllocationRequest, Recipe
 from core.requests.recipe_names import spoken
 from core.results import FEWEST_WINDOWS, Change, Result, Row, Slice, Study, slice_of, verdict
-from core.results.comparison import said
+from core.results.comparison import percent_text
 from core.results.leaderboard import place_at
 from core.results.protocols import short_name
 
@@ -33,11 +33,11 @@ def sentence(name: str, base: str, change: Change) -> str:
     if word == "unknown":
         return f"{name} against {base}: too few windows to tell (n = {windows.n}, {FEWEST_WINDOWS} are needed)"
     if word == "no different":
-        return f"{name} is no different from {base}: {said(windows, '')}{_over_seeds(change)}"
+        return f"{name} is no different from {base}: {percent_text(windows, '')}{_over_seeds(change)}"
     does = "lowers" if word == "gains" else "raises"
     size = windows if windows.low > 0 else Estimate(-windows.value, -windows.high, -windows.low, windows.n)
     noise = ", no more than rounding can do at 70 % zeros" if abs(windows.value) < ROUNDING else ""
-    return f"{name} {does} perplexity by {said(size, '')} against {base}{noise}{_over_seeds(change)}"
+    return f"{name} {does} perplexity by {percent_text(size, '')} against {base}{noise}{_over_seeds(change)}"
 
 
 def _over_seeds(change: Change) -> str:
@@ -48,7 +48,7 @@ def _over_seeds(change: Change) -> str:
     if not seeds.certain:
         return f" ({several(seeds.n, 'calibration seed')})"
     doubt = ", which is not certain" if verdict(seeds) == "no different" != verdict(change.windows) else ""
-    return f"; over {seeds.n} calibration seeds {said(seeds)}{doubt}"
+    return f"; over {seeds.n} calibration seeds {percent_text(seeds)}{doubt}"
 
 
 def against(name: str, base: str, change: Change) -> str:
@@ -69,7 +69,7 @@ def between(row: Row, other: Row) -> str:
 
 
 def tally(changes: Iterable[Estimate], what: str, base: str) -> str:
-    """How many changes are for the better and for the worse: `4 settings against uniform: 3 better and 1 worse.`"""
+    """Count of changes for the better and for the worse: `4 settings against uniform: 3 better and 1 worse.`"""
     words = Counter(STANDS[verdict(each)] if math.isfinite(each.value) else "not a number" for each in changes)
     parts = [f"{words[word]} {word}" for word in (*STANDS.values(), "not a number") if words[word]]
     parts = list(words) if words.total() == 1 else parts
@@ -136,7 +136,7 @@ def of_correction(study: Study, base: Result, current: Result | None) -> list[st
 
 
 def _conclusion(own: Change, controls: Sequence[Change]) -> str:
-    """Whether a gain is the correction's own: only where it gains, over seeds too, and controls were measured."""
+    """Sentence: the gain is the correction's own or not; empty unless it gains, over seeds too, beside controls."""
     if verdict(own.windows) != "gains" or verdict(own.seeds) == "no different" or not controls:
         return ""
     words = {verdict(each.windows) for each in controls}
@@ -170,7 +170,7 @@ def behind(one: Result, study: Study) -> str:
 
 
 def lowest(one: Result, study: Study) -> str:
-    """Which setting has a lower perplexity at the same zeros, by whatever pruner and repair; empty where none has."""
+    """Sentence: the lowest perplexity at the same zeros by any pruner and repair; empty where none is lower."""
     alike = [each for each in study.settings if each.level == one.level and each.finite]
     best = min(alike, key=lambda each: each.perplexity, default=one)
     if best is one or best.perplexity == one.perplexity:

@@ -110,7 +110,7 @@ class Answered:
         """JSON, as it travels, written once for all readers: a text is passed on faster than what it holds."""
         return json.dumps({
             "layers": len(self.shared.norms),
-            "tokens": [lessons.shown(token, first=at == 0) for at, token in enumerate(self.shared.tokens)],
+            "tokens": [lessons.token_word(token, first=at == 0) for at, token in enumerate(self.shared.tokens)],
             "after": lessons.contexts(self.shared.tokens),
             "sink": live.plain(lessons.sink(self.shared.norms)),
             "dense": _words(self.shared.dense),
@@ -184,5 +184,5 @@ def _words(after: Sequence[Sequence[NextWord]]) -> list[list[tuple[str, float]]]
     by_token = [{} for _ in after]
     for shares, each in zip(by_token, after, strict=True):
         for word, share in each:
-            shares[lessons.shown(word)] = round(shares.get(lessons.shown(word), 0) + share, 4)
+            shares[lessons.token_word(word)] = round(shares.get(lessons.token_word(word), 0) + share, 4)
     return [list(shares.items()) for shares in by_token]

@@ -103,9 +103,9 @@ def show(
 def known_cost(setting: Recipe, groups: tuple[Study, ...], profile: Profile) -> None:
     """Draw the cost of the setting in view: measured under the main protocol, and predicted from other settings."""
     place = protocols.best_slice(groups, setting.allocation.target, setting.treatment.name, setting)
-    one = place and place.evaluations.of(setting)
-    if is_measured := one and studies.looked_alike(place.evaluations, setting, profile):
-        _headline(place.evaluations, one)
+    one = place and place.study.of(setting)
+    if is_measured := one and studies.looked_alike(place.study, setting, profile):
+        _headline(place.study, one)
     try:
         anchors, prediction, measured = studies.predicted(setting, profile)
     except UserError as error:

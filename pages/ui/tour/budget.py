@@ -106,7 +106,7 @@ def _whole(profile: Profile) -> str:
     if place is None:
         return ""
     best = perplexity_sentences.leading(*place)
-    protocol, beside = protocols.short_name(place.evaluations), perplexity_sentences.behind(best, place.evaluations)
+    protocol, beside = protocols.short_name(place.study), perplexity_sentences.behind(best, place.study)
     measured = f"{best.name} at {best.level}: perplexity {best.written} ({protocol}). {beside}"
     return f"**All layers at once, measured.** {escape_markdown(measured)}"
 

@@ -47,7 +47,7 @@ def perturb(profile: Profile) -> parts.Screen:
         foot=0.0,
         x="layer where the noise enters",
         lead=(
-            f"A language model is a stack of {shared.ref(lesson.flips.shape[1], shared.EVERY)} layers. Each reads a "
+            f"A language model is a stack of {shared.ref(lesson.flips.shape[1], shared.LAYERS)} layers. Each reads a "
             "shared **stream** of numbers and adds to it. **Perturbing** means adding noise after one layer, then "
             "letting the model continue. **Try:** click a layer, then "
             + ("drag the noise size." if len(lesson.sizes) > 1 else "click another one to compare.")
@@ -106,7 +106,7 @@ def amplify(profile: Profile) -> parts.Screen:
     link = parts.link("absorption.py", "See verdicts for every size on Absorption", profile, layer=layer, **noise)
     changes = {text: {"sink": key, "layer": lesson.most, "noise-at": "all"} for key, text in absorption.GUESSES.items()}
     visible, values = lesson.rows(bool(guess)), lesson.gains(bool(guess))
-    notes = [absorption.judged(guess, lesson), lesson.sentence, lesson.why] if guess else []
+    notes = [absorption.answer_to_guess(guess, lesson), lesson.sentence, lesson.why] if guess else []
     figure = Figure(
         name="amplify",
         title="Gain of each layer",
@@ -140,7 +140,7 @@ def absorb(profile: Profile) -> parts.Screen:
     """Lengths of damage and stream, for noise and, where that was measured, a part left out; below, the twin's."""
     layer, names = current_profile.layer(profile), shared.noise(profile)
     pair = [current_profile.load(entry.key) for entry in absorption.twins(Store(), profile) or ()]
-    choices = {"perturbation": list(names.values())[shared.usual(names)], "positions": "after_first"}
+    choices = {"perturbation": list(names.values())[shared.default_index(names)], "positions": "after_first"}
     keys = [each.key for each in pair]
     if profile.key in keys:
         choices["compare"] = keys[1 - keys.index(profile.key)]
@@ -160,7 +160,7 @@ def absorb(profile: Profile) -> parts.Screen:
 def _compared(trained: Profile, twin: Profile) -> str:
     """Sentences on the trained model beside its untrained twin, and on the text of both."""
     text = trained.spec.text
-    amount = shared.ref(f"{text.sequences} × {text.length} tokens", shared.EVERY)
+    amount = shared.ref(f"{text.sequences} × {text.length} tokens", shared.LAYERS)
     return f"{absorption.learned(trained, twin)} Both ran on {trained.provenance.get('text', 'one text')}, {amount}."
 
 

@@ -22,7 +22,7 @@ from core.requests.recipes import Recipe, read_recipe
 from core.requests.studies import EvaluationRequest, StudyRequest
 from core.results.best import whole_line
 from core.results.text_splits import split
-from core.show.report.remake import as_told
+from core.show.report.remake import request_of_profile
 from core.store.cache import Store
 from tests.lines import asked
 from tests.lines import given as options
@@ -156,7 +156,7 @@ def test_make_demo_measures_the_profiles_that_studies_look_at():
     keys = {store.profile(each.get("profile", "demo")).key for each in studies}
     assert len(keys) >= 7
     for entry in map(store.profile, keys):
-        told, linears = as_told(entry), entry.provenance["linears"]
+        told, linears = request_of_profile(entry), entry.provenance["linears"]
         kept = told.measurements
         alike = [each for each in requests if windows(each) == windows(told)]
         if entry.key == store.profile("demo").key:

@@ -166,8 +166,8 @@ def test_the_usual_protocol_has_most_settings_of_the_texts_that_chose_nothing(tm
     def usual():
         groups = protocols.grouped_by_protocol(store, store.of_model(profile.model, "study")).values()
         place = protocols.best_slice(groups, 0.7, mine=methods[0])
-        assert protocols.protocol(place.evaluations.spec) == protocols.main_protocol(groups)
-        return place.evaluations.spec.text.content
+        assert protocols.protocol(place.study.spec) == protocols.main_protocol(groups)
+        return place.study.spec.text.content
 
     def study(content, settings, looked_at="a" * 16, **told):
         spec = synthetic.study_spec(profile, settings, layers=4, text=content)

@@ -5,7 +5,7 @@ import pytest
 from core.base import Estimate
 from core.results.claims import FAILS, Outcome
 from core.show.figures import evaluation
-from core.show.report.claims import CLAIMS, SURPRISES, told
+from core.show.report.claims import CLAIMS, SURPRISES, with_numbers
 from core.show.words.literature import FACTOR, RANK, SHARE, sentence, value
 
 FOUND = Outcome(FAILS, {"mean layer": Estimate(0.664, 0.650, 0.683, 16)}, {})
@@ -28,7 +28,7 @@ def test_every_sentence_finds_its_numbers():
     for claim in CLAIMS.values():
         assert len(claim.sentences) == len(claim.verdicts) == 2
         assert all(word in said for word, said in zip(claim.verdicts, claim.sentences, strict=True))
-    assert all("{" not in told(each) and "[" in told(each) for each in SURPRISES)
+    assert all("{" not in with_numbers(each) and "[" in with_numbers(each) for each in SURPRISES)
 
 
 @pytest.mark.parametrize(("unit", "mark"), [(FACTOR, 1), (RANK, 0)])

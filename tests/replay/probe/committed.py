@@ -304,7 +304,7 @@ def _measured(found):
     whole = protocols.best_slice(groups, shared.TARGET)
     if whole is None:
         return {}
-    told, keys = {}, [each.key for each in whole.evaluations.entries]
+    told, keys = {}, [each.key for each in whole.study.entries]
     for index, each in enumerate(whole.settings):
         change = each.against_uniform and each.against_uniform.quoted
         against = change and [change.value, change.low, change.high, change.n]

@@ -267,7 +267,7 @@ def test_most_zeros_within_a_loss(empty, text, monkeypatch, refused):
     assert found.winner.allocation.target == max(within)
     assert 0.48 <= found.winner.allocation.target <= 0.51
     target = found.fallback.allocation.target
-    assert 0.42 <= target <= 0.45 and len(pruned) <= search_plan.most(asked)
+    assert 0.42 <= target <= 0.45 and len(pruned) <= search_plan.most_evaluated(asked)
     honest(seen)
     judged = [each.setting for each in found.final.singles if each.setting and each.setting.allocation.target == target]
     assert [(each.allocation.base.kind, each.calibration_seed) for each in judged] == [("uniform", 0), ("uniform", 1)]

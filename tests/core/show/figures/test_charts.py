@@ -13,7 +13,7 @@ from core.results import propagation
 from core.show import figures
 from core.show.figures import charts, drift, gain, maps
 from core.show.figures.gain import HIGH, WIDE, thumbnail
-from core.show.figures.style import InView
+from core.show.figures.style import ChartSubject
 from core.store import profiles
 from core.store.cache import Store
 from core.store.results import Perturbed
@@ -163,7 +163,7 @@ def test_the_size_map_marks_the_crossing():
     ],
 )
 def test_the_size_map_claims_no_turn_beyond_verdicts(firm, cross, said):
-    told = maps.crossing_said(firm, np.array(cross))
+    told = maps.crossing_sentence(firm, np.array(cross))
     assert told.startswith(f"Gaussian noise: {said}")
 
 
@@ -184,8 +184,8 @@ def test_damage_over_stream_is_the_gain():
 @pytest.mark.parametrize(("stream", "said"), [(2.0, "would fall to 0.50×"), (0.5, "would rise to 2.0×")])
 def test_what_a_constant_damage_would_do_is_said_the_right_way(stream, said):
     damage, streams = np.array([0.5, 0.6, 1.0]), np.array([stream, 0.9, 1.0])
-    assert said in drift.dilution_said(damage, streams, 0)
-    assert drift.dilution_said(damage, streams, 2).endswith("Nothing follows layer 2.")
+    assert said in drift.dilution_sentence(damage, streams, 0)
+    assert drift.dilution_sentence(damage, streams, 2).endswith("Nothing follows layer 2.")
 
 
 def test_the_only_layer_is_said_to_be_the_only_one():
@@ -238,7 +238,7 @@ def test_a_repair_stands_against_the_same_pruning_without_it(measured, refused):
     several = [f"residual:{pruner}:{sparsity}" for sparsity in (0.7, 0.5) for pruner in ("wanda", "wanda+refit")]
     profile = measured(*several, "residual:magnitude:0.5", "skip")
     for name, pair in (("skip", several[:2]), (several[2], several[2:]), (several[3], several[2:])):
-        chart = charts.repaired(InView(profile, name, 1))
+        chart = charts.repaired(ChartSubject(profile, name, 1))
         gains = [gains_of(profile.seeds(each)).value for each in pair]
         for line, expected in (("pruned", gains[0]), ("repaired", gains[1])):
             rows = chart.table[chart.table["line"] == line]
@@ -246,11 +246,11 @@ def test_a_repair_stands_against_the_same_pruning_without_it(measured, refused):
         assert "median layer" in chart.finding
     for lacking in (several[:1], [several[0], several[3]], ["residual:wanda:0.5", "residual:sparsegpt+refit:0.5"]):
         with refused("refit"):
-            charts.repaired(InView(measured(*lacking), lacking[0], 1))
+            charts.repaired(ChartSubject(measured(*lacking), lacking[0], 1))
 
 
 def test_parts_left_out_are_held_against_each_other_and_ranked_by_harm(measured, refused):
-    view = InView(measured("skip:attention", "skip:mlp", "skip:head:0", "skip:head:1"), "skip:mlp", 1)
+    view = ChartSubject(measured("skip:attention", "skip:mlp", "skip:head:0", "skip:head:1"), "skip:mlp", 1)
     gains, harms = charts.parts(view), charts.heads(view)
     assert set(gains.table["line"]) == {"attention", "MLP"} and "without its MLP" in gains.finding
     parts = ["attention", "MLP", "head 0", "head 1"]
@@ -259,7 +259,7 @@ def test_parts_left_out_are_held_against_each_other_and_ranked_by_harm(measured,
     layer, part = np.unravel_index(worst.argmax(), worst.shape)
     assert f"of layer {layer}" in harms.finding.partition(" and ")[0] and "Of single heads" in harms.finding
     assert parts[part] in harms.finding.partition(" of layer")[0]
-    alone = InView(measured("gaussian:0.3"), "gaussian:0.3", 1)
+    alone = ChartSubject(measured("gaussian:0.3"), "gaussian:0.3", 1)
     for chart in (charts.parts, charts.heads):
         with refused("preset parts"):
             chart(alone)

@@ -8,7 +8,7 @@ from core.requests.perturbations import perturbation
 from core.results.checkpoints import compared
 from core.show.figures import LIGHT, charts
 from core.show.figures.charts import COMPARED, GROUPS
-from core.show.figures.style import InView
+from core.show.figures.style import ChartSubject
 from core.show.words import gain_sentences
 from core.store import profiles
 from core.store.cache import Store
@@ -28,7 +28,7 @@ def made(root, layers):
 def test_every_chart_is_whole_and_says_what_the_analysis_found(layers, tmp_path):
     profile = made(tmp_path, layers)
     found = compared(profile)
-    charts = [row.draw(InView(profile, NAME, layers - 1)) for row in GROUPS[COMPARED]]
+    charts = [row.draw(ChartSubject(profile, NAME, layers - 1)) for row in GROUPS[COMPARED]]
     worst, parting, cost, weighed = gain_sentences.of_checkpoint(found)
     assert [chart.finding for chart in charts] == [worst, weighed, f"{parting} {cost}"]
     for row, chart in zip(GROUPS[COMPARED], charts, strict=True):
@@ -38,7 +38,7 @@ def test_every_chart_is_whole_and_says_what_the_analysis_found(layers, tmp_path)
 
 
 def test_the_layer_that_stands_out_has_the_colour_of_its_own(tmp_path):
-    asked = InView(made(tmp_path, 12), NAME, 0)
+    asked = ChartSubject(made(tmp_path, 12), NAME, 0)
     chart = charts.harm(asked)
     [bars] = chart.figure.data
     assert [at for at, colour in enumerate(bars.marker.color) if colour == LIGHT.accent] == [6]
@@ -49,7 +49,7 @@ def test_the_layer_that_stands_out_has_the_colour_of_its_own(tmp_path):
 def test_errors_of_none_are_blank_and_others_read_in_per_cent(tmp_path):
     profile = made(tmp_path, 12)
     profile.others[NAME].difference.error[3] = 0
-    cells = charts.weights(InView(profile, NAME, 0)).figure.data[0]
+    cells = charts.weights(ChartSubject(profile, NAME, 0)).figure.data[0]
     assert np.isnan(cells.z[:, 3]).all() and np.isfinite(np.delete(cells.z, 3, axis=1)).all()
     assert cells.colorbar.ticktext[0] == "5.0 %" and cells.colorbar.ticktext[-1] == "15 %"
     assert float(cells.customdata[2][6][1]) == pytest.approx(15) and 10 ** cells.z[2, 6] == pytest.approx(15)

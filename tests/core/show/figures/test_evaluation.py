@@ -10,7 +10,7 @@ from core.base import Estimate
 from core.methods import MIXED
 from core.requests.allocations import AllocationRequest
 from core.requests.recipes import Recipe
-from core.results.comparison import said
+from core.results.comparison import percent_text
 from core.results.setting_result import Result, SeedResult
 from core.show.figures import allocation, evaluation, perplexity
 from core.show.words import perplexity_sentences
@@ -89,7 +89,7 @@ def test_changes_are_counted_by_their_intervals_and_drawn_as_ratios():
     )
     assert list(trace(chart.figure, "change").y) == ["Response, objective drift", "OWL", "DLP", "Response"]
     assert trace(chart.figure, "change").x[1] == pytest.approx(0.88)
-    assert trace(chart.figure, "labels").text[1].strip() == said(ROWS["OWL"])
+    assert trace(chart.figure, "labels").text[1].strip() == percent_text(ROWS["OWL"])
     assert chart.figure.layout.yaxis.ticktext[0].replace("\u00a0", " ") == "Response,<br>objective drift"
 
 

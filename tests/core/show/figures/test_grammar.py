@@ -11,7 +11,7 @@ import pytest
 from core.base.errors import UserError
 from core.show.figures.charts import CHARTS
 from core.show.figures.palette import DARK, HUE, LIGHT, in_palette, readable, see_through, shades
-from core.show.figures.style import BOTTOM, TOP, InView, themed
+from core.show.figures.style import BOTTOM, TOP, ChartSubject, themed
 from core.store import profiles
 from core.store.cache import Store
 
@@ -60,7 +60,7 @@ def test_every_word_of_a_chart_can_be_read(look, theme):
     profile = profiles.load(store, store.demo())
     for row in CHARTS:
         try:
-            chart = row.draw(InView(profile, "gaussian:0.3", 10))
+            chart = row.draw(ChartSubject(profile, "gaussian:0.3", 10))
         except UserError:
             continue
         drawn += 1

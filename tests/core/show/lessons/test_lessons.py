@@ -121,7 +121,7 @@ def test_the_first_token_flips_layers_or_it_does_not(standard):
     assert f"{LAYERS - 1} of {LAYERS - 1} layers" in shared.plain(flipped.sentence)
     assert (same.flipped, same.answer, more.answer) == ((), "stay", "fall") and "no layer" in same.sentence
     assert flipped.most == 0, "where it has the longest way to grow"
-    assert [absorption.judged(guess, flipped).startswith("**Right") for guess in absorption.GUESSES] == [
+    assert [absorption.answer_to_guess(guess, flipped).startswith("**Right") for guess in absorption.GUESSES] == [
         False,
         False,
         True,

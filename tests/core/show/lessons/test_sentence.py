@@ -133,7 +133,7 @@ def test_the_sink_is_a_token_far_longer_than_the_others():
     ],
 )
 def test_a_token_as_a_word(token, first, word):
-    assert sentence.shown(token, first) == word
+    assert sentence.token_word(token, first) == word
 
 
 def test_contexts_end_with_the_token_and_are_short():

@@ -173,7 +173,7 @@ def test_a_profile_that_nobody_could_have_asked_for_has_no_command(store, refuse
     entry = store.entry(store.save(half, None, {"model_source": "demo", "text_source": "demo"}))
     assert "no command" in remake.profile(entry)[0][0]
     with refused("bfloat16"):
-        remake.as_told(entry)
+        remake.request_of_profile(entry)
 
 
 def test_the_study_file_in_a_report_reads_back_as_the_request(store, tmp_path):
