@@ -89,7 +89,6 @@ def test_a_line_that_answers_at_once(line, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("line", [line for line in LINES if is_heavy(line)])
 def test_a_line_that_loads_a_model_is_understood(line):
-    main(["models", "--json"])  # registers the commands
     command, *options = told(line)
     typer.main.get_command(app).commands[command].make_context(command, options)
 
