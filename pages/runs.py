@@ -6,7 +6,7 @@ from core.base import capital, escape_markdown, sentence
 from core.jobs import queue
 from core.store import Store
 from pages.ui import form, glossary, layout, watch
-from pages.ui.runs import actions, evaluations, profiles
+from pages.ui.runs import evaluations, profiles
 
 store = Store()
 LISTED = 30  # of the runs, the newest
@@ -49,7 +49,7 @@ def line(job: queue.Job) -> None:
         layout.button("Forget", queue.delete, [job], key=f"forget-{job.key}", help="Results stay.")
 
 
-PARTS = {"profiles": profiles.gallery, "evaluations": evaluations.show, "import": actions.importing}
+PARTS = {"profiles": profiles.gallery, "evaluations": evaluations.show}
 
 layout.title("What has been computed?")
 glossary.words("perturbation, gain, verdict, correction, perplexity, nats, twin")

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 settings.register_profile("unhurried", settings.default, deadline=None)  # a busy machine is no finding
 settings.load_profile("unhurried")
-pytest.register_assert_rewrite("tests.core.packing")  # its asserts tell as much as those in a test
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook

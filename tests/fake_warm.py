@@ -46,7 +46,7 @@ def lens(layer, tokens=TOKENS, layers=LAYERS):
 
 @dataclass
 class Warm:
-    """Stands for `core.lab.scheduler`: what was asked is kept, and answered by `answer_row`, `answer_scene`, `write`."""
+    """A stand-in for `core.lab.scheduler`: keeps questions until `answer_row`, `answer_scene` or `write` answers."""
 
     standing: str = "ready"
     waiting: int = 0

@@ -34,7 +34,18 @@ from core.base.formats import (
     times,
     unique,
 )
-from core.base.paths import MAX_BYTES, PROJECT, Fields, exists, expanded, json_value, read_text, readable, resolved
+from core.base.paths import (
+    MAX_BYTES,
+    PROJECT,
+    Fields,
+    exists,
+    expanded,
+    json_value,
+    read_text,
+    readable,
+    resolved,
+    without_folders,
+)
 
 OF_SPEC = [
     "Array",

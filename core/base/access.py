@@ -28,11 +28,6 @@ def is_shared() -> bool:
     return bool(os.environ.get(SHARED))
 
 
-def accepts_packs() -> bool:
-    """True if pages import uploaded packs."""
-    return not (is_read_only() or is_shared())
-
-
 def root() -> Path | None:
     """The only folder for models, texts and exports of a shared server; None: anywhere."""
     folder = os.environ.get(ROOT)

@@ -3,8 +3,9 @@
 import json
 import math
 import os
+import re
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from stat import S_ISREG
 from typing import Any
 
@@ -20,7 +21,6 @@ MAX_BYTES = {  # bytes of a file, by what it is read as
     "text file": 2**28,
     "text table": 2**30,
     "data file": 2**28,
-    "pack": 2**28,
     "weights file": math.inf,  # of which only the header is read whole
 }
 
@@ -108,3 +108,24 @@ def json_value(path: Path, kind: str) -> Any:
         return json.loads(read_text(path, kind))
     except (ValueError, RecursionError) as error:
         raise UserError(f"{brief(path.name)} is not JSON that can be read, as any {kind} is") from error
+
+
+# --- text that leaves this machine -----------------------------------------------------------------------------------
+
+LOCAL = re.compile(r"(?P<form>(?:random:|file:)*)(?P<path>(?:/|~|[A-Za-z]:[\\/]|\\\\|\.\.?[\\/]).*)", re.DOTALL)
+
+
+def without_folders(value: Any) -> Any:
+    """Shorten each text of a JSON value that is a path from the root, home or working folder to its last name.
+
+    `file:/home/me/notes.txt` -> `file:notes.txt`. A path inside the project, which says nothing of this machine, stays.
+    """
+    if isinstance(value, dict):
+        return {name: without_folders(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_folders(each) for each in value]
+    path = LOCAL.fullmatch(value) if isinstance(value, str) else None
+    if path is None:
+        return value
+    form = PureWindowsPath if re.match(r"[A-Za-z]:|\\", path["path"]) else PurePosixPath
+    return path["form"] + form(path["path"]).name

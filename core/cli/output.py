@@ -145,7 +145,7 @@ def runs_table(entries_of: dict[str, list[Entry]], jobs: list[Any], troubles: li
     """
     for kind, entries in entries_of.items():
         for entry in entries:
-            provenance, which = entry.provenance, f" ({entry.standing})" if entry.standing else ""
+            provenance, which = entry.provenance, " (committed)" if entry.committed else ""
             model = f"{provenance.get('model')}{which}"
             when = f"made {provenance.get('created')} on {provenance.get('device')} in {provenance.get('dtype')}"
             out.print(f"[bold]{entry.key}[/bold]  {kind}: {escape(model)}", soft_wrap=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from yaml import YAMLError
 
-from core.base import Array, Fields, escape_markdown, frozen, per_cent, sentence
+from core.base import Array, Fields, escape_markdown, frozen, per_cent
 from core.methods import HALF
 from core.models.sources import HUB_ID, Source
 from core.store.files import pretty
@@ -93,32 +93,30 @@ class Exported:
 
 def size_words(exported: Exported) -> str:
     """Effect of zeros or few bits on size and speed, with the measured bytes."""
-    zeros = f"the {per_cent(exported.sparsity)} zeros are stored like any other value"
-    bits = f"{exported.bits:.4g} bits a weight of the linears, scales included"
+    begin, bits = f"The weight files have {exported.bytes:,} bytes", f"{exported.bits:.4g} bits a weight of the linears"
     if exported.form != "dense":
-        share = per_cent(exported.bytes / exported.dense_bytes)
+        zeros = " Zeros are stored like any other value." if np.nansum(exported.planned) else ""
         return (
-            f"The weight files have {exported.bytes:,} bytes, {share} of the {exported.dense_bytes:,} that the weights "
-            f"take in {exported.dtype}: {bits}. {sentence(zeros) if np.nansum(exported.planned) else ''}".rstrip()
+            f"{begin}, {per_cent(exported.bytes / exported.dense_bytes)} of the {exported.dense_bytes:,} that the "
+            f"weights take in {exported.dtype}: {bits}, scales included.{zeros}"
         )
-    header = exported.bytes - exported.dense_bytes
-    if exported.bits == HALF and not np.nansum(exported.planned):
-        values = f"{exported.dense_bytes:,} for the {exported.dtype} values"
-        return f"The weight files have {exported.bytes:,} bytes: {values}, and {header:,} for names and shapes."
-    if exported.bits < HALF:
-        return (
-            f"The weight files have {exported.bytes:,} bytes, as many as without rounding: what could be stored in "
-            f"{bits}, is written as {exported.dtype} numbers here, neither smaller nor faster. The formats gguf and "
-            "compressed-tensors keep few bits few."
-        )
-    return (
-        f"The weight files have {exported.bytes:,} bytes: {exported.dense_bytes:,} for the {exported.dtype} values, as "
-        f"many as without a single zero, and {header:,} for names and shapes. "
-        "A zero is stored like any other value, and a dense matrix product multiplies by it like by any other: the "
-        f"{per_cent(exported.sparsity)} zeros make this model neither smaller nor faster. "
-        "Speed takes zeros in a pattern that hardware knows, as 2:4, two zeros in every four neighbouring inputs; and "
-        "a GPU with sparse tensor cores and a runtime that packs the weights for them."
+    text = (
+        f"{begin}: {exported.dense_bytes:,} for the {exported.dtype} values, and "
+        f"{exported.bytes - exported.dense_bytes:,} for names and shapes."
     )
+    if exported.bits < HALF:
+        text += (
+            f" What could be stored in {bits} is written as {exported.dtype} numbers here, neither smaller nor faster. "
+            "The formats gguf and compressed-tensors keep few bits few."
+        )
+    if np.nansum(exported.planned):
+        text += (
+            " A zero is stored like any other value, and a dense matrix product multiplies by it like by any other: "
+            f"the {per_cent(exported.sparsity)} zeros make this model neither smaller nor faster. Speed takes zeros in "
+            "a pattern that hardware knows, as 2:4, two zeros in every four neighbouring inputs; and a GPU with sparse "
+            "tensor cores and a runtime that packs the weights for them."
+        )
+    return text
 
 
 def card_text(card: Card, exported: Exported) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base import UserError, frozen, resolved, several
+from core.base import UserError, frozen, resolved, several, without_folders
 from core.export import compressed_tensors, gguf_file, target
 from core.export.card import GGUF, RECIPE, Card, Exported, card_text, licence_of, recipe_json, size_words
 from core.export.checking import count, off_pattern, off_plan, reload
@@ -30,7 +30,6 @@ from core.requests.export_and_search import COMPRESSED
 from core.results import study_results
 from core.store import Array, Entry, Store
 from core.store.files import flush, readable, temporary_folder, temporary_path
-from core.store.provenance_schema import without_folders
 
 Numbers = list[tuple[str, str, str]]  # of a study: name, value, protocol
 Step = Callable[[str], None]  # called with the next stage; may raise Cancelled
@@ -269,9 +268,7 @@ def measured(request: ExportRequest, store: Store, model: ModelSpec, pruned: Exa
             "calibration text or the profile differs), so its numbers are not this export's: evaluate it again first"
         )
     text = study.spec.text
-    protocol = (
-        f"{study.provenance.get('text')}, {text.sequences} windows of {text.length} tokens{study.entries[0].mark}"
-    )
+    protocol = f"{study.provenance.get('text')}, {text.sequences} windows of {text.length} tokens"
     rows = {"dense": study.dense, "this model": own}
     if own.uniform:
         rows["uniform sparsity, same target"] = own.uniform

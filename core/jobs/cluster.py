@@ -30,7 +30,7 @@ LOOPBACK_ONLY = {  # set before Ray is imported: it listens at loopback alone, a
     "RAY_AUTH_MODE": "token",
     "RAY_AUTH_TOKEN": secrets.token_hex(32),
 }
-Task = Callable[[str, str, bool], None]  # runs a share: cache folder, key, whether imported results answer
+Task = Callable[[str, str], None]  # runs a share: cache folder, key
 
 
 # --- the place -----------------------------------------------------------------------------------------------------
@@ -92,7 +92,7 @@ def run(store: Store, job: Job, place: Place, report: Report, task: Task) -> Ent
     try:
         for requests in (shares, shares[-1:]):  # again, where the last two ended at once and neither saw the other's
             jobs = [queue.submit(store, each, place.device, job.engine) for each in requests]
-            tasks = [remote(str(store.root.resolve()), each.key, store.accept_imported) for each in jobs]
+            tasks = [remote(str(store.root.resolve()), each.key) for each in jobs]
             whole = _watch(store, job, jobs, partial(ray.wait, tasks, num_returns=len(tasks), timeout=PAUSE), report)
             if whole:
                 return whole
@@ -126,12 +126,12 @@ def portable(task: Task) -> Task:
     """The same function for a process that cannot import this project yet: it is pickled whole, without it."""
     project, module, name = str(PROJECT), task.__module__, task.__name__
 
-    def imported(root, key, accept_imported):
+    def imported(root, key):
         import importlib
         import sys
 
         sys.path.insert(0, project)
-        getattr(importlib.import_module(module), name)(root, key, accept_imported)
+        getattr(importlib.import_module(module), name)(root, key)
 
     return imported
 

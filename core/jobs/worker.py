@@ -82,9 +82,9 @@ def run(store: Store, job: Job, models: dict, on_progress: Callable[[Status], No
             return entry
 
 
-def run_share(root: str, key: str, accept_imported: bool) -> None:
+def run_share(root: str, key: str) -> None:
     """Run the share of this key in a cache folder, or wait for whoever does; its record says what came of it."""
-    store = Store(Path(root), accept_imported)
+    store = Store(Path(root))
     with suppress(UserError, Cancelled, Failed):
         run(store, jobs.job(store, key), {})
 

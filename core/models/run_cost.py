@@ -15,9 +15,10 @@ from core.methods import PRUNERS, Treatment
 from core.methods.blockwise import EPOCHS
 from core.methods.distillation import CHUNK, TOKENS_PER_STEP
 from core.models import texts
+from core.models.hub import NotHere
 from core.models.machine import HEADROOM, definite_device, emulates_bfloat16, free_memory
 from core.models.model_shape import ModelShape
-from core.models.sources import NotHere, Source, locate, read_shape
+from core.models.sources import Source, locate, read_shape
 from core.requests import (
     EvaluationRequest,
     Measurement,

@@ -9,9 +9,8 @@ from core.base import Fields, UserError, access, brief, digest, exists, expanded
 from core.models import hub
 from core.models.file_hashes import combined, file_hash
 from core.models.folder_checks import refuse_foreign_code, refuse_odd_files
-from core.models.hub import NotHere
 from core.models.model_shape import ModelShape, model_shape, query_heads, tensor_shapes
-from core.store import Entry, Store
+from core.store import Store
 
 BUNDLED = "SmolLM2-135M-Instruct.Q4_1.gguf"
 KINDS = "demo, a folder, a .gguf file, or a Hub id such as organisation/name"
@@ -99,29 +98,6 @@ def locate(typed: str, store: Store, revision: str | None = None, fetch: bool = 
         _weights(folder, label)
         return Source(label, folder, None, f"{typed}@{folder.name}", None)
     raise UserError(f"there is no model {brief(typed)}: give {KINDS}")
-
-
-def refuse_fetch(entry: Entry, store: Store, model: str, revision: str | None, *texts: str) -> None:
-    """Keep a pack from making this machine call out: what it names is used where it is here already.
-
-    Args:
-        texts: sources that the pack names too.
-
-    Raises:
-        UserError: a result that was imported names a model or a text that would have to be fetched.
-    """
-    if not entry.packs:
-        return
-    away = [f"text {each}" for each in texts if not each.startswith(("demo", "file:"))]
-    try:
-        locate(model, store, revision, fetch=False)
-    except NotHere:
-        away = [f"model {model}", *away]
-    if away:
-        raise UserError(
-            f"{entry.kind} {entry.key} was imported, and its {away[0]} is not on this machine: nothing is "
-            "fetched because a pack names it, so download it first"
-        )
 
 
 def text_is_here(source: str) -> bool:

@@ -3,9 +3,12 @@
 import json
 import math
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from core.base import Estimate, UserError, frozen
-from core.requests import BestRequest, BestSpec, ExportRequest, Recipe
+from core.requests import BestRequest, BestSpec, ExportRequest, Recipe, current_fields
 from core.requests.commands import CommandRequest, command_line
 from core.results import study_results
 from core.results.forecast import CheckedPrediction
@@ -14,7 +17,19 @@ from core.results.setting_result import Change, Result
 from core.results.study_results import Study
 from core.results.text_splits import unsplit
 from core.store import Entry, Store
-from core.store.provenance_schema import BestProvenance
+
+
+class BestProvenance(BaseModel):
+    """Provenance of a best setting, which cannot be shown without its request."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+    model: str = ""
+    request: Annotated[BestRequest, BeforeValidator(current_fields)]
+    texts: dict[str, str] = {}
+    left_out: tuple[str, ...] = ()
+    predicted: int = 0
+    forecasts: dict[str, tuple[float, float, float, float]] = {}  # allocation -> fields of a `Prediction`
 
 
 @frozen
@@ -116,7 +131,7 @@ def export_request(best: Best, request: BestRequest, folder: str) -> ExportReque
 
 
 def provenance_of(entry: Entry) -> BestProvenance:
-    """Provenance of an answer, read as it is when a pack brings it."""
+    """Typed provenance of an answer."""
     return BestProvenance.model_validate_json(json.dumps(entry.provenance))
 
 

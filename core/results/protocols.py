@@ -214,12 +214,12 @@ def names(groups: Iterable[Study]) -> list[str]:
 def badge(study: Study) -> str:
     """All that must be alike before two numbers are compared, what was measured so, and the keys of both."""
     text, read, provenance = study.spec.text, study.spec.calibration, study.provenance
-    keys = {entry.key: entry.mark for entry in (*study.entries, *study.guests)} or {study.spec.key: ""}
+    keys = dict.fromkeys(entry.key for entry in (*study.entries, *study.guests)) or [study.spec.key]
     seeds = sorted({each.seed for each in study.points if each.seed is not None and each.evaluated is not None})
     listed = {
         "calibration seeds": map(str, seeds),
         "profiles": (key[:SHORT] for key in study.profiles),
-        "studies": (key[:SHORT] + mark for key, mark in keys.items()),
+        "studies": (key[:SHORT] for key in keys),
     }
     parts = [
         f"{_label(provenance)}, {_amount(text)} tokens",
@@ -243,11 +243,9 @@ def _amount(text: TextSpec | WindowRequest) -> str:
 
 
 def _marks(study: Study) -> list[str]:
-    """Reasons that set numbers apart whatever was read: an earlier pruner, a precision, a pack."""
-    packed = [bool(each.packs) for each in (*study.entries, *study.guests)]
-    imported = "imported" if all(packed) else "imported in part"
+    """Reasons that set numbers apart whatever was read: an earlier pruner, a precision."""
     dtype = study.spec.model.dtype
-    return list(filter(None, [study.spec.earlier, dtype * (dtype != "float32"), any(packed) * imported]))
+    return list(filter(None, [study.spec.earlier, dtype * (dtype != "float32")]))
 
 
 DEFAULT_TOKENS = _amount(DEFAULT_CALIBRATION)

@@ -30,7 +30,7 @@ def load_forecast(
     key: str | None = None,
     judge: WindowRequest | None = None,
 ) -> Forecast:
-    """The best forecast that the studies of a store allow; imported ones serve only where they are named.
+    """The best forecast that the studies of a store allow.
 
     Args:
         key: of the study whose settings are the anchors; None for the best protocol.
@@ -43,7 +43,7 @@ def load_forecast(
         entries = [store.by_key(key, ("study",))]
     else:
         mine = store.of_model(profile.spec.model, "study")
-        entries = [each for each in mine if not each.packs and not (judge and _evaluates(each, judge))]
+        entries = [each for each in mine if not (judge and _evaluates(each, judge))]
     unread = [Study(each.spec, each.provenance, (), (each,)) for each in entries]
     main = protocols.main_protocol(unread)
 
@@ -128,12 +128,12 @@ def transferred_to(study: Study, forecasts: Sequence[Forecast]) -> list[Forecast
 
 
 def check_settings(store: Store, study: Study) -> dict[Recipe, CheckedPrediction]:
-    """Settings of a study predicted by the other settings of its protocol in a store, none that was imported.
+    """Settings of a study predicted by the other settings of its protocol in a store.
 
     A setting is missing where fewer than two others of its pruner and repair serve, or no curves cover it.
     """
     home, mine = protocols.protocol(study.spec), store.of_model(study.spec.model, "study")
-    alike = (each for each in mine if not each.packs and protocols.protocol(each.spec) == home)
+    alike = (each for each in mine if protocols.protocol(each.spec) == home)
     whole = protocols.merged([study, *(load(store, each) for each in alike)])
     profile = next((profiles.load(store, each) for each in store.entries() if each.key in study.profiles), None)
     predicted = {}

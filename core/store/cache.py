@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -14,13 +14,11 @@ from pydantic import ValidationError
 
 from core.base import PROJECT, Spec, UserError, View, access, expanded, listed, resolved
 from core.requests import BY_REQUEST, ModelSpec, Request
-from core.store.entries import KIND_OF, KINDS, MARK, VIEW_KINDS, packs_of, read_folder
+from core.store.entries import KIND_OF, KINDS, VIEW_KINDS, read_folder
 from core.store.files import (
     Corrupt,
-    Files,
     Gone,
     changed,
-    hashes,
     pretty,
     sealed,
     stamp,
@@ -68,32 +66,15 @@ class Entry:
         """True for what ships with the project, which cannot be deleted."""
         return self.path.parent.parent.resolve() == (HOME / "demo").resolve()
 
-    @cached_property
-    def packs(self) -> tuple[str, ...]:
-        """The SHA-256 of each pack that it or one of its units came in; none where all was measured here."""
-        return packs_of(self.path)
-
-    @property
-    def standing(self) -> str:
-        """`committed` or `imported`; empty for what was measured here."""
-        return "committed" if self.committed else "imported" if self.packs else ""
-
-    @property
-    def mark(self) -> str:
-        """The word after its name wherever its numbers are shown; empty for what was measured here."""
-        return " · imported" if self.packs else ""
-
 
 class Store:
     """A cache folder, with the committed demo results behind it.
 
     Committed results can always be read. They answer a request only in the project's own cache: who names another
-    folder wants everything measured there. Imported results can always be read too, and answer only where that is
-    accepted.
+    folder wants everything measured there.
     """
 
-    def __init__(self, root: Path | None = None, accept_imported: bool = False):
-        self.accept_imported = accept_imported
+    def __init__(self, root: Path | None = None):
         self.root = expanded(root or os.environ.get("ABSORPTION_CACHE") or HOME)
         self.roots = (self.root, HOME / "demo")
         own = resolved(self.root) == HOME
@@ -108,8 +89,7 @@ class Store:
 
     def measured(self, spec: Spec) -> Path | None:
         """The folder of a stored spec, or None if it has yet to be measured for this cache."""
-        paths = self._paths(spec, self.answering)
-        return next((path for path in paths if self.accept_imported or not packs_of(path)), None)
+        return next(self._paths(spec, self.answering), None)
 
     def _paths(self, spec: Spec, roots: Iterable[Path]) -> Iterator[Path]:
         place = Path(KIND_OF[type(spec)], spec.key)
@@ -201,28 +181,11 @@ class Store:
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
-    def save(self, spec: Spec, result: object | None, provenance: dict, packs: Sequence[str] = ()) -> Path:
-        """Write a result so that it is found whole or not at all; it takes the place of an imported one.
-
-        Args:
-            packs: the SHA-256 of what it came in; a view came in whatever its units came in too.
-        """
+    def save(self, spec: Spec, result: object | None, provenance: dict) -> Path:
+        """Write a result so that it is found whole or not at all."""
         path = self.root / KIND_OF[type(spec)] / spec.key
         files = {"spec.json": pretty(spec.model_dump(mode="json")), "provenance.json": pretty(provenance)}
-        files |= encode(result) | self._mark(spec, packs)
-        return write_folder(path, files, replace=bool(packs_of(path)))
-
-    def mark_again(self, view: Entry) -> None:
-        """Note on a view that is stored already what its units came in since."""
-        if mark := self._mark(view.spec):
-            files = read_folder(view.path)[0] | mark
-            for name, data in {**mark, "manifest.json": pretty(hashes(files))}.items():
-                write_file(view.path / name, data)
-
-    def _mark(self, spec: Spec, packs: Sequence[str] = ()) -> Files:
-        units = map(self.path, spec.units if isinstance(spec, View) else ())
-        found = {*packs, *(pack for path in units if path for pack in packs_of(path))}
-        return {MARK: "".join(f"{each}\n" for each in sorted(found)).encode()} if found else {}
+        return write_folder(path, files | encode(result))
 
     # -- corrupt entries --------------------------------------------------------------------------------------------
 

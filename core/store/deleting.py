@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.base import Spec, UserError, access
 from core.store.cache import Entry, Store
-from core.store.entries import KIND_OF, KINDS, UNITS, VIEW_KINDS, packs_of
+from core.store.entries import KIND_OF, KINDS, UNITS, VIEW_KINDS
 from core.store.files import abandoned, content, discard
 from core.store.parts import distillation_folder
 
@@ -56,8 +56,8 @@ def sweep(store: Store) -> None:
             path.unlink(missing_ok=True)
     for parts in store.root.glob("parts/[!.]*"):
         wholes = (store.root / kind / parts.name for kind in UNITS)
-        if any((whole / "manifest.json").is_file() and not packs_of(whole) for whole in wholes):
-            discard(parts)  # an imported unit may answer nobody, so the parts of it that were measured here stay
+        if any((whole / "manifest.json").is_file() for whole in wholes):
+            discard(parts)
 
 
 def _deleted(path: Path) -> Spec | None:

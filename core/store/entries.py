@@ -1,7 +1,6 @@
-"""The kinds of stored entries, and the files of one: spec, provenance, arrays, and a mark where it was imported."""
+"""The kinds of stored entries, and the files of one: spec, provenance, arrays."""
 
 import json
-import re
 from pathlib import Path
 
 from core.base import key_of
@@ -19,7 +18,7 @@ from core.requests import (
     ZeroShotSpec,
 )
 from core.store import results
-from core.store.files import UNPARSED, Corrupt, Files, content, verified
+from core.store.files import UNPARSED, Corrupt, Files, verified
 
 UNITS = {  # kind of entry -> its spec, and its result
     "perturbed": (PerturbedSpec, results.Perturbed),
@@ -36,21 +35,6 @@ UNITS = {  # kind of entry -> its spec, and its result
 KINDS = {row.kind: (row.view, None) for row in JOBS} | UNITS
 KIND_OF = {spec: kind for kind, (spec, _) in KINDS.items()}
 VIEW_KINDS = tuple(row.kind for row in JOBS)
-MARK = "imported"  # a file of an imported entry: the SHA-256 of each pack it came in, a line each
-
-
-def packs_of(path: Path) -> tuple[str, ...]:
-    """The SHA-256 of each pack that a folder came in; one `unknown` where its mark is damaged or gone."""
-    manifest = mark = b""
-    try:
-        manifest = content(path / "manifest.json")
-        mark = content(path / MARK)
-    except FileNotFoundError:  # as of most
-        if f'"{MARK}"'.encode() not in manifest:
-            return ()
-    except ValueError:  # no file at all
-        pass
-    return tuple(re.findall("[0-9a-f]{64}", mark.decode("latin-1"))) or ("unknown",)
 
 
 def read_folder(path: Path) -> tuple[Files, dict]:

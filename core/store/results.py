@@ -1,6 +1,6 @@
 """Results: frozen dataclasses of float64 arrays whose fields say their axes and units.
 
-In the cache and in packs each field is a file of its own, `field.npy` in float32.
+In the cache each field is a file of its own, `field.npy` in float32.
 """
 
 from __future__ import annotations

@@ -45,12 +45,12 @@ def names(entries: Iterable[Entry]) -> dict[str, str]:
     """Key -> name of each profile in a list, no two alike."""
     listed = list(entries)
     named = zip(listed, distinct(profile_names.forms(words.described(each)) for each in listed), strict=True)
-    return {each.key: f"{name}{each.mark}" for each, name in named}
+    return {each.key: name for each, name in named}
 
 
 def name(entry: Entry) -> str:
     """A profile by itself, with the beginning of its key."""
-    return f"{profile_names.profile(words.described(entry))} · {entry.key[:6]}{entry.mark}"
+    return f"{profile_names.profile(words.described(entry))} · {entry.key[:6]}"
 
 
 def profile() -> Profile:

@@ -16,7 +16,6 @@ from starlette.types import ASGIApp, Send
 from starlette.websockets import WebSocketClose
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
-from core.base import access
 from core.jobs import processes, queue
 from core.store import Store
 
@@ -82,7 +81,7 @@ def _prepare() -> None:
 
 # --- who may ask ---------------------------------------------------------------------------------------------------
 
-REFUSAL = "This server answers only pages of its own address, and takes files only where packs can be imported.\n"
+REFUSAL = "This server answers only pages of its own address, and takes no files.\n"
 
 HEADERS = {
     # Streamlit builds styles and workers at run time; a script, a picture or a request of another address never loads.
@@ -114,9 +113,9 @@ def guard(app: ASGIApp) -> ASGIApp:
     """
 
     async def guarding(scope, receive, send):
-        # What is uploaded stays in memory.
-        takes = access.accepts_packs() or "/_stcore/upload_file/" not in scope.get("path", "")
-        if scope["type"] == "lifespan" or (takes and welcome(Headers(scope=scope))):
+        # No page takes a file, and Streamlit would keep one in memory.
+        uploads = "/_stcore/upload_file/" in scope.get("path", "")
+        if scope["type"] == "lifespan" or (not uploads and welcome(Headers(scope=scope))):
             await app(scope, receive, _guarded(send))
         elif scope["type"] == "websocket":
             await WebSocketClose(code=1008)(scope, receive, send)

@@ -41,7 +41,7 @@ def groups(profile: Profile | Entry) -> tuple[Study, ...]:
     store = Store()
     entries = store.of_model(profile.spec.model, "study")
     beside = [str(each.path) for kind in ("profile", "best") for each in store.entries(kind)]
-    return _groups(repr((beside, [(str(each.path), each.packs) for each in entries])), entries)
+    return _groups(repr((beside, [str(each.path) for each in entries])), entries)
 
 
 def prepare() -> None:

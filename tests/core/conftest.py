@@ -10,9 +10,6 @@ from core.base.errors import UserError
 from core.cli import main
 from core.store import cache as stores
 from core.store.cache import Store
-from core.store.packs import unpack
-from tests import synthetic
-from tests.core.packing import SEQUENCES, snapshot, sound, zipped
 
 
 @dataclass(frozen=True)
@@ -106,39 +103,5 @@ def refused(sentence):
         with pytest.raises(error) as said:
             yield said
         sentence(said.value, *names)
-
-    return check
-
-
-@pytest.fixture
-def here(no_demo, tmp_path):
-    """Where packs are made."""
-    return Store(tmp_path / "here")
-
-
-@pytest.fixture
-def there(no_demo, tmp_path):
-    """Where they are unpacked; it holds another profile already."""
-    store = Store(tmp_path / "there")
-    synthetic.save_profile(store.root, synthetic.profile_spec(2, SEQUENCES, "quick", seed=9), 2)
-    return store
-
-
-@pytest.fixture(scope="module")
-def good(tmp_path_factory):
-    """The members of a sound pack of a quick profile; do not change them."""
-    return sound("prunable profile", tmp_path_factory)
-
-
-@pytest.fixture
-def rejected(there, sentence):
-    """Check that a pack, or one of these members, is refused in a sentence that names things and leaves no trace."""
-
-    def check(content, *names):
-        before = snapshot(there.root)
-        with pytest.raises(UserError) as error:
-            unpack(there, zipped(content) if isinstance(content, dict) else content)
-        assert snapshot(there.root) == before
-        return sentence(error.value, *names)
 
     return check

@@ -18,7 +18,7 @@ ARTEFACTS = ROOT / "test-artefacts"
 PAGES = ("", "learn", "measure", "absorption", "allocate", "prune", "evidence", "runs", "help", "glossary")
 VIEWS = (
     *(f"prune?part={part}" for part in ("evaluate&evaluate=family", "best", "export")),
-    *(f"runs?show={part}" for part in ("evaluations", "import")),
+    "runs?show=evaluations",
 )
 CHAPTERS = (
     "perturb", "drift", "amplify", "amplify&sink=stay", "absorb", "allocate", "prune"

@@ -15,11 +15,10 @@ from core.cli import main
 from core.jobs import queue
 from core.requests.measurements import MeasureRequest
 from core.requests.perturbations import PRESETS
-from core.store import cache
+from core.store import cache, profiles
 from core.store.cache import Store
 from core.store.deleting import sweep
-from core.store.packs import pack, unpack
-from tests.core.packing import save
+from tests.builders.entries import save
 from tests.fuzz.judging import SECONDS, bounded, fuzz, judge
 from tests.fuzz.test_hostile_files import soon  # noqa: F401 (what waits for a pipe is woken)
 from tests.fuzz.values import SPECIAL, changed
@@ -27,7 +26,7 @@ from tests.fuzz.values import SPECIAL, changed
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes are those of Unix")
 ASKED = MeasureRequest(measurements=PRESETS["quick"].measurements)
 FILES = (
-    "profile/*/manifest.json", "profile/*/spec.json", "profile/*/provenance.json", "profile/*/imported",
+    "profile/*/manifest.json", "profile/*/spec.json", "profile/*/provenance.json",
     "activation/*/manifest.json", "activation/*/norm.npy", "jobs/*/request.json", "jobs/*/progress.json",
     "jobs/*/log.txt", "resolved/*.json", "set_aside/*/reason.txt",
 )  # fmt: skip
@@ -42,15 +41,15 @@ IN_PLACE = {
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
-    """A cache with an imported profile, a damaged study, a run, a request that was resolved, and nothing behind it."""
-    home, away, here = (tmp_path_factory.mktemp(name) for name in ("home", "away", "here"))
+    """A cache with a profile, a damaged study, a run, a request that was resolved, and nothing behind it."""
+    home, here = (tmp_path_factory.mktemp(name) for name in ("home", "here"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cache, "HOME", home)
-        yield filled(Store(here), Store(away))
+        yield filled(Store(here))
 
 
-def filled(here, away):
-    [entry] = unpack(here, pack(away, away.by_key(save(away, "profile"))))
+def filled(here):
+    entry = here.by_key(save(here, "profile"))
     here.remember(ASKED, entry.spec, [])
     (here.root / "study" / save(here, "study") / "spec.json").write_bytes(b"")
     assert not list(here.entries("study"))
@@ -61,12 +60,12 @@ def filled(here, away):
 
 def looked_at(root):
     """Everything that reads or writes a cache without a model: a result or one sentence each."""
-    store = Store(root, accept_imported=True)
+    store = Store(root)
     acts = (
         lambda: main(["runs", "--json", "--cache", str(root)]),
         lambda: [(each.log, queue.displayed_status(store, each).words) for each in queue.jobs(store)],
         lambda: store.find(ASKED),
-        lambda: [pack(store, entry) for entry in store.entries()],
+        lambda: [profiles.load(store, entry) for entry in store.entries()],
         lambda: queue.submit(store, ASKED),
         lambda: save(store, "profile"),
         lambda: sweep(store),

@@ -1,4 +1,4 @@
-"""Runs: what is in the cache, what can be done with it, packs and exports."""
+"""Runs: what is in the cache, what can be done with it."""
 
 import shutil
 from collections import Counter
@@ -11,12 +11,11 @@ from core.plan.gains import gains_of
 from core.show.words import gain_sentences
 from core.store import profiles
 from core.store.cache import Store
-from core.store.packs import pack
 from pages.ui.runs import profiles as shown_profiles
 from tests import fake_experiment as fake
 from tests import synthetic
-from tests.pages.opening import links, put, words
-from tests.pages.runs_page import LAYERS, opened, part, said, study
+from tests.pages.opening import links, words
+from tests.pages.runs_page import opened, part
 
 NOISE = "Gaussian noise, size 0.3"
 
@@ -104,21 +103,3 @@ def test_resume_and_forget(bare):
     app.button(key=f"cancel-{job.key}").click().run()
     app.button(key=f"forget-{job.key}").click().run()
     assert queue.jobs(bare) == []
-
-
-def test_a_pack_is_imported_and_linked(bare, tmp_path_factory):
-    there = Store(tmp_path_factory.mktemp("there"))
-    profile = synthetic.save_profile(there.root, synthetic.profile_spec(LAYERS, 8, "quick"), LAYERS)
-    app = part("import")
-    put(app, "pack", ("a.zip", pack(there, there.profile(profile)), "application/zip"))
-    assert bare.profile(profile).key == profile
-    assert profile in [each.get("profile") for each in links(app)]
-    put(app, "pack", ("b.zip", pack(there, there.by_key(study(there))), "application/zip"))
-    assert len(list(bare.entries("study"))) == 1
-    assert "points" in said(app)
-
-
-def test_a_pack_that_is_none_is_refused(bare):
-    app = part("import")
-    put(app, "pack", ("a.zip", b"no zip at all", "application/zip"))
-    assert len(app.error) == 1 and not list(bare.entries())

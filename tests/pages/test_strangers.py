@@ -1,11 +1,10 @@
-"""What a stranger may have written, in a link, a pack or the name of a folder, is shown as the text it is."""
+"""What a stranger may have written, in a link, a copied cache or the name of a folder, is shown as the text it is."""
 
 import re
 
 import pytest
 from google.protobuf.message import Message
 
-from core.base.errors import UserError
 from core.jobs import queue
 from core.jobs.records import Status
 from core.models import run_cost
@@ -17,11 +16,8 @@ from core.requests.recipes import ExactRecipe
 from core.show.figures.charts import COMPARED
 from core.show.report import reports
 from core.store.cache import Store
-from core.store.entries import VIEW_KINDS
-from core.store.packs import pack, unpack
 from pages.ui.runs import evaluations
 from tests import synthetic
-from tests.core.packing import first, hashed, members, zipped
 from tests.pages import test_best_part as answers
 from tests.pages.opening import PAGES, choices, opened_at
 from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE, family, save
@@ -45,7 +41,7 @@ VIEWS = (
     ("absorption", {"profile": BESIDE.key, "group": COMPARED}),
     ("allocate", {"strength": "0.04"}),
     ("learn", {"chapter": "prune"}),
-    *(("runs", {"show": each}) for each in ("profiles", "evaluations", "import")),
+    *(("runs", {"show": each}) for each in ("profiles", "evaluations")),
     *(("prune", {"part": each}) for each in ("results", "export", "best", "evaluate")),
     *(("prune", {"part": "results", "detail": each}) for each in ("correction", "tasks", "all")),
 )
@@ -53,21 +49,18 @@ VIEWS = (
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A cache with packs, jobs and an export in which everything that can be called freely has an ill-meant name."""
-    other, store = (Store(tmp_path_factory.mktemp(name)) for name in ("other", "cache"))
+    """A cache with results, jobs and an export in which everything that can be called freely has an ill-meant name."""
+    store = Store(tmp_path_factory.mktemp("cache"))
     told = synthetic.TOLD | {"warnings": [NAME], "setting": NAME}
     half = ExactRecipe(pruner="magnitude", sparsity=(0.5,) * LAYERS, calibration=None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(synthetic, "TOLD", told)
         patch.setattr(synthetic, "OTHER", NAME)
-        synthetic.save_profile(other.root, PROFILE, LAYERS, NAME, NAME)
-        synthetic.save_profile(other.root, BESIDE, LAYERS, NAME, NAME)
+        synthetic.save_profile(store.root, PROFILE, LAYERS, NAME, NAME)
+        synthetic.save_profile(store.root, BESIDE, LAYERS, NAME, NAME)
         few = [each for each in family() if each.allocation.correction.strength in (0, 0.04)][:6]
-        save(other, tuple(few), text=NAME, tasks=(TASK,))
-        answers.save(other, left_out=[NAME], texts={"final": NAME, "selection": NAME, "calibration": NAME})
-    for kind in VIEW_KINDS:
-        for entry in (each for each in other.entries(kind) if not each.committed):
-            unpack(store, pack(other, entry))
+        save(store, tuple(few), text=NAME, tasks=(TASK,))
+        answers.save(store, left_out=[NAME], texts={"final": NAME, "selection": NAME, "calibration": NAME})
     folder = f"/{NAME}{UNSEEN}"
     exported = ExportSpec(model=PROFILE.model, pruned=half, folder=folder)
     store.save(exported, None, told | {"model": NAME, "folder": folder, "bytes": 1, "dense_bytes": 2})
@@ -97,15 +90,6 @@ def test_a_link_is_text(stranger):
     assert len(keys) > 50
     for page in PAGES:
         check(opened_at(page, **dict.fromkeys(keys, NAME + UNSEEN)), page)
-
-
-def test_a_pack_whose_names_steer_is_refused(store, made):
-    other = Store(made)
-    files = members(pack(other, other.profile(PROFILE.key)))
-    told = first(files, "profile", "provenance.json")
-    files[told] = files[told].replace(b"invented", "\u202eback".encode())
-    with pytest.raises(UserError, match="cannot be seen"):
-        unpack(store, zipped(hashed(files)))
 
 
 @pytest.mark.parametrize(("page", "view"), VIEWS, ids=str)

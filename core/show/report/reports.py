@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 from plotly.offline import get_plotlyjs
 
-from core.base import UserError
+from core.base import UserError, without_folders
 from core.plan.gains import gains_of
 from core.results import Study, protocols, rows_of, study_results
 from core.results import best as bests
@@ -23,7 +23,6 @@ from core.show.report import remake
 from core.show.report.page import Exhibit, Report, exhibit, page, table
 from core.show.words import advice, gain_sentences, perplexity_sentences
 from core.store import Entry, Profile, Store, profiles
-from core.store.provenance_schema import without_folders
 
 KINDS = ("profile", "study", "best")
 PREFERRED = "gaussian:0.3"  # charts of a profile are of this perturbation, where it was measured
@@ -57,9 +56,8 @@ def report(store: Store, entry: Entry) -> Report:
 
 def _origin(entry: Entry) -> tuple[tuple[str, str], ...]:
     """Everything that a result says of itself, and what exactly was measured."""
-    packs = {"imported in a pack, SHA-256": ", ".join(entry.packs)}
     spec = {"what was measured": entry.spec.model_dump(mode="json", exclude_none=True)}
-    fields = {"key": entry.key, **packs, **entry.provenance, **spec}
+    fields = {"key": entry.key, **entry.provenance, **spec}
     written = {name: each if isinstance(each, str) else json.dumps(each) for name, each in fields.items() if each}
     return tuple((name.replace("_", " "), each) for name, each in written.items())
 

@@ -72,12 +72,11 @@ def beside_curves(profiles: Sequence[Profile]) -> list[str]:
     short = [
         profile_names.short(each.model) + f" on {profile_names.text(each.text)}" * several for each in described_all
     ]
-    names = distinct((name, *profile_names.forms(each)) for name, each in zip(short, described_all, strict=True))
-    return [f"{name}{each.entry.mark}" for name, each in zip(names, profiles, strict=True)]
+    return distinct((name, *profile_names.forms(each)) for name, each in zip(short, described_all, strict=True))
 
 
 def named(profile: Profile) -> str:
     """Model and text of a profile by their short names."""
     about = described(profile.entry)
     text = f"{profile_names.part(about.text)} {about.sequences} × {about.length}"
-    return f"{about.model} · {text}{profile.entry.mark}"
+    return f"{about.model} · {text}"

@@ -33,7 +33,7 @@ SCROLLED = 430  # px of the table of verdicts
 
 # --- another checkpoint beside the model ---------------------------------------------------------------------------
 
-IMPORTED = "This profile was imported: measure its model here to compare a checkpoint with it."
+UNKNOWN = "This profile does not say where its model lies: measure the model here to compare a checkpoint with it."
 CHECKPOINT = {
     "placeholder": "a folder, a .gguf file or a Hub id",
     "help": "A pruned or quantised export or a fine-tune: the same architecture and the same vocabulary.",
@@ -43,8 +43,8 @@ CHECKPOINT = {
 
 def ask(profile: Profile) -> None:
     """Draw the field for another checkpoint and the button that compares it with the model in view."""
-    if profile.entry.packs or not profile.provenance.get("model_source"):
-        st.caption(IMPORTED)
+    if not profile.provenance.get("model_source"):
+        st.caption(UNKNOWN)
         return
     watch.watched()
     typed = form.words("Checkpoint to compare with this model", "other", **CHECKPOINT).strip()

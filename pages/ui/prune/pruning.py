@@ -7,7 +7,6 @@ import streamlit as st
 from core.base import UserError, escape_markdown, per_cent
 from core.methods import REPAIRS, default_pruner, pruners_counting
 from core.methods.selection import pattern as read_pattern
-from core.models.sources import refuse_fetch
 from core.plan.allocation import allocate
 from core.requests import (
     DEFAULT_CALIBRATION,
@@ -20,7 +19,7 @@ from core.requests import (
 )
 from core.requests.parsing import absolute, numbers
 from core.results import candidates
-from core.store import Profile, Store
+from core.store import Profile
 from pages.ui import form, layout, url_state
 from pages.ui.absorption import overview
 from pages.ui.allocate import current_allocation, settings
@@ -92,7 +91,6 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
     model, wrong = of_model(profile), None
     try:
         windows, drawn = calibration(), numbers(seeds)
-        refuse_fetch(profile.entry, Store(), model["model"], model["revision"])
     except UserError as error:
         windows, drawn, wrong = DEFAULT_CALIBRATION, (0,), str(error)
     if pattern != "none":

@@ -9,7 +9,6 @@ import streamlit as st
 from core.base import UserError, capital, checked, escape_markdown, sentence, text_name
 from core.methods import ANY, DEFAULT_PRUNER, NO_REPAIR, REPAIRS_WITHOUT_BUDGET, SPARSIFIERS
 from core.models import run_cost
-from core.models.sources import refuse_fetch
 from core.requests import BestRequest, WindowRequest
 from core.requests.parsing import fraction, numbers, with_absolute_paths
 from core.results import FEWEST_WINDOWS, Best, best, search_plan, text_splits
@@ -97,7 +96,6 @@ def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
         judging = form.window("demo:evaluation" if text == "demo" else text, **judged)
         roles = {"calibration": calibration, "selection": judging, "final": judging}
         of = pruning.of_model(profile) | {field: fraction(wanted, label.lower())} | roles
-        refuse_fetch(profile.entry, Store(), of["model"], of["revision"])
         key = profile.key if looks else None
         return checked(BestRequest, **of, pruner=pruner, repair=repair, profile=key, seeds=numbers(seeds), **trained)
 
@@ -109,7 +107,7 @@ def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
 
 def name(entry: Entry) -> str:
     """An answer in a list: what was asked."""
-    return f"{capital(best.provenance_of(entry).request.title)} · {entry.key[:6]}{entry.mark}"
+    return f"{capital(best.provenance_of(entry).request.title)} · {entry.key[:6]}"
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the answer")
@@ -133,8 +131,6 @@ def _answer(entry: Entry) -> None:
     texts = best_answer.provenance.texts
     texts = texts | {"text": texts.get("final", text_name(best_answer.request.final.source))}
     studies.badge(replace(best_answer.final, provenance=best_answer.final.provenance | texts))
-    if entry.packs:
-        st.caption("Imported: these numbers came in a pack and were not measured here.")
     studies.helped((*best_answer.final.singles, *best_answer.selection.singles))
     _background(best_answer)
 
@@ -161,10 +157,9 @@ def in_view(entry: Entry, best_answer: Best) -> dict[str, str]:
     """The URL query that brings the answer into view.
 
     Raises:
-        UserError: the page has no choice for it, or only a pack names what it needs.
+        UserError: the page has no choice for it.
     """
     export = best.export_request(best_answer, with_absolute_paths(best_answer.request), "")
-    refuse_fetch(entry, Store(), export.model, export.revision, export.calibration.source)
     if Store().path(best_answer.spec.profile) is None:
         raise UserError(best_setting.GONE)
     if not best_setting.chosen(export.calibration):

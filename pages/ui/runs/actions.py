@@ -1,28 +1,22 @@
-"""Actions on a stored result: open, download, report, delete; and the import of packs."""
+"""Actions on a stored result: open, download, report, delete."""
 
 from functools import partial
 
 import streamlit as st
 
-from core.base import UserError, access, escape_markdown, profile_names
+from core.base import access, profile_names
 from core.requests import recipe_names
 from core.results import protocols
 from core.show.report import reports
 from core.store import Entry, Store
 from core.store.deleting import delete
-from core.store.packs import pack, unpack
 from pages.ui import current_profile, layout, watch
 
 KEPT = {
     "profile": "Its measurements are deleted too, except those shared with other profiles. You can measure it again.",
     "study": "Its evaluations are deleted too, except those shared with other studies. You can evaluate them again.",
 }
-PACK = "Everything that it rests on, as a zip to import on another machine."
 REPORT = "One HTML file, about 5 MB: charts, numbers, their origin, and the command that measures them again."
-IMPORT = (
-    "A pack is a zip of results, written by this page or by `python -m core runs export`. Names, sizes, hashes and "
-    "arrays are checked before anything is written. Nothing in it is executed."
-)
 
 
 def one_of(store: Store, entries: dict[str, Entry], label: str, key: str) -> None:
@@ -38,7 +32,6 @@ def _actions(store: Store, entry: Entry) -> None:
     """Open, download, report, delete, provenance."""
     with layout.row():
         link(entry)
-        _download("pack", PACK, partial(pack, store, entry), f"absorption-{entry.key}.zip")
         _download("report", REPORT, partial(reports.html, store, entry), f"absorption-report-{entry.key}.html")
         about = "Part of the committed demo." if entry.committed else None
         barred = access.NOTHING if access.is_read_only() else about
@@ -64,7 +57,7 @@ def link(entry: Entry) -> None:
     study = getattr(entry.spec, "final", entry.spec)
     profile = current_profile.of_model(study.model)
     if profile is None:
-        st.caption("The Prune page shows it once a profile of its model is here: import or measure one.")
+        st.caption("The Prune page shows it once a profile of its model is here: measure one.")
         return
     layout.to_prune("Open on the Prune page", "results", study=study.key, profile=profile)
 
@@ -79,35 +72,4 @@ def title(entry: Entry) -> str:
             label = f"{protocols.name_of_spec(spec, provenance)} · {len(spec.points)} points"
         case _:
             label = f"best setting: {recipe_names.setting(spec.winner)}"
-    return f"{profile_names.short(provenance.get('model', '?'))} · {label} · {entry.key[:6]}{entry.mark}"
-
-
-# --- packs that come in --------------------------------------------------------------------------------------------
-
-
-def importing(store: Store) -> None:
-    """The upload, and links to what was imported."""
-    if not access.accepts_packs():
-        st.info("Packs are imported by whoever runs this server, on its command line.")
-        return
-    st.markdown(IMPORT)
-    label = f"A pack, up to {st.get_option('server.maxUploadSize')} MB"
-    about = "Larger ones: python -m core runs import FILE.zip"
-    st.file_uploader(label, type="zip", key="pack", help=about, on_change=_take_in, args=[store])
-    entries = st.session_state.get("imported", [])
-    if isinstance(entries, str):
-        layout.error(entries)
-        return
-    for entry in entries:
-        with st.container(border=True):
-            st.markdown(f":green-badge[imported] {escape_markdown(title(entry))}")
-            link(entry)
-
-
-def _take_in(store: Store) -> None:
-    """Unpack what was uploaded: the state holds the entries, or one sentence on what is wrong."""
-    uploaded = st.session_state["pack"]
-    try:
-        st.session_state["imported"] = unpack(store, uploaded.getvalue()) if uploaded else []
-    except UserError as error:
-        st.session_state["imported"] = str(error)
+    return f"{profile_names.short(provenance.get('model', '?'))} · {label} · {entry.key[:6]}"

@@ -16,7 +16,6 @@ from pages.ui import current_profile, layout, url_state, watch
 from pages.ui.runs import actions
 
 ACROSS, NARROWEST = 3, 230  # cards beside each other on a laptop; px of a card: one fills a phone
-FROM = {"committed": "bundled", "": "yours", "imported": "imported"}
 
 
 def gallery(store: Store) -> None:
@@ -40,7 +39,7 @@ def gallery(store: Store) -> None:
                 picture = figures.in_palette(drawn, url_state.look())
                 st.image(picture, width="stretch", alt=f"Gain of each layer. {finding}.")
                 layout.caption(f"{finding}: {label}.")
-                layout.caption(f"{FROM[entry.standing]} · {size}")
+                layout.caption(f"{'bundled' if entry.committed else 'yours'} · {size}")
     layout.link("measure.py", "Measure a model of your own")
     actions.one_of(store, entries, "Profile to act on", "picked")
 

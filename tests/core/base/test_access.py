@@ -18,7 +18,6 @@ from core.models import run_cost, texts
 from core.models.sources import locate
 from core.requests.commands import request_of
 from core.store.deleting import delete
-from core.store.packs import pack, unpack
 from tests import fake_experiment as fake
 from tests import synthetic, tiny
 from tests.core.store.test_deleting import GONE, by
@@ -41,7 +40,7 @@ def mode(monkeypatch):
 
 def test_a_read_only_server_runs_writes_and_deletes_nothing(stored, mode, refused):
     [entry], [job] = stored.entries(), queue.jobs(stored)
-    content, before = pack(stored, entry), sorted(stored.root.rglob("*"))
+    before = sorted(stored.root.rglob("*"))
     mode(READ_ONLY="on")
     for act in (
         lambda: queue.submit(stored, fake.request(seed=1)),
@@ -50,12 +49,10 @@ def test_a_read_only_server_runs_writes_and_deletes_nothing(stored, mode, refuse
         lambda: queue.delete(job),
         lambda: delete(stored, entry),
         lambda: stored.save(entry.spec, None, {}),
-        lambda: unpack(stored, content),
     ):
         with refused("read-only", error=access.Refused):
             act()
     assert sorted(stored.root.rglob("*")) == before
-    assert pack(stored, entry) == content
 
 
 def test_the_start_of_a_read_only_server_sweeps_nothing(stored):
@@ -79,12 +76,6 @@ def test_a_read_only_server_leaves_a_corrupt_entry_where_it_is(stored, mode):
     (entry.path / "provenance.json").write_text("{}")
     mode(READ_ONLY="on")
     assert not list(stored.entries()) and entry.path.is_dir()
-
-
-def test_readers_of_a_shared_server_import_no_packs(empty, mode, refused):
-    mode(SHARED="on")
-    with refused("whoever runs this server", error=access.Refused):
-        unpack(empty, b"")
 
 
 def test_paths_lead_nowhere_else(empty, tmp_path, mode, refused, monkeypatch):

@@ -29,7 +29,8 @@ class Desk:
         return False
     def answer(self, task):
         self.calls += 1
-        what, _, rest = (task.request.sentence if hasattr(task.request, "sentence") else task.request.prompt).partition(" ")
+        text = getattr(task.request, "sentence", "") or task.request.prompt
+        what, _, rest = text.partition(" ")
         while what == "hold" and not pathlib.Path(rest).exists():
             time.sleep(0.02)
         if what == "crash":

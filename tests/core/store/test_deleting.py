@@ -9,7 +9,6 @@ import pytest
 from core.base.errors import UserError
 from core.requests.measurements import PerturbedSpec
 from core.store import deleting, files, parts
-from core.store.entries import MARK
 from core.store.files import write_file
 from tests import synthetic
 
@@ -66,14 +65,9 @@ def test_a_delete_that_cannot_be_done_says_so(empty, keys, say, monkeypatch):
     assert empty.profile(keys["quick"])
 
 
-def test_parts_of_what_was_imported_too_are_those_of_who_measures_it_here(empty, keys):
+def test_parts_of_what_is_whole_are_swept(empty, keys):
     unit = next(each for each in empty.profile(keys["quick"]).spec.units if isinstance(each, PerturbedSpec))
     parts.save(empty, unit, 0, empty.load(unit))
-    imported = empty.path(unit) / MARK
-    write_file(imported, b"0" * 64)
-    deleting.sweep(empty)
-    assert parts.finished(empty, unit)
-    imported.unlink()
     deleting.sweep(empty)
     assert not parts.finished(empty, unit)
 

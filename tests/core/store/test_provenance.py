@@ -2,11 +2,10 @@
 
 import pytest
 
+from core.base import without_folders
 from core.show.report import reports
 from core.store.deleting import delete
-from core.store.packs import pack
-from core.store.provenance_schema import without_folders
-from tests.core.packing import TOLD, members, save
+from tests.builders.entries import PROVENANCE, save
 
 
 @pytest.mark.parametrize(
@@ -21,13 +20,12 @@ def test_a_path_is_its_last_name(text, said):
     assert without_folders(text) == said
 
 
-def test_packs_and_reports_say_no_folder(here):
-    spec = here.by_key(save(here, "profile")).spec
-    delete(here, here.by_key(spec.key))
+def test_a_report_says_no_folder(empty):
+    spec = empty.by_key(save(empty, "profile")).spec
+    delete(empty, empty.by_key(spec.key))
     told = {"model_source": "/home/tell-tale/m", "text_source": "file:/home/tell-tale/t.txt"}
-    here.save(spec, None, TOLD | told | {"request": {"text": {"source": "file:/home/tell-tale/t.txt"}}})
-    save(here, "profile")  # its units; the view stays as it is
-    entry = here.by_key(spec.key)
-    assert not any(b"tell-tale" in data for data in members(pack(here, entry)).values())
-    page = reports.html(here, entry)
+    empty.save(spec, None, PROVENANCE | told | {"request": {"text": {"source": "file:/home/tell-tale/t.txt"}}})
+    save(empty, "profile")  # its units; the view stays as it is
+    entry = empty.by_key(spec.key)
+    page = reports.html(empty, entry)
     assert "tell-tale" not in page and "file:t.txt" in page

@@ -14,10 +14,10 @@ from core.requests import grammar
 from core.requests.export_and_search import BestRequest
 from core.requests.recipes import Recipe
 from core.results import best, candidates, search_plan
+from core.results.best import BestProvenance
 from core.results.setting_result import SeedResult
 from core.results.study_results import Study
 from core.show.words import advice
-from core.store.provenance_schema import BestProvenance
 from core.store.results import Losses
 
 TOLD = BestProvenance.model_construct(forecasts={})
@@ -79,7 +79,7 @@ def test_more_lost_than_was_allowed_is_said():
     lower = Study(None, {}, (*points, invented("uniform", base, target=0.3)))
     assert best.Best(spec, TOLD, lower, lower).fallback.allocation.target == 0.3
     unasked = best.Best(SimpleNamespace(**vars(spec) | {"max_loss": None}), TOLD, lower, lower)
-    assert unasked.answer == found.uniform  # a pack may tell of targets that no loss was asked of
+    assert unasked.answer == found.uniform
 
 
 def test_a_search_measures_layers_and_linears_alone_by_its_pruner_on_little_text():
