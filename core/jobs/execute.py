@@ -7,7 +7,7 @@ from functools import partial
 from core.base import Fields, UserError, brief, unique
 from core.jobs.context import WorkContext
 from core.judge.resolution import check, resolve
-from core.judge.study_run import Run
+from core.judge.study_run import StudyRun
 from core.measure.checkpoint_diff import outside, refuse_unlike, tensors
 from core.measure.sweep import Sweep
 from core.models import anatomy, placement
@@ -172,7 +172,7 @@ def evaluate(request: StudyRequest, context: WorkContext, share: Share | None = 
     context.store.remember(request, resolved.spec, [*loaded.source.watched, *resolved.watched])
     if entry := context.store.find(request):
         return entry
-    return Run(
+    return StudyRun(
         loaded, request, resolved, context.store, context.place(loaded), ProgressTracker(context.report), share
     ).run()
 
@@ -190,8 +190,7 @@ def export(request: ExportRequest, context: WorkContext) -> Entry:
 
 
 def search(request: BestRequest, context: WorkContext) -> Entry:
-    from core.judge.search import Run as Search
-    from core.judge.search import texts_of, with_documents
+    from core.judge.search import Search, texts_of, with_documents
 
     def stage(request, report):
         return context.store.find(request) or run(request, replace(context, report=report))

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.base import UserError, unique
 from core.methods import ANY, Treatment
@@ -28,13 +28,13 @@ from core.results import (
     text_splits,
 )
 from core.results.anchor_studies import default_anchors
-from core.results.forecast import STEP
+from core.results.forecast import STEP, Prediction
 from core.results.stored_forecasts import load_forecasts, transferred_to
 from core.store import Entry, Profile, Store
 
 
 @dataclass
-class Run:
+class Search:
     """A running search. Every stage is a request of its own, loaded from the store if already finished."""
 
     original: BestRequest
@@ -45,11 +45,9 @@ class Run:
     stage: Callable[[Request, Report], Entry]
     predicted: int = 0  # candidates
     study: Study | None = None  # on the selection text
-
-    def __post_init__(self):
-        self.notes = []  # sentences
-        self.forecasts = {}  # setting -> its prediction, before it was evaluated
-        self.chosen = []  # settings of the study
+    notes: list[str] = field(default_factory=list)
+    predictions: dict[str, Prediction] = field(default_factory=dict)  # of recipes, before they were evaluated
+    chosen: list[Recipe] = field(default_factory=list)  # recipes of the study
 
     def run(self) -> Entry:
         """Answer the request and save the view over its stages.
@@ -67,9 +65,9 @@ class Run:
         self.ahead = sum(self.costs.values())  # of stages to come
         self.costs["selection"] /= search_plan.most_evaluated(self.request)  # of one setting
         self.profile = self._profile(texts)
-        self.anchors = load_forecasts(self.store, self.profile, self.request.treatments, self.request.final)
+        self.forecasts = load_forecasts(self.store, self.profile, self.request.treatments, self.request.final)
         first = Treatment(search_plan.response_pruner(self.request))
-        self.treatments = [each.treatment for each in self.anchors] or [first]  # whose candidates are predicted
+        self.treatments = [each.treatment for each in self.forecasts] or [first]  # whose candidates are predicted
         winner = self._select()
         fallback = candidates.fallback(winner, self.study, self.request.max_loss)
         request = search_plan.final_request(self.request, self.profile.key, {winner: 0, fallback: 0})
@@ -93,30 +91,29 @@ class Run:
             "final": final.spec.key,
             "left_out": unique(self.notes),
             "predicted": self.predicted,
-            "forecasts": self.forecasts,
+            "forecasts": self.predictions,
         }
         return self.store.entry(self.store.save(spec, None, fields))
 
     def _profile(self, texts: dict[str, Windows]) -> Profile:
         """The named profile, else a stored one that contains the needed measurements, else a new one."""
 
-        def read(entry):
-            roles = ((role, getattr(self.request, role), texts[role].spec) for role in ("selection", "final"))
-            text, origin = entry.spec.text.content, entry.provenance
-            mine = origin.get("text_source"), origin.get("documents")
-            roles_read = (
-                role for role, asked, spec in roles if text == spec.content or text_splits.reads(*mine, asked)
-            )
-            return next(roles_read, None)
+        def role_read(entry):
+            origin = entry.provenance.get("text_source"), entry.provenance.get("documents")
+            for role in ("selection", "final"):
+                same = entry.spec.text.content == texts[role].spec.content
+                if same or text_splits.reads(*origin, getattr(self.request, role)):
+                    return role
+            return None
 
         if not self.request.profile and not self.store.find(search_plan.profile_request(self.request)):
             stored = search_plan.holding(self.request, self.store, self.loaded.spec)
-            key = next((each.key for each in stored if not read(each)), None)
+            key = next((each.key for each in stored if not role_read(each)), None)
             self.request = self.request.replace(profile=key)
             self.ahead -= self.costs["profile"] if key else 0
         key = self.request.profile or self._run("profile", search_plan.profile_request(self.request)).key
         profile = profile_of(key, self.loaded.source, self.store)
-        if role := read(profile.entry):
+        if role := role_read(profile.entry):
             raise UserError(f"profile {profile.key} has read the {role} text: name a profile of another text, or none")
         return profile
 
@@ -132,7 +129,9 @@ class Run:
         winner, repaired = self._winner(), self.request.treatments[-1]
         if ANY not in (self.request.pruner, self.request.repair) and repaired not in self.treatments:
             self.ahead = self.costs["repair"] + self.costs["final"]
-            winner = self._lower(winner, self._setting(winner.allocation, repaired), "repair", "The repair")
+            winner = self._lower(
+                winner, Recipe(allocation=winner.allocation, **repaired._asdict()), "repair", "The repair"
+            )
         if self.request.recover_minutes:
             self.ahead = self.costs["recovery"] + self.costs["final"]
             trained = winner.replace(
@@ -155,8 +154,8 @@ class Run:
         return winner
 
     def _winner(self) -> Recipe:
-        predicted = {each: math.log(self.forecasts[each.name].perplexity) for each in self.chosen
-                     if each.name in self.forecasts}  # fmt: skip
+        predicted = {each: math.log(self.predictions[each.name].perplexity) for each in self.chosen
+                     if each.name in self.predictions}  # fmt: skip
         return candidates.choose(self.study, self.request.max_loss, predicted)
 
     def _best_at(self, target: float) -> None:
@@ -167,9 +166,10 @@ class Run:
         tried = set()  # titles, each with its treatment
 
         def following():
-            return pool.best(self.study, self._anchors(), self.treatments[0], tried)
+            return pool.best(self.study, self._forecasts(), self.treatments[0], tried)
 
-        first = following() or self._setting(AllocationRequest(target=target), self.treatments[0])
+        uniform = AllocationRequest(target=target)
+        first = following() or Recipe(allocation=uniform, **self.treatments[0]._asdict())
         self._evaluate(first.uniform)
         for _ in range(1, shortlist.MOST):
             if (recipe := following()) is None:
@@ -184,16 +184,16 @@ class Run:
         """
         rise, low, high = self.request.max_loss, 0.0, 1.0
         default = default_anchors(self.profile, self.treatments[0])
-        if not self.anchors:
+        if not self.forecasts:
             self._evaluate(*default)
         for _ in range(search_plan.TRIES):
-            predictions = ((each.sparsest(default[-1].allocation, rise), each.treatment) for each in self._anchors())
+            predictions = ((each.sparsest(default[-1].allocation, rise), each.treatment) for each in self._forecasts())
             allocation, treatment = max(predictions, key=lambda each: each[0].target)
             target = min(allocation.target, round(high - STEP, 2))
             if target <= low:
                 break
-            [setting] = self._evaluate(self._setting(allocation.replace(target=target), treatment))
-            fits = candidates.loss(self.study, setting) <= rise
+            [recipe] = self._evaluate(Recipe(allocation=allocation.replace(target=target), **treatment._asdict()))
+            fits = candidates.loss(self.study, recipe) <= rise
             low, high = (target, high) if fits else (low, target)
         return self._winner().allocation.target
 
@@ -201,19 +201,16 @@ class Run:
         """Evaluate the winner, and uniform, each at its largest target predicted to keep within the loss."""
         winner = self._winner()
         for recipe in (winner, winner.uniform):
-            anchors = {each.treatment: each for each in self._anchors()}[winner.treatment]
-            sparsest = anchors.sparsest(recipe.allocation, self.request.max_loss)
+            forecast = {each.treatment: each for each in self._forecasts()}[winner.treatment]
+            sparsest = forecast.sparsest(recipe.allocation, self.request.max_loss)
             if recipe != winner or sparsest.target > recipe.allocation.target:
                 self._evaluate(recipe.replace(allocation=sparsest))
 
-    def _anchors(self) -> list[Forecast]:
+    def _forecasts(self) -> list[Forecast]:
         """Forecasts on the selection text: stored ones transferred to it, else the recipes evaluated there."""
-        if self.anchors or self.study is None:
-            return transferred_to(self.study, self.anchors) if self.study else self.anchors
+        if self.forecasts or self.study is None:
+            return transferred_to(self.study, self.forecasts) if self.study else self.forecasts
         return [forecast_of_study(self.study, self.profile, self.treatments[0])]
-
-    def _setting(self, allocation: AllocationRequest, by: Treatment) -> Recipe:
-        return Recipe(allocation=allocation, pruner=by.pruner, repair=by.repair)
 
     def _evaluate(self, *recipes: Recipe, stage: str = "selection") -> list[Recipe]:
         """Predict recipes, then evaluate them on the selection text beside those evaluated there before."""
@@ -221,20 +218,20 @@ class Run:
             (each.allocation for each in recipes), linear_parameters(self.profile), self.profile
         )
         self.notes += notes
-        settings = [
+        recipes = [
             each.replace(calibration_seed=self.request.seeds[0]) for each in recipes if each.allocation in allowed
         ]
-        new = [each for each in settings if each not in self.chosen]
-        predicts = {each.treatment: each for each in self._anchors()} if self.study else {}
+        new = [each for each in recipes if each not in self.chosen]
+        predicts = {each.treatment: each for each in self._forecasts()} if self.study else {}
         for recipe in (each for each in new if each.treatment in predicts):
             with suppress(UserError):  # beyond what was measured
-                forecast = predicts[recipe.treatment].predict(allocate(recipe.allocation, self.profile).exact)
-                if math.isfinite(forecast.high):
-                    self.forecasts[recipe.name] = forecast
+                prediction = predicts[recipe.treatment].predict(allocate(recipe.allocation, self.profile).exact)
+                if math.isfinite(prediction.high):
+                    self.predictions[recipe.name] = prediction
         self.chosen += new
         study = search_plan.selection_request(self.request, self.profile.key, tuple(self.chosen))
         self.study = study_results.load(self.store, self._run(stage, study, len(new)))
-        return settings
+        return recipes
 
     def _run(self, name: str, request: Request, times: int = 1) -> Entry:
         """Run a request as a stage of the search, at most `times` times the cost of its name."""

@@ -18,14 +18,14 @@ from core.models.model_shape import ModelShape
 from core.models.progress import ProgressTracker
 from core.models.provenance import provenance, without_project_path
 from core.prune.pruned_model import count_zeros, prune, restored
-from core.requests import Point, Share, StudyRequest, StudySpec, ZeroShotSpec, cut, recipe_names
+from core.requests import EvaluatedSpec, Point, Share, StudyRequest, StudySpec, ZeroShotSpec, cut, recipe_names
 from core.store import Array, Entry, Losses, Store, ZeroShot, parts
 
 PIECE = 8  # windows per saved part
 
 
 @dataclass
-class Run:
+class StudyRun:
     """A running study."""
 
     loaded: Loaded
@@ -50,7 +50,7 @@ class Run:
         self.measure()
         while self.share is None and parts.missing(self.store, self.spec):  # deleted meanwhile with another study
             self.measure()
-        fields = self._provenance() | {
+        fields = provenance(self.loaded, self.resolved.files, self.store) | {
             "text": self.resolved.text.label,
             "calibration": next((each.label for each in self.resolved.calibration.values()), None),
             "profile": self.request.profile,
@@ -138,8 +138,7 @@ class Run:
             if not resumed:  # else it took longer than this run
                 about["seconds_pruning"] = round(time.perf_counter() - began, 2)
             if broken:
-                self._broke(point, zeros, broken, about)
-                return
+                return self._broke(point, zeros, broken, about)
             if self._lacks_losses(point):
                 self._losses(point, zeros, reference, about)
             for unit in self._lacking_tasks(point):
@@ -155,15 +154,15 @@ class Run:
         Args:
             zeros: (layers, linears) as far as pruning got.
         """
-        fields = about | {"warnings": [*about["warnings"], str(reason)], "stopped": str(reason)}
+        about |= {"warnings": [*about["warnings"], str(reason)], "stopped": str(reason)}
         if self._lacks_losses(point):
-            nothing = np.full(len(self.resolved.text.tokens), np.nan)
-            self._save_losses(point, Losses(nothing, nothing, nothing, zeros), reason.layer, fields)
+            nan = np.full(len(self.resolved.text.tokens), np.nan)
+            self._save_losses(point, Losses(nan, nan, nan, zeros), reason.layer, about)
         for unit in self._lacking_tasks(point):
-            task = self.resolved.tasks[unit.task.name]
-            rows = np.asarray(zeroshot.drawn(task, unit.task.examples, unit.task.seed), float)
-            nothing = np.full(len(rows), np.nan)
-            self._save_task(unit, ZeroShot(document=rows, acc=nothing, acc_norm=nothing), fields | {"seconds": 0.0})
+            rows = zeroshot.drawn(self.resolved.tasks[unit.task.name], unit.task.examples, unit.task.seed)
+            nan = np.full(len(rows), np.nan)
+            self._save(unit, ZeroShot(np.array(rows, float), nan, nan), about | {"seconds": 0.0})
+        self.tracker.parts += 1
         self._say(str(reason))
 
     def _losses(self, point: Point, zeros: Array, reference: Tensor, about: dict) -> None:
@@ -194,26 +193,20 @@ class Run:
             "seconds": parts.summary(self.store, unit)["seconds"],
             "broken": broken,
         }
-        self.store.save(unit, arrays, self._provenance() | about | fields)
+        self._save(unit, arrays, about | fields)
         parts.drop(self.store, unit)
 
     def _task(self, unit: ZeroShotSpec, about: dict) -> None:
         task = self.resolved.tasks[unit.task.name]
-        began, seed = time.perf_counter(), unit.task.seed
-        questions = unit.task.examples or task.documents
+        began, questions = time.perf_counter(), unit.task.examples or task.documents
         with self._counted(f"{task.name}, question", self._questions(unit), questions) as step:
-            answers = zeroshot.score(self.loaded, task, unit.task.examples, seed, step)
-            self._save_task(unit, answers, about | {"seconds": round(time.perf_counter() - began, 2)})
+            answers = zeroshot.score(self.loaded, task, unit.task.examples, unit.task.seed, step)
+            self._save(unit, answers, about | {"seconds": round(time.perf_counter() - began, 2)})
+        self.tracker.parts += 1
         self._say(f"saved {task.name}")
 
-    def _save_task(self, unit: ZeroShotSpec, answers: ZeroShot, about: dict) -> None:
-        self.store.save(unit, answers, self._provenance() | about)
-        self.tracker.parts += 1
-
-    # -- telling ----------------------------------------------------------------------------------------------------
-
-    def _provenance(self) -> dict:
-        return provenance(self.loaded, self.resolved.files, self.store)
+    def _save(self, unit: EvaluatedSpec | ZeroShotSpec, arrays: Losses | ZeroShot, about: dict) -> None:
+        self.store.save(unit, arrays, provenance(self.loaded, self.resolved.files, self.store) | about)
 
     def _say(self, line: str, took: float = 0.0) -> None:
         self.tracker.say(f"{self.at}: {line}", took)

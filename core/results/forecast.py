@@ -178,10 +178,11 @@ class Forecast:
         allowed, targets = np.log1p(rise), np.arange(STEP, 1, STEP).round(2).tolist()
 
         def exceeds(target):
-            with suppress(UserError):  # beyond the bounds, or beyond what was measured
+            try:
                 exact = allocate(request.replace(target=target), self.profile).exact
-                return not self.increases_of(exact[None]).value[0] <= allowed
-            return True
+            except UserError:  # beyond the bounds, or beyond what was measured
+                return True
+            return not self.increases_of(exact[None]).value[0] <= allowed
 
         within = bisect(targets, False, key=exceeds)  # what a target keeps within, every lower one does
         if not within:

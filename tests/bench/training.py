@@ -43,7 +43,7 @@ def main(steps="2"):
 
         def step(course=course):
             course.gradient(0)
-            take_step(course.kept, course.optimizer, 1e-5)
+            take_step(course.masked, course.optimizer, 1e-5)
 
         step()  # what is set up once
         token = best_of(int(steps), step) / TOKENS_PER_STEP

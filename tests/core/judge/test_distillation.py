@@ -75,7 +75,7 @@ def state(training):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_zero_comes_back_and_nothing_but_linears_changes(family):
     training = course(family)
-    before, known = state(training), {id(each) for each in training.kept.weights}
+    before, known = state(training), {id(each) for each in training.masked.weights}
     tied = training.loaded.model.get_output_embeddings().weight is training.loaded.model.get_input_embeddings().weight
     run(training)
     assert len(training.divergences) > 2
@@ -92,7 +92,7 @@ def test_half_precision_and_a_pattern_are_kept(dtype):
     training = course(pattern="2:4", dtype=dtype)
     before = state(training)
     run(training)
-    assert training.kept.value.dtype == torch.float32
+    assert training.masked.value.dtype == torch.float32
     assert min(training.divergences) < training.divergences[0]
     for layer in training.loaded.layers:
         for linear in anatomy.prunable_linears(layer):
@@ -106,12 +106,12 @@ def test_products_in_bfloat16_train_alike_from_masters_in_float32(dtype):
     exact, fast = course(dtype=dtype), course(dtype=dtype, products="bfloat16")
     for each in (exact, fast):
         each.gradient(0)
-    ours, theirs = fast.kept.value.grad, exact.kept.value.grad
+    ours, theirs = fast.masked.value.grad, exact.masked.value.grad
     assert not torch.equal(ours, theirs) or dtype == torch.bfloat16
     assert torch.cosine_similarity(ours, theirs, dim=0) > 0.99
     before = state(fast)
     run(fast)
-    assert fast.kept.value.dtype == ours.dtype == torch.float32 and min(fast.divergences) < fast.divergences[0]
+    assert fast.masked.value.dtype == ours.dtype == torch.float32 and min(fast.divergences) < fast.divergences[0]
     for name, each in state(fast).items():
         assert each.dtype == before[name].dtype and torch.equal(each == 0, before[name] == 0), name
 
@@ -143,7 +143,7 @@ def test_a_model_that_does_not_fit_is_refused_with_what_does(tmp_path, monkeypat
 def test_the_gradient_is_that_of_the_divergence_and_zeros_have_none():
     """Against a plain forward of the model with nothing saved of memory."""
     training = course()
-    model, params = training.loaded.model, training.kept.weights
+    model, params = training.loaded.model, training.masked.weights
     tokens = TOKENS[windows_of_step(0, batch_of(16), 16)]
     dense = tiny.built("llama")(input_ids=tokens).logits.flatten(0, 1)
     for each in params:
@@ -154,8 +154,8 @@ def test_the_gradient_is_that_of_the_divergence_and_zeros_have_none():
     for each in params:
         each.requires_grad_(False)
     training.gradient(0)
-    own = training.kept.value.grad.split(training.kept.counts)
-    for part, size, at, found in zip(own, training.kept.sizes, training.kept.places, plain, strict=True):
+    own = training.masked.value.grad.split(training.masked.counts)
+    for part, size, at, found in zip(own, training.masked.sizes, training.masked.places, plain, strict=True):
         torch.testing.assert_close(part, size * found.flatten()[at], rtol=1e-3, atol=1e-4)
 
 
@@ -220,11 +220,11 @@ def test_a_loss_that_is_no_number_keeps_the_best_weights_and_says_so(monkeypatch
     def spoilt(step):
         gradient(step)
         if step == 7:
-            training.kept.value.grad[0] = math.nan
+            training.masked.value.grad[0] = math.nan
 
     monkeypatch.setattr(training, "gradient", spoilt)
     assert run(training) == ["the loss of step 8 is not a finite number: the best weights before it stay"]
-    assert torch.equal(training.kept.value, training.best)
+    assert torch.equal(training.masked.value, training.best)
 
 
 def test_it_stops_once_the_windows_held_back_get_worse(monkeypatch):

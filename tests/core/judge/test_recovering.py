@@ -120,7 +120,7 @@ def test_a_budget_of_minutes_pays_for_the_looks_too(empty, text, monkeypatch):
         monkeypatch.setattr(distillation.Distillation, name, slow)
 
     taking("gradient", lambda *_: 4)
-    taking("judged", lambda course, most=None: len(course.held[:most]))
+    taking("judged", lambda course, most=None: len(course.held_windows[:most]))
     taking("run", lambda *_: walked.append(seconds[0]) or 0)
     monkeypatch.setattr(distillation, "time", SimpleNamespace(perf_counter=lambda: seconds[0]))
     losses(empty, request(text, "uniform repair=distill recover_minutes=2:0.5"))
@@ -189,7 +189,7 @@ def test_a_cancelled_training_may_end_with_its_best_which_is_what_one_of_as_many
     with monkeypatch.context() as patch:
         patch.setattr(pruned_model, "prune_layers", lambda *_: pytest.fail("the walk was done again"))
         patch.setattr(distillation.Distillation, "gradient", lambda *_: pytest.fail("trained on"))
-        patch.setattr(distillation, "perplexity", None)  # nor is the dense model read
+        patch.setattr(distillation, "losses", None)  # nor is the dense model read
         best = losses(empty, ended)
         export = ended.to(ExportRequest, setting=ended.settings[0], folder=str(tmp_path / "out"))
         execute.get(export, empty)

@@ -52,8 +52,8 @@ def test_a_step_of_distill_stays_where_the_model_lies(family, dtype, products, f
     training = Distillation(loaded, MaskedWeights(trainable_weights(loaded.layers, True)), tokens, reference, products)
     for step in range(2):
         training.gradient(step)
-        take_step(training.kept, training.optimizer, LEARNING_RATE)
-    kept = training.kept
+        take_step(training.masked, training.optimizer, LEARNING_RATE)
+    kept = training.masked
     course = {**training.optimizer.state[kept.value], "value": kept.value, "best": training.best, "mask": kept.mask}
     assert {each.device for each in (*course.values(), *kept.weights, *kept.places)} == {THERE}
     assert kept.value.dtype == kept.value.grad.dtype == torch.float32

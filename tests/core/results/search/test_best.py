@@ -13,7 +13,7 @@ from core.base import Estimate
 from core.base.errors import UserError
 from core.base.formats import per_cent
 from core.jobs import execute
-from core.judge.search import Run
+from core.judge.search import Search
 from core.methods.depth_ramp import DepthRamp
 from core.methods.response import Response
 from core.methods.treatments import Treatment
@@ -133,7 +133,7 @@ def test_what_was_tried_on_the_winner_is_kept_only_where_it_lowers_the_loss(afte
     losses = {winner: 5.0, tried: after}
     study = SimpleNamespace(single=lambda one: SimpleNamespace(loss=losses[one], perplexity=losses[one] * 10))
     run = SimpleNamespace(study=study, notes=[], _evaluate=lambda *asked, **_: asked)
-    found = Run._lower(run, winner, tried, "recovery", "The training")
+    found = Search._lower(run, winner, tried, "recovery", "The training")
     assert found == (tried if kept else winner) and len(run.notes) == (not kept)
     assert kept or f"(perplexity {10 * after:.4g}, 50 without it): it is left out." in run.notes[0]
 
