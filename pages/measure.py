@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.models import run_cost
+from core.jobs import cost
 from core.requests.commands import command_line
 from core.store import Store
 from pages.ui import glossary, layout, measurement_form, watch
@@ -12,7 +12,7 @@ store = Store()
 
 def about(request):
     """Draw the cost of the measurement, and the command that does the same."""
-    st.markdown(run_cost.words(run_cost.estimate(request, store, device)))
+    st.markdown(cost.words(cost.estimate(request, store, device)))
     layout.command(command_line(request, device, store.elsewhere))
 
 

@@ -1,7 +1,6 @@
 """`python -m core prune | evaluate | study | anchors`: the cost of recipes, measured on the pruned model."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import SimpleNamespace
 
 from core.base import UserError, pruning_troubles
@@ -10,9 +9,9 @@ from core.cli.study_output import change_json, point_json, prediction_json, stud
 from core.cli.typer_app import command
 from core.export import target
 from core.export.file_sizes import counts_of, worth
-from core.jobs import cluster, queue
+from core.jobs import cluster, cost, queue
 from core.methods import treatment
-from core.models import machine, run_cost
+from core.models import machine
 from core.plan.sizes import DENSE, with_target
 from core.requests import (
     BestRequest,
@@ -30,7 +29,6 @@ from core.requests.parsing import whole_path
 from core.requests.recipes import TRAINED
 from core.requests.study_file import read_study
 from core.results import CheckedPrediction, Study, anchor_studies, stored_forecasts, study_results
-from core.results.search_plan import estimate
 from core.show.words import advice, forecast_sentences
 from core.store import Entry, Store, parts, profiles
 
@@ -139,20 +137,14 @@ def answered(command: str, options: SimpleNamespace, store: Store) -> Entry:
     return run(request_of(command, **vars(options)), store, machine.device_named(options.device), {})
 
 
-ESTIMATES = {MeasureRequest: run_cost.estimate, StudyRequest: run_cost.estimate, BestRequest: estimate}
-
-
 def run(request: Request, store: Store, device: str, models: dict, engine: str = "wavefront") -> Entry:
     """Run a request as a job in this process, with a progress bar; a stored result answers at once."""
     queue.tidy(store)
     entry = store.find(request)
     if entry is None:
         expected = ""
-        if counts := ESTIMATES.get(type(request)):
-            spread = cluster.read(device)
-            cost = counts(request, store, spread.device if spread else device)
-            cost = replace(cost, rate=cost.rate * spread.shares) if cost and spread else cost  # each does its share
-            expected = run_cost.words(cost)
+        if isinstance(request, MeasureRequest | StudyRequest | BestRequest):
+            expected = cost.words(cost.estimate(request, store, device))
         from core.jobs import worker
 
         with progress_bar(expected) as bar:

@@ -16,16 +16,15 @@ from core.export.target import check_target, space_needed
 from core.methods import SPARSIFIERS
 from core.methods.quantisation import HALF, QUANT_FORMATS, gguf_type
 from core.methods.selection import pattern
-from core.models import anatomy, run_cost
+from core.models import anatomy
 from core.models.loading import Loaded
-from core.models.model_shape import ModelShape
 from core.models.placement import checkpoint_tensors
 from core.models.progress import ProgressTracker, Report
 from core.models.provenance import provenance, without_project_path
 from core.models.saving import save, without_layers
 from core.prune.exact_recipe import Texts, make_exact
 from core.prune.pruned_model import prune, restored
-from core.requests import ExactRecipe, ExportRequest, ExportSpec, ModelSpec, recipe_names
+from core.requests import ExactRecipe, ExportRequest, ExportSpec, ModelShape, ModelSpec, recipe_names, workload
 from core.requests.export_and_search import COMPRESSED
 from core.results import study_results
 from core.store import Array, Entry, Store
@@ -181,7 +180,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: ModelShape,
     if request.format == COMPRESSED:
         compressed_tensors.check(loaded)
     numbers = measured(request, store, loaded.spec, pruned)
-    takes = run_cost.treating(shape, request, request.setting)
+    takes = workload.treating(shape, request, request.setting)
     tracker = ProgressTracker(report, sum(takes))
     warnings = []
     before = count(loaded.layers)

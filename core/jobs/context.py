@@ -8,10 +8,9 @@ import torch
 
 from core.models import placement
 from core.models.loading import Loaded, Reader, load
-from core.models.model_shape import ModelShape
 from core.models.progress import Progress, Report
 from core.models.sources import locate, read_shape
-from core.requests import OfModel
+from core.requests import ModelShape, OfModel
 from core.store import Store
 from core.store.files import stamp
 

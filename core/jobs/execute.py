@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from core.base import Fields, UserError, brief, unique
+from core.jobs import cost
 from core.jobs.context import WorkContext
 from core.judge.resolution import check, resolve
 from core.judge.study_run import StudyRun
@@ -78,8 +79,7 @@ def measure(request: MeasureRequest, context: WorkContext, share: Share | None =
     )
     files = [path for source in (loaded.source, *others.values()) for path in source.watched]
     store.remember(request, profile, [*files, *text.files])
-    entry = store.find(request)  # under another name, or once before this cache knew the request
-    if entry:
+    if entry := store.find(request):  # under another name, or once before this cache knew the request
         return entry
     shape, sweep = context.place(loaded), None
     beside = {each.fingerprint: _reference(each, loaded, context) for each in others.values()}
@@ -88,16 +88,16 @@ def measure(request: MeasureRequest, context: WorkContext, share: Share | None =
             loaded, text, profile, store, shape, ProgressTracker(context.report), context.engine, share, beside
         )
         sweep.run()
+    if sweep.speed:
+        cost.remember_speed(store, context.device.type, shape, request.dtype, sweep.speed)
     origin = {"model_source": without_project_path(request.model), "revision": request.revision}
     origin |= {"text_source": without_project_path(request.text.source), "documents": request.text.documents}
-    provenance_fields = _measured(context, profile, sweep) | origin | {"text": text.label, "seed": request.text.seed}
-    provenance_fields |= provenance(loaded, text.files, store)
+    about = _measured(context, profile, sweep) | origin | {"text": text.label, "seed": request.text.seed}
+    about |= provenance(loaded, text.files, store)
     if others:
-        provenance_fields["checkpoints"] = {
-            source.fingerprint: without_project_path(typed) for typed, source in others.items()
-        }
-        provenance_fields |= {"tensors": tensors(loaded.layers), "outside": outside(loaded)}
-    return parts.save_view(store, profile, provenance_fields)
+        about["checkpoints"] = {source.fingerprint: without_project_path(typed) for typed, source in others.items()}
+        about |= {"tensors": tensors(loaded.layers), "outside": outside(loaded)}
+    return parts.save_view(store, profile, about)
 
 
 def _inputs(request: MeasureRequest, mine: Loaded | Reader, store: Store) -> tuple[Windows, dict[str, Source]]:

@@ -33,7 +33,7 @@ class Status(Progress):
 
     line: str = "waiting"
     state: State = "queued"
-    rate: float | None = None  # million FLOP per second
+    rate: float | None = None  # work per second
     seconds_left: float | None = None
     memory: int | None = None  # bytes resident in the running process
     pid: int | None = None
@@ -213,7 +213,7 @@ class Recorder:
 
     def __init__(self, job: Job, on_progress: Callable[[Status], None]):
         self.job, self.on_progress = job, on_progress
-        self.first = None  # seconds and million FLOP at the first report
+        self.first = None  # seconds and work done at the first report
         self.written = 0.0
         self.started, self.began = time.time(), time.monotonic()
         self._write(Status(state="running", line="starting", started=self.started, **processes.identity()))
@@ -243,7 +243,7 @@ class Recorder:
         self._write(status)
 
     def _rate(self, done: int) -> float | None:
-        """Million FLOP per second since the first report; None before there is something to divide."""
+        """Work per second since the first report; None before there is something to divide."""
         now = time.monotonic()
         self.first = self.first or (now, done)
         seconds, grown = now - self.first[0], done - self.first[1]

@@ -10,13 +10,12 @@ from core.base import UserError, unique
 from core.methods import ANY, Treatment
 from core.methods.masked_weights import validation_windows
 from core.models.loading import Loaded, Reader
-from core.models.model_shape import ModelShape
 from core.models.progress import ProgressTracker, Report
 from core.models.provenance import provenance, without_project_path
 from core.models.windows import Windows, read, windows
 from core.plan.allocation import allocate, linear_parameters
 from core.prune.exact_recipe import profile_of
-from core.requests import AllocationRequest, BestRequest, BestSpec, Recipe, Request
+from core.requests import AllocationRequest, BestRequest, BestSpec, ModelShape, Recipe, Request
 from core.results import (
     Forecast,
     Study,
@@ -61,7 +60,7 @@ class Search:
         texts = texts_of(self.request, self.loaded)
         if self.request.recover_minutes:
             validation_windows(search_plan.selection_request(self.request, None, ()).calibration.sequences)
-        self.costs = search_plan.planned(self.request, self.shape)  # FLOP of every stage at most
+        self.costs = search_plan.planned(self.request, self.shape)  # work of every stage at most
         self.ahead = sum(self.costs.values())  # of stages to come
         self.costs["selection"] /= search_plan.most_evaluated(self.request)  # of one setting
         self.profile = self._profile(texts)
@@ -239,9 +238,9 @@ class Search:
         self.ahead -= most
 
         def tell(progress):
-            tracker.planned = tracker.done + (progress.total * 1e6 or most) + self.ahead
+            tracker.planned = tracker.done + (progress.total or most) + self.ahead
             tracker.parts = saved + progress.parts
-            tracker.say(f"{name}: {progress.line}", progress.done * 1e6)
+            tracker.say(f"{name}: {progress.line}", progress.done)
 
         entry = self.stage(request, tell)
         tracker.done = tracker.highest

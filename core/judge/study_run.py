@@ -12,13 +12,23 @@ from torch import Tensor
 from core.base import Broken
 from core.judge import zeroshot
 from core.judge.resolution import Resolved
-from core.models import losses, run_cost
+from core.models import losses
 from core.models.loading import Loaded
-from core.models.model_shape import ModelShape
 from core.models.progress import ProgressTracker
 from core.models.provenance import provenance, without_project_path
 from core.prune.pruned_model import count_zeros, prune, restored
-from core.requests import EvaluatedSpec, Point, Share, StudyRequest, StudySpec, ZeroShotSpec, cut, recipe_names
+from core.requests import (
+    EvaluatedSpec,
+    ModelShape,
+    Point,
+    Share,
+    StudyRequest,
+    StudySpec,
+    ZeroShotSpec,
+    cut,
+    recipe_names,
+    workload,
+)
 from core.store import Array, Entry, Losses, Store, ZeroShot, parts
 
 PIECE = 8  # windows per saved part
@@ -82,25 +92,26 @@ class StudyRun:
         points = list({each.pruned: each for each in self.spec.points}.values())
         if self.share is None:
             return points
-        judging = run_cost.judging(self.shape, self.request.evaluation)
+        judging = workload.judging(self.shape, self.request.evaluation)
         falls = zip(cut([sum(self._pruning(each)) + judging for each in points], self.share.of), points, strict=True)
         return [each for part, each in falls if part == self.share.part]
 
     def _left(self, point: Point) -> float:
-        """FLOP of pruning and of the units not yet judged."""
+        """Work of pruning and of the units not yet judged."""
         judged = self._reading * self._lacks_losses(point)
         return sum(self._pruning(point)) + judged + sum(map(self._questions, self._lacking_tasks(point)))
 
     @property
     def _reading(self) -> float:
-        """FLOP of one run over the text."""
-        return run_cost.forward(self.shape, self.resolved.text.tokens.numel())
+        """Work of one run over the text."""
+        return self.shape.to_logits * self.resolved.text.tokens.numel()
 
     def _questions(self, unit: ZeroShotSpec) -> float:
-        return run_cost.task(self.shape, unit.task.examples or self.resolved.tasks[unit.task.name].documents)
+        questions = unit.task.examples or self.resolved.tasks[unit.task.name].documents
+        return self.shape.to_logits * workload.EXAMPLE * questions
 
     def _pruning(self, point: Point) -> tuple[float, ...]:
-        return run_cost.treating(self.shape, self.request, point.setting) if point.setting else ()
+        return workload.treating(self.shape, self.request, point.setting) if point.setting else ()
 
     def _lacks_losses(self, point: Point) -> bool:
         return self.store.measured(self.spec.evaluated(point)) is None
@@ -117,7 +128,7 @@ class StudyRun:
         """Yield a function that reports how many are done; add their work to the tracker afterwards.
 
         Args:
-            took: FLOP of all of them.
+            took: work of all of them.
             first, count: the ones done here; all by default.
         """
         yield lambda done, *_: self._say(f"{what} {first + done} of {of}", took * done / max(of, 1))

@@ -2,9 +2,8 @@
 
 from core.base import Spec
 from core.methods import Gaussian
-from core.models import run_cost
-from core.models.model_shape import ModelShape
-from core.requests import Measurement, ProfileSpec, Share, cut
+from core.models import memory
+from core.requests import Measurement, ModelShape, ProfileSpec, Share, cut, workload
 
 ROUNDING = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-12}
 
@@ -22,11 +21,11 @@ def share_of_units(profile: ProfileSpec, shape: ModelShape, share: Share | None)
     if share is None:
         beside = {*profile.units}.difference(map(profile.unit, profile.measurements))
         return beside, dict.fromkeys(profile.measurements, every)
-    size = run_cost.group_size(shape, profile.text, profile.model.dtype, None)
+    size = memory.group_size(shape, profile.text, profile.model.dtype, None)
     pieces = [(unit, [], took) for unit, took in unit_costs(profile, shape).items()]
     for group in (every[first : first + size] for first in range(0, len(every), size)):
         pieces += [
-            (each, group, run_cost.measurement(shape, each, len(group) * length)) for each in profile.measurements
+            (each, group, workload.measurement(shape, each, len(group) * length)) for each in profile.measurements
         ]
     units, sequences = {profile.activation}, {}
     for part, (what, group, _) in zip(cut([took for *_, took in pieces], share.of), pieces, strict=True):
@@ -38,23 +37,18 @@ def share_of_units(profile: ProfileSpec, shape: ModelShape, share: Share | None)
 
 
 def unit_costs(profile: ProfileSpec, shape: ModelShape) -> dict[Spec, float]:
-    """FLOP of every unit beside the clean run and the perturbed ones."""
+    """Work of every unit beside the clean run and the perturbed ones."""
     cost_of = {
-        profile.weights: run_cost.spectra(shape),
-        profile.scores: run_cost.looks(shape),
-        profile.removed: run_cost.removing(shape),
-        profile.floor: run_cost.measurement(shape, rounding(profile), profile.text.length),
+        profile.weights: shape.look(0.25),
+        profile.scores: shape.look(),
+        profile.removed: shape.look(1),
+        profile.floor: workload.measurement(shape, rounding(profile), profile.text.length),
     }
     for other in profile.others.values():
-        cost_of |= {profile.cumulative(other): 2 * clean_cost(profile, shape), profile.difference(other): 0.0}
+        cost_of |= {profile.cumulative(other): 2.0 * profile.text.token_count, profile.difference(other): 0.0}
     return {unit: took for unit, took in cost_of.items() if unit in profile.units}
 
 
 def rounding(profile: ProfileSpec) -> Measurement:
     """Noise of the size of a rounding error, whose drift is the noise floor."""
     return Measurement(perturbation=Gaussian(size=ROUNDING[profile.model.dtype]))
-
-
-def clean_cost(profile: ProfileSpec, shape: ModelShape) -> float:
-    """FLOP of one run of the whole text."""
-    return run_cost.forward(shape, profile.text.token_count)

@@ -13,18 +13,17 @@ from core.measure.checkpoint_diff import cumulative, difference
 from core.measure.engines import ENGINES, Group, half_precision_distance, largest_replay_error, prepare
 from core.measure.first_pass import clean_statistics
 from core.measure.perturb import Moments
-from core.measure.shares import Sequences, clean_cost, rounding, share_of_units, unit_costs
+from core.measure.shares import Sequences, rounding, share_of_units, unit_costs
 from core.measure.weights import removal, scores, weights
 from core.methods import Perturbation
-from core.models import run_cost
+from core.models import memory
 from core.models.loading import Loaded
 from core.models.machine import HEADROOM
-from core.models.model_shape import ModelShape
 from core.models.placement import free_memory
 from core.models.progress import ProgressTracker
 from core.models.replay import REPLAY_TOLERANCE
 from core.models.windows import Windows
-from core.requests import Measurement, ProfileSpec, Share
+from core.requests import Measurement, ModelShape, ProfileSpec, Share, workload
 from core.store import Store, parts, results
 
 
@@ -44,12 +43,12 @@ class Sweep:
     replay: float | None = None  # relative difference between a replayed clean layer and the model's own forward
 
     def __post_init__(self):
-        self.units, self.sequences = share_of_units(
-            self.profile, self.shape, self.share
-        )  # measured whole, and in parts
-        self.costs = unit_costs(self.profile, self.shape)  # FLOP of units beside the clean run and the perturbed ones
+        # Units that are measured whole, and measurements that are made in parts.
+        self.units, self.sequences = share_of_units(self.profile, self.shape, self.share)
+        self.costs = unit_costs(self.profile, self.shape)  # work of units beside the clean run and the perturbed ones
         self.moments = Moments()  # that pass 1 finds
         self.seconds = {}  # by what took them
+        self.speed = None  # work a second of a finished run by the fast engine; None for a short one
         self.warnings = []  # of the part in the making
         self.checked = set()  # batch sizes at which the replay was compared
 
@@ -78,15 +77,11 @@ class Sweep:
         self.moments = self._statistics([each.perturbation for each in pending])
         self._read_off()
         self.seconds["statistics"] = time.perf_counter() - began
-        began, swept = time.perf_counter(), self.tracker.done
         self._floor()
         self._measure(pending)
         took = time.perf_counter() - began
         if took > 1 and self.engine == "wavefront":
-            rate = (self.tracker.done - swept) / took
-            run_cost.remember_rate(
-                self.store, self.loaded.model.device.type, self.shape, self.profile.model.dtype, rate
-            )
+            self.speed = self.tracker.done / took
 
     def _lacks(self, unit: Spec) -> bool:
         """Whether a unit beside the perturbed ones is to be measured here and yet to be found."""
@@ -94,19 +89,17 @@ class Sweep:
 
     def _plan(self, pending: Sequences) -> None:
         length, size = self.profile.text.length, self._size()
-        planned = clean_cost(self.profile, self.shape) + sum(
-            took for unit, took in self.costs.items() if self._lacks(unit)
-        )
+        planned = self.profile.text.token_count + sum(work for unit, work in self.costs.items() if self._lacks(unit))
         for measurement, sequences in pending.items():
             groups = -(-len(sequences) // size)
             if groups:
-                planned += groups * run_cost.measurement(self.shape, measurement, len(sequences) * length / groups)
+                planned += groups * workload.measurement(self.shape, measurement, len(sequences) * length / groups)
         self.tracker.planned = planned
 
     def _size(self) -> int:
         """Sequences that are run at once."""
         free = int(HEADROOM * free_memory(self.loaded.model.device))
-        return run_cost.group_size(self.shape, self.profile.text, self.profile.model.dtype, free)
+        return memory.group_size(self.shape, self.profile.text, self.profile.model.dtype, free)
 
     # -- pass 1 -----------------------------------------------------------------------------------------------------
 
@@ -115,8 +108,8 @@ class Sweep:
         wanted = {found for each in perturbations if each.treatment for found in ("none", *each.treatment.statistics)}
         wanted |= {"norm"} if self._lacks(self.profile.scores) else set()  # what scores are made of
         wanted |= {"second_moment"} if self._lacks(self.profile.removed) else set()
-        took, count = clean_cost(self.profile, self.shape), self.profile.text.sequences
-        step = self.tracker.steps("pass 1, clean run:", count, took, sequences=True)
+        work, count = self.profile.text.token_count, self.profile.text.sequences
+        step = self.tracker.steps("pass 1, clean run:", count, work, sequences=True)
         covariance = any(each.covariance for each in perturbations)
         activation, moments = clean_statistics(self.loaded, self.windows.tokens, wanted, covariance, step)
         if self._lacks(self.profile.activation):
@@ -188,7 +181,7 @@ class Sweep:
 
     def _part(self, group: Group, measurement: Measurement, what: str) -> results.Perturbed:
         self._check_replay(group)
-        took = run_cost.measurement(self.shape, measurement, group.ids.numel())
+        took = workload.measurement(self.shape, measurement, group.ids.numel())
 
         def step(layer):
             self.tracker.say(f"{what}: layer {layer}", took * layer / self.shape.layers)

@@ -20,9 +20,9 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 from core.base import PROJECT, UserError, brief, digest, frozen
 from core.models import anatomy, replay
 from core.models.folder_checks import library_errors
+from core.models.memory import refuse_too_large
 from core.models.model_shape import parsed_once, tensor_shapes
 from core.models.placement import checkpoint_pieces
-from core.models.run_cost import refuse_too_large
 from core.models.saving import MAX_COPY, find_copy, save, write_copy
 from core.models.sources import Source
 from core.models.weights import load_in_memory, random_weights, read

@@ -17,7 +17,6 @@ except ImportError:  # Windows sets a process no such limits
     resource = None
 
 DEVICE_NAME = re.compile(r"cpu|mps|cuda(:\d{1,3})?")  # of devices
-CPU = Path("/proc/cpuinfo")
 HEADROOM = 0.8  # share of the free memory that may be planned with
 
 
@@ -32,11 +31,6 @@ def devices() -> tuple[str, ...]:
 def definite_device(device: str) -> str:
     """`auto` made definite; anything else as it is."""
     return devices()[0] if device == "auto" else device
-
-
-def emulates_bfloat16() -> bool:
-    """Whether bfloat16 is far slower than float32: no GPU, and a processor whose flags name neither it nor AVX-512."""
-    return devices() == ("cpu",) and CPU.exists() and not re.search("bf16|avx512bw|avx_ne_convert", CPU.read_text())
 
 
 def device_named(device: str) -> str:

@@ -1,4 +1,4 @@
-"""The shape of a model, read from its files' headers: enough to know what a measurement costs. No torch."""
+"""The shape of a model, read from the headers of its files: enough to know what it costs to run. No torch."""
 
 import math
 import mmap
@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 from core.base import UserError, gist, json_value, readable
 from core.models.file_hashes import remembered
 from core.models.folder_checks import patched
+from core.requests import ModelShape
 from core.store import Store
 
 Shapes = dict[str, tuple[int, ...]]
@@ -21,20 +21,8 @@ HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")  # as configur
 NUMBERED = re.compile(r"^(.*?)\.(\d+)\.")
 
 
-class ModelShape(NamedTuple):
-    """Sizes of a model that its costs depend on."""
-
-    layers: int
-    width: int
-    vocabulary: int
-    layer_parameters: int  # matrix weights of one layer, mean over layers
-    parameters: int  # of the whole model
-    linears: int = 7  # matrices in a layer
-    heads: int = 1  # query heads of an attention
-
-
 def model_shape(shapes: Shapes) -> ModelShape:
-    """Read a model's outline off its tensors' names and shapes.
+    """The shape of a model by the names and shapes of its tensors.
 
     The layers are the numbered group that holds most parameters; the largest matrix outside them is the embedding. The
     width is the side of matrices outside that those of the layers have most often: a vocabulary may be shorter than

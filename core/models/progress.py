@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """A moment of running work. `done` and `total` are million FLOP as `core.models.run_cost` counts them."""
+    """A moment of running work; `done` and `total` are weighed as in `core.requests.workload`."""
 
     line: str = ""  # what is happening, in words
     done: int = 0
@@ -28,7 +28,7 @@ def silent(_: Progress) -> None:
 
 @dataclass
 class ProgressTracker:
-    """Work that is planned, and how much of it is done, in FLOP."""
+    """Planned work, weighed as in `core.requests.workload`, and how much of it is done."""
 
     report: Report
     planned: float = 0.0
@@ -39,7 +39,7 @@ class ProgressTracker:
     def say(self, line: str, work: float = 0.0) -> None:
         """Report. work: what was done of a part that is not finished."""
         self.highest = max(self.highest, self.done + work)
-        self.report(Progress(line, int(self.highest / 1e6), int(self.planned / 1e6), self.parts))
+        self.report(Progress(line, int(self.highest), int(self.planned), self.parts))
 
     def steps(self, what: str, count: int, work: float, sequences: bool = False) -> Step:
         """A function that counts and reports each layer, or sequence, that is finished. work: that of all of them."""

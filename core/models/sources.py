@@ -9,7 +9,8 @@ from core.base import Fields, UserError, access, brief, digest, exists, expanded
 from core.models import hub
 from core.models.file_hashes import combined, file_hash
 from core.models.folder_checks import refuse_foreign_code, refuse_odd_files
-from core.models.model_shape import ModelShape, model_shape, query_heads, tensor_shapes
+from core.models.model_shape import model_shape, query_heads, tensor_shapes
+from core.requests import ModelShape
 from core.store import Store
 
 BUNDLED = "SmolLM2-135M-Instruct.Q4_1.gguf"

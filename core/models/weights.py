@@ -22,9 +22,9 @@ from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 from core.base import Fields, UserError, brief
 from core.models import anatomy, machine, placement
 from core.models.folder_checks import library_errors, patched
+from core.models.memory import BYTES
 from core.models.model_shape import safetensors_shapes
 from core.models.placement import OffloadedWeights, offload
-from core.models.run_cost import BYTES
 from core.models.sources import Source
 from core.requests import Dtype
 from core.store import Store

@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 from core.base import UserError, frozen, several
 from core.models.folder_checks import library_errors
 from core.models.loading import Reader, tokenizer_hash
-from core.models.run_cost import refuse_too_long
+from core.models.memory import refuse_too_long
 from core.models.texts import MOST_ENCODED, Text, check_size, read
 from core.requests import TextSpec, WindowRequest
 

@@ -30,7 +30,7 @@ from core.methods.distillation import (
     windows_of_step,
 )
 from core.methods.masked_weights import MaskedWeights, adam, take_step, training_windows, validation_windows
-from core.models import anatomy, losses, run_cost
+from core.models import anatomy, losses, memory
 from core.models.folder_checks import patched
 from core.models.loading import Loaded
 from core.models.model_shape import model_shape
@@ -211,10 +211,10 @@ def distill(
         UserError: memory does not suffice, there is only one window, or the budget does not pay for a step.
     """
     shape = model_shape({name: tuple(each.shape) for name, each in checkpoint_tensors(loaded.model).items()})
-    need = run_cost.training(shape, float(np.mean(exact.sparsity)), tokens.numel(), loaded.spec.dtype)
+    need = memory.training_bytes(shape, float(np.mean(exact.sparsity)), tokens.numel(), loaded.spec.dtype)
     what = f"training {loaded.source.label} whole takes {need / 2**30:.2g} GiB of memory beside its weights"
     advice = "use the repair blockwise, which trains a part of a layer at a time"
-    run_cost.insist(need, what, advice, 0 if is_streamed(loaded.layers) else free_memory(loaded.model.device))
+    memory.insist(need, what, advice, 0 if is_streamed(loaded.layers) else free_memory(loaded.model.device))
     state, reference = load_checkpoint(folder / TRAINING, loaded.model.device), None
     until = exact.recover_until and steps_on(exact.recover_until, tokens.shape[1])
     if not state or not is_over(state, until):

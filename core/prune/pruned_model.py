@@ -36,7 +36,7 @@ def prune(
     Args:
         store: keeps trained weights, and a training that was stopped.
         tracker: receives progress, its lines prefixed by `what`; work of an earlier run is subtracted from its plan.
-        takes: FLOP of the text that the model writes, of reading it before, of the walk, and of the training after it.
+        takes: work of the text that the model writes, of reading it before, of the walk, and of the training after it.
 
     Raises:
         UserError: the model cannot be pruned so.

@@ -14,10 +14,10 @@ from core.methods.selection import pattern
 from core.models import anatomy
 from core.models.anatomy import Linear
 from core.models.loading import Loaded
+from core.models.memory import WALK_BATCH
 from core.models.placement import walk
 from core.models.progress import Step
 from core.models.replay import Call, skip_layer
-from core.models.run_cost import WALK_BATCH
 from core.prune.calibration import DensePath, check_replay, recorded
 from core.prune.exact_recipe import sparsity_by_linear
 from core.prune.inputs import Statistics, Sums, watched

@@ -43,3 +43,4 @@ from core.requests.studies import (
     TaskSpec,
     ZeroShotSpec,
 )
+from core.requests.workload import ModelShape

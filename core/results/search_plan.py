@@ -1,23 +1,22 @@
 """The best setting of a model: its stages as requests, and what they cost at most. No torch."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from core.base import number
 from core.methods import ANY, DEFAULT_PRUNER, Treatment
-from core.models import run_cost
-from core.models.model_shape import ModelShape
 from core.requests import (
     EACH,
     BestRequest,
     Correction,
     EvaluationRequest,
     MeasureRequest,
+    ModelShape,
     ModelSpec,
     Recipe,
     StudyRequest,
     WindowRequest,
     expanded,
+    workload,
 )
 from core.requests.measurements import measurements
 from core.requests.perturbations import OF_LINEARS, SPARSITIES, perturbation
@@ -101,38 +100,25 @@ def most_evaluated(request: BestRequest) -> int:
     return MOST + (ANCHORS + 2 * TRIES + 2 if request.max_loss else 0)  # each try beside its uniform twin
 
 
-def planned(request: BestRequest, shape: ModelShape) -> dict[str, float]:
-    """FLOP of every stage at most, by its name."""
-    dearest = max(request.treatments, key=lambda each: run_cost.pruning(shape, request.calibration, each))
+def planned(request: BestRequest, shape: ModelShape, speed: float = workload.SPEED) -> dict[str, float]:
+    """Work of every stage at most, by its name; speed: of a training for minutes."""
+    dearest = max(request.treatments, key=lambda each: workload.pruning(shape, request.calibration, each))
     tried = dearest if ANY in (request.pruner, request.repair) else Treatment(request.pruner)
     seeds = request.seeds if request.recover_minutes else judging_seeds(request, dearest)
     judged = [dearest] * len(seeds) * (2 + bool(request.max_loss))
-    training = 60 * (request.recover_minutes or 0) * run_cost.ROUGH["cpu"]  # of one setting
+    training = 60 * (request.recover_minutes or 0) * speed  # of one setting
+
+    def study(studied, treatments):
+        each = [workload.pruning(shape, studied.calibration, treatment) for treatment in treatments]
+        return sum(each) + (1 + len(each)) * workload.judging(shape, studied.evaluation)
 
     def selecting(*treatments):
-        return run_cost.studying(shape, selection_request(request, None, ()), treatments)
+        return study(selection_request(request, None, ()), treatments)
 
     return {
-        "profile": 0.0 if request.profile else run_cost.measuring(shape, profile_request(request)),
+        "profile": 0.0 if request.profile else workload.sweep(shape, profile_request(request)),
         "selection": most_evaluated(request) * selecting(tried),  # one by one, beside the dense model
         "repair": selecting(dearest, dearest) if tried != dearest else 0.0,
         "recovery": selecting(dearest, dearest) + 2 * training if training else 0.0,
-        "final": run_cost.studying(shape, _study(request, None, (), request.final), judged) + 2 * len(seeds) * training,
+        "final": study(_study(request, None, (), request.final), judged) + 2 * len(seeds) * training,
     }
-
-
-def estimate(request: BestRequest, store: Store, device: str = "cpu") -> run_cost.Cost | None:
-    """The most that it costs while nothing is measured yet, or None while the model's files are not on this machine.
-
-    Raises:
-        UserError: the model or its files are not what they should be.
-    """
-    model = run_cost.model_of(request, store)
-    if model is None:
-        return None
-    stages = planned(request, model[1])
-    judging = final_request(request, None, [Recipe(pruner=response_pruner(request))])
-    runs = [judging, *([] if request.profile else [profile_request(request)])]
-    costs = [run_cost.estimate(each, store, device) for each in runs]
-    memory = max(each.memory for each in costs)
-    return replace(costs[0], flops=sum(stages.values()), memory=memory, parts=sum(map(bool, stages.values())))

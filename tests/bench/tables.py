@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from core.results import Table, rows_of
+from core.results import rows_of
 from core.results.study_table import study_table
 from core.show.report import questions
 

@@ -12,7 +12,7 @@ import torch
 
 from core.methods.distillation import TOKENS_PER_STEP
 from core.methods.masked_weights import MaskedWeights, take_step
-from core.models import losses, run_cost
+from core.models import losses, memory
 from core.models.loading import load
 from core.models.model_shape import model_shape
 from core.models.placement import checkpoint_tensors
@@ -35,7 +35,7 @@ def main(steps="2"):
         least = weight.detach().abs().flatten().kthvalue(int(SPARSITY * weight.numel())).values
         weight.detach().masked_fill_(weight.abs() <= least, 0)
     shape = model_shape({name: tuple(each.shape) for name, each in checkpoint_tensors(loaded.model).items()})
-    told = run_cost.training(shape, SPARSITY, tokens.numel(), "float32") + run_cost.weight_bytes(
+    told = memory.training_bytes(shape, SPARSITY, tokens.numel(), "float32") + memory.weight_bytes(
         shape, "float32", False
     )
     for dtype in ("float32", "bfloat16"):
@@ -51,7 +51,7 @@ def main(steps="2"):
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         print(
             f"{dtype}: {1 / token:.0f} tokens/s, {token * 1e3:.2f} ms/token, {rate / 1e9:.0f} of {product / 1e9:.0f} "
-            f"GFLOP/s ({rate / product:.0%}); peak {peak / 2**30:.2f} GiB, told {(told + run_cost.PROCESS) / 2**30:.2f}",
+            f"GFLOP/s ({rate / product:.0%}); peak {peak / 2**30:.2f} GiB, told {(told + memory.PROCESS) / 2**30:.2f}",
             flush=True,
         )
 

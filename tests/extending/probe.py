@@ -91,7 +91,7 @@ def _allocator(key):
 
 
 def _pruner(model, text, key):
-    from core.models import run_cost
+    from core.jobs import cost
     from core.requests.measurements import MeasureRequest, measurements
     from core.requests.perturbations import perturbation
     from core.store.cache import Store
@@ -103,7 +103,7 @@ def _pruner(model, text, key):
 
     def memory(name):
         asked = MeasureRequest(model=model, measurements=measurements([perturbation(name)]))
-        return run_cost.estimate(asked, Store()).memory
+        return cost.estimate(asked, Store()).memory
 
     return {
         "achieved": float(np.mean(pruned["achieved"])),

@@ -5,16 +5,14 @@ import shutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.jobs import queue
+from core.jobs import cost, queue
 from core.lab import scheduler
 from core.methods.alphapruning import AlphaPruning
 from core.methods.dlp import Dlp
 from core.methods.owl import Owl
 from core.methods.response import Response
-from core.models import run_cost
 from core.requests.allocations import AllocationRequest
 from core.requests.recipes import Recipe
-from core.results import search_plan
 from core.store import profiles
 from core.store.cache import Store
 from tests import synthetic
@@ -68,8 +66,7 @@ def one_profile(tmp_path_factory):
 @pytest.fixture
 def store(bare, one_profile, monkeypatch):
     """A cache with one profile that can be pruned; the cost is invented and no worker starts."""
-    monkeypatch.setattr(run_cost, "estimate", lambda *_: EXPECTED)
-    monkeypatch.setattr(search_plan, "estimate", lambda *_: EXPECTED)
+    monkeypatch.setattr(cost, "estimate", lambda *_: EXPECTED)
     shutil.copytree(one_profile, bare.root, dirs_exist_ok=True)
     return bare
 

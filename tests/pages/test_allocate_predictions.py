@@ -9,11 +9,10 @@ import pytest
 from core.base import formats
 from core.base.formats import digits, duration, per_cent
 from core.cli import main
-from core.jobs import queue
+from core.jobs import cost, queue
 from core.methods import METHODS
 from core.methods.owl import Owl
 from core.methods.treatments import Treatment
-from core.models import run_cost
 from core.plan.allocation import allocate
 from core.requests import grammar
 from core.requests.allocations import AllocationRequest, Correction
@@ -80,14 +79,14 @@ def test_nothing_is_predicted_where_nothing_was_evaluated(by_sparsegpt):
 
 
 def test_a_button_evaluates_what_predicts(bare, monkeypatch):
-    monkeypatch.setattr(run_cost, "estimate", lambda *_: EXPECTED)
+    monkeypatch.setattr(cost, "estimate", lambda *_: EXPECTED)
     for name in ("model_source", "text_source"):
         monkeypatch.setitem(synthetic.TOLD, name, "demo")
     key = synthetic.save_profile(bare.root, synthetic.profile_spec(6, prunable=True), 6)
     app = opened(profile=key, by="alps", repair="refit")
     assert "python" not in app.info[0].value
     button = app.button(key="anchors")
-    assert duration(EXPECTED.seconds) in button.label and run_cost.words(EXPECTED) in button.help
+    assert duration(EXPECTED.seconds) in button.label and cost.words(EXPECTED) in button.help
     assert f"--profile {key} --pruner alps --repair refit" in button.help
     button.click().run()
     [job] = queue.jobs(bare)

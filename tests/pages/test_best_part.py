@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.models import run_cost
+from core.jobs import cost
 from core.requests import grammar
 from core.requests.export_and_search import BestRequest, BestSpec
 from core.requests.inputs import WindowRequest
@@ -63,7 +63,7 @@ def test_an_empty_cache_says_what_to_do_and_what_it_costs(store):
     app = part()
     assert not app.error and len(app.info) == 1
     told = words(app.markdown)
-    assert run_cost.words(EXPECTED) in told and text_splits.described(BestRequest(target=0.7)) in told
+    assert cost.words(EXPECTED) in told and text_splits.described(BestRequest(target=0.7)) in told
     assert submitted(app, store, "best-run") == BestRequest(target=0.7)
 
 

@@ -4,9 +4,8 @@ import re
 
 import pytest
 
-from core.jobs import processes, queue
+from core.jobs import cost, processes, queue
 from core.jobs.records import Status
-from core.models import run_cost
 from core.requests.commands import request_of
 from pages.ui import measurement_form
 from tests import fake_experiment as fake
@@ -17,7 +16,7 @@ from tests.pages.prune_page import EXPECTED, broken_off, submitted
 @pytest.fixture
 def store(bare, monkeypatch):
     """An empty cache; the cost is invented and no worker starts."""
-    monkeypatch.setattr(run_cost, "estimate", lambda *_: EXPECTED)
+    monkeypatch.setattr(cost, "estimate", lambda *_: EXPECTED)
     return bare
 
 
@@ -47,7 +46,7 @@ def own(app, *perturbations):
 def test_the_first_view_is_ready_to_run(store):
     app = opened()
     assert shown(app).startswith("python -m core measure ") and "--preset quick" in shown(app)
-    assert "rough" in words(app.markdown)
+    assert "GiB of memory" in words(app.markdown)
     assert not app.button(key="run").disabled
     assert not app.error
     assert "- Pruned by Wanda, 70 % zeros" in [line for each in app.caption for line in each.help.splitlines()]

@@ -8,17 +8,16 @@ import pytest
 
 from core.export import file_sizes, target
 from core.export.card import RECIPE
-from core.jobs import queue
+from core.jobs import cost, queue
 from core.jobs.records import Status
 from core.methods.budget_unit import GGUF
-from core.models import run_cost
-from core.models.model_shape import ModelShape
 from core.models.sources import Source
 from core.plan.sizes import Counts
 from core.requests.export_and_search import ExportRequest, ExportSpec
 from core.requests.inputs import WindowRequest
 from core.requests.recipes import Recipe, uniform
 from core.requests.studies import StudyRequest
+from core.requests.workload import ModelShape
 from core.store.profiles import load
 from pages.ui import url_state
 from pages.ui.prune import export
@@ -65,7 +64,7 @@ SOURCE = Source("a model", Path("nowhere"), None, "a model", None)
 def located(monkeypatch):
     """A model whose shape is known though none is here."""
     shape = ModelShape(layers=LAYERS, width=64, vocabulary=1000, layer_parameters=50_000, parameters=400_000)
-    for module in (run_cost, target):
+    for module in (cost, target):
         monkeypatch.setattr(module, "locate", lambda *_, **__: SOURCE)
         monkeypatch.setattr(module, "outlined", lambda *_: shape)
 

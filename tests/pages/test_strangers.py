@@ -5,9 +5,8 @@ import re
 import pytest
 from google.protobuf.message import Message
 
-from core.jobs import queue
+from core.jobs import cost, queue
 from core.jobs.records import Status
-from core.models import run_cost
 from core.requests.export_and_search import ExportRequest, ExportSpec
 from core.requests.inputs import WindowRequest
 from core.requests.measurements import MeasureRequest, measurements
@@ -81,7 +80,7 @@ def _jobs(store, seed, state):
 @pytest.fixture
 def stranger(store, made, monkeypatch):
     monkeypatch.setenv("ABSORPTION_CACHE", str(made))
-    monkeypatch.setattr(run_cost, "estimate", lambda *_: EXPECTED)
+    monkeypatch.setattr(cost, "estimate", lambda *_: EXPECTED)
     return Store(made)
 
 

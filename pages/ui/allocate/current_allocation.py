@@ -7,8 +7,9 @@ from functools import lru_cache
 import streamlit as st
 
 from core.base import UserError, duration, escape_markdown, perplexity, sentence
+from core.jobs import cost
 from core.methods import Manual, Treatment
-from core.models import machine, run_cost
+from core.models import machine
 from core.plan.allocation import Allocation, allocate, linear_parameters
 from core.plan.sweep import fix_layers
 from core.requests import AllocationRequest, grammar
@@ -207,9 +208,9 @@ def evaluate_anchors(why: UserError, treatment: Treatment, profile: Profile) -> 
     device = machine.devices()[0]
     try:
         request = anchor_studies.anchor_study(profile, treatment, request_of("anchors"))
-        cost = run_cost.estimate(request, Store(), device)
+        expected = cost.estimate(request, Store(), device)
     except UserError:  # no such model here: said on Measure
         return
-    label = f"Evaluate four settings{f', about {duration(cost.seconds)}' if cost else ''}"
-    about = escape_markdown(f"{sentence(why)} {len(request.points)} points on the demo text: {run_cost.words(cost)}")
+    label = f"Evaluate four settings{f', about {duration(expected.seconds)}' if expected and expected.seconds else ''}"
+    about = escape_markdown(f"{sentence(why)} {len(request.points)} points on the demo text: {cost.words(expected)}")
     layout.button(label, watch.begin, [request, device], icon=":material/play_arrow:", key="anchors", help=about)

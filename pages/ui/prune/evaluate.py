@@ -6,7 +6,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.base import checked, unique
-from core.models import run_cost
+from core.jobs import cost
 from core.requests import DEFAULT_EVALUATION, AllocationRequest, EvaluationRequest, StudyRequest
 from core.requests.parsing import fractions
 from core.results import candidates
@@ -33,8 +33,8 @@ def show(how: Pruning, profile: Profile) -> None:
         return how.request.to(StudyRequest, settings=settings, evaluation=judged())
 
     def about(study):
-        cost = run_cost.words(run_cost.estimate(study, Store(), how.device))
-        st.markdown(f"**{len(study.points)} points**, dense and uniform among them. {cost}")
+        told = cost.words(cost.estimate(study, Store(), how.device))
+        st.markdown(f"**{len(study.points)} points**, dense and uniform among them. {told}")
         layout.commands(remake.of_study(study, how.device, Store().elsewhere))
 
     if entry := watch.ask(request, about, how.device, "Run evaluation", "run"):

@@ -7,11 +7,11 @@ from functools import partial
 import streamlit as st
 
 from core.base import UserError, capital, checked, escape_markdown, sentence, text_name
+from core.jobs import cost
 from core.methods import ANY, DEFAULT_PRUNER, NO_REPAIR, REPAIRS_WITHOUT_BUDGET, SPARSIFIERS
-from core.models import run_cost
 from core.requests import BestRequest, WindowRequest
 from core.requests.parsing import fraction, numbers, with_absolute_paths
-from core.results import FEWEST_WINDOWS, Best, best, search_plan, text_splits
+from core.results import FEWEST_WINDOWS, Best, best, text_splits
 from core.show.report import remake
 from core.show.words import advice, forecast_sentences
 from core.store import Entry, Profile, Store
@@ -53,8 +53,8 @@ def show(profile: Profile) -> None:
 
     def about(request):
         st.markdown(f"{escape_markdown(text_splits.described(request))} {SHARED}")
-        expected = search_plan.estimate(request, Store(), device)
-        st.markdown(f"{'**At most, as a rough guess:** ' if expected else ''}{run_cost.words(expected)}")
+        expected = cost.estimate(request, Store(), device)
+        st.markdown(f"{'**At most:** ' if expected else ''}{cost.words(expected)}")
 
     stored = watch.ask(request, about, device, "Run search", "best-run")
     answers = {entry.key: entry for entry in Store().of_model(profile.spec.model, "best")}

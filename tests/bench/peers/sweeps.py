@@ -23,14 +23,15 @@ from transformer_lens.model_bridge import TransformerBridge
 from core.measure.engines import Group, Reader, prepare, wavefront
 from core.measure.perturb import Moments, perturbed
 from core.methods import Gaussian
-from core.models import run_cost
+from core.models import memory
 from core.models.replay import stream_of
 from core.models.saving import save
+from core.requests import workload
 from core.requests.measurements import Measurement
 from tests.bench.peers.timing import in_turn, ratio, short
 
 NOISE = Measurement(perturbation=Gaussian(size=0.3))
-STRIDE = run_cost.HARM_STRIDE
+STRIDE = memory.HARM_STRIDE
 Streams = Mapping[int, Tensor]  # layer -> its output
 Forward = Callable[[int], tuple[Streams, Tensor]]  # injection layer -> streams from there on, logits of all tokens
 
@@ -125,7 +126,7 @@ def table(loaded, shape, tokens, rounds):
         )
     own, alone = ran["this product"], ran.pop("the layers alone")
     rows = [[name, f"{each.median:.2f}", f"{ratio(each, own):.2f}", *apart(each, own)] for name, each in ran.items()]
-    swept, once = run_cost.measurement(shape, NOISE, sizes.numel()), run_cost.forward(shape, sizes.numel())
+    swept, once = workload.measurement(shape, NOISE, sizes.numel()), sizes.numel()
     rate = swept / once / ratio(own, alone)
     limit = shape.layers * once / swept
     rows.append(["arithmetic limit over the loop", "", f"{limit:.2f}", "", ""])

@@ -10,11 +10,11 @@ import pytest
 from core.base import access
 from core.cli import server
 from core.export import target
-from core.jobs import queue
+from core.jobs import cost, queue
 from core.jobs.queue import tidy
 from core.jobs.records import Status
 from core.judge import task_files
-from core.models import run_cost, texts
+from core.models import texts
 from core.models.sources import locate
 from core.requests.commands import request_of
 from core.store.deleting import delete
@@ -121,11 +121,11 @@ def test_paths_lead_nowhere_else(empty, tmp_path, mode, refused, monkeypatch):
 def answered(store, **asked):
     """What a reader sees of a measurement that is typed, without the name that was typed."""
     try:
-        cost = run_cost.words(run_cost.estimate(request_of("measure", **asked), store))
+        told = cost.words(cost.estimate(request_of("measure", **asked), store))
     except access.Refused as error:
-        cost = str(error)
+        told = str(error)
     [typed] = asked.values()
-    return cost.replace(repr(Path(typed).name), "?")
+    return told.replace(repr(Path(typed).name), "?")
 
 
 @pytest.mark.parametrize("rooted", [False, True])
@@ -145,7 +145,7 @@ def test_who_types_a_path_learns_nothing_of_what_is_there(empty, tmp_path, mode,
     mode(READ_ONLY="on", SHARED="on", **({"ROOT": str(tmp_path / "root")} if rooted else {}))
     one, other = (each.format(private=private) for each in (there, absent))
     assert answered(empty, model=one) == answered(empty, model=other)
-    assert "TFLOP" not in answered(empty, model=one) and not (empty.root / "remembered").exists()
+    assert "GiB of memory" not in answered(empty, model=one) and not (empty.root / "remembered").exists()
     texts = (f"file:{each}" for each in (private / "config.json", private / "nothing.json"))
     assert len({answered(empty, text=each).partition(" does not lie")[2] for each in texts}) == 1
 
@@ -153,7 +153,7 @@ def test_who_types_a_path_learns_nothing_of_what_is_there(empty, tmp_path, mode,
 def test_a_shared_server_without_a_folder_reads_no_text_by_its_path(empty, mode):
     mode(SHARED="on")
     assert answered(empty, text=f"file:{__file__}") == access.NO_PATHS == answered(empty, model=__file__)
-    assert "TFLOP" in answered(empty, model="demo")
+    assert "GiB of memory" in answered(empty, model="demo")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there the name leads to another computer")
@@ -165,7 +165,7 @@ def test_another_computer_is_not_called(empty, tmp_path, monkeypatch, refused):
     (tmp_path / f"{away}.txt").write_text("text", encoding="utf-8")
     for look in (
         lambda: locate(away, empty),
-        lambda: run_cost.estimate(request_of("measure", model=f"random:{away}"), empty),
+        lambda: cost.estimate(request_of("measure", model=f"random:{away}"), empty),
         lambda: texts.read(f"file:{away}.txt"),
         lambda: texts.read(request_of("measure", text=f"file:{away}.txt").text.source),
         lambda: task_files.read(Path(away)),

@@ -93,7 +93,7 @@ def test_tokens_are_those_that_were_measured(measure, say, tmp_path):
 
 def test_people_get_tables(measure, say):
     said = measure()
-    assert "TFLOP" in said.err and "parts" in said.err
+    assert "GiB of memory" in said.err and "parts" in said.err
     assert said.code == 0 and "profile" in said.out
     key = said.out.split("profile ")[-1].strip()
     shown = say("show", key, "--gains", PERTURB.split(",")[0]).out

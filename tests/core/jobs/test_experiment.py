@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from core.base.errors import UserError
-from core.jobs import context, execute
+from core.jobs import context, cost, execute
 from core.measure import sweep as sweeps
 from core.measure.shares import ROUNDING
 from core.methods import Checkpoint, Gaussian
 from core.methods.lsa import Lsa
-from core.models import loading, run_cost
+from core.models import loading
 from core.plan.allocation import allocate
 from core.requests import grammar
 from core.requests.allocations import AllocationRequest
@@ -97,7 +97,7 @@ def test_a_part_that_a_layer_lacks_is_refused_before_anything_is_measured(
 
 def test_each_head_is_measured_by_itself_and_as_many_as_were_told(empty, text):
     asked = request(text, "skip:mlp", "skip:head:each", model=str(tiny.folder("gemma2")))
-    told = run_cost.estimate(asked, empty)
+    told = cost.estimate(asked, empty)
     spec = execute.get(asked, empty).spec
     assert spec.names == ["skip:mlp", *(f"skip:head:{head}" for head in range(4))]
     assert told.parts == 5 * 2

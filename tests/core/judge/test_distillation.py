@@ -25,7 +25,7 @@ from core.methods.distillation import (
     windows_of_step,
 )
 from core.methods.masked_weights import MaskedWeights, training_windows, validation_windows
-from core.models import anatomy, losses, run_cost
+from core.models import anatomy, losses, memory
 from core.models.placement import stream
 from core.models.progress import Cancelled
 from core.prune import distillation
@@ -132,7 +132,7 @@ def test_a_model_that_does_not_fit_is_refused_with_what_does(tmp_path, monkeypat
     )
     given = (of, asked, TOKENS, lambda: pytest.fail("pruned"), tmp_path, *[lambda _: None] * 4)
     with monkeypatch.context() as patch:
-        patch.setattr(run_cost, "training", lambda *_: 2**50)
+        patch.setattr(memory, "training_bytes", lambda *_: 2**50)
         with pytest.raises(UserError, match=r"takes 1e\+06 GiB of memory .* are free: .* use the repair blockwise"):
             distillation.distill(*given)
     stream(of.layers, torch.device("cpu"))

@@ -11,9 +11,10 @@ from safetensors.torch import load_file
 
 from core.base.errors import UserError
 from core.jobs import execute
-from core.models import machine, run_cost
+from core.models import memory
 from core.models.progress import Cancelled
 from core.prune import distillation, pruned_model
+from core.requests import workload
 from core.requests.allocations import AllocationRequest
 from core.requests.export_and_search import ExportRequest
 from core.requests.inputs import WindowRequest
@@ -333,24 +334,16 @@ def test_what_cannot_be_trained_is_refused(empty, text, setting, sequences, said
         execute.get(request(text, setting, sequences=sequences), empty)
 
 
-@pytest.mark.parametrize(("flags", "lacks"), [("avx2 fma", True), ("avx512bw", False), ("amx_bf16", False)])
-def test_time_and_memory_are_told_before(empty, text, monkeypatch, tmp_path, flags, lacks):
-    monkeypatch.setattr(machine, "CPU", tmp_path / "cpuinfo")
-    machine.CPU.write_text(f"flags : fpu sse {flags}\n")
-    monkeypatch.setattr(machine, "devices", lambda: ("cpu",))
-    cost = {each: run_cost.estimate(request(text, f"uniform {each}:0.5"), empty) for each in (
-        "repair=refit", "repair=refit+blockwise", "repair=refit+distill recover_tokens=1000",
-        "repair=refit+distill recover_tokens=100000", "repair=refit+distill recover_minutes=30",
-        "repair=refit+distill recover_tokens=100000 recover_dtype=bfloat16",
-        "repair=refit+distill recover_tokens=1000 recover_text=own",
-        "repair=refit+distill recover_tokens=1000 pruner_windows=9",
-        "repair=refit+distill recover_minutes=30 recover_until=1000",
-    )}  # fmt: skip
-    plain, windows, little, much, timed, fast, own, less, ended = cost.values()
-    assert plain.flops < windows.flops < much.flops and little.flops < fast.flops
-    assert (fast.flops > 9 * much.flops) == lacks != (fast.flops < much.flops)
-    assert less.flops < little.flops == ended.flops < own.flops
-    assert timed.seconds - plain.seconds == pytest.approx(1800, rel=0.05)
+def test_work_and_memory_are_told_before(text):
     shape = tiny.shape(tiny.loaded("llama"))
-    most, least = (run_cost.training(shape, sparsity, 640, "float32") for sparsity in (0.5, 0.7))
+    plain, windows, much, little, own, less, ended, timed = (
+        sum(workload.treating(shape, request(text), read_recipe(f"uniform repair={each}:0.5")))
+        for each in (
+            "refit", "refit+blockwise", "refit+distill recover_tokens=100000", "refit+distill recover_tokens=1000",
+            "refit+distill recover_tokens=1000 recover_text=own", "refit+distill recover_tokens=1000 pruner_windows=9",
+            "refit+distill recover_minutes=30 recover_until=1000", "refit+distill recover_minutes=30",
+        )
+    )  # fmt: skip
+    assert plain < windows < much and less < little == ended < own and timed > 1800 * workload.SPEED
+    most, least = (memory.training_bytes(shape, sparsity, 640, "float32") for sparsity in (0.5, 0.7))
     assert most - least == pytest.approx(0.2 * 24 * shape.layers * shape.layer_parameters, abs=1)

@@ -10,7 +10,7 @@ import torch
 from core.base.errors import shortage
 from core.measure import sweep as sweeps
 from core.measure.shares import ROUNDING
-from core.models import run_cost
+from core.models import memory
 from core.models.progress import Cancelled, silent
 from core.store import parts
 from core.store.cache import Store
@@ -60,7 +60,7 @@ def assert_close(one, other, rtol=1e-5):
 def test_numbers_do_not_depend_on_group_sizes(family, tmp_path, no_demo, monkeypatch):
     found = {}
     for size in (1, 2, 5):
-        monkeypatch.setattr(run_cost, "group_size", lambda *_, size=size: size)
+        monkeypatch.setattr(memory, "group_size", lambda *_, size=size: size)
         store = Store(tmp_path / str(size))
         sweep, profile = run(store, family)
         assert sweep.tracker.parts == len(NAMES) * -(-SEQUENCES // size)
@@ -189,13 +189,13 @@ def test_a_lost_part_in_the_middle_is_filled_in(tmp_path, no_demo, monkeypatch):
     """With another group size than before: the gap is measured, and nothing else."""
     whole, broken = Store(tmp_path / "whole"), Store(tmp_path / "broken")
     _, profile = run(whole)
-    monkeypatch.setattr(run_cost, "group_size", lambda *_: 1)
+    monkeypatch.setattr(memory, "group_size", lambda *_: 1)
     with pytest.raises(Cancelled):
         run(broken, report=stop_after(len(NAMES) * 4))
     unit = profile.unit(profile.measurements[0])
     (parts.folder(broken, unit) / "0001-0001" / "drift.npy").unlink()
     (parts.folder(broken, unit) / "0001-0001" / "kl.npy").write_bytes(b"rot")
-    monkeypatch.setattr(run_cost, "group_size", lambda *_: 5)
+    monkeypatch.setattr(memory, "group_size", lambda *_: 5)
     sweep, _ = run(broken)
     assert sweep.tracker.parts == len(NAMES) + 1
     assert_close(units_of(broken, profile), units_of(whole, profile))
@@ -235,14 +235,14 @@ def test_an_output_that_overflows_is_refused_and_not_stored(empty, text, refused
 
 def test_parts_of_two_processes_with_unlike_room_do_not_hide_each_other(empty, text, monkeypatch):
     """The second, with room for one sequence at once, is cancelled after two parts of what the first measures whole."""
-    monkeypatch.setattr(run_cost, "group_size", lambda *_: SEQUENCES)
+    monkeypatch.setattr(memory, "group_size", lambda *_: SEQUENCES)
     entered = []
 
     def meanwhile(progress):
         if progress.line.startswith("skip") and not entered:
             entered.append(True)
             with monkeypatch.context() as less, pytest.raises(Cancelled):
-                less.setattr(run_cost, "group_size", lambda *_: 1)
+                less.setattr(memory, "group_size", lambda *_: 1)
                 run(empty, names=("skip",), report=stop_after(2))
 
     _, profile = run(empty, names=("skip",), report=meanwhile)
@@ -280,7 +280,7 @@ def test_a_lack_of_memory_halves_the_group_once(room, lack, empty, monkeypatch):
         return engine(group, measurement, step)
 
     monkeypatch.setitem(sweeps.ENGINES, "wavefront", hungry)
-    monkeypatch.setattr(run_cost, "group_size", lambda *_: 4)
+    monkeypatch.setattr(memory, "group_size", lambda *_: 4)
     if room == 1:
         with pytest.raises(type(lack)) as caught:
             run(empty, names=("skip",))

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
+from core.jobs import cost
 from core.jobs.queue import PROJECT
-from core.models import run_cost, texts, windows
+from core.models import memory, texts, windows
 from core.models.texts import Text
 from core.requests.inputs import WindowRequest
 from core.requests.measurements import MeasureRequest, measurements
@@ -145,11 +146,11 @@ def test_an_estimate_counts_the_text_and_too_little_memory_refuses_it(long_text,
         asked = MeasureRequest(
             model=str(tiny.folder("llama")), text=text, measurements=measurements([perturbation("skip")])
         )
-        return run_cost.estimate(asked, Store(tmp_path / "cache")).memory
+        return cost.estimate(asked, Store(tmp_path / "cache")).memory
 
     source = f"file:{long_text}"
     assert told(source) - told("demo") > 0.5 * texts.memory_to_read(source)
-    monkeypatch.setattr(run_cost, "free_memory", lambda: texts.memory_to_read(source) - 1)
+    monkeypatch.setattr(memory, "free_memory", lambda: texts.memory_to_read(source) - 1)
     with refused("long.txt", "GiB", "part of it"):
         windows.windows(WindowRequest(source=source, sequences=1, length=8), tiny.loaded("llama"))
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 import transformers
 
+from core.jobs import cost
 from core.jobs.queue import PROJECT
-from core.models import run_cost
 from core.requests.inputs import WindowRequest
 from core.requests.measurements import MeasureRequest, measurements
 from core.requests.perturbations import perturbation
@@ -22,10 +22,10 @@ ALONE = {"OMP_NUM_THREADS": "1"}
 CHILD = """
 import resource, sys
 from pathlib import Path
-from core.jobs import experiment
+from core.jobs import execute
 from core.jobs.records import REQUESTS
 from core.store.cache import Store
-experiment.get(REQUESTS["{kind}"].model_validate_json(sys.argv[1]), Store(Path(sys.argv[2])))
+execute.get(REQUESTS["{kind}"].model_validate_json(sys.argv[1]), Store(Path(sys.argv[2])))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
@@ -62,7 +62,7 @@ def model(tmp_path_factory):
 )
 def test_the_memory_told_is_right_within_a_factor_of_two(asked, model, tmp_path):
     asked = asked.model_copy(update={"model": model})
-    told = run_cost.estimate(asked, Store(tmp_path)).memory
+    told = cost.estimate(asked, Store(tmp_path)).memory
     child = [sys.executable, "-c", CHILD.format(kind=type(asked).__name__), asked.model_dump_json(), str(tmp_path)]
     done = subprocess.run(child, cwd=PROJECT, capture_output=True, text=True, env=os.environ | ALONE)
     assert done.returncode == 0, done.stderr

@@ -13,7 +13,7 @@ from core.methods import blockwise as blockwise_module
 from core.methods.blockwise import blockwise
 from core.methods.masked_weights import MaskedWeights, validation_windows
 from core.methods.treatments import CHAINS, REPAIRS, SINGLE_LAYER_TREATMENTS, treatment
-from core.models import anatomy, losses, run_cost
+from core.models import anatomy, losses
 from core.models.placement import stream
 from core.prune import layer_windows
 from core.prune.walk import prune_layers
@@ -197,8 +197,6 @@ def test_a_study_evaluates_it_and_its_cost_is_told(empty, tmp_path):
         )
         for repair in ("refit", "refit+blockwise")
     }
-    plain, more = (run_cost.estimate(each, empty) for each in asked.values())
-    assert more.flops > 2 * plain.flops
     plain, more = (study_results.load(empty, execute.get(each, empty)).singles[-1] for each in asked.values())
     assert more.kl < plain.kl
     one = asked["refit+blockwise"].calibration.model_copy(update={"sequences": 1})

@@ -1,0 +1,94 @@
+"""The cost of a request before it runs: memory, parts, and time at the speed that this machine reached. No torch."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from core.base import access, duration
+from core.jobs import cluster
+from core.models import memory, texts
+from core.models.hub import NotHere
+from core.models.machine import definite_device
+from core.models.sources import Source, locate, read_shape
+from core.requests import BestRequest, MeasureRequest, ModelShape, Recipe, StudyRequest, workload
+from core.results import search_plan
+from core.store import Store
+from core.store.files import sealed, unsealed, write_file
+
+
+class Cost(NamedTuple):
+    """An estimate, at most."""
+
+    memory: int  # bytes, at the peak
+    parts: int
+    seconds: float | None  # None: no model of this shape was measured on this machine
+
+
+def words(cost: Cost | None) -> str:
+    """The estimate in one sentence."""
+    if cost is None:
+        return "The cost is not known before the model is on this machine."
+    time = "Time is told once the first part is done; "
+    if cost.seconds is not None:
+        time = f"About {duration(cost.seconds)} at the speed measured here, "
+    return f"{time}{cost.memory / 2**30:.2g} GiB of memory, {cost.parts} parts."
+
+
+def estimate(request: Any, store: Store, device: str = "cpu") -> Cost | None:
+    """The cost of a request at most, as if nothing were stored, or None while the model's files are not here.
+
+    Args:
+        device: a device, or a place where shares are run.
+
+    Raises:
+        UserError: the model or its files are not what they should be, or a path of the request may not be read.
+    """
+    access.confine(request.model_dump(mode="json"))
+    try:
+        source = locate(request.model, store, request.revision, fetch=False)
+        for each in getattr(request, "measurements", ()):
+            if each.perturbation.compares:
+                locate(each.perturbation.source, store, fetch=False)
+    except NotHere:
+        return None
+    shape, place = read_shape(source, store), cluster.read(device)
+    kind = definite_device(place.device if place else device).split(":")[0]
+    speed = unsealed(_speed_file(store, kind, shape, request.dtype))
+    need, parts, work = _counted(request, source, shape, kind, speed or workload.SPEED)
+    shares = place.shares if place else 1  # each does its own
+    return Cost(int(need) + memory.PROCESS, parts, work / speed / shares if speed else None)
+
+
+def _counted(request: Any, source: Source, shape: ModelShape, kind: str, speed: float) -> tuple[float, int, float]:
+    """Bytes, parts and work."""
+    weights = memory.weight_bytes(shape, request.dtype, bool(source.gguf))
+    if isinstance(request, BestRequest):
+        stages = search_plan.planned(request, shape, speed)
+        final = search_plan.final_request(request, None, [Recipe(pruner=search_plan.response_pruner(request))])
+        runs = [final, *([] if request.profile else [search_plan.profile_request(request)])]
+        need = max(_counted(each, source, shape, kind, speed)[0] for each in runs)
+        return need, sum(map(bool, stages.values())), sum(stages.values())
+    if isinstance(request, MeasureRequest):
+        need, groups = memory.sweep_bytes(shape, request, weights, is_limited=kind == "cpu")
+        parts = groups * sum(workload.repeats(shape, each) for each in request.measurements)
+        work, read = workload.sweep(shape, request, groups), [request.text]
+    else:
+        study = isinstance(request, StudyRequest)
+        recipes = [*filter(None, request.points)] if study else [request.setting]
+        need = memory.walk_bytes(shape, request, weights, recipes)
+        work = sum(sum(workload.treating(shape, request, each, speed)) for each in recipes)
+        parts, read = shape.layers, [request.calibration]
+        if study:
+            parts = len(request.points)
+            work += parts * workload.judging(shape, request.evaluation)
+            read.append(request.evaluation.text)
+    need = max(need, weights + max(texts.memory_to_read(each.source) for each in read))  # meanwhile nothing runs
+    return need, parts, work
+
+
+def remember_speed(store: Store, kind: str, shape: ModelShape, dtype: str, speed: float) -> None:
+    """Keep how much work a second a finished sweep of such a model did on a kind of device."""
+    write_file(_speed_file(store, kind, shape, dtype), sealed(speed))
+
+
+def _speed_file(store: Store, kind: str, shape: ModelShape, dtype: str) -> Path:
+    return store.root / "speeds" / f"{kind}-{dtype}-{shape.layers}x{shape.width}x{shape.vocabulary}.json"

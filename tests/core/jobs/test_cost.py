@@ -1,0 +1,80 @@
+"""The cost of a request before it runs: memory, parts, and time where this machine's speed is remembered."""
+
+import pytest
+
+from core.base.errors import UserError
+from core.jobs import cost
+from core.models import memory
+from core.requests.inputs import WindowRequest
+from core.requests.measurements import MeasureRequest, measurements
+from core.requests.perturbations import PRESETS, perturbation
+from core.requests.recipes import Recipe, read_recipe
+from core.requests.studies import StudyRequest
+from core.requests.workload import sweep
+from tests import tiny
+
+
+def request(**fields):
+    return MeasureRequest(
+        **{"model": str(tiny.folder("llama")), "measurements": PRESETS["quick"].measurements} | fields
+    )
+
+
+def test_time_is_told_where_such_a_model_was_measured_here(empty):
+    before = cost.estimate(request(), empty)
+    assert before.seconds is None and before.parts == 6 and "once the first part is done" in cost.words(before)
+    cost.remember_speed(empty, "cpu", tiny.shape(tiny.loaded("llama")), "float32", 10.0)
+    after = cost.estimate(request(), empty)
+    assert after.seconds > 0 and after.memory == before.memory and "measured here" in cost.words(after)
+    spread = cost.estimate(request(), empty, "ray, 4 shares, cpu")
+    assert spread.seconds == pytest.approx(after.seconds / 4)
+    for other in ({"device": "cuda"}, {"request": request(dtype="bfloat16")}):  # which were not measured
+        assert cost.estimate(**{"request": request(), "store": empty} | other).seconds is None
+
+
+def test_a_finished_sweep_did_what_was_planned_before(empty):
+    """In groups that do not come out even, with a residual that solves for weights, and errors of removed weights."""
+    names = ("gaussian:0.3", "covariance:0.1", "residual:sparsegpt:0.5", "skip")
+    whole = request(
+        text=WindowRequest(source="random", sequences=5, length=12),
+        measurements=measurements(map(perturbation, names)),
+        removal=True,
+    )
+    of, text = tiny.loaded("llama"), tiny.windows(5, 12)
+    profile = tiny.profile(of, text, *(each.name for each in whole.measurements))
+    run = tiny.sweep(of, text, profile.model_copy(update={"removal": True, "prunable": True}), empty)
+    run.run()
+    assert run.tracker.done == pytest.approx(run.tracker.planned)
+    assert run.tracker.planned == pytest.approx(sweep(tiny.shape(of), whole, groups=2), rel=0.2)
+
+
+def test_memory_counts_weights_and_one_group(empty):
+    single, half = cost.estimate(request(), empty), cost.estimate(request(dtype="bfloat16"), empty)
+    weights = 4 * sum(parameter.numel() for parameter in tiny.loaded("llama").model.parameters())
+    assert half.memory < single.memory > weights + memory.PROCESS, "Python and its libraries too"
+
+
+def studied(empty, recipe, sequences=64, length=32):
+    text = WindowRequest(sequences=sequences, length=length)
+    study = StudyRequest(model=str(tiny.folder("llama")), calibration=text, settings=(recipe,))
+    return cost.estimate(study, empty).memory
+
+
+def test_a_dense_path_takes_memory_beside_the_pruned_one(empty):
+    both, one = (studied(empty, Recipe(repair=how)) for how in ("refit_dense", "refit"))
+    assert both - one == 3 * 64 * 32 * tiny.WIDTH * 4
+
+
+def test_a_walk_holds_the_windows_that_the_pruner_reads_and_no_others(empty):
+    part, whole = (read_recipe(f"uniform by=alps{more}:0.5") for more in (" pruner_windows=64", ""))
+    fewer = studied(empty, part, 480, 512)
+    assert fewer == studied(empty, whole, 64, 512) < studied(empty, whole, 480, 512)
+
+
+def test_without_its_model_there_is_no_estimate(empty, monkeypatch, tmp_path):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    assert cost.estimate(request(model="some-body/some-model"), empty) is None
+    with pytest.raises(UserError):
+        cost.estimate(request(model="nonsense"), empty)
