@@ -52,7 +52,7 @@ def test_a_model_is_fetched_with_the_token_of_the_environment(here, empty, monke
 )
 def test_what_the_hub_refuses_is_said(status, code, named, here, empty, refused):
     here.twist = coded(status, code)
-    with refused("org/name", *named, error=sources.NotHere):
+    with refused("org/name", *named, error=hub.NotHere):
         locate("org/name", empty, "v9")
 
 
@@ -71,10 +71,10 @@ def test_a_model_that_lacks_a_file_is_refused_whenever_it_is_asked_for(here, emp
     here.twist = lambda path, sound: (
         Answer(200, sound.headers | {"ETag": ""}, sound.body) if TOKENIZER in path else sound
     )
-    with refused("only a part of org/name", "ask again", error=sources.NotHere):
+    with refused("only a part of org/name", "ask again", error=hub.NotHere):
         locate("org/name", empty)
     here.twist = coded(500, "")
-    with refused("org/name", "local Hub cache", "go online", error=sources.NotHere):
+    with refused("org/name", "local Hub cache", "go online", error=hub.NotHere):
         locate("org/name", empty)
 
 
