@@ -4,7 +4,7 @@ import math
 
 import streamlit as st
 
-from core.base import escape_markdown, pruned_before
+from core.base import OUTDATED, escape_markdown
 from core.plan.gains import gains_of
 from core.show import figures, words
 from core.show.figures.charts import COMPARED, GAIN, GLANCE, GROUPS, ChartSubject
@@ -37,7 +37,7 @@ if other:
     headline += f" {gain_sentences.first_token(gains, gains_of(profile.seeds(other)), included)}"
 layout.header(escape_markdown(headline), help=gain_sentences.RULE)
 unit = next(profile.spec.unit(each) for each in profile.spec.measurements if each.perturbation.name == name)
-for caveat in filter(None, (gain_sentences.rounding(profile), pruned_before(unit.earlier))):
+for caveat in filter(None, (gain_sentences.rounding(profile), unit.is_outdated and OUTDATED)):
     layout.caption(caveat)
 if not any(map(math.isfinite, gains.value[:-1])):
     if profile.layers > 1:  # of a single one the headline says why

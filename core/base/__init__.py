@@ -11,6 +11,7 @@ from core.base.escape import INVISIBLE, escape_markdown, legible
 from core.base.estimate import Estimate
 from core.base.formats import (
     GUESSING,
+    OUTDATED,
     capital,
     changed,
     digits,
@@ -23,7 +24,6 @@ from core.base.formats import (
     model_name,
     per_cent,
     perplexity,
-    pruned_before,
     pruning_troubles,
     ranges,
     ratio,

@@ -26,19 +26,13 @@ def digits(value: float, count: int = 2) -> str:
     return f"{rounded:,.{decimals}f}" if decimals <= 5 else f"{rounded:.{count - 1}e}"
 
 
+OUTDATED = "Pruned by an earlier version of a pruner: measured again, these numbers would change a little."
 GUESSING = 100_000  # perplexity above which a model does no more than guess
 
 
 def perplexity(value: float) -> str:
     """`30.8`, `1,230`, `above 100,000`."""
     return f"above {GUESSING:,}" if value > GUESSING else digits(value, 3)
-
-
-def pruned_before(earlier: str) -> str:
-    """What it means for numbers that an earlier version of a pruner made them; empty where none did."""
-    if not earlier:
-        return ""
-    return f"Pruned by an earlier version ({earlier}): measured again, these numbers would change a little."
 
 
 def several(count: int, what: str) -> str:

@@ -63,12 +63,6 @@ class Spec(BaseModel):
         """A copy with some fields changed, without checking them again."""
         return self.model_copy(update=changes)
 
-    @property
-    def earlier(self) -> str:
-        """The earlier version of a pruner that it prunes by, `Wanda with ...`; empty where that has not changed."""
-        pruned = getattr(self, "pruned", None)
-        return "" if pruned is None else pruned.earlier
-
 
 class View(Spec):
     """A spec that looks at stored units; the store keeps of itself only what it is and where it came from."""
@@ -79,8 +73,9 @@ class View(Spec):
         return ()
 
     @property
-    def earlier(self) -> str:
-        return super().earlier or next(filter(None, (unit.earlier for unit in self.units)), "")
+    def is_outdated(self) -> bool:
+        """True if a unit was measured by an earlier version of its pruner."""
+        return any(getattr(unit, "is_outdated", False) for unit in self.units)
 
     def record(self, provenance: Fields) -> Fields:
         """Fields of `runs --json` beside the provenance."""

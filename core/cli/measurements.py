@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from core.base import UserError, digits, per_cent, pruned_before, pruning_troubles
+from core.base import OUTDATED, UserError, digits, per_cent, pruning_troubles
 from core.cli import output
 from core.cli.evaluations import answered, run_shares
 from core.cli.output import Answer, say, say_json, say_table
@@ -118,7 +118,7 @@ def overview(profile: Profile) -> None:
     provenance, text = profile.provenance, profile.spec.text
     size = f"{text.sequences} × {text.length} tokens"
     say(f"{provenance.get('model')} on {provenance.get('text')}, {size}")
-    say(*filter(None, (gain_sentences.rounding(profile), pruned_before(profile.spec.earlier))))
+    say(*filter(None, (gain_sentences.rounding(profile), profile.spec.is_outdated and OUTDATED)))
     say(*(f"{row['name']}: {_span(row['gains'][:-1])}. {row['finding']}" for row in gains_json(profile)))
     say(gain_sentences.RULE, MORE)
 

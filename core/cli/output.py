@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from core.base import UserError, disk_full, exists, expanded, pruned_before
+from core.base import OUTDATED, UserError, disk_full, exists, expanded
 from core.jobs.records import Status
 from core.store import Entry
 from core.store.files import abandoned, write_file
@@ -154,7 +154,7 @@ def runs_table(entries_of: dict[str, list[Entry]], jobs: list[Any], troubles: li
             parts = [
                 f"{name} {_cell(value)}" for name, value in record.items() if value and not name.startswith(passed)
             ]
-            for line in filter(None, ("; ".join(parts), pruned_before(entry.spec.earlier), when)):
+            for line in filter(None, ("; ".join(parts), entry.spec.is_outdated and OUTDATED, when)):
                 say(f"    {line}")
     for job in jobs:
         say(f"run {job.key}: {job.state}, {job.request.title}: {job.status.line}")

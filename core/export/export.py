@@ -83,7 +83,7 @@ def export(
     with temporary_folder(folder) as temporary:
         step("Writing the pruned model")
         file = _write(loaded, temporary, holds.form, forms)
-        if forms[0, 0].startswith("int") and not any(QUANT_FORMATS[name].zeros for name in np.unique(forms)):
+        if forms[0, 0].startswith("int"):
             (temporary / "llm-compressor.yaml").write_text(
                 compressed_tensors.recipe(loaded, forms, card.recipe.get("pruner"))
             )

@@ -56,7 +56,7 @@ def few_bits(judged: StudySpec, store: Store) -> dict[str, float]:
 def own_form(recipe: Recipe) -> tuple[str, float, bool, float]:
     """Format of the linears, bits per weight, True for GGUF types, and the share of layers left out."""
     target, unit = recipe.allocation.target, recipe.allocation.budget_unit
-    name = unit.level(target) if unit.levels else PATTERN if recipe.pattern == PATTERN else MASKED
+    name = unit.phrase(target) if unit.levels else PATTERN if recipe.pattern == PATTERN else MASKED
     sparsity = getattr(recipe.allocation.base, "sparsity", ())  # by hand
     dropped = target if unit is LAYERS else len(dropped_layers(sparsity)) / max(len(sparsity), 1)
     saved = (target - dropped) / (1 - dropped)  # of a weight in the layers that stay

@@ -10,7 +10,18 @@ from pydantic import Field
 
 from core.methods.alphapruning import AlphaPruning
 from core.methods.block_influence import BlockInfluence
-from core.methods.budget_unit import BITS, GGUF, INTEGERS, LAYERS, MIXED, ZEROS, BudgetUnit, dropped_layers
+from core.methods.budget_unit import (
+    BITS,
+    GGUF,
+    INTEGERS,
+    LAYERS,
+    MIXED,
+    ZEROS,
+    BudgetUnit,
+    Level,
+    dropped_layers,
+    level_at,
+)
 from core.methods.checkpoint import Checkpoint
 from core.methods.covariance import Covariance
 from core.methods.depth_ramp import DepthRamp
@@ -75,12 +86,12 @@ BUDGET_UNITS = (
     ZEROS,
     BITS,
     INTEGERS,
-    MIXED,
     GGUF,
     LAYERS,
 )
 
-UNITS = {each.name: each for each in BUDGET_UNITS}  # what a target can count
+UNITS = {each.name: each for each in BUDGET_UNITS}  # that a target can count
+STORED_UNITS = UNITS | {MIXED.name: MIXED}  # or could
 BASES = {form.model_fields["kind"].default: form for form in ALLOCATORS}
 METHODS = {kind: form for kind, form in BASES.items() if not form.by_hand}
 BASE_LABELS = {kind: form.label for kind, form in BASES.items()}

@@ -1,32 +1,50 @@
-"""Units that a budget is counted in.
+"""Units that a budget is counted in, and the levels that damage can have.
 
 Damage of every kind is one number, the share of a dense float16 weight that it saves: of zeros it is the sparsity, of
 bits what a narrower code leaves out. A layer of share 1 is left out, whatever the rest of the plan counts. So budgets,
 curves and the solver know no kind; a person reads and writes amounts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from core.base import Array, UserError, brief, listed, number, per_cent
-from core.methods.quantisation import HALF, QUANT_FORMATS
+from core.methods.quantisation import HALF, QUANT_FORMATS, QuantFormat
 
 DROPPED = "left out"
 Amounts = TypeVar("Amounts", float, Array)
+
+
+class Level(NamedTuple):
+    """One amount of damage that a linear can have."""
+
+    name: str
+    share: float  # of a dense weight, saved
+    format: QuantFormat | None = None  # of its weights; None where they stay float16, or no format says it
+
+    @property
+    def bits(self) -> float:
+        """Bits that a weight takes in a file."""
+        return self.format.bits_per_weight if self.format else HALF * (1 - self.share)
 
 
 class BudgetUnit(NamedTuple):
     """The unit a budget is counted in: zeros, bits per weight, GGUF bytes, or whole layers."""
 
     name: str
-    levels: Mapping[str, float] = {}  # of a linear, name -> share, rising; none: any share below 1
+    levels: tuple[Level, ...] = ()  # of a linear, shares rising; none: any share below 1
+
+    @property
+    def shares(self) -> list[float]:
+        """Share of each level."""
+        return [each.share for each in self.levels]
 
     @property
     def of_layers(self) -> bool:
         """True if whole layers are kept or dropped."""
-        return DROPPED in self.levels
+        return any(each.name == DROPPED for each in self.levels)
 
     @property
     def bits(self) -> bool:
@@ -44,15 +62,16 @@ class BudgetUnit(NamedTuple):
         Raises:
             UserError: it is no number, or no mixture of levels saves so much, or so little.
         """
-        if text in self.levels:
-            return self.levels[text]
+        for level in self.levels:
+            if text == level.name:
+                return level.share
         try:
-            amount, shares = float(text), [*self.levels.values()]
+            amount = float(text)
         except ValueError:
             raise UserError(f"{brief(text)} is no amount of {self.name}: write a number") from None
         share = 1 - amount / HALF if self.bits else amount
-        if shares and not shares[0] <= share <= shares[-1]:
-            raise UserError(f"{self.level(share)} cannot be met: the levels are {listed(self.levels)}")
+        if self.levels and not self.shares[0] <= share <= self.shares[-1]:
+            raise UserError(f"{self.phrase(share)} cannot be met: the levels are {listed_names(self.levels)}")
         return share
 
     def amount(self, share: Amounts) -> Amounts:
@@ -61,10 +80,10 @@ class BudgetUnit(NamedTuple):
 
     def write(self, share: float) -> str:
         """Write a share as `read` parses it: `0.7`, `3`, `3.5`, `Q4_0`."""
-        near = (name for name, each in self.levels.items() if abs(each - share) < 1e-9)
-        return next(near, number(round(self.amount(share), 9) if self.levels else share))
+        near = nearest(self.levels, share)
+        return near.name if near else number(round(self.amount(share), 9) if self.levels else share)
 
-    def level(self, share: float) -> str:
+    def phrase(self, share: float) -> str:
         """A share in a sentence: `70 % zeros`, `3.5 bits`, `Q4_0`, `10 % of layers`."""
         if not self.levels:
             return f"{per_cent(share)} zeros"
@@ -74,27 +93,57 @@ class BudgetUnit(NamedTuple):
         return f"{written} bits" if self.bits else f"{per_cent(share)} of layers"
 
 
+def nearest(levels: Iterable[Level], share: float) -> Level | None:
+    """The level of a share, up to rounding; None if there is none."""
+    return next((each for each in levels if abs(each.share - share) < 1e-9), None)
+
+
+def level_at(levels: Iterable[Level], share: float) -> Level:
+    """The level of a share, up to rounding.
+
+    Raises:
+        UserError: there is none.
+    """
+    if level := nearest(levels, share):
+        return level
+    names = ", ".join(each.name for each in levels)
+    raise UserError(f"no form has {HALF * (1 - share):g} bits a weight: the forms are {names}")
+
+
+def listed_names(levels: Iterable[Level]) -> str:
+    """Names of levels: `8, 4, 3 and 2`."""
+    return listed(each.name for each in levels)
+
+
+def in_formats(names: Iterable[str]) -> tuple[Level, ...]:
+    """Levels of these number formats, shares rising."""
+    formats = (QUANT_FORMATS[name] for name in names)
+    levels = (Level(each.name, 1 - each.bits_per_weight / HALF, each) for each in formats)
+    return tuple(sorted(levels, key=lambda level: level.share))
+
+
 ZEROS = BudgetUnit("zeros")  # share of the prunable weights
-BITS = BudgetUnit("bits", {str(bits): 1 - bits / HALF for bits in (8, 4, 3, 2)})  # scales and zero points apart
-# In all others scales, zero points or minima, and the places of zeros are counted in. Mixed: integers, in some linears
-# after zeros.
+# Scales and zero points apart, so that each quantiser has formats of its own for these levels; in all other units
+# scales, zero points or minima are counted in.
+BITS = BudgetUnit("bits", tuple(Level(str(bits), 1 - bits / HALF) for bits in (8, 4, 3, 2)))
+INTEGERS = BudgetUnit(
+    "integers", in_formats(name for name, each in QUANT_FORMATS.items() if each.beside and not each.gguf)
+)
+GGUF = BudgetUnit("gguf", in_formats(name for name, each in QUANT_FORMATS.items() if each.gguf))
+LAYERS = BudgetUnit("layers", (Level("kept", 0.0), Level(DROPPED, 1.0)))
+# Integers, in some linears after zeros, with a bit for each weight that says whether it stays: no file format holds
+# that. Stored results keep these levels; nothing new is made of them.
+_AFTER_ZEROS = [(f"int{bits}g64z{zeros}", bits * (1 - zeros / 100) + 1 + (HALF + bits) / 64)
+                for bits, zeros in ((4, 43), (3, 50), (3, 58), (3, 68), (3, 80))]  # fmt: skip
 MIXED = BudgetUnit(
     "mixed",
-    {
-        each.name: 1 - each.bits_per_weight / HALF
-        for each in sorted(QUANT_FORMATS.values(), key=lambda form: -form.bits_per_weight)
-        if each.beside and not each.gguf
-    },
+    tuple(
+        sorted(
+            (*INTEGERS.levels, *(Level(name, 1 - bits / HALF) for name, bits in _AFTER_ZEROS)),
+            key=lambda level: level.share,
+        )
+    ),
 )
-INTEGERS = BudgetUnit(
-    "integers",
-    {name: share for name, share in MIXED.levels.items() if not QUANT_FORMATS[name].zeros},
-)
-GGUF = BudgetUnit(
-    "gguf",
-    {each.name: 1 - each.bits_per_weight / HALF for each in reversed(QUANT_FORMATS.values()) if each.gguf},
-)
-LAYERS = BudgetUnit("layers", {"kept": 0.0, DROPPED: 1.0})
 
 
 def dropped_layers(shares: Array) -> list[int]:

@@ -46,7 +46,7 @@ class Kind(Spec):
 
     @property
     def _level(self) -> str:
-        return self.treatment.budget_unit.level(self.sparsity)
+        return self.treatment.budget_unit.phrase(self.sparsity)
 
     def _written(self, part: str) -> str:
         value = getattr(self, part)

@@ -3,15 +3,13 @@
 GPTQ is Frantar et al., arXiv 2210.17323.
 """
 
-import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import product
 from typing import NamedTuple
 
 from core.base import UserError
 from core.methods.selection import Tensor, Warn
 from core.methods.sparsegpt import inverse_factor
-from core.methods.wanda import wanda
 
 HALF = 16  # bits of a dense weight, and of a scale
 CLIPPED = tuple(share / 100 for share in range(95, 45, -5))  # of its range that a group may keep
@@ -22,8 +20,7 @@ class QuantFormat(NamedTuple):
     """A number format: a code for each weight, and a scale with a zero point, or a minimum, for each group.
 
     Integers are `scale * (code - zero)` with a zero point between the codes, so that a zero stays one, as
-    compressed-tensors stores them; of symmetric ones it is the middle code. `Q4_0` and its like are llama.cpp's. Where
-    zeros come first, a bit for each weight says whether it stays, and only those that do have a code: `int3g64z58`.
+    compressed-tensors stores them; of symmetric ones it is the middle code. `Q4_0` and its like are llama.cpp's.
     """
 
     name: str
@@ -31,7 +28,6 @@ class QuantFormat(NamedTuple):
     group: int  # weights in a row that share a scale
     beside: int  # bits of a group's zero point or minimum
     gguf: bool
-    zeros: float = 0.0  # share of the weights that Wanda zeroes first
 
     @property
     def symmetric(self) -> bool:
@@ -40,8 +36,8 @@ class QuantFormat(NamedTuple):
 
     @property
     def bits_per_weight(self) -> float:
-        """With scales, zero points or minima, and the bit that says whether it stays."""
-        return self.bits * (1 - self.zeros) + bool(self.zeros) + (HALF + self.beside) / self.group
+        """Bits of a weight with its share of scales, zero points or minima."""
+        return self.bits + (HALF + self.beside) / self.group
 
     def check_width(self, width: int) -> None:
         """Refuse inputs that make no whole groups.
@@ -65,11 +61,7 @@ _GGUF = [
     QuantFormat(f"Q{bits}_{kind}", bits, 32, HALF * kind, True)
     for bits, kind in ((4, 0), (4, 1), (5, 0), (5, 1), (8, 0))
 ]
-_SPARSE = [
-    QuantFormat(f"int{bits}g64z{percent}", bits, 64, bits, False, percent / 100)
-    for bits, percent in ((4, 43), (3, 50), (3, 58), (3, 68), (3, 80))
-]
-QUANT_FORMATS = {each.name: each for each in (*_INTEGERS, *_SPARSE, *_GGUF)}
+QUANT_FORMATS = {each.name: each for each in (*_INTEGERS, *_GGUF)}
 
 
 def gguf_type(exported: str) -> str | None:
@@ -200,46 +192,3 @@ def fed_back(weight: Tensor, form: QuantFormat, second_moment: Tensor, warn: War
     errors = (each - weight.float() for each in (columns.T, nearest))
     fed, without_feedback = ((each @ moment * each).sum(1, keepdim=True) for each in errors)
     return columns.T.where(fed <= without_feedback, nearest)
-
-
-def at_level(
-    weight: Tensor,
-    statistic: Tensor | None,
-    share: float,
-    pattern: object = None,
-    warn: Warn = warnings.warn,
-    *,
-    forms: Mapping[float, QuantFormat],
-    feedback: bool,
-) -> Tensor:
-    """Kernel of a quantiser: the weight in the format of a level, (out, in) in its own dtype; zeros stay zeros.
-
-    Args:
-        statistic: of the inputs, the second moment for feedback, else the norm or nothing.
-        share: of the bits of a dense weight.
-        pattern: not used; kernels share one signature.
-        forms: by the share that each saves.
-
-    Raises:
-        UserError: no form saves this share, or the inputs make no whole groups.
-        Broken: as `fed_back`.
-    """
-    form = form_of(share, forms)
-    if form.zeros:
-        weight = wanda(weight, statistic, form.zeros)
-    if feedback:
-        return fed_back(weight, form, statistic, warn).to(weight.dtype)
-    return rounded(weight, form, None if statistic is None else statistic**2).to(weight.dtype)
-
-
-def form_of(share: float, forms: Mapping[float, QuantFormat]) -> QuantFormat:
-    """The form that saves a share, up to rounding.
-
-    Raises:
-        UserError: none does.
-    """
-    quant_format = next((form for each, form in forms.items() if abs(each - share) < 1e-9), None)
-    if quant_format is None:
-        bits, names = HALF * (1 - share), ", ".join(each.name for each in forms.values())
-        raise UserError(f"no form has {bits:g} bits a weight: the forms are {names}")
-    return quant_format

@@ -1,19 +1,31 @@
 """Table of pruners and quantisers, whose kernels have files beside this one, and the treatments by them."""
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
-from core.base import brief, listed, look_up, unique
+from core.base import UserError, brief, look_up, unique
 from core.methods.alps import alps
-from core.methods.budget_unit import BITS, GGUF, INTEGERS, LAYERS, MIXED, ZEROS, BudgetUnit
+from core.methods.budget_unit import (
+    BITS,
+    GGUF,
+    INTEGERS,
+    LAYERS,
+    MIXED,
+    ZEROS,
+    BudgetUnit,
+    Level,
+    level_at,
+    listed_names,
+)
 from core.methods.magnitude import magnitude
-from core.methods.quantisation import HALF, QUANT_FORMATS, QuantFormat, at_level
+from core.methods.quantisation import HALF, QUANT_FORMATS, fed_back, rounded
 from core.methods.repairs import CHAINS, REPAIRS, RepairRow
-from core.methods.selection import Tensor
+from core.methods.selection import Tensor, Warn
 from core.methods.sparsegpt import sparsegpt
 from core.methods.wanda import wanda
 
@@ -34,15 +46,40 @@ class PrunerRow(NamedTuple):
     about: str
     formula: str  # TeX
     solve_passes: float = 0.0  # how often as much work as a repair's goes into making up for what goes
-    method: int = 1  # raised whenever its numbers change: what was measured by an earlier one is told apart
-    earlier: str = ""  # what that did otherwise, in words
-    forms: Mapping[float, QuantFormat] = {}  # of a quantiser, share that a level saves -> how its weights are written
+    method: int = 1  # raised whenever its numbers change: results of an earlier one are not read
+    levels: tuple[Level, ...] = ()  # of a quantiser, with its formats
     budget_unit: BudgetUnit = ZEROS
-    includes: str = ""  # a quantiser whose every form it writes alike, so that what was measured of that holds of it
 
-    def at(self, method: int) -> str:
-        """An earlier version in words, `Wanda with ...`; empty for the present one."""
-        return "" if method == self.method else f"{self.label} with {self.earlier}"
+
+def _rounded_to_level(
+    weight: Tensor,
+    statistic: Tensor | None,
+    share: float,
+    pattern: object = None,
+    warn: Warn = warnings.warn,
+    *,
+    levels: Iterable[Level],
+    feedback: bool,
+) -> Tensor:
+    """Kernel of a quantiser: the weight in the format of a level, (out, in) in its own dtype; zeros stay zeros.
+
+    Args:
+        statistic: of the inputs, the second moment for feedback, else the norm or nothing.
+        share: of the bits of a dense weight.
+        pattern: not used; kernels share one signature.
+
+    Raises:
+        UserError: no level has this share, or the inputs make no whole groups.
+        Broken: as `fed_back`.
+    """
+    form = level_at(levels, share).format
+    if feedback:
+        return fed_back(weight, form, statistic, warn).to(weight.dtype)
+    return rounded(weight, form, None if statistic is None else statistic**2).to(weight.dtype)
+
+
+def _refuse_mixed(*_: object) -> Tensor:
+    raise UserError("zeros and integers in one linear are no longer made, for no file format holds them: use integers")
 
 
 def _quantiser(
@@ -55,12 +92,14 @@ def _quantiser(
     symmetric: bool = False,
     **more: Any,
 ) -> PrunerRow:
-    """A row whose damage is few bits: integers in groups of a size, or without one the forms that the levels name."""
-    code = f"int{{}}g{group}{'s' * symmetric}" if group else "{}"
-    forms = {share: QUANT_FORMATS[code.format(name)] for name, share in budget_unit.levels.items()}
+    """A row whose damage is few bits: integers in groups of a size, or without one the formats of the levels."""
+    levels = budget_unit.levels
+    if group:
+        formats = (QUANT_FORMATS[f"int{each.name}g{group}{'s' * symmetric}"] for each in levels)
+        levels = tuple(each._replace(format=form) for each, form in zip(levels, formats, strict=True))
     about = about.format(group or "32 or 64", "a scale" if symmetric else "a scale and a zero point")
-    prune = partial(at_level, forms=forms, feedback=statistic in MOMENTS)
-    return PrunerRow(label, prune, statistic, about, formula, forms=forms, budget_unit=budget_unit, **more)
+    prune = partial(_rounded_to_level, levels=levels, feedback=statistic in MOMENTS)
+    return PrunerRow(label, prune, statistic, about, formula, levels=levels, budget_unit=budget_unit, **more)
 
 
 _BY_GROUPS = "Groups of {} of the weights of a row share {}."
@@ -82,7 +121,6 @@ _feedback = partial(
     formula=_FED_BACK,
     solve_passes=1.3,
 )
-_LATER = {"method": 2, "earlier": "first tokens counting as one"}
 
 PRUNERS = {
     "magnitude": PrunerRow(
@@ -100,7 +138,6 @@ PRUNERS = {
         "the calibration text is least, and changes no other.",
         r"\text{score}_{jk} = |W_{jk}| \cdot \lVert X_k \rVert_2",
         method=2,
-        earlier="the zeros of every row rounded down",
     ),
     "sparsegpt": PrunerRow(
         "SparseGPT",
@@ -123,18 +160,19 @@ PRUNERS = {
     "quantised": _rounding("quantised", group=32),
     "quantised64": _rounding("quantised, groups of 64", group=64),
     "quantised_symmetric": _rounding("quantised, symmetric", group=32, symmetric=True),
-    "gptq": _feedback("GPTQ", group=32, **_LATER),
-    "gptq64": _feedback("GPTQ, groups of 64", group=64, **_LATER),
+    "gptq": _feedback("GPTQ", group=32, method=2),
+    "gptq64": _feedback("GPTQ, groups of 64", group=64, method=2),
     "gptq_symmetric": _feedback("GPTQ, symmetric", group=32, symmetric=True),
     "integers": _rounding("integers", budget_unit=INTEGERS),
-    "mixed": _rounding(
+    "mixed": PrunerRow(
         "zeros and integers",
-        about="Weights rounded to few bits, in some linears after Wanda zeroed a share of them: a file then holds a "
-        "bit for each weight that says whether it stays, and the codes of those that do. No export writes such a "
-        "file. " + _BY_GROUPS,
-        formula=r"W' = \text{round}(M \odot W)",
+        _refuse_mixed,
+        "norm",
+        "Weights rounded to few bits, in some linears after Wanda zeroed a share of them, with a bit for each weight "
+        "that says whether it stays. Stored results alone have it: no file format holds it.",
+        r"W' = \text{round}(M \odot W)",
+        levels=MIXED.levels,
         budget_unit=MIXED,
-        includes="integers",
     ),
     "gguf": _quantiser(
         "GGUF types",
@@ -195,15 +233,15 @@ class Treatment(NamedTuple):
 
     def doing(self, share: float) -> str:
         """Its effect on weights, as a phrase: `pruned by Wanda, 70 % zeros`, `in 3 bits, GPTQ`."""
-        level = self.budget_unit.level(share)
+        level = self.budget_unit.phrase(share)
         if self.budget_unit.of_layers:
             return f"{level} {self.label}"
         return f"in {level}, {self.label}" if self.budget_unit.levels else f"pruned by {self.label}, {level}"
 
     def stored(self, share: float) -> float:
         """Bits that a weight takes in a file, on average: zeros as a bitmask, codes with scales and zero points."""
-        if forms := PRUNERS[self.pruner].forms:
-            return float(np.interp(share, [*forms], [each.bits_per_weight for each in forms.values()]))
+        if levels := PRUNERS[self.pruner].levels:
+            return float(np.interp(share, [each.share for each in levels], [each.bits for each in levels]))
         return HALF * (1 - share) + (self.budget_unit is ZEROS)  # a bit says whether a weight stays
 
     def by(self, what: str) -> RepairRow | None:
@@ -284,9 +322,10 @@ def share_of(value: Any, about: ValidationInfo) -> Any:
         raise ValueError(f"{pruner} leaves whole layers out: write skip")
     if not (unit.levels and isinstance(value, str)):
         return value
-    if value not in unit.levels:
-        raise ValueError(f"{pruner} has the levels {listed(unit.levels)}, not {brief(value)}")
-    return unit.levels[value]
+    for level in unit.levels:
+        if level.name == value:
+            return level.share
+    raise ValueError(f"{pruner} has the levels {listed_names(unit.levels)}, not {brief(value)}")
 
 
 Share = Annotated[float, BeforeValidator(share_of)]

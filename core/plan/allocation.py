@@ -7,8 +7,9 @@ import numpy as np
 from core.base import Array, Flags, UserError, frozen
 from core.methods.allocator import Allocator
 from core.plan import correction
-from core.plan.budget import Bounds, binding, check_finite, project, round_to_levels, share_spent
+from core.plan.budget import Bounds, binding, check_finite, project, share_spent
 from core.plan.evidence import Evidence
+from core.plan.solvers import Choices, round_to_levels
 from core.requests import AllocationRequest
 from core.store import Profile
 
@@ -100,7 +101,7 @@ def _base(request: AllocationRequest, parameters: Array, profile: Profile | None
     """Weights and base sparsity of the units of the budget, both (units,)."""
     if request.base.per_linear:
         _check_linears(request.base, parameters)
-    levels = np.array([*request.budget_unit.levels.values()])
+    levels = np.array(request.budget_unit.shares)
     of_units = parameters.ravel() if request.base.per_linear else np.nansum(parameters, axis=1)
     bounds = limits(request)
     wish = request.base.wish(Evidence(of_units, request.target, bounds, profile))
@@ -109,12 +110,12 @@ def _base(request: AllocationRequest, parameters: Array, profile: Profile | None
         return of_units, wish
     wish = project(wish, of_units, request.target, bounds)
     missed = of_units[:, None] * np.maximum(levels - wish[:, None], 0) ** 2  # no harm is known
-    return of_units, round_to_levels(wish, levels, of_units, missed) if levels.size else wish
+    return of_units, round_to_levels(wish, Choices(of_units, levels, missed)) if levels.size else wish
 
 
 def limits(request: AllocationRequest) -> Bounds:
     """Bounds of the request, or the ends of the levels."""
-    shares = [*request.budget_unit.levels.values()] or [request.low, request.high]
+    shares = request.budget_unit.shares or [request.low, request.high]
     return Bounds(shares[0], shares[-1])
 
 

@@ -1,16 +1,14 @@
-"""Budgets met exactly inside the bounds, or refused: by shifting a wish, or by buying the least harm."""
+"""Budgets met exactly inside the bounds, or refused, by shifting a wish."""
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from core.base import Array, Flags, UserError, frozen, ranges
+from core.base import Array, Flags, UserError, ranges
 
 TOLERANCE = 1e-9
-GOLDEN = (5**0.5 - 1) / 2  # multiples of it lie evenly between whole numbers
 
 
 class Bounds(NamedTuple):
@@ -86,11 +84,11 @@ def _shift(wish: Array, parameters: Array, target: float, bounds: Bounds) -> flo
     if after == 0 or after == len(corners):
         return float(corners[0] if after == 0 else corners[-1])
     below, above = corners[after - 1], corners[after]  # spent(below) < target <= spent(above)
-    share = _share_bought(target, spent(below), spent(above) - spent(below))
+    share = share_bought(target, spent(below), spent(above) - spent(below))
     return float(below + share * (above - below))
 
 
-def _share_bought(budget: float, before: Array, cost: Array) -> Array:
+def share_bought(budget: float, before: Array, cost: Array) -> Array:
     """Share of each step, 0 to 1, that a budget buys after the cost of the steps before it."""
     return np.clip((budget - before) / cost, 0, 1)
 
@@ -166,79 +164,3 @@ def with_fixed_layers(
         others = project(wish[~fixed].ravel(), parameters[~fixed].ravel(), possible, bounds)
         result[~fixed] = others.reshape(wish[~fixed].shape)
     return result
-
-
-@frozen
-class Choices:
-    """Units with the same levels, from the least damage to the most."""
-
-    weights: Array  # (units,) how many weights each holds
-    saved: Array  # (levels,) what a weight saves at each, rising
-    harm: Array  # (units, levels), nats
-
-
-def round_to_levels(wish: Array, levels: Array, weights: Array, harm: Array) -> Array:
-    """Round each unit up to a level, then hand the surplus back where it prevents most harm.
-
-    A unit between two levels gets the one that saves more. What that leaves of the budget buys back, one step for each
-    unit at most, what harms most per amount saved; of what harms alike those that wish for less, then evenly over the
-    units. A step that the rest does not pay is passed over.
-
-    Args:
-        wish: (units,) what a weight of each saves, inside the levels.
-        levels: (levels,) rising.
-        weights: (units,) how many each holds.
-        harm: (units, levels) rising.
-
-    Returns:
-        (units,), each one of the levels.
-    """
-    at = np.searchsorted(levels, wish - TOLERANCE)
-    units, before = np.arange(len(wish)), at - 1
-    left = weights @ (levels[at] - wish) + TOLERANCE * weights.sum()
-    cost = weights * (levels[at] - levels[before])
-    worth = (harm[units, at] - harm[units, before]) / cost
-    for unit in np.lexsort((units * GOLDEN % 1, wish, -(worth / (worth.max() or 1)).round(9))):
-        if 0 < cost[unit] <= left:
-            at[unit], left = before[unit], left - cost[unit]
-    return levels[at]
-
-
-def solve(units: Choices, budget: float) -> Array:
-    """Share that each unit saves, (units,), for a mean of `budget` over weights at the least total harm.
-
-    Every piece between two levels has a price, harm per amount saved. Where prices rise along the levels, as along a
-    hull, buying from the cheapest on gives the least total; it is continuous and never lowers a unit when the budget
-    rises. Pieces of one price and one place are bought alike, so that equal units end equal.
-
-    Args:
-        units: their harm is convex in what is saved.
-
-    Raises:
-        UserError: the last level saves less than the budget.
-    """
-    saved = units.saved
-    if budget > saved[-1]:
-        raise UserError(f"a budget of {budget:g} is more than can be saved, {saved[-1]:g}: lower it")
-    weight, order, group, whole = _offered(units)
-    left = (budget - saved[0]) * units.weights.sum()
-    share = np.empty(order.size)
-    share[order] = _share_bought(left, np.cumsum(whole) - whole, whole)[group]
-    return saved[0] + (share.reshape(weight.shape) * weight).sum(1) / units.weights
-
-
-@lru_cache(maxsize=8)
-def _offered(units: Choices) -> tuple[Array, Array, Array, Array]:
-    """Savings of each piece, (units, pieces); their order, cheapest first; by that, equal groups and their savings.
-
-    It is the same for every budget.
-    """
-    width = np.diff(units.saved)
-    price = np.diff(units.harm, axis=1) / width / units.weights[:, None]
-    price = np.maximum.accumulate(price, axis=1).ravel()  # against rounding: a later piece is never cheaper
-    weight = units.weights[:, None] * width
-    place = np.tile(np.arange(weight.shape[1]), len(weight))
-    order = np.lexsort((place, price))
-    alike = (np.diff(price[order]) == 0) & (np.diff(place[order]) == 0)
-    group = np.concatenate([[0], np.cumsum(~alike)])[: price.size]
-    return weight, order, group, np.bincount(group, weight.ravel()[order])

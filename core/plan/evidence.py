@@ -5,11 +5,12 @@ from functools import lru_cache
 import numpy as np
 
 from core.base import Array, Flags, UserError, frozen, listed
-from core.methods import LAYERS, TREATMENTS, BudgetUnit, default_pruner
+from core.methods import LAYERS, TREATMENTS, default_pruner
 from core.methods.owl import OUTLIER_THRESHOLDS
 from core.plan import responses
-from core.plan.budget import TOLERANCE, Bounds, Choices, round_to_levels, solve
-from core.plan.curves import Curves, hull
+from core.plan.budget import TOLERANCE, Bounds
+from core.plan.curves import Curves
+from core.plan.solvers import Choices, solve, solve_levels
 from core.store import Profile
 
 
@@ -85,11 +86,8 @@ class Evidence:
             UserError: too few sparsities were measured, or leaving out layers was not; the target lies beyond them or
                 outside the bounds; or layers are to be left out beside zeros.
         """
-        if (unit := TREATMENTS[pruner].budget_unit).levels:
-            skip = np.zeros(1)  # all units in one layer, which stays
-            if layers:
-                skip = responses.at_levels(self.profile, default_pruner(LAYERS), objective, False)[1][:, 1]
-            return self._by_levels(unit, *responses.at_levels(self.profile, pruner, objective, per_linear), skip)
+        if TREATMENTS[pruner].budget_unit.levels:
+            return self._by_levels(pruner, objective, per_linear, layers)
         if layers:
             raise UserError("layers are left out beside few bits, not beside zeros: write granularity=linear")
         response, bounds = self.curves(pruner, objective, per_linear), self.bounds
@@ -100,47 +98,23 @@ class Evidence:
                 f"target sparsity {self.target:g} exceeds the largest measured one, {response.highest:g}: "
                 "measure a larger one"
             )
-        return solve(_units(response, self.parameters.tobytes(), Bounds(bounds.low, high)), self.target)
+        return solve(_choices(response, self.parameters.tobytes(), Bounds(bounds.low, high)), self.target)
 
-    def _by_levels(self, unit: BudgetUnit, levels: Array, harm: Array, skip: Array) -> Array:
-        """Least harm by measured levels alone, whole layers left out one by one as long as that lowers it.
-
-        A level that harms a unit more than one that saves more is none for it. The next layer left out is that with
-        which the total is least, the others' units brought to what is left of the budget.
-
-        Args:
-            levels: (levels,) shares, rising.
-            harm: (units, levels)
-            skip: (layers,) harm of leaving each out. One layer always stays.
-        """
-        if not levels[0] - TOLERANCE <= self.target <= levels[-1] + TOLERANCE:
-            ends = listed(map(unit.level, levels))
-            raise UserError(f"{unit.level(self.target)} a weight lie outside what was measured alone, {ends}")
-        least = np.minimum.accumulate(harm[:, ::-1], axis=1)[:, ::-1]
-        hulls = np.stack([hull(levels, row) for row in least])
-        layer = np.arange(self.units) * len(skip) // self.units
-
-        def without(gone):  # the total, the layers, the plan
-            stays, plan = ~np.isin(layer, gone), np.ones(self.units)
-            weights = self.parameters[stays]
-            left = self.target - (1 - self.target) * self.parameters[~stays].sum() / weights.sum()
-            shares = solve(Choices(weights, levels, hulls[stays]), max(left, levels[0]))
-            shares_met = round_to_levels(shares, levels, weights, least[stays])
-            harms = np.where(levels >= shares_met[:, None], harm[stays], np.inf)
-            plan[stays] = levels[harms.argmin(1)]
-            return skip[gone].sum() + harms.min(1).sum(), gone, plan
-
-        best = without([])
-        for _ in skip[1:]:
-            more = min(without([*best[1], each]) for each in range(len(skip)))
-            if more > best:
-                break
-            best = more
-        return best[2]
+    def _by_levels(self, pruner: str, objective: str, per_linear: bool, layers: bool) -> Array:
+        """Least harm by the measured levels of a quantiser; raises as `least_harm`."""
+        drop_harm = np.zeros(1)  # all units in one layer, which stays
+        if layers:
+            drop_harm = responses.at_levels(self.profile, default_pruner(LAYERS), objective, False)[1][:, 1]
+        choices = Choices(self.parameters, *responses.at_levels(self.profile, pruner, objective, per_linear))
+        phrase, shares = TREATMENTS[pruner].budget_unit.phrase, choices.shares
+        if not shares[0] - TOLERANCE <= self.target <= shares[-1] + TOLERANCE:
+            ends = listed(map(phrase, shares))
+            raise UserError(f"{phrase(self.target)} a weight lie outside what was measured alone, {ends}")
+        return solve_levels(choices, self.target, drop_harm)
 
 
 @lru_cache(maxsize=8)
-def _units(response: Curves, weights: bytes, bounds: Bounds) -> Choices:
+def _choices(response: Curves, weights: bytes, bounds: Bounds) -> Choices:
     """Units by their curves inside the bounds, the same for every target."""
     inside = (response.sparsity > bounds.low + TOLERANCE) & (response.sparsity < bounds.high - TOLERANCE)
     grid = np.unique([bounds.low, *response.sparsity[inside], bounds.high])

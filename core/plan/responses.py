@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from core.base import UserError
-from core.methods import LAYERS, PRUNERS, SINGLE_LAYER_TREATMENTS, TREATMENTS, ZEROS, BudgetUnit, default_pruner
+from core.methods import LAYERS, SINGLE_LAYER_TREATMENTS, TREATMENTS, ZEROS, BudgetUnit, default_pruner
 from core.methods.treatments import table_position
 from core.plan.budget import TOLERANCE
 from core.plan.curves import Curves, check_finite, curves
@@ -53,7 +53,7 @@ def measured_linears(profile: Profile, pruner: str, objective: str) -> tuple[Arr
 
 def _levels(pruner: str) -> list[str]:
     """Two example levels, as a person writes them."""
-    return [*TREATMENTS[pruner].budget_unit.levels][-2:] or ["0.5", "0.9"]
+    return [each.name for each in TREATMENTS[pruner].budget_unit.levels][-2:] or ["0.5", "0.9"]
 
 
 def _harm(profile: Profile, prunes: str, pruner: str, objective: str, linear: str | None = None) -> dict[float, Array]:
@@ -67,7 +67,7 @@ def _harm(profile: Profile, prunes: str, pruner: str, objective: str, linear: st
         each.perturbation.sparsity: getattr(perturbed, FIELDS[objective]).mean(1)
         for each, perturbed in profile.perturbed.items()
         if each.perturbation.prunes == prunes
-        and each.perturbation.pruner in (pruner, PRUNERS[TREATMENTS[pruner].pruner].includes)
+        and each.perturbation.pruner == pruner
         and each.perturbation.sparsity > 0
         and getattr(each.perturbation, "linear", None) == linear
     }
@@ -77,7 +77,7 @@ def _harm(profile: Profile, prunes: str, pruner: str, objective: str, linear: st
 def at_levels(profile: Profile, pruner: str, objective: str, per_linear: bool) -> tuple[Array, Array]:
     """Measured shares of a quantiser (levels,), rising, and harm of each unit (units, levels).
 
-    Where fewer bits were measured to harm less, that is noise, and they count as the same; not where zeros come in.
+    Where fewer bits were measured to harm less, that is noise, and they count as the same.
 
     Raises:
         UserError: too few levels were measured, or a harm is not finite.
@@ -85,7 +85,7 @@ def at_levels(profile: Profile, pruner: str, objective: str, per_linear: bool) -
     shares, harm = (measured_linears if per_linear else measured)(profile, pruner, objective)
     check_finite(harm)
     harm = np.maximum(harm.reshape(-1, len(shares)), 0)
-    return shares, harm if PRUNERS[pruner].includes else np.maximum.accumulate(harm, axis=1)
+    return shares, np.maximum.accumulate(harm, axis=1)
 
 
 def pruners(profile: Profile, per_linear: bool = False, unit: BudgetUnit = ZEROS) -> list[str]:

@@ -66,7 +66,7 @@ def share_within(most: float, counts: Counts, treatment: Treatment, bounds: Boun
     share = float(np.interp(most, [least, greatest], [bounds.high, bounds.low]))  # a straight line of bits
     greatest = min(greatest, total(counts, HALF, False))
     if not least <= most <= greatest:
-        levels = listed(map(treatment.budget_unit.level, reversed(bounds)), "to")
+        levels = listed(map(treatment.budget_unit.phrase, reversed(bounds)), "to")
         ends = f"{megabytes(least, math.ceil)} to {megabytes(greatest, math.floor)}"
         raise UserError(f"{megabytes(most)} cannot be met: from {levels} this model's weights take {ends}")
     rounded = math.floor(share * FINEST) / FINEST

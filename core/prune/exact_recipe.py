@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.base import Array, UserError
-from core.methods import PRUNERS, dropped_layers
+from core.methods import PRUNERS, dropped_layers, level_at
 from core.methods.distillation import steps_on
 from core.methods.masked_weights import training_windows, validation_windows
-from core.methods.quantisation import form_of
 from core.methods.selection import Pattern, pattern
 from core.models import anatomy
 from core.models.anatomy import Linear
@@ -113,10 +112,11 @@ def sparsity_by_linear(exact: ExactRecipe, stacks: Sequence[Sequence[Linear]]) -
     for layer, column in np.ndindex(table.shape):
         if layer not in gone:
             _check_share(table[layer, column], layer, own, row.budget_unit.of_layers)
-    for layer, stack in enumerate(stacks if own or row.forms else ()):
+    for layer, stack in enumerate(stacks if own or row.levels else ()):
         for linear, share in zip(stack if layer not in gone else (), table[layer], strict=False):
             try:
-                (own or form_of(share, row.forms)).check_width(linear.weight.shape[1])
+                if form := own or level_at(row.levels, share).format:
+                    form.check_width(linear.weight.shape[1])
             except UserError as error:
                 raise UserError(f"layer {layer}, {linear.name}: {error}") from error
     return table

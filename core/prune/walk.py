@@ -81,7 +81,7 @@ def prune_layers(
         if windows:
             repair_windows(windows.repair, index, stack, runs[index], streams, path)
         zeros = [anatomy.zero_fraction(each.weight) for each in stack]
-        achieved[index, : len(stack)] = table[index, : len(stack)] if PRUNERS[exact.pruner].forms else zeros
+        achieved[index, : len(stack)] = table[index, : len(stack)] if PRUNERS[exact.pruner].levels else zeros
 
     def leave(index):
         if path and index not in gone:

@@ -6,8 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from core.base import Spec, checked, either, listed, look_up, optional_field
-from core.methods import LAYERS, TREATMENTS, UNITS, ZEROS, Base, BudgetUnit, Uniform
+from core.base import Spec, checked, either, look_up, optional_field
+from core.methods import LAYERS, STORED_UNITS, TREATMENTS, UNITS, ZEROS, Base, BudgetUnit, Uniform
+from core.methods.budget_unit import listed_names
 from core.requests.parsing import from_text, read_bytes
 from core.requests.perturbations import perturbation
 
@@ -36,7 +37,7 @@ class AllocationRequest(Spec):
     high: float = Field(0.95, ge=0, lt=1, description="greatest sparsity of a layer")
     correction: Correction = Correction()
     unclipped: bool = Field(False, description="the reference code's numbers, without bounds or exact budget")
-    currency: Annotated[str, from_text(lambda typed: look_up(UNITS, typed, "currency").name)] = optional_field(
+    currency: Annotated[str, from_text(lambda typed: look_up(STORED_UNITS, typed, "currency").name)] = optional_field(
         ZEROS.name, f"what the target counts, {either(UNITS)}; it is kept as the share of a weight that is saved"
     )
     at_most: Annotated[float | None, from_text(read_bytes)] = optional_field(
@@ -62,14 +63,14 @@ class AllocationRequest(Spec):
         moved = self.unclipped, self.correction.strength, self.correction.control == "ramp"
         if any(moved) or (self.low, self.high) != (*defaults,):
             raise ValueError(
-                f"a budget of {self.currency} is met by the levels {listed(levels)}: leave low, high, strength, ramp "
-                "and unclipped out"
+                f"a budget of {self.currency} is met by the levels {listed_names(levels)}: leave low, high, strength, "
+                "ramp and unclipped out"
             )
 
     @property
     def budget_unit(self) -> BudgetUnit:
         """The unit that the target is counted in."""
-        return UNITS[self.currency]
+        return STORED_UNITS[self.currency]
 
     def corrected(
         self, strengths: Iterable[float], controls: Iterable[str], shuffles: int = 1, **how: object

@@ -22,7 +22,7 @@ FORMATS = {  # of an export, typed -> full name
     "gguf": "gguf:F16",
     **{name: name for name in ("gguf:F16", *(f"gguf:{name}" for name, form in QUANT_FORMATS.items() if form.gguf))},
 }
-SYMMETRIC = [name for name, row in PRUNERS.items() if any(form.symmetric for form in row.forms.values())]
+SYMMETRIC = [name for name, row in PRUNERS.items() if any(each.format and each.format.symmetric for each in row.levels)]
 Format = Annotated[str, from_text(lambda typed: look_up(FORMATS, typed, "format"))]
 
 
@@ -38,7 +38,7 @@ class ExportRequest(OfModel):
     format: Format = optional_field("dense", "dense, compressed-tensors, or GGUF with the type of its linears")
 
     def check(self) -> None:
-        form = next(iter(PRUNERS[self.setting.pruner].forms.values()), None)
+        form = next((each.format for each in PRUNERS[self.setting.pruner].levels), None)
         own = form and ("gguf" if form.gguf else COMPRESSED if form.symmetric else None)
         packed = self.format == COMPRESSED
         if (packed and own != COMPRESSED) or (form and self.format not in ("dense", FORMATS.get(own))):

@@ -42,9 +42,10 @@ class PerturbedSpec(Spec):
     method: Method = Field(1, description="the pruner's, where it prunes")
 
     @property
-    def earlier(self) -> str:
+    def is_outdated(self) -> bool:
+        """True if its pruner gives slightly other numbers by now."""
         pruner = self.measurement.pruner
-        return PRUNERS[pruner].at(self.method) if pruner else ""
+        return bool(pruner) and PRUNERS[pruner].method != self.method
 
 
 class OfWeights(Spec):

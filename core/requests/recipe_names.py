@@ -42,7 +42,7 @@ def long(request: AllocationRequest) -> str:
 def setting(recipe: Recipe, with_pruner: bool = True) -> str:
     """Every parameter that is not its default: `OWL, m 7, 70 % zeros, Wanda, calibration seed 1`."""
     allocation, seed = recipe.allocation, recipe.calibration_seed
-    name = f"{long(allocation)}, {allocation.budget_unit.level(allocation.target)}"
+    name = f"{long(allocation)}, {allocation.budget_unit.phrase(allocation.target)}"
     return _full(recipe, name, with_pruner) + f", calibration seed {seed}" * bool(seed)
 
 

@@ -18,7 +18,7 @@ from core.methods import (
     default_pruner,
     dropped_layers,
 )
-from core.methods.quantisation import form_of
+from core.methods.budget_unit import DROPPED, level_at
 from core.methods.selection import pattern as read_pattern
 from core.methods.treatments import Method, Pruner, Repair
 from core.requests import grammar
@@ -228,16 +228,15 @@ class ExactRecipe(Repairs):
     repair_method: int = optional_field(1, "the repair's: stored before there was one, it is the first")
 
     @property
-    def earlier(self) -> str:
-        now = self.treatment
-        return PRUNERS[self.pruner].at(self.method) or now.label * (self.repair_method != now.repair_method)
-
-    @property
     def forms(self) -> list | None:
         """Format names of the linears, or of the layers, shaped like the sparsity; None: weights are not quantised."""
-        forms = PRUNERS[self.pruner].forms
-        named = np.vectorize(lambda share: "left out" if share == 1 else form_of(share, forms).name)
-        return named(self.sparsity).tolist() if forms else None
+        levels = PRUNERS[self.pruner].levels
+
+        def name(share):
+            level = None if share == 1 else level_at(levels, share)
+            return DROPPED if level is None else level.format.name if level.format else level.name
+
+        return np.vectorize(name)(self.sparsity).tolist() if levels else None
 
     @property
     def dropped_layers(self) -> list[int]:
@@ -248,3 +247,5 @@ class ExactRecipe(Repairs):
         super().check()
         if self.repair and self.calibration is None:
             raise ValueError(f"repair={self.repair} goes by a calibration text: name one")
+        if (self.method, self.repair_method) != (PRUNERS[self.pruner].method, self.treatment.repair_method):
+            raise ValueError(f"another version of this program pruned by {self.treatment.name}: prune again")

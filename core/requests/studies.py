@@ -119,10 +119,6 @@ class StudySpec(View):
     def units(self) -> tuple[Spec, ...]:
         return tuple(unique(unit for point in self.points for unit in (self.evaluated(point), *self.zero_shot(point))))
 
-    @property
-    def earlier(self) -> str:
-        return next((each.pruned.earlier for each in self.points if each.pruned and each.pruned.earlier), "")
-
     def record(self, provenance: Fields) -> Fields:
         names = [each.setting.name if each.setting else "dense" for each in self.points]
         return {"settings": names, "windows": self.text.sequences, "length": self.text.length}

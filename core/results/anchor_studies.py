@@ -45,7 +45,7 @@ def default_anchors(profile: Profile, treatment: Treatment, **trained: Any) -> t
     """
     unit = treatment.budget_unit
     top = min(HIGHEST, responses.highest(profile, unit=unit) - SPARE)
-    levels = OF_LAYERS if unit.of_layers else [*unit.levels.values()][-len(APART) :]
+    levels = OF_LAYERS if unit.of_layers else unit.shares[-len(APART) :]
     targets = levels or [round(top - below, 2) for below in APART]
     base = Response(pruner=responses.pruner_with_curves(profile, unit=unit))
     response = AllocationRequest(base=base, target=targets[1], currency=unit.name)

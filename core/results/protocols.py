@@ -23,7 +23,6 @@ class Protocol(NamedTuple):
     model: str  # key of the model in its precision
     text: str  # key of the text that judges
     calibration: tuple | None  # None: no point looks at a calibration text
-    outdated: bool  # pruned by what has changed since
 
 
 @lru_cache(maxsize=1024)
@@ -32,7 +31,7 @@ def protocol(spec: StudySpec) -> Protocol:
     read = spec.calibration
     # by content and amount: which windows were drawn is the seed's matter
     drawn = read and (read.content, read.tokenizer, read.packing, read.bos, read.length, read.sequences)
-    return Protocol(spec.model.key, spec.text.key, drawn, bool(spec.earlier))
+    return Protocol(spec.model.key, spec.text.key, drawn)
 
 
 def grouped_by_protocol(store: Store, entries: Iterable[Entry]) -> dict[str, Study]:
@@ -178,7 +177,7 @@ def by_protocol(studies: Iterable[Study]) -> list[Study]:
     homes = defaultdict(list)
     for each in studies:
         homes[protocol(each.spec)].append(each)
-    return [merged(parts) for home, parts in homes.items() if not home.outdated]
+    return [merged(parts) for parts in homes.values()]
 
 
 # --- in words -----------------------------------------------------------------------------------------------------
@@ -243,9 +242,9 @@ def _amount(text: TextSpec | WindowRequest) -> str:
 
 
 def _marks(study: Study) -> list[str]:
-    """Reasons that set numbers apart whatever was read: an earlier pruner, a precision."""
+    """Reasons that set numbers apart whatever was read: a precision."""
     dtype = study.spec.model.dtype
-    return list(filter(None, [study.spec.earlier, dtype * (dtype != "float32")]))
+    return list(filter(None, [dtype * (dtype != "float32")]))
 
 
 DEFAULT_TOKENS = _amount(DEFAULT_CALIBRATION)

@@ -156,7 +156,7 @@ class Result:
     @property
     def level(self) -> str:
         """The same in words: `70 % zeros`, `3 bits`."""
-        return self.setting.allocation.budget_unit.level(self.target)
+        return self.setting.allocation.budget_unit.phrase(self.target)
 
     @property
     def strength(self) -> float:

@@ -35,7 +35,7 @@ class Slice(NamedTuple):
 
     @property
     def name(self) -> str:
-        return f"{self.treatment.budget_unit.level(self.target)}, {self.pruned}"
+        return f"{self.treatment.budget_unit.phrase(self.target)}, {self.pruned}"
 
 
 def slice_of(setting: Recipe) -> Slice:

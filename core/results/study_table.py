@@ -54,8 +54,7 @@ class Row:
     def apart(self, other: Row) -> str:
         """The reason against comparing its perplexity with another's; empty for one model and the same windows."""
         mine, its = ((row.study.spec.model.key, row.study.spec.text.key) for row in (self, other))
-        versions = {row.one.result.pruned.earlier for row in (self, other) if row.one.result.pruned}
-        if mine == its and len(versions) < 2:
+        if mine == its:
             return ""
         return "they were measured otherwise: {} by {}, and {} by {}".format(
             *(said for row in (self, other) for said in (row.model, short_name(row.study)))

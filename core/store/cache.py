@@ -220,7 +220,7 @@ class Store:
             note = unsealed(self._note(request))
             if all(stamp(Path(known[0])) == known for known in note["files"]):
                 found = BY_REQUEST[type(request)].view.model_validate(note["view"])
-                return None if found.earlier else found
+                return None if found.is_outdated else found
         except (OSError, ValueError, KeyError, TypeError):
             pass  # never resolved, or by another version: resolving again is cheap
         return None

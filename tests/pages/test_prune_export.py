@@ -107,7 +107,7 @@ def test_a_study_of_gguf_types_on_the_same_windows_says_what_their_bytes_cost(st
     monkeypatch.setattr(file_sizes, "locate", lambda *_, **__: SOURCE)
     monkeypatch.setattr(file_sizes, "count_numbers", lambda *_: Counts(8_000_000, 1_000_000, 0))
     save(store, family(), request=StudyRequest(profile=PROFILE.key, settings=family()), length=512)
-    named = (uniform(GGUF.levels[name], "gguf") for name in ("Q8_0", "Q4_0"))
+    named = (uniform(GGUF.read(name), "gguf") for name in ("Q8_0", "Q4_0"))
     types = [Recipe(allocation=each, pruner="gguf") for each in named]
     save(store, (types[0],), length=512)
     save(store, (types[1],), length=512, text="another text")

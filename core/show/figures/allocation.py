@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.base import per_cent, perplexity
-from core.methods import HALF, PRUNERS, BudgetUnit, default_pruner
+from core.methods import HALF, BudgetUnit
 from core.plan.allocation import layer_means
 from core.plan.budget import Bounds, binding
 from core.results import verdict
@@ -24,7 +24,6 @@ LANE = 62  # px
 REACH = 0.32  # of a lane, its tallest bar: its name stands over it
 UNKNOWN = "not measured"
 SMALL = 10  # px of what is written in cells
-ZEROED = "after zeros"
 
 
 def _hue(one: RankedMethod) -> str:
@@ -161,15 +160,14 @@ def _spared_sentence(sparsity: Array, means: Array, names: Sequence[str], bound:
 
 
 def shades_of(budget_unit: BudgetUnit) -> list[tuple[str, str]]:
-    """A colour for each level and what it stands for: the paler the fewer bits, grey where zeros come first."""
-    forms, called = PRUNERS[default_pruner(budget_unit)].forms, []
-    for share in budget_unit.levels.values():
-        form = forms.get(share)
-        alike = form and not form.gguf  # integers of as many bits
-        called.append(ZEROED if form and form.zeros else f"{form.bits} bits" if alike else budget_unit.level(share))
-    finite = [name for name in dict.fromkeys(called) if name != ZEROED]
-    hues = dict(zip(finite, shades(len(finite))[::-1], strict=True))
-    return [(hues.get(name, LIGHT.undecided), name) for name in called]
+    """A colour for each level and what it stands for: the paler the fewer bits, integers of as many bits alike."""
+    called = [
+        f"{each.format.bits} bits" if each.format and not each.format.gguf else budget_unit.phrase(each.share)
+        for each in budget_unit.levels
+    ]
+    names = list(dict.fromkeys(called))
+    hues = dict(zip(names, shades(len(names))[::-1], strict=True))
+    return [(hues[name], name) for name in called]
 
 
 def level_shades(shares: Array, unit: BudgetUnit) -> tuple[list[list[str]], dict[str, str]]:
@@ -179,7 +177,7 @@ def level_shades(shares: Array, unit: BudgetUnit) -> tuple[list[list[str]], dict
         shares: (rows, layers) what each saves.
     """
     hues = shades_of(unit)
-    nearest = np.abs(shares[..., None] - [*unit.levels.values()]).argmin(-1)
+    nearest = np.abs(shares[..., None] - unit.shares).argmin(-1)
     return [[hues[at][0] for at in row] for row in nearest], dict(hues[at] for at in np.unique(nearest))
 
 
@@ -190,7 +188,7 @@ def bits(plan: Array, names: Sequence[str], budget_unit: BudgetUnit) -> Chart:
         plan: (layers, linears) the shares that levels save.
         names: of the linears.
     """
-    shares = np.array([*budget_unit.levels.values()])
+    shares = np.array(budget_unit.shares)
     level, written = np.abs(plan[..., None] - shares).argmin(-1), HALF * (1 - plan)
     figure = by_layer(level, names, "layer %{x}, %{customdata[0]}: %{customdata[1]} bits", {}, "", written)
     last = max(len(shares) - 1, 1)
@@ -199,6 +197,6 @@ def bits(plan: Array, names: Sequence[str], budget_unit: BudgetUnit) -> Chart:
     whole = "%{text:.0f}" * bool(np.all(written == written.round()))  # a cell holds one figure
     figure.update_traces(text=written.T, texttemplate=whole, **how)
     finding = (
-        f"{int((level == level.max()).sum())} of {level.size} linears get {budget_unit.level(shares[level.max()])}."
+        f"{int((level == level.max()).sum())} of {level.size} linears get {budget_unit.phrase(shares[level.max()])}."
     )
     return Chart("linears", "Bits of every linear", figure, finding, layer_table(written, names))

@@ -89,7 +89,7 @@ def _compared(study: Study, part: Slice | None) -> list[Result]:
     """Settings pruned alike, over all targets, and the method that is lowest at the target by whatever pruner."""
     if part is None:
         return list(study.settings)
-    counts = part.treatment.budget_unit.level(part.target)
+    counts = part.treatment.budget_unit.phrase(part.target)
     here = [one for one in study.settings if one.finite and one.level == counts]
     lowest = {one.name for one in sorted(here, key=lambda one: one.perplexity)[:1]}
     return [one for one in study.settings if slice_of(one.setting).pruned == part.pruned or one.name in lowest]

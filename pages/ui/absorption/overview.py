@@ -76,7 +76,7 @@ SPREAD = "Layers get {{low}} to {{high}} {}, {{target}} in all."
 def amount_axis(unit: BudgetUnit, low: float, high: float) -> axes.Axis:
     """The axis of one layer's share of a budget; a whole layer is either kept or left out."""
     if unit.of_layers:
-        return axes.Axis("", 0, 1, [(share, name) for name, share in unit.levels.items()])
+        return axes.Axis("", 0, 1, [(each.share, each.name) for each in unit.levels])
     write = "{:.3g}".format if unit.bits else per_cent
     return axes.linear_axis(f"{unit.unit}, mean of the layer", max(0.0, low), high, write)
 

@@ -48,9 +48,8 @@ ABOUT_CONTROLS = (
 )
 PLAN_OR_CONTROL = {"none": "the plan", "reversed": "reversed", "shuffled": "shuffled"}  # of whole levels
 ABOUT_CURRENCY = (
-    "Zeros: weights that go. Layers: those that are left out. Else how many bits each linear gets, of mixed in some "
-    "linears after zeros. The slider is then the size of all weights in megabytes. The page takes a profile that "
-    "measured it, where one is here."
+    "Zeros: weights that go. Layers: those that are left out. Else how many bits each linear gets. The slider is then "
+    "the size of all weights in megabytes. The page takes a profile that measured it, where one is here."
 )
 ORIGIN = (
     "From the paper: a coefficient of each layer, measured by perturbing it, shifts an existing allocation. We know "
@@ -119,7 +118,7 @@ def amounts(profile: Profile, unit: BudgetUnit) -> list[float]:
     """Targets from the most that is saved to the least, at every tenth of a bit, or every layer up to half of them."""
     if unit.of_layers:
         return [gone / profile.layers for gone in range(profile.layers // 2, 0, -1)]
-    shares = [*unit.levels.values()]
+    shares = unit.shares
     for per_linear in (True, False):
         with suppress(UserError):
             shares = responses.at_levels(profile, default_pruner(unit), "kl", per_linear)[0]

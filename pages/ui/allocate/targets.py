@@ -134,7 +134,7 @@ def by_size(
     shares = sparsities(plans)
     tones, key = level_shades(shares, unit)
     bars = unit.amount(shares)
-    write = (lambda share: f"{unit.amount(share):.3g} bits a weight") if unit.bits else unit.level
+    write = (lambda share: f"{unit.amount(share):.3g} bits a weight") if unit.bits else unit.phrase
     gauge = costs = None
     if forecast:
         costs, uniforms = (costs_of(forecast, each) for each in (plans, evenly))
@@ -146,7 +146,7 @@ def by_size(
         says="Layer {layer}: {now}.",
         slots={"now": figure.written(write, shares)},
         y=amount_axis(unit, 0, bars.max()),
-        controls=[figure.Control("target", SIZE, [*map(add, sizes, map(unit.level, stops))], 0, stops)],
+        controls=[figure.Control("target", SIZE, [*map(add, sizes, map(unit.phrase, stops))], 0, stops)],
         bars=figure.Bars(bars, tones),
         gauge=gauge,
         hero=forecast and picture.hero(costs, forecast, "the dense model", forecast.study.dense.perplexity),

@@ -243,7 +243,7 @@ def test_layers_left_out_take_no_bytes(family, tmp_path, empty):
 
 def test_by_hand_some_layers_are_left_out_and_the_others_rounded(tmp_path, empty):
     source, file = saved(tmp_path / "model", "llama"), tmp_path / "plan.json"
-    shares = [TYPES.levels["Q4_0"], 1, TYPES.levels["Q8_0"], TYPES.levels["Q4_0"]]
+    shares = [TYPES.read("Q4_0"), 1, TYPES.read("Q8_0"), TYPES.read("Q4_0")]
     file.write_text(json.dumps({"sparsity": shares, "budget": sum(shares) / 4, "currency": "gguf"}))
     setting = Recipe(allocation=grammar.read_allocation(str(file)))
     asked = ExportRequest(model=str(source), setting=setting, folder=str(tmp_path / "out"), format="gguf")
@@ -252,4 +252,4 @@ def test_by_hand_some_layers_are_left_out_and_the_others_rounded(tmp_path, empty
     kinds = {each.name: each.tensor_type.name for each in reader.tensors}
     assert [kinds[f"blk.{layer}.attn_q.weight"] for layer in range(3)] == ["Q4_0", "Q8_0", "Q4_0"]
     found, *_ = file_sizes.worth(asked, empty)
-    assert sum(each.n_bytes for each in reader.tensors) == found[TYPES.level(setting.allocation.target)]
+    assert sum(each.n_bytes for each in reader.tensors) == found[TYPES.phrase(setting.allocation.target)]

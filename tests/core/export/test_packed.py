@@ -99,15 +99,6 @@ def test_the_settings_name_every_linear_once_by_its_form(tmp_path, empty):
     assert "bits a weight of the linears" in card and "zeros" not in card.partition("## Size")[2].partition("## R")[0]
 
 
-def test_a_plan_with_zeros_is_written_dense_and_gives_no_recipe_of_rounding_alone(tmp_path, empty):
-    rows = [["int3g64z58", *["int3g64"] * 6]] * 4
-    holds = Contents(NONE, np.ones(()), "dense", rows)
-    made = export(rounded_to(loaded_from("llama", empty)), tmp_path / "out", CARD, holds)
-    assert "llm-compressor.yaml" not in made.files
-    bits = np.array([[QUANT_FORMATS[name].bits_per_weight for name in row] for row in rows])
-    assert made.bits == pytest.approx((bits * made.weights).sum() / made.weights.sum())
-
-
 # --- what is refused -------------------------------------------------------------------------------------------------
 
 
@@ -116,7 +107,6 @@ def test_a_plan_with_zeros_is_written_dense_and_gives_no_recipe_of_rounding_alon
     [
         ("uniform currency=bits:3", "float32", "choose the pruner quantised_symmetric or gptq_symmetric"),
         ("uniform:0.5", "float32", "choose the pruner quantised_symmetric or gptq_symmetric"),
-        ("uniform currency=mixed:int3g64z58", "float32", "choose the pruner quantised_symmetric or gptq_symmetric"),
         ("uniform currency=gguf:Q4_0", "float32", "write the format gguf"),
         ("uniform by=quantised_symmetric currency=bits:3", "float16", "choose that dtype, not float16"),
     ],

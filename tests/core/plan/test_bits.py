@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from core.base.errors import UserError
 from core.cli.allocations import allocated_json
-from core.methods import BITS, GGUF, INTEGERS, LAYERS, MIXED, UNITS, dropped_layers
+from core.methods import BITS, GGUF, INTEGERS, LAYERS, UNITS, dropped_layers
 from core.methods.treatments import default_pruner, treatment
 from core.plan.allocation import allocate
-from core.plan.budget import TOLERANCE, Bounds, round_to_levels, share_spent
-from core.plan.evidence import Evidence
+from core.plan.budget import TOLERANCE, share_spent
 from core.plan.responses import at_levels
 from core.plan.sizes import Counts, taken, with_target
+from core.plan.solvers import Choices, round_to_levels, solve_levels
 from core.requests import grammar
 from core.requests.allocations import AllocationRequest
 from core.requests.measurements import Measurement
@@ -29,8 +29,8 @@ from core.requests.recipes import read_recipe
 from tests import synthetic
 from tests.core.allocating import STACK, of_linears, quick
 
-SHARES = [*BITS.levels.values()]
-ROUNDED = [(counted, default_pruner(counted)) for counted in (BITS, INTEGERS, MIXED)]
+SHARES = BITS.shares
+ROUNDED = [(counted, default_pruner(counted)) for counted in (BITS, INTEGERS)]
 
 
 def quantised(layers, seed, alike=False):
@@ -40,7 +40,7 @@ def quantised(layers, seed, alike=False):
     places = ("residual", *(f"residual_linear {name}" for name in STACK))
     for (counted, pruner), where in product(ROUNDED, places):
         harm, slope, before = np.zeros((layers, 3)), np.zeros((layers, 3)), 0.0
-        for level, share in counted.levels.items():
+        for level, share, _ in counted.levels:
             slope = slope + rng.random((layers, 3)) ** 4
             harm, before = harm + slope * (share - before), share
             kind, _, name = where.partition(" ")
@@ -64,12 +64,12 @@ def spent(words, here):
     seed=st.integers(0, 10**6),
     bits=st.floats(2, 8),
     base=st.sampled_from(("uniform", "uniform ends=1", "response", "response granularity=linear", "depth_ramp")),
-    counted=st.sampled_from((BITS, INTEGERS, MIXED)),
+    counted=st.sampled_from((BITS, INTEGERS)),
 )
 def test_a_budget_of_bits_is_met_by_whole_levels_and_never_passed(layers, seed, bits, base, counted):
-    here, bits = quantised(layers, seed), max(bits, 16 * (1 - max(counted.levels.values())))
+    here, bits = quantised(layers, seed), max(bits, 16 * (1 - counted.shares[-1]))
     exact, mean = spent(f"{base} currency={counted.name}:{bits!r}", here)
-    assert np.isin(exact, [*counted.levels.values()]).all()
+    assert np.isin(exact, counted.shares).all()
     assert mean <= bits + 16 * TOLERANCE
     largest = here.weights.parameters.sum(1).max() / here.weights.parameters.sum()
     assert mean >= bits - 8 * largest
@@ -79,7 +79,7 @@ def test_a_budget_of_bits_is_met_by_whole_levels_and_never_passed(layers, seed, 
 @given(seed=st.integers(0, 10**6), bits=st.sampled_from((2.3, 3.0, 3.5, 5.0)))
 def test_the_plan_is_within_one_step_of_the_best_of_all_plans(seed, bits):
     here = quantised(4, seed, alike=True)
-    harm = np.stack([here.perturbed[Measurement(perturbation=perturbation(f"quantised:{each}"))].kl.mean(1)
+    harm = np.stack([here.perturbed[Measurement(perturbation=perturbation(f"quantised:{each.name}"))].kl.mean(1)
                      for each in BITS.levels], axis=1)  # fmt: skip
     plans = np.array(list(product(range(4), repeat=4)))
     affordable = plans[np.array(SHARES)[plans].mean(1) >= 1 - bits / 16 - 1e-9]
@@ -87,32 +87,6 @@ def test_the_plan_is_within_one_step_of_the_best_of_all_plans(seed, bits):
     exact, _ = spent(f"response currency=bits:{bits}", here)
     mine = harm[np.arange(4), [SHARES.index(each) for each in exact]].sum()
     assert totals.min() - 1e-9 <= mine <= totals.min() + np.diff(harm).max() + 1e-9
-
-
-@quick
-@given(seed=st.integers(0, 10**6), bits=st.floats(1.9, 8))
-def test_a_level_that_harms_more_than_one_that_saves_more_is_passed_over(seed, bits):
-    here, rng = quantised(4, seed), np.random.default_rng(seed)
-    harm = rng.random((4, len(MIXED.levels))) * np.geomspace(0.1, 1, len(MIXED.levels))
-    measured = {Measurement(perturbation=perturbation(f"mixed:{level}")): of_level
-                for level, of_level in zip(MIXED.levels, harm.T, strict=True)}  # fmt: skip
-    drawn = {each: replace(here.perturbed[each], kl=np.tile(row[:, None], 3)) for each, row in measured.items()}
-    exact, mean = spent(f"response currency=mixed:{bits!r}", replace(here, perturbed=drawn))
-    assert mean <= bits + 16 * TOLERANCE
-    shares = [*MIXED.levels.values()]
-    for of_layer, share in zip(harm, exact, strict=True):
-        at = shares.index(share)
-        assert of_layer[at] == of_layer[at:].min()
-
-
-def test_what_was_measured_of_integers_holds_of_them_beside_zeros():
-    here = quantised(4, 5)
-    alone = replace(here, perturbed={each: of for each, of in here.perturbed.items() if "mixed" not in each.name})
-    counted = "response granularity=linear currency={}:5.5"
-    few, many = (set(spent(counted.format(name), alone)[0].flat) for name in ("integers", "mixed"))
-    assert few <= set(INTEGERS.levels.values()) and many <= set(INTEGERS.levels.values()) & set(MIXED.levels.values())
-    with pytest.raises(UserError, match="2 bits a weight lie outside what was measured alone"):
-        spent("response currency=mixed:2", alone)
 
 
 @pytest.mark.parametrize("control", ["reversed", "shuffled", "shuffled seed=3"])
@@ -141,7 +115,7 @@ def test_uniform_between_levels_lies_evenly_over_the_layers():
 
 def test_what_a_step_would_overspend_is_passed_over():
     wish, weights = np.array([0.78, 0.8]), np.array([10.0, 1.0])
-    found = round_to_levels(wish, np.array([0.75, 0.8125]), weights, np.array([[0.0, 9.0], [0.0, 0.1]]))
+    found = round_to_levels(wish, Choices(weights, np.array([0.75, 0.8125]), np.array([[0.0, 9.0], [0.0, 0.1]])))
     assert list(found) == [0.8125, 0.75] and share_spent(found, weights) >= share_spent(wish, weights)
 
 
@@ -171,7 +145,7 @@ def test_a_budget_of_layers_leaves_out_as_many_as_it_needs_those_that_harm_least
 
 
 def both(layers, seed, alike=False):
-    """A profile of linears at the levels of `mixed`, and of layers left out, which harms about as much."""
+    """A profile of linears at the levels of integers, and of layers left out, which harms about as much."""
     here, rng = quantised(layers, seed, alike), np.random.default_rng(seed)
     key = Measurement(perturbation=perturbation("skip"))
     kl = np.tile(rng.random((layers, 1)) * rng.choice([0.3, 1, 2]), 3)
@@ -182,7 +156,7 @@ def both(layers, seed, alike=False):
 
 def harm_of(plan, here, skip):
     """The sum of what each linear, or each layer left out, did alone."""
-    shares, harm = at_levels(here, "mixed", "kl", True)
+    shares, harm = at_levels(here, "integers", "kl", True)
     gone = dropped_layers(plan)
     stay = np.delete(plan, gone, 0).ravel()
     rows = np.delete(harm.reshape(*plan.shape, -1), gone, 0).reshape(stay.size, -1)
@@ -190,26 +164,24 @@ def harm_of(plan, here, skip):
 
 
 @quick
-@given(layers=st.integers(2, 8), seed=st.integers(0, 10**6), bits=st.floats(1.9, 6))
+@given(layers=st.integers(2, 8), seed=st.integers(0, 10**6), bits=st.floats(2.3, 6))
 def test_layers_are_left_out_beside_bits_only_where_the_total_harm_falls(layers, seed, bits):
     here, skip = both(layers, seed)
-    plain, _ = spent(f"response granularity=linear currency=mixed:{bits!r}", here)
-    plan, mean = spent(f"response granularity=both currency=mixed:{bits!r}", here)
+    plain, _ = spent(f"response granularity=linear currency=integers:{bits!r}", here)
+    plan, mean = spent(f"response granularity=both currency=integers:{bits!r}", here)
     assert mean <= bits + 16 * TOLERANCE
-    assert ((plan == 1).all(1) | np.isin(plan, [*MIXED.levels.values()]).all(1)).all() and len(
-        dropped_layers(plan)
-    ) < layers
+    assert ((plan == 1).all(1) | np.isin(plan, INTEGERS.shares).all(1)).all() and len(dropped_layers(plan)) < layers
     assert harm_of(plan, here, skip) <= harm_of(plain, here, skip) + 1e-9
     if not dropped_layers(plan):
         assert (plan == plain).all()
 
 
 @quick
-@given(seed=st.integers(0, 10**6), bits=st.floats(1.9, 5))
+@given(seed=st.integers(0, 10**6), bits=st.floats(2.3, 5))
 def test_which_layers_are_left_out_is_within_one_step_of_the_best_of_all_choices(seed, bits):
     here, skip = both(4, seed, alike=True)
-    levels, harm = at_levels(here, "mixed", "kl", True)
-    plan, _ = spent(f"response granularity=both currency=mixed:{bits!r}", here)
+    levels, harm = at_levels(here, "integers", "kl", True)
+    plan, _ = spent(f"response granularity=both currency=integers:{bits!r}", here)
     totals = []
     for stay in product((True, False), repeat=4):
         kept = np.repeat(stay, 3)
@@ -217,19 +189,18 @@ def test_which_layers_are_left_out_is_within_one_step_of_the_best_of_all_choices
         if any(stay):
             target = max(saved / np.mean(stay), levels[0])
             sizes = here.weights.parameters.ravel()[kept]
-            rest = Evidence(sizes, target, Bounds(0, 1), None)._by_levels(MIXED, levels, harm[kept], np.zeros(1))
+            rest = solve_levels(Choices(sizes, levels, harm[kept]), target, np.zeros(1))
             each = np.ones(12)
             each[kept] = rest
             totals.append(harm_of(each.reshape(4, 3), here, skip))
-    least = np.minimum.accumulate(harm[:, ::-1], axis=1)
-    assert min(totals) - 1e-9 <= harm_of(plan, here, skip) <= min(totals) - np.diff(least).min() + 1e-9
+    assert min(totals) - 1e-9 <= harm_of(plan, here, skip) <= min(totals) + np.diff(harm).max() + 1e-9
 
 
 @pytest.mark.parametrize("control", ["reversed", "shuffled", "shuffled seed=3"])
 def test_controls_of_a_plan_that_leaves_layers_out_change_whole_layers(control):
     here, _ = both(8, 1, alike=True)
-    plain, mean = spent("response granularity=both currency=mixed:2.4", here)
-    turned, again = spent(f"response granularity=both control={control} currency=mixed:2.4", here)
+    plain, mean = spent("response granularity=both currency=integers:2.4", here)
+    turned, again = spent(f"response granularity=both control={control} currency=integers:2.4", here)
     assert 0 < len(dropped_layers(plain)) == len(dropped_layers(turned)) and dropped_layers(plain) != dropped_layers(
         turned
     )
@@ -252,7 +223,7 @@ def test_uniform_leaves_out_layers_evenly_spaced(share, gone):
         ("uniform currency=layers:2", "200 % of layers cannot be met"),
         ("response currency=layers granularity=linear:0.3", "left out whole: write granularity=layer"),
         ("response currency=layers:0.3", "measure skip"),
-        ("response granularity=both currency=mixed:3", "measure skip"),
+        ("response granularity=both currency=integers:3", "measure skip"),
         ("response granularity=both:0.5", "beside few bits, not beside zeros: write granularity=linear"),
     ],
 )
@@ -261,9 +232,9 @@ def test_budgets_of_layers_that_cannot_be(words, said, refused):
         spent(words, of_linears(6, 1))
 
 
-@given(currency=st.sampled_from((BITS, INTEGERS, MIXED, GGUF, LAYERS)), share=st.floats(0, 1))
+@given(currency=st.sampled_from((BITS, INTEGERS, GGUF, LAYERS)), share=st.floats(0, 1))
 def test_an_amount_reads_back(currency, share):
-    low, high = (next(iter(each)) for each in (currency.levels.values(), reversed(currency.levels.values())))
+    low, high = currency.shares[0], currency.shares[-1]
     inside = low + share * (high - low)
     assume(inside < 1)  # all layers
     written = currency.write(inside)
@@ -281,7 +252,7 @@ def test_an_amount_reads_back(currency, share):
             "uniform ends=1 currency=bits:3",
             "response currency=gguf",
             "owl m=5 lam=0.1",
-            "uniform currency=mixed",
+            "uniform currency=integers",
             "owl currency=layers",
         )
     ),
@@ -294,7 +265,7 @@ def test_a_budget_in_bytes_is_met_by_the_least_that_has_to_be_saved(counts, word
         "zeros": (1 / 16, 0.95),
         "bits": (0.5, 0.875),
         "gguf": (1 - 8.5 / 16, 1 - 4.5 / 16),
-        "mixed": (1 - 8.375 / 16, 1 - 1.896875 / 16),
+        "integers": (1 - 8.75 / 16, 1 - 2.28125 / 16),
         "layers": (0, 0.99),
     }
     most = math.floor(np.interp(place, [0, 1], [taken(counts, treated, each) for each in reversed(ends[form])]))
@@ -342,7 +313,7 @@ def test_a_size_is_read_with_its_unit(written, size):
         ("uniform by=wanda currency=bits:3", "wanda counts zeros, and this budget counts bits"),
         ("uniform by=gptq:0.7", "gptq counts bits, and this budget counts zeros"),
         ("uniform by=gptq repair=refit currency=bits:3", "leave refit out"),
-        ("uniform repair=refit currency=mixed:3", "mixed decides on every weight: leave refit out"),
+        ("uniform currency=mixed:3", "there is no currency 'mixed': known are zeros, bits"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(words, wrong):

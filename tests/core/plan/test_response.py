@@ -12,9 +12,10 @@ from core.base.errors import UserError
 from core.methods.response import Response
 from core.plan import responses
 from core.plan.allocation import allocate, family
-from core.plan.budget import Bounds, Choices, share_spent, solve
+from core.plan.budget import Bounds, share_spent
 from core.plan.curves import curves, hull
 from core.plan.evidence import Evidence
+from core.plan.solvers import Choices, solve
 from core.requests.allocations import AllocationRequest, Correction
 from core.results.candidates import CONTROLS
 from tests.core.allocating import PER_LINEAR, estimates, of_linears, profile, quick

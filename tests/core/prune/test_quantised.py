@@ -8,8 +8,8 @@ import torch
 from gguf import GGMLQuantizationType, quants
 
 from core.base.errors import UserError
-from core.methods import MIXED
-from core.methods.quantisation import QUANT_FORMATS, dequantise, fed_back, form_of, quantise, rounded
+from core.methods import MIXED, level_at
+from core.methods.quantisation import QUANT_FORMATS, dequantise, fed_back, quantise, rounded
 from core.methods.treatments import PRUNERS, treatment
 from core.models import anatomy
 from core.prune.walk import prune_layers
@@ -18,8 +18,7 @@ from tests.builders.recipes import exact
 
 TOKENS = tiny.windows(6, 16).tokens
 
-INTEGERS = [each for each in QUANT_FORMATS.values() if not (each.gguf or each.zeros)]
-SPARSE = [each for each in QUANT_FORMATS.values() if each.zeros]
+INTEGERS = [each for each in QUANT_FORMATS.values() if not each.gguf]
 GGUF = [each for each in QUANT_FORMATS.values() if each.gguf]
 
 
@@ -118,7 +117,7 @@ def test_the_walk_brings_every_linear_to_the_form_of_its_share(pruner):
     assert np.array_equal(achieved, LEVELS)
     for layer in of.layers:
         for linear, share in zip(anatomy.prunable_linears(layer), LEVELS[0], strict=True):
-            form = form_of(share, PRUNERS[pruner].forms)
+            form = level_at(PRUNERS[pruner].levels, share).format
             assert torch.equal(rounded(linear.weight, form), linear.weight)
     assert not torch.equal(of.model(input_ids=TOKENS).logits, dense)
 
@@ -155,31 +154,7 @@ def test_bytes_are_counted_with_scales_and_zero_points():
     assert treatment("wanda").stored(0.7) == pytest.approx(5.8)
 
 
-@pytest.mark.parametrize("form", SPARSE, ids=lambda form: form.name)
-def test_zeros_that_are_rounded_stay_zeros_and_share_their_grid_with_what_stays(form):
-    rng = np.random.default_rng(form.bits)
-    weight, norm = (torch.tensor(rng.normal(size=shape), dtype=torch.float32) for shape in ((24, 128), (128,)))
-    share = MIXED.levels[form.name]
-    masked, found = (
-        PRUNERS["wanda"].prune(weight, norm.abs(), form.zeros),
-        PRUNERS["mixed"].prune(weight, norm.abs(), share),
-    )
-    assert (found[masked == 0] == 0).all() and (masked == 0).float().mean() == pytest.approx(form.zeros, abs=1e-3)
-    assert all(len(group.unique()) <= 2**form.bits for group in found.view(-1, form.group))
-    apart = rounded(weight, form, norm**2).masked_fill(masked == 0, 0)
-    lost = [(((each - weight) * norm) ** 2).sum() for each in (found, apart)]
-    assert lost[0] <= 1.02 * lost[1], "what is left is rounded by a grid of its own"
-    kept, beside = form.bits * (1 - form.zeros), (16 + form.bits) / form.group
-    assert treatment("mixed").stored(share) == pytest.approx(kept + 1 + beside)
-
-
-def test_the_walk_brings_some_linears_to_zeros_and_bits_and_others_to_bits_alone():
+def test_zeros_and_integers_in_one_linear_are_no_longer_made(refused):
     of = replace(tiny.loaded("llama"), model=tiny.filled(families.config("llama", tiny.LAYERS, 64)))
-    names = ["int3g64z58", "int3g64", "int4g64z43", "int8g64", "int3g64z80", "int3g64z58", "int2g64"]
-    plan = np.array([[MIXED.levels[name] for name in names]] * tiny.LAYERS)
-    assert np.array_equal(prune_layers(of, TOKENS, exact("mixed", plan)), plan)
-    for layer in of.layers:
-        for linear, name in zip(anatomy.prunable_linears(layer), names, strict=True):
-            form, weight = QUANT_FORMATS[name], linear.weight
-            assert (weight == 0).float().mean() >= form.zeros - 1e-3
-            assert torch.equal(rounded(weight, form), weight)
+    with refused("no longer made", "use integers"):
+        prune_layers(of, TOKENS, exact("mixed", MIXED.read("int3g64z58")))

@@ -11,7 +11,6 @@ from core.methods.covariance import Covariance
 from core.methods.layer_part import GaussianPart, Mean, ResidualPart, SkipPart
 from core.methods.residual_rescaled import ResidualRescaled
 from core.methods.skip import Skip
-from core.methods.treatments import Treatment
 from core.requests.inputs import ModelSpec, TextSpec, WindowRequest
 from core.requests.measurements import Measurement, MeasureRequest, PerturbedSpec, ProfileSpec, measurements, methods_of
 from core.requests.perturbations import PRESETS, perturbation
@@ -93,36 +92,26 @@ def test_a_key_is_the_same_on_every_machine_and_in_every_process():
 
 
 def test_what_is_not_repaired_keeps_the_key_that_it_had_before_there_was_a_repair():
-    pruned = ExactRecipe(pruner="wanda", sparsity=(0.5, 0.6), calibration=TEXT, method=1)
+    pruned = ExactRecipe(pruner="wanda", sparsity=(0.5, 0.6), calibration=TEXT).model_copy(update={"method": 1})
     repaired = pruned.model_copy(update={"repair": "refit"})
     assert pruned.key == "6bf396241053acc9" != repaired.key
     assert StudyRequest(settings=(Recipe(),)).key == "bb10747c45e87d7b"
-    assert ExactRecipe.model_validate_json(repaired.model_dump_json()) == repaired
+    now = ExactRecipe(pruner="wanda", sparsity=(0.5, 0.6), calibration=TEXT, repair="refit")
+    assert ExactRecipe.model_validate_json(now.model_dump_json()) == now
 
 
-def test_what_an_earlier_way_of_pruning_gave_stays_as_it_is_and_is_told_apart():
-    """Stored studies and profiles keep their keys; what is asked now has others, but for what does not prune."""
-    now = ExactRecipe(pruner="wanda", sparsity=(0.5, 0.6), calibration=TEXT)
-    old = now.model_copy(update={"method": 1})
-    assert old.earlier and not now.earlier and old.key != now.key
+def test_what_an_earlier_version_of_a_pruner_or_repair_gave_is_no_result(refused):
+    """Of perturbations alone stored ones stay, as in committed profiles, and say so."""
+    pruned = {"pruner": "wanda", "sparsity": (0.5, 0.6), "calibration": TEXT}
+    for earlier in ({"method": 1}, {"repair": "refit+blockwise", "repair_method": 1}):
+        with refused("another version"):
+            checked(ExactRecipe, **pruned, **earlier)
+    assert "repair_method" not in ExactRecipe(**pruned, repair="refit").model_dump()
     asked = tuple(Measurement(perturbation=perturbation(name)) for name in ("skip", "residual:wanda:0.7"))
     before = ProfileSpec(model=UNIT.model, text=TEXT, measurements=asked)
     after = before.model_copy(update={"methods": methods_of(asked)})
-    assert before.earlier == old.earlier and not after.earlier and "methods" not in before.model_dump()
+    assert before.is_outdated and not after.is_outdated and "methods" not in before.model_dump()
     assert [before.unit(each) == after.unit(each) for each in asked] == [True, False]
-
-
-def test_what_an_earlier_way_of_training_gave_is_told_apart_and_other_repairs_keep_their_keys():
-    """A number is told only where it is not the first: the keys of what was refitted before there was one stay."""
-    told = {"pruner": "wanda", "sparsity": (0.5, 0.6), "calibration": TEXT}
-    before, now = (
-        ExactRecipe(**told, repair="refit+blockwise", repair_method=number)
-        for number in (1, Treatment("wanda", "refit+blockwise").repair_method)
-    )
-    assert before.earlier == "Wanda + refit + blockwise" and not now.earlier and before.key != now.key
-    assert ExactRecipe.model_validate_json(before.model_dump_json()) == before
-    refitted = ExactRecipe(**told, repair="refit", repair_method=Treatment("wanda", "refit").repair_method)
-    assert not refitted.earlier and "repair_method" not in refitted.model_dump()
 
 
 def test_a_repair_without_a_text_is_refused(refused):

@@ -7,32 +7,9 @@ import pytest
 from core.methods import GGUF, TREATMENTS, ZEROS
 from core.requests.export_and_search import BestSpec
 from core.requests.recipes import Recipe
-from core.results import protocols, study_results
-from core.results.study_table import rows_of
+from core.results import protocols
 from core.store.cache import Store
 from tests import synthetic
-
-
-def test_what_an_earlier_wanda_pruned_stands_by_itself_and_says_so(tmp_path):
-    """The dense model is the same whichever it was; a change from one to the other would be the rounding of rows."""
-    profile = synthetic.profile_spec(layers=4, sequences=4, preset="quick")
-    now = synthetic.study_spec(profile, [Recipe()], layers=4)
-    points = [
-        each.model_copy(update={"pruned": each.pruned and each.pruned.model_copy(update={"method": 1})})
-        for each in now.points
-    ]
-    old = now.model_copy(update={"points": tuple(points)})
-    for spec in (old, now):
-        synthetic.save_study(tmp_path, spec, layers=4)
-    store = Store(tmp_path)
-    found = protocols.grouped_by_protocol(store, store.of_model(profile.model, "study"))
-    assert {key: len(each.points) for key, each in found.items()} == {old.key: 2, now.key: 2}
-    earlier = found[old.key].spec.earlier
-    assert earlier in protocols.badge(found[old.key]) and not found[now.key].spec.earlier
-
-    (dense, before), (_, after) = (rows_of(study_results.read(store, spec, {})) for spec in (old, now))
-    assert earlier in before.apart(after) and earlier in after.apart(before)
-    assert before.apart(dense) == after.apart(dense) == ""
 
 
 def test_allocations_that_looked_at_unlike_profiles_stand_apart_and_each_names_its_own(tmp_path):
@@ -97,7 +74,7 @@ def test_ones_own_studies_come_before_those_that_ship_of_which_the_widest_is_fir
 
 def test_bits_do_not_stand_in_for_zeros_that_save_about_as_much(tmp_path):
     profile = synthetic.profile_spec(layers=4, sequences=4, preset="quick")
-    bits = Recipe(allocation={"currency": "gguf", "target": GGUF.levels["Q4_0"]}, pruner="gguf")
+    bits = Recipe(allocation={"currency": "gguf", "target": GGUF.read("Q4_0")}, pruner="gguf")
     for asked in ([Recipe()], [bits]):
         synthetic.save_study(tmp_path, synthetic.study_spec(profile, asked, layers=4), layers=4)
     store = Store(tmp_path)

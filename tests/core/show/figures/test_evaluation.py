@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.base import Estimate
-from core.methods import MIXED
+from core.methods import INTEGERS
 from core.requests.allocations import AllocationRequest
 from core.requests.recipes import Recipe
 from core.results.comparison import percent_text
@@ -109,8 +109,7 @@ def test_the_title_of_an_axis_has_room_on_a_phone():
     assert len(lines) == 2 and max(map(len, lines)) <= 40
 
 
-def test_integers_of_as_many_bits_are_alike_and_those_after_zeros_are_not():
-    said = dict(zip(MIXED.levels, allocation.shades_of(MIXED), strict=True))
-    assert said["int3g32"] == said["int3g64"] != said["int3g64z50"] == said["int3g64z80"]
-    assert [name for _, name in (said["int2g64"], said["int3g64z80"])] == ["2 bits", "after zeros"]
+def test_integers_of_as_many_bits_are_alike():
+    said = {each.name: shade for each, shade in zip(INTEGERS.levels, allocation.shades_of(INTEGERS), strict=True)}
+    assert said["int3g32"] == said["int3g64"] != said["int2g64"] and said["int2g64"][1] == "2 bits"
     assert len({hue for hue, _ in said.values()}) == len(set(said.values())) < len(said)
