@@ -29,48 +29,35 @@ TOLERANCE = 1e-6  # of the largest logit
 ROUNDED = 1e-4  # the same, and of a weight, where a file keeps some weights rounded
 
 
-def count(layers: Layers) -> Array:
-    """Fraction of zeros of every linear, counted, (layers, linears); NaN where a layer has fewer linears than another.
+def off_plan(layers: Layers, planned: Array, before: Array | None, pattern: Pattern | None) -> list[str]:
+    """Sentences on linears whose zeros differ from the plan by more than one weight per row, or are off the pattern.
+
+    Args:
+        planned: (layers, linears) fraction of zeros; NaN where a layer has fewer linears than another.
+        before: (layers, linears) fraction of zeros in the dense weights, as quantised ones have some: a row may keep
+            them beside the planned ones. None: none.
+        pattern: followed by every linear with planned zeros.
 
     Raises:
         UserError: a layer cannot be pruned.
     """
-    return anatomy.per_weight(layers, anatomy.zero_fraction)
 
-
-def off_pattern(layers: Layers, pattern: Pattern, planned: Array) -> list[str]:
-    """Sentence on linears that keep more weights in a group of consecutive inputs than the pattern allows.
-
-    Args:
-        planned: (layers, linears) fraction of zeros; dense linears need not follow the pattern.
-    """
-
-    def follows(weight):
+    def breaks_pattern(weight):
         if weight.shape[1] % pattern.of:
-            return False
-        counts = (weight != 0).unflatten(-1, (-1, pattern.of)).sum(-1)
-        return bool((counts <= pattern.kept).all())
+            return True
+        return bool(((weight != 0).unflatten(-1, (-1, pattern.of)).sum(-1) > pattern.kept).any())
 
-    broken = int(((anatomy.per_weight(layers, follows) == 0) & (planned > 0)).sum())
-    return [f"{broken} linears are not in the pattern {pattern.name}"] if broken else []
-
-
-def off_plan(zeros: Array, layers: Layers, planned: Array, before: Array | None) -> list[str]:
-    """Sentences on linears whose zeros differ from the plan by more than one weight per row.
-
-    Args:
-        zeros: (layers, linears) fraction, from `count`.
-        planned: (layers, linears) fraction of zeros; ignored where a layer has no such linear.
-        before: (layers, linears) fraction of zeros in the dense weights, as quantised ones have some: a row may keep
-            them beside the planned ones. None: none.
-    """
+    zeros = anatomy.per_weight(layers, anatomy.zero_fraction)
     slack = anatomy.per_weight(layers, lambda weight: 1 / weight.shape[1]) + 1e-9
     most = planned + slack + (0 if before is None else before)
-    return [
+    wrong = [
         f"layer {layer} {anatomy.prunable_linears(layers[layer])[column].name} has "
         f"{per_cent(zeros[layer, column], 4)} zeros where {per_cent(planned[layer, column], 4)} were planned"
         for layer, column in np.argwhere((zeros < planned - slack) | (zeros > most))
     ]
+    if pattern and (broken := int(((anatomy.per_weight(layers, breaks_pattern) == 1) & (planned > 0)).sum())):
+        wrong.append(f"{broken} linears are not in the pattern {pattern.name}")
+    return wrong
 
 
 def load_back(

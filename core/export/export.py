@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core.base import UserError, frozen, resolved, several, without_folders
 from core.export import compressed_tensors, gguf_file, target
 from core.export.card import GGUF, RECIPE, Card, Exported, card_text, licence_of, recipe_json, size_words
-from core.export.checking import count, off_pattern, off_plan, reload
+from core.export.checking import off_plan, reload
 from core.export.target import check_target, space_needed
 from core.methods import SPARSIFIERS
 from core.methods.quantisation import HALF, QUANT_FORMATS, gguf_type
@@ -23,7 +23,7 @@ from core.models.progress import ProgressTracker, Report
 from core.models.provenance import provenance, without_project_path
 from core.models.saving import save, without_layers
 from core.prune.exact_recipe import Texts, make_exact
-from core.prune.pruned_model import prune, restored
+from core.prune.pruned_model import count_zeros, prune, restored
 from core.requests import ExactRecipe, ExportRequest, ExportSpec, ModelShape, ModelSpec, recipe_names, workload
 from core.requests.export_and_search import COMPRESSED
 from core.results import study_results
@@ -76,7 +76,9 @@ def export(
             bug; the message says what differed.
     """
     folder = resolved(folder)
-    planned = _as_planned(loaded, holds, card.recipe.get("pattern"))
+    weights, named = anatomy.parameter_counts(loaded.layers), card.recipe.get("pattern")
+    planned = np.where(np.isnan(weights), np.nan, holds.planned if holds.planned.ndim == 2 else holds.planned[:, None])
+    _insist(off_plan(loaded.layers, planned, holds.before, pattern(named) if named else None))
     forms = holds.linears(planned.shape)
     if store:
         target.begin(store, folder)
@@ -91,9 +93,8 @@ def export(
         unlike, difference = reload(loaded, temporary, file, holds.form == COMPRESSED)
         _insist(unlike)
         gc.collect()  # the copy's weights are views of the files, and Windows renames no folder with open files
-        weights = anatomy.parameter_counts(loaded.layers)
         exported = Exported(
-            path=folder, achieved=count(loaded.layers), planned=planned, difference=difference, dtype=loaded.spec.dtype,
+            path=folder, achieved=count_zeros(loaded), planned=planned, difference=difference, dtype=loaded.spec.dtype,
             bytes=sum(path.stat().st_size for path in temporary.iterdir() if path.suffix in (".safetensors", ".gguf")),
             form=holds.form, bits=float(np.nansum(_bits(forms) * weights) / np.nansum(weights)),
             files=tuple(sorted({path.name for path in temporary.iterdir()} | {"README.md", RECIPE})),
@@ -109,15 +110,6 @@ def export(
         _put_in_place(temporary, folder)
     step(f"Exported to {folder}")
     return exported
-
-
-def _as_planned(loaded: Loaded, holds: Contents, pattern_name: str | None) -> Array:
-    """Planned zeros, (layers, linears), after checking that the model follows them."""
-    zeros, planned = count(loaded.layers), holds.planned
-    planned = np.where(np.isnan(zeros), np.nan, planned if planned.ndim == 2 else planned[:, None])
-    of_pattern = off_pattern(loaded.layers, pattern(pattern_name), planned) if pattern_name else []
-    _insist(off_plan(zeros, loaded.layers, planned, holds.before) + of_pattern)
-    return planned
 
 
 def _write(loaded: Loaded, folder: Path, form: str, forms: NDArray[np.str_]) -> str | None:
@@ -183,7 +175,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: ModelShape,
     takes = workload.treating(shape, request, request.setting)
     tracker = ProgressTracker(report, sum(takes))
     warnings = []
-    before = count(loaded.layers)
+    before = count_zeros(loaded)
 
     def record(made):
         """Store the record before the folder gets its name: a record without its folder does no harm."""

@@ -1,6 +1,7 @@
 """File sizes of a pruned model in each format, beside its measured perplexities, before anything is written."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from core.export.target import count_numbers
 from core.methods import GGUF, LAYERS, dropped_layers, treatment
@@ -24,7 +25,7 @@ def worth(request: ExportRequest, store: Store) -> tuple[dict[str, float], ...]:
     if request.study:
         study = study_results.load(store, store.by_key(request.study))
         one = study.single(request.setting)
-        perplexities = few_bits(study.spec, store) | ({own[0]: one.perplexity} if one else {})
+        perplexities = few_bits(study.spec, store) | ({own.name: one.perplexity} if one else {})
     source = locate(request.model, store, request.revision, fetch=False)
     timed = unsealed(store.root / "rates" / f"llama.cpp-{HOST}-{source.fingerprint}.json") or {"forms": {}}
     return sizes(count_numbers(source, store), *own), perplexities, timed["forms"]
@@ -50,15 +51,24 @@ def few_bits(judged: StudySpec, store: Store) -> dict[str, float]:
     alike = (each.spec for each in store.entries("study") if (each.spec.model, each.spec.text) == protocol)
     results = [one for each in alike for one in study_results.read(store, each, treatment=treatment("gguf")).singles]
     whole = (one for one in results if one.setting is None or one.setting == one.setting.uniform)
-    return {own_form(one.setting)[0] if one.setting else DENSE: one.perplexity for one in whole}
+    return {own_form(one.setting).name if one.setting else DENSE: one.perplexity for one in whole}
 
 
-def own_form(recipe: Recipe) -> tuple[str, float, bool, float]:
-    """Format of the linears, bits per weight, True for GGUF types, and the share of layers left out."""
+class StoredForm(NamedTuple):
+    """Form in which a recipe leaves the linears; in the order that `sizes` takes."""
+
+    name: str
+    bits: float  # per weight
+    is_gguf: bool
+    dropped: float  # share of layers
+
+
+def own_form(recipe: Recipe) -> StoredForm:
+    """Form of the linears that a recipe leaves."""
     target, unit = recipe.allocation.target, recipe.allocation.budget_unit
     name = unit.phrase(target) if unit.levels else PATTERN if recipe.pattern == PATTERN else MASKED
     sparsity = getattr(recipe.allocation.base, "sparsity", ())  # by hand
     dropped = target if unit is LAYERS else len(dropped_layers(sparsity)) / max(len(sparsity), 1)
     saved = (target - dropped) / (1 - dropped)  # of a weight in the layers that stay
     name = recipe.treatment.doing(target) if unit is LAYERS else name
-    return name, (1 - dropped) * recipe.treatment.stored(saved), unit is GGUF, dropped
+    return StoredForm(name, (1 - dropped) * recipe.treatment.stored(saved), unit is GGUF, dropped)

@@ -73,7 +73,7 @@ def prune(
 
     distill(loaded, exact, tokens, walk, distillation_folder(store, loaded.spec, exact), trained, wrote, read, warn)
     tracker.done = end
-    return anatomy.per_weight(loaded.layers, anatomy.zero_fraction)
+    return count_zeros(loaded)
 
 
 def count_zeros(loaded: Loaded) -> Array:
