@@ -14,7 +14,7 @@ from core.requests.inputs import ModelSpec, TextSpec
 from core.requests.measurements import ProfileSpec, measurements, methods_of
 from core.requests.perturbations import PRESETS
 from core.requests.recipes import ExactRecipe, Repairs
-from core.requests.studies import Point, StudyRequest, StudySpec, TaskSpec
+from core.requests.studies import StudyRecipe, StudyRequest, StudySpec, TaskSpec
 from core.store.cache import Store
 from core.store.parts import TRAINING, distillation_folder
 from core.store.results import (
@@ -222,7 +222,7 @@ def study_spec(
 
 def _point(profile, setting, layers):
     if setting is None:
-        return Point(setting=None, pruned=None)
+        return StudyRecipe(setting=None, pruned=None)
     target = setting.allocation.target
     rng = np.random.default_rng(int(setting.model_copy(update={"calibration_seed": 0}).key[:8], 16))
     moved = 0.0 if setting == setting.uniform else 0.03
@@ -240,7 +240,7 @@ def _point(profile, setting, layers):
         repair_method=setting.treatment.repair_method,
         **{name: getattr(setting, name) for name in Repairs.model_fields},
     )
-    return Point(setting=setting, pruned=pruned)
+    return StudyRecipe(setting=setting, pruned=pruned)
 
 
 def as_allocated(spec, profile):

@@ -7,7 +7,7 @@ from core.judge import zeroshot
 from core.models.loading import Loaded, Reader
 from core.models.windows import Windows, windows
 from core.prune.exact_recipe import Texts, check_recipes, make_exact
-from core.requests import EvaluationRequest, Point, StudyRequest, StudySpec, TaskSpec
+from core.requests import EvaluationRequest, StudyRecipe, StudyRequest, StudySpec, TaskSpec
 from core.store import Store
 
 
@@ -62,7 +62,7 @@ def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
     read = _tasks(request.evaluation)
     calibration = {}
     points = tuple(
-        Point(setting=recipe, pruned=recipe and make_exact(recipe, request, loaded, store, calibration))
+        StudyRecipe(setting=recipe, pruned=recipe and make_exact(recipe, request, loaded, store, calibration))
         for recipe in request.points
     )
     tasks = tuple(

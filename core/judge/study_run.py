@@ -20,8 +20,8 @@ from core.prune.pruned_model import count_zeros, prune, restored
 from core.requests import (
     EvaluatedSpec,
     ModelShape,
-    Point,
     Share,
+    StudyRecipe,
     StudyRequest,
     StudySpec,
     ZeroShotSpec,
@@ -87,7 +87,7 @@ class StudyRun:
 
     # -- what is missing --------------------------------------------------------------------------------------------
 
-    def _mine(self) -> list[Point]:
+    def _mine(self) -> list[StudyRecipe]:
         """Points of the share, each model once; all of them if there is no share."""
         points = list({each.pruned: each for each in self.spec.points}.values())
         if self.share is None:
@@ -96,7 +96,7 @@ class StudyRun:
         falls = zip(cut([sum(self._pruning(each)) + judging for each in points], self.share.of), points, strict=True)
         return [each for part, each in falls if part == self.share.part]
 
-    def _left(self, point: Point) -> float:
+    def _left(self, point: StudyRecipe) -> float:
         """Work of pruning and of the units not yet judged."""
         judged = self._reading * self._lacks_losses(point)
         return sum(self._pruning(point)) + judged + sum(map(self._questions, self._lacking_tasks(point)))
@@ -110,13 +110,13 @@ class StudyRun:
         questions = unit.task.examples or self.resolved.tasks[unit.task.name].documents
         return self.shape.to_logits * workload.EXAMPLE * questions
 
-    def _pruning(self, point: Point) -> tuple[float, ...]:
+    def _pruning(self, point: StudyRecipe) -> tuple[float, ...]:
         return workload.treating(self.shape, self.request, point.setting) if point.setting else ()
 
-    def _lacks_losses(self, point: Point) -> bool:
+    def _lacks_losses(self, point: StudyRecipe) -> bool:
         return self.store.measured(self.spec.evaluated(point)) is None
 
-    def _lacking_tasks(self, point: Point) -> list[ZeroShotSpec]:
+    def _lacking_tasks(self, point: StudyRecipe) -> list[ZeroShotSpec]:
         return [unit for unit in self.spec.zero_shot(point) if self.store.measured(unit) is None]
 
     # -- doing it ---------------------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ class StudyRun:
         yield lambda done, *_: self._say(f"{what} {first + done} of {of}", took * done / max(of, 1))
         self.tracker.done += took * (of if count is None else count) / max(of, 1)
 
-    def _point(self, point: Point, reference: Tensor | None) -> None:
+    def _point(self, point: StudyRecipe, reference: Tensor | None) -> None:
         self.at = recipe_names.setting(point.setting) if point.setting else "dense"
         warnings = []
         about = {"setting": point.setting.name if point.setting else "dense", "warnings": warnings}
@@ -155,11 +155,11 @@ class StudyRun:
             for unit in self._lacking_tasks(point):
                 self._task(unit, about)
 
-    def _prune(self, point: Point, warnings: list[str]) -> Array:
+    def _prune(self, point: StudyRecipe, warnings: list[str]) -> Array:
         takes, read = self._pruning(point), self.resolved.calibration
         return prune(self.loaded, point.pruned, read, self.store, self.tracker, f"{self.at}: ", takes, warnings.append)
 
-    def _broke(self, point: Point, zeros: Array, reason: Broken, about: dict) -> None:
+    def _broke(self, point: StudyRecipe, zeros: Array, reason: Broken, about: dict) -> None:
         """Record a recipe that broke the model while pruning: all its numbers are NaN.
 
         Args:
@@ -176,7 +176,7 @@ class StudyRun:
         self.tracker.parts += 1
         self._say(str(reason))
 
-    def _losses(self, point: Point, zeros: Array, reference: Tensor, about: dict) -> None:
+    def _losses(self, point: StudyRecipe, zeros: Array, reference: Tensor, about: dict) -> None:
         unit, tokens = self.spec.evaluated(point), self.resolved.text.tokens
         finished = parts.finished(self.store, unit)
         for first in range(0, len(tokens), PIECE):
@@ -195,7 +195,7 @@ class StudyRun:
             broken = losses.first_broken(self.loaded, tokens, whole.nll)  # pieces of an earlier run lack it
             self._save_losses(point, whole, broken, about)
 
-    def _save_losses(self, point: Point, arrays: Losses, broken: int | None, about: dict) -> None:
+    def _save_losses(self, point: StudyRecipe, arrays: Losses, broken: int | None, about: dict) -> None:
         unit = self.spec.evaluated(point)
         read = point.pruned and point.pruned.calibration
         fields = {

@@ -37,7 +37,7 @@ from core.requests.recipes import ExactRecipe, Recipe, uniform
 from core.requests.studies import (
     EvaluatedSpec,
     EvaluationRequest,
-    Point,
+    StudyRecipe,
     StudyRequest,
     StudySpec,
     TaskSpec,

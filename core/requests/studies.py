@@ -1,7 +1,7 @@
 """Studies, recipes evaluated alike: the request, and the stored units that it resolves to."""
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field
 
@@ -69,8 +69,10 @@ class ZeroShotSpec(OfWeights):
     task: TaskSpec
 
 
-class Point(Spec):
+class StudyRecipe(Spec):
     """One recipe of a study, as asked and exact; both None for the dense model."""
+
+    identity: ClassVar[str] = "Point"
 
     setting: Recipe | None
     pruned: ExactRecipe | None
@@ -86,7 +88,7 @@ class StudySpec(View):
     model: ModelSpec
     text: TextSpec
     tasks: tuple[TaskSpec, ...] = ()
-    points: tuple[Point, ...]
+    points: tuple[StudyRecipe, ...]
 
     def __hash__(self) -> int:
         return hash(self.key)  # which is computed once
@@ -106,13 +108,13 @@ class StudySpec(View):
         return sorted({each.setting.calibration_seed for each in self._looking})
 
     @property
-    def _looking(self) -> Iterator[Point]:
+    def _looking(self) -> Iterator[StudyRecipe]:
         return (each for each in self.points if each.pruned and each.pruned.calibration)
 
-    def evaluated(self, point: Point) -> EvaluatedSpec:
+    def evaluated(self, point: StudyRecipe) -> EvaluatedSpec:
         return EvaluatedSpec(model=self.model, pruned=point.pruned, text=self.text)
 
-    def zero_shot(self, point: Point) -> tuple[ZeroShotSpec, ...]:
+    def zero_shot(self, point: StudyRecipe) -> tuple[ZeroShotSpec, ...]:
         return tuple(ZeroShotSpec(model=self.model, pruned=point.pruned, task=task) for task in self.tasks)
 
     @property

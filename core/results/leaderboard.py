@@ -146,7 +146,7 @@ def lowest_at(groups: Iterable[Study], target: float, pruner: str) -> Row | None
     """
 
     def here(part):
-        return (part.pruner, part.pattern) == (pruner, None) and abs(part.target - target) < 1e-9
+        return (part.treatment.pruner, part.pattern) == (pruner, None) and abs(part.target - target) < 1e-9
 
     place = best_slice(groups, target, pruner, has=lambda _, part: here(part))
     candidates = place.study.settings if place else ()

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from core.base import distinct, profile_names, several, unique
 from core.methods import ZEROS, treatments
-from core.requests import DEFAULT_CALIBRATION, Point, Recipe, StudySpec, TextSpec, WindowRequest
+from core.requests import DEFAULT_CALIBRATION, Recipe, StudyRecipe, StudySpec, TextSpec, WindowRequest
 from core.results.setting_result import Result
 from core.results.study_results import Slice, Study, load, slice_of, tasks_asked
 from core.store import Entry, Store
@@ -60,7 +60,7 @@ def _shipped(entry: Entry) -> tuple[bool, float]:
 def _place(study: Study) -> tuple[bool, int, int]:
     if not all(entry.committed for entry in study.entries):
         return False, 0, 0
-    targets = {part.target for part in study.slices if treatments.TREATMENTS[part.pruner].budget_unit is ZEROS}
+    targets = {part.target for part in study.slices if part.treatment.budget_unit is ZEROS}
     return True, -len(targets), -len(study.settings)
 
 
@@ -164,7 +164,7 @@ def merged(studies: Sequence[Study]) -> Study:
     provenance = next(
         (each.provenance for each in studies if each.provenance.get("calibration")), studies[0].provenance
     )
-    points_asked = tuple(Point(setting=setting, pruned=pruned) for setting, pruned in points)
+    points_asked = tuple(StudyRecipe(setting=setting, pruned=pruned) for setting, pruned in points)
     tasks = tuple(unique(task for study in reversed(studies) for task in study.spec.tasks))
     spec = studies[0].spec.replace(points=points_asked, tasks=tasks)
     entries = tuple(entry for each in studies for entry in each.entries)

@@ -17,16 +17,11 @@ from core.store import Entry, Store
 
 
 class Slice(NamedTuple):
-    """Settings that may be compared: one pruner with one repair or none, one pattern, one target."""
+    """Recipes that may be compared, which differ in their allocation: one treatment, one pattern, one target."""
 
-    pruner: str
+    treatment: Treatment
     pattern: str | None
     target: float
-    repair: str | None = None
-
-    @property
-    def treatment(self) -> Treatment:
-        return Treatment(self.pruner, self.repair)
 
     @property
     def pruned(self) -> str:
@@ -39,7 +34,7 @@ class Slice(NamedTuple):
 
 
 def slice_of(setting: Recipe) -> Slice:
-    return Slice(setting.pruner, setting.pattern, setting.allocation.target, setting.repair)
+    return Slice(setting.treatment, setting.pattern, setting.allocation.target)
 
 
 @frozen

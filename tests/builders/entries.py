@@ -6,7 +6,7 @@ from core.requests import grammar
 from core.requests.allocations import AllocationRequest
 from core.requests.export_and_search import BestRequest, BestSpec
 from core.requests.recipes import ExactRecipe, Recipe
-from core.requests.studies import Point, StudySpec, TaskSpec
+from core.requests.studies import StudyRecipe, StudySpec, TaskSpec
 from core.store import results
 from tests import synthetic
 
@@ -20,7 +20,7 @@ def study_spec():
     half = ExactRecipe(pruner="magnitude", sparsity=(0.5,) * LAYERS, calibration=None)
     asked = Recipe(pruner="magnitude", allocation=AllocationRequest(target=0.5))
     tasks = (TaskSpec(name=name, content="invented", examples=9, seed=0) for name in ("one", "two"))
-    points = (Point(setting=None, pruned=None), Point(setting=asked, pruned=half))
+    points = (StudyRecipe(setting=None, pruned=None), StudyRecipe(setting=asked, pruned=half))
     return StudySpec(model=profile.model, text=profile.text, tasks=tuple(tasks), points=points)
 
 

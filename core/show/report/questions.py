@@ -6,7 +6,7 @@ from functools import cache
 from typing import NamedTuple
 
 from core.base import UserError, digits, distinct, frozen
-from core.methods import BITS, INTEGERS, MIXED, ZEROS, BlockInfluence, BudgetUnit
+from core.methods import BITS, INTEGERS, MIXED, ZEROS, BlockInfluence, BudgetUnit, treatment
 from core.results import CHANGE, Change, Result, Row, Slice, Study, Table, protocols, rows_of, slice_of
 from core.results.study_table import RESULTS, UNIFORM, Control, divergence, study_table
 from core.show.figures import evaluation
@@ -145,7 +145,7 @@ def best(settings: Iterable[Result]) -> Result:
 
 def owl(study: Study, target: float) -> Result:
     """OWL by Wanda with the parameters that were chosen on other text, where its published ones stand beside it."""
-    bases = {one: one.setting.allocation.base for one in study.within(Slice("wanda", None, target))}
+    bases = {one: one.setting.allocation.base for one in study.within(Slice(treatment("wanda"), None, target))}
     [one] = (one for one, base in bases.items() if base.kind == "owl" and base != type(base)())
     return one
 

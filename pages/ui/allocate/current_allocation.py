@@ -139,7 +139,7 @@ def race(
     """
     target, prefix = request.target, profile.key[:6]
     if forecast:
-        study, part = forecast.study, Slice(treatment.pruner, None, target, treatment.repair)
+        study, part = forecast.study, Slice(treatment, None, target)
     else:
         alike = lambda _, part: part.treatment == treatment  # noqa: E731
         study, part = leaderboard.place_at(protocols, target, treatment.name, alike) or (None, None)

@@ -122,7 +122,7 @@ def test_methods_that_were_trained_for_another_budget_do_not_run(tmp_path):
 
     asked = trained(TUNED, 2000), trained(AlphaPruning(), 1000)  # each beside its uniform twin
     groups = study(tmp_path, *asked, trained(Response(), 2000), profile=SPEC.key)
-    part = Slice("wanda", None, TARGET, "distill")
+    part = Slice(Treatment("wanda", "distill"), None, TARGET)
     assert len(groups[0].within(part)) == 5
     found = race.Leaderboard(profile(tmp_path), groups[0], part).ranking(AllocationRequest(target=TARGET))
     known = [each.measured.setting for each in found if each.measured]

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import pytest
 
-from core.methods import GGUF, TREATMENTS, ZEROS
+from core.methods import GGUF, ZEROS
 from core.requests.export_and_search import BestSpec
 from core.requests.recipes import Recipe
 from core.results import protocols
@@ -63,7 +63,7 @@ def test_ones_own_studies_come_before_those_that_ship_of_which_the_widest_is_fir
         return protocols.grouped_by_protocol(store, store.of_model(profile.model, "study"))
 
     def targets(each):
-        return {part.target for part in each.slices if TREATMENTS[part.pruner].budget_unit is ZEROS}
+        return {part.target for part in each.slices if part.treatment.budget_unit is ZEROS}
 
     sizes = [(len(targets(each)), len(each.settings)) for each in found().values()]
     assert len(sizes) > 1 and sizes == sorted(sizes, reverse=True)
