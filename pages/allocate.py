@@ -31,7 +31,7 @@ with left:
     except UserError as error:
         wrong = error
 if forecast and allocation:
-    forecast, measured = studies.without_allocation(forecast, allocation.request, request.plain)  # by hand too
+    forecast, measured = studies.without_allocation(forecast, allocation.request, request.uncorrected)  # by hand too
 with right:
     with upper:
         if forecast and not levels:
@@ -55,7 +55,9 @@ with left:
         current_allocation.evaluate_anchors(refusal, treatment, profile)
     best_setting.card(protocols, request.target, treatment.pruner, "allocate.py")
     if not levels:
-        layout.caption(current_allocation.corrected(protocols, request.plain, treatment.name), help=settings.ORIGIN)
+        layout.caption(
+            current_allocation.corrected(protocols, request.uncorrected, treatment.name), help=settings.ORIGIN
+        )
     if request.base.per_linear:
         current_allocation.by_linear(allocation, profile)
 

@@ -37,18 +37,18 @@ def spread(options: SimpleNamespace, store: Store) -> None:
         raise UserError("--max-loss seeks a share of zeros: give a budget of bits, and read its prediction")
     allocation, lacking = allocate(request, profile), None
     try:
-        anchors = load_forecast(store, profile, treated, options.anchors)
+        forecast = load_forecast(store, profile, treated, options.anchors)
         if options.max_loss is not None:
-            allocation = allocate(anchors.sparsest(request, fraction(options.max_loss)), profile)
-        anchors, _ = anchors.without_allocation(allocation.exact, allocation.request.plain)
+            allocation = allocate(forecast.sparsest(request, fraction(options.max_loss)), profile)
+        forecast, _ = forecast.without_allocation(allocation.exact, allocation.request.uncorrected)
         even = np.full_like(allocation.exact, allocation.request.target)
         rows = {"this allocation": allocation.exact, "its base": allocation.exact_base, "uniform": even}
-        predicted = {name: anchors.predict(row) for name, row in rows.items()}
+        predicted = {name: forecast.predict(row) for name, row in rows.items()}
     except UserError as reason:
         if options.anchors or options.max_loss is not None:
             raise
-        anchors, predicted, lacking = None, {}, str(reason)
-    answer = allocated_json(allocation, profile, treated.pruner) | predicted_json(anchors, predicted)
+        forecast, predicted, lacking = None, {}, str(reason)
+    answer = allocated_json(allocation, profile, treated.pruner) | predicted_json(forecast, predicted)
     answer |= {"no_prediction": lacking}
     if options.at_most:
         answer["file_bytes"] = taken(counts, treated, allocation.budget)
@@ -56,26 +56,26 @@ def spread(options: SimpleNamespace, store: Store) -> None:
         say_json(answer)
         return
     _say(allocation, answer)
-    if anchors:
-        say(forecast_sentences.beside(predicted), forecast_sentences.basis(anchors))
+    if forecast:
+        say(forecast_sentences.beside(predicted), forecast_sentences.basis(forecast))
     else:
         say(f"No prediction: {lacking}")
 
 
-def predicted_json(anchors: Forecast | None, predicted: Mapping[str, Prediction]) -> Answer:
+def predicted_json(forecast: Forecast | None, predicted: Mapping[str, Prediction]) -> Answer:
     """JSON of the prediction of an allocation with its anchors, and those of its base and of uniform."""
-    if anchors is None:
+    if forecast is None:
         return {"predicted": None}
     here, base, uniform = (each._asdict() for each in predicted.values())
-    off = anchors.leave_one_out
+    off = forecast.leave_one_out
     return {
         "predicted": here | {
-            "pruner": anchors.treatment.pruner,
-            "repair": anchors.treatment.repair,
-            "anchors": [each.setting.name for each in anchors.settings],
-            "left_out": anchors.excluded,
+            "pruner": forecast.treatment.pruner,
+            "repair": forecast.treatment.repair,
+            "anchors": [each.setting.name for each in forecast.settings],
+            "left_out": forecast.excluded,
             "leave_one_out": off and off._asdict(),
-            "protocol": protocols.short_name(anchors.study),
+            "protocol": protocols.short_name(forecast.study),
         },
         "predicted_beside": {"base": base, "uniform": uniform},
     }  # fmt: skip

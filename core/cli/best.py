@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from core.base import per_cent
 from core.cli.evaluations import answered
-from core.cli.output import Answer, say, say_helped, say_json, say_table
+from core.cli.output import Answer, say, say_json, say_table
 from core.cli.study_output import change_json, interval_json, protocol_json, seeds_json
 from core.cli.typer_app import command
 from core.requests import Recipe
@@ -84,12 +84,13 @@ def _say(best: Best, cache: Path | None) -> None:
     ]
     say_table(("allocation", "perplexity", "against uniform"), cells, title)
     for each in rows:
-        say_helped(write(each.setting.allocation), each.helped)
+        say(each.helped and f"{write(each.setting.allocation)}. {each.helped}")
     say(*forecast_sentences.of_search(best))
     say(*best.provenance.left_out, text_splits.described(best.request))
     say(f"Judged on {protocols.short_name(best.final)}.")
     say(advice.answer(best), style="bold")
     say(advice.loss(best))
     for setting in dict.fromkeys((best.uniform, best.winner, best.answer)):
-        say_helped(f"{advice.called(setting)}, on the text that judges", best.judged(setting).helped)
+        helped = best.judged(setting).helped
+        say(helped and f"{advice.called(setting)}, on the text that judges. {helped}")
     say(*commands(best, cache), f"best {best.spec.key}")

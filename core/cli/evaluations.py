@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 
 from core.base import UserError, pruning_troubles
-from core.cli.output import Answer, err, progress_bar, say, say_helped, say_json
+from core.cli.output import Answer, err, progress_bar, say, say_json
 from core.cli.study_output import change_json, point_json, prediction_json, study_json, study_table
 from core.cli.typer_app import command
 from core.export import target
@@ -163,8 +163,8 @@ def export_json(entry: Entry) -> Answer:
 def say_export(exported: Answer, forms: Answer) -> None:
     """Print an export."""
     about = f"{exported['setting']}: exported to {exported['folder']}, {exported['bytes']:,} bytes"
-    say(f"{about}, reloaded and compared", forms["verdict"])
-    say_helped(exported["setting"], pruning_troubles(exported["warnings"]))
+    troubles = pruning_troubles(exported["warnings"])
+    say(f"{about}, reloaded and compared", forms["verdict"], troubles and f"{exported['setting']}. {troubles}")
 
 
 # --- shares ----------------------------------------------------------------------------------------------------------

@@ -36,27 +36,21 @@ def measure(options: SimpleNamespace, store: Store) -> None:
         say_json(_summary(profile))
     else:
         overview(profile)
-        warning = pruning_troubles(entry.provenance.get("warnings", []))
-        if warning:
-            say(warning)
-        say(f"profile {entry.key}")
+        say(pruning_troubles(entry.provenance.get("warnings", [])), f"profile {entry.key}")
 
 
 @command("show")
 def show(options: SimpleNamespace, store: Store) -> None:
     """Show a profile: a line per perturbation, or every layer of one."""
-    name = options.matrix
-    entry = store.profile(options.key)
+    entry, name = store.profile(options.key), options.matrix
+    profile = profiles.load(store, entry)
     if options.tokens:
         rows = _tokens(store, entry)
         say_json({"key": entry.key, "tokens": rows}) if options.json else say(*rows)
-        return
-    profile = profiles.load(store, entry)
-    if name is not None:
+    elif name is not None:
         values = propagation.matrix(profile.seeds(name))
         say_json({"key": entry.key, "name": name, "matrix": values}) if options.json else matrix_table(name, values)
-        return
-    if options.json:
+    elif options.json:
         say_json({**_summary(profile), "perturbations": gains_json(profile), "provenance": entry.provenance})
     elif options.gains is not None:
         gains_table(profile, options.gains)
@@ -115,12 +109,15 @@ def gains_json(profile: Profile) -> list[Answer]:
 
 def overview(profile: Profile) -> None:
     """Print a line per perturbation: the range of its gains over the layers, and the finding."""
-    provenance, text = profile.provenance, profile.spec.text
-    size = f"{text.sequences} × {text.length} tokens"
-    say(f"{provenance.get('model')} on {provenance.get('text')}, {size}")
-    say(*filter(None, (gain_sentences.rounding(profile), profile.spec.is_outdated and OUTDATED)))
+    text = profile.spec.text
+    say(f"{_measured(profile)}, {text.sequences} × {text.length} tokens")
+    say(gain_sentences.rounding(profile), profile.spec.is_outdated and OUTDATED)
     say(*(f"{row['name']}: {_span(row['gains'][:-1])}. {row['finding']}" for row in gains_json(profile)))
     say(gain_sentences.RULE, MORE)
+
+
+def _measured(profile: Profile) -> str:
+    return f"{profile.provenance.get('model')} on {profile.provenance.get('text')}"
 
 
 def _span(gains: Sequence[float]) -> str:
@@ -142,10 +139,7 @@ def gains_table(profile: Profile, name: str) -> None:
         (str(layer), *(digits(each, 3) for each in numbers), verdict or "")
         for layer, (*numbers, verdict) in enumerate(layers)
     ]
-    provenance = profile.provenance
-    title = (
-        f"Gain per layer under {name}, with its 95 % interval: {provenance.get('model')} on {provenance.get('text')}"
-    )
+    title = f"Gain per layer under {name}, with its 95 % interval: {_measured(profile)}"
     say_table(("layer", "gain", "at least", "at most", "verdict"), cells, title, words=0)
     say(f"{name}: {row['finding']}", f"The last layer is 1 by definition. {gain_sentences.RULE}")
 

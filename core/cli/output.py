@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,8 +24,8 @@ EVERY = 5.0  # seconds between two plain lines of progress, at least
 
 
 def say(*lines: object, style: str | None = None) -> None:
-    """Print lines for people, without markup."""
-    for line in lines:
+    """Print lines for people, without markup; empty ones are left out."""
+    for line in filter(None, lines):
         out.print(line, markup=False, highlight=False, soft_wrap=True, style=style)
 
 
@@ -53,28 +52,24 @@ def say_json(value: Answer) -> None:
     print(as_json(value))
 
 
-def save_file(
-    options: SimpleNamespace, to: Path, default_name: str, key: str, name: str, make: Callable[[], bytes]
-) -> None:
-    """Write the content that `make` returns to a file, and print its name and size.
+def save_report(options: SimpleNamespace, key: str, make: Callable[[], str]) -> None:
+    """Write the report that `make` returns to a file, and print its name and size.
 
     Args:
-        options: `force` replaces an existing file; `json` prints JSON.
-        default_name: name to suggest where `to` is a folder.
+        options: `out` names the file; `force` replaces an existing one; `json` prints JSON.
         key: of the result.
-        name: of the content, for people.
 
     Raises:
         UserError: the file is a folder, exists already, or cannot be written.
     """
-    file = expanded(to)
+    file = expanded(options.out)
     if exists(file) and file.is_dir():
-        raise UserError(f"{file} is a folder: name the file to write, as in {file / default_name}")
+        raise UserError(f"{file} is a folder: name the file to write, as in {file / 'report.html'}")
     if exists(file) and not options.force:
         raise UserError(f"{file} exists: choose another name, or replace it with --force")
     if not exists(file.parent):
         raise UserError(f"there is no folder {file.parent}: make it first, or name a file elsewhere")
-    content = make()
+    content = make().encode()
     for half in abandoned(file.parent, file.name):  # of a run that was killed
         half.unlink(missing_ok=True)
     try:
@@ -86,18 +81,12 @@ def save_file(
     if options.json:
         say_json({"key": key, "file": str(file), "bytes": len(content)})
     else:
-        say(f"{name} written to {file}, {len(content) / 1e6:.2f} MB")
+        say(f"report written to {file}, {len(content) / 1e6:.2f} MB")
 
 
 def as_json(value: Any) -> str:
     """JSON with lists for arrays, and null for numbers that are not finite."""
     return to_json(value, inf_nan_mode="null", ensure_ascii=True, fallback=lambda each: each.tolist()).decode()
-
-
-def say_helped(name: str, warning: str | None) -> None:
-    """Print the warning of a pruning, where there is one."""
-    if warning:
-        say(f"{name}. {warning}")
 
 
 # --- progress --------------------------------------------------------------------------------------------------------
@@ -154,8 +143,7 @@ def runs_table(entries_of: dict[str, list[Entry]], jobs: list[Any], troubles: li
             parts = [
                 f"{name} {_cell(value)}" for name, value in record.items() if value and not name.startswith(passed)
             ]
-            for line in filter(None, ("; ".join(parts), entry.spec.is_outdated and OUTDATED, when)):
-                say(f"    {line}")
+            say(*(line and f"    {line}" for line in ("; ".join(parts), entry.spec.is_outdated and OUTDATED, when)))
     for job in jobs:
         say(f"run {job.key}: {job.state}, {job.request.title}: {job.status.line}")
     say(*(f"set aside as corrupt: {trouble}" for trouble in troubles))

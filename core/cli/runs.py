@@ -7,7 +7,7 @@ import typer
 
 from core.base import UserError, checked, unique, with_changes
 from core.cli.evaluations import export_json, forms_json, run, say_export
-from core.cli.output import Answer, runs_table, save_file, say, say_json
+from core.cli.output import Answer, runs_table, save_report, say, say_json
 from core.cli.typer_app import Cache, Json, command, runs_app
 from core.export.target import check_early
 from core.jobs import queue
@@ -80,7 +80,7 @@ def report(options: SimpleNamespace, store: Store) -> None:
     from core.show.report.reports import KINDS, html
 
     entry = store.by_key(options.key, (*KINDS, "export"))
-    save_file(options, options.out, "report.html", entry.key, "report", lambda: html(store, entry).encode())
+    save_report(options, entry.key, lambda: html(store, entry))
 
 
 # --- a measured setting as a folder that loads anywhere --------------------------------------------------------------

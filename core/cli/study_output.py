@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from core.base import Estimate
-from core.cli.output import Answer, say, say_helped, say_table
+from core.cli.output import Answer, say, say_table
 from core.requests import Recipe, TextSpec
 from core.results import Change, CheckedPrediction, Result, Study, protocols
 from core.results import study_table as tables
@@ -126,5 +126,5 @@ def study_table(study: Study, predicted: Mapping[Recipe, CheckedPrediction]) -> 
         say(forecast_sentences.against(setting.name, prediction, study.of(setting).perplexity))
     say(*perplexity_sentences.of_study(study))
     for each in study.settings:
-        say_helped(each.setting.name, each.helped)
+        say(each.helped and f"{each.setting.name}. {each.helped}")
     say(f"Protocol: {protocols.badge(study)}", f"study {study.spec.key}")

@@ -4,7 +4,7 @@ A *request* is what a person typed; the worker resolves it to a *spec*, which na
 """
 
 from core.requests.allocations import AllocationRequest, Correction
-from core.requests.export_and_search import FORMATS, BestRequest, BestSpec, ExportRequest, ExportSpec, current_fields
+from core.requests.export_and_search import FORMATS, BestRequest, BestSpec, ExportRequest, ExportSpec
 from core.requests.inputs import (
     DEFAULT_CALIBRATION,
     DEFAULT_EVALUATION,

@@ -92,6 +92,6 @@ class AllocationRequest(Spec):
                     yield checked(type(self), **dict(self) | {"correction": fix})
 
     @property
-    def plain(self) -> Self:
+    def uncorrected(self) -> Self:
         """This allocation without its correction."""
         return self.replace(correction=Correction())

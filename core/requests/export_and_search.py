@@ -1,11 +1,11 @@
 """Requests and specs of an export, and of the search for the best recipe."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
 from core.base import Fields, Spec, View, either, look_up, model_name, optional_field, per_cent, unique
-from core.methods import ANY, DEFAULT_PRUNER, NO_REPAIR, PRUNERS, SPARSIFIERS, TREATMENTS, Treatment
+from core.methods import ANY, DEFAULT_PRUNER, PRUNERS, SPARSIFIERS, TREATMENTS, Treatment
 from core.methods.quantisation import QUANT_FORMATS
 from core.methods.treatments import Repaired, Searched
 from core.requests import recipe_names
@@ -86,10 +86,8 @@ class BestRequest(OfModel):
     @property
     def treatments(self) -> tuple[Treatment, ...]:
         """Pruners, each without and with its repairs, that may win."""
-        every = (
-            each for each in TREATMENTS.values() if self.pruner in (ANY, each.pruner) and each.pruner in SPARSIFIERS
-        )
-        every = (each for each in every if not each.by("model"))
+        pruners = SPARSIFIERS if self.pruner == ANY else (self.pruner,)
+        every = (each for each in TREATMENTS.values() if each.pruner in pruners and not each.by("model"))
         return tuple(each for each in every if self.repair == ANY or each.repair in (None, self.repair))
 
     def check(self) -> None:
@@ -99,13 +97,6 @@ class BestRequest(OfModel):
             raise ValueError("recover_dtype says how distill trains: give recover_minutes with it")
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"name each of the calibration seeds {', '.join(map(str, self.seeds))} once")
-
-
-def current_fields(stored: Any) -> Any:
-    """Fields of a stored search request as of today: older ones lack a repair, or name polish or an effort."""
-    if not isinstance(stored, dict):
-        return stored
-    return {"repair": NO_REPAIR} | {name: value for name, value in stored.items() if name not in ("polish", "effort")}
 
 
 class ExportSpec(View):
@@ -130,10 +121,9 @@ class BestSpec(View):
     final: StudySpec
     winner: Recipe
     runner_up: Recipe | None = Field(None, description="the best of another base allocator, in older answers")
-    better: tuple[Recipe, ...] = optional_field((), "the winner repaired, in older answers")
 
     def check(self) -> None:
-        chosen = [each for each in (self.winner, self.runner_up, *self.better) if each]
+        chosen = filter(None, (self.winner, self.runner_up))
         judged = {each.setting.seedless for each in self.final.points if each.setting}
         tried = {each.setting for each in self.selection.points}
         if {self.winner, self.winner.uniform} - tried or {

@@ -60,7 +60,7 @@ def titles(recipes: Iterable[Recipe]) -> dict[Recipe, str]:
     """
     short = {each: (kind(each), allocation(each.allocation)) for each in recipes}
     several, count = len({each.pruner for each in short}) > 1, Counter(short.values())
-    bases = Counter(alike for alike, _ in {(alike, each.allocation.plain) for each, (alike, _) in short.items()})
+    bases = Counter(alike for alike, _ in {(alike, each.allocation.uncorrected) for each, (alike, _) in short.items()})
     named, seen = {}, Counter()
     for each, (alike, name) in short.items():
         title = _full(each, name if bases[alike] == count[alike, name] == 1 else long(each.allocation), several)

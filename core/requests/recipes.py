@@ -174,7 +174,7 @@ class Recipe(Repairs):
     @property
     def base(self) -> Self | None:
         """The same recipe without its correction; None if it has none."""
-        return self.replace(allocation=self.allocation.plain) if self.allocation.correction.strength else None
+        return self.replace(allocation=self.allocation.uncorrected) if self.allocation.correction.strength else None
 
     @property
     def untrained(self) -> Self | None:

@@ -3,12 +3,11 @@
 import json
 import math
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from core.base import Estimate, UserError, frozen
-from core.requests import BestRequest, BestSpec, ExportRequest, Recipe, current_fields
+from core.requests import BestRequest, BestSpec, ExportRequest, Recipe
 from core.requests.commands import CommandRequest, command_line
 from core.results import study_results
 from core.results.forecast import CheckedPrediction
@@ -25,7 +24,7 @@ class BestProvenance(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
     model: str = ""
-    request: Annotated[BestRequest, BeforeValidator(current_fields)]
+    request: BestRequest
     texts: dict[str, str] = {}
     left_out: tuple[str, ...] = ()
     predicted: int = 0

@@ -66,7 +66,7 @@ def combined(
 
 def alone(request: AllocationRequest) -> list[AllocationRequest]:
     """An allocation, its own base before it where it is corrected."""
-    return [request.plain, request] if request.correction.strength else [request]
+    return [request.uncorrected, request] if request.correction.strength else [request]
 
 
 def family(
@@ -85,7 +85,7 @@ def family(
     if request.base.by_hand:
         raise UserError("an allocation set by hand has no correction: let the layers go, or evaluate this setting")
     how = {"driver": driver, "clip": request.correction.clip}
-    return [request.plain, *request.corrected(strengths, ("none", *controls), shuffles, **how)]
+    return [request.uncorrected, *request.corrected(strengths, ("none", *controls), shuffles, **how)]
 
 
 def methods(
@@ -101,7 +101,9 @@ def methods(
         here = request.replace(target=target)
         for kind, method in METHODS.items():
             wanted += (
-                alone(here) if kind == request.base.kind else [here.plain.replace(base=default_method(method, profile))]
+                alone(here)
+                if kind == request.base.kind
+                else [here.uncorrected.replace(base=default_method(method, profile))]
             )
     return possible(wanted, linear_parameters(profile), profile)
 

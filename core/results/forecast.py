@@ -144,7 +144,7 @@ class Forecast:
         others = tuple(
             each
             for each in self.settings
-            if each.setting.allocation.plain != base and not same_allocation(each.planned, exact)
+            if each.setting.allocation.uncorrected != base and not same_allocation(each.planned, exact)
         )
         alone = len(others) in (len(self.settings), *range(prediction.FEWEST))
         return self if alone else replace(self, settings=others), measured
@@ -159,7 +159,7 @@ class Forecast:
             with suppress(UserError):  # this profile lacks what drove it
                 return (
                     (alike or not result.strength)
-                    and there.plain == request.plain
+                    and there.uncorrected == request.uncorrected
                     and same_allocation(result.planned, allocate(there, self.profile).exact)
                 )
             return False

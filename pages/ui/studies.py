@@ -91,7 +91,7 @@ def predicted(setting: Recipe, profile: Profile) -> tuple[Forecast, Prediction, 
         raise UserError(
             f"its pruner and repair were evaluated another way ({has}), so choose that or evaluate this one ({asks})"
         )
-    others, measured = without_allocation(forecast, request, request.plain)
+    others, measured = without_allocation(forecast, request, request.uncorrected)
     return others, others.predict(allocate(request, profile).exact), measured
 
 

@@ -51,7 +51,7 @@ def test_an_impossible_layer_by_hand_is_said_and_left_out(hand, cache):
 
 def test_layers_set_by_hand_are_set_in_every_strength_that_is_predicted(studied):
     app = opened(profile=studied, hand="2:0.5,3:0.6", strength="0.04")
-    base = grammar.read_allocation(url(app)["allocation"]).plain
+    base = grammar.read_allocation(url(app)["allocation"]).uncorrected
     found, _ = stored_forecasts.load_forecast(Store(), load_(studied), Treatment("wanda")).without_allocation(
         on_screen(app), base
     )

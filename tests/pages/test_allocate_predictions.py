@@ -101,7 +101,7 @@ def test_the_picture_opens_with_the_predicted_perplexity_as_the_command_line_say
     told = json.loads(capsys.readouterr().out)["predicted"]
     assert (now, low, high) == pytest.approx([told[name] for name in ("perplexity", "low", "high")], rel=1e-4)
     found = stored_forecasts.load_forecast(Store(), current_profile.load(studied), Treatment("wanda"))
-    found, _ = found.without_allocation(on_screen(app), grammar.read_allocation(url(app)["allocation"]).plain)
+    found, _ = found.without_allocation(on_screen(app), grammar.read_allocation(url(app)["allocation"]).uncorrected)
     assert live(app)["hero"]["values"] == live(opened(profile=studied))["hero"]["values"]  # whatever the strength
     assert live(app)["hero"]["beside"] == pytest.approx(found.perplexities(np.full((1, 6), 0.7)).value[0], rel=1e-4)
     curve = live(app)["gauge"]

@@ -1,6 +1,5 @@
 """The best-setting part of the prune page: exactly the request chosen, the answer from its data, links that hold."""
 
-from dataclasses import replace
 
 import pytest
 
@@ -13,7 +12,6 @@ from core.requests.studies import StudyRequest
 from core.results import best, candidates, study_results, text_splits
 from core.show.words import advice
 from core.store.deleting import delete
-from pages.ui.prune import search
 from tests import synthetic
 from tests.pages.opening import badges, link, put, url, words
 from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE, opened, submitted
@@ -205,9 +203,3 @@ def test_without_its_profile_the_answer_cannot_be_used(store):
     delete(store, store.profile(entry.spec.profile.key))
     app = part()
     assert "used on this page: the profile" in words(app.caption)
-
-
-def test_an_answer_that_was_polished_once_is_listed_still(store):
-    entry = save(store)
-    older = {"request": entry.provenance["request"] | {"polish": 4}}
-    assert search.name(replace(entry, provenance=entry.provenance | older)) == search.name(entry)

@@ -143,7 +143,7 @@ def race(
     else:
         alike = lambda _, part: part.treatment == treatment  # noqa: E731
         study, part = leaderboard.place_at(protocols, target, treatment.name, alike) or (None, None)
-    lanes, costs = _drawn(request.plain, allocation, leaderboard.Leaderboard(profile, study, part, forecast))
+    lanes, costs = _drawn(request.uncorrected, allocation, leaderboard.Leaderboard(profile, study, part, forecast))
     if study is None:
         layout.show(lanes, prefix, "lanes")
         return

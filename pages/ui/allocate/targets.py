@@ -32,7 +32,7 @@ HOW_SPARSE = "How sparse may it be, if its perplexity may rise so far above the 
 def show(request: AllocationRequest, forecast: Forecast) -> None:
     """Draw the picture, whose slider is the page's target, and the question for the sparsest target."""
     url_state.write()
-    mine, at = request.plain.replace(target=TARGETS[0]), {"target": TARGETS.index(request.target)}
+    mine, at = request.uncorrected.replace(target=TARGETS[0]), {"target": TARGETS.index(request.target)}
     figure.draw(_picture(mine, forecast), at=at)
     _sparsest(request, forecast)
 

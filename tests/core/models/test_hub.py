@@ -6,7 +6,7 @@ import threading
 import datasets
 import pytest
 
-from core.models import hub, sources, windows
+from core.models import hub, windows
 from core.models.sources import locate, read_shape
 from tests import tiny
 from tests.fuzz.hub import COMMIT, Answer, Hub, believed

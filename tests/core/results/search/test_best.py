@@ -215,17 +215,6 @@ def test_without_rivals_the_answer_is_uniform(empty, text, monkeypatch):
     assert grammar.write(found.answer.allocation) == "uniform:0.5"
 
 
-def test_an_answer_of_a_version_that_polished_is_read(empty, text, tmp_path, monkeypatch):
-    monkeypatch.setattr(shortlist, "BASES", grid())
-    entry = execute.get(request(text, seeds=(0,)), empty)
-    found = best.load(empty, entry)
-    shutil.rmtree(entry.path)
-    asked = entry.provenance["request"] | {"polish": 2, "effort": "full"}
-    told = entry.provenance | {"request": asked, "rounds": [{"tokens": 9}], "trials": [{"target": 0.5}]}
-    old = empty.entry(empty.save(entry.spec, None, told))
-    assert best.load(empty, old).request == found.request
-
-
 def losing(monkeypatch, **share):
     """Losses known beforehand: the perplexity rises by a share of the target, a third where a method is not named.
 
