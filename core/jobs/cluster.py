@@ -1,7 +1,7 @@
 """A run in shares on a Ray cluster, or on the GPUs of one machine: Ray runs them, and this process watches them.
 
-A place stands where the name of a device stands, `ray:10.0.0.1:6379, 8 shares, cuda`: a run that is spread waits in the
-queue of its place, and is watched, cancelled and resumed as any other.
+A place is written where a device is named, `ray:10.0.0.1:6379, 8 shares, cuda`: a run in shares waits in the queue of
+its place, and is watched, cancelled and resumed as any other.
 """
 
 import importlib.util
@@ -37,7 +37,7 @@ Task = Callable[[str, str], None]  # runs a share: cache folder, key
 
 
 class Place(NamedTuple):
-    """The address of a cluster (empty: this machine), how many shares it is given, and the device that each needs."""
+    """The address of a cluster (empty: this machine), its number of shares, and the device of each."""
 
     address: str
     shares: int
@@ -49,7 +49,7 @@ class Place(NamedTuple):
 
 
 def read(device: str) -> Place | None:
-    """The place that stands where a device is named; None for a device."""
+    """The place written as a device; None for a device."""
     where, *more = device.split(", ")
     engine, _, address = where.partition(":")
     return Place(address, int(more[0].split()[0]), more[1]) if engine == NAME and len(more) == 2 else None
@@ -75,15 +75,14 @@ def place(typed: str, shares: int | None, device: str) -> Place:
 
 
 def run(store: Store, job: Job, place: Place, report: Report, task: Task) -> Entry:
-    """Have a cluster run every share of a job by `task`; the whole. Ray repeats those whose process or node is lost.
+    """Run every share of a job by `task` on a cluster; return the whole. Ray repeats lost shares.
 
     Raises:
         UserError: the request cannot be met.
         Cancelled: the report function said so, or somebody cancelled a share. Finished parts stay.
         RuntimeError: a share failed, or was lost too often.
     """
-    entry = store.find(job.request)
-    if entry:
+    if entry := store.find(job.request):
         return entry
     numbers = range(1, place.shares + 1)
     shares = [ShareRequest(whole=job.request, share=Share(part=each, of=place.shares)) for each in numbers]
@@ -123,7 +122,7 @@ def _connected(place: Place) -> ModuleType:
 
 
 def portable(task: Task) -> Task:
-    """The same function for a process that cannot import this project yet: it is pickled whole, without it."""
+    """Wrap a function for processes that cannot import this project yet: the wrapper is pickled whole."""
     project, module, name = str(PROJECT), task.__module__, task.__name__
 
     def imported(root, key):
@@ -139,7 +138,7 @@ def portable(task: Task) -> Task:
 def _watch(
     store: Store, job: Job, shares: list[Job], look: Callable[[], tuple[list, list]], report: Report
 ) -> Entry | None:
-    """Report on shares until none runs; the whole, if one of them made it."""
+    """Report on shares until none runs; return the whole if one of them made it."""
     left = shares
     while left:
         _, left = look()  # first, so that what ended is in its record
@@ -158,7 +157,7 @@ def _watch(
 
 
 def _progress(shares: list[Job]) -> Progress:
-    """All shares as one: those that have not begun are taken to be as much as the others."""
+    """Progress of all shares together; shares that have not begun count as much as the others."""
     totals = [each.status.total for each in shares if each.status.total]
     total = sum(totals) * len(shares) // len(totals) if totals else 0
     done = sum(1.0 if each.state == "done" else each.status.fraction for each in shares) / len(shares)

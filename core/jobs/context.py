@@ -17,7 +17,7 @@ from core.store.files import stamp
 
 @dataclass
 class WorkContext:
-    """What every kind of work needs: where results go, where it runs, who is told, and the model at hand."""
+    """Store, device, report function and the last loaded model: needed by every kind of work."""
 
     store: Store
     device: torch.device
@@ -27,10 +27,10 @@ class WorkContext:
     loading: float = 0.0  # seconds
 
     def load(self, request: OfModel, check: Callable[[Reader], object] = lambda _: None) -> Loaded:
-        """The model that was typed, from memory if it was the last one.
+        """Load the model of a request, from memory if it was the last one.
 
         Args:
-            check: refuses what cannot be met whatever the weights are, before they are read.
+            check: refuses, before weights are read, a request that no weights could meet.
 
         Raises:
             UserError: there is no such model, or it cannot be used.
@@ -48,6 +48,6 @@ class WorkContext:
         return self.models[key]
 
     def place(self, loaded: Loaded) -> ModelShape:
-        """Move a model where it runs; its shape."""
+        """Move a model to the device that it runs on; return its shape."""
         placement.place(loaded.model, loaded.layers, self.device)
         return read_shape(loaded.source, self.store)

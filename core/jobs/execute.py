@@ -1,4 +1,4 @@
-"""The documented entry: ask for something, and have it found in the cache, or measured and saved."""
+"""The documented entry `get`: find the result of a request in the cache, or compute and save it."""
 
 from collections.abc import Iterable, MutableMapping
 from dataclasses import replace
@@ -46,12 +46,12 @@ def get(
     models: MutableMapping[str, Loaded] | None = None,
     engine: str = "wavefront",
 ) -> Entry:
-    """The profile, study or export that answers a request: from the cache, or computed now.
+    """The profile, study or export of a request: from the cache, or computed now.
 
     Args:
-        device: cpu, cuda, cuda:1, mps or auto; where it runs is not part of what it is.
-        report: told of progress; raises `Cancelled` to stop. Finished parts are kept and not measured again.
-        models: keeps the last loaded model for the next call.
+        device: cpu, cuda, cuda:1, mps or auto; not part of a result's identity.
+        report: called with progress; raises `Cancelled` to stop. Finished parts stay and are not measured again.
+        models: holds the last loaded model for the next call.
         engine: wavefront, or hooks for one full forward per injection layer.
 
     Raises:
@@ -101,7 +101,7 @@ def measure(request: MeasureRequest, context: WorkContext, share: Share | None =
 
 
 def _inputs(request: MeasureRequest, mine: Loaded | Reader, store: Store) -> tuple[Windows, dict[str, Source]]:
-    """The text of a request, and where the other checkpoints lie, by what was typed.
+    """The text of a request, and its other checkpoints by their typed names.
 
     Raises:
         UserError: the text is too short, there is no such checkpoint, or it is the model itself.
@@ -144,7 +144,7 @@ def _measured(context: WorkContext, profile: ProfileSpec, sweep: Sweep) -> Field
 
 
 def _each_expanded(measurements: Iterable[Measurement], loaded: Loaded) -> tuple[Measurement, ...]:
-    """The same measurements with `each` linear that every layer has by its name, and `each` head.
+    """Expand `each` to the linears that every layer has, and to every head.
 
     Raises:
         UserError: one linear is to be pruned alone that a layer lacks, or a layer has no such part.
@@ -199,7 +199,7 @@ def search(request: BestRequest, context: WorkContext) -> Entry:
     return Search(request, loaded, context.store, context.place(loaded), ProgressTracker(context.report), stage).run()
 
 
-WORK = {  # kind of a job -> (request, bench) -> what is stored
+WORK = {  # kind of a job -> function of request and context that returns the stored entry
     "profile": measure,
     "study": evaluate,
     "export": export,
@@ -209,5 +209,5 @@ WORK = {  # kind of a job -> (request, bench) -> what is stored
 
 
 def run(request: Request, context: WorkContext) -> Entry:
-    """Compute what a request asks for, whatever is stored."""
+    """Compute the result of a request, whatever is stored."""
     return WORK[BY_REQUEST[type(request)].kind](request, context)

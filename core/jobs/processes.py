@@ -17,7 +17,7 @@ CLOCK_SLACK = 2.0  # seconds by which two readings of one process's start time m
 
 
 def take(path: Path, seconds: float = 0.5) -> AcquireReturnProxy | None:
-    """Hold a lock file until the end of a `with`, or None if somebody else holds it.
+    """Hold a lock file until the end of a `with`; None if another process holds it.
 
     The system lets go when the holder dies, however it dies.
     """
@@ -29,7 +29,7 @@ def take(path: Path, seconds: float = 0.5) -> AcquireReturnProxy | None:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether some process holds a lock file at this moment."""
+    """True if some process holds a lock file at this moment."""
     if not path.exists():
         return False
     lock = take(path, seconds=0)
@@ -78,13 +78,13 @@ def detach(command: Sequence[str], folder: Path, log: Path) -> subprocess.Popen:
 
 
 def lower_priority() -> None:
-    """Let every other process come before this one: what somebody waits for comes before what runs behind a page."""
+    """Lower the priority of this process: work that somebody waits for goes first."""
     this = psutil.Process()
     this.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else max(MODEST, this.nice()))
 
 
 def send_at_once() -> None:
-    """Have this process's listening sockets send small pieces without waiting for the ones before.
+    """Set TCP_NODELAY on the listening sockets of this process: small pieces are sent at once.
 
     A web server sends the head and the body of an answer apart. The system holds the second back until the browser
     acknowledges the first, which it puts off for 40 ms. asyncio turns that off only where a socket says that it speaks

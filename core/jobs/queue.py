@@ -1,4 +1,4 @@
-"""The queue: one folder per run under cache/jobs, read and steered by anybody, executed by one process at a time.
+"""The queue of jobs: a folder each under cache/jobs, open to every process, executed by one at a time.
 
 A job is named by its request, so the same request submitted twice is one job. No torch here: pages use it.
 """
@@ -27,7 +27,7 @@ STARTED = {}  # lock -> the worker that this process started last
 
 
 def lock_of(store: Store, what: Literal["device", "worker"], device: str) -> Path:
-    """Held while a job runs on a device, or by the worker process of a device as long as it lives."""
+    """Lock file held while a job runs on a device, or by the worker of a device as long as it lives."""
     return store.root / "locks" / re.sub(r"[^\w.]+", "-", f"{what}-{device}.lock")
 
 
@@ -49,7 +49,7 @@ def job(store: Store, key: str) -> Job:
 def jobs(store: Store) -> list[Job]:
     """Every job, the last submitted first; folders that cannot be read are passed over.
 
-    Shares whose whole is a job itself are its own business.
+    Shares are left out where their whole is a job.
     """
     names = []
     with suppress(FileNotFoundError):  # no other error: a file may be in the way
@@ -67,13 +67,13 @@ def active(store: Store, device: str | None = None) -> list[Job]:
 
 
 def queue_position(store: Store, job: Job) -> int:
-    """How many jobs are served before this one on its device, the running one included; 0 when it runs or is next."""
+    """Number of jobs served before this one on its device, the running one included; 0 when it runs or is next."""
     ahead = [each.key for each in active(store, job.device)]
     return ahead.index(job.key) if job.key in ahead else 0
 
 
 def displayed_status(store: Store, job: Job) -> Status:
-    """The status of a job; while it is queued its line says what it waits for."""
+    """The status of a job; the line of a queued one says how many runs are ahead of it."""
     if job.state != "queued":
         return job.status
     ahead = queue_position(store, job)
@@ -119,7 +119,7 @@ def cancel(job: Job) -> None:
 
 
 def end_if_stuck(job: Job, grace: float = GRACE) -> bool:
-    """End the process of a job that was asked to stop and has not within `grace` seconds. Whether it was ended."""
+    """End the process of a job that has not stopped `grace` seconds after its cancellation; True if it was ended."""
     if job.state != "running" or not job.cancelling or not job.status.pid:
         return False
     if 0 <= time.time() - (job.folder / "cancel").stat().st_mtime < grace:  # below 0: the clock was set back since
@@ -128,7 +128,7 @@ def end_if_stuck(job: Job, grace: float = GRACE) -> bool:
 
 
 def delete(job: Job) -> None:
-    """Forget a job that ended; its results and finished parts stay.
+    """Delete the folder of a job that ended; its results and finished parts stay.
 
     Raises:
         UserError: it waits or runs, or nothing may be deleted here.
@@ -157,7 +157,7 @@ def tidy(store: Store) -> None:
 
 
 def worker_alive(store: Store, device: str) -> bool:
-    """Whether a worker serves the device, or one that this process started is on its way."""
+    """True if a worker serves the device, or one that this process started is on its way."""
     lock = lock_of(store, "worker", device)
     return processes.is_locked(lock) or (lock in STARTED and STARTED[lock].poll() is None)
 

@@ -1,7 +1,7 @@
 """The folder of one run: request.json, progress.json, log.txt, and a file named cancel; and words for its progress.
 
-What is written down is `queued`, `running`, `done`, `failed` or `cancelled`. That a run was `interrupted` is seen from
-its lock, which the system frees when its process dies.
+Recorded states are `queued`, `running`, `done`, `failed` and `cancelled`. A run is `interrupted` where nobody holds its
+lock, which the system frees when a process dies.
 """
 
 import os
@@ -56,7 +56,7 @@ class Status(Progress):
 
     @property
     def headline(self) -> str:
-        """`41 %, about 3 min left`; while the amount of work is not known, what is happening."""
+        """`41 %, about 3 min left`; the current line while the amount of work is not known."""
         if self.state == "queued":
             return f"Queued, {self.line}"
         if not self.total:
@@ -66,7 +66,7 @@ class Status(Progress):
 
     @property
     def details(self) -> str:
-        """`layer 3 · 1.2 GiB of memory`, as far as the headline does not say it."""
+        """`layer 3 · 1.2 GiB of memory`, without what the headline says."""
         memory = f"{self.memory / 2**30:.1f} GiB of memory" if self.memory else ""
         return " · ".join(filter(None, [self.line if self.total else "", memory]))
 
@@ -81,7 +81,7 @@ JSON = TypeAdapter(Status)
 
 @dataclass(frozen=True)
 class Job:
-    """A run as it stood when it was read."""
+    """A run in the state it had when it was read."""
 
     root: Path  # the cache folder
     request: Request
@@ -108,17 +108,17 @@ class Job:
 
     @property
     def lock(self) -> Path:
-        """Held by the process that runs it. Beside the folder, so that the folder can be deleted while it is held."""
+        """Lock file of the process that runs it; beside the folder, which can then be deleted while it is held."""
         return self.root / "locks" / f"job-{self.key}.lock"
 
     @property
     def cancelling(self) -> bool:
-        """Whether somebody asked to cancel it."""
+        """True if its cancellation was requested."""
         return (self.folder / "cancel").exists()
 
     @property
     def log(self) -> str:
-        """The latest notes of the run, tracebacks included: a mebibyte at most, for a page draws them."""
+        """The end of the log, tracebacks included: a mebibyte at most, for a page draws it."""
         path = self.folder / "log.txt"
         if not path.is_file():
             return ""
@@ -147,7 +147,7 @@ class StoredRequest(BaseModel, allow_inf_nan=False):
 
 
 def read(root: Path, key: str) -> Job | None:
-    """The job of a key in a cache folder, or None if there is none that this version can read."""
+    """The job of a key in a cache folder; None if there is none that this version can read."""
     folder = os.path.join(root, "jobs", key)  # of thousands of runs, and a Path takes longer to make than to read
     try:
         job = replace(_latest(_job_of_request, folder, "request.json"), root=root)
@@ -164,7 +164,7 @@ def write_request(job: Job) -> None:
 
 
 def recorded(folder: str | Path) -> Status:
-    """The content of progress.json, whether or not it is still true."""
+    """The content of progress.json, which may be out of date."""
     try:
         return _latest(JSON.validate_json, folder, "progress.json")
     except (OSError, ValueError):
@@ -172,7 +172,7 @@ def recorded(folder: str | Path) -> Status:
 
 
 def _latest(parse: Callable[[bytes], Any], folder: str | Path, name: str) -> Any:
-    """The content of a file, each version of which is parsed once: a thousand runs are drawn anew every two seconds.
+    """The content of a file; each version is parsed once, for a thousand runs are drawn anew every two seconds.
 
     Whoever replaces a file makes the new one while the old one is there, so their inodes differ.
     """
@@ -193,7 +193,7 @@ def _job_of_request(data: bytes) -> Job:
 
 
 def _observed_status(job: Job) -> Status:
-    """The recorded status, corrected by what can be seen: a cancelled queue entry, a process that is gone."""
+    """The recorded status, corrected where a queued job was cancelled or its process is gone."""
     status = job.status
     if status.state == "queued" and job.cancelling:
         return replace(status, state="cancelled")
@@ -209,7 +209,7 @@ def _observed_status(job: Job) -> Status:
 
 
 class Recorder:
-    """The report function of a job whose lock is held: keeps progress.json fresh, and stops when asked to."""
+    """The report function of a running job: writes progress.json, and raises Cancelled on request."""
 
     def __init__(self, job: Job, on_progress: Callable[[Status], None]):
         self.job, self.on_progress = job, on_progress
@@ -222,7 +222,7 @@ class Recorder:
         """Record a moment.
 
         Raises:
-            Cancelled: somebody asked to stop.
+            Cancelled: its cancellation was requested.
         """
         if self.job.cancelling:
             raise Cancelled

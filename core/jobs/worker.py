@@ -1,4 +1,4 @@
-"""The process that runs jobs. `run` is the one way a job is executed, by a worker or by the command line itself."""
+"""The process that runs jobs. Workers and the command line execute jobs by `run` alone."""
 
 import time
 import traceback
@@ -24,7 +24,7 @@ class Failed(Exception):
 
 
 def work(store: Store, device: str, idle: float = jobs.IDLE) -> None:
-    """Serve a device's queue until nothing was asked for `idle` seconds; leave at once if another worker does."""
+    """Serve the queue of a device; exit after `idle` seconds without jobs, or at once if another worker serves it."""
     jobs.tidy(store)
     while True:
         lock = processes.take(jobs.lock_of(store, "worker", device))
@@ -57,9 +57,9 @@ def _queued(store: Store, device: str) -> list[Job]:
 
 
 def run(store: Store, job: Job, models: dict, on_progress: Callable[[Status], None] = lambda _: None) -> Entry:
-    """Execute a job that is queued or interrupted, or follow the process that already does; the result's entry.
+    """Execute a queued or interrupted job, or follow the process that already does; return the entry of its result.
 
-    Waits for the device. `on_progress` hears of waiting, of another process's progress and of this one's.
+    Waits for the device. `on_progress` is called while waiting too, and with another process's progress.
 
     Raises:
         UserError: the request cannot be met, or the job was deleted.
@@ -83,7 +83,7 @@ def run(store: Store, job: Job, models: dict, on_progress: Callable[[Status], No
 
 
 def run_share(root: str, key: str) -> None:
-    """Run the share of this key in a cache folder, or wait for whoever does; its record says what came of it."""
+    """Run a share, or wait for the process that does; its outcome is in its record."""
     store = Store(Path(root))
     with suppress(UserError, Cancelled, Failed):
         run(store, jobs.job(store, key), {})
@@ -103,9 +103,9 @@ def _finished(store: Store, job: Job) -> Entry | None:
 
 
 def _take_device(store: Store, job: Job) -> AbstractContextManager | None:
-    """The device, held; None while the job runs elsewhere, another has the device, or a worker serves others first.
+    """Hold the device; None while the job runs elsewhere, another has the device, or a worker serves others first.
 
-    A share waits for nobody: who spreads shares says what runs beside what.
+    A share does not wait: whoever spreads shares decides what runs side by side.
     """
     if job.state == "running":
         return None
@@ -117,7 +117,7 @@ def _take_device(store: Store, job: Job) -> AbstractContextManager | None:
 
 
 def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status], None]) -> Entry | None:
-    """Run a job on a device that is ours; None if it changed hands meanwhile."""
+    """Run a job on the held device; None if another process took the job meanwhile."""
     lock = processes.take(job.lock)
     if lock is None:
         return None
@@ -146,7 +146,7 @@ def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status
 
 
 def _compute(store: Store, job: Job, recorder: Recorder, models: dict) -> Entry:
-    """What a job asks for, found or computed: here, or in shares where its place says so."""
+    """Find or compute the result of a job: here, or in shares where its device names a cluster."""
     place = cluster.read(job.device)
     if place:
         return cluster.run(store, job, place, recorder, run_share)

@@ -1,4 +1,4 @@
-"""A model beside another checkpoint of its architecture: how far their weights differ, and their whole runs.
+"""Another checkpoint of a model: differences of the weights, and of whole runs.
 
 One layer at a time is a perturbation, `core.methods.checkpoint`.
 """
@@ -68,7 +68,7 @@ def outside(loaded: Loaded) -> list[str]:
 
 
 def difference(loaded: Loaded, other: Loaded, step: Step) -> Difference:
-    """Error and scale of every tensor; `step` is told the layer that is done."""
+    """Error and scale of every tensor; `step` is called with each finished layer."""
     names = tensors(loaded.layers)
     error, scale = np.zeros((len(loaded.layers), len(names))), np.ones((len(loaded.layers), len(names)))
     for index, layer in enumerate(loaded.layers):
@@ -92,7 +92,7 @@ def error_and_scale(ours: Tensor, theirs: Tensor) -> tuple[float, float]:
 
 @torch.inference_mode()
 def cumulative(loaded: Loaded, other: Loaded, tokens: Tensor, step: Step) -> Cumulative:
-    """The whole other checkpoint run beside the model; `step` is told the sequence that is done.
+    """Drift and harm of the whole other checkpoint; `step` is called with each finished sequence.
 
     Args:
         tokens: (sequences, length).

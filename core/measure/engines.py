@@ -1,4 +1,4 @@
-"""Two engines with equal results: one walk that carries all streams, or a full forward per injection layer.
+"""Two engines with equal results: one walk with all streams, or a full forward per injection layer.
 
 Both compare perturbed streams with the clean ones, layer by layer, and their logits at the end.
 """
@@ -21,7 +21,7 @@ from core.store import Perturbed, axes_of
 
 
 class Reader:
-    """Collects the readings of one measurement on one group of sequences; numbers stay on the device until the end."""
+    """Readings of one measurement on one group of sequences; numbers stay on the device until the end."""
 
     def __init__(self, layers: int, sequences: int, device: torch.device):
         self.layers = layers
@@ -71,7 +71,7 @@ class Reader:
         return change.mul_(change).sum(-1, dtype=wide), self.sizes[layer], along
 
     def harm(self, injection: int, logits: Tensor, dense: "Dense") -> None:
-        """Read what the output suffers. logits: (sequences, read tokens, vocabulary)."""
+        """Read the harm to the output. logits: (sequences, read tokens, vocabulary)."""
         for name, value in zip(("kl", "nll_increase", "flips"), dense.harm(logits), strict=True):
             self.values[name][injection] = value.to(self.values[name].dtype).mean(1)
 
@@ -91,13 +91,10 @@ class Dense:
         self.targets = targets.unsqueeze(-1)
 
     def harm(self, logits: Tensor) -> tuple[Tensor, ...]:
-        """What every read token suffers: divergence and rise of the loss, nats, and whether its likeliest word changed.
+        """KL and loss increase, in nats, and top-1 flip at every read token: three of (sequences, read tokens).
 
         Args:
             logits: (sequences, read tokens, vocabulary).
-
-        Returns:
-            Three times (sequences, read tokens).
         """
         return by_tokens(_suffered, logits, self.log_p, self.p, self.top, self.targets)
 

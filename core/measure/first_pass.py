@@ -1,4 +1,4 @@
-"""Pass 1: the clean run, and the moments that pruners and noise look at."""
+"""Pass 1: the clean run, and the moments that pruners and noise need."""
 
 import math
 from collections import defaultdict
@@ -31,10 +31,10 @@ def clean_statistics(
 
     Args:
         tokens: (sequences, length).
-        wanted: what the pruners of residuals look at of the linears' inputs; second moments are kept on the CPU. With
-            `none` nothing is collected, but the layers must be such as can be pruned.
+        wanted: statistics of the linears' inputs that pruners of residuals need; second moments stay on the CPU.
+            With `none` nothing is collected, but the layers must be prunable.
         needs_covariance: collect the residual stream's covariance, for covariance noise.
-        step: told the sequence that was just run.
+        step: called with each finished sequence.
 
     Raises:
         UserError: a statistic is wanted and the layers cannot be pruned; or the clean run is not finite.

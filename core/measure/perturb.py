@@ -1,4 +1,4 @@
-"""Where perturbations are injected: what they may look at and do there. Each is a file in `perturbations`."""
+"""The injection of perturbations: inputs and operations that they may use. Each is a file in `core/methods`."""
 
 import hashlib
 import warnings
@@ -22,7 +22,7 @@ Stream = Tensor  # (sequences, tokens, width)
 
 @frozen
 class Moments:
-    """What pass 1 found and perturbations need; frozen before pass 2."""
+    """Statistics of pass 1 that perturbations need; frozen before pass 2."""
 
     norm: tuple[Tensors, ...] = ()  # per layer: linear -> (in,) L2 norm of its inputs over all tokens
     second_moment: tuple[Tensors, ...] = ()  # per layer: linear -> (in, in) sum of x x^T
@@ -34,7 +34,7 @@ class Moments:
 
 @frozen
 class Injection:
-    """A layer in the clean run of some sequences, and what a perturbation can do there."""
+    """A layer in the clean run of some sequences, with the operations that a perturbation may use there."""
 
     seed: int  # of the noise
     layer: int
@@ -94,7 +94,7 @@ class Injection:
             return self.call(self.entry, {name: each.to(where) for name, each in other.state_dict().items()})
 
     def _weights(self, treatment: Treatment, sparsity: float, linear: str | None) -> Tensors:
-        """By parameter name."""
+        """Pruned weights, by parameter name."""
         statistics = {each: getattr(self.moments, each)[self.layer] for each in treatment.statistics}
         return {
             f"{each.name}.weight": prune_linear(

@@ -1,4 +1,4 @@
-"""The work of a measurement, unit by unit, and the part of it that a share holds."""
+"""Work of a measurement, unit by unit, and its division into shares."""
 
 from core.base import Spec
 from core.methods import Gaussian
@@ -12,10 +12,10 @@ Sequences = dict[Measurement, list[int]]  # those of the text, by the measuremen
 
 
 def share_of_units(profile: ProfileSpec, shape: ModelShape, share: Share | None) -> tuple[set[Spec], Sequences]:
-    """The units that a share measures whole, and the sequences of each measurement; all where no share is named.
+    """Units that a share measures whole, and sequences of each measurement; all of them without a share.
 
-    Pass 1 belongs to every share, and so does what it alone tells. Sequences are dealt out in groups as large as a
-    machine takes that has memory enough, so that the parts are those of an undivided run.
+    Pass 1 belongs to every share, with the unit that it alone measures. Sequences are dealt out in groups as large
+    as on a machine with memory enough, so that the parts are those of an undivided run.
     """
     every, length = list(range(profile.text.sequences)), profile.text.length
     if share is None:

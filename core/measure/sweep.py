@@ -1,4 +1,4 @@
-"""Measure what is missing of a profile, part by part; every finished part is saved at once."""
+"""Measure the missing units of a profile, part by part; every finished part is saved at once."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ from core.store import Store, parts, results
 
 @dataclass
 class Sweep:
-    """A running measurement: what it works on, and what it has done so far."""
+    """A running measurement."""
 
     loaded: Loaded
     windows: Windows
@@ -53,7 +53,7 @@ class Sweep:
         self.checked = set()  # batch sizes at which the replay was compared
 
     def run(self) -> None:
-        """Measure every missing unit, or what is missing of a share; units that are whole then are put together.
+        """Measure every missing unit, of the share if there is one; then put together the units that are whole.
 
         Raises:
             UserError: a residual is asked of a model that cannot be pruned, or numbers overflow.
@@ -84,7 +84,7 @@ class Sweep:
             self.speed = self.tracker.done / took
 
     def _lacks(self, unit: Spec) -> bool:
-        """Whether a unit beside the perturbed ones is to be measured here and yet to be found."""
+        """True if a unit beside the perturbed ones belongs to this run and is not stored."""
         return unit in self.units and self.store.measured(unit) is None
 
     def _plan(self, pending: Sequences) -> None:
@@ -104,7 +104,7 @@ class Sweep:
     # -- pass 1 -----------------------------------------------------------------------------------------------------
 
     def _statistics(self, perturbations: list[Perturbation]) -> Moments:
-        """The clean run. asked: perturbations that will be measured with the moments."""
+        """The clean run. perturbations: those that will be measured with the moments."""
         wanted = {found for each in perturbations if each.treatment for found in ("none", *each.treatment.statistics)}
         wanted |= {"norm"} if self._lacks(self.profile.scores) else set()  # what scores are made of
         wanted |= {"second_moment"} if self._lacks(self.profile.removed) else set()
@@ -117,7 +117,7 @@ class Sweep:
         return replace(moments, warn=self._warn, others={name: other.layers for name, other in self.others.items()})
 
     def _read_off(self) -> None:
-        """Measure what no perturbation is part of: numbers of the weights, and other checkpoints beside the model."""
+        """Measure numbers without a perturbation: of the weights, and of other checkpoints beside the model."""
         profile, loaded, tokens = self.profile, self.loaded, self.windows.tokens
         self._once(profile.scores, "scores of the weights:", scores, loaded, self.moments.norm)
         squared = self.moments.second_moment, tokens.numel()

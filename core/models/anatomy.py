@@ -20,7 +20,7 @@ def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
     """The stack of decoder layers: the one ModuleList with `num_hidden_layers` members.
 
     Raises:
-        UserError: none or several such lists; the message names what was found.
+        UserError: none or several such lists; the message names them.
     """
     depth = getattr(model.config.get_text_config(), "num_hidden_layers", None)
     lists = {name: module for name, module in model.named_modules() if isinstance(module, nn.ModuleList)}
@@ -89,9 +89,9 @@ def per_linear(
     """Numbers of every linear, ([numbers,] layers, linears) float64; NaN where a layer has fewer linears than another.
 
     Args:
-        numbers: computed from a layer's index and a linear of it, while its weight is at hand.
-        select: which linears of a layer count.
-        step: told the layer that is done.
+        numbers: computed from a layer's index and a linear of it, while its weight is in memory.
+        select: the linears of a layer that count.
+        step: called with each finished layer.
 
     Raises:
         UserError: as `select` does; `prunable` refuses layers with matrices outside their linears.
@@ -112,7 +112,7 @@ def per_weight(
     number: Callable[[Tensor], float],
     select: Callable[[nn.Module], list[Linear]] = prunable_linears,
 ) -> Array:
-    """As `by_linear`, one number computed from each weight, (out, in)."""
+    """One number computed from each weight, (out, in): (layers, linears), as `per_linear`."""
     return per_linear(layers, lambda _, linear: number(linear.weight), select)
 
 

@@ -1,4 +1,4 @@
-"""Hashes and headers of files, kept in the cache until a file's path, size, times or inode change."""
+"""Hashes and headers of files, kept in the cache until the path, size, times or inode of a file change."""
 
 import hashlib
 from collections.abc import Callable, Iterable

@@ -1,15 +1,13 @@
-"""Libraries held in check, and refusal of model folders: odd files, code of their own, settings that cannot be."""
+"""Refusal of model folders: odd files, code of their own, impossible settings."""
 
 import json
 import re
 import sys
-import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core.base import UserError, brief, gist, json_value, readable, shortage
+from core.base import UserError, brief, gist, json_value, readable
 
 SETTINGS = (
     "config.json", "generation_config.json", "tokenizer_config.json", "processor_config.json",
@@ -31,44 +29,6 @@ MAX_MEMORY = 2**32  # bytes that a process may take which tries a tokenizer
 MAX_COUNT = 1_000_000  # of anything: no model has as many labels, layers or heads
 MAX_MEMBERS = 100_000  # members of a list or an object of settings, tokens added to a vocabulary: each takes a while
 MAX_GROWTH = 8  # tokens that a character may become: one has up to four bytes
-
-
-@contextmanager
-def library_errors(what: str) -> Iterator[None]:
-    """Turn an exception that a library raises over the files of a model into one sentence.
-
-    What the code of this project raises, which is a bug, and what the machine lacks stay what they are.
-
-    Args:
-        what: the beginning of the sentence, before the gist of what the library said.
-
-    Raises:
-        UserError: a library raised an exception.
-    """
-    try:
-        yield
-    except BaseException as error:
-        *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
-        ours = innermost.f_globals.get("__name__", "").startswith("core.")
-        # A panic is no Exception: it is what a library in Rust raises.
-        theirs = type(error).__name__ == "PanicException" or (isinstance(error, Exception) and not ours)
-        if not theirs or shortage(error):
-            raise
-        raise UserError(f"{what}: {gist(error)}") from error
-
-
-@contextmanager
-def patched(holder: Any, /, **others: Any) -> Iterator[None]:
-    """While inside, an object, perhaps a library's, has other attributes; after it its own again."""
-    attributes = vars(holder)
-    own = {name: attributes[name] for name in others if name in attributes}
-    attributes.update(others)
-    try:
-        yield
-    finally:
-        attributes.update(own)  # at once: another thread may read it
-        for name in others.keys() - own:
-            attributes.pop(name, None)
 
 
 def refuse_odd_files(folder: Path, *patterns: str) -> None:
@@ -179,7 +139,7 @@ if __name__ == "__main__":  # a process of its own: a tokenizer.json may make a 
             resource.setrlimit(kind, (most, most))
     sys.stdin.reconfigure(encoding="utf-8")
     try:
-        said = _tokenizer_trouble(sys.argv[1], sys.stdin.read())
+        trouble = _tokenizer_trouble(sys.argv[1], sys.stdin.read())
     except BaseException as error:
-        said = gist(error)
-    print(said or "", end="")
+        trouble = gist(error)
+    print(trouble or "", end="")

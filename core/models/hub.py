@@ -1,4 +1,4 @@
-"""The Hub of models and datasets. It is asked once whether it answers, before a library waits for it without end."""
+"""Models and datasets of the Hub. One request with a time limit comes first: libraries wait without end."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.base import Fields, UserError, brief
-from core.models.folder_checks import patched
+from core.models.patching import patched
 
 PATIENCE = 10.0  # seconds that its first answer may take
 
@@ -25,7 +25,7 @@ def wait_for_answer(name: str, kind: Literal["model", "dataset"], revision: str 
 
 
 def cached(kind: Literal["model", "dataset"]) -> list[str]:
-    """Names of what the local cache holds."""
+    """Repositories in the local cache."""
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
@@ -37,7 +37,7 @@ def cached(kind: Literal["model", "dataset"]) -> list[str]:
 
 @contextmanager
 def offline() -> Iterator[None]:
-    """While inside, models and datasets are what this machine holds of them."""
+    """While inside, models and datasets come from this machine alone."""
     import datasets
     from huggingface_hub import constants
 
@@ -50,7 +50,7 @@ UNAUTHORISED = 401  # the status of an answer to a token that is none
 
 
 class NotHere(UserError):
-    """A Hub model whose files are not on this machine."""
+    """Refusal of a Hub model whose files are not on this machine."""
 
 
 def model_folder(repository: str, revision: str | None, fetch: bool) -> Path:

@@ -18,14 +18,14 @@ OUTPUTS = ("o_proj", "out_proj", "c_proj", "dense", "output", "wo")  # names of 
 
 
 class Place(NamedTuple):
-    """Where a part lies in a layer."""
+    """The place of a part in a layer."""
 
     holders: tuple[nn.Module, ...]  # that hold its weights
     output: nn.Module  # gives what is added to the stream; for a head, reads what it gives
     columns: slice = slice(None)  # of that input, for a head
 
     def linears_of(self, stack: Sequence[Linear]) -> list[Linear]:
-        """Those of a layer's linears that lie in the part."""
+        """The linears of a layer that lie in the part."""
         inside = {module for holder in self.holders for module in holder.modules()}
         return [linear for linear in stack if linear.module in inside]
 
@@ -48,7 +48,7 @@ def find_part(layer: nn.Module, part: str) -> Place:
 
 
 def heads(layer: nn.Module) -> tuple[int, int]:
-    """How many query heads a layer's attention has, and how wide each is where the last projection reads it.
+    """Number of query heads of a layer, and the width of each where the last projection reads it.
 
     Raises:
         UserError: the layer has no attention, or none with heads that can be told apart.

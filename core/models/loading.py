@@ -1,4 +1,4 @@
-"""From files to a checked model in memory."""
+"""Load a model from files and check it."""
 
 import json
 import logging
@@ -19,9 +19,9 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from core.base import PROJECT, UserError, brief, digest, frozen
 from core.models import anatomy, replay
-from core.models.folder_checks import library_errors
 from core.models.memory import refuse_too_large
 from core.models.model_shape import parsed_once, tensor_shapes
+from core.models.patching import library_errors
 from core.models.placement import checkpoint_pieces
 from core.models.saving import MAX_COPY, find_copy, save, write_copy
 from core.models.sources import Source
@@ -133,8 +133,8 @@ def load(
     """Load and check a model on the CPU.
 
     Args:
-        store: where a converted copy of a GGUF file is looked for, and kept; the numbers are the same without.
-        check: refuses, before the weights are read, what cannot be met whatever they are.
+        store: holds converted copies of GGUF files; the numbers are the same without.
+        check: refuses, before weights are read, a request that no weights could meet.
 
     Raises:
         UserError: an architecture that cannot be measured, as one of several residual streams; incomplete or damaged

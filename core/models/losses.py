@@ -28,7 +28,7 @@ def reference(loaded: Loaded, tokens: Tensor, step: Step = lambda _: None) -> Te
 
     Args:
         tokens: (windows, length).
-        step: told how many windows are done.
+        step: called with the number of finished windows.
     """
     streams = []
     for part in tokens.split(windows_per_batch(tokens)):
@@ -50,9 +50,9 @@ def evaluate(
 
     Args:
         tokens: (windows, length), two tokens or more.
-        reference: what `reference` found for the dense model on the same tokens.
+        reference: from `reference`, for the dense model on the same tokens.
         step: told how many windows are done.
-        dense: whether this is the dense model, whose own streams the reference is: its layers are not run again.
+        dense: True for the dense model, whose own streams the reference is: its layers are not run again.
         zeros: (layers, linears) fraction of zeros, kept beside the losses.
     """
     size = windows_per_batch(tokens)
@@ -67,7 +67,7 @@ def evaluate(
 
 
 def windows_per_batch(tokens: Tensor) -> int:
-    """How many windows are run at once."""
+    """Number of windows per forward."""
     return max(1, BATCH // tokens.shape[1])
 
 
@@ -95,7 +95,7 @@ def _read(loaded: Loaded, calls: Sequence[Call], ids: Tensor, stream: Tensor, de
 
 
 def _losses(logits: Tensor, dense: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Of every token: its loss, and divergence and agreement with the dense model's logits."""
+    """Loss of every token, and divergence from and agreement with the dense model's logits."""
     log_q, log_p = logits.log_softmax(-1), dense.log_softmax(-1)
     nll = -log_q.gather(-1, targets).squeeze(-1)
     kl = (log_p.exp() * (log_p - log_q)).sum(-1)

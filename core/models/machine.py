@@ -29,12 +29,12 @@ def devices() -> tuple[str, ...]:
 
 
 def definite_device(device: str) -> str:
-    """`auto` made definite; anything else as it is."""
+    """The best device for `auto`; any other name unchanged."""
     return devices()[0] if device == "auto" else device
 
 
 def device_named(device: str) -> str:
-    """A device that was typed, `auto` made definite.
+    """Check a typed device and make `auto` definite.
 
     Raises:
         UserError: no device is called so, on any machine.
@@ -45,7 +45,7 @@ def device_named(device: str) -> str:
 
 
 def free_memory() -> int:
-    """Bytes of memory that are free now, and that the limits of this process and of its container leave it."""
+    """Free bytes of memory, within the limits of this process and of its container."""
     return min([psutil.virtual_memory().available, *_process_limits(), *container_limits()])
 
 

@@ -1,8 +1,8 @@
 """Placement of a model's layers: on the device, or in the machine's memory or in files until they run.
 
-The layer is the unit. Its forward brings its weights to where it runs and drops them afterwards; who calls a layer need
-not know which kind it is. Who looks at a layer's weights, or calls it several times, does so inside `at_hand`, which
-brings them once. A layer that lies where it runs is not touched by any of this.
+The layer is the unit. The forward of an offloaded layer fetches its weights and drops them afterwards, so callers need
+not tell the kinds apart. Code that reads the weights, or calls a layer several times, does so inside
+`weights_on_device`, which fetches them once. A layer that lies where it runs is left as it is.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -41,7 +41,7 @@ class OffloadedWeights:
         return {name: there[name].to(self.device, copy=True) for name in there}
 
     def keep(self, weights: Tensors) -> None:
-        """Let these be the layer's weights from now on, until `forget`."""
+        """Replace the stored weights, until `forget`."""
         if self.scratch is None:
             self.changed = {name: each.to("cpu", copy=True) for name, each in weights.items()}
             return
@@ -49,14 +49,14 @@ class OffloadedWeights:
         self.changed = OffloadedWeightsLoader(index={name: {"safetensors_file": self.scratch} for name in weights})
 
     def forget(self) -> None:
-        """Go back to the weights that were there first."""
+        """Go back to the first weights."""
         self.changed = None
         if self.scratch:
             self.scratch.unlink(missing_ok=True)
 
 
 def offload(layer: nn.Module, home: OffloadedWeights) -> None:
-    """Give a layer a home; its weights are no longer in the layer."""
+    """Move the weights of a layer out of it, into its storage."""
     for name, parameter in list(layer.named_parameters()):
         tensors, leaf = slot(layer, name)
         tensors[leaf] = nn.Parameter(torch.empty_like(parameter, device="meta"), requires_grad=False)
@@ -71,21 +71,21 @@ def _forward(layer: nn.Module, own: Callable, *args: object, **kwargs: object) -
 
 
 def offloaded(layer: nn.Module) -> OffloadedWeights | None:
-    """A layer's home, or None where it is the layer itself."""
+    """The storage of an offloaded layer; None for a layer that holds its weights."""
     return vars(layer).get("home")
 
 
 def is_streamed(layers: Layers) -> bool:
-    """True where some layers get their weights only when they run."""
+    """True if some layers get their weights only when they run."""
     return any(map(offloaded, layers))
 
 
 @contextmanager
 def weights_on_device(layer: nn.Module, keep: bool = False) -> Iterator[None]:
-    """A layer's weights where it runs, for a while. Inside another such block, and for other layers, nothing is done.
+    """Hold the weights of an offloaded layer where it runs. Nested blocks, and other layers, do nothing.
 
     Args:
-        keep: the weights that the layer has at the end are its own from now on. Else changes are lost with the block.
+        keep: store the weights that the layer has at the end; else changes are lost with the block.
     """
     home = offloaded(layer)
     if home is None or home.open:
@@ -121,9 +121,9 @@ def walk(
     Args:
         runs: the calls of every layer: one for all streams, or one for each.
         streams: (sequences, tokens, width) each; `leave` may add to them, and ends with what the last layer gives.
-        leave: called with a layer's index once the streams have passed it, while its weights are at hand.
+        leave: called with a layer's index once the streams have passed it, while its weights are there.
         enter: the same before they do.
-        keep: as for `at_hand`.
+        keep: as for `weights_on_device`.
     """
     for index, (layer, calls) in enumerate(zip(layers, runs, strict=True)):
         with weights_on_device(layer, keep):
@@ -134,13 +134,13 @@ def walk(
 
 
 def restore(layers: Layers) -> None:
-    """Undo whatever was kept of streamed layers' changes."""
+    """Undo stored changes of streamed layers."""
     for home in filter(None, map(offloaded, layers)):
         home.forget()
 
 
 def checkpoint_tensors(model: nn.Module) -> Tensors:
-    """Tensors of a checkpoint of the model by name, without values where they are not at hand; tied weights once."""
+    """Tensors of a checkpoint of the model by name, without values where they are offloaded; tied weights once."""
     saved = model.state_dict().keys()
     return {name: each for name, each in (*model.named_parameters(), *model.named_buffers()) if name in saved}
 
@@ -148,7 +148,7 @@ def checkpoint_tensors(model: nn.Module) -> Tensors:
 def checkpoint_pieces(model: nn.Module, layers: Layers) -> Iterator[Tensors]:
     """Everything that a checkpoint of the model holds, by name; tied weights once, under their first name.
 
-    First comes what lies outside the layers, then a layer at a time. A piece is at hand until the next is asked for.
+    First the tensors outside the layers, then a layer at a time. A piece is valid until the next one.
     """
     layer_ids = {id(layer) for layer in layers}
     inside = {name: module for name, module in model.named_modules() if id(module) in layer_ids}
@@ -183,7 +183,7 @@ def device(name: str) -> torch.device:
 
 
 def free_memory(where: torch.device) -> int:
-    """Bytes free on a device now, measured; on the CPU no more than this process may still take."""
+    """Free bytes of a device, measured; on the CPU within the limits of this process."""
     if where.type == "cuda":
         return torch.cuda.mem_get_info(where)[0]
     if where.type == "mps":
@@ -202,7 +202,7 @@ def place(model: PreTrainedModel, layers: Layers, where: torch.device) -> None:
 
 
 def stream(layers: Layers, where: torch.device) -> None:
-    """Let layers run on a device, each brought from where its weights lie now."""
+    """Run layers on a device, each fetched from where its weights lie now."""
     for layer in layers:
         if offloaded(layer) is None:
             offload(layer, OffloadedWeights({name: each.data for name, each in layer.named_parameters()}))

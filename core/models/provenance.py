@@ -38,11 +38,11 @@ def provenance(loaded: Loaded, files: Iterable[Path], store: Store) -> Fields:
 
 
 def without_project_path(typed: str) -> str:
-    """A path inside the project without what lies above it: that is nobody's business but this machine's."""
+    """Remove the path of the project from a text: folders above it are private to this machine."""
     return typed.replace(f"{PROJECT}{os.sep}", "")
 
 
-@cache  # what this process has loaded stays as it is
+@cache  # loaded versions do not change
 def _versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in VERSIONS}
 

@@ -1,4 +1,4 @@
-"""Record how a model calls its decoder layers, then call them again with other hidden states."""
+"""Record the calls of decoder layers, then repeat them with other hidden states."""
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,7 +12,7 @@ from torch.func import functional_call
 from transformers import Cache, PreTrainedModel
 
 from core.base import Fields
-from core.models.folder_checks import patched
+from core.models.patching import patched
 
 Tensors = dict[str, Tensor]  # by their names in a layer, or a model
 Layers = Sequence[nn.Module]
@@ -58,14 +58,14 @@ class Call:
 
 
 def call_from_hook(layer: nn.Module, args: tuple, kwargs: Fields, output: Tensor | tuple) -> Call:
-    """A call as a forward hook is told of it."""
+    """The call of a layer, from the arguments of a forward hook."""
     name = None if args else _stream_name(kwargs)
     rest = None if isinstance(output, Tensor) else tuple(output[1:])
     return Call(layer, kwargs[name] if name else args[0], stream_of(output), args[1:], kwargs, name, rest)
 
 
 def skip_layer(layer: nn.Module) -> None:
-    """Let a layer pass its input on, in the form it returns it, until `put_back`."""
+    """Let a layer return its input, in the form of its output, until `restore_layer`."""
 
     def passed_on(*run):
         call = call_from_hook(*run)
@@ -75,7 +75,7 @@ def skip_layer(layer: nn.Module) -> None:
 
 
 def restore_layer(layer: nn.Module) -> None:
-    """Undo `leave_out`, where it was done."""
+    """Undo `skip_layer`, where it was done."""
     if hook := vars(layer).pop("left_out", None):
         hook.remove()
 
@@ -160,7 +160,7 @@ def tail(model: PreTrainedModel, calls: Sequence[Call], stream: Tensor) -> Tenso
 
 
 def continuation_options(model: PreTrainedModel, read: Cache) -> Fields:
-    """Arguments by which a forward goes on from what a cache holds of earlier tokens, and adds to it."""
+    """Arguments of a forward that continues from a cache of earlier tokens, and adds to it."""
     names = {"cache", "past_key_values"}.intersection(inspect.signature(model.forward).parameters)
     return dict.fromkeys(names, read) | {"use_cache": True}
 
@@ -176,7 +176,7 @@ def by_tokens(read: Callable[..., Iterable[Tensor]], *each: Tensor) -> tuple[Ten
     """Apply a function that treats each token by itself to a few tokens at a time, with the same numbers.
 
     Args:
-        read: (tokens, ...) of each -> (tokens, ...) of whatever it finds.
+        read: (tokens, ...) of each -> (tokens, ...) of any number of results.
         each: (sequences, tokens, ...); the first are logits, (sequences, tokens, vocabulary).
 
     Returns:

@@ -1,7 +1,7 @@
 """A model written to a folder: layer by layer where these are streamed, and as a copy of a GGUF file in the cache.
 
-A copy lies under the hash of its file, the number of this method and the versions of the libraries that convert, so it
-is what reading the file would give now, only faster. It is checked by hash when it is read. Deleting `converted` loses
+A copy lies under the hash of its file, the number of this method and the versions of the converting libraries: it holds
+what reading the file would give now, only faster. It is checked by hash when it is read. Deleting `converted` loses
 nothing.
 """
 
@@ -19,7 +19,7 @@ from transformers.core_model_loading import revert_weight_conversion
 from core.base import access, digest, listed
 from core.models.anatomy import decoder_layers
 from core.models.file_hashes import file_hash, sha256
-from core.models.folder_checks import library_errors, patched
+from core.models.patching import library_errors, patched
 from core.models.placement import checkpoint_pieces, is_streamed
 from core.models.replay import Layers
 from core.models.sources import Source
@@ -75,7 +75,7 @@ def _save_by_layers(model: PreTrainedModel, layers: Layers, folder: Path) -> Non
 
 @contextmanager
 def without_layers(model: PreTrainedModel, left_out: Collection[int]) -> Iterator[None]:
-    """The model as if it never had some layers: the others move up, and so do their entries in its settings' lists.
+    """While inside, the model lacks some layers: the others move up, and so do their entries in its settings' lists.
 
     Raises:
         UserError: inside, a library cannot do what it does to the whole model.
@@ -106,7 +106,7 @@ def without_layers(model: PreTrainedModel, left_out: Collection[int]) -> Iterato
 
 @contextmanager
 def _dense_config(model: PreTrainedModel) -> Iterator[None]:
-    """The model as if its weights had always been dense: `save_pretrained` refuses what came from GGUF.
+    """While inside, the model has a plain dense configuration: `save_pretrained` refuses what came from GGUF.
 
     It writes into the configuration, too; so it is given a copy.
     """
@@ -124,7 +124,7 @@ MAX_COPIES = 3  # copies that stay when one is added
 
 
 def find_copy(source: Source, store: Store) -> Path | None:
-    """The folder of a file's copy, each of its files equal to its recorded hash; None where there is no such copy."""
+    """The folder of the copy of a GGUF, each file checked by its recorded hash; None if there is none."""
     if source.gguf is None:
         return None
     folder = _copy_folder(source, store)
@@ -140,7 +140,7 @@ def find_copy(source: Source, store: Store) -> Path | None:
 
 
 def write_copy(source: Source, store: Store, write: Callable[[Path], object]) -> None:
-    """Write a copy, which others find once it is whole.
+    """Write a copy; other processes see it once it is whole.
 
     Args:
         write: fills a folder.

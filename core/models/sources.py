@@ -1,4 +1,4 @@
-"""From what a person types for a model to its files. No weights are read here, and no torch."""
+"""The files of a typed model. Reads no weights, and imports no torch."""
 
 import importlib.util
 import re
@@ -9,7 +9,7 @@ from core.base import Fields, UserError, access, brief, digest, exists, expanded
 from core.models import hub
 from core.models.file_hashes import combined, file_hash
 from core.models.folder_checks import refuse_foreign_code, refuse_odd_files
-from core.models.model_shape import model_shape, query_heads, tensor_shapes
+from core.models.model_shape import model_shape, tensor_shapes
 from core.requests import ModelShape
 from core.store import Store
 
@@ -45,7 +45,7 @@ class Source:
 
     @property
     def files(self) -> list[Path]:
-        """Local files that decide what this source is: configuration, weights, tokenizer."""
+        """Local files that define the model: configuration, weights, tokenizer."""
         if self.gguf:
             return self.weights
         tokenizer = {path for pattern in TOKENIZER_FILES for path in self.folder.glob(pattern)}
@@ -58,7 +58,7 @@ class Source:
 
     @property
     def watched(self) -> list[Path]:
-        """Files, and the folder, whose change may make it another model: a new file may count too."""
+        """Files whose change may make it another model, and the folder: a new file may count too."""
         return self.files if self.gguf else [*self.files, self.folder]
 
     @property
@@ -180,8 +180,7 @@ def read_shape(source: Source, store: Store) -> ModelShape:
     Raises:
         UserError: a file is damaged, or no stack of layers is found in it.
     """
-    shape = model_shape(dict(each for path in source.weights for each in tensor_shapes(path, store).items()))
-    return shape._replace(heads=query_heads(source.folder / (source.gguf or "config.json"), store))
+    return model_shape(dict(each for path in source.weights for each in tensor_shapes(path, store).items()))
 
 
 def _gguf(path: Path, store: Store, label: str) -> Source:

@@ -70,7 +70,7 @@ def read(source: str, documents: tuple[int, int] | None = None) -> Text:
 
 
 def memory_to_read(source: str) -> int:
-    """Bytes that a file's text takes at most while windows are cut from it; those of other texts do not count."""
+    """Bytes that the text of a file takes at most while windows are cut from it; 0 for other texts."""
     path = expanded(source.removeprefix("file:"))
     return SPARE + BYTES_HELD * path.stat().st_size if source.startswith("file:") and exists(path) else 0
 

@@ -1,4 +1,4 @@
-"""The weights of a model, read from its files: into memory, or a layer at a time where that does not hold them."""
+"""Weights of a model, read from its files: into memory, or a layer at a time if memory does not hold them."""
 
 import inspect
 import logging
@@ -21,9 +21,9 @@ from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 
 from core.base import Fields, UserError, brief
 from core.models import anatomy, machine, placement
-from core.models.folder_checks import library_errors, patched
 from core.models.memory import BYTES
 from core.models.model_shape import safetensors_shapes
+from core.models.patching import library_errors, patched
 from core.models.placement import OffloadedWeights, offload
 from core.models.sources import Source
 from core.requests import Dtype
@@ -36,7 +36,7 @@ logging.getLogger("accelerate.big_modeling").setLevel(logging.ERROR)  # it warns
 
 
 def read(source: Source, config: Any, dtype: Dtype, store: Store | None) -> PreTrainedModel:
-    """A model with the weights of its files; its layers stay there if memory does not hold them.
+    """A model with the weights of its files; its layers stay in the files if memory does not hold them.
 
     Raises:
         UserError: incomplete or damaged weights.

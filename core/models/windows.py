@@ -1,4 +1,4 @@
-"""From a text to token windows that anybody with the same text gets again."""
+"""Token windows of a text, the same on every machine that has the text."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -12,9 +12,9 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from core.base import UserError, frozen, several
-from core.models.folder_checks import library_errors
 from core.models.loading import Reader, tokenizer_hash
 from core.models.memory import refuse_too_long
+from core.models.patching import library_errors
 from core.models.texts import MOST_ENCODED, Text, check_size, read
 from core.requests import TextSpec, WindowRequest
 
@@ -26,7 +26,7 @@ MAX_AS_ONE = 2**21  # characters of a text that may be tokenised as one where it
 
 @frozen
 class Windows:
-    """Token windows: what they are, and the tokens themselves."""
+    """Token windows and the spec that draws them."""
 
     spec: TextSpec
     tokens: Tensor  # (sequences, length) int64
@@ -35,11 +35,11 @@ class Windows:
 
 
 def windows(request: WindowRequest, loaded: Reader) -> Windows:
-    """Draw the asked windows with the model's tokenizer.
+    """Draw windows with the tokenizer of the model.
 
     Raises:
         UserError: the text is too short (the message says how many windows it has), the length exceeds the model's
-            positions, the tokenizer gives tokens that the model has not, or a start token is asked of one without.
+            positions, the tokenizer gives tokens that the model has not, or it has no start token and one is requested.
     """
     if loaded.longest and request.length > loaded.longest:
         raise UserError(
@@ -120,7 +120,7 @@ def _encode(text: Text, packing: str, bos: str, tokenizer: PreTrainedTokenizerBa
 def _tokenised(
     pieces: Iterable[str], bos: str, tokenizer: PreTrainedTokenizerBase
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Of each piece its tokens and, where a tokenizer tells, the characters that each spans, (tokens, 2)."""
+    """Tokens of each piece and, where the tokenizer gives them, the spans of characters of each, (tokens, 2)."""
     pieces = iter(pieces)
     while batch := list(islice(pieces, PIECES_AT_ONCE)):
         with library_errors("the tokenizer fails on this text"):
@@ -176,6 +176,6 @@ def _from_documents(encoded: list[np.ndarray], body: int, request: WindowRequest
 
 
 def _cut(encoded: list[np.ndarray], starts: tuple, body: int, before: int | None) -> Tensor:
-    """The windows, each behind the token `before` where there is one."""
+    """The windows, each after the token `before` if there is one."""
     rows = np.stack([encoded[document][start : start + body] for document, start in starts]).astype(np.int64)
     return torch.from_numpy(rows if before is None else np.insert(rows, 0, before, axis=1))

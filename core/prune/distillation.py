@@ -31,9 +31,9 @@ from core.methods.distillation import (
 )
 from core.methods.masked_weights import MaskedWeights, adam, take_step, training_windows, validation_windows
 from core.models import anatomy, losses, memory
-from core.models.folder_checks import patched
 from core.models.loading import Loaded
 from core.models.model_shape import model_shape
+from core.models.patching import patched
 from core.models.placement import checkpoint_tensors, free_memory, is_streamed
 from core.models.progress import Cancelled, Step
 from core.models.replay import Layers, Tensors, continuation_options, entered, skip_layer, tail

@@ -94,7 +94,7 @@ class Fake:
         self.asked |= needs
         return lambda _: SimpleNamespace(remote=self.start)
 
-    def start(self, _, key, __):
+    def start(self, _, key):
         thread = threading.Thread(target=self.do, args=(key,))
         thread.start()
         return thread
@@ -119,7 +119,7 @@ def fake(empty, monkeypatch):
 
     def do(key):
         with turn:
-            worker.run_share(str(empty.root), key, False)
+            worker.run_share(str(empty.root), key)
 
     def made(do=do):
         monkeypatch.setitem(sys.modules, "ray", Fake(do))
@@ -194,8 +194,8 @@ def note(*arguments):
 
 def test_a_task_imports_the_project_where_it_runs(monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
-    cluster.portable(note)("root", "key", False)
-    assert sys.path[0] == str(queue.PROJECT) and NOTED == [("root", "key", False)]
+    cluster.portable(note)("root", "key")
+    assert sys.path[0] == str(queue.PROJECT) and NOTED == [("root", "key")]
 
 
 # --- a real cluster of two nodes on this machine -----------------------------------------------------------------

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.base.errors import UserError
-from core.jobs import context, cost, execute
+from core.jobs import context, execute
 from core.measure import sweep as sweeps
 from core.measure.shares import ROUNDING
 from core.methods import Checkpoint, Gaussian
@@ -95,12 +95,10 @@ def test_a_part_that_a_layer_lacks_is_refused_before_anything_is_measured(
     assert not engine_calls
 
 
-def test_each_head_is_measured_by_itself_and_as_many_as_were_told(empty, text):
+def test_each_head_is_measured_by_itself(empty, text):
     asked = request(text, "skip:mlp", "skip:head:each", model=str(tiny.folder("gemma2")))
-    told = cost.estimate(asked, empty)
     spec = execute.get(asked, empty).spec
     assert spec.names == ["skip:mlp", *(f"skip:head:{head}" for head in range(4))]
-    assert told.parts == 5 * 2
 
 
 def test_each_linear_is_one_that_every_layer_has(empty, text):

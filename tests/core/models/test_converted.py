@@ -107,7 +107,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(path, source, tmp_path):
     assert_same(loading.load(locate(str(path), barred), "float32", barred), loading.load(source))
 
 
-@pytest.mark.parametrize(("name", "value"), [("LARGEST", 1), ("_same", lambda *_: False)])
+@pytest.mark.parametrize(("name", "value"), [("MAX_COPY", 1), ("_same", lambda *_: False)])
 def test_no_copy_is_kept_without_room_or_where_it_differs(name, value, source, empty, monkeypatch):
     monkeypatch.setattr(loading, name, value)
     loading.load(source, "float32", empty)

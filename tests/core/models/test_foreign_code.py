@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from core.models import folder_checks, loading
-from core.models.folder_checks import library_errors, patched
+from core.models.patching import library_errors, patched
 from tests import tiny
 
 
