@@ -1,5 +1,6 @@
-"""The cache: spec -> folder, content-addressed, written under a temporary name, checked by hash when read."""
+"""The cache: one file an entry, named by the hash of its spec, written in one step, checked by hash when read."""
 
+import json
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -14,20 +15,9 @@ from pydantic import ValidationError
 
 from core.base import PROJECT, Spec, UserError, View, access, expanded, listed, resolved
 from core.requests import BY_REQUEST, ModelSpec, Request
-from core.store.entries import KIND_OF, KINDS, VIEW_KINDS, read_folder
-from core.store.files import (
-    Corrupt,
-    Gone,
-    changed,
-    pretty,
-    sealed,
-    stamp,
-    stamps,
-    unsealed,
-    write_file,
-    write_folder,
-)
-from core.store.results import decode, encode
+from core.store.entries import KINDS, SUFFIX, VIEW_KINDS, file_of, read_entry, write_entry
+from core.store.files import Corrupt, Gone, changed, sealed, stamp, unsealed, write_file
+from core.store.results import decode
 
 HOME = PROJECT / "cache"
 _LISTED = ContextVar("_LISTED", default=None)
@@ -35,7 +25,7 @@ _LISTED = ContextVar("_LISTED", default=None)
 
 @contextmanager
 def listed_once() -> Iterator[None]:
-    """List what is stored once for as long as this lasts, so that a page sees the cache as it is at one moment."""
+    """List stored entries once for the duration, so that a page sees the cache at one moment."""
     token = _LISTED.set({})
     try:
         yield
@@ -45,7 +35,7 @@ def listed_once() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Entry:
-    """A stored spec with its folder, its provenance and its result."""
+    """A stored spec with its file, provenance and result."""
 
     path: Path
     spec: Spec
@@ -54,7 +44,7 @@ class Entry:
 
     @property
     def key(self) -> str:
-        return self.path.name
+        return self.path.stem
 
     @property
     def kind(self) -> str:
@@ -63,15 +53,15 @@ class Entry:
 
     @cached_property
     def committed(self) -> bool:
-        """True for what ships with the project, which cannot be deleted."""
+        """True if it ships with the project; such entries cannot be deleted."""
         return self.path.parent.parent.resolve() == (HOME / "demo").resolve()
 
 
 class Store:
     """A cache folder, with the committed demo results behind it.
 
-    Committed results can always be read. They answer a request only in the project's own cache: who names another
-    folder wants everything measured there.
+    Committed results can always be read. They answer a request only in the project's own cache: whoever names another
+    folder wants everything measured there. Folders that earlier versions wrote for an entry are ignored.
     """
 
     def __init__(self, root: Path | None = None):
@@ -79,49 +69,52 @@ class Store:
         self.roots = (self.root, HOME / "demo")
         own = resolved(self.root) == HOME
         self.answering = self.roots if own else self.roots[:1]
-        self.elsewhere = None if own else self.root  # the folder that a command names to use this cache
+        self.elsewhere = None if own else self.root  # the folder that commands name to use this cache
 
     # -- finding ----------------------------------------------------------------------------------------------------
 
     def path(self, spec: Spec) -> Path | None:
-        """The folder of a stored spec, or None."""
+        """File of a stored spec, or None."""
         return next(self._paths(spec, self.roots), None)
 
     def measured(self, spec: Spec) -> Path | None:
-        """The folder of a stored spec, or None if it has yet to be measured for this cache."""
+        """File of a stored spec that answers requests of this cache, or None."""
         return next(self._paths(spec, self.answering), None)
 
     def _paths(self, spec: Spec, roots: Iterable[Path]) -> Iterator[Path]:
-        place = Path(KIND_OF[type(spec)], spec.key)
-        return (root / place for root in roots if (root / place / "manifest.json").is_file())
+        return (path for root in roots if (path := file_of(root, spec)).exists())
 
     def get(self, spec: Spec) -> Entry | None:
-        """The entry of a stored spec, or None; a corrupt one is set aside and counts as absent."""
+        """Entry of a stored spec, or None; a corrupt one is set aside and counts as absent."""
         path = self.path(spec)
         return self.entry(path) if path else None
 
     def load(self, spec: Spec) -> Any:
-        """The result of a stored spec, or None."""
+        """Result of a stored spec, or None."""
         return (entry := self.get(spec)) and entry.result
 
     def entry(self, path: Path) -> Entry | None:
-        """Read a folder.
+        """Read an entry.
 
         Returns:
             None if it is corrupt, which sets it aside, or was written by another version, which leaves it alone.
 
         Raises:
-            Unreadable: a file cannot be read now.
+            Unreadable: the file cannot be read now.
         """
         try:
-            known = stamps(path) if path.parent.name in (*VIEW_KINDS, "evaluated") else ()  # read once: small, and many
-            return _read_once(path, known) if known else _read(path)
-        except Corrupt as broken:
-            self.set_aside(path, broken)
+            if path.parent.name in (*VIEW_KINDS, "evaluated"):  # small, many, and read again and again
+                return _read_once(path, _stamp(path))
+            return _read(path)
+        except Corrupt as error:
+            self.set_aside(path, error)
             return None
 
     def entries(self, kind: str = "profile", begins: str = "") -> Iterator[Entry]:
-        """Every readable entry of a kind whose key begins so, newest first; corrupt ones are set aside."""
+        """Every readable entry of a kind whose key begins so, newest first; corrupt ones are set aside.
+
+        A view is read by its header, which is all of its file.
+        """
         listed = _LISTED.get()
         if listed is None:
             return self._entries(kind, begins)
@@ -130,10 +123,10 @@ class Store:
         return (each for each in listed[self.root, kind] if each.key.startswith(begins))
 
     def _entries(self, kind: str, begins: str = "") -> Iterator[Entry]:
-        manifests = (path for root in reversed(self.roots) for path in root.glob(f"{kind}/[!.]*/manifest.json"))
-        found = {path.parent.name: path for path in manifests if path.parent.name.startswith(begins)}
-        for path in sorted(found.values(), key=changed, reverse=True):
-            if entry := self.entry(path.parent):
+        paths = (path for root in reversed(self.roots) for path in root.glob(f"{kind}/[!.]*{SUFFIX}"))
+        by_key = {path.stem: path for path in paths if path.name.startswith(begins)}
+        for path in sorted(by_key.values(), key=changed, reverse=True):
+            if entry := self.entry(path):
                 yield entry
 
     def of_model(self, model: ModelSpec, kind: str = "profile") -> list[Entry]:
@@ -141,7 +134,7 @@ class Store:
         return [each for each in self.entries(kind) if each.spec.model.weights == model.weights]
 
     def profile(self, key: str) -> Entry:
-        """A profile by its key, an unambiguous beginning of it, or `demo`.
+        """Profile by its key, an unambiguous beginning of it, or `demo`.
 
         Raises:
             UserError: none or several match.
@@ -149,78 +142,79 @@ class Store:
         return self.by_key(key, ("profile",))
 
     def by_key(self, key: str, kinds: tuple[str, ...] = VIEW_KINDS, beside: Iterable[Any] = ()) -> Any:
-        """An entry of some kinds by its key or an unambiguous beginning of it; `demo` is a profile.
+        """Entry of some kinds by its key or an unambiguous beginning of it; `demo` is a profile.
 
         Args:
-            beside: what else has a key and may be meant.
+            beside: other things with a key that may be meant.
 
         Raises:
             UserError: none or several match.
         """
         if key == "demo" and "profile" in kinds:
             return self.demo()
-        here = (entry for kind in kinds for entry in self.entries(kind, key))
-        found = {each.key: each for each in (*here, *beside) if key and each.key.startswith(key)}
-        if not found:
+        stored = (entry for kind in kinds for entry in self.entries(kind, key))
+        matches = {each.key: each for each in (*stored, *beside) if key and each.key.startswith(key)}
+        if not matches:
             what = f"there is no {listed(kinds, 'or')} {key!r} in {self.root}"
             raise UserError(f"{what}: list what is there with `python -m core runs`")
-        if len(found) > 1:
-            raise UserError(f"{key!r} begins several of them ({', '.join(sorted(found))}): give more of it")
-        return next(iter(found.values()))
+        if len(matches) > 1:
+            raise UserError(f"{key!r} begins several of them ({', '.join(sorted(matches))}): give more of it")
+        return next(iter(matches.values()))
 
     def demo(self) -> Entry:
-        """The committed profile on most text.
+        """Committed profile on most text.
 
         Raises:
             UserError: none is committed.
         """
-        found = largest_committed(self.entries())
-        if found is None:
+        profile = largest_committed(self.entries())
+        if profile is None:
             raise UserError("there is no demo profile in cache/demo: make it with `make demo`")
-        return found
+        return profile
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
     def save(self, spec: Spec, result: object | None, provenance: dict) -> Path:
-        """Write a result so that it is found whole or not at all."""
-        path = self.root / KIND_OF[type(spec)] / spec.key
-        files = {"spec.json": pretty(spec.model_dump(mode="json")), "provenance.json": pretty(provenance)}
-        return write_folder(path, files | encode(result))
+        """Write a result so that readers see it whole or not at all."""
+        path = file_of(self.root, spec)
+        write_entry(path, spec, result, provenance)
+        return path
 
     # -- corrupt entries --------------------------------------------------------------------------------------------
 
     def set_aside(self, path: Path, reason: Corrupt) -> None:
-        """Move a corrupt folder out of the way and remember why."""
-        if isinstance(reason, Gone) or access.is_read_only():  # what lies there now, if anything, is another result
+        """Move a corrupt entry out of the way and note the reason beside it."""
+        if isinstance(reason, Gone) or access.is_read_only():  # whatever lies there now is another result
             return
-        target = self.root / "set_aside" / f"{path.parent.name}-{path.name}-{time.time_ns()}"
+        target = self.root / "set_aside" / f"{path.parent.name}-{path.stem}-{time.time_ns()}{SUFFIX}"
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             path.rename(target)
         except OSError:  # a read-only demo folder, or another process was faster
             return
-        (target / "reason.txt").write_text(f"{path.parent.name} {path.name}: {reason}\n", encoding="utf-8")
+        note = f"{path.parent.name} {path.stem}: {reason}\n"
+        target.with_suffix(".txt").write_text(note, encoding="utf-8")
 
     def troubles(self) -> list[str]:
         """One line for each entry that was set aside."""
-        found = sorted(self.root.glob("set_aside/*/reason.txt"))
-        reasons = (path for path in found if path.is_file() and path.stat().st_size < 2**12)  # it is a line
-        return [path.read_text(encoding="utf-8", errors="replace").strip() for path in reasons]
+        notes = sorted(self.root.glob("set_aside/*.txt"))
+        lines = (path for path in notes if path.is_file() and path.stat().st_size < 2**12)  # it is a line
+        return [path.read_text(encoding="utf-8", errors="replace").strip() for path in lines]
 
     # -- requests that were resolved before -------------------------------------------------------------------------
 
     def remember(self, request: Request, view: View, files: list[Path]) -> None:
-        """Note which profile or study a request means, as long as these local files stay as they are."""
+        """Remember the view that a request resolved to, until one of these local files changes."""
         note = {"view": view.model_dump(mode="json"), "files": [stamp(path) for path in files]}
         write_file(self._note(request), sealed(note))
 
     def resolved(self, request: Request) -> View | None:
-        """The view that a request was resolved to, or None; also where its local files or a pruner changed since."""
+        """View that a request was resolved to; None also if a local file or a pruner has changed since."""
         try:
             note = unsealed(self._note(request))
-            if all(stamp(Path(known[0])) == known for known in note["files"]):
-                found = BY_REQUEST[type(request)].view.model_validate(note["view"])
-                return None if found.is_outdated else found
+            if all(stamp(Path(each[0])) == each for each in note["files"]):
+                view = BY_REQUEST[type(request)].view.model_validate(note["view"])
+                return None if view.is_outdated else view
         except (OSError, ValueError, KeyError, TypeError):
             pass  # never resolved, or by another version: resolving again is cheap
         return None
@@ -229,9 +223,9 @@ class Store:
         return self.root / "resolved" / f"{request.key}.json"
 
     def find(self, request: Request) -> Entry | None:
-        """The stored profile or study that answers a request, or None; also where one of its units is gone or corrupt.
+        """Stored profile or study that answers a request; None also if one of its units is gone or corrupt.
 
-        Where no stored result is an answer, as an export is none whose folder may be gone, it is made anew.
+        Exports are made anew, since their folder may be gone.
         """
         spec = self.resolved(request) if BY_REQUEST[type(request)].answered else None
         path = self.measured(spec) if spec else None
@@ -240,28 +234,39 @@ class Store:
 
 
 def _read(path: Path) -> Entry | None:
-    """An entry whose files are as they were written; None where another version wrote it.
+    """Read an entry; None if another version wrote it.
 
     Raises:
-        Corrupt: they are not.
+        Corrupt: the file is damaged, or its spec does not hash to its name.
     """
-    kind, form = KINDS[path.parent.name]
-    files, provenance = read_folder(path)
+    spec_class, result_class = KINDS[path.parent.name]
+    fields, key, provenance, arrays = read_entry(path, spec_class)
+    if key != path.stem:
+        raise Corrupt("its spec does not hash to its name")
     try:
-        entry = Entry(path, kind.model_validate_json(files["spec.json"]), provenance, decode(files, form))
+        entry = Entry(
+            path, spec_class.model_validate_json(json.dumps(fields)), provenance, decode(arrays, result_class)
+        )
     except ValidationError:
         return None
-    return entry if entry.spec.key == path.name else None
+    return entry if entry.spec.key == path.stem else None
 
 
 @lru_cache(maxsize=4096)
-def _read_once(path: Path, _stamps: tuple) -> Entry | None:
-    """The same of what is listed and compared again and again, for as long as its files stay as they are."""
+def _read_once(path: Path, _stamp: tuple) -> Entry | None:
+    """Read an entry as long as its file is unchanged."""
     return _read(path)
 
 
+def _stamp(path: Path) -> tuple:
+    try:
+        return tuple(stamp(path))
+    except OSError:  # reading it says why
+        return (time.time_ns(),)
+
+
 def largest_committed(profiles: Iterable[Entry]) -> Entry | None:
-    """The committed profile on most text, of those with most perturbations of layers; None if none is committed."""
+    """Committed profile on most text, then with most perturbations of layers; None if none is committed."""
 
     def size(each):
         text = each.spec.text

@@ -1,13 +1,13 @@
-"""Deleting a result with what no other needs, and clearing away what killed processes left in a cache."""
+"""Delete a result with units that no other needs, and clean up a cache after killed processes."""
 
-import shutil
+import json
 from itertools import chain
 from pathlib import Path
 
 from core.base import Spec, UserError, access
 from core.store.cache import Entry, Store
-from core.store.entries import KIND_OF, KINDS, UNITS, VIEW_KINDS
-from core.store.files import abandoned, content, discard
+from core.store.entries import KINDS, SUFFIX, UNITS, VIEW_KINDS, file_of, read_entry
+from core.store.files import Corrupt, abandoned, discard, remove
 from core.store.parts import distillation_folder
 
 DELETED = "deleted"  # in the temporary name of a view whose units are to be deleted next
@@ -31,10 +31,10 @@ def delete(store: Store, entry: Entry) -> None:
 def _discard_units(store: Store, spec: Spec) -> None:
     """Delete the units of a view that no other needs, and the weights that were trained for them."""
     others = (other for kind in VIEW_KINDS for other in store.entries(kind) if not other.committed)
-    kept = {unit.key for other in others for unit in other.spec.units}
+    needed = {unit.key for other in others for unit in other.spec.units}
     for unit in spec.units:
-        if unit.key not in kept:
-            discard(store.root / KIND_OF[type(unit)] / unit.key)
+        if unit.key not in needed:
+            discard(file_of(store.root, unit))
             if pruned := getattr(unit, "pruned", None):
                 discard(distillation_folder(store, unit.model, pruned))
 
@@ -50,21 +50,18 @@ def sweep(store: Store) -> None:
         deleted = _deleted(path)
         if deleted:
             _discard_units(store, deleted)
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        remove(path)
     for parts in store.root.glob("parts/[!.]*"):
-        wholes = (store.root / kind / parts.name for kind in UNITS)
-        if any((whole / "manifest.json").is_file() for whole in wholes):
+        if any((store.root / kind / f"{parts.name}{SUFFIX}").exists() for kind in UNITS):
             discard(parts)
 
 
 def _deleted(path: Path) -> Spec | None:
-    """The view of a temporary folder whose deletion was begun; None for anything else."""
+    """View in a temporary file whose deletion was begun; None for anything else."""
     if path.parent.name not in VIEW_KINDS or not path.name.rpartition("-")[2].startswith(DELETED):
         return None
     try:
-        return KINDS[path.parent.name][0].model_validate_json(content(path / "spec.json"))
-    except (OSError, ValueError):  # its units were deleted before it
+        spec_class = KINDS[path.parent.name][0]
+        return spec_class.model_validate_json(json.dumps(read_entry(path, spec_class)[0]))
+    except (OSError, ValueError, Corrupt):
         return None

@@ -1,9 +1,17 @@
-"""The kinds of stored entries, and the files of one: spec, provenance, arrays."""
+"""Kinds of stored entries, and the file of one: `kind/KEY.safetensors`.
 
+Arrays are the fields of its result. The metadata holds its spec and provenance as JSON, and a hash over all of it. A
+view has no arrays, so that the header is the whole file.
+"""
+
+import hashlib
 import json
 from pathlib import Path
 
-from core.base import key_of
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from core.base import Fields, Spec, brief, key_of
 from core.requests import (
     JOBS,
     ActivationSpec,
@@ -18,7 +26,8 @@ from core.requests import (
     ZeroShotSpec,
 )
 from core.store import results
-from core.store.files import UNPARSED, Corrupt, Files, verified
+from core.store.files import UNPARSED, Corrupt, Gone, content, write_file
+from core.store.results import Arrays, encode
 
 UNITS = {  # kind of entry -> its spec, and its result
     "perturbed": (PerturbedSpec, results.Perturbed),
@@ -37,19 +46,49 @@ KIND_OF = {spec: kind for kind, (spec, _) in KINDS.items()}
 VIEW_KINDS = tuple(row.kind for row in JOBS)
 
 
-def read_folder(path: Path) -> tuple[Files, dict]:
-    """The verified files of an entry whose spec hashes to its name, and its provenance.
+SUFFIX = ".safetensors"
+RECORD = "entry"  # the only key of the metadata: of several the library writes the order at random
+
+
+def file_of(root: Path, spec: Spec) -> Path:
+    """File of a spec's entry in a cache folder."""
+    return root / KIND_OF[type(spec)] / f"{spec.key}{SUFFIX}"
+
+
+def write_entry(path: Path, spec: Spec, result: object | None, provenance: dict, durable: bool = True) -> None:
+    """Write an entry in one step; a reader sees the old file or the new one."""
+    record, arrays = json.loads(_json({"spec": spec.model_dump(mode="json"), "provenance": provenance})), encode(result)
+    write_file(path, save(arrays, {RECORD: _json(record | {"sha256": _digest(record, arrays)})}), durable)
+
+
+def read_entry(path: Path, spec_class: type[Spec]) -> tuple[Fields, str, dict, Arrays]:
+    """Read a file and check its hash: fields of the spec, its key, provenance, arrays.
 
     Raises:
-        Corrupt: it does not, or a file is missing or differs.
-        Unreadable: a file cannot be read now.
+        Corrupt: the file is damaged.
+        Gone: there is no such file.
+        Unreadable: the file cannot be read now.
     """
-    files = verified(path)
     try:
-        spec, provenance = (json.loads(files[name]) for name in ("spec.json", "provenance.json"))
-        key = key_of(KINDS[path.parent.name][0], spec)
-    except UNPARSED as error:
-        raise Corrupt("spec.json or provenance.json cannot be read") from error
-    if key != path.name or not isinstance(provenance, dict):
-        raise Corrupt("spec.json does not hash to the folder's name")
-    return files, provenance
+        data = content(path)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        record, arrays = json.loads(header["__metadata__"][RECORD]), load(data)
+        if record.pop("sha256") != _digest(record, arrays):
+            raise ValueError("its content does not fit its hash")
+        return record["spec"], key_of(spec_class, record["spec"]), dict(record["provenance"]), arrays
+    except FileNotFoundError as error:
+        raise Gone(f"{path.name} was deleted while it was read") from error
+    except (SafetensorError, AttributeError, *UNPARSED) as error:
+        raise Corrupt(f"it is not what was written: {brief(str(error))}") from error
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _digest(record: Fields, arrays: Arrays) -> str:
+    """SHA-256 over spec, provenance, and names, shapes and numbers of arrays."""
+    total = hashlib.sha256(_json([record, {name: array.shape for name, array in arrays.items()}]).encode())
+    for name in sorted(arrays):
+        total.update(arrays[name].tobytes())
+    return total.hexdigest()

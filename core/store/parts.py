@@ -1,6 +1,5 @@
-"""Finished parts of a unit, kept until it is whole, and views that lack units: so that a stopped run resumes."""
+"""Finished parts of a unit, stored until it is whole, and views that lack units, so that a stopped run resumes."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,9 @@ from safetensors import SafetensorError, safe_open
 from core.base import Array, Fields, Spec, unique
 from core.requests import EvaluatedSpec, ExactRecipe, PerturbedSpec, ProfileSpec, StudySpec, Unfinished
 from core.store.cache import Entry, Store
-from core.store.entries import KIND_OF, UNITS
-from core.store.files import Corrupt, discard, pretty, verified, write_folder
-from core.store.results import Merged, count, decode, encode, merged
+from core.store.entries import KIND_OF, SUFFIX, UNITS, file_of, read_entry, write_entry
+from core.store.files import Corrupt, Gone, discard
+from core.store.results import Merged, count, decode, merged
 
 Parted = PerturbedSpec | EvaluatedSpec
 
@@ -20,7 +19,7 @@ Parted = PerturbedSpec | EvaluatedSpec
 
 
 def folder(store: Store, unit: Parted) -> Path:
-    """The folder of a unit's finished parts, each named `first-last` by its sequences or windows."""
+    """Folder of a unit's finished parts, each a file named `first-last` by its sequences or windows."""
     return store.root / "parts" / unit.key
 
 
@@ -42,20 +41,20 @@ def distillation_folder(store: Store, model: Spec, pruned: ExactRecipe) -> Path:
 def distillation_course(store: Store, model: Spec, pruned: ExactRecipe) -> tuple[Array, Array] | None:
     """Tokens trained on at each validation check, and KL(dense || model) there, nats/token; None if unreadable."""
     try:
-        with safe_open(distillation_folder(store, model, pruned) / TRAINING, "numpy") as held:
-            return held.get_tensor("looks"), held.get_tensor("divergences")
+        with safe_open(distillation_folder(store, model, pruned) / TRAINING, "numpy") as file:
+            return file.get_tensor("looks"), file.get_tensor("divergences")
     except (FileNotFoundError, SafetensorError):
         return None
 
 
-def save(store: Store, unit: Parted, first: int, part: Merged, **told: Any) -> None:
-    """Keep the sequences or windows `first, first + 1, ...` of a unit.
+def save(store: Store, unit: Parted, first: int, part: Merged, **provenance: Any) -> None:
+    """Save the sequences or windows `first, first + 1, ...` of a unit.
 
     Args:
-        told: seconds and warnings of measuring them, and the largest relative error of a replayed layer seen so far.
+        provenance: seconds and warnings of measuring them, and the largest relative error of a replayed layer so far.
     """
-    path = folder(store, unit) / f"{first:04d}-{first + count(part) - 1:04d}"
-    write_folder(path, encode(part) | {"provenance.json": pretty({"unit": unit.key, **told})}, durable=False)
+    path = folder(store, unit) / f"{first:04d}-{first + count(part) - 1:04d}{SUFFIX}"
+    write_entry(path, unit, part, provenance, durable=False)
 
 
 def drop(store: Store, unit: Parted) -> None:
@@ -66,23 +65,23 @@ def drop(store: Store, unit: Parted) -> None:
 def finished(store: Store, unit: Parted) -> dict[int, Merged]:
     """First sequence or window -> part, in order; broken ones are set aside.
 
-    Parts overlap where two processes had room for different numbers of sequences at once: the first is taken.
+    Parts overlap if two processes had room for different numbers of sequences at once: the first is taken.
     """
-    found = {}
+    parts = {}
     reached = 0
-    for path in _folders(store, unit):
+    for path in _paths(store, unit):
         try:
-            files = verified(path)
-            if json.loads(files.get("provenance.json", b"{}")).get("unit") != unit.key:
+            _, key, _, arrays = read_entry(path, type(unit))
+            if key != unit.key:
                 raise Corrupt("it is a part of another unit")
-            part = decode(files, UNITS[KIND_OF[type(unit)]][1])
-        except Corrupt as broken:
-            store.set_aside(path, broken)
+            part = decode(arrays, UNITS[KIND_OF[type(unit)]][1])
+        except Corrupt as error:
+            store.set_aside(path, error)
             continue
         first = _span(path)[0]
         if first >= reached:
-            found[first], reached = part, first + count(part)
-    return found
+            parts[first], reached = part, first + count(part)
+    return parts
 
 
 def partial(store: Store, unit: Parted) -> Merged | None:
@@ -93,45 +92,44 @@ def partial(store: Store, unit: Parted) -> Merged | None:
 
 
 def summary(store: Store, unit: Parted) -> Fields:
-    """Seconds, warnings and the largest replay error of measuring a unit, over all runs that had a share in it."""
+    """Seconds, warnings and largest replay error of measuring a unit, over all runs that contributed."""
     whole = store.measured(unit)
     try:
-        folders = [whole] if whole else _folders(store, unit)
-        told = [json.loads((each / "provenance.json").read_bytes()) for each in folders]
-    except FileNotFoundError:
+        provenances = [read_entry(path, type(unit))[2] for path in ([whole] if whole else _paths(store, unit))]
+    except Gone:
         if store.measured(unit) == whole:
             raise
-        return summary(store, unit)  # another process has put its parts together meanwhile
-    errors = [each.get("replay_error") for each in told]
+        return summary(store, unit)  # another process has assembled its parts meanwhile
+    errors = [each.get("replay_error") for each in provenances]
     return {
-        "seconds": round(sum(each.get("seconds", 0.0) for each in told), 2),
-        "warnings": unique(text for each in told for text in each.get("warnings", [])),
+        "seconds": round(sum(each.get("seconds", 0.0) for each in provenances), 2),
+        "warnings": unique(text for each in provenances for text in each.get("warnings", [])),
         "replay_error": max((each for each in errors if each is not None), default=None),
     }
 
 
-def _folders(store: Store, unit: Parted) -> list[Path]:
-    """Folders of a unit's parts in order, the longest of one start first; none once the unit is stored whole."""
+def _paths(store: Store, unit: Parted) -> list[Path]:
+    """Files of a unit's parts in order, the longest of one start first; none once the unit is stored whole."""
     try:
-        return sorted(folder(store, unit).glob("[!.]*-*"), key=_span)
+        return sorted(folder(store, unit).glob(f"[!.]*-*{SUFFIX}"), key=_span)
     except FileNotFoundError:
         return []
 
 
 def _span(path: Path) -> tuple[int, int]:
-    first, last = map(int, path.name.split("-"))
+    first, last = map(int, path.stem.split("-"))
     return first, -last
 
 
 # --- views of which units are missing ------------------------------------------------------------------------------
 
 
-def save_view(store: Store, whole: ProfileSpec | StudySpec, told: dict) -> Entry:
+def save_view(store: Store, whole: ProfileSpec | StudySpec, provenance: dict) -> Entry:
     """Save a view over its units; an unfinished one while some are missing."""
     if missing(store, whole):
-        return store.entry(store.save(Unfinished(whole=whole), None, told))
-    entry = store.entry(store.save(whole, None, told))
-    discard(store.root / "unfinished" / Unfinished(whole=whole).key)
+        return store.entry(store.save(Unfinished(whole=whole), None, provenance))
+    entry = store.entry(store.save(whole, None, provenance))
+    discard(file_of(store.root, Unfinished(whole=whole)))
     return entry
 
 

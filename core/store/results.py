@@ -1,12 +1,7 @@
-"""Results: frozen dataclasses of float64 arrays whose fields say their axes and units.
-
-In the cache each field is a file of its own, `field.npy` in float32.
-"""
+"""Results: frozen dataclasses of float64 arrays whose fields say their axes and units; stored in float32."""
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Annotated, Any, TypeVar, get_type_hints
@@ -14,75 +9,43 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 import numpy as np
 
 from core.base import Array, frozen
-from core.store.files import Corrupt, Files
+from core.store.files import Corrupt
 
 NUMBER = np.dtype("<f4")  # as stored
-HEADER = re.compile(
-    rb"\x93NUMPY\x01\x00(?P<length>..){'descr': '<f4', 'fortran_order': False, "
-    rb"'shape': \((?P<shape>(?:\d{1,8}, ?)*(?:\d{1,8})?)\), } *\n",
-    re.DOTALL,
-)
+Arrays = dict[str, np.ndarray]
 Result = TypeVar("Result")
 
 
 def over(*axes: str) -> Any:
-    """The type of an array by the names of its axes; the comment beside a field says what it holds, and its unit."""
+    """Type of an array with named axes; the comment beside a field gives its meaning and unit."""
     return Annotated[Array, axes]
 
 
 @cache
 def axes_of(result: type | None) -> dict[str, tuple[str, ...]]:
-    """Field name -> axis names, in the order of declaration; nothing for a view, which has no result."""
+    """Field name -> axis names, in order of declaration; empty for a view, which has no result."""
     forms = get_type_hints(result, include_extras=True) if result else {}
     return {name: form.__metadata__[0] for name, form in forms.items()}
 
 
-def encode(result: object | None) -> Files:
-    """The file of each field of a result; none of a view, which has no result."""
-    return {f"{name}.npy": npy(getattr(result, name)) for name in axes_of(result and type(result))}
+def encode(result: object | None) -> Arrays:
+    """Fields of a result in float32; empty for a view, which has no result."""
+    return {name: np.asarray(getattr(result, name), NUMBER, order="C") for name in axes_of(result and type(result))}
 
 
-def npy(array: np.ndarray) -> bytes:
-    """An array as the content of an .npy file."""
-    content = io.BytesIO()
-    np.save(content, np.ascontiguousarray(array, NUMBER), allow_pickle=False)
-    return content.getvalue()
-
-
-def decode(files: Files, form: type[Result] | None) -> Result | None:
-    """The result in an entry's files, in float64; None where the form is, of a view.
+def decode(arrays: Arrays, form: type[Result] | None) -> Result | None:
+    """Build a result from its stored fields, in float64; None for a view.
 
     Raises:
-        Corrupt: an array is missing or cannot be read.
+        Corrupt: other fields, types or numbers of axes than the form has.
     """
-    return form and form(**{name: _array(f"{name}.npy", files, len(axes)) for name, axes in axes_of(form).items()})
-
-
-def _array(name: str, files: Files, axes: int) -> Array:
-    try:
-        shape, start = _header(files[name])
-        if len(shape) != axes:
-            raise ValueError(f"it has {len(shape)} axes instead of {axes}")
-        with np.errstate(invalid="ignore"):  # a NaN stays one, also where its bits say "signal"
-            return np.frombuffer(files[name], NUMBER, offset=start).reshape(shape).astype(np.float64)
-    except KeyError as error:
-        raise Corrupt(f"{name} is missing") from error
-    except ValueError as error:
-        raise Corrupt(f"{name} cannot be read, {error}") from error
-
-
-def _header(content: bytes) -> tuple[tuple[int, ...], int]:
-    """The shape of an array in an .npy file as `npy` writes it, and where its numbers begin.
-
-    It is not read by numpy, which evaluates it as Python: in several threads at once Python 3.11 fails at that.
-
-    Raises:
-        ValueError: it is not written so.
-    """
-    match = HEADER.match(content)
-    if match is None or int.from_bytes(match["length"], "little") != match.end() - match.end("length"):
-        raise ValueError("it is no array in float32, row by row")
-    return tuple(int(length) for length in match["shape"].split(b",") if length.strip()), match.end()
+    axes = axes_of(form)
+    if {name: (array.ndim, array.dtype) for name, array in arrays.items()} != {
+        name: (len(each), NUMBER) for name, each in axes.items()
+    }:
+        raise Corrupt("its arrays are not those of such a result")
+    with np.errstate(invalid="ignore"):  # a NaN stays one, also where its bits say "signal"
+        return form and form(**{name: arrays[name].astype(np.float64) for name in axes})
 
 
 InjectionReadSequence = over("injection", "read", "sequence")
@@ -136,7 +99,7 @@ Seeds = Sequence[Perturbed]  # one perturbation, by noise seed
 
 
 def merged(parts: list[Merged]) -> Merged:
-    """Join parts of one unit, in order: sequences or windows one after the other, means weighted by their number."""
+    """Join parts of one unit in order: concatenate sequences or windows, average means weighted by their number."""
     form = type(parts[0])
     split = "sequence" if form is Perturbed else "window"
     weights = [count(part) for part in parts]
@@ -151,13 +114,13 @@ def merged(parts: list[Merged]) -> Merged:
 
 
 def count(part: Merged) -> int:
-    """The number of sequences or windows that a part holds."""
+    """Number of sequences or windows in a part."""
     return part.kl.shape[-1]
 
 
 @frozen
 class Activation:
-    """The clean run: size of the residual stream, how much each layer changes it, and the loss."""
+    """Clean run: size of the residual stream, its change by each layer, and the loss."""
 
     norm: LayerSequence  # ||h_l||, mean over tokens after the first
     log_norm: LayerSequence  # ln ||h_l||, mean over tokens after the first
@@ -201,7 +164,7 @@ class Floor:
 
 @frozen
 class Cumulative:
-    """The whole of another checkpoint run beside the model; "tokens" are those after the first, as in `Perturbed`."""
+    """Another whole checkpoint run beside the model; "tokens" are those after the first, see `Perturbed`."""
 
     log_drift: ReadSequence  # mean over tokens of ln(||h'_k - h_k|| / ||h_k||)
     drift_first: Reads  # ||h'_k - h_k|| / ||h_k|| at position 0, mean over sequences

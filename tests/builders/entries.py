@@ -28,7 +28,7 @@ def save_study(store):
     spec, rng = study_spec(), np.random.default_rng(0)
     for point in spec.points:
         nll, kl, agreement = rng.random((3, SEQUENCES))
-        evaluated = results.Evaluated(nll=nll, kl=kl, agreement=agreement, zeros=np.full((LAYERS, 7), 0.5))
+        evaluated = results.Losses(nll=nll, kl=kl, agreement=agreement, zeros=np.full((LAYERS, 7), 0.5))
         store.save(spec.evaluated(point), evaluated, PROVENANCE)
         for unit in spec.zero_shot(point):
             correct = rng.integers(0, 2, 9).astype(float)

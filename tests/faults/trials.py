@@ -3,7 +3,6 @@
 import contextlib
 import gc
 import importlib
-import json
 import os
 import re
 import shutil
@@ -14,8 +13,10 @@ from dataclasses import dataclass, field
 
 import transformers.modeling_utils
 
-from core.store.entries import KINDS
-from core.store.files import TEMPORARY, verified
+from core.requests import PerturbedSpec
+from core.store.entries import KINDS, SUFFIX, read_entry
+from core.store.files import TEMPORARY
+from core.store.parts import TRAINING
 from tests.faults.commands import COMMANDS, do_little, prepared
 from tests.faults.steps import Steps, killed, nothing
 
@@ -78,7 +79,7 @@ class Trials:
 
     def again(self, first):
         """What is lost when the command is run again after a run that was cut short, in words."""
-        broken = [each for each in folders(self.bench) if not sound(each)]
+        broken = [each for each in entries(self.bench) if not sound(each)]
         again = self.run(anew=False)
         if again.code not in ((0, 2) if self.command.gone else (0,)):
             return f"cannot be run again: {again.said.splitlines()[-1] if again.said else again.code}"
@@ -139,18 +140,15 @@ def _made(folder):
     return folder
 
 
-def folders(bench):
-    """Every folder that has its name and should be whole."""
-    return (
-        path.parent
-        for path in bench.root.rglob("manifest.json")
-        if not any(part.startswith(".") or part == "set_aside" for part in path.relative_to(bench.root).parts)
-    )
+def entries(bench):
+    """Every entry and part that has its name and should be whole."""
+    kinds = [bench.cache / kind for kind in KINDS] + [*bench.cache.glob("parts/*")]
+    return (path for folder in kinds for path in folder.glob(f"[!.]*{SUFFIX}") if path.name != TRAINING)
 
 
-def sound(folder):
+def sound(path):
     try:
-        verified(folder)
+        read_entry(path, KINDS[path.parent.name][0] if path.parent.name in KINDS else PerturbedSpec)
         return True
     except Exception:
         return False
@@ -160,14 +158,12 @@ def results(bench):
     """Every result and every file outside the cache, but for what is new each time; hidden ones apart."""
     kept = [*(bench.cache / kind for kind in KINDS), bench.cache / "parts", bench.root / "out"]
     files = [path for folder in kept for path in folder.rglob("*")] + [*bench.root.glob("*")]
-    return {
-        path.relative_to(bench.root).as_posix(): _content(path)
-        for path in files
-        if path.is_file() and path.name != "manifest.json"
-    }
+    return {path.relative_to(bench.root).as_posix(): _content(path) for path in files if path.is_file()}
 
 
 def _content(path):
-    if path.name != "provenance.json":
+    if path.parent.name not in KINDS:
         return path.read_bytes()
-    return {name: value for name, value in json.loads(path.read_bytes()).items() if name not in VOLATILE}
+    fields, _, provenance, arrays = read_entry(path, KINDS[path.parent.name][0])
+    kept = {name: value for name, value in provenance.items() if name not in VOLATILE}
+    return fields, kept, {name: array.tobytes() for name, array in arrays.items()}

@@ -26,12 +26,11 @@ from tests.fuzz.values import SPECIAL, changed
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes are those of Unix")
 ASKED = MeasureRequest(measurements=PRESETS["quick"].measurements)
 FILES = (
-    "profile/*/manifest.json", "profile/*/spec.json", "profile/*/provenance.json",
-    "activation/*/manifest.json", "activation/*/norm.npy", "jobs/*/request.json", "jobs/*/progress.json",
-    "jobs/*/log.txt", "resolved/*.json", "set_aside/*/reason.txt",
+    "profile/*.safetensors", "activation/*.safetensors", "jobs/*/request.json", "jobs/*/progress.json",
+    "jobs/*/log.txt", "resolved/*.json", "set_aside/*.txt",
 )  # fmt: skip
-SAYING = [file for file in FILES if file.endswith(".json")]
-FOLDERS = ("profile", "activation/*", "jobs", "jobs/*", "locks", "resolved", "set_aside", "set_aside/*")
+SAYING = [file for file in FILES if file.endswith((".json", ".safetensors"))]
+FOLDERS = ("profile", "activation", "jobs", "jobs/*", "locks", "resolved", "set_aside")
 IN_PLACE = {
     "circle": lambda path: path.symlink_to(path),
     "file": Path.touch,
@@ -51,7 +50,7 @@ def sound(tmp_path_factory):
 def filled(here):
     entry = here.by_key(save(here, "profile"))
     here.remember(ASKED, entry.spec, [])
-    (here.root / "study" / save(here, "study") / "spec.json").write_bytes(b"")
+    (here.root / "study" / f"{save(here, 'study')}.safetensors").write_bytes(b"")
     assert not list(here.entries("study"))
     queue.submit(here, ASKED).note("begun")
     assert all(list(here.root.glob(place)) for place in (*FILES, *FOLDERS))
@@ -98,6 +97,10 @@ def test_a_cache_that_says_something_odd(sound, tmp_path_factory, data):
     signal.alarm(3 * SECONDS)  # `soon`, anew for each example
     root = Path(shutil.copytree(sound, tmp_path_factory.mktemp("odd") / "cache"))
     for path in list(root.glob(data.draw(st.sampled_from(SAYING)))):
-        path.write_text(json.dumps(data.draw(changed(json.loads(path.read_bytes()), 3))), encoding="utf-8")
+        content = path.read_bytes()
+        start = 8 if path.suffix == ".safetensors" else 0  # behind the length of the header
+        end = start + int.from_bytes(content[:start], "little") if start else len(content)
+        said = json.dumps(data.draw(changed(json.loads(content[start:end]), 3))).encode()
+        path.write_bytes((len(said).to_bytes(8, "little") if start else b"") + said + content[end:])
     looked_at(root)
     shutil.rmtree(root)

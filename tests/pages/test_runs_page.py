@@ -1,6 +1,5 @@
 """Runs: what is in the cache, what can be done with it."""
 
-import shutil
 from collections import Counter
 
 import pytest
@@ -47,7 +46,7 @@ def test_a_card_of_what_is_gone_says_so_and_the_others_stand(bare):
         for seed in (11, 12)
     ]
     spec = bare.profile(keys[0]).spec
-    shutil.rmtree(bare.path(spec.unit(spec.measurements[0])))
+    bare.path(spec.unit(spec.measurements[0])).unlink()
     app = opened()
     assert sum("missing" in each.value for each in app.caption) == 1
     assert {each.get("profile") for each in links(app)} >= set(keys)
@@ -62,7 +61,7 @@ def test_a_result_is_deleted(bare):
 
 def test_a_corrupt_entry_is_reported(bare):
     key = synthetic.save_profile(bare.root, synthetic.profile_spec(4, 8, "quick"), 4)
-    (bare.root / "profile" / key / "provenance.json").write_text("{}")
+    (bare.root / "profile" / f"{key}.safetensors").write_text("{}")
     app = opened()
     assert key in app.warning[0].value
 
@@ -88,7 +87,7 @@ def test_a_run_whose_profile_was_deleted_says_so_in_place_of_a_link(bare):
     key = synthetic.save_profile(bare.root, synthetic.profile_spec(4, 8, "quick"), 4)
     queue.submit(bare, fake.request()).write(Status(state="done", result=key))
     assert links(opened()).count({"profile": key}) == 3, "by its card, by its actions and by its run"
-    shutil.rmtree(bare.root / "profile" / key)
+    (bare.root / "profile" / f"{key}.safetensors").unlink()
     app = opened()
     assert "Its result was deleted." in [each.value for each in app.caption]
     assert {"profile": key} not in links(app)

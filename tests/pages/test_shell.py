@@ -71,7 +71,7 @@ def test_the_beginning_of_a_key_is_enough(filled_cache):
 def test_a_profile_with_a_missing_unit_gets_one_sentence(empty_cache):
     spec = synthetic.profile_spec(5, 8, "quick")
     synthetic.save_profile(empty_cache, spec, 5)
-    broken = empty_cache / "perturbed" / spec.unit(spec.measurements[0]).key / "drift.npy"
+    broken = empty_cache / "perturbed" / f"{spec.unit(spec.measurements[0]).key}.safetensors"
     broken.write_bytes(broken.read_bytes()[:-9])
     app = opened_at("learn")
     assert "measure it again" in app.error[0].value

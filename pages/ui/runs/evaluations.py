@@ -24,7 +24,7 @@ COMPARED = "compare"  # in the URL and the state: rows as `_short` calls them, i
 def show(store: Store) -> None:
     """Draw the table, the comparison of picked settings, and the actions on a study."""
     entries = {entry.key: entry for entry in store.entries("study")}
-    read = [_rows(str(entry.path), changed(entry.path / "manifest.json"), entry) for entry in entries.values()]
+    read = [_rows(str(entry.path), changed(entry.path), entry) for entry in entries.values()]
     rows = {_short(row.key): row for found in read for row in found}
     if not rows:
         layout.nothing(NOTHING, "prune.py", "Prune and evaluate")

@@ -73,9 +73,9 @@ def test_the_start_of_a_read_only_server_sweeps_nothing(stored):
 
 def test_a_read_only_server_leaves_a_corrupt_entry_where_it_is(stored, mode):
     [entry] = stored.entries()
-    (entry.path / "provenance.json").write_text("{}")
+    entry.path.write_text("{}")
     mode(READ_ONLY="on")
-    assert not list(stored.entries()) and entry.path.is_dir()
+    assert not list(stored.entries()) and entry.path.is_file()
 
 
 def test_paths_lead_nowhere_else(empty, tmp_path, mode, refused, monkeypatch):

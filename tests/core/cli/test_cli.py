@@ -134,7 +134,7 @@ def test_runs_lists_profiles_jobs_and_troubles(measure, say, tmp_path):
     found = say("runs", "--json").json
     assert [profile["key"] for profile in found["profiles"]] == [key]
     assert [(job["state"], job["result"]) for job in found["jobs"]] == [("done", key)]
-    (tmp_path / "cache" / "profile" / key / "spec.json").write_text("{}")
+    (tmp_path / "cache" / "profile" / f"{key}.safetensors").write_text("{}")
     found = say("runs", "--json").json
     assert found["profiles"] == [] and len(found["set_aside"]) == 1 and key in found["set_aside"][0]
     assert "set aside" in say("runs").out
@@ -232,7 +232,7 @@ def test_a_disk_that_takes_no_more_is_one_sentence_and_loses_nothing(
         said = measure("--json")
     [*_, line] = said.err.strip().splitlines()
     assert (said.code, said.out) == (1, "") and word in line and "Traceback" not in said.err
-    kept = {path: path.stat().st_ino for path in (tmp_path / "cache").rglob("*.npy")}
+    kept = {path: path.stat().st_ino for path in (tmp_path / "cache").rglob("[!.]*.safetensors")}
     assert bool(kept) == bool(parts)
     assert measure("--json").json["layers"] == tiny.LAYERS
     assert all(path.stat().st_ino == inode for path, inode in kept.items() if path.exists()), "it was measured again"

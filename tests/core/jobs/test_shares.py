@@ -6,12 +6,14 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import load_file, save
 
 from core.jobs import execute, queue, worker
 from core.measure.shares import share_of_units
 from core.models.progress import Cancelled
 from core.requests.jobs import Share, ShareRequest, Unfinished, cut
 from core.store.cache import Store
+from core.store.entries import SUFFIX, UNITS
 from core.store.parts import missing
 from tests import tiny
 from tests.core.jobs.test_experiment import request as profile
@@ -30,9 +32,9 @@ def whole(request, text):
 
 
 def numbers(store):
-    """Every array of a store by its place, as a hash; not those that a killed process had not put in their place."""
-    found = {str(path.relative_to(store.root)): path for path in store.root.rglob("*.npy")}
-    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in found.items() if "/." not in name}
+    """Arrays of each entry of a store, as a hash; not of those that a killed process had not put in their place."""
+    paths = [path for kind in UNITS for path in store.root.glob(f"{kind}/[!.]*{SUFFIX}")]
+    return {f"{path.parent.name}/{path.stem}": hashlib.sha256(save(load_file(path))).hexdigest() for path in paths}
 
 
 def share(whole, part, of):

@@ -193,8 +193,7 @@ def test_a_lost_part_in_the_middle_is_filled_in(tmp_path, no_demo, monkeypatch):
     with pytest.raises(Cancelled):
         run(broken, report=stop_after(len(NAMES) * 4))
     unit = profile.unit(profile.measurements[0])
-    (parts.folder(broken, unit) / "0001-0001" / "drift.npy").unlink()
-    (parts.folder(broken, unit) / "0001-0001" / "kl.npy").write_bytes(b"rot")
+    (parts.folder(broken, unit) / "0001-0001.safetensors").write_bytes(b"rot")
     monkeypatch.setattr(memory, "group_size", lambda *_: 5)
     sweep, _ = run(broken)
     assert sweep.tracker.parts == len(NAMES) + 1
@@ -207,7 +206,7 @@ def test_a_part_that_rots_before_assembly_is_never_left_out_silently(empty, text
 
     def rot(progress):
         if progress.parts == 2:
-            (parts.folder(empty, unit) / "0000-0002" / "kl.npy").write_bytes(b"rot")
+            (parts.folder(empty, unit) / "0000-0002.safetensors").write_bytes(b"rot")
 
     with pytest.raises(RuntimeError, match="lost"):
         run(empty, names=("skip",), report=rot)

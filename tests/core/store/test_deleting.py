@@ -24,7 +24,7 @@ def keys(empty):
 
 
 def units(store):
-    return {path.parent.name for path in store.root.glob("*/[!.]*/manifest.json")}
+    return {path.stem for path in store.root.glob("*/[!.]*.safetensors")}
 
 
 def by(pid, name):

@@ -4,10 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+from safetensors import safe_open
 
 from core.requests.jobs import BY_REQUEST
 from core.store.cache import HOME, Store
-from core.store.entries import KINDS
+from core.store.entries import KINDS, SUFFIX
 
 PLACE = re.compile(r'"(?:\w+:)?(?:/|~|[A-Za-z]:\\)[^"]*"')  # a text that is a path from the root, or a source by one
 KEYS = Path(__file__).with_name("committed_keys.txt")  # of each kind; they never change
@@ -38,14 +39,14 @@ IDENTITIES = {  # what keys hash as the name of a class: never changed, though a
 def test_every_committed_result_is_readable_under_the_key_that_its_spec_hashes_to():
     store, keys = Store(), (line.split() for line in KEYS.read_text(encoding="utf-8").splitlines())
     for kind, *wanted in keys:
-        entries = [store.entry(HOME / "demo" / kind / key) for key in wanted]
+        entries = [store.entry(HOME / "demo" / kind / f"{key}{SUFFIX}") for key in wanted]
         assert [entry and entry.spec.key for entry in entries] == wanted, kind
         assert sorted(each.key for each in store.entries(kind) if each.committed) == wanted, kind
 
 
 @pytest.mark.parametrize(("kind", "key"), COMMITTED.items())
 def test_a_committed_result_keeps_its_key_whatever_its_class_is_called(kind, key):
-    entry = Store().entry(HOME / "demo" / kind / key)
+    entry = Store().entry(HOME / "demo" / kind / f"{key}{SUFFIX}")
     form = type(entry.spec)
     renamed = type("Renamed", (form,), {"identity": form.identity})
     assert entry.spec.key == renamed.model_validate(entry.spec.model_dump()).key == key
@@ -57,9 +58,8 @@ def test_a_class_that_is_renamed_states_the_identity_that_it_had():
 
 
 def test_no_result_names_a_place_of_the_machine_that_measured_it():
-    files = [path for kind in ("*.json", "*.toml") for path in (HOME / "demo").rglob(kind)]
-    named = {str(path): found for path in files if (found := PLACE.findall(path.read_text(encoding="utf-8")))}
-    assert len(files) > 100 and not named
+    records = {path: safe_open(path, "numpy").metadata()["entry"] for path in (HOME / "demo").rglob(f"*{SUFFIX}")}
+    assert len(records) > 1000 and not {path: found for path, text in records.items() if (found := PLACE.findall(text))}
     assert PLACE.search('"source": "file:/home/somebody/c4.jsonl"') and PLACE.search('{"at": "C:\\\\data"}')
     assert not PLACE.search('"source": "file:data/c4.jsonl"')
 

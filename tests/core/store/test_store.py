@@ -1,9 +1,6 @@
 """The cache: found whole or not at all, and never data that is not what it says."""
 
 import errno
-import hashlib
-import io
-import json
 import os
 import re
 import shutil
@@ -15,18 +12,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import create_model
+from safetensors.numpy import load
 
 from core.base.errors import shortage
-from core.requests.measurements import MeasureRequest, measurements
+from core.requests.measurements import MeasureRequest, ProfileSpec, measurements
 from core.requests.perturbations import perturbation
 from core.store import cache, parts, profiles, results
 from core.store.cache import Store
 from core.store.deleting import delete
-from core.store.files import write_file, write_folder
+from core.store.entries import write_entry
+from core.store.files import discard
 from core.store.results import Perturbed, axes_of
 from tests import synthetic
+from tests.builders import entries
 
 LAYERS, SEQUENCES = 3, 8
 PROJECT = Path(cache.__file__).resolve().parent.parent.parent
@@ -59,16 +60,31 @@ def same(one, other):
     return all(np.array_equal(getattr(one, f.name), getattr(other, f.name), equal_nan=True) for f in fields(one))
 
 
-# --- encoding ------------------------------------------------------------------------------------------------------
+# --- files ---------------------------------------------------------------------------------------------------------
 
 
-def test_an_array_is_what_numpy_writes_and_reads_without_evaluating_its_header(monkeypatch):
-    """Evaluating fails in threads of Python 3.11, now and then."""
-    files = results.encode(perturbed())
-    for name, content in files.items():
-        assert np.array_equal(np.load(io.BytesIO(content), allow_pickle=False), getattr(perturbed(), name[:-4]), True)
-    monkeypatch.setattr("ast.literal_eval", lambda *_: pytest.fail("it was evaluated"))
-    assert same(results.decode(files, Perturbed), perturbed())
+def test_an_entry_is_a_file_that_the_library_reads(empty, unit):
+    path = empty.save(unit, perturbed(), {"seconds": 2.5})
+    written = path.read_bytes()
+    assert {name: array.dtype for name, array in load(written).items()} == dict.fromkeys(axes_of(Perturbed), np.float32)
+    assert all(np.array_equal(array, getattr(perturbed(), name), True) for name, array in load(written).items())
+    assert empty.get(unit).provenance == {"seconds": 2.5} and same(empty.load(unit), perturbed())
+    assert empty.save(unit, perturbed(), {"seconds": 2.5}).read_bytes() == written
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_change_of_any_byte_is_noticed(empty, spec, unit, data):
+    for each, result in ((unit, perturbed(sequences=2)), (spec, None)):
+        path = empty.save(each, result, {"model": "x"})
+        content = bytearray(path.read_bytes())
+        at = data.draw(st.integers(0, len(content) - 1))
+        if data.draw(st.booleans()):
+            content[at] ^= data.draw(st.integers(1, 255))
+            path.write_bytes(content)
+        else:
+            path.write_bytes(content[:at])
+        assert empty.get(each) is None and empty.path(each) is None
 
 
 @settings(max_examples=25)
@@ -94,50 +110,16 @@ def cut_one(whole):
 # --- finding -------------------------------------------------------------------------------------------------------
 
 
-def test_a_half_written_folder_is_never_found(empty, spec, unit):
-    for each, result in ((unit, perturbed()), (spec, None)):
-        path = empty.save(each, result, {})
-        half = path.with_name(f".{path.name}-half")
-        shutil.copytree(path, half)  # as a writer leaves it when it is killed just before the renaming
-        shutil.rmtree(path)
-        shutil.copytree(half, path)
-        (path / "manifest.json").unlink()  # as a deletion leaves it when it is killed half way
-        assert empty.path(each) is None and empty.load(each) is None
-        assert list(empty.entries()) == []
-        assert half.is_dir()  # a folder that somebody may still be writing was taken away
-        assert empty.save(each, result, {}) == empty.get(each).path  # the rest of it does not stand in the way
-    assert empty.troubles() == []
+def damage(path):
+    path.write_bytes(path.read_bytes()[:-1])
 
 
-def damage(path, how):
-    array = path / "kl.npy"
-    content = array.read_bytes()
-    match how:
-        case "a flipped byte":
-            array.write_bytes(content[:100] + bytes([content[100] ^ 1]) + content[101:])
-        case "a truncated array":
-            array.write_bytes(content[: len(content) // 2])
-        case "a missing array":
-            array.unlink()
-        case "an empty array":
-            array.write_bytes(b"")
-        case _:
-            (path / "manifest.json").write_text(how)
-
-
-DAMAGES = (
-    "a flipped byte", "a truncated array", "a missing array", "an empty array",
-    "{}", '["spec.json"]', '{"spec.json": ',  # manifests
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("how", DAMAGES)
-def test_a_damaged_unit_or_part_is_set_aside_and_reported(empty, unit, how):
+def test_a_damaged_unit_or_part_is_set_aside_and_reported(empty, unit):
     for first in (0, 4):
         parts.save(empty, unit, first, perturbed(sequences=4))
-    damage(parts.folder(empty, unit) / "0004-0007", how)
+    damage(parts.folder(empty, unit) / "0004-0007.safetensors")
     assert list(parts.finished(empty, unit)) == [0] and len(empty.troubles()) == 1
-    damage(empty.save(unit, perturbed(), {}), how)
+    damage(empty.save(unit, perturbed(), {}))
     assert empty.load(unit) is None and empty.path(unit) is None
     trouble = empty.troubles()[-1]
     assert unit.key in trouble and "\n" not in trouble
@@ -145,21 +127,42 @@ def test_a_damaged_unit_or_part_is_set_aside_and_reported(empty, unit, how):
     assert same(empty.load(unit), perturbed())
 
 
-@pytest.mark.parametrize("name", ["provenance.json", "manifest.json", "kl.npy"])
-def test_a_damaged_part_that_another_covers_is_set_aside_too(name, empty, unit):
+def test_a_damaged_part_that_another_covers_is_set_aside_too(empty, unit):
     """Its provenance counts for the whole, and parts may be found damaged after a power cut."""
     for sequences in (4, 2):
         parts.save(empty, unit, 0, perturbed(sequences=sequences), seconds=1)
-    (parts.folder(empty, unit) / "0000-0001" / name).write_bytes(b"")
+    (parts.folder(empty, unit) / "0000-0001.safetensors").write_bytes(b"")
     assert list(parts.finished(empty, unit)) == [0] and len(empty.troubles()) == 1
     assert parts.summary(empty, unit)["seconds"] == 1
 
 
+def test_two_caches_merge_as_plain_folders(empty, tmp_path):
+    """Copied over each other, also where they share units."""
+    other = Store(tmp_path / "other")
+    specs = {preset: synthetic.profile_spec(LAYERS, 8, preset) for preset in ("quick", "standard")}
+    keys = {
+        synthetic.save_profile(to.root, specs[each], LAYERS) for to, each in ((empty, "quick"), (other, "standard"))
+    }
+    entries.save_study(other)
+    shutil.copytree(other.root, empty.root, dirs_exist_ok=True)
+    assert {each.key for each in empty.entries()} == keys and len(list(empty.entries("study"))) == 1
+    for each in empty.entries():
+        assert profiles.load(empty, each).layers == LAYERS
+    assert empty.troubles() == []
+
+
+def test_what_an_earlier_version_wrote_is_ignored(empty, spec):
+    """Its entries were folders."""
+    (empty.root / "profile" / spec.key).mkdir(parents=True)
+    (empty.root / "profile" / spec.key / "manifest.json").write_text("{}")
+    assert empty.path(spec) is None and list(empty.entries()) == [] == empty.troubles()
+
+
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE])
 def test_a_result_that_cannot_be_read_for_a_while_stays_where_it_is(number, empty, unit, monkeypatch):
-    hindered = [empty.save(unit, perturbed(), {}) / "kl.npy"]
+    hindered = [empty.save(unit, perturbed(), {})]
     parts.save(empty, unit, 0, perturbed(sequences=4))
-    hindered.append(parts.folder(empty, unit) / "0000-0003" / "kl.npy")
+    hindered.append(parts.folder(empty, unit) / "0000-0003.safetensors")
     times, read = [], Path.read_bytes
 
     def hinder(path):
@@ -173,7 +176,7 @@ def test_a_result_that_cannot_be_read_for_a_while_stays_where_it_is(number, empt
         with pytest.raises(OSError) as error:
             look()
         said = shortage(error.value)
-        assert "kl.npy cannot be read" in said and "\n" not in said and not said.endswith(".")
+        assert ".safetensors cannot be read" in said and "\n" not in said and not said.endswith(".")
         times[:] = [True]
         assert same(look(), perturbed(sequences=look().sequences))
     assert empty.troubles() == []
@@ -186,10 +189,9 @@ ODD_FILES = {"pipe": os.mkfifo, "endless": lambda path: path.symlink_to("/dev/ze
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes are those of Unix")
-@pytest.mark.parametrize("file", ["manifest.json", "spec.json", "kl.npy"])
 @pytest.mark.parametrize("what", ODD_FILES)
-def test_an_entry_of_odd_files_is_none_and_gives_way(what, file, empty, unit):
-    path = empty.save(unit, perturbed(), {}) / file
+def test_an_odd_file_is_no_entry_and_gives_way(what, empty, unit):
+    path = empty.save(unit, perturbed(), {})
     path.unlink()
     ODD_FILES[what](path)
     assert empty.load(unit) is None and list(empty.entries("perturbed")) == []
@@ -205,56 +207,41 @@ def test_a_part_of_another_unit_is_set_aside(empty, unit):
     assert len(empty.troubles()) == 1
 
 
-@pytest.mark.parametrize("file", ["spec.json", "provenance.json"])
-@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff\xfe", b'{"model": 1}'])
-def test_a_changed_profile_is_set_aside(empty, spec, file, content):
-    path = empty.save(spec, None, {"model": "x"})
-    (path / file).write_bytes(content)
-    assert list(empty.entries()) == []
-    assert len(empty.troubles()) == 1
-
-
 def test_an_entry_of_another_version_is_passed_over_not_called_corrupt(empty, spec):
     """Its files are what was written and its name is their hash; this version merely cannot read the spec."""
-    content = spec.model_dump(mode="json") | {"field_of_tomorrow": 1}
-    files = {"spec.json": json.dumps(content).encode(), "provenance.json": b"{}"}
-    canonical = json.dumps({"is": "ProfileSpec", **content}, sort_keys=True, separators=(",", ":"))
-    key = hashlib.sha256(canonical.encode()).hexdigest()[:16]
-    path = write_folder(empty.root / "profile" / key, files)
+    tomorrow = create_model("Tomorrow", __base__=ProfileSpec, field_of_tomorrow=(int, 1))
+    tomorrow.identity = "ProfileSpec"
+    later = tomorrow.model_validate(spec.model_dump())
+    path = empty.root / "profile" / f"{later.key}.safetensors"
+    write_entry(path, later, None, {})
     assert list(empty.entries()) == []
-    assert path.is_dir() and empty.troubles() == []
+    assert path.is_file() and empty.troubles() == []
 
 
-@pytest.mark.parametrize("kind", [threading.Thread, get_context("spawn").Process])
-def test_writers_of_one_key_leave_one_whole_result(empty, unit, tmp_path, kind):
-    ended = [tmp_path / str(number) for number in range(2)]
-    writers = [kind(target=write_often, args=(empty.root, unit, each)) for each in ended]
-    for each in writers:
-        each.start()
-    found = 0
-    while any(each.is_alive() for each in writers):
-        if empty.path(unit):
-            found += 1
-            assert same(empty.load(unit), perturbed())
-    for each in writers:
-        each.join()
-    assert found and all(each.exists() for each in ended), "a writer failed"
-    assert same(empty.load(unit), perturbed())
-    assert os.listdir(empty.path(unit).parent) == [unit.key], "a temporary folder was left behind"
+def test_writers_of_one_key_leave_one_whole_result(empty, unit, tmp_path):
+    other = get_context("spawn").Process(target=write_often, args=(empty.root, unit, tmp_path / "done"))
+    other.start()
+    reads = 0
+    while other.is_alive() or not reads:
+        write_often(empty.root, unit, tmp_path / "here", 1)
+        reads += 1
+        assert same(empty.load(unit), perturbed())
+    other.join()
+    assert (tmp_path / "done").exists(), "a writer failed"
+    assert os.listdir(empty.path(unit).parent) == [f"{unit.key}.safetensors"], "a temporary file was left behind"
     assert list(parts.finished(empty, unit)) == [0] and empty.troubles() == []
 
 
-def write_often(root, unit, done):
+def write_often(root, unit, done, times=20):
     """Write a result and a part of it time and again, and then a file that says so."""
-    for _ in range(20):
+    for _ in range(times):
         Store(root).save(unit, perturbed(), {})
         parts.save(Store(root), unit, 0, perturbed(sequences=4))
     done.touch()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows tells no names of open files")
-@pytest.mark.parametrize("what", ["folder", "file"])
-def test_what_is_written_is_on_the_disk_before_it_has_its_name(what, empty, unit, monkeypatch):
+def test_what_is_written_is_on_the_disk_before_it_has_its_name(empty, unit, monkeypatch):
     """What a power cut would leave: the content that was synced, by inode, before and after the renaming."""
     synced = {}
     before = []
@@ -268,17 +255,9 @@ def test_what_is_written_is_on_the_disk_before_it_has_its_name(what, empty, unit
         return lambda *paths: (before.append(set(synced)), rename(*paths))[1]
 
     monkeypatch.setattr(os, "fsync", sync)
-    monkeypatch.setattr(Path, "rename", renaming(Path.rename))
     monkeypatch.setattr(os, "replace", renaming(os.replace))
-    if what == "folder":
-        path = empty.save(unit, perturbed(), {})
-        inside = [path, *path.iterdir()]
-    else:
-        write_file(path := empty.root / "profile" / "note", b"x")
-        inside = [path]
-    for each in inside:
-        kept = set(os.listdir(each)) if each.is_dir() else each.read_bytes()
-        assert synced[each.stat().st_ino] == kept and each.stat().st_ino in before[-1]
+    path = empty.save(unit, perturbed(), {})
+    assert synced[path.stat().st_ino] == path.read_bytes() and path.stat().st_ino in before[-1]
     assert path.name in synced[path.parent.stat().st_ino]
 
 
@@ -305,8 +284,7 @@ def test_readers_beside_writers_see_nothing_or_all(empty, unit):
             parts.save(empty, unit, 4, perturbed(sequences=4))
             path = empty.save(unit, perturbed(), {})
             parts.drop(empty, unit)
-            path.rename(path.with_name(".gone"))
-            shutil.rmtree(path.with_name(".gone"))
+            discard(path)
     finally:
         stop.set()
         for each in readers:
@@ -357,7 +335,7 @@ def test_the_beginning_of_two_keys_is_refused(empty, refused):
 def test_a_profile_with_a_damaged_unit_says_which_and_how_to_mend_it(empty, refused):
     spec = synthetic.profile_spec(LAYERS, 8, "quick")
     entry = empty.profile(synthetic.save_profile(empty.root, spec, LAYERS))
-    damage(empty.path(spec.unit(spec.measurements[1])), "a flipped byte")
+    damage(empty.path(spec.unit(spec.measurements[1])))
     with refused("residual:wanda:0.7", "again"):
         profiles.load(empty, entry)
 
@@ -370,7 +348,7 @@ def test_what_is_committed_is_found_behind_every_cache_and_stays(no_demo, tmp_pa
     assert len(profiles.load(elsewhere, entry).perturbed) == 3
     with refused(key):
         delete(elsewhere, entry)
-    assert entry.path.is_dir()
+    assert entry.path.is_file()
 
 
 # --- requests resolved before --------------------------------------------------------------------------------------
@@ -414,7 +392,7 @@ def test_a_request_whose_profile_lacks_a_unit_is_not_answered(empty, spec, asked
     request, file = asked
     synthetic.save_profile(empty.root, spec, LAYERS)
     empty.remember(request, spec, [file])
-    damage(empty.path(spec.unit(spec.measurements[0])), "a flipped byte")
+    damage(empty.path(spec.unit(spec.measurements[0])))
     empty.load(spec.unit(spec.measurements[0]))
     assert empty.find(request) is None  # measuring again would change nothing
 

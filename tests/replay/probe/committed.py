@@ -26,7 +26,7 @@ from core.store.cache import HOME, Store
 from core.store.entries import KINDS
 from tests.replay.probe.plain import ASKED, REFUSED, ask, fingerprint, plain, point
 
-PROFILES, STUDIES = (sorted(path.name for path in (HOME / "demo" / kind).iterdir()) for kind in ("profile", "study"))
+PROFILES, STUDIES = (sorted(path.stem for path in (HOME / "demo" / kind).iterdir()) for kind in ("profile", "study"))
 ALLOCATION = ASKED["allocation"]
 OF_PROFILE = ("layers", "sequences", "length")
 OF_PERTURBATION = (
