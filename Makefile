@@ -96,8 +96,8 @@ demo: setup
 	$(PY) -m core measure --model demo --text file:$(C4) --documents 0-599 --sequences 8 --length 128 \
 		$(call LINEARS,$(foreach each,3g64 2g64 4g64 5g64 3g32,integers:int$(each))) --cache cache/demo
 	$(PY) -m core measure --model demo --text file:$(C4) --documents 0-599 --sequences 8 --length 128 \
-		$(call OF_LINEARS,$(foreach each,6g64 5g64 4g32 4g64 3g32 3g64 2g64,integers:int$(each)) \
-		$(foreach each,58 68 80,mixed:int3g64z$(each))) --perturb skip --cache cache/demo
+		$(call OF_LINEARS,$(foreach each,6g64 5g64 4g32 4g64 3g32 3g64 2g64,integers:int$(each))) --perturb skip \
+		--cache cache/demo
 	$(PY) -m core measure --model demo --text file:$(C4) --documents 0-599 --sequences 4 --length 64 \
 		$(call LINEARS,$(foreach each,3 2 4,quantised:$(each))) --cache cache/demo
 	$(PY) -m tests.bench.gemma data

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from core.base import Positions, UserError, brief, checked, look_up
-from core.methods import GGUF, PERTURBATION_KINDS, PRUNERS, Perturbation
+from core.methods import GGUF, PERTURBATION_KINDS, PRUNERS, UNITS, Perturbation
 from core.requests.measurements import Measurement, measurements
 
 # The first word of a name -> the kinds that begin with it
@@ -40,7 +40,7 @@ def perturbation(text: str, positions: Positions = "after_first") -> Perturbatio
     """
     body, at, where = text.strip().partition("@")
     kind, _, level = body.partition(":")
-    if kind in PRUNERS and PRUNERS[kind].levels:  # short for a residual
+    if kind in PRUNERS and PRUNERS[kind].levels and PRUNERS[kind].budget_unit.name in UNITS:  # short for a residual
         body = f"residual:{'gguf' if level.partition(':')[0] in {each.name for each in GGUF.levels} else kind}:{level}"
         kind = "residual"
     forms = look_up(WRITTEN, kind, "perturbation")
