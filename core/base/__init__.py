@@ -4,7 +4,7 @@ Names offered here load nothing but Python; only those of `core.base.spec` load 
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.base.errors import Broken, Unreadable, UserError, brief, disk_full, gist, out_of_memory, shortage
 from core.base.escape import INVISIBLE, escape_markdown, legible
@@ -46,6 +46,24 @@ from core.base.paths import (
     resolved,
     without_folders,
 )
+
+if TYPE_CHECKING:
+    from core.base.spec import (
+        Array,
+        Flags,
+        Positions,
+        Spec,
+        View,
+        checked,
+        digest,
+        frozen,
+        key_of,
+        look_up,
+        number,
+        optional_field,
+        with_changes,
+        word,
+    )
 
 OF_SPEC = [
     "Array",

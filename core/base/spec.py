@@ -4,8 +4,8 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Self, TypeVar, dataclass_transform
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,17 @@ from core.base.errors import UserError, brief
 from core.base.escape import legible
 from core.base.paths import Fields
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]  # of float64, unless it says otherwise
 Flags = NDArray[np.bool_]
-frozen = dataclass(frozen=True, eq=False)  # for a record of arrays, which are not compared as one value
 Positions = Literal["after_first", "all"]  # the tokens that a perturbation changes
-SpecT = TypeVar("Asked", bound="Spec")
+SpecT = TypeVar("SpecT", bound="Spec")
 Row = TypeVar("Row")
+
+
+@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(field,))
+def frozen(record: type[Row]) -> type[Row]:
+    """A frozen dataclass of arrays, which are not compared as one value."""
+    return dataclass(frozen=True, eq=False)(record)
 
 
 class Spec(BaseModel):

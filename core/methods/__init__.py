@@ -4,10 +4,11 @@ They lie below requests and above nothing but `core.base`: parameters, labels, f
 A kernel that needs torch imports it where it runs.
 """
 
-from typing import Annotated, Union
+from typing import TYPE_CHECKING, Annotated, Union
 
 from pydantic import Field
 
+from core.methods.allocator import Allocator
 from core.methods.alphapruning import AlphaPruning
 from core.methods.block_influence import BlockInfluence
 from core.methods.budget_unit import (
@@ -31,6 +32,7 @@ from core.methods.layer_part import ATTENTION, BLOCKS, MLP, GaussianPart, Mean, 
 from core.methods.lsa import Lsa
 from core.methods.manual import Manual
 from core.methods.owl import Owl
+from core.methods.perturbation import Kind
 from core.methods.quantisation import HALF
 from core.methods.repairs import CHAINS, REPAIRS
 from core.methods.residual import Residual
@@ -95,6 +97,10 @@ STORED_UNITS = UNITS | {MIXED.name: MIXED}  # or could
 BASES = {form.model_fields["kind"].default: form for form in ALLOCATORS}
 METHODS = {kind: form for kind, form in BASES.items() if not form.by_hand}
 BASE_LABELS = {kind: form.label for kind, form in BASES.items()}
-Base = Annotated[Union[ALLOCATORS], Field(discriminator="kind")]  # noqa: UP007 (made from the table)
 PERTURBATION_KINDS = {form.model_fields["kind"].default: form for form in PERTURBATIONS}
-Perturbation = Annotated[Union[PERTURBATIONS], Field(discriminator="kind")]  # noqa: UP007 (made from the table)
+if TYPE_CHECKING:
+    Base = Allocator
+    Perturbation = Kind
+else:  # made from the tables
+    Base = Annotated[Union[ALLOCATORS], Field(discriminator="kind")]  # noqa: UP007
+    Perturbation = Annotated[Union[PERTURBATIONS], Field(discriminator="kind")]  # noqa: UP007

@@ -2,16 +2,62 @@
 
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Protocol, Self
 
 import numpy as np
 from pydantic import Field
 
 from core.base import Array, Spec
 
-# What an allocator may look at, `core.plan.evidence.Evidence`: a budget to be spread over units, which are layers or
-# linears, and what was measured. That lies above, where profiles are read.
-Evidence = Any
+
+class Evidence(Protocol):
+    """Budget and measurements that an allocator may look at; units are layers or linears.
+
+    `core.plan.evidence.Evidence` is one, which lies above, where profiles are read. Methods raise UserError where the
+    profile lacks a measurement.
+    """
+
+    @property
+    def parameters(self) -> Array:
+        """Prunable weights, (units,)."""
+
+    @property
+    def target(self) -> float:
+        """Mean share over weights that is to be saved."""
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Least and greatest share of a unit."""
+
+    @property
+    def units(self) -> int: ...
+    @property
+    def linears(self) -> list[str]:
+        """Names of a layer's linears, in order."""
+
+    def block_influence(self) -> Array:
+        """Mean block influence, (layers,)."""
+
+    def outlier_ratio(self, m: float) -> Array:
+        """Share of a layer's Wanda scores above `m` times their mean, (layers,)."""
+
+    def score(self, statistic: str) -> Array:
+        """Mean or median of a layer's Wanda scores, (layers,)."""
+
+    def alpha(self, estimator: str) -> Array:
+        """Mean exponent of the spectra of a layer's linears, (layers,); NaN where none of them has one."""
+
+    def removal(self) -> Array:
+        """Output error of each linear when half of its weights are removed, (layers, linears); NaN: no such linear."""
+
+    def layers_removal(self) -> Array:
+        """Mean of `removal` over the linears of a layer, (layers,)."""
+
+    def highest(self, pruner: str, objective: str, per_linear: bool) -> float:
+        """Largest sparsity that was measured alone."""
+
+    def least_harm(self, pruner: str, objective: str, per_linear: bool, layers: bool = False) -> Array:
+        """Shares that meet the target with the least total harm, (units,). layers: drop whole layers too."""
 
 
 def steps(low: float, high: float, step: float) -> tuple[float, ...]:
@@ -41,8 +87,8 @@ class Allocator(Spec):
     """A base allocator: its parameters are fields, `Annotated` with a `Parameter` where a page can set them."""
 
     label: ClassVar[str]
-    colours: ClassVar = None  # of its lines, on a light ground and on a dark one; else ink
-    word: ClassVar = ""  # its name in the glossary; none where it is not there
+    colours: ClassVar[tuple[str, str] | None] = None  # of its lines, on a light ground and on a dark one; else ink
+    word: ClassVar[str] = ""  # its name in the glossary; none where it is not there
     about: ClassVar = ""  # one sentence, for the glossary
     formula: ClassVar = ""  # TeX
     caption: ClassVar = ""  # beside its parameters: the paper, and where its code differs

@@ -26,4 +26,4 @@ class BlockInfluence(Allocator):
     lam: Annotated[HalfWidth, Parameter("Half width λ, sparsity", HALF_WIDTHS, "λ")] = 0.08
 
     def wish(self, evidence: Evidence) -> Array:
-        return band(evidence.profile.activation.block_influence.mean(1), evidence.target, self.lam)
+        return band(evidence.block_influence(), evidence.target, self.lam)

@@ -1,23 +1,52 @@
 """The base class of perturbations; each has a file of its own, and `core.methods` has the table."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Protocol, Self
 
-from core.base import Fields, Spec, number, word
+from core.base import Fields, Positions, Spec, number, word
+from core.methods.selection import Tensor
 from core.methods.treatments import TREATMENTS, Treatment
 
-Stream = Any  # a tensor, (sequences, tokens, width)
+Stream = Tensor  # (sequences, tokens, width)
 
 
-# A layer in the clean run of some sequences, and what a perturbation can do there: `core.measure.perturb.Injection`,
-# which lies above, where models are run.
-Injection = Any
+class Injection(Protocol):
+    """A layer in the clean run of some sequences, and what a perturbation may call there.
+
+    `core.measure.perturb.Injection` is one, which lies above, where models are run.
+    """
+
+    @property
+    def entry(self) -> Stream:
+        """The clean stream before the layer."""
+
+    @property
+    def exit(self) -> Stream:
+        """The clean stream after it."""
+
+    def noise(self, kind: str, like: Stream | None = None) -> Stream:
+        """Standard normal noise as wide as the stream, or as another tensor; each kind draws its own."""
+
+    def shaped(self, noise: Stream) -> Stream:
+        """Noise with the covariance of the layer's output."""
+
+    def moved(self, direction: Stream, size: float, positions: Positions, start: Stream | None = None) -> Stream:
+        """The clean stream, or `start`, moved by `size` of its own norm in a direction, per token."""
+
+    def edited(self, part: str, edit: Callable[[Stream], Stream]) -> Stream:
+        """The layer's output with the output of one part edited."""
+
+    def pruned(self, treatment: Treatment, sparsity: float, linear: str | None = None) -> Stream:
+        """The layer's output with its linears pruned: all, one, or those of `attention` or `mlp`."""
+
+    def replaced(self, source: str) -> Stream:
+        """The output of the same layer of another checkpoint."""
 
 
 class Kind(Spec):
     """A perturbation of the residual stream at the output of its injection layer."""
 
-    parts: ClassVar = ()  # the fields that its name is written of, in order; colons go to the last
+    parts: ClassVar[tuple[str, ...]] = ()  # the fields that its name is written of, in order; colons go to the last
     varies: ClassVar = ""  # the field that tells it from its family, and orders that
     example: ClassVar[str]  # as it is written
     label: ClassVar[str]  # in words, its positions left out: `Gaussian noise, size 0.3`; mostly a property

@@ -52,7 +52,7 @@ class Response(Allocator):
         return evidence.least_harm(self.pruner, self.objective, self.per_linear, self.granularity == "both")
 
     def highest(self, evidence: Evidence) -> float:
-        return evidence.curves(self.pruner, self.objective, self.per_linear).highest
+        return evidence.highest(self.pruner, self.objective, self.per_linear)
 
     @property
     def per_linear(self) -> bool:

@@ -27,6 +27,10 @@ class Evidence:
     def units(self) -> int:
         return len(self.parameters)
 
+    def block_influence(self) -> Array:
+        """Mean block influence, (layers,)."""
+        return self.profile.activation.block_influence.mean(1)
+
     def outlier_ratio(self, m: float) -> Array:
         """Share of a layer's Wanda scores above `m` times their mean, (layers,)."""
         return self.profile.scores.outlier_ratio[:, OUTLIER_THRESHOLDS.index(m)]
@@ -66,13 +70,13 @@ class Evidence:
             )
         return self.profile.removal.error
 
-    def curves(self, pruner: str, objective: str, per_linear: bool) -> Curves:
-        """Responses of every unit.
+    def highest(self, pruner: str, objective: str, per_linear: bool) -> float:
+        """Largest sparsity that was measured alone.
 
         Raises:
             UserError: too few sparsities were measured.
         """
-        return responses.of_profile(self.profile, pruner, objective, per_linear)
+        return responses.of_profile(self.profile, pruner, objective, per_linear).highest
 
     def least_harm(self, pruner: str, objective: str, per_linear: bool, layers: bool = False) -> Array:
         """The sparsity of every unit that meets the target with the least total harm, (units,): exact for the hulls.
@@ -90,7 +94,7 @@ class Evidence:
             return self._by_levels(pruner, objective, per_linear, layers)
         if layers:
             raise UserError("layers are left out beside few bits, not beside zeros: write granularity=linear")
-        response, bounds = self.curves(pruner, objective, per_linear), self.bounds
+        response, bounds = responses.of_profile(self.profile, pruner, objective, per_linear), self.bounds
         bounds.check(self.target)
         high = min(bounds.high, response.highest)
         if self.target > high:

@@ -5,7 +5,7 @@ One share of a measurement or of a study, done by one of several processes, is a
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple, Union
+from typing import TYPE_CHECKING, NamedTuple, Union
 
 import numpy as np
 
@@ -95,4 +95,7 @@ JOBS = (
     JobRow("unfinished", ShareRequest, Unfinished, "unfinished", answered=False),  # the whole answers it
 )
 BY_REQUEST = {row.request: row for row in JOBS}
-Request = Union[tuple(BY_REQUEST)]  # noqa: UP007 (made from the table)
+if TYPE_CHECKING:
+    Request = MeasureRequest | StudyRequest | ExportRequest | BestRequest | ShareRequest
+else:
+    Request = Union[tuple(BY_REQUEST)]  # noqa: UP007 (made from the table)

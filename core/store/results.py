@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, TypeVar, get_type_hints
 
 import numpy as np
 
@@ -14,11 +14,6 @@ from core.store.files import Corrupt
 NUMBER = np.dtype("<f4")  # as stored
 Arrays = dict[str, np.ndarray]
 Result = TypeVar("Result")
-
-
-def over(*axes: str) -> Any:
-    """Type of an array with named axes; the comment beside a field gives its meaning and unit."""
-    return Annotated[Array, axes]
 
 
 @cache
@@ -48,21 +43,22 @@ def decode(arrays: Arrays, form: type[Result] | None) -> Result | None:
         return form and form(**{name: arrays[name].astype(np.float64) for name in axes})
 
 
-InjectionReadSequence = over("injection", "read", "sequence")
-InjectionRead = over("injection", "read")
-InjectionSequence = over("injection", "sequence")
-LayerSequence = over("layer", "sequence")
-Sequences = over("sequence")
-LayerLinear = over("layer", "linear")
-LayerThreshold = over("layer", "threshold")
-Layers = over("layer")
-Reads = over("read")
-ReadSequence = over("read", "sequence")
-SequenceToken = over("sequence", "token")
-LayerTensor = over("layer", "tensor")
-Rests = over("rest")
-Windows = over("window")
-Examples = over("example")
+# Arrays by the names of their axes; the comment beside a field tells content and unit.
+InjectionReadSequence = Annotated[Array, ("injection", "read", "sequence")]
+InjectionRead = Annotated[Array, ("injection", "read")]
+InjectionSequence = Annotated[Array, ("injection", "sequence")]
+LayerSequence = Annotated[Array, ("layer", "sequence")]
+Sequences = Annotated[Array, ("sequence",)]
+LayerLinear = Annotated[Array, ("layer", "linear")]
+LayerThreshold = Annotated[Array, ("layer", "threshold")]
+Layers = Annotated[Array, ("layer",)]
+Reads = Annotated[Array, ("read",)]
+ReadSequence = Annotated[Array, ("read", "sequence")]
+SequenceToken = Annotated[Array, ("sequence", "token")]
+LayerTensor = Annotated[Array, ("layer", "tensor")]
+Rests = Annotated[Array, ("rest",)]
+Windows = Annotated[Array, ("window",)]
+Examples = Annotated[Array, ("example",)]
 
 
 @frozen

@@ -56,7 +56,7 @@ def test_response_beats_every_allocation_of_a_fine_grid(seed, layers, target):
     found = curves(np.array([0.3, 0.6, 0.9]), np.cumsum(rng.random((layers, 3)), axis=1))
     parameters = rng.integers(1, 10, layers).astype(float)
     evidence = Evidence(parameters, target, Bounds(0.1, 0.85), None)
-    with patch.object(Evidence, "curves", lambda *_: found):
+    with patch.object(responses, "of_profile", lambda *_: found):
         best = evidence.least_harm("wanda", "kl", False)
     assert share_spent(best, parameters) == pytest.approx(target, abs=1e-9)
     grid = np.meshgrid(*[np.linspace(0.1, 0.85, 76)] * (layers - 1), indexing="ij")
