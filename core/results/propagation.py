@@ -5,7 +5,7 @@ Several noise seeds are passed as in `core.plan.gains`.
 
 import numpy as np
 
-from core.base import Flags, frozen
+from core.base import Estimate, Flags, frozen
 from core.plan.gains import averaged, finite, log_gain, student
 from core.store import Activation, Array, Seeds
 
@@ -13,18 +13,12 @@ FLOOR_MARGIN = 10
 DIVERGENCE_FLOOR = 4e-7  # nats: mean divergence of a sequence from itself by rounding in float32; it may be below 0
 
 
-@frozen
-class Curves:
-    """Drift `R[i,k]` with its interval over sequences, each (injection, read); NaN below the diagonal."""
+def curves(seeds: Seeds) -> Estimate:
+    """Drift `R[i,k]`, each (injection, read): geometric mean over tokens, seeds and sequences, NaN below the diagonal.
 
-    value: Array
-    low: Array
-    high: Array
-
-
-def curves(seeds: Seeds) -> Curves:
-    """Geometric mean drift over tokens, seeds and sequences, with the 95% interval over sequences."""
-    return Curves(*np.exp(student(finite(averaged(seeds, "log_drift")))))
+    The interval is the 95 % one over sequences.
+    """
+    return Estimate(*np.exp(student(finite(averaged(seeds, "log_drift")))))
 
 
 def matrix(seeds: Seeds) -> Array:

@@ -2,7 +2,7 @@
 
 import math
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
@@ -152,32 +152,24 @@ def labels(
 
 
 def line_labels(
-    x: float, ys: Sequence[float], texts: Sequence[str], colours: Sequence[str], gap: float,
-    side: str = "right", axis: tuple[float, float] | None = None,
-) -> go.Scatter:  # fmt: skip
-    """Names at the ends of lines on a log axis, moved apart by `gap` (in ln) a line where they would overlap.
+    x: float, ys: Sequence[float], texts: Sequence[str], colours: Sequence[str], values: Array, side: str = "right"
+) -> go.Scatter:
+    """Names at the ends of lines on a log axis, moved apart where they would overlap.
 
     Args:
-        axis: where it begins and ends; None: names may be moved beyond it.
+        values: all that the axis shows: about 18 lines of text fit beside them.
     """
+    low, high = limits(values)
+    gap = 0.055 * (math.log(high / low) + 0.8)
     room = gap * np.array([1 + text.count("<br>") for text in texts])
-    placed = apart(np.log(ys), room, *map(math.log, axis or ()))
-    return labels([x] * len(ys), np.exp(placed), texts, colours, f"middle {side}")
+    return labels([x] * len(ys), np.exp(apart(np.log(ys), room)), texts, colours, f"middle {side}")
 
 
-def line_gap(values: Array) -> float:
-    """About one line of text on a log axis of these values, in ln."""
-    usable = values[np.isfinite(values) & (values > 0)]
-    return 0.055 * float(np.log(usable.max() / usable.min()) + 0.8) if usable.size else 0.1
-
-
-def apart(wanted: Array, gap: float | Array, low: float = -math.inf, high: float = math.inf) -> Array:
+def apart(wanted: Array, gap: float | Array) -> Array:
     """Positions near the wanted ones that keep their order and are at least `gap` from each other.
 
     Args:
         gap: one for all, or the room that each needs around its middle.
-        low, high: where the room of the lowest begins at least, and that of the highest ends at most; where there is
-            too little between them, only the former holds.
     """
     order = np.argsort(wanted, kind="stable")
     placed = np.asarray(wanted, float)[order]
@@ -186,8 +178,7 @@ def apart(wanted: Array, gap: float | Array, low: float = -math.inf, high: float
     rising = np.maximum.accumulate(placed - steps) + steps  # pushed up only
     falling = np.minimum.accumulate((placed - steps)[::-1])[::-1] + steps  # pushed down only
     result = np.empty(len(placed))
-    least, most = low + room[:1] / 2 + steps, high - room[-1:] / 2 - steps[-1:] + steps
-    result[order] = np.maximum(np.minimum((rising + falling) / 2, most), least)  # all keep the gap, so this does
+    result[order] = (rising + falling) / 2  # both keep the gap, so this does
     return result
 
 
@@ -209,8 +200,10 @@ def note_above(figure: go.Figure, text: str, x: float = 0, anchor: str = "left",
     figure.add_annotation(place | {"text": text, "showarrow": False} | more)
 
 
-def verdict_key(figure: go.Figure) -> None:
-    """Key to the colours of verdicts, above the picture."""
-    hues = {word: readable(verdict_colour(word)) for word in ("amplifies", "undecided", "absorbs")}
-    key = "   ".join(f'<span style="color:{hue}">● {word}</span>' for word, hue in hues.items())
+def colour_key(figure: go.Figure, hues: Mapping[str, str]) -> None:
+    """Key to the colours of a picture, above it."""
+    key = "   ".join(f'<span style="color:{readable(hue)}">● {name}</span>' for name, hue in hues.items())
     note_above(figure, key, 1, "right", yshift=24)
+
+
+VERDICT_COLOURS = {word: verdict_colour(word) for word in ("amplifies", "undecided", "absorbs")}

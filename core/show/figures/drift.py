@@ -7,23 +7,13 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from core.base import changed, digits, gain, per_cent, several, times
+from core.base import Estimate, changed, digits, gain, per_cent, several, times
 from core.plan.gains import averaged, gains_of, student
 from core.results import propagation, spearman
-from core.show.figures.axes import (
-    apart,
-    labels,
-    layer_axis,
-    line_gap,
-    line_labels,
-    log_axis,
-    note_above,
-    ratio_axis,
-    verdict_key,
-)
+from core.show.figures.axes import VERDICT_COLOURS, colour_key, layer_axis, log_axis, note_above, ratio_axis
 from core.show.figures.gain import name_lines
 from core.show.figures.palette import LIGHT, see_through, verdict_colour
-from core.show.figures.style import Chart, band, curve, layout, mark_layer, whiskers
+from core.show.figures.style import Chart, band, curve, layout, mark_layer, points, whiskers
 from core.store import Activation, Array, Seeds
 
 HIGH = 520  # px of three plots above one another, and of what stands beside them
@@ -46,13 +36,8 @@ def curves(seeds: Seeds, layer: int) -> Chart:
     line = curve(x, value, f"layer {layer}", hover, LIGHT.accent, 3, marker={"size": 5})
     figure.add_traces([band(x, low, high, LIGHT.accent), line])
     figure.add_trace(curve(np.arange(layers), of_first, "first token", of_token, LIGHT.ink, 2, "dot"))
-    named = [(f"layer {layer}", drift.value[layer, -1], LIGHT.accent)]
-    named += [("first token", first[-1], LIGHT.ink)] if first[-1] > 0 else []
-    names, ends, colours = zip(*named, strict=True)
-    every = np.append(drift.value, of_first)
-    figure.add_trace(line_labels(layers - 0.5, ends, names, colours, line_gap(every)))
-    rows = log_axis("drift, relative to the stream", every).drawn
-    verdict_key(figure)
+    rows = log_axis("drift, relative to the stream", np.append(drift.value, of_first)).drawn
+    colour_key(figure, VERDICT_COLOURS | {f"layer {layer}": LIGHT.accent, "first token": LIGHT.ink})
     i, k = np.nonzero(np.isfinite(drift.value))
     columns = {
         "injection layer": i,
@@ -64,7 +49,7 @@ def curves(seeds: Seeds, layer: int) -> Chart:
     return Chart(
         f"drift-after-layer-{layer}",
         "How does drift grow or shrink?",
-        layout(figure, layer_axis(layers, "after layer"), rows, right=72),
+        layout(figure, layer_axis(layers, "after layer"), rows),
         unchanged_layer(seeds, layer) or _curves_finding(drift, first, layer),
         pd.DataFrame(columns),
     )
@@ -96,7 +81,7 @@ def unknown_gain(layer: int) -> str:
     return f"Some tokens have no drift from layer {layer}, so its gain is not known."
 
 
-def _curves_finding(drift: propagation.Curves, first: Array, layer: int) -> str:
+def _curves_finding(drift: Estimate, first: Array, layer: int) -> str:
     start, end = drift.value[layer, layer], drift.value[layer, -1]
     if not np.isfinite(start):
         text = unknown_gain(layer)
@@ -124,16 +109,14 @@ def direction(seeds: Seeds, layer: int) -> Chart:
         figure.add_trace(curve(x, values, name, f"{name}, after layer %{{x}}: %{{y:.3f}}", hue, 2.5))
     low, high = float(np.nanmin([cosine, across])), float(np.nanmax([cosine, across]))
     room = max(0.02, 0.15 * (high - low))
-    low, high = low - room, min(high + room, 1 + 0.1 * room)  # neither can be above 1
-    heights = apart(np.array([across[-1], cosine[-1]]), 0.07 * (high - low))
-    figure.add_trace(labels([layers - 0.4] * 2, heights, list(lines), [hue for _, hue in lines.values()]))
-    y = {"title": "cosine, share of length", "range": [low, high]}
+    y = {"title": "cosine, share of length", "range": [low - room, min(high + room, 1 + 0.1 * room)]}  # at most 1
+    colour_key(figure, {name: hue for name, (_, hue) in lines.items()})
     finding = unchanged_layer(seeds, layer) or (
         f"{per_cent(across[-1], 0)} of the damage from layer {layer} is perpendicular to the stream at the last layer; "
         f"the perturbed stream keeps a cosine of {cosine[-1]:.3f} to the clean one."
     )
     table = pd.DataFrame({"read layer": x, "cosine": cosine, "share of length across": across}).dropna()
-    drawn = layout(figure, layer_axis(layers, "after layer"), y, right=116)
+    drawn = layout(figure, layer_axis(layers, "after layer"), y)
     return Chart(f"direction-after-layer-{layer}", "Which way does damage point?", drawn, finding, table)
 
 
@@ -195,16 +178,10 @@ def harm(seeds: Seeds, layer: int) -> Chart:
     figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.09)
     titles = ("drift at the last layer", "divergence of the next token, nats (KL)", "loss increase, nats per token")
     for row, (title, ends) in enumerate(zip(titles, (final, kl, nll), strict=True), start=1):
-        points = go.Scatter(
-            x=x,
-            y=ends[0],
-            error_y=whiskers(*ends, LIGHT.undecided, 1),
-            mode="markers",
-            marker={"size": 7, "color": np.where(lost & (ends is kl), LIGHT.guide, hues).tolist()},
-            hovertemplate=f"layer %{{x}}: %{{y:.3g}} ({title})<extra></extra>",
-            name=title,
-        )
-        figure.add_trace(points, row=row, col=1)
+        marker = {"size": 7, "color": np.where(lost & (ends is kl), LIGHT.guide, hues).tolist()}
+        bars = whiskers(*ends, LIGHT.undecided, 1)
+        dots = points(x, ends[0], title, f"layer %{{x}}: %{{y:.3g}} ({title})", marker, error_y=bars)
+        figure.add_trace(dots, row=row, col=1)
         figure.update_yaxes(rangemode="tozero", row=row, col=1)
         note_above(figure, title, xref="x domain", yref=f"y{row if row > 1 else ''} domain", font={"size": 12})
     axis = layer_axis(layers, "perturbed layer")

@@ -14,7 +14,7 @@ from core.results import Result, Slice, Study
 from core.results.comparison import percent_text
 from core.show.figures.axes import labels, log_axis, margin, ratio_axis, row_axis, wrapped
 from core.show.figures.palette import LIGHT
-from core.show.figures.style import BOTTOM, Chart, curve, layout, whiskers
+from core.show.figures.style import BOTTOM, Chart, curve, layout, points, whiskers
 from core.show.words import literature, perplexity_sentences
 from core.store import Array
 
@@ -41,18 +41,11 @@ def dots(
         x: the axis.
         mark: has a line across all rows, and the texts stand right of it too.
     """
-    points = go.Scatter(
-        x=values[:, 0],
-        y=list(names),
-        error_x=whiskers(*values.T, LIGHT.undecided),
-        mode="markers",
-        marker={"size": 10, "color": list(colours)},
-        customdata=list(texts),
-        hovertemplate="%{y}: %{customdata}<extra></extra>",
-        name=of,
-    )
+    marker = {"size": 10, "color": list(colours)}
+    error = whiskers(*values.T, LIGHT.undecided)
+    row = points(values[:, 0], list(names), of, "%{y}: %{customdata}", marker, error_x=error, customdata=list(texts))
     right = float(np.nanmax(values, initial=mark or 0.0))
-    figure = go.Figure([points, labels([right] * len(names), list(names), [f"   {text}" for text in texts], colours)])
+    figure = go.Figure([row, labels([right] * len(names), list(names), [f"   {text}" for text in texts], colours)])
     if mark is not None:
         figure.add_vline(x=mark, line={"color": LIGHT.guide, "width": 1.5})
     rows = row_axis(names)

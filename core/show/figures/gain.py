@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from core.base import frozen, profile_names, times
 from core.plan.gains import Gains, averaged, gains_of, student
 from core.results import spearman
-from core.show.figures.axes import layer_axis, line_gap, line_labels, margin, ratio_axis, verdict_key, wrapped
+from core.show.figures.axes import VERDICT_COLOURS, colour_key, layer_axis, line_labels, margin, ratio_axis, wrapped
 from core.show.figures.palette import LIGHT, see_through, shades, verdict_colour
 from core.show.figures.style import Chart, band, curve, layout, mark_layer, value_line, whiskers
 from core.show.words import beside_curves, described, perturbation
@@ -78,7 +78,7 @@ def gains(
     marker = {"size": 9, "color": [verdict_colour(verdict) for verdict in main.verdicts]}
     bars = whiskers(main.value, main.low, main.high, see_through(LIGHT.ink, 0.55), 1)
     figure.add_trace(_curve(main, places[strong], LIGHT.ink, marker, error_y=bars))
-    verdict_key(figure)
+    colour_key(figure, VERDICT_COLOURS)
     axis = DEPTH if relative else layer_axis(len(lines[0].value), "perturbed layer")
     value_line(figure, 1, 0, axis["range"][1], color=LIGHT.guide, width=1)
     layout(figure, axis, ratio_axis("gain: drift at the end ÷ where it began", values).drawn)
@@ -99,11 +99,11 @@ def name_lines(
     figure: go.Figure, lines: Mapping[str, Array], colours: Sequence[str], strong: int | None = None
 ) -> None:
     """Add the names of lines in the left margin, for at the right all meet; the axis goes there."""
+    values = np.concatenate(list(lines.values()))
     heights = [next(iter(each[np.isfinite(each)]), 1.0) for each in lines.values()]
     names = [wrapped(name, WIDEST) for name in lines]
     names = [f"<b>{name}</b>" if at == strong else name for at, name in enumerate(names)]
-    gap = line_gap(np.concatenate(list(lines.values())))
-    figure.add_trace(line_labels(figure.layout.xaxis.range[0], heights, names, colours, gap, "left"))
+    figure.add_trace(line_labels(figure.layout.xaxis.range[0], heights, names, colours, values, "left"))
     figure.update_layout(margin_l=margin(names), yaxis_side="right")
 
 

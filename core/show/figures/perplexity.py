@@ -15,9 +15,9 @@ from core.methods import ZEROS
 from core.requests.recipe_names import spoken
 from core.results import FEWEST_WINDOWS, Result, Slice, Study, slice_of
 from core.results.leaderboard import interval
-from core.show.figures.axes import LETTER, limits, line_labels, log_axis, share_axis, wrapped
+from core.show.figures.axes import LETTER, line_labels, log_axis, share_axis, wrapped
 from core.show.figures.palette import LIGHT, colour
-from core.show.figures.style import DASHES, Chart, curve, layout, value_line, whiskers
+from core.show.figures.style import DASHES, Chart, curve, layout, points, value_line, whiskers
 from core.show.words.perplexity_sentences import not_a_number
 
 WIDEST = 16  # characters of a line of a name that a phone has room for
@@ -77,7 +77,7 @@ def of_evaluations(study: Study, current: Result | None, part: Slice | None = No
     figure = go.Figure([trace for index, each in enumerate(curves) for trace in _traces(each, index)])
     if math.isfinite(dense):
         value_line(figure, dense, across["range"][0], 100 * targets[-1], color=LIGHT.guide, width=1.5, dash="dot")
-    lines = _name(figure, curves, dense, targets[-1], across["range"][1], limits(values))
+    lines = _name(figure, curves, dense, targets[-1], across["range"][1], values)
     y = log_axis("perplexity (log scale)", values).drawn
     layout(figure, across, y, height=HEIGHT * lines // LINES, right=8 + LETTER * WIDEST)
     finding = _ranked(study, results, part.target if part else targets[-1])
@@ -111,14 +111,13 @@ def _traces(each: Curve, index: int) -> list[go.Scatter]:
     bars = whiskers(means, *each.ends.T, hue, 1.5)
     width, dash = 3 if each.in_view else 1.5, DASHES[index % len(DASHES)]
     line = curve(100 * np.array(each.targets), means, f"{each.name}, mean", hover, hue, width, dash, error_y=bars)
-    points = [(100 * one.target, value) for one in each.settings for value in one.perplexities]
+    seeds = [(100 * one.target, value) for one in each.settings for value in one.perplexities]
     marker = {"color": hue, "size": 9 if each.in_view else 7, "opacity": 0.85}
-    seeds = curve(*zip(*points, strict=True), each.name, hover, hue, marker=marker)
-    return [line, seeds.update(mode="markers")]
+    return [line, points(*zip(*seeds, strict=True), each.name, hover, marker)]
 
 
 def _name(
-    figure: go.Figure, curves: Sequence[Curve], dense: float, last: float, x: float, ends: tuple[float, float],
+    figure: go.Figure, curves: Sequence[Curve], dense: float, last: float, x: float, values: np.ndarray,
 ) -> int:  # fmt: skip
     """Add names right of the last target, apart from each other, with leaders from where their lines end.
 
@@ -134,8 +133,7 @@ def _name(
         return LINES
     targets, heights, names, colours = zip(*placed, strict=True)
     lines = max(LINES, sum(1 + name.count("<br>") for name in names))
-    low, top = ends[0], max(ends[1], 1.5 * ends[0])
-    named = line_labels(x, heights, names, colours, math.log(top / low) / lines, axis=(low, top))
+    named = line_labels(x, heights, names, colours, values)
     leaders = curve(
         [at for target, to in zip(targets, named.x, strict=True) for at in (100 * target, to, None)],
         [at for value, to in zip(heights, named.y, strict=True) for at in (value, to, None)],

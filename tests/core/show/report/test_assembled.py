@@ -18,8 +18,8 @@ from core.show.figures.charts import CHARTS, COMPARED, PARTS
 from core.show.report import remake, reports
 from core.show.words import advice, gain_sentences, perplexity_sentences
 from core.store import profiles
-from core.store.cache import Store
 from tests import synthetic
+from tests.builders.profiles import stored, study
 from tests.core.show.report.test_report import Reader
 from tests.lines import asked as asked_by
 from tests.pages import test_best_part
@@ -42,20 +42,8 @@ def short_library(request, monkeypatch):
         monkeypatch.setattr(reports, "get_plotlyjs", lambda: "var Plotly;")
 
 
-@pytest.fixture
-def store(empty_cache):
-    return Store(empty_cache)
-
-
-def stored_profile(store, model="invented model", preset="standard"):
-    spec = synthetic.profile_spec(LAYERS, 8, preset, prunable=True)
-    return store.profile(synthetic.save_profile(store.root, spec, LAYERS, model))
-
-
 def stored_study(store, asked=ASKED, **told):
-    """A study of some settings."""
-    spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8), asked, LAYERS)
-    return store.by_key(synthetic.save_study(store.root, spec, LAYERS, **told))
+    return study(store, asked, **told).entries[0]
 
 
 def read(store, entry):
@@ -72,9 +60,9 @@ def drawn(found):
 # --- what is in it -------------------------------------------------------------------------------------------------
 
 
-def test_a_profile_is_reported_with_the_charts_of_its_page(store):
-    entry = stored_profile(store)
-    found, profile = read(store, entry), profiles.load(store, entry)
+def test_a_profile_is_reported_with_the_charts_of_its_page(empty):
+    entry = stored(empty, preset="standard", prunable=True).entry
+    found, profile = read(empty, entry), profiles.load(empty, entry)
     charts = drawn(found)
     assert len(charts) == len([row for row in CHARTS if row.group not in (COMPARED, PARTS) and row.key != "repaired"])
     assert charts[0] == "matrix"
@@ -84,17 +72,18 @@ def test_a_profile_is_reported_with_the_charts_of_its_page(store):
     assert all(gain_sentences.of_perturbation(profile, name) in found.text for name in profile.by_name)
 
 
-def test_the_whole_file_stays_small(store):
-    page = reports.html(store, stored_profile(store))
+def test_the_whole_file_stays_small(empty):
+    page = reports.html(empty, stored(empty, preset="standard", prunable=True).entry)
     assert 4e6 < len(page.encode()) < 10e6
     assert page.count("plotly.js v") == 1
 
 
-def test_a_study_is_reported_with_its_headline_its_verdicts_and_its_table(store):
-    entry = stored_study(store, warnings={ASKED[0]: ["damping was raised to 0.1"]})
-    found = read(store, entry)
+def test_a_study_is_reported_with_its_headline_its_verdicts_and_its_table(empty):
+    entry = stored_study(empty, warnings={ASKED[0]: ["damping was raised to 0.1"]}, broken={ASKED[1]: 3})
+    found = read(empty, entry)
     assert drawn(found) == ["perplexity", "changes", "changes", "correction"]
-    measured = study_results.load(store, entry)
+    measured = study_results.load(empty, entry)
+    assert measured.of(ASKED[1]).trouble in found.text and "nan" not in found.text.lower().replace("finance", "")
     said = perplexity_sentences.of_study(measured)
     cells = [cell for row in study_table(rows_of(measured)).differing.texts for cell in row]
     assert all(each in found.text for each in (*said, *cells, entry.key, measured.of(ASKED[0]).helped))
@@ -103,40 +92,32 @@ def test_a_study_is_reported_with_its_headline_its_verdicts_and_its_table(store)
     assert f"Perplexity {one.written} at {part.name}: {one.name}" in found.text
 
 
-def test_each_way_of_pruning_is_drawn_with_its_own_names(store):
+def test_each_way_of_pruning_is_drawn_with_its_own_names(empty):
     """A repair and a pattern at one target are two ways, whose pictures are saved under two names."""
     half = Recipe(allocation=AllocationRequest(target=0.5))
     ways = [half, *(half.model_copy(update=more) for more in ({"repair": "refit"}, {"pattern": "2:4"}))]
     owls = [each.model_copy(update={"allocation": AllocationRequest(base=Owl(), target=0.5)}) for each in ways[:2]]
-    found = read(store, stored_study(store, (*ways, *owls)))
+    found = read(empty, stored_study(empty, (*ways, *owls)))
     assert drawn(found) == ["perplexity"] * 3 + ["changes"] * 2
     for way in ("Wanda", "Wanda + refit", "Wanda, 2:4"):
         assert f"Perplexity against target sparsity ({way})" in found.text
 
 
-def test_a_setting_that_broke_says_where(store):
-    entry = stored_study(store, ASKED[:2], broken={ASKED[0]: 3, ASKED[1]: LAYERS})
-    text = read(store, entry).text
-    troubles = {each.trouble for each in study_results.load(store, entry).singles} - {""}
-    assert len(troubles) == 2 and all(each in text for each in troubles)
-    assert "nan" not in text.lower().replace("finance", "")
-
-
-def test_what_cannot_be_reported_is_said_in_a_sentence(store):
-    entry = stored_study(store)
+def test_what_cannot_be_reported_is_said_in_a_sentence(empty):
+    entry = stored_study(empty)
     pruned = entry.spec.points[1].pruned
-    export = store.entry(store.save(ExportSpec(model=entry.spec.model, pruned=pruned, folder="/x"), None, {}))
-    gone = store.path(entry.spec.evaluated(entry.spec.points[2]))
+    export = empty.entry(empty.save(ExportSpec(model=entry.spec.model, pruned=pruned, folder="/x"), None, {}))
+    gone = empty.path(entry.spec.evaluated(entry.spec.points[2]))
     gone.rename(gone.with_name("elsewhere"))
     for each, named in ((export, "export"), (entry, "again")):
         with pytest.raises(UserError, match=named):
-            reports.html(store, each)
+            reports.html(empty, each)
 
 
-def test_an_evaluation_of_the_dense_model_is_its_perplexity_and_one_line(store):
+def test_an_evaluation_of_the_dense_model_is_its_perplexity_and_one_line(empty):
     request = StudyRequest(evaluation=EvaluationRequest(text=WindowRequest(source="demo", sequences=9, length=128)))
-    entry = stored_study(store, (), request=request)
-    found = reports.report(store, entry)
+    entry = stored_study(empty, (), request=request)
+    found = reports.report(empty, entry)
     [(_, line)] = found.commands
     assert line.startswith("python -m core evaluate ") and asked_by(line) == request
     assert found.title.startswith("Perplexity of the dense model") and not found.exhibits
@@ -146,10 +127,10 @@ def test_an_evaluation_of_the_dense_model_is_its_perplexity_and_one_line(store):
 
 
 @pytest.mark.parametrize("removal", [False, True])
-def test_the_command_of_a_profile_comes_from_its_provenance(removal, store):
+def test_the_command_of_a_profile_comes_from_its_provenance(removal, empty):
     spec = synthetic.profile_spec(LAYERS, 8, "quick").model_copy(update={"removal": removal})
     told = {"model_source": "demo", "text_source": "demo", "documents": [0, 5], "revision": None, "device": "cpu"}
-    entry = store.entry(store.save(spec, None, told))
+    entry = empty.entry(empty.save(spec, None, told))
     [(about, line)] = remake.profile(entry)
     asked = asked_by(line)
     assert (asked.model, asked.text.source, asked.text.documents) == ("demo", "demo", (0, 5))
@@ -157,33 +138,23 @@ def test_the_command_of_a_profile_comes_from_its_provenance(removal, store):
     assert asked.measurements == spec.measurements and asked.removal == removal
     assert "seed" in about and "--device cpu" in line
     seeded = synthetic.profile_spec(LAYERS, 8, "quick", seed=1)
-    [(about, line)] = remake.profile(store.entry(store.save(seeded, None, told | {"seed": 7})))
+    [(about, line)] = remake.profile(empty.entry(empty.save(seeded, None, told | {"seed": 7})))
     assert asked_by(line).text.seed == 7 and "noted" not in about
 
 
-def test_a_result_that_does_not_say_where_it_is_from_has_no_command(store):
-    assert "no command" in remake.profile(stored_profile(store))[0][0]
-    assert "no command" in remake.study(study_results.load(store, stored_study(store)))[0][0]
+def test_a_result_that_does_not_say_where_it_is_from_has_no_command(empty):
+    assert "no command" in remake.profile(stored(empty, preset="standard", prunable=True).entry)[0][0]
+    assert "no command" in remake.study(study_results.load(empty, stored_study(empty)))[0][0]
 
 
-def test_a_profile_that_nobody_could_have_asked_for_has_no_command(store, refused):
-    """A pack may say so: noise that its precision drowns."""
-    spec = synthetic.profile_spec(LAYERS, 8)
-    half = spec.model_copy(update={"model": spec.model.model_copy(update={"dtype": "bfloat16"})})
-    entry = store.entry(store.save(half, None, {"model_source": "demo", "text_source": "demo"}))
-    assert "no command" in remake.profile(entry)[0][0]
-    with refused("bfloat16"):
-        remake.request_of_profile(entry)
-
-
-def test_the_study_file_in_a_report_reads_back_as_the_request(store, tmp_path):
+def test_the_study_file_in_a_report_reads_back_as_the_request(empty, tmp_path):
     asked = tuple(setting(base, target) for target in (0.5, 0.7) for base in (Owl(), AlphaPruning()))
     request = StudyRequest(
         profile="0123456789abcdef", settings=asked, calibration=WindowRequest(seed=4, bos="every"),
         evaluation=EvaluationRequest(text=WindowRequest(source="demo", sequences=9, length=128)),
     )  # fmt: skip
-    entry = stored_study(store, request=request)
-    (_, file), (_, run) = remake.study(study_results.load(store, entry))
+    entry = stored_study(empty, request=request)
+    (_, file), (_, run) = remake.study(study_results.load(empty, entry))
     (tmp_path / "study.toml").write_text(file)
     again = read_study(tmp_path / "study.toml")
     assert set(again.settings) == set(asked)
@@ -191,14 +162,14 @@ def test_the_study_file_in_a_report_reads_back_as_the_request(store, tmp_path):
     assert run.startswith("python -m core study study.toml")
 
 
-def test_a_best_setting_says_its_answer_and_the_search(store):
-    entry = test_best_part.save(store, text="text that judges")
-    found, told = best.load(store, entry), reports.report(store, entry)
+def test_a_best_setting_says_its_answer_and_the_search(empty):
+    entry = test_best_part.save(empty, text="text that judges")
+    found, told = best.load(empty, entry), reports.report(empty, entry)
     assert told.title == advice.answer(found) and advice.loss(found) in told.sentences
     assert told.commands == (("The whole search with all its numbers.", best.whole_line(found.request)),)
 
 
-def test_a_study_that_no_file_can_say_says_why(store):
+def test_a_study_that_no_file_can_say_says_why(empty):
     request = StudyRequest(settings=(setting(Manual(sparsity=(0.7,) * LAYERS)),), profile="0123456789abcdef")
-    found = remake.study(study_results.load(store, stored_study(store, request=request)))
+    found = remake.study(study_results.load(empty, stored_study(empty, request=request)))
     assert "No study file can say it" in found[0][0]

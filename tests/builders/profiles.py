@@ -1,0 +1,42 @@
+"""Invented profiles and studies, stored and read."""
+
+from core.requests.measurements import Measurement
+from core.requests.perturbations import perturbation
+from core.results import protocols, study_results
+from core.store import profiles
+from tests import synthetic
+
+
+def measurements(*names):
+    return tuple(Measurement(perturbation=perturbation(name)) for name in names)
+
+
+def seeds(name="gaussian:0.3", layers=12, sequences=8):
+    """Results of one perturbation with one noise seed."""
+    return [synthetic.perturbed(layers, sequences, *measurements(name))]
+
+
+def stored(store, *names, layers=6, preset="quick", **more):
+    """A profile of these perturbations; without names those of the preset."""
+    spec = synthetic.profile_spec(layers, 8, preset, **more)
+    if names:
+        spec = spec.model_copy(update={"measurements": measurements(*names)})
+    return profiles.load(store, store.profile(synthetic.save_profile(store.root, spec, layers)))
+
+
+def study(store, settings, layers=6, of=None, **how):
+    """A study of some settings.
+
+    of: the spec of a profile, whose model it is of.
+    how: fields of the study's text and tasks; all else as `save_study` takes it.
+    """
+    mine = {each: how.pop(each) for each in ("windows", "length", "text", "tasks") if each in how}
+    if "label" in how:
+        how["text"] = how.pop("label")
+    spec = synthetic.study_spec(of or synthetic.profile_spec(layers, 8, "quick"), settings, layers, **mine)
+    return study_results.load(store, store.by_key(synthetic.save_study(store.root, spec, layers, **how)))
+
+
+def groups(store, model):
+    """Its studies put together by protocol."""
+    return protocols.grouped_by_protocol(store, store.of_model(model, "study"))
