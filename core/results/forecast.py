@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from core.base import Estimate, UserError, frozen, per_cent
-from core.methods import Treatment
+from core.methods import MIXED, Treatment
 from core.plan import prediction, responses
 from core.plan.allocation import allocate
 from core.plan.prediction import Predictor
@@ -211,10 +211,11 @@ def forecast_of_study(study: Study, profile: Profile, treatment: Treatment) -> F
 def usable_settings(study: Study, treatment: Treatment) -> list[Result]:
     """Settings evaluated with a pruner and a repair, neither by a pattern nor true-sequentially.
 
-    Trainings of several budgets are several treatments: those of the one with the most settings serve.
+    Zeros and integers in one linear are no longer made, so no curve predicts them. Trainings of several budgets are
+    several treatments: those of the one with the most settings serve.
     """
     alike = defaultdict(list)
-    for one in study.settings:
+    for one in study.settings if treatment.budget_unit is not MIXED else ():
         recipe = one.setting
         if recipe.treatment == treatment and not recipe.pattern and not recipe.true_sequential:
             alike[recipe.repair_options].append(one)
