@@ -33,7 +33,7 @@ def whole(request, text):
 
 def numbers(store):
     """Arrays of each entry of a store, as a hash; not of those that a killed process had not put in their place."""
-    paths = [path for kind in UNITS for path in store.root.glob(f"{kind}/[!.]*{SUFFIX}")]
+    paths = [path for folder in (*UNITS, "parts/*") for path in store.root.glob(f"{folder}/[!.]*{SUFFIX}")]
     return {f"{path.parent.name}/{path.stem}": hashlib.sha256(save(load_file(path))).hexdigest() for path in paths}
 
 
