@@ -2,7 +2,7 @@
 
 import gc
 import tempfile
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 
@@ -96,6 +96,20 @@ def loaded(family):
     source = Source(f"tiny {family}", Path("nowhere"), None, f"tiny-{family}", None)
     model, spec = built(family), ModelSpec(content=source.content)
     return Loaded(tokenizer(), source, tokenizer_hash(tokenizer()), model.config, model, spec)
+
+
+def fresh(family, dtype=torch.float32):
+    """A model of the family that a test may change."""
+    return replace(loaded(family), model=built(family).to(dtype))
+
+
+def weights(of):
+    """Every linear's weight as (out, in), copied, by `layer.name`."""
+    return {
+        f"{index}.{linear.name}": linear.weight.detach().clone()
+        for index, layer in enumerate(of.layers)
+        for linear in anatomy.prunable_linears(layer)
+    }
 
 
 def spoil_second_moments(monkeypatch):

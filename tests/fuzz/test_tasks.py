@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.judge import task_files
-from tests.core.judge.test_zeroshot import YAML
+from tests.builders.task_folder import YAML
 from tests.fuzz.judging import answered, fuzz
 from tests.fuzz.test_hostile_files import SPECIAL
 from tests.fuzz.values import changed, odd

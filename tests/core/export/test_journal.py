@@ -5,19 +5,19 @@ from unittest.mock import Mock
 
 import pytest
 
-from core.export import export
+from core.export import export as exports
 from core.export import target as journal
 from core.jobs import execute
 from core.jobs.queue import tidy
 from core.prune import pruned_model
 from core.store import deleting
 from core.store.files import write_file
-from tests.core.judge.test_study import exporting
+from tests.builders.requests import export
 from tests.core.store.test_deleting import GONE, by
 
 
 def test_an_export_that_was_killed_before_its_run_ended_is_not_made_again(empty, text, tmp_path, monkeypatch, refused):
-    asked = exporting(text, tmp_path / "out")
+    asked = export(text, tmp_path / "out")
     made = execute.get(asked, empty)  # as a worker does, which then notes that the run is done
     tidy(empty)
     monkeypatch.setattr(pruned_model, "prune_layers", lambda *_: pytest.fail("the model was pruned again"))
@@ -29,9 +29,9 @@ def test_an_export_that_was_killed_before_its_run_ended_is_not_made_again(empty,
 
 
 def test_a_record_whose_folder_never_got_its_name_is_no_export(empty, text, tmp_path, monkeypatch):
-    asked = exporting(text, tmp_path / "out")
+    asked = export(text, tmp_path / "out")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(export, "_put_in_place", Mock(side_effect=KeyboardInterrupt))
+        patch.setattr(exports, "_put_in_place", Mock(side_effect=KeyboardInterrupt))
         execute.get(asked, empty)
     assert list(empty.entries("export")) and not (tmp_path / "out").exists()
     execute.get(asked, empty)

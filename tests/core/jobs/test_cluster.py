@@ -15,10 +15,9 @@ from core.jobs.cluster import Place, place, read
 from core.models.progress import Cancelled
 from core.store.cache import Store
 from tests import tiny
+from tests.builders.requests import recipe, study
 from tests.core.jobs.test_shares import numbers
 from tests.core.jobs.test_shares import profile as asked
-from tests.core.judge.test_study import request as study
-from tests.core.judge.test_study import setting
 from tests.core.lab.test_warm_model import until
 
 LOOPBACK = "127.0.0.2"  # Ray takes 127.0.0.1 for the machine's own address
@@ -204,8 +203,8 @@ def test_a_task_imports_the_project_where_it_runs(monkeypatch):
 def studied(folder):
     """A study of two dozen points."""
     targets = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
-    settings = [setting(words, each) for each in targets for words in ("depth_ramp beta=0.05", "depth_ramp beta=0.02")]
-    return study(tiny.text_file(folder), *settings, *(setting(pruner="magnitude", target=each) for each in targets))
+    settings = [recipe(words, each) for each in targets for words in ("depth_ramp beta=0.05", "depth_ramp beta=0.02")]
+    return study(tiny.text_file(folder), *settings, *(recipe(pruner="magnitude", target=each) for each in targets))
 
 
 @pytest.fixture

@@ -16,13 +16,12 @@ from core.store.cache import Store
 from core.store.entries import SUFFIX, UNITS
 from core.store.parts import missing
 from tests import tiny
+from tests.builders.requests import recipe, study
 from tests.core.jobs.test_experiment import request as profile
-from tests.core.judge.test_study import request as study
-from tests.core.judge.test_study import setting
 
 ASKED = {
     "profile": lambda text: profile(text),
-    "study": lambda text: study(text, setting("depth_ramp beta=0.05"), setting(pruner="magnitude")),
+    "study": lambda text: study(text, recipe("depth_ramp beta=0.05"), recipe(pruner="magnitude")),
 }
 
 

@@ -1,16 +1,16 @@
 """Task folders that would hang, break the harness or fill the memory: one sentence each, which names the task file."""
 
 import gzip
-import json
 
 import pytest
 from jinja2 import TemplateError
 
 from core.judge import sandbox, task_files, zeroshot
 from tests import tiny
-from tests.core.judge.test_zeroshot import documents, folder, own_cache, task  # noqa: F401  a fixture of every test here
+from tests.builders.task_folder import documents, edit, folder, read, save_rows, task
 from tests.fuzz.judging import judge
 
+pytestmark = pytest.mark.usefixtures("own_cache")
 QUESTION, FEW = 'doc_to_text: "{{question}}"', "num_fewshot: 0"
 LAUGHS = "\n".join(f"  x{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" if n else "  x0: &a0 [x]" for n in range(12))
 
@@ -92,17 +92,16 @@ def packed(where):
 
 def pattern(where):
     (where / "birds.jsonl").rename(where / "b*.jsonl")
-    (where / "birds.yaml").write_text((where / "birds.yaml").read_text().replace("birds.jsonl", "'b*.jsonl'"))
+    edit(where, {"birds.jsonl": "'b*.jsonl'"})
 
 
 def wide(where):
-    rows = [documents(1)[0] | {f"key {number}": 1} for number in range(4000)]
-    (where / "birds.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows), encoding="utf-8")
+    save_rows(where / "birds.jsonl", [documents(1)[0] | {f"key {number}": 1} for number in range(4000)])
 
 
 def wide_table(where):
     (where / "birds.jsonl").write_text(f"question,choices,gold{',x' * 100_000}\n" * 2, encoding="utf-8")
-    (where / "birds.yaml").write_text((where / "birds.yaml").read_text().replace("path: json", "path: csv"))
+    edit(where, {"path: json": "path: csv"})
 
 
 @pytest.mark.parametrize(
@@ -117,8 +116,7 @@ def test_data_that_is_not_what_it_looks_like(tmp_path, refused, make, named):
 
 
 def test_brackets_in_words_do_not_nest(tmp_path):
-    rows = [each | {"question": ':-[ \\" {' * 9} for each in documents(40)]
-    (tmp_path / "a.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows), encoding="utf-8")
+    save_rows(tmp_path / "a.jsonl", [each | {"question": ':-[ \\" {' * 9} for each in documents(40)])
     assert task_files._extent(tmp_path / "a.jsonl") == (2, 3, 2 * 40)
 
 
@@ -141,9 +139,8 @@ def test_a_long_name_of_a_data_file_is_shown_in_part(tmp_path, refused):
 )
 def test_a_later_example_that_cannot_be_read(tmp_path, refused, second):
     where = folder(tmp_path, {QUESTION: "doc_to_text: question"})
-    rows = [documents(1)[0], documents(1)[0] | second]
-    (where / "birds.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows), encoding="utf-8")
-    (asked,) = zeroshot.tasks(["local_birds"], where)
+    save_rows(where / "birds.jsonl", [*documents(1), documents(1)[0] | second])
+    asked = read(where)
     with refused("local_birds"):
         zeroshot.score(tiny.loaded("llama"), asked, None, 0)
 
@@ -151,10 +148,9 @@ def test_a_later_example_that_cannot_be_read(tmp_path, refused, second):
 @pytest.mark.parametrize("changed", [{}, {QUESTION: "doc_to_text: question"}])
 def test_a_very_long_text(tmp_path, refused, changed):
     where = folder(tmp_path, changed)
-    row = documents(1)[0] | {"question": "rain " * 200_000}
-    (where / "birds.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    save_rows(where / "birds.jsonl", [documents(1)[0] | {"question": "rain " * 200_000}])
     with refused("local_birds", f"{sandbox.LONGEST:,}"):
-        zeroshot.score(tiny.loaded("llama"), *zeroshot.tasks(["local_birds"], where), None, 0)
+        zeroshot.score(tiny.loaded("llama"), read(where), None, 0)
 
 
 # --- templates -----------------------------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ from jinja2.exceptions import SecurityError
 
 from core.judge import zeroshot
 from tests import tiny
-from tests.core.judge.test_zeroshot import folder, own_cache, task  # noqa: F401  a fixture of every test here
+from tests.builders.task_folder import folder, task
 
+pytestmark = pytest.mark.usefixtures("own_cache")
 SHELL = "os.system('echo ran > {ran}')"
 ESCAPES = {
     "cycler": "{{{{ cycler.__init__.__globals__." + SHELL + " }}}}",

@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import json
 import os
 from pathlib import Path
 
@@ -14,70 +13,11 @@ from core.judge import zeroshot
 from core.models.progress import Cancelled
 from core.results.comparison import standard_error
 from tests import tiny
+from tests.builders.task_folder import documents, edit, folder, read, save_rows, task
 
 ROOT = Path(__file__).resolve().parents[3]
 SHARED = ROOT.parent / "shared" / "data" / "lm_eval_tasks"
-YAML = """
-task: local_birds
-tag: local_tiny
-dataset_path: json
-dataset_kwargs:
-  data_files:
-    test: {data}
-test_split: test
-output_type: multiple_choice
-num_fewshot: 0
-doc_to_text: "{{{{question}}}}"
-doc_to_choice: choices
-doc_to_target: gold
-metric_list:
-  - metric: acc
-    aggregation: mean
-    higher_is_better: true
-  - metric: acc_norm
-    aggregation: mean
-    higher_is_better: true
-metadata:
-  version: 1.5
-"""
-CHOICES = (("waited", "sang"), ("in the barn", "on gossip", "the fish"), ("a", "e", "o"))
-
-
-def documents(count=12):
-    """Questions whose right answers are spread over the choices; some share a context and differ in one token."""
-    draw = np.random.default_rng(3)
-    found = []
-    for index in range(count):
-        choices = list(CHOICES[index % len(CHOICES)])
-        words = tiny.SENTENCES[index % len(tiny.SENTENCES)][: 8 + 2 * index].rstrip()
-        found.append({"question": words, "choices": choices, "gold": int(draw.integers(len(choices)))})
-    return found
-
-
-def folder(path, changed=None, count=12):
-    """A folder with one task and its data beside it; `changed` replaces text in the YAML."""
-    path.mkdir(exist_ok=True)
-    (path / "birds.jsonl").write_text("".join(json.dumps(each) + "\n" for each in documents(count)), encoding="utf-8")
-    text = YAML.format(data="birds.jsonl")
-    for old, new in (changed or {}).items():
-        assert old in text
-        text = text.replace(old, new)
-    (path / "birds.yaml").write_text(text, encoding="utf-8")
-    return path
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    """datasets keeps its copies here, and a relative path begins here."""
-    import datasets
-
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
-    monkeypatch.chdir(tmp_path)
-
-
-def task(path, **options):
-    (found,) = zeroshot.tasks(["local_birds"], folder(path, **options))
-    return found
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def test_accuracy_and_its_error_are_those_lm_eval_reports(tmp_path):
@@ -104,26 +44,22 @@ def test_accuracy_and_its_error_are_those_lm_eval_reports(tmp_path):
 def test_batches_change_nothing_and_progress_is_whole(tmp_path, monkeypatch):
     from core.judge import harness
 
-    loaded, asked = tiny.loaded("llama"), task(tmp_path)
-    sizes = []
-    handle = loaded.model.register_forward_pre_hook(
-        lambda _, args, kwargs: sizes.append(args[0].shape), with_kwargs=True
-    )
-    told = []
+    loaded, asked, sizes, scores = tiny.loaded("llama"), task(tmp_path), [], []
+    note = lambda _, args, kwargs: sizes.append(args[0].shape)  # noqa: E731
+    handle = loaded.model.register_forward_pre_hook(note, with_kwargs=True)
     try:
-        found = []
         for batch in (1, 40, 4096):
             monkeypatch.setattr(harness, "BATCH", batch)
-            found.append(zeroshot.score(loaded, asked, None, 0, lambda done, total: told.append((done, total))))
+            told = []
+            scores.append(zeroshot.score(loaded, asked, None, 0, lambda *done: told.append(done)))  # noqa: B023
             assert all(rows == 1 or rows * length <= batch for rows, length in sizes)
             assert told == sorted(told) and told[-1] == (12, 12)
             sizes.clear()
-            told.clear()
     finally:
         handle.remove()
-    for each in found[1:]:
-        np.testing.assert_array_equal(each.acc, found[0].acc)
-        np.testing.assert_array_equal(each.acc_norm, found[0].acc_norm)
+    for each in scores[1:]:
+        np.testing.assert_array_equal(each.acc, scores[0].acc)
+        np.testing.assert_array_equal(each.acc_norm, scores[0].acc_norm)
 
 
 def test_it_is_silent_stops_and_leaves_all_as_it_was(tmp_path, capfd):
@@ -179,8 +115,7 @@ def test_a_task_is_what_its_files_hold(tmp_path):
 
 def answered(data, choice):
     """Make a choice the right one of every question, in a file as old as ever."""
-    rows = [each | {"gold": choice} for each in documents()]
-    data.write_text("".join(json.dumps(each) + "\n" for each in rows), encoding="utf-8")
+    save_rows(data, [each | {"gold": choice} for each in documents()])
     os.utime(data, (1, 1))
 
 
@@ -188,8 +123,7 @@ def test_answers_are_of_the_content_however_old_its_file_is(tmp_path):
     loaded, where, acc = tiny.loaded("llama"), folder(tmp_path / "tasks"), []
     for choice in range(2):
         answered(where / "birds.jsonl", choice)
-        (asked,) = zeroshot.tasks(["local_birds"], where)
-        acc.append(zeroshot.score(loaded, asked, None, 0).acc)
+        acc.append(zeroshot.score(loaded, read(where), None, 0).acc)
     assert acc[0].any() and not (acc[0] * acc[1]).any()
 
 
@@ -206,18 +140,17 @@ def test_a_data_file_without_a_byte(tmp_path, refused):
 
 
 def test_a_task_says_how_its_data_is_read(tmp_path):
-    read = "dataset_path: csv\ndataset_kwargs:\n  delimiter: ;\n  keep_default_na: false"
-    changed = {"dataset_path: json\ndataset_kwargs:": read, "doc_to_choice: choices": "doc_to_choice: [a, b]"}
+    csv = "dataset_path: csv\ndataset_kwargs:\n  delimiter: ;\n  keep_default_na: false"
+    changed = {"dataset_path: json\ndataset_kwargs:": csv, "doc_to_choice: choices": "doc_to_choice: [a, b]"}
     where = folder(tmp_path / "tasks", changed)
     (where / "birds.jsonl").write_text("question;gold\nNA;0\nwhy, then;1\n", encoding="utf-8")
-    (asked,) = zeroshot.tasks(["local_birds"], where)
-    assert asked.documents == 2
+    assert read(where).documents == 2
 
 
 def test_paths_are_read_from_the_working_directory_first(tmp_path, monkeypatch):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    (elsewhere / "birds.jsonl").write_text(json.dumps(documents()[0]) + "\n", encoding="utf-8")
+    save_rows(elsewhere / "birds.jsonl", documents(1))
     monkeypatch.chdir(elsewhere)
     assert task(tmp_path / "a").documents == 1
 
@@ -227,9 +160,7 @@ def test_a_tag_stands_for_its_tasks_and_includes_are_part_of_them(tmp_path):
     (where / "more.yaml").write_text("include: birds.yaml\ntask: local_more\n", encoding="utf-8")
     found = zeroshot.tasks(["local_tiny", "local_birds"], where)
     assert [each.name for each in found] == ["local_birds", "local_more"]
-    before = found[1].content
-    (where / "birds.yaml").write_text((where / "birds.yaml").read_text().replace("1.5", "1.6"), encoding="utf-8")
-    assert zeroshot.tasks(["local_more"], where)[0].content != before
+    assert read(edit(where, {"1.5": "1.6"}), "local_more").content != found[1].content
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Windows of a layer trained in the walk: masks stay, and what is held back is never worse for it."""
 
 import math
-from dataclasses import replace
 
 import pytest
 import torch
@@ -17,33 +16,20 @@ from core.models import anatomy, losses
 from core.models.placement import stream
 from core.prune import layer_windows
 from core.prune.walk import prune_layers
-from core.requests.inputs import WindowRequest
 from core.requests.recipes import Recipe, read_recipe
-from core.requests.studies import EvaluationRequest, StudyRequest
 from core.results import study_results
 from tests import tiny
+from tests.builders.pruned_models import assert_in_pattern, assert_only_linears_changed
 from tests.builders.recipes import exact
+from tests.builders.requests import study
 
 TOKENS = tiny.windows(16, 16).tokens
-FAMILIES = [*tiny.PRUNABLE, tiny.ODD]
-
-
-def fresh(family, dtype=torch.float32):
-    """A model of the family that a test may change."""
-    return replace(tiny.loaded(family), model=tiny.built(family).to(dtype))
+FAMILIES = ["llama", "gemma2", "gpt2", "opt", tiny.ODD]
 
 
 def pruned(of, repair=None, pattern=None, by="wanda"):
     prune_layers(of, TOKENS, exact(by, 0.5 if pattern else 0.6, pattern=pattern, repair=repair))
     return of
-
-
-def bits(of):
-    return {
-        f"{index}.{linear.name}": linear.weight.detach().clone()
-        for index, layer in enumerate(of.layers)
-        for linear in anatomy.prunable_linears(layer)
-    }
 
 
 def far(of, family):
@@ -57,36 +43,27 @@ def far(of, family):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_zero_comes_back_and_nothing_but_linears_changes(family):
     before = tiny.state(tiny.built(family))  # and a pruner whose masks no repair of an earlier layer changes
-    plain, of = pruned(fresh(family), by="magnitude"), pruned(fresh(family), "blockwise", by="magnitude")
-    mended = bits(of)
-    assert all(torch.equal(mended[name] == 0, each == 0) for name, each in bits(plain).items())
-    assert any(not torch.equal(mended[name], each) for name, each in bits(plain).items())
-    known = {id(linear.module.weight) for layer in of.layers for linear in anatomy.prunable_linears(layer)}
-    others = {name: each for name, each in of.model.named_parameters() if id(each) not in known}
-    assert all(torch.equal(each, before[name]) for name, each in others.items())
-    assert not any(each.requires_grad or each.grad is not None for each in of.model.parameters())
-    tiny.assert_untouched(of.model, tiny.state(of.model))
-    tied = (tiny.loaded(family).model, of.model)
-    assert len({each.get_output_embeddings().weight is each.get_input_embeddings().weight for each in tied}) == 1
+    plain, of = pruned(tiny.fresh(family), by="magnitude"), pruned(tiny.fresh(family), "blockwise", by="magnitude")
+    repaired = tiny.weights(of)
+    assert all(torch.equal(repaired[name] == 0, each == 0) for name, each in tiny.weights(plain).items())
+    assert any(not torch.equal(repaired[name], each) for name, each in tiny.weights(plain).items())
+    assert_only_linears_changed(of, before)
 
 
-@pytest.mark.parametrize("family", ["llama", "gpt2", "gemma2", "opt", tiny.ODD])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_a_walk_by_windows_ends_nearer_to_the_dense_model(family):
-    assert far(pruned(fresh(family), "blockwise"), family) < far(pruned(fresh(family)), family)
+    assert far(pruned(tiny.fresh(family), "blockwise"), family) < far(pruned(tiny.fresh(family)), family)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_and_a_pattern_are_kept(dtype):
-    of = pruned(fresh("llama", dtype), "blockwise", "2:4")
-    for layer in of.layers:
-        for linear in anatomy.prunable_linears(layer):
-            assert linear.weight.dtype == dtype
-            assert ((linear.weight != 0).view(len(linear.weight), -1, 4).sum(-1) <= 2).all()
+    of = pruned(tiny.fresh("llama", dtype), "blockwise", "2:4")
+    assert_in_pattern(of, dtype)
     assert of.model(input_ids=TOKENS).logits.isfinite().all()
 
 
 def test_windows_of_streamed_layers_are_repaired_alike():
-    plain, of = pruned(fresh("llama"), "blockwise"), fresh("llama")
+    plain, of = pruned(tiny.fresh("llama"), "blockwise"), tiny.fresh("llama")
     stream(of.layers, torch.device("cpu"))
     pruned(of, "blockwise")
     logits = [each.model(input_ids=TOKENS).logits for each in (plain, of)]
@@ -101,7 +78,7 @@ def test_a_layer_whose_parts_cannot_be_told_is_one_window(monkeypatch):
     layer = tiny.loaded("llama").layers[0]
     [window] = layer_windows.windows(layer, anatomy.prunable_linears(layer))
     assert len(window.linears) == 7 and window.output is layer
-    of, plain = pruned(fresh("llama"), "blockwise"), pruned(fresh("llama"))
+    of, plain = pruned(tiny.fresh("llama"), "blockwise"), pruned(tiny.fresh("llama"))
     assert far(of, "llama") < far(plain, "llama")
 
 
@@ -115,9 +92,9 @@ def test_the_pruner_and_the_repairs_before_it_read_nothing_that_is_held_back(rep
     for tokens in (TOKENS, TOKENS.clone()):
         if found:
             tokens[held, 1:] = tokens[held, 1:].flip(0, 1)
-        of = fresh("llama")
+        of = tiny.fresh("llama")
         prune_layers(of, tokens, exact("wanda", 0.6, repair=repair))
-        found.append(bits(of))
+        found.append(tiny.weights(of))
     first, second = found
     for name, each in first.items():
         torch.testing.assert_close(second[name], each, msg=name)
@@ -125,7 +102,7 @@ def test_the_pruner_and_the_repairs_before_it_read_nothing_that_is_held_back(rep
 
 def test_one_window_alone_is_refused():
     with pytest.raises(UserError, match="calibrate on 2 or more"):
-        prune_layers(fresh("llama"), TOKENS[:1], exact("wanda", 0.6, repair="blockwise"))
+        prune_layers(tiny.fresh("llama"), TOKENS[:1], exact("wanda", 0.6, repair="blockwise"))
 
 
 # --- a window ------------------------------------------------------------------------------------------------------
@@ -173,32 +150,18 @@ def test_repairs_are_chained_from_the_smaller_to_the_larger():
     assert [each for each in CHAINS if "distill" not in each] == [
         "refit", "refit_dense", "blockwise", "refit+blockwise", "refit_dense+blockwise",
     ]  # fmt: skip
-    assert {"distill", "refit_dense+distill", "refit_dense+blockwise+distill"} < {*CHAINS}
-    assert all(each in CHAINS for each in REPAIRS)
-    asked = read_recipe("uniform by=alps repair=refit_dense+blockwise:0.7")
-    assert (
-        asked.treatment.label == "ALPS + refit to dense + blockwise"
-        and asked.treatment.name not in SINGLE_LAYER_TREATMENTS
-    )
+    assert {"distill", "refit_dense+distill", "refit_dense+blockwise+distill", *REPAIRS} < {*CHAINS}
+    recipe = read_recipe("uniform by=alps repair=refit_dense+blockwise:0.7")
+    assert recipe.treatment.label == "ALPS + refit to dense + blockwise" and read_recipe(recipe.name) == recipe
+    assert recipe.treatment.name not in SINGLE_LAYER_TREATMENTS and "repair" not in Recipe().model_dump_json()
     assert treatment("magnitude", "blockwise").reads_text and not treatment("magnitude", "blockwise").statistics
-    assert read_recipe(asked.name) == asked and "repair" not in Recipe().model_dump_json()
     with pytest.raises(UserError, match="known are refit, refit_dense, blockwise"):
         read_recipe("uniform repair=blockwise+refit:0.7")
 
 
-def test_a_study_evaluates_it_and_its_cost_is_told(empty, tmp_path):
-    text = tiny.text_file(tmp_path)
-    asked = {
-        repair: StudyRequest(
-            model=str(tiny.folder("gpt2")),
-            calibration=WindowRequest(source=text, sequences=16, length=16),
-            settings=(read_recipe(f"uniform by=magnitude repair={repair}:0.6"),),
-            evaluation=EvaluationRequest(text=WindowRequest(source=text, sequences=8, length=16)),
-        )
-        for repair in ("refit", "refit+blockwise")
-    }
-    plain, more = (study_results.load(empty, execute.get(each, empty)).singles[-1] for each in asked.values())
+def test_a_study_evaluates_it(empty, text):
+    recipes = [read_recipe(f"uniform by=magnitude repair={each}:0.6") for each in ("refit", "refit+blockwise")]
+    request = study(text, *recipes, family="gpt2", sequences=16, length=16, windows=8)
+    found = study_results.load(empty, execute.get(request, empty))
+    plain, more = map(found.single, recipes)
     assert more.kl < plain.kl
-    one = asked["refit+blockwise"].calibration.model_copy(update={"sequences": 1})
-    with pytest.raises(UserError, match="holds a calibration window back to stop by: calibrate on 2 or more"):
-        execute.get(asked["refit+blockwise"].model_copy(update={"calibration": one}), empty)

@@ -19,11 +19,6 @@ NORMED = ("gemma2", "gemma3_text", "olmo2")  # they norm what a linear gives bef
 DENSE = [family for family in families.FAMILIES if anatomy.is_prunable(tiny.loaded(family).layers)]
 
 
-def fresh(family):
-    """A model of the family that a test may change."""
-    return replace(tiny.loaded(family), model=tiny.built(family))
-
-
 def runs(of, tokens=TOKENS):
     with torch.inference_mode():
         return record(of.model, of.layers, tokens)
@@ -103,7 +98,7 @@ def test_a_walk_ends_nearer_to_the_dense_model_than_by_refit(family):
     dense = runs(tiny.loaded(family))[-1].exit
     left = {}
     for repair_name in ("refit", "refit_dense"):
-        of = fresh(family)
+        of = tiny.fresh(family)
         prune_layers(of, TOKENS, exact("wanda", 0.6, true_sequential=True, repair=repair_name))
         left[repair_name] = drift(of, dense)
     assert left["refit_dense"] < left["refit"]
@@ -111,7 +106,7 @@ def test_a_walk_ends_nearer_to_the_dense_model_than_by_refit(family):
 
 def test_without_a_share_of_the_way_back_it_is_refit(monkeypatch):
     monkeypatch.setattr(calibration, "BACK", 0.0)
-    one, other = fresh("llama"), fresh("llama")
+    one, other = tiny.fresh("llama"), tiny.fresh("llama")
     prune_layers(one, TOKENS, exact("wanda", 0.6, true_sequential=True, repair="refit"))
     prune_layers(other, TOKENS, exact("wanda", 0.6, repair="refit_dense"))
     for name, value in one.model.state_dict().items():

@@ -1,6 +1,5 @@
 """Which linears read the same input is seen from tensors; sums are over all tokens; residuals are pruned by them."""
 
-from dataclasses import replace
 
 import pytest
 import torch
@@ -110,7 +109,7 @@ def test_a_residual_is_what_the_walk_makes_of_the_first_layer(family, name):
     of, found = tiny.loaded(family), moments(family)
     [call, *_] = replay.record(of.model, of.layers, TEXT.tokens)
     stream = perturbed(tiny.measurement(f"residual:{name}:0.7"), 0, call, range(4), found)
-    there = replace(of, model=tiny.built(family))
+    there = tiny.fresh(family)
     how = TREATMENTS[name]
     prune_layers(there, TEXT.tokens, exact(how.pruner, 0.7, repair=how.repair))
     [other, *_] = replay.record(there.model, there.layers, TEXT.tokens)

@@ -13,8 +13,8 @@ from core.prune.pruned_model import restored
 from core.prune.walk import prune_layers
 from tests import tiny
 from tests.builders.recipes import exact
-from tests.core.prune.test_walk import TOKENS, fresh, weights
 
+TOKENS = tiny.windows(6, 16).tokens
 GONE = [1, 3]  # the last one too
 SHARES = (0.5, 1, 0.25, 1)
 
@@ -26,7 +26,7 @@ def logits(of):
 
 @pytest.mark.parametrize("family", tiny.PRUNABLE)  # some add a bias, or norm what a layer gives
 def test_a_model_without_some_layers_is_one_that_never_had_them(family):
-    of, whole = fresh(family), logits(fresh(family))
+    of, whole = tiny.fresh(family), logits(tiny.fresh(family))
     before = tiny.state(of.model)
     with without_layers(of.model, GONE):
         lacking, stream = logits(of), losses.last_stream(of, TOKENS)
@@ -41,12 +41,12 @@ def test_a_model_without_some_layers_is_one_that_never_had_them(family):
 
 @pytest.mark.parametrize("pruner", ["wanda", "sparsegpt", "magnitude"])
 def test_the_layers_that_stay_are_pruned_as_if_the_others_had_never_been(pruner):
-    of, short = fresh("bloom"), fresh("bloom")
+    of, short = tiny.fresh("bloom"), tiny.fresh("bloom")
     prune_layers(of, TOKENS, exact(pruner, SHARES))
     with without_layers(short.model, GONE):
         prune_layers(short, TOKENS, exact(pruner, np.delete(SHARES, GONE)))
         assert torch.equal(logits(of), logits(short))
-    pairs = zip(weights(of).values(), weights(short).values(), strict=True)
+    pairs = zip(tiny.weights(of).values(), tiny.weights(short).values(), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs)
 
 
@@ -54,9 +54,9 @@ def test_the_layers_that_stay_are_pruned_as_if_the_others_had_never_been(pruner)
 def test_the_dense_path_keeps_the_layers_that_the_pruned_one_leaves_out(repair, monkeypatch):
     paths = []
     monkeypatch.setattr(walk, "DensePath", lambda *given: paths.append(DensePath(*given)) or paths[0])
-    of = fresh("llama")
+    of = tiny.fresh("llama")
     prune_layers(of, TOKENS, exact("wanda", SHARES, repair=repair))
-    dense = losses.last_stream(fresh("llama"), TOKENS)
+    dense = losses.last_stream(tiny.fresh("llama"), TOKENS)
     assert torch.allclose(torch.cat(paths[0].streams), dense, rtol=0, atol=1e-5 * float(dense.abs().max()))
 
 
@@ -69,11 +69,11 @@ def test_the_dense_path_keeps_the_layers_that_the_pruned_one_leaves_out(repair, 
 )
 def test_what_cannot_be_left_out_is_refused(pruner, shares, said, refused):
     with refused(said):
-        prune_layers(fresh("llama"), TOKENS, exact(pruner, shares))
+        prune_layers(tiny.fresh("llama"), TOKENS, exact(pruner, shares))
 
 
 def test_rounding_goes_with_layers_left_out():
-    of = fresh("llama")
+    of = tiny.fresh("llama")
     achieved = prune_layers(of, TOKENS, exact("quantised", (0.75, 1, 0.8125, 0.75)))
     assert (achieved == np.array([[0.75], [1], [0.8125], [0.75]])).all()
     with pytest.raises(UserError, match=r"no form has 4\.8 bits"):

@@ -111,7 +111,7 @@ LEVELS = np.array([[0.875, 0.8125, 0.75, 0.5, 0.875, 0.8125, 0.75]] * tiny.LAYER
 
 @pytest.mark.parametrize("pruner", ["quantised", "gptq", "gptq_symmetric"])
 def test_the_walk_brings_every_linear_to_the_form_of_its_share(pruner):
-    of = replace(tiny.loaded("llama"), model=tiny.built("llama"))
+    of = tiny.fresh("llama")
     dense = of.model(input_ids=TOKENS).logits
     achieved = prune_layers(of, TOKENS, exact(pruner, LEVELS))
     assert np.array_equal(achieved, LEVELS)
@@ -125,7 +125,7 @@ def test_the_walk_brings_every_linear_to_the_form_of_its_share(pruner):
 def test_feedback_brings_the_model_nearer_to_its_dense_self():
     far = {}
     for pruner in ("quantised", "gptq"):
-        of = replace(tiny.loaded("llama"), model=tiny.built("llama"))
+        of = tiny.fresh("llama")
         dense = of.model(input_ids=TOKENS).logits
         prune_layers(of, TOKENS, exact(pruner, 0.8125))
         far[pruner] = float((of.model(input_ids=TOKENS).logits - dense).norm())
@@ -140,7 +140,7 @@ def test_feedback_brings_the_model_nearer_to_its_dense_self():
     ],
 )
 def test_the_walk_refuses_before_it_changes_a_weight(pruner, share, wrong):
-    of = replace(tiny.loaded("llama"), model=tiny.built("llama"))
+    of = tiny.fresh("llama")
     before = tiny.state(of.model)
     with pytest.raises(UserError, match=wrong):
         prune_layers(of, TOKENS, exact(pruner, share))

@@ -1,6 +1,5 @@
 """The walk over tiny models of every family, against plain forwards of the whole model."""
 
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from core.prune import calibration
 from core.prune.pruned_model import restored
 from core.prune.walk import prune_layers
 from tests import tiny
+from tests.builders.pruned_models import assert_in_pattern, assert_only_linears_changed
 from tests.builders.recipes import exact
 
 TOKENS = tiny.windows(6, 16).tokens
@@ -29,47 +29,24 @@ LLAMA_GROUPS = (
 every_pruner = pytest.mark.parametrize("pruner", SPARSIFIERS)
 
 
-def fresh(family, dtype=torch.float32):
-    """A model of the family that a test may change."""
-    return replace(tiny.loaded(family), model=tiny.built(family).to(dtype))
-
-
-def weights(of):
-    """Every linear's weight as (out, in), copied, by `layer.name`."""
-    return {
-        f"{index}.{linear.name}": linear.weight.clone()
-        for index, layer in enumerate(of.layers)
-        for linear in anatomy.prunable_linears(layer)
-    }
-
-
 # --- counts --------------------------------------------------------------------------------------------------------
 
 
 @every_pruner
 @pytest.mark.parametrize("family", tiny.PRUNABLE)
 def test_achieved_is_counted_and_is_the_plan_to_one_weight(family, pruner):
-    of = fresh(family)
+    of = tiny.fresh(family)
     stack = anatomy.prunable_linears(of.layers[0])
     wanted = np.random.default_rng(1).uniform(0.1, 0.9, (tiny.LAYERS, len(stack)))
     before = tiny.state(of.model)
     achieved = prune_layers(of, TOKENS, exact(pruner, wanted))
-    pruned = weights(of)
+    pruned = tiny.weights(of)
     for index in range(tiny.LAYERS):
         for column, linear in enumerate(stack):
             weight = pruned[f"{index}.{linear.name}"]
             assert achieved[index, column] == pytest.approx(float((weight == 0).double().mean()), abs=1e-12)
             assert abs(achieved[index, column] - wanted[index, column]) < 1 / weight.numel()
-    _assert_only_linears_changed(of, before, tied=family in ("gemma2", "gpt2", "opt", "bloom"))
-
-
-def _assert_only_linears_changed(of, before, tied):
-    """Embeddings, the head still tied to them or not, norms and biases are bit-equal, and no hook is left."""
-    assert (of.model.get_output_embeddings().weight is of.model.get_input_embeddings().weight) == tied
-    prunable = {id(linear.module.weight) for layer in of.layers for linear in anatomy.prunable_linears(layer)}
-    changed = {name for name, value in of.model.named_parameters() if not torch.equal(value, before[name])}
-    assert changed == {name for name, value in of.model.named_parameters() if id(value) in prunable}
-    tiny.assert_untouched(of.model, tiny.state(of.model))
+    assert_only_linears_changed(of, before)
 
 
 @every_pruner
@@ -78,7 +55,7 @@ def test_a_repair_keeps_the_zeros_and_comes_nearer_to_the_dense_model(family, pr
     dense = tiny.loaded(family).model(input_ids=TOKENS).logits
     far, zeros = [], []
     for repair in (None, "refit"):
-        of = fresh(family)
+        of = tiny.fresh(family)
         zeros.append(prune_layers(of, TOKENS, exact(pruner, 0.5, repair=repair)))
         far.append(float((of.model(input_ids=TOKENS).logits - dense).norm()))
     np.testing.assert_allclose(*zeros, rtol=0, atol=1e-12)
@@ -86,16 +63,14 @@ def test_a_repair_keeps_the_zeros_and_comes_nearer_to_the_dense_model(family, pr
 
 
 def test_a_repair_keeps_a_pattern_and_half_precision():
-    of = fresh("llama", torch.float16)
+    of = tiny.fresh("llama", torch.float16)
     prune_layers(of, TOKENS, exact("wanda", 0.5, pattern="2:4", repair="refit"))
-    for weight in weights(of).values():
-        assert weight.dtype == torch.float16
-        assert ((weight != 0).view(len(weight), -1, 4).sum(-1) == 2).all()
+    assert_in_pattern(of, torch.float16)
     assert of.model(input_ids=TOKENS).logits.isfinite().all()
 
 
 def test_restored_brings_everything_back_bit_for_bit():
-    of = fresh("gpt2")
+    of = tiny.fresh("gpt2")
     before = tiny.state(of.model)
     with pytest.raises(ZeroDivisionError), restored(of):
         prune_layers(of, TOKENS, exact("sparsegpt"))
@@ -120,7 +95,7 @@ def by_plain_forwards(of, pruner, sparsity, groups, repair=False):
                 pruned = refit(stack[name].weight, pruned, moment) if repair else pruned
                 with torch.no_grad():
                     stack[name].module.weight.copy_(stack[name].stored(pruned))
-    return weights(of)
+    return tiny.weights(of)
 
 
 CASES = [
@@ -150,10 +125,10 @@ def test_statistics_come_from_the_dense_layer_fed_by_pruned_ones(family, pruner,
     named = LLAMA_GROUPS if family != "gpt2" else [[name] for name in names]
     groups = [*named, *own] if true_sequential else [names]
     kernel, _, repair = pruner.partition("+")
-    expected = by_plain_forwards(fresh(family), kernel, 0.6, groups, bool(repair))
-    of = fresh(family)
+    expected = by_plain_forwards(tiny.fresh(family), kernel, 0.6, groups, bool(repair))
+    of = tiny.fresh(family)
     prune_layers(of, TOKENS, exact(kernel, 0.6, true_sequential=true_sequential, repair=repair or None))
-    _assert_alike(weights(of), expected)
+    _assert_alike(tiny.weights(of), expected)
 
 
 def _assert_alike(found, expected):
@@ -189,7 +164,7 @@ def test_a_mixture_of_experts_is_refused_in_a_sentence(refused):
     ],
 )
 def test_a_plan_that_does_not_fit_is_refused_before_any_work(asked, names, refused):
-    of = fresh("llama")
+    of = tiny.fresh("llama")
     before = tiny.state(of.model)
     with refused(*names):
         prune_layers(of, TOKENS, asked)
@@ -197,11 +172,11 @@ def test_a_plan_that_does_not_fit_is_refused_before_any_work(asked, names, refus
 
 
 def test_a_weight_that_is_shared_is_refused(refused):
-    of = fresh("llama")
+    of = tiny.fresh("llama")
     of.layers[2].mlp.up_proj.weight = of.layers[1].mlp.up_proj.weight
     with refused("mlp.up_proj of layer 1", "mlp.up_proj of layer 2"):
         prune_layers(of, TOKENS, exact("magnitude"))
-    of = fresh("llama")
+    of = tiny.fresh("llama")
     of.model.model.embed_tokens.weight = of.layers[3].mlp.up_proj.weight
     with refused("mlp.up_proj of layer 3", "embed_tokens"):
         prune_layers(of, TOKENS, exact("magnitude"))
@@ -209,7 +184,7 @@ def test_a_weight_that_is_shared_is_refused(refused):
 
 @pytest.mark.parametrize("alone", [lambda given: given + 1, lambda given: {}["state"]], ids=["other", "fails"])
 def test_layers_that_need_their_models_forward_are_refused(alone, refused):
-    of = fresh("llama")
+    of = tiny.fresh("llama")
     inside = []
     of.model.register_forward_pre_hook(lambda *_: inside.append(True))
     of.model.register_forward_hook(lambda *_: inside.clear())
@@ -223,7 +198,7 @@ def test_layers_that_need_their_models_forward_are_refused(alone, refused):
 
 
 def test_layers_that_are_told_what_earlier_ones_computed_are_refused(refused):
-    of = fresh("llama")
+    of = tiny.fresh("llama")
     inside = []
     made = []
     of.model.register_forward_pre_hook(lambda *_: inside.append(True))
@@ -235,15 +210,15 @@ def test_layers_that_are_told_what_earlier_ones_computed_are_refused(refused):
         return args, kwargs | ({"position_embeddings": turned} if inside else {})
 
     of.layers[2].register_forward_pre_hook(told, with_kwargs=True)
-    dense = weights(of)
+    dense = tiny.weights(of)
     with refused("layer 2", "earlier layers", "magnitude"):
         prune_layers(of, TOKENS, exact("wanda"))
-    assert all(torch.equal(weight, dense[name]) for name, weight in weights(of).items())
+    assert all(torch.equal(weight, dense[name]) for name, weight in tiny.weights(of).items())
 
 
 @pytest.mark.parametrize("pruner", ["wanda", "sparsegpt"])
 def test_a_run_that_is_not_finite_is_refused(pruner, refused):
-    of = fresh("llama")
+    of = tiny.fresh("llama")
     of.layers[1].input_layernorm.weight.fill_(float("inf"))
     with refused("layer 1", "self_attn.q_proj", "not finite", error=Broken) as said:
         prune_layers(of, TOKENS, exact(pruner))

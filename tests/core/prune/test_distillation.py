@@ -1,11 +1,8 @@
 """Training of the whole model: masks stay, windows held back are never worse for it, and a stopped one goes on."""
 
-from __future__ import annotations
-
 import copy
 import itertools
 import math
-from dataclasses import replace
 
 import pytest
 import torch
@@ -25,18 +22,18 @@ from core.methods.distillation import (
     windows_of_step,
 )
 from core.methods.masked_weights import MaskedWeights, training_windows, validation_windows
-from core.models import anatomy, losses, memory
+from core.models import losses, memory
 from core.models.placement import stream
 from core.models.progress import Cancelled
 from core.prune import distillation
 from core.prune.distillation import Distillation, trainable_weights
 from core.prune.walk import prune_layers
-from core.requests.recipes import ExactRecipe
 from tests import tiny
+from tests.builders.pruned_models import assert_in_pattern, assert_only_linears_changed
 from tests.builders.recipes import exact
 
 TOKENS = tiny.windows(16, 16).tokens
-FAMILIES = [*tiny.PRUNABLE, tiny.ODD]
+every_family = pytest.mark.parametrize("family", ["llama", "gemma2", "gpt2", "bloom", tiny.ODD])
 
 
 @pytest.fixture(autouse=True)
@@ -45,75 +42,53 @@ def large_steps(monkeypatch):
     monkeypatch.setattr(distillation, "LEARNING_RATE", 0.003)
 
 
-def fresh(family, dtype=torch.float32):
-    """A model of the family that a test may change."""
-    return replace(tiny.loaded(family), model=tiny.built(family).to(dtype))
-
-
-def course(family = "llama", steps = 12, norms = False, pattern = None,
-           dtype = torch.float32, products = "float32"):  # fmt: skip
+def course(family="llama", steps=12, norms=False, pattern=None, dtype=torch.float32, products="float32"):
     """A pruned model with a training before it."""
-    of = fresh(family, dtype)
+    of = tiny.fresh(family, dtype)
     reference = losses.reference(of, TOKENS)
     prune_layers(of, TOKENS, exact("wanda", 0.5 if pattern else 0.6, pattern=pattern))
-    found = Distillation(of, MaskedWeights(trainable_weights(of.layers, norms)), TOKENS, reference, products)
-    found.steps = found.end = steps
-    return found
+    training = Distillation(of, MaskedWeights(trainable_weights(of.layers, norms)), TOKENS, reference, products)
+    training.steps = training.end = steps
+    return training
 
 
 def run(training, looked=lambda: None, step=lambda: None):
     """Train; what it warned of."""
-    told = []
-    training.run(looked, step, told.append)
-    return told
+    warnings = []
+    training.run(looked, step, warnings.append)
+    return warnings
 
 
 def state(training):
     return {name: each.detach().clone() for name, each in training.loaded.model.named_parameters()}
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@every_family
 def test_no_zero_comes_back_and_nothing_but_linears_changes(family):
     training = course(family)
-    before, known = state(training), {id(each) for each in training.masked.weights}
-    tied = training.loaded.model.get_output_embeddings().weight is training.loaded.model.get_input_embeddings().weight
-    run(training)
-    assert len(training.divergences) > 2
-    for name, each in training.loaded.model.named_parameters():
-        assert torch.equal(each == 0, before[name] == 0) and not each.requires_grad and each.grad is None, name
-        assert id(each) in known or torch.equal(each, before[name]), name
-    after = training.loaded.model
-    assert (after.get_output_embeddings().weight is after.get_input_embeddings().weight) == tied
-    assert not any("forward" in vars(layer) for layer in training.loaded.layers)
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_and_a_pattern_are_kept(dtype):
-    training = course(pattern="2:4", dtype=dtype)
     before = state(training)
     run(training)
-    assert training.masked.value.dtype == torch.float32
-    assert min(training.divergences) < training.divergences[0]
-    for layer in training.loaded.layers:
-        for linear in anatomy.prunable_linears(layer):
-            assert linear.weight.dtype == dtype
-            assert ((linear.weight != 0).view(len(linear.weight), -1, 4).sum(-1) <= 2).all()
+    assert len(training.divergences) > 2
+    assert training.judged() == pytest.approx(min(training.divergences), rel=1e-6), "it ends with what was best"
     assert all(torch.equal(each == 0, before[name] == 0) for name, each in state(training).items())
+    assert_only_linears_changed(training.loaded, before)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
-def test_products_in_bfloat16_train_alike_from_masters_in_float32(dtype):
-    exact, fast = course(dtype=dtype), course(dtype=dtype, products="bfloat16")
-    for each in (exact, fast):
+@pytest.mark.parametrize(
+    ("dtype", "products"),
+    [(torch.float16, "float32"), (torch.bfloat16, "bfloat16"), (torch.float32, "bfloat16")],
+)
+def test_half_precision_trains_from_masters_in_float32_and_keeps_a_pattern(dtype, products):
+    training, slow = (course(pattern="2:4", dtype=dtype, products=each) for each in (products, "float32"))
+    for each in (training, slow):
         each.gradient(0)
-    ours, theirs = fast.masked.value.grad, exact.masked.value.grad
-    assert not torch.equal(ours, theirs) or dtype == torch.bfloat16
-    assert torch.cosine_similarity(ours, theirs, dim=0) > 0.99
-    before = state(fast)
-    run(fast)
-    assert fast.masked.value.dtype == ours.dtype == torch.float32 and min(fast.divergences) < fast.divergences[0]
-    for name, each in state(fast).items():
-        assert each.dtype == before[name].dtype and torch.equal(each == 0, before[name] == 0), name
+    assert torch.cosine_similarity(training.masked.value.grad, slow.masked.value.grad, dim=0) > 0.99
+    before = state(training)
+    run(training)
+    assert training.masked.value.dtype == training.masked.value.grad.dtype == torch.float32
+    assert min(training.divergences) < training.divergences[0]
+    assert_in_pattern(training.loaded, dtype)
+    assert all(torch.equal(each == 0, before[name] == 0) for name, each in state(training).items())
 
 
 def test_norms_and_biases_are_trained_by_choice():
@@ -126,18 +101,15 @@ def test_norms_and_biases_are_trained_by_choice():
 
 
 def test_a_model_that_does_not_fit_is_refused_with_what_does(tmp_path, monkeypatch):
-    of, text = fresh("llama"), tiny.windows(16, 16).spec
-    asked = ExactRecipe(
-        pruner="wanda", repair="distill", recover_tokens=10**4, sparsity=(0.6,) * tiny.LAYERS, calibration=text
-    )
-    given = (of, asked, TOKENS, lambda: pytest.fail("pruned"), tmp_path, *[lambda _: None] * 4)
+    of, recipe = tiny.fresh("llama"), exact("wanda", 0.6, repair="distill", recover_tokens=10**4)
+    options = (of, recipe, TOKENS, lambda: pytest.fail("pruned"), tmp_path, *[lambda _: None] * 4)
     with monkeypatch.context() as patch:
         patch.setattr(memory, "training_bytes", lambda *_: 2**50)
         with pytest.raises(UserError, match=r"takes 1e\+06 GiB of memory .* are free: .* use the repair blockwise"):
-            distillation.distill(*given)
+            distillation.distill(*options)
     stream(of.layers, torch.device("cpu"))
     with pytest.raises(UserError, match="use the repair blockwise"):
-        distillation.distill(*given)
+        distillation.distill(*options)
 
 
 def test_the_gradient_is_that_of_the_divergence_and_zeros_have_none():
@@ -155,14 +127,8 @@ def test_the_gradient_is_that_of_the_divergence_and_zeros_have_none():
         each.requires_grad_(False)
     training.gradient(0)
     own = training.masked.value.grad.split(training.masked.counts)
-    for part, size, at, found in zip(own, training.masked.sizes, training.masked.places, plain, strict=True):
-        torch.testing.assert_close(part, size * found.flatten()[at], rtol=1e-3, atol=1e-4)
-
-
-def test_it_ends_with_what_was_best_on_the_windows_held_back():
-    training = course()
-    run(training)
-    assert training.judged() == pytest.approx(min(training.divergences), rel=1e-6)
+    for part, size, at, expected in zip(own, training.masked.sizes, training.masked.places, plain, strict=True):
+        torch.testing.assert_close(part, size * expected.flatten()[at], rtol=1e-3, atol=1e-4)
 
 
 def test_it_comes_nearer_where_there_is_text_enough(monkeypatch):
@@ -175,22 +141,17 @@ def test_it_comes_nearer_where_there_is_text_enough(monkeypatch):
 
 @pytest.mark.parametrize(("stop", "products"), [(1, "float32"), (5, "bfloat16"), (11, "float32")])
 def test_a_killed_training_ends_bit_for_bit_as_a_whole_one(stop, products):
-    whole, first = course("gpt2", products=products), course("gpt2", products=products)
+    whole, first, again = (course("gpt2", products=products) for _ in range(3))
     run(whole)
     saved = []
 
-    class Killed(Exception):
-        pass
-
     def step():
         if first.done == stop:
-            raise Killed
+            raise KeyboardInterrupt
 
-    with pytest.raises(Killed):
+    with pytest.raises(KeyboardInterrupt):
         run(first, lambda: saved.append(copy.deepcopy(first.state())), step)
-    again = course("gpt2", products=products)
-    if saved:
-        again.resume(saved[-1])
+    again.resume(saved[-1])
     run(again)
     assert again.divergences == whole.divergences
     assert all(torch.equal(each, state(whole)[name]) for name, each in state(again).items())
@@ -202,15 +163,6 @@ def test_a_training_that_ends_early_is_the_beginning_of_the_whole_one_with_a_loo
     run(whole), run(short)
     assert short.looks == [0, 3 * 1024, 5 * 1024] and short.done == 5
     assert short.divergences[:2] == whole.divergences[:2] and len(short.divergences) == 3
-
-
-@given(st.integers(1, 5000), st.floats(0, 1), st.integers(2, 600), st.sampled_from([16, 256, 512, 2048]))
-def test_a_look_reads_hardly_more_windows_than_were_trained_on_since(steps, until, windows, length):
-    """So a short training is not mostly looks, and a long one has sixteen of them and one at its end."""
-    end, held = max(1, round(until * steps)), len(validation_windows(windows))
-    found = check_steps(steps, end, held // batch_of(length))
-    assert found[0] == 0 and found[-1] == end and len(found) <= MAX_CHECKS + 1
-    assert all((there - here + 1) * batch_of(length) > held for here, there in itertools.pairwise(found[:-1]))
 
 
 def test_a_loss_that_is_no_number_keeps_the_best_weights_and_says_so(monkeypatch):
@@ -228,13 +180,24 @@ def test_a_loss_that_is_no_number_keeps_the_best_weights_and_says_so(monkeypatch
 
 
 def test_it_stops_once_the_windows_held_back_get_worse(monkeypatch):
-    training = course(steps=160)
-    before = state(training)
-    worse = iter(range(1, 100))
-    monkeypatch.setattr(training, "judged", lambda: float(next(worse)))
+    training = course(steps=64)
+    before, worse = state(training), itertools.count(1.0)
+    monkeypatch.setattr(training, "judged", lambda: next(worse))
     run(training)
     assert len(training.divergences) == 5 and training.done < training.steps
     assert all(torch.equal(each, before[name]) for name, each in state(training).items())
+
+
+# --- schedules -----------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 5000), st.floats(0, 1), st.integers(2, 600), st.sampled_from([16, 256, 512, 2048]))
+def test_a_look_reads_hardly_more_windows_than_were_trained_on_since(steps, until, windows, length):
+    """So a short training is not mostly looks, and a long one has sixteen of them and one at its end."""
+    end, held = max(1, round(until * steps)), len(validation_windows(windows))
+    looks = check_steps(steps, end, held // batch_of(length))
+    assert looks[0] == 0 and looks[-1] == end and len(looks) <= MAX_CHECKS + 1
+    assert all((there - here + 1) * batch_of(length) > held for here, there in itertools.pairwise(looks[:-1]))
 
 
 def test_budgets_are_steps_and_one_too_short_is_refused():
@@ -255,18 +218,20 @@ def test_no_step_reads_what_is_held_back_and_steps_fall_along_a_cosine():
     assert sizes[:10] == sorted(sizes[:10]) and sizes[10:] == sorted(sizes[10:], reverse=True) and sizes[-1] < 1e-3
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+# --- its own text --------------------------------------------------------------------------------------------------
+
+
+@every_family
 def test_the_dense_model_goes_on_from_the_first_tokens_of_a_window_in_its_own_words(family, tmp_path, monkeypatch):
     """Greedily it would write what a forward without a cache finds likeliest; what is held back is not written."""
-    of, path, told = tiny.loaded(family), tmp_path / "text.safetensors", []
+    of, written = tiny.loaded(family), []
     monkeypatch.setattr(torch, "multinomial", lambda shares, *_, **how: shares.argmax(-1, keepdim=True))
-    found = distillation.own_text(of, TOKENS, path, told.append)
+    own = distillation.own_text(of, TOKENS, tmp_path / "text.safetensors", written.append)
     held, read = validation_windows(16), training_windows(16)
-    assert torch.equal(found[held], TOKENS[held]) and torch.equal(
-        found[read, :PROMPT_TOKENS], TOKENS[read, :PROMPT_TOKENS]
-    )
-    likeliest = of.model(input_ids=found[read]).logits.argmax(-1)
-    assert torch.equal(found[read, PROMPT_TOKENS:], likeliest[:, PROMPT_TOKENS - 1 : -1]) and told == [*range(14)]
+    assert torch.equal(own[held], TOKENS[held])
+    assert torch.equal(own[read, :PROMPT_TOKENS], TOKENS[read, :PROMPT_TOKENS])
+    likeliest = of.model(input_ids=own[read]).logits.argmax(-1)
+    assert torch.equal(own[read, PROMPT_TOKENS:], likeliest[:, PROMPT_TOKENS - 1 : -1]) and written == [*range(14)]
 
 
 def test_what_it_writes_is_drawn_by_seed_and_goes_on_after_a_stop(tmp_path, monkeypatch):
@@ -282,6 +247,6 @@ def test_what_it_writes_is_drawn_by_seed_and_goes_on_after_a_stop(tmp_path, monk
 
     with pytest.raises(Cancelled):
         distillation.own_text(of, TOKENS, tmp_path / "broken", stop)
-    told = []
-    assert torch.equal(distillation.own_text(of, TOKENS, tmp_path / "broken", told.append), whole)
-    assert told == [*range(8, 14)]
+    rest = []
+    assert torch.equal(distillation.own_text(of, TOKENS, tmp_path / "broken", rest.append), whole)
+    assert rest == [*range(8, 14)]
