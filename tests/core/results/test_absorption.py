@@ -16,6 +16,7 @@ from core.results import propagation
 from core.show.words import gain_sentences
 from core.store.results import Perturbed, axes_of
 from tests import synthetic
+from tests.builders import profiles as builders
 
 LAYERS = 5
 
@@ -45,9 +46,7 @@ def constant(*means, n=12, spread=0.01, seed=0):
 
 @pytest.fixture
 def some():
-    spec = synthetic.profile_spec(LAYERS, 10, "standard")
-    asked = [each for each in spec.measurements if each.name.startswith("gaussian:0.3")]
-    return [synthetic.perturbed(LAYERS, 10, each) for each in asked[:2]]
+    return builders.seeds("gaussian:0.3", LAYERS, 10) + builders.seeds("gaussian:0.1", LAYERS, 10)
 
 
 # --- gains ---------------------------------------------------------------------------------------------------------
@@ -63,20 +62,12 @@ def test_gain_and_curves_say_the_same(some):
 
 
 def test_intervals_are_students_over_sequences():
-    seeds = [constant(0.4, -0.3, 0.0, spread=0.2)]
-    logs, found = log_gain(seeds), gains_of(seeds)
+    seeds = [constant(0.4, -0.3, 0.0, spread=0.2, seed=seed) for seed in (1, 2)]
+    logs, found = sum(log_gain([each]) for each in seeds) / 2, gains_of(seeds)
+    assert found.n == 12, "seeds are averaged first"
     for layer in range(3):
         low, high = stats.t.interval(0.95, 11, logs[layer].mean(), stats.sem(logs[layer]))
         assert (math.log(found.low[layer]), math.log(found.high[layer])) == pytest.approx((low, high))
-
-
-def test_seeds_are_averaged_before_anything_else():
-    one, other = constant(0.2, seed=1, spread=0.1), constant(0.4, seed=2, spread=0.1)
-    both = gains_of([one, other])
-    assert both.n == 12
-    assert both.value[0] == pytest.approx(math.exp(0.3))
-    paired = (log_gain([one]) + log_gain([other])) / 2
-    np.testing.assert_allclose(log_gain([one, other]), paired)
 
 
 @pytest.mark.filterwarnings("error")
@@ -118,14 +109,6 @@ def test_few_sequences_decide_nothing(n):
     assert gain_sentences.finding(found) == f"Undecided: {said} too few for a verdict, 8 are needed."
     if n == 1:
         assert np.isinf(found.high[0]) and found.low[0] == 0
-
-
-def test_of_a_single_layer_there_is_no_verdict_and_the_reason_is_said():
-    found = gains_of([constant()])
-    assert gain_sentences.finding(found) == "The model has only one layer, so no later layer can amplify or absorb."
-    assert gain_sentences.headline(found) == gain_sentences.no_verdict(found) and not gain_sentences.first_token(
-        found, found, True
-    )
 
 
 def test_holm_against_its_definition():
@@ -206,13 +189,6 @@ def crossings(sizes, *layers):
     return propagation.crossing(np.array(sizes), np.array([*layers, [0.0] * len(sizes)]).T)
 
 
-def test_a_crossing_is_interpolated_in_the_log_of_the_size():
-    found = crossings([0.01, 0.1, 1.0], [1.0, 0.5, -0.5], [1.0, 0.0, -1.0], [2.0, 1.0, 0.5], [-1.0, -2.0, -3.0])
-    assert found[0] == pytest.approx(math.sqrt(0.1))
-    assert found[1] == pytest.approx(0.1)
-    assert np.isnan(found[2:]).all()  # always amplified, always absorbed, and the last layer
-
-
 @given(st.lists(st.floats(-3, 3), min_size=3, max_size=6))
 def test_a_crossing_lies_within_the_sizes(gains):
     sizes = [10.0**k for k in range(len(gains))]
@@ -220,6 +196,8 @@ def test_a_crossing_lies_within_the_sizes(gains):
     falls = any(a > 0 >= b for a, b in itertools.pairwise(gains))
     assert np.isnan(found) != falls
     assert not falls or sizes[0] <= found <= sizes[-1] * (1 + 1e-9)
+    halfway = crossings([0.01, 0.1, 1.0], [1.0, 0.5, -0.5], [1.0, 0.0, -1.0])
+    assert halfway[:2] == pytest.approx([math.sqrt(0.1), 0.1])
 
 
 @given(st.floats(0, 1e2) | st.just(math.nan))

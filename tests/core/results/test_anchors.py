@@ -18,10 +18,10 @@ from core.results.anchor_studies import default_anchors
 from core.results.stored_forecasts import load_forecast
 from core.show.report.benches import BENCHES
 from core.show.words import forecast_sentences
-from core.store import profiles
 from core.store.cache import Store
 from tests import synthetic
 from tests.bench import predictions
+from tests.builders import profiles as builders
 
 WANDA = Treatment("wanda")
 LAYERS = 6
@@ -29,21 +29,17 @@ EVEN = AllocationRequest(base=uniform(0.5).base, target=0.5)
 
 
 @pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path)
+def store(empty):
+    return empty
 
 
 @pytest.fixture
 def profile(store):
-    spec = synthetic.profile_spec(LAYERS, prunable=True)
-    return profiles.load(store, store.profile(synthetic.save_profile(store.root, spec, LAYERS)))
+    return builders.stored(store, layers=LAYERS, preset="standard", prunable=True)
 
 
 def evaluated(store, profile, settings, **how):
-    spec = synthetic.study_spec(
-        profile.spec, settings, LAYERS, **{k: how.pop(k) for k in ("windows", "text") if k in how}
-    )
-    return synthetic.save_study(store.root, spec, LAYERS, profile=profile.entry.key, **how)
+    return builders.study(store, settings, LAYERS, profile.spec, profile=profile.entry.key, **how).spec.key
 
 
 def at(*targets, **more):
@@ -80,8 +76,7 @@ def test_texts_repairs_and_models_are_never_mixed(store, profile):
     evaluated(store, profile, at(0.6, repair="refit"))
     with pytest.raises(UserError, match="1 setting evaluated with Wanda can predict this model, and 2 or more"):
         load_forecast(store, profile, WANDA)
-    spec = synthetic.profile_spec(LAYERS, seed=1, prunable=True)
-    other = profiles.load(store, store.profile(synthetic.save_profile(store.root, spec, LAYERS)))
+    other = builders.stored(store, layers=LAYERS, preset="standard", prunable=True, seed=1)
     evaluated(store, profile, at(0.6, 0.7))
     assert len(load_forecast(store, profile, WANDA).settings) == 3
     with pytest.raises(UserError, match="no setting evaluated with Wanda can predict this model"):
@@ -190,9 +185,3 @@ def test_settings_are_predicted_by_the_others_of_their_protocol_wherever_these_a
     assert found[:4] == pytest.approx(known.predict(allocate(asked.allocation, profile).exact), rel=1e-9)
     assert found.off == pytest.approx(found.loss_increase / synthetic.invented_cost(asked) - 1, abs=1e-4)
     assert predicted(evaluated(store, profile, [*others, asked]))[asked] == found
-
-
-def test_one_number_is_said_once():
-    low, high = (Prediction(each, each - 1, each + 1, 0.5) for each in (50.0, 80.0))
-    said = forecast_sentences.beside({"this allocation": low, "its base": low, "uniform": high})
-    assert said.count("50.0") == 1 and "this allocation 50.0" in said and "uniform 80.0" in said

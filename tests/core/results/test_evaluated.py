@@ -101,21 +101,18 @@ def test_what_draws_no_windows_stands_beside_every_seed_and_has_no_spread():
     assert magnitude.against(dense).seeds.n == 0 and owl.against(owl).value == 0
 
 
-def test_trouble_is_said_with_the_first_layer_over_the_seeds():
-    nan = np.full(12, np.nan)
-    found = of(result("owl", BASE, 0), result("owl", nan, 1, broken=1), result("owl", nan, 2, broken=0))
+def test_trouble_is_said_with_the_first_layer_over_the_seeds_and_a_warning_once():
+    nan, warned = np.full(12, np.nan), ["damping raised"]
+    found = of(
+        result("owl", BASE, 0, warnings=warned), result("owl", nan, 1, broken=1, warnings=warned),
+        result("owl", nan, 2, broken=0),
+    )  # fmt: skip
     assert not found.finite and (found.broken, found.trouble) == (0, "not a number, from layer 0 on")
+    assert found.warnings == warned
     after = of(result("owl", nan, 0, broken=2))
     assert after.broken is None and after.trouble.endswith("after the last layer")
     assert of(result("owl", BASE + 900)).trouble == "beyond what can be written"
     assert of(result("owl", BASE)).trouble == ""
-
-
-def test_warnings_are_told_once_over_the_seeds():
-    told = [{"warnings": ["damping raised"]}, {"warnings": ["damping raised", "inputs"], "stopped": "inputs"}]
-    found = of(*(result("owl", BASE, seed, **each) for seed, each in enumerate(told)))
-    assert found.warnings == ["damping raised", "inputs"]
-    assert found.helped.count("damping raised") == 1 and found.helped.endswith("broke the model: inputs.")
 
 
 def test_accuracies_are_paired_over_examples():
