@@ -113,9 +113,8 @@ def guard(app: ASGIApp) -> ASGIApp:
     """
 
     async def guarding(scope, receive, send):
-        # No page takes a file, and Streamlit would keep one in memory.
-        uploads = "/_stcore/upload_file/" in scope.get("path", "")
-        if scope["type"] == "lifespan" or (not uploads and welcome(Headers(scope=scope))):
+        takes = "/_stcore/upload_file/" not in scope.get("path", "")  # what is uploaded would stay in memory
+        if scope["type"] == "lifespan" or (takes and welcome(Headers(scope=scope))):
             await app(scope, receive, _guarded(send))
         elif scope["type"] == "websocket":
             await WebSocketClose(code=1008)(scope, receive, send)

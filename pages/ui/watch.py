@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.base import UserError, capital, duration, escape_markdown, sentence
 from core.export.target import HoldsExport
-from core.jobs import queue
+from core.jobs import cost, queue
 from core.jobs.records import Job
 from core.requests import BY_REQUEST, ExportRequest, MeasureRequest, Request, ShareRequest, StudyRequest
 from core.show.figures.charts import COMPARED
@@ -168,6 +168,11 @@ def begin(request: Request, device: str, engine: str = "wavefront") -> None:
     job = queue.submit(Store(), request, device, engine)
     queue.ensure_worker(Store(), job.device)
     st.query_params["job"] = job.key
+
+
+def expected(request: Request, device: str) -> str:
+    """Sentence on the time and memory of a request on a device."""
+    return cost.words(cost.estimate(request, Store(), device))
 
 
 def ask(

@@ -31,10 +31,3 @@ def opening(picture, slot):
     for control in picture["controls"]:
         frame = frame * len(control["stops"]) + control["index"]
     return slot["table"][frame if slot["by"] == "frame" else 0]
-
-
-def answer(app, **changes):
-    """As a button of the chapter's question does, or the live picture's callback."""
-    for key, value in changes.items():
-        app.session_state[key] = value
-    return app.run()

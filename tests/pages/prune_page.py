@@ -1,15 +1,11 @@
 """What the tests of the prune page share: a profile that can be pruned, its studies, and the page opened."""
 
-from collections.abc import Callable
-
 import pytest
 
 from core.jobs import queue
 from core.jobs.cost import Cost
 from core.jobs.records import Status
 from core.requests import grammar
-from core.requests.allocations import Correction
-from core.requests.recipes import Recipe
 from core.results import candidates
 from core.store import profiles
 from tests import fake_experiment as fake
@@ -20,7 +16,6 @@ LAYERS = 6
 EXPECTED = Cost(memory=2**30, parts=6, seconds=120)
 PROFILE = synthetic.profile_spec(LAYERS, prunable=True)
 OWL = grammar.method("owl", 0.7)
-Costs = Callable[[Recipe], float]
 
 
 def family(seeds=(0,)):
@@ -66,7 +61,3 @@ def broken_off(store, request, device="cpu", **status):
 def verdict(app):
     """The sentences of the verdicts, which are the first of the details."""
     return next(each.value for each in app.markdown if each.value.startswith("- "))
-
-
-def owl_corrected(strength):
-    return OWL.model_copy(update={"correction": Correction(strength=strength)})

@@ -4,9 +4,8 @@ import pytest
 
 from core.requests import grammar
 from core.requests.recipes import Recipe
-from core.store.deleting import delete
 from tests import synthetic
-from tests.pages.opening import badges, opened_at, url, words
+from tests.pages.opening import badges, opened_at, url
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, save
 
 LINEARS = synthetic.linears_spec(LAYERS)
@@ -50,14 +49,6 @@ def test_a_budget_per_linear_brings_the_profile_of_linears_into_view(known):
         app = opened_at(page, profile=PROFILE.key, allocation="response granularity=linear:0.7")
         assert app.session_state["profile"] == known and url(app)["profile"] == known
         assert not app.error and "looks at" in app.toast[0].value
-
-
-def test_without_its_profile_the_best_known_setting_is_told_but_not_offered(known, store):
-    delete(store, store.profile(known))
-    app = opened_at("prune", profile=PROFILE.key)
-    assert any(each.label.startswith("Best known by Wanda: Response per linear") for each in app.metric)
-    assert "used on this page: the profile" in words(app.caption)
-    assert "use-best" not in {each.key for each in app.button}
 
 
 def test_nothing_is_best_where_nothing_was_measured(known):

@@ -1,20 +1,17 @@
 """The best-setting part of the prune page: exactly the request chosen, the answer from its data, links that hold."""
 
-
 import pytest
 
-from core.jobs import cost
 from core.requests import grammar
 from core.requests.export_and_search import BestRequest, BestSpec
 from core.requests.inputs import WindowRequest
 from core.requests.recipes import Recipe
 from core.requests.studies import StudyRequest
-from core.results import best, candidates, study_results, text_splits
-from core.show.words import advice
+from core.results import best, candidates, study_results
 from core.store.deleting import delete
 from tests import synthetic
-from tests.pages.opening import badges, link, put, url, words
-from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE, opened, submitted
+from tests.pages.opening import badges, put, url, words
+from tests.pages.prune_page import LAYERS, PROFILE, opened, submitted
 
 METHODS = ("uniform", "owl", "dlp", "depth_ramp", "uniform strength=0.04", "uniform strength=0.04 control=reversed")
 ANSWERED = BestRequest(
@@ -55,14 +52,6 @@ def part(**view):
 
 
 # --- asking --------------------------------------------------------------------------------------------------------
-
-
-def test_an_empty_cache_says_what_to_do_and_what_it_costs(store):
-    app = part()
-    assert not app.error and len(app.info) == 1
-    told = words(app.markdown)
-    assert cost.words(EXPECTED) in told and text_splits.described(BestRequest(target=0.7)) in told
-    assert submitted(app, store, "best-run") == BestRequest(target=0.7)
 
 
 CHOSEN = {
@@ -112,31 +101,6 @@ def test_bad_input_is_one_sentence_and_loses_nothing(store, key, value):
 # --- the answer ----------------------------------------------------------------------------------------------------
 
 
-def test_the_answer_stands_with_what_it_rests_on(store):
-    note = "Response is left out: no residuals."
-    found = best.load(store, save(store, left_out=[note]))
-    app = part()
-    assert not app.error and not app.info
-    said = words(app.markdown)
-    assert found.answer == found.winner and found.winner.allocation.base.kind == "owl"
-    for sentence in (advice.answer(found), advice.loss(found), note):
-        assert sentence in said
-    assert any(text_splits.described(found.request) == each.value for each in app.caption)
-    for label, study in (("All that was judged", found.final), ("All candidates", found.selection)):
-        assert link(app, label).items() >= {"study": study.spec.key, "detail": "all"}.items()
-    [whole] = [each.value for each in app.code]
-    assert whole == best.whole_line(found.request) and "core best --model demo --target 0.7" in whole
-
-
-def test_uniform_is_the_answer_where_nothing_is_better(store):
-    found = best.load(store, save(store, lambda setting: 1.0, methods=("uniform",)))
-    app = part()
-    assert found.against_uniform is None
-    assert advice.answer(found) in words(app.markdown)
-    assert "Winner" not in words(app.header)
-    assert url(app.button(key="use").click().run())["allocation"].startswith("uniform")
-
-
 def gone(store, unit):
     """Take a measurement out of the cache."""
     folder = store.path(unit)
@@ -148,17 +112,6 @@ def test_a_lost_measurement_is_said(store):
     gone(store, final.evaluated(final.points[0]))
     app = part()
     assert len(app.error) == 1
-
-
-def test_stored_answers_can_be_picked(store):
-    one = save(store)
-    other = save(store, request=ANSWERED.model_copy(update={"pruner": "sparsegpt", "target": 0.5}))
-    app = part(best=one.key)
-    picker = app.selectbox(key="best")
-    assert {each.split(" · ")[0].partition(" at ")[2] for each in picker.options} == {"50 %, SparseGPT", "70 %, Wanda"}
-    assert advice.answer(best.load(store, one)) in words(app.markdown)
-    app = picker.set_value(other.key).run()
-    assert advice.answer(best.load(store, other)) in words(app.markdown)
 
 
 def test_what_is_answered_already_is_not_run_again(store):

@@ -5,14 +5,12 @@ import pytest
 from core.jobs import queue
 from core.requests.measurements import Measurement
 from core.requests.perturbations import perturbation
-from core.results import checkpoints
-from core.show.figures.charts import COMPARED, GROUPS
-from core.show.words import gain_sentences
+from core.show.figures.charts import COMPARED
 from core.store.cache import Store
 from pages.ui import current_profile
 from pages.ui.absorption import sections
 from tests import synthetic, tiny
-from tests.pages.opening import opened_at, put, url, words
+from tests.pages.opening import opened_at, put, url
 
 OTHER = "0123456789abcdef"
 
@@ -25,16 +23,6 @@ def key(empty_cache, monkeypatch):
     asked = (Measurement(perturbation=perturbation(f"checkpoint:{OTHER}")),)
     spec = synthetic.profile_spec(6, 8, "quick").model_copy(update={"measurements": asked})
     return synthetic.save_profile(empty_cache, spec, 6)
-
-
-def test_a_comparison_is_drawn_with_its_sentences(key):
-    app = opened_at("absorption", profile=key, group=COMPARED)
-    assert not app.info
-    assert len(app.get("plotly_chart")) == 1 + len(GROUPS[COMPARED])
-    found = checkpoints.compared(current_profile.load(key))
-    written = words((*app.markdown, *app.caption))
-    assert all(said.split(";")[0] in written for said in gain_sentences.of_checkpoint(found))
-    assert "Layer of other" in app.selectbox(key="perturbation").options
 
 
 def test_another_checkpoint_is_asked_for_and_queued(key, monkeypatch):
@@ -56,7 +44,7 @@ def test_another_checkpoint_is_asked_for_and_queued(key, monkeypatch):
 
 def test_a_checkpoint_is_no_choice_where_the_profile_does_not_say_its_model(filled_cache):
     app = opened_at("absorption", profile=filled_cache["deep"], group=COMPARED)
-    assert [each.value for each in app.caption if each.value == sections.IMPORTED]
+    assert [each.value for each in app.caption if each.value == sections.UNKNOWN]
     assert not [each for each in app.text_input if each.key == "other"]
 
 
@@ -77,11 +65,6 @@ def test_a_comparison_reads_the_bundled_text_where_the_profiles_own_is_not_here(
     app = opened_at("absorption", profile=key, group=COMPARED, other=str(tiny.folder("qwen2")))
     [said] = [each.value for each in app.caption if each.value.startswith("Both models read")]
     assert ("own.txt is not on this machine" in said) != lies and not app.button(key="compare-run").disabled
-
-
-def test_a_checkpoint_that_is_not_there_is_said_before_anything_is_queued(key):
-    app = opened_at("absorption", profile=key, group=COMPARED, other="/nowhere/pruned")
-    assert "/nowhere/pruned" in app.error[0].value and app.button(key="compare-run").disabled
 
 
 def test_stored_comparisons_are_offered_where_one_compares(key):

@@ -1,15 +1,14 @@
 """Measure: what is typed becomes a request, its cost and its command; a run is watched until it ends."""
 
-import re
-
 import pytest
+import streamlit as st
 
 from core.jobs import cost, processes, queue
 from core.jobs.records import Status
+from core.models import hub
 from core.requests.commands import request_of
-from pages.ui import measurement_form
 from tests import fake_experiment as fake
-from tests.pages.opening import opened_at, put, shell, url, words
+from tests.pages.opening import opened_at, put, shell, url
 from tests.pages.prune_page import EXPECTED, broken_off, submitted
 
 
@@ -30,11 +29,6 @@ def shown(app):
     return app.code[0].value
 
 
-def perturbed(app):
-    """The perturbations in the command."""
-    return re.findall(r"--perturb (\S+)", shown(app))
-
-
 def own(app, *perturbations):
     """Switch to an own list."""
     app.segmented_control(key="measure-preset").set_value("own list")
@@ -43,21 +37,13 @@ def own(app, *perturbations):
     return app.run()
 
 
-def test_the_first_view_is_ready_to_run(store):
-    app = opened()
-    assert shown(app).startswith("python -m core measure ") and "--preset quick" in shown(app)
-    assert "GiB of memory" in words(app.markdown)
-    assert not app.button(key="run").disabled
-    assert not app.error
-    assert "- Pruned by Wanda, 70 % zeros" in [line for each in app.caption for line in each.help.splitlines()]
-
-
 def test_what_the_hub_cache_holds_is_offered_and_can_be_picked(store, monkeypatch):
-    monkeypatch.setattr(measurement_form, "_in_cache", {"model": ["org/held"], "dataset": ["org/texts"]}.__getitem__)
+    monkeypatch.setattr(hub, "cached", {"model": ["org/held"], "dataset": ["org/texts"]}.__getitem__)
+    st.cache_data.clear()
     app = opened()
     put(app, "measure-model", "org/held")
     put(app, "measure-text", "org/texts")
-    assert {"org/held"} == set(app.selectbox(key="measure-model").options) - set(measurement_form.MODELS.values())
+    assert "org/held" in app.selectbox(key="measure-model").options
     assert "--model org/held " in shown(app) and "--text org/texts " in shown(app)
 
 
@@ -185,26 +171,3 @@ def test_a_finished_job_leads_to_its_profile(store):
     app = opened(job=job.key)
     assert "60 s" in app.success[0].value
     assert any(key in link.proto.query_string for link in app.get("page_link"))
-
-
-def test_close_leaves_the_form_alone_on_the_page(store):
-    job = part_way(store)
-    app = opened(job=job.key)
-    assert app.expander[0].label == "Measure something else"
-    app.button(key="close").click().run()
-    assert "job" not in app.query_params
-    assert not app.warning
-
-
-def test_a_job_that_is_gone_is_said(store):
-    app = opened(job="0123456789abcdef")
-    assert "There is no run" in app.warning[0].value
-
-
-def test_the_sidebar_lists_active_jobs_only(store):
-    job = queue.submit(store, fake.request())
-    assert [job.key in link.proto.query_string for link in opened().sidebar.get("page_link")] == [True]
-    [link] = opened().sidebar.get("page_link")
-    assert link.proto.label.startswith("waiting · measurement of SmolLM2-135M")
-    queue.cancel(job)
-    assert not opened().sidebar.get("page_link")

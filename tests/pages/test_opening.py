@@ -3,7 +3,7 @@
 import pytest
 
 from core.store.cache import Store
-from tests.pages.opening import given, link, live, opened_at, pictures, put, url
+from tests.pages.opening import live, opened_at, put, url
 
 WHOLE, LINEARS = "6e78df", "5d5fdc"  # the profile on most text, and that of each linear alone
 
@@ -23,14 +23,6 @@ def test_a_page_that_spreads_a_budget_opens_with_the_profile_of_linears(page, be
         titles = [each.value for each in app.markdown if "Setting in view" in each.value]
         shown = live(app)
         assert titles[0].endswith("Response per linear, 70 % zeros, Wanda") if titles else shown["hero"]["values"][100]
-
-
-def test_the_prediction_of_a_budget_per_linear_stands_beside_uniform_s_at_every_strength_and_by_hand():
-    app = opened_at("allocate", hand="4:0.6")
-    shown = live(app)
-    assert "Response per linear" in [text for _, text, _ in shown["key"]]
-    assert all(shown["hero"]["values"]) and max(shown["hero"]["values"]) < shown["hero"]["beside"]
-    assert "hand" in link(app, "Prune with this allocation") and given(pictures(app)[1])["lines"]
 
 
 def test_what_was_picked_stays_picked_and_what_was_not_follows_the_page_and_the_profile():

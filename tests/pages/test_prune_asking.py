@@ -1,7 +1,5 @@
 """Asking on the prune page: exactly the request described, its cost before it runs, and the view in the URL."""
 
-import re
-
 import pytest
 
 from core.base.errors import UserError
@@ -10,35 +8,11 @@ from core.requests import grammar, recipe_names
 from core.requests.allocations import AllocationRequest, Correction
 from core.requests.inputs import WindowRequest
 from core.requests.recipes import Recipe
-from core.requests.studies import EvaluationRequest, StudyRequest
+from core.requests.studies import EvaluationRequest
 from core.results import candidates
 from pages.ui import best_setting
 from tests.pages.opening import url
-from tests.pages.prune_page import OWL, PROFILE, opened, submitted
-
-
-def test_the_cost_stands_before_the_run(store):
-    app = opened(part="evaluate")
-    told = next(each.value for each in app.markdown if "points**" in each.value)
-    assert re.findall(r"\d+ \w+", told) == ["3 points", "2 min", "1 GiB", "6 parts"]
-    assert not app.button(key="run").disabled
-
-
-def test_run_queues_the_setting_in_view(store):
-    found = submitted(opened(part="evaluate"), store)
-    assert found == StudyRequest(
-        model="demo",
-        profile=PROFILE.key,
-        calibration=WindowRequest(sequences=16, length=512),
-        settings=(Recipe(allocation=OWL),),
-    )
-
-
-@pytest.mark.parametrize(("said", "ticked"), [("0", False), ("1", True), ("0.0", False), ("True", True), ("2", False)])
-def test_a_link_ticks_a_box_by_a_number_too(store, said, ticked):
-    app = opened(part="evaluate", sequential=said)
-    [box] = [each for each in app.checkbox if each.key == "sequential"]
-    assert box.value is ticked and not app.exception
+from tests.pages.prune_page import OWL, opened, submitted
 
 
 def test_run_queues_what_was_chosen(store, tmp_path):
@@ -77,12 +51,6 @@ def test_a_budget_of_tokens_takes_the_place_of_minutes_and_a_link_brings_it_back
     assert best_setting.in_view(asked, None, None, None).items() >= how.items()
     with pytest.raises(UserError, match="norms and biases"):
         best_setting.in_view(asked.replace(recover_norms=True), None, None, None)
-
-
-def test_a_training_that_would_end_after_its_budget_is_one_sentence(store):
-    app = opened(part="evaluate", repair="distill", recover_tokens="40960", recover_until="81920")
-    [said] = [each.value for each in app.error]
-    assert "give recover_until no more tokens than recover_tokens" in said
 
 
 def test_run_queues_a_family(store):

@@ -5,10 +5,9 @@ import pytest
 from core.jobs import processes
 from core.requests.recipes import read_recipe
 from core.requests.studies import StudyRequest
-from pages.ui.lab import talk
 from tests import synthetic
 from tests.pages.opening import badges, figures, link, named
-from tests.pages.prune_page import LAYERS, PROFILE, broken_off, family, opened, save
+from tests.pages.prune_page import LAYERS, PROFILE, broken_off, family, opened
 
 # --- watching ------------------------------------------------------------------------------------------------------
 
@@ -56,19 +55,3 @@ def test_a_cancelled_training_leads_to_its_best_so_far(store, budget):
     synthetic.save_training(store, store.resolved(request), [1.4, 1.2, 1.1, 1.3])
     query = link(opened(job=job.key), "Use the best so far")
     assert query["part"] == "evaluate" and query["recover_until"] == "20480"
-
-
-def test_how_a_setting_was_trained_stays_on_its_results(store):
-    asked = (read_recipe("uniform repair=distill recover_tokens=163840:0.7"),)
-    key = save(store, asked)
-    app = opened(study=key)
-    assert not [each for each in app.markdown if "before training" in each.value]
-    synthetic.save_training(store, store.by_key(key, ("study",)).spec, [1.4, 1.2, 1.1])
-    [said] = [each.value for each in opened(study=key).markdown if "before training" in each.value]
-    assert "1.10 after 20,480 tokens" in said
-
-
-def test_the_page_leads_to_the_text_of_a_model_pruned_whole(store):
-    app = opened(part="evaluate", target="0.62")
-    turns = link(app, "Watch the Lab's model write, every layer 60 % pruned")["turns"]
-    assert talk.read(turns) == turns == f"0~{talk.LAYERS}~residual:wanda:0.6"

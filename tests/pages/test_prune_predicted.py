@@ -34,10 +34,3 @@ def test_what_cannot_be_predicted_is_one_sentence(store):
         app = opened(part="evaluate", **view)
         why = said(app, "Nothing predicts this setting: ").value
         assert ". " not in why and ";" not in why and not app.error
-
-
-def test_a_training_is_not_predicted_by_those_of_another_budget(store):
-    how = {"repair": "distill", "recover_tokens": 2000}
-    save(store, [each.replace(**how) for each in OTHERS])
-    why = said(opened(part="evaluate", repair="distill"), "Nothing predicts this setting: ").value
-    assert why.endswith(" another way (2,000 tokens), so choose that or evaluate this one (10 min).")

@@ -2,9 +2,8 @@
 
 import pytest
 
-from tests import synthetic
-from tests.pages.opening import badges, links, opened_at, put, url, words
-from tests.pages.runs_page import LAYERS, OWL, part, row, said, study
+from tests.pages.opening import opened_at, put, url
+from tests.pages.runs_page import OWL, part, row, said, study
 
 
 def test_every_setting_of_every_study_is_a_row(bare):
@@ -32,16 +31,6 @@ def test_picked_rows_are_compared_with_the_first(bare):
     assert app.metric[0].delta == "" and app.metric[1].delta.endswith(" % against the first")
 
 
-def test_what_is_compared_stands_under_its_protocol(bare):
-    key, other = study(bare), study(bare, (OWL,), text="another text")
-    lines = badges(part("evaluations", compare=[f"{key[:6]}-0", f"{key[:6]}-1", f"{key[:6]}-2"]))
-    assert len(lines) == 3 and len(set(lines)) == 1
-    for word in ("24 × 512 tokens", "calibrated on invented calibration text, 16 × 64", "float32"):
-        assert word in lines[0]
-    app = part("evaluations", compare=[f"{key[:6]}-1", f"{key[:6]}-2", f"{other[:6]}-2"])
-    assert ["text anothe" in each for each in badges(app)] == [False, False, True]
-
-
 def test_a_comparison_is_in_the_link_and_back_takes_it_back(bare):
     key = study(bare)
     app = part("evaluations")
@@ -57,20 +46,3 @@ def test_a_comparison_is_in_the_link_and_back_takes_it_back(bare):
     app.run()
     assert app.session_state["compare"] == [] and "compare" not in app.query_params
     assert not app.warning
-
-
-def test_what_a_link_compares_and_is_not_here_is_said(bare):
-    key = study(bare)
-    app = opened_at("runs", show="evaluations", compare=f"{key[:6]}-1,012345-3")
-    assert "012345-3" in app.warning[0].value and app.session_state["compare"] == []
-
-
-def test_a_study_tells_where_it_is_from_and_is_opened_with_a_profile_of_its_model(bare):
-    key = study(bare)
-    app = part("evaluations")
-    assert "profile of its model" in words(app.caption)
-    [shown] = app.get("json")
-    assert '"spec"' in shown.proto.body and "null" not in shown.proto.body
-    profile = synthetic.save_profile(bare.root, synthetic.profile_spec(LAYERS, 8, "quick"), LAYERS)
-    asked = links(part("evaluations"))
-    assert any({key, profile} <= set(each.values()) for each in asked)

@@ -2,54 +2,12 @@
 
 from collections import Counter
 
-import pytest
-
 from core.jobs import queue
 from core.jobs.records import Status
-from core.plan.gains import gains_of
-from core.show.words import gain_sentences
-from core.store import profiles
-from core.store.cache import Store
-from pages.ui.runs import profiles as shown_profiles
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.opening import links, words
-from tests.pages.runs_page import opened, part
-
-NOISE = "Gaussian noise, size 0.3"
-
-
-@pytest.mark.parametrize("shows", ["profiles", "evaluations"])
-def test_an_empty_cache_says_what_to_do(bare, shows):
-    app = part(shows)
-    assert app.info and not app.dataframe and not app.get("plotly_chart")
-
-
-def test_every_profile_has_a_card_that_says_what_was_found_and_opens_it(filled_cache):
-    app = opened()
-    store = Store()
-    cards = [shown_profiles.card(key, str(store.root)) for key in filled_cache.values()]
-    assert {(drawn.count("<rect"), label) for drawn, _, label, _ in cards} == {(30, NOISE), (4, NOISE)}
-    said = [each.value for each in app.caption]
-    for key, (_, finding, label, size) in zip(filled_cache.values(), cards, strict=True):
-        assert finding == gain_sentences.headline(
-            gains_of(profiles.load(store, store.profile(key)).seeds("gaussian:0.3"))
-        )
-        assert f"{finding}: {label}." in said and any(size in each for each in said)
-    opens = [each["profile"] for each in links(app) if "profile" in each]
-    assert opens[:3] == [filled_cache[each] for each in ("deep", "twin", "shallow")], "what holds most comes first"
-
-
-def test_a_card_of_what_is_gone_says_so_and_the_others_stand(bare):
-    keys = [
-        synthetic.save_profile(bare.root, synthetic.profile_spec(4, 8, "quick", seed), 4, f"m{seed}")
-        for seed in (11, 12)
-    ]
-    spec = bare.profile(keys[0]).spec
-    bare.path(spec.unit(spec.measurements[0])).unlink()
-    app = opened()
-    assert sum("missing" in each.value for each in app.caption) == 1
-    assert {each.get("profile") for each in links(app)} >= set(keys)
+from tests.pages.runs_page import opened
 
 
 def test_a_result_is_deleted(bare):

@@ -14,8 +14,6 @@ from pages.ui import server
 from pages.ui.server import KINDS, STATIC, assets, guard, welcome
 from tests.core.store.test_deleting import GONE, by
 
-Sent = list[dict]
-
 
 def ask(app, path="/", kind="http", method="GET", **headers):
     """What is sent for a request, and whether it was passed on to Streamlit, which answers with a header of its own."""

@@ -7,35 +7,15 @@ from unittest.mock import Mock
 import pytest
 
 from core.base.errors import UserError
-from core.show.figures.palette import DARK, HUE, LIGHT, in_palette
-from pages.ui import brand
 from pages.ui.lab.question import OPENING
 from tests import synthetic
 from tests.pages.opening import PAGES, ROOT, live, opened_at, paint, shell
 
-Cache = dict[str, str]
 GUARD = "import sys; heavy = {'torch', 'transformers'} & set(sys.modules); sys.exit(f'loaded {heavy}' if heavy else 0)"
-
-
-@pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize("cache", ["empty_cache", "filled_cache"])
-def test_every_page_opens(name, cache, request):
-    request.getfixturevalue(cache)
-    app = opened_at(name)
-    assert app.title or app.info
-
-
-def test_the_mark_and_the_name_have_colours_of_the_palette():
-    assert set(HUE.findall(brand.MARK)) == {LIGHT.accent, LIGHT.absorb} == set(HUE.findall(brand.LOGO)) - {LIGHT.ink}
-    assert set(HUE.findall(in_palette(brand.LOGO, DARK))) == {DARK.accent, DARK.absorb, DARK.ink}
 
 
 def test_the_landing_page_is_the_lab(filled_cache):
     assert shell().run().text_input[0].value == OPENING
-
-
-def test_an_empty_cache_is_answered_with_what_to_do(empty_cache):
-    assert "make demo" in opened_at("learn").info[0].value
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -107,21 +87,6 @@ def test_a_tab_draws_the_live_picture_first_and_the_whole_page_once_it_stands(pa
     app.run()
     assert live(app) == first and len(app.main) > shown, "what is alike is not sent again"
     assert not live(app.switch_page("glossary.py").run().switch_page(f"{page}.py").run())["waiting"]
-
-
-def test_what_has_neither_charts_nor_tables_is_drawn_in_one_run(cache):
-    app = opened_at("prune", painted=False)
-    assert not live(app)["waiting"] and app.button(key="run")
-
-
-def test_a_link_to_what_is_gone_is_still_said_once_the_page_is_whole(cache):
-    """The first run ends at the live picture, and the next does not know the link any more."""
-    app = opened_at("absorption", painted=False, profile="feedbeef")
-    paint(app)
-    app.run()
-    assert ["'feedbeef'" in each.value for each in app.warning] == [True] and app.get("download_button")
-    app.selectbox(key="perturbation").set_value("skip").run()
-    assert not app.warning
 
 
 @pytest.mark.parametrize("page", ["allocate", "prune"])

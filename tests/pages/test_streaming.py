@@ -152,16 +152,6 @@ def test_a_tab_listens_to_one_talk(app, warm):
     asyncio.run(play())
 
 
-def test_a_chunk_that_an_older_stream_gave_up_is_asked_for_again(app, warm):
-    async def play():
-        async with listening(app):
-            await until(lambda: warm.asked)
-            warm.asked[0][3].cancel()
-            await until(lambda: len(warm.asked) == 2)
-
-    asyncio.run(play())
-
-
 def test_a_reader_is_told_what_is_waited_for(app, warm):
     async def play():
         warm.standing = "loading"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from core.base.errors import UserError
-from pages.ui import live, server, url_state
+from pages.ui import live, url_state
 from pages.ui.lab import talk
 from pages.ui.lab.question import LAYERS
 from tests.pages.opening import opened_at, pictures
@@ -16,14 +16,6 @@ def given(app):
     found = [json.loads(each.proto.json) for each in pictures(app)]
     own = next(each for each in found if "prompt" in each)
     return json.loads(own["fixed"]) | own
-
-
-def test_the_page_opens_with_an_example_that_no_link_asks_for(model):
-    data = given(opened_at("lab"))
-    assert (data["prompt"], data["seed"], data["state"]) == (talk.USUAL, None, {"turns": talk.OPENING})
-    assert data["address"] == f"/talk/{server.VERSION}" and not data["linked"]
-    assert talk.read(talk.OPENING) == talk.OPENING
-    assert not model.texts, "nothing is written before the browser asks"
 
 
 def test_a_link_carries_the_prompt_the_damage_over_time_and_the_seed(model):
@@ -53,13 +45,6 @@ def test_turns_are_spelt_in_one_way():
             assert talk.read(turns) == turns
     with pytest.raises(UserError, match=f"layers 0 to {LAYERS - 1}"):
         talk.read("0~99~skip")
-
-
-def test_an_example_is_one_press_away(model):
-    app = opened_at("lab", seed="7")
-    [button] = [each for each in app.button if each.label == "A recipe"]
-    data = given(button.click().run())
-    assert data["prompt"] == talk.PROMPTS["A recipe"] and data["seed"] == 7
 
 
 def test_what_the_browser_tells_is_kept_and_nonsense_is_not(monkeypatch):

@@ -7,7 +7,6 @@ import pandas as pd
 import streamlit as st
 
 from core.base import UserError, checked, escape_markdown, profile_names, sentence, text_name
-from core.jobs import cost
 from core.methods import Checkpoint
 from core.models import machine
 from core.models.sources import text_is_here
@@ -76,7 +75,7 @@ def _about(profile: Profile, device: str, request: MeasureRequest) -> None:
     text, named = request.text, remake.request_of_profile(profile.entry).text.source
     why = "" if absolute(named) == text.source else f", because {text_name(named)} is not on this machine"
     reads = f"Both models read {text_name(text.source)}, {text.sequences} × {text.length} tokens{why}."
-    layout.caption(f"{reads} {cost.words(cost.estimate(request, Store(), device))}")
+    layout.caption(f"{reads} {watch.expected(request, device)}")
 
 
 def offer_stored(profile: Profile) -> bool:

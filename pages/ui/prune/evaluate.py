@@ -6,7 +6,6 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.base import checked, unique
-from core.jobs import cost
 from core.requests import DEFAULT_EVALUATION, AllocationRequest, EvaluationRequest, StudyRequest
 from core.requests.parsing import fractions
 from core.results import candidates
@@ -33,8 +32,8 @@ def show(how: Pruning, profile: Profile) -> None:
         return how.request.to(StudyRequest, settings=settings, evaluation=judged())
 
     def about(study):
-        told = cost.words(cost.estimate(study, Store(), how.device))
-        st.markdown(f"**{len(study.points)} points**, dense and uniform among them. {told}")
+        points = f"**{len(study.points)} points**, dense and uniform among them."
+        st.markdown(f"{points} {watch.expected(study, how.device)}")
         layout.commands(remake.of_study(study, how.device, Store().elsewhere))
 
     if entry := watch.ask(request, about, how.device, "Run evaluation", "run"):

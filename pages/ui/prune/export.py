@@ -10,7 +10,6 @@ import streamlit as st
 from core.base import UserError, access, formats
 from core.export.file_sizes import few_bits, worth
 from core.export.target import check_early
-from core.jobs import cost
 from core.plan.sizes import DENSE, MASKED
 from core.requests import FORMATS, ExportRequest, StudyRequest
 from core.requests.parsing import whole_path, with_absolute_paths
@@ -56,7 +55,7 @@ def show(how: Pruning, profile: Profile) -> None:
         )
 
     def about(request):
-        st.markdown(f"**Pruning it once:** {cost.words(cost.estimate(request, Store(), how.device))}")
+        st.markdown(f"**Pruning it once:** {watch.expected(request, how.device)}")
         if folder:
             check_early(request, Store())
 

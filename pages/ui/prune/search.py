@@ -126,7 +126,7 @@ def _answer(entry: Entry) -> None:
     answer = best_answer.judged(best_answer.answer)
     studies.hero(f"Perplexity of {advice.called(best_answer.answer)}", answer, answer.against_uniform)
     st.markdown(f"**{escape_markdown(advice.answer(best_answer))}** {escape_markdown(advice.loss(best_answer))}")
-    best_setting.button(partial(in_view, entry, best_answer), "prune.py", "use")
+    best_setting.button(partial(in_view, best_answer), "prune.py", "use")
     layout.caption(text_splits.described(best_answer.request))
     texts = best_answer.provenance.texts
     texts = texts | {"text": texts.get("final", text_name(best_answer.request.final.source))}
@@ -153,7 +153,7 @@ def _background(best_answer: Best) -> None:
     layout.commands(remake.best(best_answer))
 
 
-def in_view(entry: Entry, best_answer: Best) -> dict[str, str]:
+def in_view(best_answer: Best) -> dict[str, str]:
     """The URL query that brings the answer into view.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Actions on a stored result: open, download, report, delete."""
+"""Actions on a stored result: open, report, delete."""
 
 from functools import partial
 
@@ -29,10 +29,11 @@ def one_of(store: Store, entries: dict[str, Entry], label: str, key: str) -> Non
 
 
 def _actions(store: Store, entry: Entry) -> None:
-    """Open, download, report, delete, provenance."""
+    """Draw the actions on a result, and its provenance."""
     with layout.row():
         link(entry)
-        _download("report", REPORT, partial(reports.html, store, entry), f"absorption-report-{entry.key}.html")
+        name, make = f"absorption-report-{entry.key}.html", partial(reports.html, store, entry)
+        st.download_button("Download report", make, name, key=f"report-{name}", on_click="ignore", help=REPORT)
         about = "Part of the committed demo." if entry.committed else None
         barred = access.NOTHING if access.is_read_only() else about
         with st.popover("Delete", disabled=bool(barred), help=barred):
@@ -42,11 +43,6 @@ def _actions(store: Store, entry: Entry) -> None:
         spec = entry.spec.model_dump(mode="json", exclude_none=True)
         provenance = {name: each for name, each in entry.provenance.items() if each is not None}
         st.json({"key": entry.key, **provenance, "spec": spec}, expanded=1)
-
-
-def _download(what: str, about: str, make: partial, name: str) -> None:
-    """A file to take along, made when it is asked for."""
-    st.download_button(f"Download {what}", make, name, key=f"{what}-{name}", on_click="ignore", help=about)
 
 
 def link(entry: Entry) -> None:

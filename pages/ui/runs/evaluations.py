@@ -14,10 +14,7 @@ from core.store.files import changed
 from pages.ui import best_setting, layout, studies, url_state
 from pages.ui.runs import actions
 
-NOTHING = (
-    "Nothing has been evaluated yet: choose a setting on the Prune page and evaluate it, or copy the cache folder of "
-    "another machine."
-)
+NOTHING = "Nothing has been evaluated yet: choose a setting on the Prune page and evaluate it."
 COMPARED = "compare"  # in the URL and the state: rows as `_short` calls them, in the order picked
 
 

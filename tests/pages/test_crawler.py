@@ -1,0 +1,73 @@
+"""Every page, part and stored profile is opened once and says what was approved.
+
+`APPROVE=1 python -m pytest tests/pages/test_crawler.py` approves what they say now; read the difference before it is
+committed.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from core.show.figures.charts import GROUPS
+from core.show.report import claims, questions
+from core.show.report.benches import BENCHES
+from core.store import Store
+from pages.ui.tour import CHAPTERS
+from tests.pages import reading
+from tests.pages.opening import opened_at
+
+APPROVED = Path(__file__).parent / "approved"
+OWL = "owl strength=0.04 driver=gaussian:0.3:0.7"
+VIEWS = [
+    *((page, {}) for page in ("lab", "measure", "help", "glossary")),
+    *(("learn", {"chapter": chapter}) for chapter in CHAPTERS),
+    *(("absorption", {"group": group}) for group in GROUPS),
+    *(("allocate", {"currency": unit}) for unit in ("zeros", "bits", "integers", "gguf", "layers")),
+    *(("allocate", {"allocation": OWL, "hand": hand}) for hand in ("", "3:0.55")),
+    *(("prune", {"part": part}) for part in ("evaluate", "best", "export")),
+    *(("prune", {"part": "evaluate", "evaluate": kind}) for kind in ("family", "methods")),
+    *(("prune", {"part": "results", "detail": detail}) for detail in ("verdicts", "correction", "tasks", "all")),
+    *(("runs", {"show": view}) for view in ("profiles", "evaluations")),
+    *(("evidence", {"question": name}) for name in (claims.PAPER, *questions.QUESTIONS, *BENCHES)),
+]
+
+
+def check(name, app):
+    """Compare what a page says with the approved text, or approve it."""
+    file = APPROVED / f"{name}.txt"
+    said = reading.text(app)
+    if os.environ.get("APPROVE"):
+        file.write_text(said, "utf-8")
+    assert file.exists(), f"{file.name} was never approved: {__doc__}"
+    assert said.splitlines() == file.read_text("utf-8").splitlines()
+
+
+def name(page, view):
+    return "-".join([page, *view.values()]).replace(":", "").replace(" ", "_").replace("=", "").replace(".", "")
+
+
+@pytest.mark.parametrize(("page", "view"), VIEWS, ids=[name(*each) for each in VIEWS])
+@pytest.mark.usefixtures("committed")
+def test_a_page_of_the_committed_results_says_what_was_approved(page, view):
+    check(name(page, view), opened_at(page, **view))
+
+
+@pytest.mark.parametrize("page", ["learn", "absorption", "allocate", "prune"])
+@pytest.mark.parametrize("key", [entry.key for entry in Store().entries("profile") if entry.committed])
+@pytest.mark.usefixtures("committed")
+def test_a_page_shows_every_committed_profile(page, key):
+    app = opened_at(page, profile=key)
+    check(f"{page}-{key[:6]}", app)
+
+
+@pytest.mark.parametrize("page", ["learn", "absorption", "allocate", "prune"])
+@pytest.mark.parametrize("kind", ["deep", "twin", "shallow", "linear"])
+def test_a_page_shows_every_kind_of_profile(page, kind, cache):
+    check(f"{page}-{kind}", opened_at(page, profile=cache[kind]))
+
+
+@pytest.mark.parametrize("page", ["learn", "measure", "absorption", "allocate", "prune", "runs"])
+@pytest.mark.usefixtures("empty_cache")
+def test_a_page_without_results_says_what_to_do(page):
+    check(f"{page}-empty", opened_at(page))
