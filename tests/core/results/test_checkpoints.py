@@ -1,6 +1,5 @@
 """Which layer and which tensor went wrong: what stands out of errors that all layers share, and what costs most."""
 
-import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -9,24 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.base.errors import UserError
-from core.requests.measurements import Measurement
-from core.requests.perturbations import perturbation
 from core.results import checkpoints
 from core.results.checkpoints import Compared
 from core.show import words
 from core.show.words import gain_sentences
-from core.store import profiles
-from core.store.cache import Store
 from tests import synthetic
+from tests.builders import profiles as builders
 
-OTHER = hashlib.sha256(b"other").hexdigest()[:16]
+OTHER = "0123456789abcdef"
 LAYERS, TENSORS = 12, 4
 
 
 def made(error, scale=None, kl=None):
     """A comparison with these weights, and this harm of each layer."""
     layers, tensors = error.shape
-    single = synthetic.perturbed(layers, 8, Measurement(perturbation=perturbation(f"checkpoint:{OTHER}")))
+    [single] = builders.seeds(f"checkpoint:{OTHER}", layers)
     if kl is not None:
         single = replace(single, kl=np.repeat(kl[:, None], 8, axis=1))
     weights = replace(synthetic.difference(layers), error=error, scale=np.ones_like(error) if scale is None else scale)
@@ -96,11 +92,8 @@ def test_runs_part_where_their_streams_first_differ_or_drift_grows_most():
     assert gain_sentences.parting(replace(found, whole=whole)) == "The two part at layer 2; drift ends at 0.10."
 
 
-def test_a_profile_tells_its_checkpoint_by_the_name_that_was_typed(tmp_path):
-    asked = tuple(Measurement(perturbation=perturbation(name)) for name in (f"checkpoint:{OTHER}", "gaussian:0.3"))
-    spec = synthetic.profile_spec(LAYERS, 8, "quick").model_copy(update={"measurements": asked})
-    key = synthetic.save_profile(tmp_path, spec, LAYERS)
-    profile = profiles.load(Store(tmp_path), Store(tmp_path).profile(key))
+def test_a_profile_tells_its_checkpoint_by_the_name_that_was_typed(empty):
+    profile = builders.stored(empty, f"checkpoint:{OTHER}", "gaussian:0.3", layers=LAYERS)
     found = checkpoints.compared(profile)
     assert found.called == "other" and found.tensors == synthetic.LINEARS
     assert words.by_positions(profile).keys() == {f"checkpoint:{synthetic.OTHER}", "gaussian:0.3"}

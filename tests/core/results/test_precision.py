@@ -8,17 +8,15 @@ import pytest
 from core.plan.gains import gains_of
 from core.results.propagation import matrix
 from core.show.words import gain_sentences
-from core.store import profiles
 from core.store.results import Floor
-from tests import synthetic
+from tests.builders.profiles import stored
 
 LAYERS, NAME = 6, "gaussian:0.3"
 
 
 @pytest.fixture
 def profile(empty):
-    key = synthetic.save_profile(empty.root, synthetic.profile_spec(LAYERS, 8, "quick"), LAYERS)
-    return profiles.load(empty, empty.by_key(key))
+    return stored(empty)
 
 
 def floored(profile, share):

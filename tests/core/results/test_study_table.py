@@ -9,21 +9,18 @@ import pytest
 from core.methods.owl import Owl
 from core.requests.allocations import AllocationRequest, Correction
 from core.requests.recipes import Recipe
-from core.results.study_results import load
 from core.results.study_table import MEAN, rows_of, study_table
 from core.show.report import questions
-from tests import synthetic
 from tests.bench.tables import answered
+from tests.builders.profiles import study
 
-LAYERS = 6
 OWL = Recipe(allocation=AllocationRequest(base=Owl()))
 CORRECTED = Recipe(allocation=AllocationRequest(base=Owl(), correction=Correction(strength=0.02)))
 RESEEDED = OWL.model_copy(update={"calibration_seed": 1})
 
 
 def made(store, asked=(OWL, RESEEDED, CORRECTED), **how):
-    spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8, "quick"), asked, LAYERS, **how)
-    return study_table(rows_of(load(store, store.by_key(synthetic.save_study(store.root, spec, LAYERS)))))
+    return study_table(rows_of(study(store, asked, **how)))
 
 
 def test_a_row_is_a_setting_over_its_seeds_against_its_controls(empty):
@@ -46,9 +43,7 @@ def test_a_file_holds_every_number_and_nothing_empty(empty):
 
 
 def test_what_broke_says_so_in_its_place(empty):
-    spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8, "quick"), (OWL,), LAYERS)
-    key = synthetic.save_study(empty.root, spec, LAYERS, broken={OWL: 2})
-    table = study_table(rows_of(load(empty, empty.by_key(key))))
+    table = made(empty, (OWL,), broken={OWL: 2})
     assert np.isnan(table.numbers["perplexity"][-1]) and "layer 2 " in table.numbers["not a number"][-1]
 
 
@@ -82,11 +77,6 @@ def test_a_question_is_answered_by_one_protocol_with_its_control(name):
     answer = questions.answer(name)
     assert len(answer.table.rows) > 1 and len(set(answer.table.numbers["protocol"])) == 1
     assert f"against {answer.question.against}" in answered(answer)
-
-
-def test_the_lowest_perplexity_stands_beside_owl():
-    text = answered(questions.answer("the lowest perplexity"))
-    assert "| ALPS + refit to dense | 70 % | 96.80 | -82 % [-86, -77] over 3 calibration seeds |" in text
 
 
 def test_a_correction_is_judged_among_its_shuffles():

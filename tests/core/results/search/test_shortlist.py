@@ -6,13 +6,11 @@ import pytest
 from core.methods.treatments import Treatment
 from core.requests import grammar
 from core.requests.recipes import Recipe
-from core.results import study_results
 from core.results.forecast import forecast_of_study
 from core.results.shortlist import candidates
 from core.results.stored_forecasts import transferred_to
-from core.store import profiles
 from core.store.cache import Store
-from tests import synthetic
+from tests.builders import profiles as builders
 from tests.core.allocating import of_linears
 from tests.core.allocating import profile as random_profile
 
@@ -20,19 +18,15 @@ LAYERS, WANDA = 6, Treatment("wanda")
 
 
 @pytest.fixture
-def profile(tmp_path):
-    spec = synthetic.profile_spec(LAYERS, prunable=True)
-    store = Store(tmp_path)
-    return profiles.load(store, store.profile(synthetic.save_profile(tmp_path, spec, LAYERS)))
+def profile(empty):
+    return builders.stored(empty, layers=LAYERS, preset="standard", prunable=True)
 
 
 def evaluated(profile, losses, **more):
     """A study of allocations whose loss is known beforehand, nats over the dense model's."""
     settings = {Recipe(allocation=grammar.read_allocation(line)): loss for line, loss in losses.items()}
     store = Store(profile.entry.path.parent.parent)
-    spec = synthetic.study_spec(profile.spec, list(settings), LAYERS, **more)
-    synthetic.save_study(store.root, spec, LAYERS, profile.entry.key, settings.__getitem__)
-    return study_results.read(store, spec)
+    return builders.study(store, list(settings), LAYERS, profile.spec, cost=settings.__getitem__, **more)
 
 
 @pytest.mark.parametrize("target", [0.05, 0.5, 0.8])
