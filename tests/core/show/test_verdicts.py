@@ -7,8 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.base import Estimate
-from core.methods import Manual
-from core.requests import AllocationRequest, Recipe, recipe_names
 from core.results.comparison import verdict
 from core.results.setting_result import UNKNOWN, Change
 from core.show.report import questions
@@ -94,11 +92,3 @@ def test_a_verdict_does_not_repeat_the_pruner_and_repair_that_lead_it(name):
     told = [each.split(": ", 1) for each in perplexity_sentences.of_study(found)]
     assert bool(told) == any(one.uniform for one in found.settings)  # of uniform alone there is nothing to say
     assert not [said for place, said in told for word in place.split(", ")[1].split(" + ") if word in said]
-
-
-@pytest.mark.parametrize("name", ["a", "Wanda", "70", "refit", "my own"])
-def test_an_allocation_set_by_hand_keeps_its_name_whatever_leads_the_verdict(name):
-    title = recipe_names.setting(
-        Recipe(allocation=AllocationRequest(base=Manual(name=name, sparsity=(0.7, 0.7))), repair="refit")
-    )
-    assert recipe_names.spoken(title, "70 % zeros, Wanda + refit") == name

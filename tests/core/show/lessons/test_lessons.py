@@ -13,15 +13,11 @@ from core.base.errors import UserError
 from core.methods.owl import Owl
 from core.plan.allocation import allocate
 from core.plan.budget import share_spent
-from core.plan.gains import gains_of
 from core.plan.sweep import sweep
 from core.requests.allocations import AllocationRequest, Correction
 from core.results import propagation
-from core.show import figures
-from core.show.figures.gain import columns, thumbnail
 from core.show.lessons import absorption, budgets, damage, shared
 from core.show.lessons.shared import PRUNED
-from core.show.words import gain_sentences
 from core.store import profiles
 from core.store.cache import Store
 from tests import synthetic
@@ -132,22 +128,6 @@ def test_the_first_token_flips_layers_or_it_does_not(standard):
         False,
         True,
     ]
-
-
-def test_one_rule_counts_layers_in_the_headline_the_bars_the_tables_and_the_lesson(standard):
-    """Layers 0 and 1 amplify by their own interval alone, so nothing counts them as amplifying."""
-    noisy = np.where(DEPTH < 2, 1, 0.1)
-    calm = with_fields(standard, "gaussian:0.3", log_drift=drifts([-0.5] * LAYERS, wide=0.1 * noisy))
-    loud = with_fields(calm, "gaussian:0.3@all", log_drift=drifts([0.5] * LAYERS, wide=0.7 * noisy))
-    line = figures.line("noise", loud.seeds("gaussian:0.3@all"))
-    table = columns(line)
-    count = LAYERS - 3
-    assert table["verdict"].count("amplifies") == count < table["verdict without correction"].count("amplifies")
-    assert thumbnail(line).count(figures.LIGHT.amplify) == count
-    assert gain_sentences.headline(gains_of(loud.seeds("gaussian:0.3@all"))).startswith(
-        f"{count} of {LAYERS - 1} layers "
-    )
-    assert f"With it, {count} of {LAYERS - 1} layers amplify" in shared.plain(absorption.amplify(loud).sentence)
 
 
 def test_dilution_is_told_from_repair(standard):
