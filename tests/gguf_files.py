@@ -8,10 +8,12 @@ import numpy as np
 from tests import families, tiny
 
 
-def bare(path, architecture="llama", layers=2, said=None):
+def bare(path, architecture="llama", layers=2, said=None, licence=None):
     """A file of a few matrices alone; `said` is how many layers it tells of, where that is not the truth."""
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_block_count(layers if said is None else said)
+    if licence:
+        writer.add_license(licence)
     writer.add_tokenizer_model("gpt2")
     writer.add_token_list(["a", "b"])
     for layer in range(layers):

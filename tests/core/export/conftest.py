@@ -2,8 +2,7 @@
 
 import pytest
 
-from core.export.export import Contents, export
-from tests.core.export.examples import CARD, SPARSITY, pruned
+from tests.core.export.examples import pruned, write
 
 
 @pytest.fixture
@@ -15,5 +14,4 @@ def llama():
 def written(tmp_path_factory):
     """An export, the model it is of, and what was told meanwhile; only to look at."""
     loaded, lines = pruned("llama"), []
-    folder = tmp_path_factory.mktemp("written") / "out"
-    return export(loaded, folder, CARD, Contents(SPARSITY), step=lines.append), loaded, lines
+    return write(loaded, tmp_path_factory.mktemp("written"), step=lines.append), loaded, lines

@@ -1,8 +1,11 @@
 """A small pruned model, the card that goes with it, and an export of it."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from core.export.card import Card
+from core.export.export import Contents, export
 from core.models import anatomy, loading
 from core.models.sources import Source
 from tests import tiny
@@ -21,11 +24,21 @@ SPARSITY = np.array([0.5, 0.25, 0.5, 0.0])
 def pruned(family, dtype="float32", sparsity=SPARSITY):
     """A fresh model of a folder with the least weights of each row zeroed."""
     source = Source(f"tiny {family}", tiny.folder(family), None, f"tiny-{family}", None)
-    loaded = loading.load(source, dtype)
+    return with_zeros(loading.load(source, dtype), sparsity)
+
+
+def with_zeros(loaded, sparsity=SPARSITY):
+    """The model with the least weights of each row zeroed."""
     for layer, share in zip(loaded.layers, sparsity, strict=True):
         for linear in anatomy.prunable_linears(layer):
             zero_rows(linear.weight, share)
     return loaded
+
+
+def write(loaded, folder, planned=SPARSITY, before=None, form="dense", forms=None, title=CARD.title, **options):
+    """Export a model to `out` in a folder."""
+    card = replace(CARD, title=title)
+    return export(loaded, folder / "out", card, Contents(planned, before, form, forms), **options)
 
 
 def zero_rows(weight, share):

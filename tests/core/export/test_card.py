@@ -10,6 +10,7 @@ from huggingface_hub import ModelCard
 from core.export.card import RECIPE, card_text, licence_of, size_words
 from core.models.sources import Source
 from core.requests import grammar
+from tests import gguf_files
 from tests.core.export.examples import CARD, SPARSITY
 
 
@@ -64,7 +65,7 @@ def test_the_recipe_is_read_by_tools(written):
         ("---\nlicense: {a: mit}\n---\n", None),
         ("---\nlicense: [mit\n---\n", None),
         ("---\n- license: mit\n---\n", None),
-        ("---\n" + "[" * 5000 + "\n---\n", None),
+        pytest.param("---\n" + "[" * 5000 + "\n---\n", None, id="deep"),
         ("# Model\n---\nlicense: mit\n---\n", None),
     ],
 )
@@ -72,3 +73,8 @@ def test_licences_are_read_from_the_card(text, licence, tmp_path):
     assert licence_of(Source("x", tmp_path, None, "x", None)) is None
     (tmp_path / "README.md").write_text(text, encoding="utf-8")
     assert licence_of(Source("x", tmp_path, None, "x", None)) == licence
+
+
+def test_licences_are_read_from_a_gguf_file(tmp_path):
+    gguf_files.bare(tmp_path / "model.gguf", licence="Apache-2.0")
+    assert licence_of(Source("x", tmp_path, "model.gguf", "x", None)) == "apache-2.0"

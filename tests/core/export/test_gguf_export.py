@@ -1,7 +1,6 @@
 """A GGUF file that an export writes is read back as the model with the same quantised values, in predicted bytes."""
 
 import json
-from dataclasses import replace
 
 import gguf
 import numpy as np
@@ -14,7 +13,6 @@ from core.base.spec import look_up
 from core.export import file_sizes, target
 from core.export.card import GGUF
 from core.export.checking import SENTENCE
-from core.export.export import Contents, export
 from core.jobs import execute
 from core.methods import GGUF as TYPES
 from core.methods.quantisation import QUANT_FORMATS, rounded
@@ -25,7 +23,7 @@ from core.requests import grammar
 from core.requests.export_and_search import FORMATS, ExportRequest
 from core.requests.recipes import Recipe, read_recipe, uniform
 from tests import families, gguf_files, tiny
-from tests.core.export.examples import CARD, SPARSITY, zero_rows
+from tests.core.export.examples import SPARSITY, with_zeros, write
 
 KNOWN = ("llama", "qwen2", "qwen3", "gemma2", "gemma3_text")
 
@@ -40,11 +38,7 @@ def saved(folder, family, **more):
 
 
 def pruned(folder, store, dtype="float32"):
-    loaded = loading.load(locate(str(folder), store), dtype)
-    for layer, share in zip(loaded.layers, SPARSITY, strict=True):
-        for linear in anatomy.prunable_linears(layer):
-            zero_rows(linear.weight, share)
-    return loaded
+    return with_zeros(loading.load(locate(str(folder), store), dtype))
 
 
 def logits(model):
@@ -62,7 +56,7 @@ def test_the_file_holds_the_quantised_model(family, form, tmp_path, empty):
         rounded(each.weight, QUANT_FORMATS[form]) if form in QUANT_FORMATS else each.weight.half().float()
         for each in linears
     ]
-    exported = export(loaded, tmp_path / "out", CARD, Contents(SPARSITY, form=f"gguf:{form}"))
+    exported = write(loaded, tmp_path, form=f"gguf:{form}")
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "out", gguf_file=GGUF, dtype=torch.float32).eval()
     held = [linear.weight for layer in anatomy.decoder_layers(model) for linear in anatomy.prunable_linears(layer)]
     assert all(torch.equal(one, other) for one, other in zip(held, meant, strict=True))
@@ -80,7 +74,7 @@ def test_the_file_holds_the_quantised_model(family, form, tmp_path, empty):
 
 def test_zeros_stay_zeros_where_a_type_has_one(tmp_path, empty):
     loaded = pruned(saved(tmp_path / "model", "llama"), empty)
-    exported = export(loaded, tmp_path / "out", CARD, Contents(SPARSITY, form="gguf:Q4_0"))
+    exported = write(loaded, tmp_path, form="gguf:Q4_0")
     assert (exported.achieved >= SPARSITY[:, None] - 1 / 32).all()
     assert "gguf_file='model.gguf'" in (tmp_path / "out" / "README.md").read_text()
     with pytest.raises(target.HoldsExport):  # it is known for what it is
@@ -91,7 +85,7 @@ def test_zeros_stay_zeros_where_a_type_has_one(tmp_path, empty):
 def test_what_a_gguf_model_says_of_itself_is_kept(tmp_path, empty):
     gguf_files.write(tmp_path / "tiny.gguf", kind="Q4_1")
     loaded = loading.load(locate(str(tmp_path / "tiny.gguf"), empty))
-    export(loaded, tmp_path / "out", CARD, Contents(np.zeros(4), np.ones((4, 7)), "gguf:Q4_1"))
+    write(loaded, tmp_path, np.zeros(4), np.ones((4, 7)), "gguf:Q4_1")
     old, new = (gguf.GGUFReader(path).fields for path in (tmp_path / "tiny.gguf", tmp_path / "out" / GGUF))
     told = [name for name in old if name.startswith(("tokenizer.", "llama."))]
     assert len(told) > 12
@@ -110,7 +104,7 @@ def test_sentencepiece_tokens_are_written(tmp_path, empty):
     folder = saved(tmp_path / "model", "llama", vocab_size=len(vocabulary) + 3)
     LlamaTokenizer(vocab=vocabulary, merges=merges).save_pretrained(folder)
     loaded = loading.load(locate(str(folder), empty))
-    export(loaded, tmp_path / "out", CARD, Contents(np.zeros(4), form="gguf"))
+    write(loaded, tmp_path, np.zeros(4), form="gguf")
     fields = gguf.GGUFReader(tmp_path / "out" / GGUF).fields
     assert fields["tokenizer.ggml.model"].contents() == "llama"
     kinds = fields["tokenizer.ggml.token_type"].contents()
@@ -158,7 +152,7 @@ def test_a_format_that_is_none(typed, refused):
 def test_what_a_file_cannot_tell(family, more, about, tmp_path, empty, refused):
     loaded = pruned(saved(tmp_path / "model", family, **more), empty)
     with refused(about, "dense"):
-        export(loaded, tmp_path / "out", CARD, Contents(SPARSITY, form="gguf"))
+        write(loaded, tmp_path, form="gguf")
     assert not (tmp_path / "out").exists()
 
 
@@ -166,7 +160,7 @@ def test_a_file_that_differs_is_not_kept(tmp_path, empty, monkeypatch):
     monkeypatch.setattr("core.export.gguf_file._as_stored", lambda family, name, value, config: value)
     loaded = pruned(saved(tmp_path / "model", "llama"), empty)
     with pytest.raises(RuntimeError, match=r"weights differ, .*q_proj"):
-        export(loaded, tmp_path / "out", CARD, Contents(SPARSITY, form="gguf:Q8_0"))
+        write(loaded, tmp_path, form="gguf:Q8_0")
     assert not (tmp_path / "out").exists()
 
 
@@ -176,7 +170,7 @@ def test_a_file_that_differs_is_not_kept(tmp_path, empty, monkeypatch):
 @pytest.mark.parametrize("family", ["llama", "bloom"])  # the second ties its embeddings
 def test_a_dense_folder_has_the_bytes_that_are_predicted(family, tmp_path, empty):
     loaded = pruned(tiny.folder(family), empty, "float16")
-    exported = export(loaded, tmp_path / "out", CARD, Contents(SPARSITY))
+    exported = write(loaded, tmp_path)
     counts = target.count_numbers(loaded.source, empty)
     found = sizes.sizes(counts, *file_sizes.own_form(Recipe(allocation=uniform(exported.sparsity))))
     assert found[sizes.DENSE] == exported.dense_bytes
@@ -188,7 +182,7 @@ def test_a_dense_folder_has_the_bytes_that_are_predicted(family, tmp_path, empty
 def test_a_plan_of_several_types_is_written_and_its_bytes_are_predicted(tmp_path, empty):
     loaded = loading.load(locate(str(saved(tmp_path / "model", "llama")), empty))
     types = [["Q8_0"] * 7, ["Q4_0"] * 7, ["Q8_0", *["Q4_0"] * 6], ["Q5_1"] * 7]
-    exported = export(loaded, tmp_path / "out", CARD, Contents(np.zeros(4), np.ones(()), "gguf:F16", types))
+    exported = write(loaded, tmp_path, np.zeros(4), np.ones(()), "gguf:F16", types)
     reader = gguf.GGUFReader(tmp_path / "out" / GGUF)
     written = {each.name: each.tensor_type.name for each in reader.tensors}
     assert [written[f"blk.{layer}.attn_q.weight"] for layer in range(4)] == [row[0] for row in types]
@@ -220,9 +214,7 @@ def test_the_bundled_model_in_two_types(tmp_path, empty):
     source = locate(str(bundled()), empty)
     for form, least, most in (("Q8_0", 171, 173), ("Q4_0", 117, 119)):
         loaded = loading.load(source)
-        before = np.ones((30, 7))
-        holds = Contents(np.zeros(30), before, f"gguf:{form}")
-        exported = export(loaded, tmp_path / form, replace(CARD, recipe={}), holds)
+        exported = write(loaded, tmp_path / form, np.zeros(30), np.ones((30, 7)), f"gguf:{form}")
         assert least < exported.bytes / 1e6 < most and exported.difference < 1e-4
 
 

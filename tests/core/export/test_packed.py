@@ -12,7 +12,6 @@ from transformers import AutoModelForCausalLM
 from core.base import UserError
 from core.base.spec import checked
 from core.export import compressed_tensors, file_sizes, target
-from core.export.export import Contents, export
 from core.methods.quantisation import QUANT_FORMATS, rounded
 from core.models import anatomy, loading
 from core.models.sources import locate
@@ -20,7 +19,7 @@ from core.plan import sizes
 from core.requests.export_and_search import COMPRESSED, ExportRequest
 from core.requests.recipes import read_recipe
 from tests import tiny
-from tests.core.export.examples import CARD
+from tests.core.export.examples import write
 
 FORM_ROWS = [["int4g32s"] * 7, ["int2g32s", *["int3g32s"] * 6], ["int8g32s"] * 7, ["int3g32s"] * 7]
 NONE = np.zeros(4)
@@ -43,7 +42,7 @@ def forms_of(loaded):
 
 
 def packed_to(folder, loaded):
-    return export(loaded, folder, CARD, Contents(NONE, np.ones(()), COMPRESSED, forms_of(loaded)))
+    return write(loaded, folder, NONE, np.ones(()), COMPRESSED, forms_of(loaded))
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +54,7 @@ def library():
 def test_the_folder_holds_the_rounded_model(family, tmp_path, empty):
     loaded = rounded_to(loaded_from(family, empty))
     meant = [linear.weight.clone() for layer in loaded.layers for linear in anatomy.prunable_linears(layer)]
-    exported = packed_to(tmp_path / "out", loaded)
+    exported = packed_to(tmp_path, loaded)
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "out", dtype=torch.float32).eval()
     ids = tiny.windows().tokens
     with torch.inference_mode():  # it is unpacked as it is first run
@@ -73,7 +72,7 @@ def test_the_folder_holds_the_rounded_model(family, tmp_path, empty):
 
 def test_our_own_reader_takes_every_width_for_what_it_is(tmp_path, empty):
     loaded = rounded_to(loaded_from("llama", empty))
-    packed_to(tmp_path / "out", loaded)
+    packed_to(tmp_path, loaded)
     again = loading.load(locate(str(tmp_path / "out"), empty), store=empty)
     state = loaded.model.state_dict()
     assert again.model.state_dict().keys() == state.keys()
@@ -86,7 +85,7 @@ def test_our_own_reader_takes_every_width_for_what_it_is(tmp_path, empty):
 
 def test_the_settings_name_every_linear_once_by_its_form(tmp_path, empty):
     loaded = rounded_to(loaded_from("llama", empty))
-    packed_to(tmp_path / "out", loaded)
+    packed_to(tmp_path, loaded)
     told = json.loads((tmp_path / "out" / "config.json").read_text())["quantization_config"]
     names = [name for group in told["config_groups"].values() for name in group["targets"]]
     inside = [name for name, each in loaded.model.named_modules() if "layers." in name and hasattr(each, "in_features")]
@@ -143,5 +142,5 @@ def test_a_folder_that_differs_is_not_kept(tmp_path, empty, monkeypatch):
                             for name, group in real(*given).items()}  # fmt: skip
     monkeypatch.setattr(compressed_tensors, "groups", wrong)
     with pytest.raises((RuntimeError, UserError)):
-        packed_to(tmp_path / "out", rounded_to(loaded_from("llama", empty)))
+        packed_to(tmp_path, rounded_to(loaded_from("llama", empty)))
     assert not (tmp_path / "out").exists()
