@@ -114,26 +114,19 @@ def test_sentencepiece_tokens_are_written(tmp_path, empty):
 # --- what is refused -----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def early(tmp_path, empty):
-    def check(family, form, **more):
-        folder = saved(tmp_path / "model", family, **more)
-        where = {"model": str(folder), "folder": str(tmp_path / "out")}
-        target.check_early(ExportRequest(setting=Recipe(), format=form, **where), empty)
-
-    yield check
+@pytest.mark.parametrize(
+    ("family", "form", "more", "about"),
+    [
+        ("opt", "gguf", {}, ("opt", "llama", "gemma2")),
+        ("llama", "gguf:Q4_0", {"intermediate_size": 40}, ("Q4_0", "40 inputs", "multiple of 32")),
+    ],
+)
+def test_what_no_file_holds_is_refused_before_any_weight_is_read(family, form, more, about, tmp_path, empty, refused):
+    model = saved(tmp_path / "model", family, **more)
+    request = ExportRequest(setting=Recipe(), model=str(model), folder=str(tmp_path / "out"), format=form)
+    with refused(*about):
+        target.check_early(request, empty)
     assert not (tmp_path / "out").exists()
-
-
-def test_a_family_that_gguf_does_not_know(early, refused):
-    with refused("opt", "llama", "gemma2"):
-        early("opt", "gguf")
-
-
-def test_a_width_that_no_group_divides(early, refused):
-    with refused("Q4_0", "40 inputs", "multiple of 32"):
-        early("llama", "gguf:Q4_0", intermediate_size=40)
-    early("llama", "gguf", intermediate_size=40)
 
 
 @pytest.mark.parametrize("typed", ["onnx", "gguf:Q4_K", "gguf:", "dense:F16"])
@@ -195,18 +188,17 @@ def test_a_plan_of_several_types_is_written_and_its_bytes_are_predicted(tmp_path
     assert exported.bytes - reader.data_offset == predicted
 
 
-def test_bytes_of_plans_count_scales_and_zero_points():
-    rounded_to = read_recipe("uniform currency=bits:3")
-    assert file_sizes.own_form(rounded_to) == ("3 bits", pytest.approx(3 + 19 / 32), False, 0)
-    grouped = read_recipe("uniform currency=integers:int3g64")
-    assert file_sizes.own_form(grouped) == ("int3g64", pytest.approx(3 + 19 / 64), False, 0)
-    by_types = read_recipe("uniform currency=gguf:Q4_0")
-    assert file_sizes.own_form(by_types) == ("Q4_0", pytest.approx(4.5), True, 0)
-    ExportRequest(setting=by_types, folder="x", format="gguf")
-    with pytest.raises(ValueError, match="choose the pruner gguf"):
-        ExportRequest(setting=rounded_to, folder="x", format="gguf")
-    with pytest.raises(ValueError, match="write the format gguf"):
-        ExportRequest(setting=by_types, folder="x", format="gguf:Q8_0")
+@pytest.mark.parametrize(
+    ("words", "form"),
+    [
+        ("currency=bits:3", ("3 bits", 3 + 19 / 32, False, 0)),
+        ("by=gptq_symmetric currency=bits:3", ("3 bits", 3.5, False, 0)),
+        ("currency=integers:int3g64", ("int3g64", 3 + 19 / 64, False, 0)),
+        ("currency=gguf:Q4_0", ("Q4_0", 4.5, True, 0)),
+    ],
+)
+def test_bytes_of_plans_count_scales_and_zero_points(words, form):
+    assert file_sizes.own_form(read_recipe(f"uniform {words}")) == form
 
 
 @pytest.mark.slow

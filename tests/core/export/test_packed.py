@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM
 
 from core.base import UserError
 from core.base.spec import checked
-from core.export import compressed_tensors, file_sizes, target
+from core.export import compressed_tensors, target
 from core.methods.quantisation import QUANT_FORMATS, rounded
 from core.models import anatomy, loading
 from core.models.sources import locate
@@ -102,25 +102,28 @@ def test_the_settings_name_every_linear_once_by_its_form(tmp_path, empty):
 
 
 @pytest.mark.parametrize(
-    ("setting", "dtype", "about"),
+    ("words", "options", "about"),
     [
-        ("uniform currency=bits:3", "float32", "choose the pruner quantised_symmetric or gptq_symmetric"),
-        ("uniform:0.5", "float32", "choose the pruner quantised_symmetric or gptq_symmetric"),
-        ("uniform currency=gguf:Q4_0", "float32", "write the format gguf"),
-        ("uniform by=quantised_symmetric currency=bits:3", "float16", "choose that dtype, not float16"),
+        ("currency=bits:3", {}, "choose the pruner quantised_symmetric or gptq_symmetric"),
+        (":0.5", {}, "choose the pruner quantised_symmetric or gptq_symmetric"),
+        ("currency=gguf:Q4_0", {}, "write the format gguf"),
+        ("by=quantised_symmetric currency=bits:3", {"dtype": "float16"}, "choose that dtype, not float16"),
+        ("by=gptq_symmetric currency=bits:3", {"format": "gguf"}, "write the format compressed-tensors"),
+        ("currency=bits:3", {"format": "gguf"}, "choose the pruner gguf"),
+        ("currency=gguf:Q4_0", {"format": "gguf:Q8_0"}, "write the format gguf"),
     ],
 )
-def test_a_setting_that_the_format_does_not_hold(setting, dtype, about):
+def test_a_recipe_that_the_format_does_not_hold(words, options, about):
+    options = {"format": COMPRESSED, "dtype": "float32"} | options
     with pytest.raises(UserError, match=about):
-        checked(ExportRequest, setting=read_recipe(setting), folder="x", format=COMPRESSED, dtype=dtype)
+        checked(ExportRequest, setting=read_recipe(f"uniform {words}".replace(" :", ":")), folder="x", **options)
 
 
-def test_a_symmetric_setting_has_one_format():
-    setting = read_recipe("uniform by=gptq_symmetric currency=bits:3")
-    ExportRequest(setting=setting, folder="x", format=COMPRESSED)
-    assert file_sizes.own_form(setting) == ("3 bits", pytest.approx(3.5), False, 0)
-    with pytest.raises(ValueError, match="write the format compressed-tensors"):
-        ExportRequest(setting=setting, folder="x", format="gguf")
+@pytest.mark.parametrize(
+    ("words", "form"), [("by=gptq_symmetric currency=bits:3", COMPRESSED), ("currency=gguf:Q4_0", "gguf:F16")]
+)
+def test_a_recipe_of_few_bits_has_its_own_format(words, form):
+    assert ExportRequest(setting=read_recipe(f"uniform {words}"), folder="x", format=form).format == form
 
 
 def test_linears_that_the_library_does_not_know(empty, refused):
