@@ -11,7 +11,7 @@ from core.requests.commands import request_of
 HEAVY = ("measure", "compare", "evaluate", "anchors", "prune", "best")  # load the model: a minute or more on two cores
 
 
-def given(line):
+def options_of(line):
     """The command and the values of its options."""
     words = shlex.split(line)
     assert words[:3] == ["python", "-m", "core"]
@@ -19,7 +19,7 @@ def given(line):
     return words[3], SimpleNamespace(**command.make_context(words[3], words[4:]).params)
 
 
-def asked(line):
+def request_of_line(line):
     """The request that a line makes."""
-    name, values = given(line)
+    name, values = options_of(line)
     return request_of(name, **vars(values))

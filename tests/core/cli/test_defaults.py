@@ -18,7 +18,7 @@ from core.requests.studies import StudyRequest
 from core.requests.study_file import read_study
 from core.results import text_splits
 from tests import tiny
-from tests.lines import asked as asked_by
+from tests.lines import request_of_line
 
 ROOT = Path(__file__).resolve().parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -47,14 +47,14 @@ def test_a_command_line_asks_for_no_more_than_there_is(line, bundled, tmp_path, 
     monkeypatch.chdir(tmp_path)
     pieces = [json.dumps({"text": piece}) for piece in windows.read("demo").documents] * 4
     (tmp_path / "calibration.jsonl").write_text("\n".join(pieces), encoding="utf-8")  # a text of one's own
-    for window in reads(asked_by(shlex.join(["python", "-m", "core", *line]))):
+    for window in reads(request_of_line(shlex.join(["python", "-m", "core", *line]))):
         assert drawn(window, bundled) == window.sequences >= 8
 
 
 def test_commands_and_study_files_ask_for_the_usual(tmp_path):
     usual = StudyRequest(settings=(Recipe(),))
-    assert asked_by("python -m core prune") == usual
-    assert asked_by("python -m core evaluate") == StudyRequest()
+    assert request_of_line("python -m core prune") == usual
+    assert request_of_line("python -m core evaluate") == StudyRequest()
     file = tmp_path / "study.toml"
     file.write_text("", encoding="utf-8")
     assert read_study(file) == usual

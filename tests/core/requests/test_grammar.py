@@ -8,7 +8,7 @@ from core.methods import Manual
 from core.requests import grammar, recipe_names
 from core.requests.allocations import AllocationRequest
 from core.requests.recipes import Recipe, read_recipe
-from tests.core.requests.asked import allocations, settings
+from tests.builders.strategies import allocations, settings
 
 
 @given(allocations)

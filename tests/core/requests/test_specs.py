@@ -1,11 +1,11 @@
-"""What can be asked: names, keys, refusals."""
+"""Names, keys and refusals of requests and specs."""
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from core.base.spec import checked, number
+from core.base.spec import checked
 from core.methods import PERTURBATION_KINDS, Gaussian, Residual
 from core.methods.covariance import Covariance
 from core.methods.layer_part import GaussianPart, Mean, ResidualPart, SkipPart
@@ -13,7 +13,7 @@ from core.methods.residual_rescaled import ResidualRescaled
 from core.methods.skip import Skip
 from core.requests.inputs import ModelSpec, TextSpec, WindowRequest
 from core.requests.measurements import Measurement, MeasureRequest, PerturbedSpec, ProfileSpec, measurements, methods_of
-from core.requests.perturbations import PRESETS, perturbation
+from core.requests.perturbations import PRESETS, in_order, perturbation
 from core.requests.recipes import ExactRecipe, Recipe
 from core.requests.studies import StudyRequest
 
@@ -54,11 +54,6 @@ def test_keys_are_equal_exactly_where_specs_are(one, other):
     assert (one.name == other.name) == (one == other)
 
 
-@given(sizes)
-def test_a_number_is_written_as_short_as_it_reads_back(value):
-    assert float(number(value)) == value
-
-
 TEXT = TextSpec(content="c", tokenizer="t", packing="joined", bos="protocol", length=16, windows=((0, 0), (0, 16)))
 UNIT = PerturbedSpec(model=ModelSpec(content="m"), text=TEXT, measurement=Measurement(perturbation=Gaussian(size=0.3)))
 
@@ -66,38 +61,23 @@ UNIT = PerturbedSpec(model=ModelSpec(content="m"), text=TEXT, measurement=Measur
 @pytest.mark.parametrize(
     ("part", "change"),
     [
-        ("model", {"content": "n"}), ("model", {"initialised": 0}), ("model", {"dtype": "bfloat16"}),
-        ("text", {"content": "d"}), ("text", {"tokenizer": "u"}), ("text", {"packing": "document"}),
-        ("text", {"bos": "every"}), ("text", {"length": 17}), ("text", {"windows": ((0, 0), (0, 17))}),
-        ("measurement", {"seed": 1}), ("measurement", {"perturbation": Gaussian(size=0.3, positions="all")}),
-        (None, {"harm_stride": 5}),
+        ("model", {"initialised": 0}), ("model", {"dtype": "bfloat16"}), ("text", {"content": "d"}),
+        ("text", {"bos": "every"}), ("text", {"windows": ((0, 0), (0, 17))}), ("measurement", {"seed": 1}),
     ],
 )  # fmt: skip
 def test_any_change_is_another_key(part, change):
-    if part:
-        change = {part: getattr(UNIT, part).model_dump() | change}
-    changed = PerturbedSpec.model_validate({**UNIT.model_dump(), **change})
-    assert changed.key != UNIT.key
+    changed = checked(PerturbedSpec, **dict(UNIT) | {part: getattr(UNIT, part).model_dump() | change})
+    assert changed.key not in (UNIT.key, UNIT.replace(harm_stride=5).key)
     assert PerturbedSpec.model_validate_json(changed.model_dump_json()).key == changed.key
 
 
-def test_a_part_of_a_layer_has_a_key_of_its_own_and_whole_layers_keep_theirs():
+def test_keys_are_the_same_on_every_machine_and_in_every_version():
     names = {"skip": "ea08467ad5905168", "gaussian:0.3": "83ba6189ef15276a", "residual:wanda:0.7": "e726f6d900b92cfe"}
     assert {name: perturbation(name).key for name in names} == names
-    assert len({perturbation(f"{name}:{part}").key for name in names for part in ("attention", "mlp")}) == 6
-
-
-def test_a_key_is_the_same_on_every_machine_and_in_every_process():
     assert UNIT.key == "2110e6763aefc13e"
-
-
-def test_what_is_not_repaired_keeps_the_key_that_it_had_before_there_was_a_repair():
-    pruned = ExactRecipe(pruner="wanda", sparsity=(0.5, 0.6), calibration=TEXT).model_copy(update={"method": 1})
-    repaired = pruned.model_copy(update={"repair": "refit"})
-    assert pruned.key == "6bf396241053acc9" != repaired.key
+    pruned = ExactRecipe(pruner="wanda", sparsity=(0.5, 0.6), calibration=TEXT).replace(method=1)
+    assert pruned.key == "6bf396241053acc9" != pruned.replace(repair="refit").key
     assert StudyRequest(settings=(Recipe(),)).key == "bb10747c45e87d7b"
-    now = ExactRecipe(pruner="wanda", sparsity=(0.5, 0.6), calibration=TEXT, repair="refit")
-    assert ExactRecipe.model_validate_json(now.model_dump_json()) == now
 
 
 def test_what_an_earlier_version_of_a_pruner_or_repair_gave_is_no_result(refused):
@@ -106,17 +86,14 @@ def test_what_an_earlier_version_of_a_pruner_or_repair_gave_is_no_result(refused
     for earlier in ({"method": 1}, {"repair": "refit+blockwise", "repair_method": 1}):
         with refused("another version"):
             checked(ExactRecipe, **pruned, **earlier)
+    with refused("repair=refit", "calibration text"):
+        checked(ExactRecipe, **pruned | {"calibration": None}, repair="refit")
     assert "repair_method" not in ExactRecipe(**pruned, repair="refit").model_dump()
     asked = tuple(Measurement(perturbation=perturbation(name)) for name in ("skip", "residual:wanda:0.7"))
     before = ProfileSpec(model=UNIT.model, text=TEXT, measurements=asked)
     after = before.model_copy(update={"methods": methods_of(asked)})
     assert before.is_outdated and not after.is_outdated and "methods" not in before.model_dump()
     assert [before.unit(each) == after.unit(each) for each in asked] == [True, False]
-
-
-def test_a_repair_without_a_text_is_refused(refused):
-    with refused("repair=refit", "calibration text"):
-        checked(ExactRecipe, pruner="magnitude", repair="refit", sparsity=(0.5,), calibration=None)
 
 
 @pytest.mark.parametrize("kind", PERTURBATION_KINDS)
@@ -131,19 +108,12 @@ def test_attention_and_mlp_are_one_family_and_heads_another():
     asked = [perturbation(name) for name in names]
     kin = {(one.name, other.name) for one in asked for other in asked if one.name < other.name and one.is_kin(other)}
     assert kin == {("skip:attention", "skip:mlp"), ("skip:head:10", "skip:head:2")}
-    assert [each.short for each in asked[:4]] == ["attention", "MLP", "head 2", "head 10"]
-    assert perturbation("gaussian:0.1:mlp").is_kin(perturbation("gaussian:1:mlp"))
-    assert not perturbation("gaussian:0.3:mlp").is_kin(perturbation("gaussian:0.3:attention"))
 
 
-def test_a_stored_perturbation_of_an_unknown_kind_is_refused():
-    with pytest.raises(ValidationError, match="noise"):
-        Measurement.model_validate({"perturbation": {"kind": "noise", "size": 0.3}})
-
-
-def test_specs_are_frozen_and_refuse_unknown_fields():
-    with pytest.raises(ValidationError):
-        Gaussian(size=0.3, sise=0.4)
+def test_specs_are_frozen_and_refuse_unknown_kinds_and_fields():
+    for wrong in ({"kind": "noise", "size": 0.3}, {"kind": "gaussian", "size": 0.3, "sise": 0.4}):
+        with pytest.raises(ValidationError):
+            Measurement.model_validate({"perturbation": wrong})
     with pytest.raises(ValidationError):
         Gaussian(size=0.3).size = 0.4
 
@@ -168,17 +138,16 @@ def test_a_bad_perturbation_is_refused_in_one_sentence(text, refused):
 
 
 def test_positions_given_beside_are_used_where_the_text_leaves_them_open():
-    assert perturbation("gaussian:0.3", "all").name == "gaussian:0.3@all"
-    assert perturbation("gaussian:0.3@after_first", "all").name == "gaussian:0.3"
-    assert perturbation("skip", "all") == Skip()
+    names = [perturbation(name, "all").name for name in ("gaussian:0.3", "gaussian:0.3@after_first", "skip")]
+    assert names == ["gaussian:0.3@all", "gaussian:0.3", "skip"]
 
 
 @pytest.mark.parametrize("name", ["gaussian:0.01", "covariance:0.049", "residual_rescaled:wanda:0.7:-0.04"])
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_half_precision_refuses_what_it_would_drown(name, dtype, refused):
+def test_half_precision_refuses_what_it_would_drown(name, refused):
     asked = measurements([perturbation(name)])
-    with refused(name, dtype):
-        checked(MeasureRequest, dtype=dtype, measurements=asked)
+    for dtype in ("bfloat16", "float16"):
+        with refused(name, dtype):
+            checked(MeasureRequest, dtype=dtype, measurements=asked)
     assert checked(MeasureRequest, measurements=asked).dtype == "float32"
 
 
@@ -201,8 +170,18 @@ def test_a_bad_window_is_refused_in_one_sentence(field, value, named, refused):
 
 
 def test_presets_ask_each_measurement_once_and_hold_what_the_pages_show():
-    for preset in PRESETS.values():
-        assert len(set(preset.measurements)) == len(preset.measurements)
+    assert all(len({*each.measurements}) == len(each.measurements) for each in PRESETS.values())
     names = {each.name for each in PRESETS["standard"].measurements}
-    assert {each.name for each in PRESETS["quick"].measurements} <= names
-    assert {"gaussian:0.3", "gaussian:0.3 seed 1", "gaussian:0.3@all", "residual_rescaled:wanda:0.7:-0.3"} <= names
+    shown = {"gaussian:0.3 seed 1", "gaussian:0.3@all", "residual_rescaled:wanda:0.7:-0.3"}
+    assert {each.name for each in PRESETS["quick"].measurements} | shown <= names
+
+
+def test_perturbations_are_listed_by_kind_then_by_what_is_pruned_then_by_size():
+    wanted = [
+        "gaussian:0.03", "gaussian:0.3", "gaussian:0.3@all", "gaussian:1", "gaussian:0.1:mlp",
+        "gaussian:0.3:mlp", "covariance:0.1", "residual:magnitude:0.7", "residual:wanda:0.5",
+        "residual:wanda:0.9", "residual_rescaled:wanda:0.7:-0.3",
+        "residual_rescaled:wanda:0.7:0.3", "skip", "skip:attention", "skip:mlp", "skip:head:2", "skip:head:10",
+    ]  # fmt: skip
+    shuffled = [perturbation(name) for name in sorted(wanted, reverse=True)]
+    assert [each.name for each in in_order(shuffled)] == wanted

@@ -1,6 +1,7 @@
 """Study files: read with one sentence on what is wrong, and written so that they read back as the same request."""
 
 import json
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -16,33 +17,19 @@ from core.requests.inputs import WindowRequest
 from core.requests.recipes import Recipe
 from core.requests.studies import EvaluationRequest, StudyRequest
 from core.requests.study_file import read_study, write_study
-from tests.core.requests.asked import settings
+from tests.builders.strategies import settings
 
 # --- read ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_study_file_is_read(tmp_path):
     file = tmp_path / "study.toml"
-    file.write_text(
-        """
-        model = "./tiny"
-        targets = [0.5, 0.6]
-        seeds = [0, 1]
-        settings = ["uniform", "depth_ramp beta=0.02"]
-        [calibration]
-        source = "file:text.txt"
-        sequences = 4
-        length = 12
-        [evaluation]
-        source = "file:text.txt"
-        windows = 5
-        length = 12
-        """
-    )
+    text = '[calibration]\nsource = "file:text.txt"\n[evaluation]\nwindows = 5\nsource = "demo"'
+    lists = 'targets = [0.5, 0.6]\nseeds = [0, 1]\nsettings = ["uniform", "depth_ramp beta=0.02"]'
+    file.write_text(f'model = "./tiny"\n{lists}\n{text}')
     asked = read_study(file)
-    assert len(asked.settings) == 8 and asked.model == "./tiny"
+    assert len(asked.settings) == 8 and asked.model == "./tiny" and asked.evaluation.text.sequences == 5
     assert asked.calibration.source == f"file:{tmp_path.resolve() / 'text.txt'}"
-    assert asked.evaluation.text.sequences == 5
     assert {each.allocation.target for each in asked.settings} == {0.5, 0.6}
 
 
@@ -54,14 +41,9 @@ def test_points_join_a_study_or_are_all_of_it(tmp_path):
     file.write_text(
         'points = ["uniform pattern=1:4:0.75"]\ntargets = [0.6]\nseeds = [0, 1]\nrepairs = ["none", "refit"]'
     )
-    joined = read_study(file).settings
-    assert [(each.repair, each.calibration_seed) for each in joined[:-1]] == [
-        (None, 0),
-        (None, 1),
-        ("refit", 0),
-        ("refit", 1),
-    ]
-    assert joined[-1].pattern == "1:4"
+    *joined, last = read_study(file).settings
+    assert [(each.repair, each.calibration_seed) for each in joined] == [*product((None, "refit"), (0, 1))]
+    assert last.pattern == "1:4"
 
 
 def test_an_allocation_in_a_file_joins_with_its_own_budget(tmp_path):
@@ -101,18 +83,11 @@ def test_a_name_with_signs_that_mean_something_elsewhere_is_refused(tmp_path, na
     ("content", "named"),
     [
         ("targets = 0.5", "targets"), ("points = ['uniform pattern=4:2:0.5']", "4:2"), ("colour = 'red'", "colour"),
-        ("targets = [1.5]", "target"), ("settings = ['owl m=3.3']", "m"),
-        ("[evaluation]\nwindow = 3", "window"), ("not toml", "TOML"), ("calibration = 3", "calibration"),
-        ("evaluation = 'demo'", "evaluation"), ("model = 5", "model: "), ("profile = 5", "profile: "),
-        ("settings = [1]", "settings"), ("settings = ['owl by=alps']", "twice"),
-        ("targets = ['0.5']", "targets"), ("seeds = [true]", "seeds"),
-        ("[calibration]\nsource = 3", "calibration.source"),
-        ("[calibration]\nsequences = 0", "calibration.sequences"),
-        ("[evaluation]\nexamples = 'all'", "evaluation.examples"),
-        ("[evaluation]\ntasks = 'arc_easy'", "evaluation.tasks"),
-        ("[evaluation]\ntasks = ['arc_easy']\ntasks_from = 3", "evaluation.tasks_from"),
-        ("[evaluation]\ntasks_from = 'folder'", "tasks"), ("settings = ['owl control=backwards']", "backwards"),
-        ("settings = ['numbers.json']", "numbers.json"),
+        ("targets = [1.5]", "target"), ("[evaluation]\nwindow = 3", "window"), ("not toml", "TOML"),
+        ("calibration = 3", "calibration"), ("evaluation = 'demo'", "evaluation"), ("model = 5", "model: "),
+        ("settings = [1]", "settings"), ("settings = ['owl by=alps']", "twice"), ("seeds = [true]", "seeds"),
+        ("[calibration]\nsequences = 0", "calibration.sequences"), ("settings = ['numbers.json']", "numbers.json"),
+        ("[evaluation]\ntasks = 'arc_easy'", "evaluation.tasks"), ("[evaluation]\ntasks_from = 'folder'", "tasks"),
     ],
 )  # fmt: skip
 def test_a_bad_study_file_gets_one_sentence(tmp_path, content, named, refused):

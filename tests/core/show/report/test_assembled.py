@@ -21,7 +21,7 @@ from core.store import profiles
 from tests import synthetic
 from tests.builders.profiles import stored, study
 from tests.core.show.report.test_report import Reader
-from tests.lines import asked as asked_by
+from tests.lines import request_of_line
 from tests.pages import test_best_part
 
 LAYERS = 6
@@ -119,7 +119,7 @@ def test_an_evaluation_of_the_dense_model_is_its_perplexity_and_one_line(empty):
     entry = stored_study(empty, (), request=request)
     found = reports.report(empty, entry)
     [(_, line)] = found.commands
-    assert line.startswith("python -m core evaluate ") and asked_by(line) == request
+    assert line.startswith("python -m core evaluate ") and request_of_line(line) == request
     assert found.title.startswith("Perplexity of the dense model") and not found.exhibits
 
 
@@ -132,14 +132,14 @@ def test_the_command_of_a_profile_comes_from_its_provenance(removal, empty):
     told = {"model_source": "demo", "text_source": "demo", "documents": [0, 5], "revision": None, "device": "cpu"}
     entry = empty.entry(empty.save(spec, None, told))
     [(about, line)] = remake.profile(entry)
-    asked = asked_by(line)
+    asked = request_of_line(line)
     assert (asked.model, asked.text.source, asked.text.documents) == ("demo", "demo", (0, 5))
     assert (asked.text.sequences, asked.text.length, asked.text.packing) == (8, 64, "joined")
     assert asked.measurements == spec.measurements and asked.removal == removal
     assert "seed" in about and "--device cpu" in line
     seeded = synthetic.profile_spec(LAYERS, 8, "quick", seed=1)
     [(about, line)] = remake.profile(empty.entry(empty.save(seeded, None, told | {"seed": 7})))
-    assert asked_by(line).text.seed == 7 and "noted" not in about
+    assert request_of_line(line).text.seed == 7 and "noted" not in about
 
 
 def test_a_result_that_does_not_say_where_it_is_from_has_no_command(empty):
