@@ -9,7 +9,7 @@ from core.cli.output import Answer, say, say_table
 from core.requests import Recipe, TextSpec
 from core.results import Change, CheckedPrediction, Result, Study, protocols
 from core.results import study_table as tables
-from core.show.words import forecast_sentences, perplexity_sentences
+from core.show.words import forecast_sentences, perplexity_sentences, protocol_lines
 
 
 def point_json(study: Study, result: Result) -> Answer:
@@ -127,4 +127,4 @@ def study_table(study: Study, predicted: Mapping[Recipe, CheckedPrediction]) -> 
     say(*perplexity_sentences.of_study(study))
     for each in study.settings:
         say(each.helped and f"{each.setting.name}. {each.helped}")
-    say(f"Protocol: {protocols.badge(study)}", f"study {study.spec.key}")
+    say(f"Protocol: {protocol_lines.badge(study)}", f"study {study.spec.key}")

@@ -7,14 +7,12 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from core.base import distinct, profile_names, several, unique
+from core.base import profile_names, unique
 from core.methods import ZEROS, treatments
 from core.requests import DEFAULT_CALIBRATION, Recipe, StudyRecipe, StudySpec, TextSpec, WindowRequest
 from core.results.setting_result import Result
-from core.results.study_results import Slice, Study, load, slice_of, tasks_asked
+from core.results.study_results import Slice, Study, load, slice_of
 from core.store import Entry, Store
-
-SHORT = 6  # digits of a key or a hash on screen
 
 
 class Protocol(NamedTuple):
@@ -46,7 +44,7 @@ def grouped_by_protocol(store: Store, entries: Iterable[Entry]) -> dict[str, Stu
     homes = defaultdict(list)
     chosen_on = {entry.spec.selection.text.key for entry in store.entries("best")}
     for each in (load(store, entry) for entry in sorted(entries, key=_shipped)):
-        selects = each.spec.text.key in chosen_on or profile_names.part(_label(each.provenance)).endswith("selection")
+        selects = each.spec.text.key in chosen_on or profile_names.part(label(each.provenance)).endswith("selection")
         homes[protocol(each.spec), each.profiles].append(replace(each, selects=selects))
     return {each.entries[-1].key: each for each in sorted(map(merged, homes.values()), key=_place)}
 
@@ -180,71 +178,30 @@ def by_protocol(studies: Iterable[Study]) -> list[Study]:
     return [merged(parts) for parts in homes.values()]
 
 
-# --- in words -----------------------------------------------------------------------------------------------------
+# --- names --------------------------------------------------------------------------------------------------------
 
 
 @lru_cache
 def short_name(study: Study) -> str:
-    """The name that stands beside a number: `C4 held out 48 × 512`; what is not usual follows."""
-    return ", ".join([name_of_spec(study.spec, study.provenance), *_marks(study)])
+    """The name that stands beside a number: `C4 held out 48 × 512`; an unusual precision follows."""
+    dtype = study.spec.model.dtype
+    return name_of_spec(study.spec, study.provenance) + f", {dtype}" * (dtype != "float32")
 
 
 def name_of_spec(spec: StudySpec, provenance: Mapping) -> str:
     """The same of a study as stored; calibration is named where its text or its amount is not the usual one."""
-    read, judge, own = spec.calibration, _label(provenance), profile_names.text(_label(provenance))
-    name = f"{profile_names.part(judge)} {_amount(spec.text)}"
+    read, judge, own = spec.calibration, label(provenance), profile_names.text(label(provenance))
+    name = f"{profile_names.part(judge)} {amount(spec.text)}"
     if read is None:
         return name
-    other, amount = profile_names.text(_label(provenance, "calibration")), _amount(read)
-    parts = [other * (other not in ("C4", own)), amount * (amount != DEFAULT_TOKENS)]
+    other, size = profile_names.text(label(provenance, "calibration")), amount(read)
+    parts = [other * (other not in ("C4", own)), size * (size != amount(DEFAULT_CALIBRATION))]
     return f"{name}, calibrated on {' '.join(filter(None, parts))}" if any(parts) else name
 
 
-def names(groups: Iterable[Study]) -> list[str]:
-    """A name for each of several protocols, no two alike."""
-    forms = []
-    for each in groups:
-        name, keys = short_name(each), ", ".join(key[:SHORT] for key in each.profiles)
-        forms.append((name, f"{name}, profile {keys}", f"{name}: {badge(each)}"))
-    return distinct(forms)
-
-
-@lru_cache
-def badge(study: Study) -> str:
-    """All that must be alike before two numbers are compared, what was measured so, and the keys of both."""
-    text, read, provenance = study.spec.text, study.spec.calibration, study.provenance
-    keys = dict.fromkeys(entry.key for entry in (*study.entries, *study.guests)) or [study.spec.key]
-    seeds = sorted({each.seed for each in study.points if each.seed is not None and each.evaluated is not None})
-    listed = {
-        "calibration seeds": map(str, seeds),
-        "profiles": (key[:SHORT] for key in study.profiles),
-        "studies": (key[:SHORT] for key in keys),
-    }
-    parts = [
-        f"{_label(provenance)}, {_amount(text)} tokens",
-        *([f"calibrated on {_label(provenance, 'calibration')}, {_amount(read)}"] if read else []),
-        study.spec.model.dtype,
-        *_marks(study),
-        several(len(study.settings), "setting"),
-        *tasks_asked(study.spec.tasks),
-        f"text {text.content[:SHORT]}",
-        *(f"{what} {words}" for what, each in listed.items() if (words := ", ".join(each))),
-    ]
-    return " · ".join(dict.fromkeys(parts))
-
-
-def _label(provenance: Mapping, role: str = "text") -> str:
+def label(provenance: Mapping, role: str = "text") -> str:
     return str(provenance.get(role) or "text")
 
 
-def _amount(text: TextSpec | WindowRequest) -> str:
+def amount(text: TextSpec | WindowRequest) -> str:
     return f"{text.sequences} × {text.length}"
-
-
-def _marks(study: Study) -> list[str]:
-    """Reasons that set numbers apart whatever was read: a precision."""
-    dtype = study.spec.model.dtype
-    return list(filter(None, [dtype * (dtype != "float32")]))
-
-
-DEFAULT_TOKENS = _amount(DEFAULT_CALIBRATION)

@@ -167,14 +167,6 @@ def examples(task: TaskSpec) -> str:
     return "all examples" if task.examples is None else f"{task.examples} examples"
 
 
-def tasks_asked(tasks: Iterable[TaskSpec]) -> list[str]:
-    """Zero-shot tasks with their examples, those of one sample size together."""
-    by_amount = defaultdict(list)
-    for task in tasks:
-        by_amount[examples(task) + (f" drawn by seed {task.seed}" if task.seed else "")].append(task.name)
-    return [f"zero-shot on {amount} of {', '.join(dict.fromkeys(names))}" for amount, names in by_amount.items()]
-
-
 def shared_tasks(tasks: Iterable[TaskSpec], settings: Sequence[Result]) -> list[TaskSpec]:
     """Tasks that a mean may be taken over: those that all settings were asked, in their order.
 

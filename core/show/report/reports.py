@@ -21,7 +21,7 @@ from core.show.figures import perplexity
 from core.show.figures.charts import CHARTS, COMPARED, ChartSubject
 from core.show.report import remake
 from core.show.report.page import Exhibit, Report, exhibit, page, table
-from core.show.words import advice, gain_sentences, perplexity_sentences
+from core.show.words import advice, gain_sentences, perplexity_sentences, protocol_lines
 from core.store import Entry, Profile, Store, profiles
 
 KINDS = ("profile", "study", "best")
@@ -111,7 +111,7 @@ def _study(entry: Entry, study: Study) -> Report:
     return Report(
         title=_headline(study),
         sentences=(
-            f"{protocols.badge(study)}.",
+            f"{protocol_lines.badge(study)}.",
             *perplexity_sentences.of_study(study),
             *(f"{each.name}: {each.helped}" for each in study.settings if each.helped),
         ),

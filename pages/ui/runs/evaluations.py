@@ -6,9 +6,9 @@ from core.base import distinct
 from core.methods import DEFAULT_PRUNER
 from core.requests import AllocationRequest
 from core.results import Row, rows_of, study_results
-from core.results.protocols import SHORT
 from core.results.study_table import beside_first, study_table
 from core.show.words import perplexity_sentences
+from core.show.words.protocol_lines import SHORT
 from core.store import Entry, Store
 from core.store.files import changed
 from pages.ui import best_setting, layout, studies, url_state
