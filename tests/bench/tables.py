@@ -7,6 +7,7 @@ from pathlib import Path
 from core.results import rows_of
 from core.results.study_table import study_table
 from core.show.report import questions
+from core.show.report.question_table import best
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 NAME = "the lowest perplexity"
@@ -30,7 +31,7 @@ def with_trained(answer):
     assert trained.spec.text == answer.study.spec.text
     rows = list(answer.table.rows)
     for target in answer.targets:
-        lowest = questions.best(one for one in trained.settings if one.target == target)
+        lowest = best(one for one in trained.settings if one.target == target)
         rows += rows_of(trained, [lowest])
     rows.sort(key=lambda row: row.one.target)
     return replace(answer, table=study_table(rows, {answer.question.against: answer.question.control(answer.study)}))
