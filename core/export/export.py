@@ -86,9 +86,8 @@ def export(
         step("Writing the pruned model")
         file = _write(loaded, temporary, holds.form, forms)
         if forms[0, 0].startswith("int"):
-            (temporary / "llm-compressor.yaml").write_text(
-                compressed_tensors.recipe(loaded, forms, card.recipe.get("pruner"))
-            )
+            plan = compressed_tensors.recipe(loaded, forms, card.recipe.get("pruner"))
+            (temporary / "llm-compressor.yaml").write_text(plan)
         step("Loading it back and comparing")
         unlike, difference = reload(loaded, temporary, file, holds.form == COMPRESSED)
         _insist(unlike)

@@ -2,8 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,8 +80,7 @@ class StudyRun:
         self.tracker.planned = self.tracker.done + sum(map(self._left, pending)) + self._reading * reads
         reference, tokens = None, self.resolved.text.tokens
         if reads:
-            with self._counted("window", self._reading, len(tokens)) as step:
-                reference = losses.reference(self.loaded, tokens, step)
+            reference = losses.reference(self.loaded, tokens, self._steps("window", self._reading, len(tokens)))
         for each in pending:
             self._point(each, reference)
 
@@ -121,18 +120,20 @@ class StudyRun:
 
     # -- doing it ---------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def _counted(
-        self, what: str, took: float, of: int, first: int = 0, count: int | None = None
-    ) -> Iterator[Callable[..., None]]:
-        """Yield a function that reports how many are done; add their work to the tracker afterwards.
+    def _steps(self, what: str, work: float, of: int, first: int = 0) -> Callable[..., None]:
+        """Function of how many are done here, which counts their work and reports it.
 
         Args:
-            took: work of all of them.
-            first, count: the ones done here; all by default.
+            work: of all of them.
+            first: those done before.
         """
-        yield lambda done, *_: self._say(f"{what} {first + done} of {of}", took * done / max(of, 1))
-        self.tracker.done += took * (of if count is None else count) / max(of, 1)
+        before = self.tracker.done
+
+        def step(done, *_):
+            self.tracker.done = before + work * done / of
+            self._say(f"{what} {first + done} of {of}")
+
+        return step
 
     def _point(self, point: StudyRecipe, reference: Tensor | None) -> None:
         self.at = recipe_names.setting(point.setting) if point.setting else "dense"
@@ -182,12 +183,10 @@ class StudyRun:
         for first in range(0, len(tokens), PIECE):
             if first in finished:
                 continue
-            piece = tokens[first : first + PIECE]
-            began = time.perf_counter()
-            with self._counted("window", self._reading, len(tokens), first, len(piece)) as step:
-                beside = reference[first : first + len(piece)]
-                part = losses.evaluate(self.loaded, piece, beside, step, not point.pruned, zeros)
-                parts.save(self.store, unit, first, part, seconds=time.perf_counter() - began)
+            began, piece, beside = time.perf_counter(), *(each[first : first + PIECE] for each in (tokens, reference))
+            step = self._steps("window", self._reading, len(tokens), first)
+            part = losses.evaluate(self.loaded, piece, beside, step, not point.pruned, zeros)
+            parts.save(self.store, unit, first, part, seconds=time.perf_counter() - began)
             self.tracker.parts += 1
             self._say(f"saved {first + len(piece)} of {len(tokens)} windows")
         whole = parts.partial(self.store, unit)
@@ -210,14 +209,14 @@ class StudyRun:
     def _task(self, unit: ZeroShotSpec, about: dict) -> None:
         task = self.resolved.tasks[unit.task.name]
         began, questions = time.perf_counter(), unit.task.examples or task.documents
-        with self._counted(f"{task.name}, question", self._questions(unit), questions) as step:
-            answers = zeroshot.score(self.loaded, task, unit.task.examples, unit.task.seed, step)
-            self._save(unit, answers, about | {"seconds": round(time.perf_counter() - began, 2)})
+        step = self._steps(f"{task.name}, question", self._questions(unit), questions)
+        answers = zeroshot.score(self.loaded, task, unit.task.examples, unit.task.seed, step)
+        self._save(unit, answers, about | {"seconds": round(time.perf_counter() - began, 2)})
         self.tracker.parts += 1
         self._say(f"saved {task.name}")
 
     def _save(self, unit: EvaluatedSpec | ZeroShotSpec, arrays: Losses | ZeroShot, about: dict) -> None:
         self.store.save(unit, arrays, provenance(self.loaded, self.resolved.files, self.store) | about)
 
-    def _say(self, line: str, took: float = 0.0) -> None:
-        self.tracker.say(f"{self.at}: {line}", took)
+    def _say(self, line: str) -> None:
+        self.tracker.say(f"{self.at}: {line}")

@@ -111,9 +111,8 @@ def _from_folder(names: Sequence[str], folder: Path) -> Iterator[Task]:
             with harness.quiet(local=True), _readable(each.name, each.sources):
                 config, files, content = task_files.with_data(each)
                 built = harness.built(config)[each.name]
-                documents = len(built.eval_docs)
-            _check(built, each.name)
-            yield Task(each.name, config, content, documents, files, below)
+                task = _checked(built, Task(each.name, config, content, len(built.eval_docs), files, below))
+            yield task
 
 
 def _from_harness(names: Sequence[str]) -> Iterator[Task]:
@@ -125,18 +124,20 @@ def _from_harness(names: Sequence[str]) -> Iterator[Task]:
             if name not in names_known:
                 raise UserError(_unknown(name, names_known, "lm-eval"))
             with _readable(name):
-                tasks = {each: (built, len(built.eval_docs)) for each, built in harness.built(name).items()}
-        for each, (built, documents) in tasks.items():
-            _check(built, each)
-            yield Task(each, None, f"{each} {built.VERSION}", documents)
+                tasks = [
+                    _checked(built, Task(own, None, f"{own} {built.VERSION}", len(built.eval_docs)))
+                    for own, built in harness.built(name).items()
+                ]
+        yield from tasks
 
 
-def _check(built: Any, name: str) -> None:
+def _checked(built: Any, task: Task) -> Task:
     if built.OUTPUT_TYPE != "multiple_choice" or "acc" not in built.aggregation():
         raise UserError(
-            f"the task {name} has no accuracy over choices (it is of the kind {built.OUTPUT_TYPE}): name a "
+            f"the task {task.name} has no accuracy over choices (it is of the kind {built.OUTPUT_TYPE}): name a "
             "multiple-choice task with the metric acc"
         )
+    return task
 
 
 def _unknown(name: str, names: Sequence[str], where: str) -> str:
