@@ -9,21 +9,68 @@ from functools import cached_property, lru_cache, partial
 import torch
 from torch import Tensor
 
+from core.base import UserError
+from core.jobs.context import WorkContext
 from core.lab import scene
+from core.lab.continuation import Continuations
+from core.lab.warm_process import Task
 from core.measure.first_pass import clean_statistics
 from core.measure.perturb import Moments
 from core.methods import Statistic
 from core.models.anatomy import prunable_linears
 from core.models.loading import Loaded
+from core.models.placement import device, is_streamed
+from core.models.progress import silent
 from core.models.windows import windows
 from core.prune.masks import Masks
-from core.requests import WindowRequest
+from core.requests import OfModel, WindowRequest
 from core.requests.lab import REMOVED, Question, check_layer
-from core.store.scenes import Lens, NextWord, Scene, SceneRow
+from core.store import Store
+from core.store.scenes import Chunk, Lens, NextWord, Scene, SceneRow
 
 CALIBRATION = WindowRequest(source="demo", sequences=8, length=128)  # text for pruning in the lab
 MAX_SENTENCES = 16  # whose clean runs are kept in memory
 SIGNIFICANT_DIGITS = 4
+
+
+DONE = object()
+
+
+class ModelServer:
+    """Answers tasks; keeps the last model in memory."""
+
+    def __init__(self, model: str):
+        self.context = WorkContext(Store(), device("cpu"), silent, {})
+        self.loaded = None
+        self._use(OfModel(model=model))
+
+    def _use(self, model: OfModel) -> None:
+        loaded = self.context.load(model)
+        if is_streamed(loaded.layers):
+            raise UserError(f"{loaded.source.label} is larger than the memory here: the lab needs a smaller model")
+        if loaded is not self.loaded:
+            self.loaded, self.lab = loaded, LabModel(loaded)
+            self.continuations = Continuations(loaded, self.lab.masks)
+            self.prefetching = self.lab.prefetch()
+
+    def prefetch(self) -> bool:
+        """Prepare one step of likely questions; True if more remain."""
+        return next(self.prefetching, DONE) is not DONE
+
+    def answer(self, task: Task) -> SceneRow | Lens | Scene | Chunk:
+        """Answer with a row, a lens, a scene or a chunk of a talk.
+
+        Raises:
+            UserError: the question cannot be answered.
+        """
+        request = task.request
+        self._use(OfModel(model=request.model))
+        match task.kind:
+            case "talk":
+                return self.continuations.advance(request, task.listener)
+            case "scene":
+                return self.lab.scene(request)
+        return getattr(self.lab, task.kind)(request, task.layer)
 
 
 class LabModel:

@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from core.base import UserError
-from core.jobs.queue import IDLE, PROJECT
+from core.base import PROJECT, UserError
 from core.lab.warm_process import Task, TaskKind, receive, send
 from core.requests.lab import Question, Talk
 from core.store import Store
 from core.store.files import sealed, unsealed, write_file
 
+IDLE = 600.0  # seconds without a question
 MAX_ANSWERS = 64  # remembered
 MAX_READERS = 4096  # readers and tabs whose last turn is remembered
 # The lowest rank is answered first; a talk asks again and again

@@ -13,14 +13,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any, BinaryIO, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple, Protocol
 
 from core.base import Fields, Spec, UserError
-from core.requests import OfModel
 from core.requests.lab import Question, Talk
 from core.store.scenes import Chunk, Lens, Scene, SceneRow
 
-DONE = object()
 PREFETCH_AFTER = 0.3  # seconds without a task; a reader who is answered in chunks asks again sooner
 TaskKind = Literal["row", "lens", "scene", "talk"]
 MESSAGE_TYPES = {form.__name__: form for form in (Question, Talk, SceneRow, Lens, Scene, Chunk)}
@@ -33,6 +31,14 @@ class Task(NamedTuple):
     request: Question | Talk
     layer: int | None = None
     listener: str = ""  # identifies the talk to continue
+
+
+class Server(Protocol):
+    """A model that answers tasks."""
+
+    def answer(self, task: Task) -> SceneRow | Lens | Scene | Chunk: ...
+
+    def prefetch(self) -> bool: ...
 
 
 def send(stream: BinaryIO, *message: object) -> None:
@@ -65,7 +71,7 @@ def _from_json(part: Any) -> Any:
     return MESSAGE_TYPES[name].model_validate(fields)
 
 
-def serve(prepare: Callable[[], "ModelServer"]) -> None:
+def serve(prepare: Callable[[], Server]) -> None:
     """Answer tasks with the server that `prepare` returns, prefetching when idle, until the other side closes."""
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # libraries print to stderr, not among the answers
@@ -108,52 +114,12 @@ def _outcome(work: Callable[[], Any]) -> tuple[str, Any]:
         return "failed", f"{type(error).__name__}: {error}"
 
 
-class ModelServer:
-    """Answers tasks; keeps the last model in memory."""
+def _prepare() -> Server:
+    from core.lab.answers import ModelServer
 
-    def __init__(self, model: str):
-        from core.jobs.context import WorkContext
-        from core.models.placement import device
-        from core.models.progress import silent
-        from core.store.cache import Store
-
-        self.context = WorkContext(Store(), device("cpu"), silent, {})
-        self.loaded = None
-        self._use(OfModel(model=model))
-
-    def _use(self, model: OfModel) -> None:
-        from core.lab.answers import LabModel
-        from core.lab.continuation import Continuations
-        from core.models.placement import is_streamed
-
-        loaded = self.context.load(model)
-        if is_streamed(loaded.layers):
-            raise UserError(f"{loaded.source.label} is larger than the memory here: the lab needs a smaller model")
-        if loaded is not self.loaded:
-            self.loaded, self.lab = loaded, LabModel(loaded)
-            self.continuations = Continuations(loaded, self.lab.masks)
-            self.prefetching = self.lab.prefetch()
-
-    def prefetch(self) -> bool:
-        """Prepare one step of likely questions; True if more remain."""
-        return next(self.prefetching, DONE) is not DONE
-
-    def answer(self, task: Task) -> SceneRow | Lens | Scene | Chunk:
-        """Answer with a row, a lens, a scene or a chunk of a talk.
-
-        Raises:
-            UserError: the question cannot be answered.
-        """
-        request = task.request
-        self._use(OfModel(model=request.model))
-        match task.kind:
-            case "talk":
-                return self.continuations.advance(request, task.listener)
-            case "scene":
-                return self.lab.scene(request)
-        return getattr(self.lab, task.kind)(request, task.layer)
+    return ModelServer(sys.argv[1])
 
 
 if __name__ == "__main__":
     gc.set_threshold(100_000, 50, 100)  # see core/__main__.py
-    serve(lambda: ModelServer(sys.argv[1]))
+    serve(_prepare)

@@ -1,6 +1,7 @@
 """What both models write side by side is a plain hooked forward of the whole text, however it is asked for."""
 
 import copy
+import itertools
 import random
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -160,8 +161,7 @@ def written_by(logits, seed, at):
     return ((logits / TEMPERATURE).softmax(-1) / waits).argmax(-1).tolist()  # the first of racing exponentials
 
 
-@pytest.mark.parametrize("seed", [None, 7], ids=["greedy", "sampled"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("family", "seed"), zip(FAMILIES, itertools.cycle((None, 7))))
 def test_every_row_is_a_plain_forward_of_its_whole_text(family, seed):
     talker = made(family)
     for turns in (TURNS, PARTS, *((PRUNED, PRUNED_PARTS) if is_prunable(talker.loaded.layers) else ())):
@@ -173,16 +173,9 @@ def test_so_is_every_row_under_weights_of_few_bits(talker):
 
 
 @pytest.mark.bundled
-@pytest.mark.parametrize("seed", [None, 7], ids=["greedy", "sampled"])
-def test_so_is_every_row_of_the_bundled_model(bundled, seed):
-    turns = (
-        (0, 16, "gaussian:1"),
-        (2, 3, "residual:wanda:0.7:mlp"),
-        (4, 0, ""),
-        (5, 9, "skip:head:8"),
-        (7, 30, "residual:wanda:0.6"),
-    )
-    check(Continuations(bundled, LabModel(bundled).masks), talk(turns, seed, tokens=9))
+def test_so_is_every_row_of_the_bundled_model(bundled):
+    turns = ((0, 16, "gaussian:1"), (2, 3, "residual:magnitude:0.7:mlp"), (3, 0, ""), (4, 9, "skip:head:8"))
+    check(Continuations(bundled, LabModel(bundled).masks), talk(turns, 7, tokens=6))
 
 
 # --- how it is asked for ---------------------------------------------------------------------------------------------
@@ -198,7 +191,7 @@ def test_chunks_pauses_and_detours_never_change_the_text(talker):
     chance = random.Random(0)
     asked = [talk(turns, seed) for turns in (TURNS, PRUNED, TURNS[:1], ()) for seed in (None, 5)]
     expected = {each: written(made("llama"), each, seconds=9) for each in asked}
-    for _ in range(40):
+    for _ in range(25):
         each, start = chance.choice(asked), chance.randrange(14)
         listener, seconds = chance.choice("ab"), chance.choice((0.0, 0.01, 9.0))
         if chance.random() < 0.3:
@@ -206,15 +199,6 @@ def test_chunks_pauses_and_detours_never_change_the_text(talker):
         else:
             found = written(talker, each.model_copy(update={"start": start}), listener, seconds)
             assert found == expected[each][start:]
-
-
-def test_a_change_leaves_what_was_written_before(talker):
-    whole = talk()
-    before = written(talker, whole)
-    read = talker.recent[""].cache.get_seq_length()
-    chunk = talker.advance(talk((*TURNS, (13, 3, "skip")), start=13))
-    assert talker.recent[""].cache.get_seq_length() == read and [each.at for each in chunk.steps] == [13]
-    assert written(talker, whole) == before
 
 
 def test_forgotten_talks_are_written_anew(monkeypatch, talker):
@@ -276,22 +260,18 @@ def test_the_text_ends_with_the_model_s_positions(talker):
 
 
 @pytest.mark.parametrize(
-    ("asked", "named"),
+    ("family", "asked", "named"),
     [
-        ({"turns": ((0, 5, "skip"),)}, ("layer 5", "0 to 3")),
-        ({"turns": ((9, 5, ""),)}, ("layer 5", "0 to 3")),
-        ({"turns": ((0, 1, "skip:head:4"),)}, ("head 4", "0 to 3")),
-        ({"prompt": "a b " * 80}, ("tokens", "1 to 64")),
+        ("llama", {"turns": ((0, 5, "skip"),)}, ("layer 5", "0 to 3")),
+        ("llama", {"turns": ((9, 5, ""),)}, ("layer 5", "0 to 3")),
+        ("llama", {"turns": ((0, 1, "skip:head:4"),)}, ("head 4", "0 to 3")),
+        ("llama", {"prompt": "a b " * 80}, ("tokens", "1 to 64")),
+        ("mixtral", {"turns": ((0, 1, "residual:wanda:0.5"),)}, ("cannot be pruned",)),
     ],
 )
-def test_what_cannot_be_written_is_refused(asked, named, talker, refused):
+def test_what_cannot_be_written_is_refused(family, asked, named, refused):
     with refused(*named):
-        talker.advance(talk(**asked))
-
-
-def test_layers_whose_weights_are_no_linears_cannot_be_pruned(refused):
-    with refused("cannot be pruned"):
-        made("mixtral").advance(talk(((0, 1, "residual:wanda:0.5"),)))
+        made(family).advance(talk(**asked))
 
 
 def test_texts_are_those_that_a_tokenizer_writes(talker):

@@ -50,8 +50,13 @@ def scenes_read(found):
     return list(range(1, len(found.tokens) - 1, STRIDE))
 
 
-@pytest.mark.parametrize("family", ["llama", "gpt2", "bloom"])
-@pytest.mark.parametrize("word", ["gaussian:0.3", "gaussian:0.3@all", "skip", "residual:magnitude:0.5"])
+@pytest.mark.parametrize(
+    ("family", "word"),
+    [
+        ("llama", "gaussian:0.3@all"), ("llama", "residual:magnitude:0.5"), ("gpt2", "gaussian:0.3"), ("bloom", "skip"),
+        ("bloom", "gaussian:0.3"),
+    ],
+)  # fmt: skip
 def test_a_scene_is_a_measurement_of_the_same_tokens(family, word, empty, tmp_path):
     """By the way that `core measure` takes. Bloom's layers serve no batch of another size: there it goes one by one."""
     path = tmp_path / "sentence.txt"
@@ -114,7 +119,7 @@ def test_a_row_is_one_of_the_scene_and_a_batch_changes_nothing(llama):
     question = lab.question(SENTENCE, "gaussian:0.1")
     whole = llama.scene(question)
     single = scenes.run_clean(llama.loaded, SENTENCE)
-    vars(single)["batched"] = False
+    vars(single)["can_batch"] = False
     alone = scenes.perturb_layers(single, question, range(tiny.LAYERS), Moments(), llama.masks)
     np.testing.assert_allclose(alone.drift.numpy(), table(whole), rtol=1e-3)
     for layer in range(tiny.LAYERS):
@@ -131,16 +136,11 @@ def table_of(row):
 @torch.inference_mode()
 def test_the_next_words_are_the_model_s(llama):
     found = llama.scene(lab.question(SENTENCE, "gaussian:0.3"))
-    ids = llama.clean(SENTENCE).ids
-    expected = llama.loaded.model(input_ids=ids).logits[0].softmax(-1).topk(lab.WORDS)
+    expected = llama.loaded.model(input_ids=llama.clean(SENTENCE).ids).logits[0].softmax(-1).topk(lab.WORDS)
     decode = llama.loaded.tokenizer.decode
     for words, each, chances in zip(found.dense, expected.indices, expected.values, strict=True):
         assert [word for word, _ in words] == [decode([i]) for i in each.tolist()]
         assert [chance for _, chance in words] == pytest.approx(chances.tolist(), rel=1e-3)
-    for layer in range(tiny.LAYERS):
-        tops = [words[0][0] for words in found.perturbed[layer]]
-        for flipped, top, dense in zip(found.flipped[layer], tops, found.dense, strict=True):
-            assert flipped or top == dense[0][0], "pieces of a character read alike, so that two words may be one text"
 
 
 @pytest.mark.parametrize("family", [*tiny.FAMILIES, "cohere", "granite", "phi"])
@@ -226,9 +226,6 @@ def test_the_opening_scene_is_what_the_engine_measures(bundled):
     ids = scenes.run_clean(bundled, question.sentence).ids
     assert_agree(committed, engine(bundled, ids, question.perturbation.name, Moments()), rtol=1e-2)
     words, now = lenses()[question], LabModel(bundled).lens(question, 16)
-    ends = [words.hurt[layer][-1] for layer in range(committed.layers)]
-    tops = [[row[:1] for row in after] for after in committed.perturbed]
-    for stored, read in ((words.dense, now.dense), (words.hurt[16], now.hurt[16]), (ends, tops)):
+    for stored, read in ((words.dense, now.dense), (words.hurt[16], now.hurt[16])):
         shares = [[[share for ((_, share),) in row] for row in rows] for rows in (stored, read)]
         np.testing.assert_allclose(*shares, rtol=2e-2)
-    assert [[word for ((word, _),) in row] for row in ends] == [[word for ((word, _),) in row] for row in tops]

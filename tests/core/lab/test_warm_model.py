@@ -1,6 +1,5 @@
 """The warm model: who is answered when, by one process, whatever befalls it."""
 
-import itertools
 import subprocess
 import sys
 import threading
@@ -121,21 +120,20 @@ def served(scheduler):
     return order
 
 
-def test_rows_come_before_scenes_and_scenes_before_talks():
+@pytest.mark.parametrize(
+    ("tasks", "ahead", "order"),
+    [
+        ([(talk, "1", "a"), (scene, "2", "a"), (row, "3", "a")], 0, "321"),
+        ([(row, "a1", "a", "1"), (row, "a2", "a", "2"), (row, "b", "b")], 2, "a1ba2"),
+        ([(scene, f"{reader}{tab}", reader, tab) for reader in "ab" for tab in "123"], 5, "a1b1a2b2a3b3"),
+    ],
+    ids=["quick kinds first", "readers take turns", "so do their tabs"],
+)
+def test_who_is_answered_when(tasks, ahead, order):
     one = Scheduler()
-    asked = [one.ask(task, "a") for task in (talk("x 1"), scene("x 2"), row("x 3"))]
-    assert [one.count_ahead(each) for each in asked] == [2, 1, 0]
-    assert served(one) == ["x 3", "x 2", "x 1"] and one.count_ahead(asked[0]) == 0
-
-
-def test_readers_take_turns():
-    """Who was just answered waits for those who were not, whoever asked first."""
-    one = Scheduler()
-    one.ask(row("x 0"), "a")
-    assert served(one) == ["x 0"]
-    for reader in "abc":
-        one.ask(row(f"x {reader}"), reader)
-    assert served(one) == ["x b", "x c", "x a"]
+    futures = [one.ask(kind(f"x {words}"), *asker) for kind, words, *asker in tasks]
+    assert one.count_ahead(futures[-1]) == ahead
+    assert "".join(each[2:] for each in served(one)) == order and one.count_ahead(futures[0]) == 0
 
 
 @pytest.mark.parametrize("kinds", [(scene,), (row, scene), (row, scene, talk)])
@@ -172,41 +170,6 @@ def test_quick_questions_one_after_another_keep_nobody_s_slow_one_waiting(also):
         one.answer("x")
         turns += 1
         assert turns <= 8
-
-
-def test_talks_take_turns_chunk_by_chunk_and_keep_nobody_waiting():
-    """Each asks on as soon as it is answered; another reader, or a question of the same one, comes in between."""
-    one, order = Scheduler(), []
-    for tab in "12":
-        one.ask(talk(f"x a{tab}"), "a", tab)
-    one.ask(talk("x b"), "b")
-    scene_of_a = None
-    for turn in range(12):
-        ticket = one.next(0)
-        one.answer("x")
-        order.append(ticket.task.request.prompt[2:] if ticket.task.kind == "talk" else "scene")
-        if ticket.task.kind == "talk":
-            one.ask(talk(ticket.task.request.prompt, turn + 1), ticket.reader, ticket.tab)
-        if turn == 5:
-            scene_of_a = one.ask(scene("x s"), "a", "1")
-    assert order[:6] == ["a1", "b", "a2", "b", "a1", "b"] and scene_of_a.done() and order[6] == "scene"
-    assert order[7:] == ["b", "a2", "b", "a1", "b"] and not any(each.kind == "talk" for each in one.answers)
-
-
-def test_who_had_their_last_turn_long_ago_is_forgotten(monkeypatch):
-    monkeypatch.setattr(scheduler, "MAX_READERS", 4)
-    one = Scheduler()
-    for reader in range(9):
-        one.ask(talk("x"), str(reader), "tab")
-        served(one)
-    assert len(one.served) == 4
-
-
-def test_readers_with_many_tabs_take_turns_and_so_do_their_tabs():
-    one = Scheduler()
-    for reader, tab in itertools.product("ab", "123"):
-        one.ask(scene(f"x {reader}{tab}"), reader, tab)
-    assert served(one) == [f"x {each}" for each in ("a1", "b1", "a2", "b2", "a3", "b3")]
 
 
 def test_a_newer_question_takes_the_place_of_the_reader_s_older_one():
@@ -333,7 +296,7 @@ def at_once(one, readers, tasks):
         return dict(enumerate(pool.map(read, range(readers))))
 
 
-def test_the_real_process_answers_twenty_readers(empty_cache):
+def test_the_real_process_answers_several_readers(empty_cache):
     """A tiny model: rows and scenes are those of this process, refusals arrive as such."""
     from core.lab.answers import LabModel
     from core.lab.continuation import Continuations
@@ -344,7 +307,7 @@ def test_the_real_process_answers_twenty_readers(empty_cache):
     asked = [lab.question(words, "gaussian:0.3").model_copy(update=of) for words in tiny.SENTENCES[:4]]
     here = LabModel(tiny.loaded("llama"))
     found = at_once(
-        one, 20, lambda reader: [Task("row", asked[reader % 4], reader % tiny.LAYERS), Task("scene", asked[reader % 4])]
+        one, 6, lambda reader: [Task("row", asked[reader % 4], reader % tiny.LAYERS), Task("scene", asked[reader % 4])]
     )
     for reader, (of_row, of_scene) in found.items():
         expected = here.scene(asked[reader % 4])

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from core.export.checking import load_back
 from core.jobs import execute
-from core.lab.warm_process import ModelServer
+from core.lab.answers import ModelServer
 from core.models import placement
 from core.requests import grammar
 from core.requests.export_and_search import ExportRequest
