@@ -37,7 +37,7 @@ LIMITED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_DATA, ({limit}, {limit}))
 from pathlib import Path
-from core.jobs import experiment
+from core import experiment
 from core.jobs.records import REQUESTS
 from core.store.cache import Store
 experiment.get(REQUESTS["{kind}"].model_validate_json(sys.argv[1]), Store(Path(sys.argv[2])))
