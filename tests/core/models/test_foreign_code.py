@@ -42,10 +42,10 @@ def test_a_tokenizer_is_tried(bound, most, monkeypatch):
 def test_a_tokenizer_is_given_processor_time_not_time_by_the_clock(tmp_path, monkeypatch):
     import resource
 
-    monkeypatch.setattr(loading, "TOKENIZER_SECONDS", 2)
+    monkeypatch.setattr(loading, "TOKENIZER_SECONDS", 1)
     sound = tiny.folder("llama") / "tokenizer.json"
     busy = tmp_path / "python"
-    busy.write_text(f'#!/bin/sh\nsleep 3\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
+    busy.write_text(f'#!/bin/sh\nsleep 2\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
     busy.chmod(0o755)
     with monkeypatch.context() as patched:
         patched.setattr(sys, "executable", str(busy))

@@ -170,7 +170,7 @@ def test_an_unknown_model_is_refused(typed, empty, refused):
         locate(typed, empty)
 
 
-@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.8, 0.99])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
 def test_a_gguf_cut_anywhere_is_refused(share, empty, tmp_path, refused):
     path = gguf_files.bare(tmp_path / "small.gguf")
     shape = sources.read_shape(locate(str(path), empty), empty)
@@ -250,7 +250,7 @@ def test_nothing_is_hashed_before_its_header_is_read(copy, empty, refused):
     assert not list(empty.root.glob("remembered/sha256-*"))
 
 
-@pytest.mark.parametrize("keep", [0, 4, 100, 0.5, 0.999])
+@pytest.mark.parametrize("keep", [0, 100, 0.999])
 def test_truncated_safetensors_are_refused(keep, copy, empty, refused):
     path, source = copy / "model.safetensors", locate(str(copy), empty)
     content = path.read_bytes()

@@ -38,21 +38,24 @@ def ids_of(text):
 # --- reading -------------------------------------------------------------------------------------------------------
 
 
-def test_raw_is_read_as_rows_joined_by_two_newlines(tmp_path):
-    path = tmp_path / "wiki.raw"
-    path.write_bytes(b"Title\n\n  \nFirst line .\n Second \n")
-    [document] = windows.read(f"file:{path}").documents
-    assert document == "\n\n".join(["Title\n", "", "", "First line .\n", " Second \n"])
-
-
 def test_every_kind_of_file_is_read(tmp_path, documents):
-    (tmp_path / "one.txt").write_text("some\ntext", encoding="utf-8")
+    """Without the mark that Windows tools begin a file with; `.raw` as rows, joined by two newlines."""
     parquet.write_table(pa.table({"text": DOCUMENTS, "more": range(12)}), tmp_path / "rows.parquet")
-    assert windows.read(f"file:{tmp_path / 'one.txt'}").documents == ("some\ntext",)
+    for encoding in ("utf-8", "utf-8-sig"):
+        (tmp_path / "one.txt").write_text("some\ntéxt", encoding=encoding)
+        (tmp_path / "wiki.raw").write_text("Title\n\n  \nFirst line .\n Second \n", encoding=encoding, newline="\n")
+        (tmp_path / "rows.jsonl").write_text('{"text": "Hé"}\n', encoding=encoding)
+        for name, told, packing in (
+            ("one.txt", ("some\ntéxt",), "joined"),
+            ("wiki.raw", ("Title\n\n\n\n\n\n\nFirst line .\n\n\n Second \n",), "joined"),
+            ("rows.jsonl", ("Hé",), "document"),
+            ("rows.parquet", tuple(DOCUMENTS), "document"),
+        ):
+            text = windows.read(f"file:{tmp_path / name}")
+            assert (text.documents, text.packing) == (told, packing)
     assert windows.read(documents).documents == tuple(DOCUMENTS)
-    assert windows.read(f"file:{tmp_path / 'rows.parquet'}").documents == tuple(DOCUMENTS)
-    kinds = {name: windows.read(f"file:{tmp_path / name}").packing for name in ("one.txt", "rows.parquet")}
-    assert kinds == {"one.txt": "joined", "rows.parquet": "document"}
+    (tmp_path / "many.jsonl").write_text('{"text": "rain"}\n' * 3 + "no record\n", encoding="utf-8")
+    assert windows.read(f"file:{tmp_path / 'many.jsonl'}", (1, 2)).documents == ("rain", "rain"), "no more is read"
 
 
 def test_the_demo_text_has_two_halves_that_share_no_line():
@@ -122,28 +125,13 @@ def test_the_tokens_of_a_stored_text_come_back(text, documents):
         assert again.equal(found.tokens)
 
 
-@pytest.mark.parametrize(
-    ("name", "content"), [("a.txt", "Hé\nyou"), ("a.raw", "Hé\n"), ("a.jsonl", '{"text": "Hé"}\n')]
-)
-def test_a_mark_of_windows_tools_is_no_part_of_a_text(name, content, tmp_path):
-    found = []
-    for encoding in ("utf-8", "utf-8-sig"):
-        (tmp_path / name).write_text(content, encoding=encoding)
-        found.append(windows.read(f"file:{tmp_path / name}"))
-    assert found[0].documents == found[1].documents and found[0].content == found[1].content
-
-
 # --- refusals ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("sequences", "length"), [(500, 16), (400, 64)])
-def test_a_text_that_is_too_short_says_how_much_it_has(text, sequences, length, refused):
+def test_a_text_that_is_too_short_says_how_much_it_has(text, documents, refused):
     ids = ids_of(Path(text.removeprefix("file:")).read_text(encoding="utf-8"))
-    with refused("text.txt", f"{len(ids) // length} windows", str(sequences)):
-        drawn(text, sequences=sequences, length=length)
-
-
-def test_documents_that_are_too_short_or_not_there_are_counted(documents, refused):
+    with refused("text.txt", f"{len(ids) // 64} windows", "400"):
+        drawn(text, sequences=400, length=64)
     fitting = sum(len(ids_of(each)) > 60 for each in DOCUMENTS)
     with refused("documents.jsonl", str(fitting), "12"):
         drawn(documents, sequences=12, length=60)
@@ -190,11 +178,20 @@ def test_a_row_without_words_is_named(tmp_path, refused):
         windows.read(f"file:{tmp_path / 'a.parquet'}")
 
 
-def test_a_start_token_that_there_is_not(text, refused):
-    bare = copy.deepcopy(tiny.tokenizer())
-    bare.bos_token = None
+def with_tokenizer(change):
+    """The tiny model with a changed tokenizer."""
+    tokenizer = copy.deepcopy(tiny.tokenizer())
+    change(tokenizer)
+    return replace(tiny.loaded("llama"), tokenizer=tokenizer)
+
+
+def test_a_tokenizer_that_does_not_serve_is_refused(text, refused):
     with refused("start token"):
-        windows.windows(WindowRequest(source=text, bos="every"), replace(tiny.loaded("llama"), tokenizer=bare))
+        windows.windows(
+            WindowRequest(source=text, bos="every"), with_tokenizer(lambda each: setattr(each, "bos_token", None))
+        )
+    with refused("token ", str(tiny.VOCABULARY)):
+        windows.windows(WindowRequest(source=text), with_tokenizer(lambda each: each.add_tokens(["heron"])))
 
 
 def test_the_start_token_is_part_of_a_text_where_no_content_tells_it(text):
@@ -207,13 +204,6 @@ def test_the_start_token_is_part_of_a_text_where_no_content_tells_it(text):
     assert windows.tokens(two.spec, text, None, tiny.tokenizer()).equal(two.tokens), "what was run, not what would be"
     told = replace(plain, source=replace(plain.source, gguf="model.gguf"))
     assert windows.windows(asked, told).spec.start is None
-
-
-def test_a_tokenizer_of_another_model(text, refused):
-    longer = copy.deepcopy(tiny.tokenizer())
-    longer.add_tokens(["heron"])
-    with refused("token ", str(tiny.VOCABULARY)):
-        windows.windows(WindowRequest(source=text), replace(tiny.loaded("llama"), tokenizer=longer))
 
 
 def test_another_text_or_tokenizer_is_not_passed_off_as_the_measured_one(text, refused):
