@@ -1,4 +1,4 @@
-"""The command line: one JSON object on stdout, one line on stderr, three exit codes."""
+"""`measure`, `show`, `runs` and `models`: one JSON object on stdout, one line on stderr, three exit codes."""
 
 import errno
 import re
@@ -13,6 +13,7 @@ from core.base.formats import digits
 from core.cli import main, measurements, output
 from core.jobs import context
 from core.measure import sweep as sweeps
+from core.plan.gains import gains_of
 from core.store import files, profiles
 from core.store.cache import Store
 from tests import tiny
@@ -20,19 +21,41 @@ from tests import tiny
 PERTURB = "gaussian:0.3,residual:wanda:0.7,skip"
 
 
+def words(folder):
+    """`measure` on a tiny model and a small text in a folder."""
+    what = ["--model", tiny.folder("llama"), "--text", tiny.text_file(folder), "--perturb", PERTURB]
+    return ["measure", *what, "--sequences", 4, "--length", 12, "--device", "cpu"]
+
+
 @pytest.fixture
 def measure(say, tmp_path):
-    """`measure` on a tiny model and a small text."""
-    text = tiny.text_file(tmp_path)
-
-    def run(*more):
-        what = ["--model", tiny.folder("llama"), "--text", text, "--perturb", PERTURB]
-        return say("measure", *what, "--sequences", 4, "--length", 12, "--device", "cpu", *more)
-
-    return run
+    """Measure into a cache of its own."""
+    line = words(tmp_path)
+    return lambda *more: say(*line, *more)
 
 
-def test_measuring_twice_is_measuring_once(measure, tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """A cache with one profile, for tests that only read it."""
+    folder = tmp_path_factory.mktemp("measured")
+    assert main([*map(str, words(folder)), "--cache", str(folder / "cache")]) == 0
+    return folder / "cache"
+
+
+@pytest.fixture
+def profile(cache):
+    store = Store(cache)
+    return profiles.load(store, next(store.entries("profile")))
+
+
+@pytest.fixture
+def show(say, cache, profile):
+    """`show` of that profile."""
+    return lambda *more: say("show", profile.key, *more, cache=cache)
+
+
+def test_measuring_twice_is_measuring_once(measure, say, tmp_path, monkeypatch):
+    assert [len(each) for each in say("runs", "--json").json.values()] == [0] * 7
     told = measure("--json")
     first = told.json
     assert "Already" not in told.err and first["layers"] == tiny.LAYERS and first["seconds"] >= 0
@@ -41,16 +64,13 @@ def test_measuring_twice_is_measuring_once(measure, tmp_path, monkeypatch):
     monkeypatch.setattr(context, "load", lambda *_: pytest.fail("it was measured again"))
     again = measure("--json")
     assert again.json == first and again.err.startswith("Already in the cache")
-    assert Store(tmp_path / "cache").profile(first["key"]).key == first["key"]
+    found = say("runs", "--json").json
+    assert [each["key"] for each in found["profiles"]] == [first["key"]]
+    assert [(job["state"], job["result"]) for job in found["jobs"]] == [("done", first["key"])]
 
 
-def test_the_command_the_library_and_the_store_agree(measure, say, tmp_path):
-    key = measure("--json").json["key"]
-    store = Store(tmp_path / "cache")
-    from core.plan.gains import gains_of
-
-    profile = profiles.load(store, store.profile(key))
-    for row in say("show", key, "--json").json["perturbations"]:
+def test_the_command_the_library_and_the_store_agree(show, profile):
+    for row in show("--json").json["perturbations"]:
         gains = gains_of(profile.seeds(row["name"]))
         np.testing.assert_allclose(row["gains"], gains.value)
         np.testing.assert_allclose(row["interval"], np.stack([gains.low, gains.high], 1))
@@ -58,82 +78,57 @@ def test_the_command_the_library_and_the_store_agree(measure, say, tmp_path):
         assert row["gains"][-1] == 1
 
 
-def test_a_matrix_is_square_and_null_below_the_diagonal(measure, say):
-    key = measure("--json").json["key"]
+def test_a_matrix_is_square_and_null_below_the_diagonal(show):
     for name in PERTURB.split(","):
-        matrix = say("show", key[:8], "--matrix", name, "--json").json["matrix"]
-        assert len(matrix) == tiny.LAYERS
-        for injection, row in enumerate(matrix):
-            assert len(row) == tiny.LAYERS
-            assert [value is None for value in row] == [layer < injection for layer in range(tiny.LAYERS)]
-    matrix = say("show", key, "--matrix", "gaussian:0.3", "--json").json["matrix"]
-    np.testing.assert_allclose([matrix[layer][layer] for layer in range(tiny.LAYERS)], 0.3, rtol=1e-5)
+        matrix = show("--matrix", name, "--json").json["matrix"]
+        nulls = [[value is None for value in row] for row in matrix]
+        np.testing.assert_array_equal(nulls, np.tri(tiny.LAYERS, k=-1))
+        if name.startswith("gaussian"):
+            np.testing.assert_allclose(np.diag(np.array(matrix, float)), 0.3, rtol=1e-5)
+    assert "Drift" in show("--matrix", "skip").out
+    show("--matrix", "gaussian:0.4", "--json").refused("residual:wanda:0.7")
 
 
-@pytest.mark.parametrize("width", [60, 240])
-def test_a_matrix_fits_the_terminal(width, capsys, monkeypatch):
-    monkeypatch.setattr(output, "out", Console(width=width))
-    matrix = np.triu(np.full((30, 30), 0.25))
-    matrix[np.tril_indices(30, -1)] = np.nan
+def test_a_matrix_fits_the_terminal(capsys, monkeypatch):
+    monkeypatch.setattr(output, "out", Console(width=60))
+    matrix = np.where(np.tri(30, k=-1), np.nan, 0.25)
     measurements.matrix_table("gaussian:0.3", matrix)
     lines = capsys.readouterr().out.splitlines()
-    assert max(map(len, lines)) <= width and sum(line.count("0.25") for line in lines) == 30 * 31 / 2
+    assert max(map(len, lines)) <= 60 and sum(line.count("0.25") for line in lines) == 30 * 31 / 2
 
 
-def test_tokens_are_those_that_were_measured(measure, say, tmp_path):
-    key = measure("--json").json["key"]
-    rows = say("show", key, "--tokens", "--json").json["tokens"]
-    assert [len(row) for row in rows] == [12] * 4
-    ids = tiny.tokenizer()((tmp_path / "text.txt").read_text(encoding="utf-8"))["input_ids"]
-    windows = Store(tmp_path / "cache").profile(key).spec.text.windows
-    assert rows == [ids[start : start + 12] for _, start in windows]
-    (tmp_path / "text.txt").rename(tmp_path / "moved.txt")
-    say("show", key, "--tokens").refused()
+def test_tokens_are_those_that_were_measured(show, profile, cache):
+    text = cache.parent / "text.txt"
+    ids = tiny.tokenizer()(text.read_text(encoding="utf-8"))["input_ids"]
+    windows = profile.spec.text.windows
+    assert show("--tokens", "--json").json["tokens"] == [ids[start : start + 12] for _, start in windows]
+    moved = text.rename(text.with_name("moved.txt"))
+    show("--tokens").refused()
+    moved.rename(text)
 
 
-def test_people_get_tables(measure, say):
+def test_people_get_a_short_overview_and_more_only_where_they_ask(measure, show, say, cache):
     said = measure()
-    assert "GiB of memory" in said.err and "parts" in said.err
     assert said.code == 0 and "profile" in said.out
-    key = said.out.split("profile ")[-1].strip()
-    shown = say("show", key, "--gains", PERTURB.split(",")[0]).out
-    row = say("show", key, "--json").json["perturbations"][0]
-    cells = [digits(each, 3) for each in (row["gains"][0], *row["interval"][0])]
-    assert re.search(r" +│ +".join(map(re.escape, cells)), shown) and "…" not in shown
-    assert "Drift" in say("show", key, "--matrix", "skip").out
-    assert key in say("runs").out
-
-
-def test_show_is_one_short_overview_and_more_only_where_asked(measure, say):
-    key = measure("--json").json["key"]
-    short = say("show", key).out
+    short, [row, *_] = show().out, show("--json").json["perturbations"]
     assert all(short.count(f"{name}: gains ") == 1 for name in PERTURB.split(","))
-    row = say("show", key, "--json").json["perturbations"][0]
     ends = [digits(pick(row["gains"][:-1])) for pick in (min, max)]
     assert row["finding"] in short and f"{ends[0]} to {ends[1]}" in short
-    one = say("show", key, "--gains", "skip").out
-    assert "skip" in one and "gaussian" not in one
-    said = say("show", key, "--gains", "nonsense")
+    shown = show("--gains", row["name"]).out
+    cells = [digits(each, 3) for each in (row["gains"][0], *row["interval"][0])]
+    assert re.search(r" +│ +".join(map(re.escape, cells)), shown) and "…" not in shown and "skip" not in shown
+    said = show("--gains", "nonsense")
     assert said.code == 2 and PERTURB.replace(",", ", ") in said.err
 
 
 def test_a_run_without_a_terminal_says_how_far_it_is(measure, monkeypatch):
     monkeypatch.setattr(output, "EVERY", 0.0)
-    lines = measure("--json").err.splitlines()
-    shares = [int(found[1]) for line in lines if (found := re.match(r"(\d+) %, ", line))]
+    shares = [int(found[1]) for line in measure("--json").err.splitlines() if (found := re.match(r"(\d+) %, ", line))]
     assert len(shares) >= 3 and shares == sorted(shares) and shares[-1] <= 100
-    assert any(re.match(r"\d+ %, about .* left · ", line) for line in lines)
 
 
-def test_runs_lists_profiles_jobs_and_troubles(measure, say, tmp_path):
-    assert say("runs", "--json").json == {
-        "profiles": [], "studies": [], "exports": [], "best": [], "unfinished": [], "jobs": [],
-        "set_aside": [],
-    }  # fmt: skip
+def test_what_is_damaged_is_listed_as_set_aside(measure, say, tmp_path):
     key = measure("--json").json["key"]
-    found = say("runs", "--json").json
-    assert [profile["key"] for profile in found["profiles"]] == [key]
-    assert [(job["state"], job["result"]) for job in found["jobs"]] == [("done", key)]
     (tmp_path / "cache" / "profile" / f"{key}.safetensors").write_text("{}")
     found = say("runs", "--json").json
     assert found["profiles"] == [] and len(found["set_aside"]) == 1 and key in found["set_aside"][0]
@@ -157,13 +152,10 @@ def test_models_names_what_is_at_hand(say, monkeypatch):
     [
         (["--model", "nonsense"], "nonsense"), (["--model", "missing.gguf"], "missing.gguf"),
         (["--text", "file:missing.txt"], "missing.txt"), (["--perturb", "gaussian:0.3,"], "perturbation"),
-        (["--preset", "slow"], "slow"), (["--sequences", "9999"], "windows"),
-        (["--sequences", "many"], "sequences"), (["--length", "65"], "64"), (["--seeds", "a"], "seeds"),
-        (["--documents", "7"], "documents"),
-        (["--documents", "0-7"], "1 document: 0-7"),
-        (["--dtype", "int8"], "dtype"), (["--engine", "jet"], "engine"),
-        (["--device", "tpu"], "tpu"), (["--device", "cuda:99"], "cuda:99"),
-        (["--nonsense"], "--nonsense"),
+        (["--preset", "slow"], "slow"), (["--sequences", "9999"], "windows"), (["--length", "65"], "64"),
+        (["--sequences", "many"], "sequences"), (["--seeds", "a"], "seeds"), (["--documents", "7"], "documents"),
+        (["--documents", "0-7"], "1 document: 0-7"), (["--dtype", "int8"], "dtype"), (["--engine", "jet"], "engine"),
+        (["--device", "tpu"], "tpu"), (["--device", "cuda:99"], "cuda:99"), (["--nonsense"], "--nonsense"),
     ],
 )  # fmt: skip
 def test_a_bad_request_is_one_line(arguments, named, measure, tmp_path):
@@ -178,40 +170,28 @@ def test_other_bad_commands(arguments, say):
     say(*arguments, cache=None if "--cache" in arguments else "cache").refused()
 
 
-def test_a_matrix_that_was_not_measured_lists_what_was(measure, say):
-    key = measure("--json").json["key"]
-    say("show", key, "--matrix", "gaussian:0.4", "--json").refused("residual:wanda:0.7")
+@pytest.mark.parametrize("error", [ZeroDivisionError("a bug"), MemoryError(), RuntimeError("can't allocate memory")])
+def test_a_failure_is_exit_code_1_and_stands_in_no_way(error, measure, monkeypatch):
+    """Too little memory in one sentence, a bug as the interpreter's own traceback."""
 
-
-def test_a_failure_is_exit_code_1_and_no_bad_request(measure, monkeypatch):
-    def broken(*_):
-        raise ZeroDivisionError("a bug")
-
-    with monkeypatch.context() as patch:
-        patch.setitem(sweeps.ENGINES, "wavefront", broken)
-        try:
-            code = measure("--json").code
-        except ZeroDivisionError:  # the interpreter turns it into a traceback and exit code 1
-            code = 1
-    assert code == 1
-    assert measure("--json").json["layers"] == tiny.LAYERS  # the run that failed stands in the way
-
-
-@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")])
-def test_too_little_memory_is_one_sentence_and_loses_nothing(error, measure, monkeypatch):
     def broken(*_):
         raise error
 
     with monkeypatch.context() as patch:
         patch.setitem(sweeps.ENGINES, "wavefront", broken)
-        said = measure("--json")
-    [*_, line] = said.err.strip().splitlines()
-    assert (said.code, said.out) == (1, "") and "memory" in line and "Traceback" not in said.err
+        if isinstance(error, ZeroDivisionError):
+            with pytest.raises(ZeroDivisionError):
+                measure("--json")
+        else:
+            said = measure("--json")
+            assert (said.code, said.out) == (1, "") and "memory" in said.err.splitlines()[-1]
+            assert "Traceback" not in said.err
     assert measure("--json").json["layers"] == tiny.LAYERS
 
 
-@pytest.mark.parametrize(("number", "word"), [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "cannot be written")])
-@pytest.mark.parametrize("parts", [0, 3])
+@pytest.mark.parametrize(
+    ("parts", "number", "word"), [(0, errno.EROFS, "cannot be written"), (3, errno.ENOSPC, "the disk is full")]
+)
 def test_a_disk_that_takes_no_more_is_one_sentence_and_loses_nothing(
     parts, number, word, measure, tmp_path, monkeypatch
 ):
@@ -246,9 +226,10 @@ def test_a_cache_that_is_a_file_is_one_sentence(measure, tmp_path):
 
 
 def test_a_refused_request_can_be_asked_again(measure, tmp_path):
-    assert measure("--json", "--text", f"file:{tmp_path / 'later.txt'}").code == 2
-    (tmp_path / "later.txt").write_text("\n".join(tiny.SENTENCES * 12), encoding="utf-8")
-    assert measure("--json", "--text", f"file:{tmp_path / 'later.txt'}").code == 0
+    later = tmp_path / "later.txt"
+    assert measure("--json", "--text", f"file:{later}").code == 2
+    later.write_text("\n".join(tiny.SENTENCES * 12), encoding="utf-8")
+    assert measure("--json", "--text", f"file:{later}").code == 0
 
 
 def test_an_allocation_is_told_from_its_base_and_from_uniform(capsys):
