@@ -11,22 +11,9 @@ from core.store.cache import HOME, Store
 from core.store.entries import KINDS, SUFFIX
 
 PLACE = re.compile(r'"(?:\w+:)?(?:/|~|[A-Za-z]:\\)[^"]*"')  # a text that is a path from the root, or a source by one
-KEYS = Path(__file__).with_name("committed_keys.txt")  # of each kind; they never change
+LINES = Path(__file__).with_name("committed_keys.txt").read_text(encoding="utf-8").splitlines()
+KEYS = {kind: keys for kind, *keys in map(str.split, LINES)}  # they never change
 
-COMMITTED = {  # a key of each kind that is committed
-    "profile": "15dee2083e6ca073",
-    "study": "0012f57ca426505a",
-    "perturbed": "010aebb98f7eedd0",
-    "activation": "3ea0cac6b8904189",
-    "floor": "28704958f355db46",
-    "weights": "0fba7d92578aec26",
-    "scores": "29ff959f8e9146cd",
-    "removal": "1aabcbfb2353e315",
-    "cumulative": "2b9de02586831bac",
-    "difference": "1b78a36fc9104143",
-    "evaluated": "00bfecceb78277b5",
-    "zeroshot": "072a6a882046624d",
-}
 IDENTITIES = {  # what keys hash as the name of a class: never changed, though a kind may go
     *("PerturbedSpec", "ActivationSpec", "FloorSpec", "WeightSpec", "ScoreSpec", "RemovalSpec", "CumulativeSpec"),
     *("DifferenceSpec", "EvaluatedSpec", "MarginalSpec", "ExchangeSpec", "ZeroShotSpec"),
@@ -37,14 +24,14 @@ IDENTITIES = {  # what keys hash as the name of a class: never changed, though a
 
 
 def test_every_committed_result_is_readable_under_the_key_that_its_spec_hashes_to():
-    store, keys = Store(), (line.split() for line in KEYS.read_text(encoding="utf-8").splitlines())
-    for kind, *wanted in keys:
+    store = Store()
+    for kind, wanted in KEYS.items():
         entries = [store.entry(HOME / "demo" / kind / f"{key}{SUFFIX}") for key in wanted]
         assert [entry and entry.spec.key for entry in entries] == wanted, kind
         assert sorted(each.key for each in store.entries(kind) if each.committed) == wanted, kind
 
 
-@pytest.mark.parametrize(("kind", "key"), COMMITTED.items())
+@pytest.mark.parametrize(("kind", "key"), [(kind, keys[0]) for kind, keys in KEYS.items()])
 def test_a_committed_result_keeps_its_key_whatever_its_class_is_called(kind, key):
     entry = Store().entry(HOME / "demo" / kind / f"{key}{SUFFIX}")
     form = type(entry.spec)
