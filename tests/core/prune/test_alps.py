@@ -5,13 +5,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from core.base.errors import Broken
 from core.methods.alps import alps
 from core.methods.magnitude import magnitude
 from core.methods.refit import errors, refit
 from core.methods.selection import Pattern
 from core.methods.sparsegpt import sparsegpt
-from tests.core.prune.test_repair import drawn, spoilt
+from tests.core.prune.test_repair import drawn
 
 Matrix = NDArray[np.float64]
 
@@ -81,15 +80,6 @@ def test_its_error_is_below_that_of_the_others_repaired(seed):
 
     others = (refit(weight, each, moment) for each in (magnitude(weight, None, 0.6), sparsegpt(weight, moment, 0.6)))
     assert error(alps(weight, moment, 0.6)) < min(map(error, others))
-
-
-def test_damping_is_raised_with_a_warning_and_given_up_in_a_sentence(refused):
-    told = []
-    weight = torch.tensor([[1.0, 2.0, -3.0, 4.0], [4.0, 1.0, 2.0, 3.0]])
-    assert alps(weight, spoilt(0.05), 0.5, None, told.append).isfinite().all()
-    assert told == ["the splitting diverged: damping raised from 0.01 to 0.1"]
-    with refused("splitting", "damping 1", "calibrate", error=Broken):
-        alps(weight, spoilt(3.0), 0.5, None, lambda _: None)
 
 
 @pytest.mark.parametrize("pattern", [None, Pattern(kept=2, of=4)])

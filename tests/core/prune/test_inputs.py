@@ -1,6 +1,5 @@
 """Which linears read the same input is seen from tensors; sums are over all tokens; residuals are pruned by them."""
 
-
 import pytest
 import torch
 from torch import nn

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.methods.magnitude import magnitude
-from core.methods.selection import Pattern, least, least_by_row, pattern
+from core.methods.selection import Pattern, least, pattern
 from core.methods.treatments import PRUNERS, SPARSIFIERS
 from core.methods.wanda import wanda
 
@@ -44,13 +44,6 @@ def test_the_least_go_as_in_a_naive_loop(shape, sparsity, seed):
     assert torch.equal(wanda(weight, norm, sparsity), by_row)
     assert torch.equal(magnitude(weight, None, sparsity), at_once)
     assert torch.equal(weight, before)  # the weight itself was changed
-
-
-@pytest.mark.parametrize(
-    ("count", "expected"), [(0, [0] * 5), (7, [1, 1, 2, 1, 2]), (9, [1, 2, 2, 2, 2]), (10, [2] * 5)]
-)
-def test_rows_that_give_one_more_lie_evenly_apart(count, expected):
-    assert least_by_row(torch.zeros(5, 3), count).sum(1).tolist() == expected
 
 
 @given(shapes, sparsities, st.integers(0, 99))

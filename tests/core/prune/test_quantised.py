@@ -97,13 +97,6 @@ def test_a_width_that_no_group_divides_is_told_what_fits():
         rounded(weight(0)[:, :50], QUANT_FORMATS["Q4_0"])
 
 
-def test_what_a_form_costs():
-    assert {each.name: each.bits_per_weight for each in GGUF} == {
-        "Q4_0": 4.5, "Q4_1": 5, "Q5_0": 5.5, "Q5_1": 6, "Q8_0": 8.5
-    }  # fmt: skip
-    assert QUANT_FORMATS["int3g32"].bits_per_weight == 3 + 19 / 32
-
-
 # --- the walk --------------------------------------------------------------------------------------------------------
 
 LEVELS = np.array([[0.875, 0.8125, 0.75, 0.5, 0.875, 0.8125, 0.75]] * tiny.LAYERS)  # 2, 3, 4 and 8 bits

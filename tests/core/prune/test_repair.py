@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from core.base.errors import Broken
 from core.methods import refit as repair
+from core.methods.alps import alps
 from core.methods.magnitude import magnitude
 from core.methods.refit import errors, refit
 from core.methods.selection import Pattern
@@ -78,13 +79,16 @@ def spoilt(share):
 DENSE, PRUNED = torch.tensor([[1.0, 2.0, -3.0, 4.0]]), torch.tensor([[0.0, 1.5, -1.0, 0.0]])
 
 
-def test_damping_is_raised_with_a_warning():
-    told = []
-    found = refit(DENSE, PRUNED, spoilt(0.05), told.append)
-    assert told == ["the repair diverged: damping raised from 0.01 to 0.1"]
-    assert found.isfinite().all()
-
-
-def test_a_second_moment_that_no_damping_helps_is_refused(refused):
-    with refused("repair", "damping 1", "calibrate", error=Broken):
-        refit(DENSE, PRUNED, spoilt(3.0), lambda _: None)
+@pytest.mark.parametrize(
+    ("solve", "name"),
+    [
+        (lambda moment, warn: refit(DENSE, PRUNED, moment, warn), "repair"),
+        (lambda moment, warn: alps(torch.cat([DENSE, DENSE.abs().roll(1)]), moment, 0.5, None, warn), "splitting"),
+    ],
+)
+def test_damping_is_raised_with_a_warning_and_given_up_in_a_sentence(solve, name, refused):
+    warnings = []
+    assert solve(spoilt(0.05), warnings.append).isfinite().all()
+    assert warnings == [f"the {name} diverged: damping raised from 0.01 to 0.1"]
+    with refused(name, "damping 1", "calibrate", error=Broken):
+        solve(spoilt(3.0), lambda _: None)

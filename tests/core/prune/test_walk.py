@@ -1,6 +1,5 @@
 """The walk over tiny models of every family, against plain forwards of the whole model."""
 
-
 import numpy as np
 import pytest
 import torch
