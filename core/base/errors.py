@@ -6,6 +6,7 @@ import reprlib
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from core.base.escape import legible
 
@@ -61,8 +62,8 @@ NO_MEMORY = (
 )  # fmt: skip
 
 
-def shortage(error: BaseException) -> str | None:
-    """One sentence on what is lacking and what to do; None for any other kind of error."""
+def shortage(error: Any) -> str | None:
+    """One sentence on what an error says is lacking and what to do; None for any other kind of error."""
     if out_of_memory(error):
         return (
             "there is not enough memory: close other programs, or ask for fewer and shorter windows, and run it again"

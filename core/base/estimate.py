@@ -20,4 +20,4 @@ class Estimate(NamedTuple):
 
     def map(self, change: Callable[[Any], Any]) -> "Estimate":
         """The value and both ends changed by a rising function."""
-        return Estimate(*map(change, self[:3]), self.n)
+        return self._replace(value=change(self.value), low=change(self.low), high=change(self.high))

@@ -20,6 +20,7 @@ Flags = NDArray[np.bool_]
 Positions = Literal["after_first", "all"]  # the tokens that a perturbation changes
 SpecT = TypeVar("SpecT", bound="Spec")
 Row = TypeVar("Row")
+Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(field,))
@@ -47,10 +48,10 @@ class Spec(BaseModel):
     def key(self) -> str:
         """First 16 hex digits of the SHA-256 of the canonical JSON with the identity of the class."""
         try:
-            return self._key
+            return object.__getattribute__(self, "_key")
         except AttributeError:
             object.__setattr__(self, "_key", key_of(type(self), self.model_dump(mode="json")))
-            return self._key
+            return object.__getattribute__(self, "_key")
 
     @model_validator(mode="after")
     def _checked(self) -> Self:
@@ -125,7 +126,7 @@ def look_up(table: Mapping[str, Row], name: str, what: str) -> Row:
     return table[name]
 
 
-def checked(form: type[SpecT], /, **values: object) -> SpecT:
+def checked(form: type[Model], /, **values: object) -> Model:
     """Build a spec, turning pydantic's report into one sentence.
 
     Raises:

@@ -5,6 +5,7 @@ With --json, stdout holds one JSON object and nothing else.
 """
 
 import sys
+from typing import Any
 
 import typer
 
@@ -15,7 +16,7 @@ from core.models.progress import Cancelled
 
 INTERRUPTED = 130  # what typer returns for Ctrl-C, which it keeps to itself
 # typer brings its own click: its base exception is reached through the one that typer exports
-UsageTrouble = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+UsageTrouble: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
 
 def main(arguments: list[str] | None = None) -> int:

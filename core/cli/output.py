@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 from pydantic_core import to_json
 from rich.console import Console
@@ -40,8 +40,8 @@ def say_table(
     """
     table = Table(title=escape(title) or None)
     for place, head in enumerate(heads):
-        justify = "left" if place < words else "right"
-        table.add_column(escape(head), overflow="fold", justify=justify, no_wrap=unbroken and place == 0)
+        side: Literal["left", "right"] = "left" if place < words else "right"
+        table.add_column(escape(head), overflow="fold", justify=side, no_wrap=unbroken and place == 0)
     for cells in rows:
         table.add_row(*map(escape, cells))
     out.print(table)

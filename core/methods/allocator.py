@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Annotated, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, Self
 
 import numpy as np
 from pydantic import Field
@@ -85,6 +85,10 @@ class Parameter:
 
 class Allocator(Spec):
     """A base allocator: its parameters are fields, `Annotated` with a `Parameter` where a page can set them."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...  # the fields of a method are its own
 
     label: ClassVar[str]
     colours: ClassVar[tuple[str, str] | None] = None  # of its lines, on a light ground and on a dark one; else ink

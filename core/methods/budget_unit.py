@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from core.base import Array, UserError, brief, listed, number, per_cent
 from core.methods.quantisation import HALF, QUANT_FORMATS, QuantFormat
@@ -146,7 +147,7 @@ MIXED = BudgetUnit(
 )
 
 
-def dropped_layers(shares: Array) -> list[int]:
+def dropped_layers(shares: ArrayLike) -> list[int]:
     """Indices of layers that a plan drops: all of their weights are saved.
 
     Args:

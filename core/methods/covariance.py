@@ -17,7 +17,7 @@ class Covariance(Gaussian):
     isotropic = False
     covariance = True
 
-    kind: Literal["covariance"] = "covariance"
+    kind: Literal["covariance"] = "covariance"  # type: ignore[assignment]  # kinds differ in this
 
     @property
     def label(self) -> str:

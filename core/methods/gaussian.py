@@ -1,6 +1,6 @@
 """Noise in every direction alike."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,7 +11,7 @@ from core.methods.perturbation import Injection, Kind, Stream
 class Gaussian(Kind):
     """`h' = h + size * ||h|| * z / ||z||` per token, z standard normal."""
 
-    parts = ("size",)
+    parts: ClassVar[tuple[str, ...]] = ("size",)
     varies = "size"
     example = "gaussian:0.3"
     word = "gaussian"

@@ -132,7 +132,7 @@ class GaussianPart(OfPart, Gaussian):
     formula = r"p' = p + \text{size} \cdot \lVert p \rVert \cdot z / \lVert z \rVert,\quad z \sim \mathcal N(0, I)"
     isotropic = False  # in the stream
 
-    kind: Literal["gaussian_part"] = "gaussian_part"
+    kind: Literal["gaussian_part"] = "gaussian_part"  # type: ignore[assignment]  # kinds differ in this
 
     @property
     def label(self) -> str:
@@ -153,7 +153,7 @@ class ResidualPart(OfPart, Residual):
     about = "The damage of pruning the linears of the layer's attention or of its MLP, the others dense."
     formula = r"d_{i,p} = \tilde f_{i,p}(h_{i-1}) - f_i(h_{i-1})"
 
-    kind: Literal["residual_part"] = "residual_part"
+    kind: Literal["residual_part"] = "residual_part"  # type: ignore[assignment]  # kinds differ in this
     part: Literal["attention", "mlp"]
 
     @property

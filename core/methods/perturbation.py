@@ -1,7 +1,7 @@
 """The base class of perturbations; each has a file of its own, and `core.methods` has the table."""
 
 from collections.abc import Callable
-from typing import ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from core.base import Fields, Positions, Spec, number, word
 from core.methods.selection import Tensor
@@ -45,6 +45,10 @@ class Injection(Protocol):
 
 class Kind(Spec):
     """A perturbation of the residual stream at the output of its injection layer."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...  # the fields of a kind are its own
 
     parts: ClassVar[tuple[str, ...]] = ()  # the fields that its name is written of, in order; colons go to the last
     varies: ClassVar = ""  # the field that tells it from its family, and orders that
@@ -105,7 +109,7 @@ class Kind(Spec):
         """True if it needs second moments of the linears' inputs."""
         return bool(self.treatment and self.treatment.solves)
 
-    def is_kin(self, other: Self) -> bool:
+    def is_kin(self, other: "Kind") -> bool:
         """True if only the strength differs."""
         return self.model_dump(exclude={self.varies}) == other.model_dump(exclude={self.varies})
 

@@ -189,6 +189,6 @@ def fed_back(weight: Tensor, form: QuantFormat, second_moment: Tensor, warn: War
             inside[column] = snapped
         columns[group.stop :].addmm_(upper[group, group.stop :].T, errors, alpha=-1)
     moment = second_moment.to(weight.device, torch.float32)
-    errors = (each - weight.float() for each in (columns.T, nearest))
-    fed, without_feedback = ((each @ moment * each).sum(1, keepdim=True) for each in errors)
+    lost = (each - weight.float() for each in (columns.T, nearest))
+    fed, without_feedback = ((each @ moment * each).sum(1, keepdim=True) for each in lost)
     return columns.T.where(fed <= without_feedback, nearest)

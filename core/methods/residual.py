@@ -1,6 +1,6 @@
 """The real damage of pruning a layer."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,7 +12,7 @@ from core.methods.treatments import Share, Treated
 class Residual(Kind):
     """The real thing: the layer replaced by its pruned self on the clean input, at every token."""
 
-    parts = ("pruner", "sparsity")
+    parts: ClassVar[tuple[str, ...]] = ("pruner", "sparsity")
     varies = "sparsity"
     prunes = "layer"
     example = "residual:wanda:0.7"

@@ -20,7 +20,7 @@ class ResidualLinear(Residual):
     )
     formula = r"d_{i,j} = \tilde f_{i,j}(h_{i-1}) - f_i(h_{i-1})"
 
-    kind: Literal["residual_linear"] = "residual_linear"
+    kind: Literal["residual_linear"] = "residual_linear"  # type: ignore[assignment]  # kinds differ in this alone
     linear: str = Field(description="name of the linear inside its layer, as in mlp.down_proj; `each`: one by one")
 
     @property

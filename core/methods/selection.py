@@ -99,8 +99,8 @@ def _on_cpu(score: Tensor, count: int) -> Tensor:
     import torch
 
     numbers = (score if score.element_size() > 2 else score.float()).numpy()  # numpy knows no bfloat16
-    largest = np.partition(numbers, count - 1, axis=-1)[..., count - 1 : count].copy()
-    largest = torch.from_numpy(largest).to(score.dtype)
+    ends = np.partition(numbers, count - 1, axis=-1)[..., count - 1 : count].copy()
+    largest = torch.from_numpy(ends).to(score.dtype)
     chosen = score <= largest
     return chosen if (chosen.sum(-1) == count).all() else _first_of_ties(score, largest, count)
 

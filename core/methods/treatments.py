@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
-from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from core.base import UserError, brief, look_up, unique
 from core.methods.alps import alps
@@ -34,7 +34,7 @@ Statistic = Literal["none", "norm", "second_moment", "sink_moment", "pull"]
 # Second moments, and the share of a window that its first token counts for in them, at least as one. All others attend
 # to it and it is one of many, so that an error shifted onto it costs much more than its square says.
 MOMENTS = {"second_moment": 0, "sink_moment": 1 / 32}
-Method = Literal[1, 2]  # of a pruner: raised whenever its numbers change
+Method = Annotated[int, Field(ge=1, le=2)]  # of a pruner: raised whenever its numbers change
 
 
 class PrunerRow(NamedTuple):

@@ -4,6 +4,7 @@ import importlib.util
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from core.base import Fields, UserError, access, brief, digest, exists, expanded, json_value
 from core.models import hub
@@ -191,7 +192,7 @@ def _gguf(path: Path, store: Store, label: str) -> Source:
     return Source(label, path.parent, path.name, file_hash(store, path), None)
 
 
-def local_models(store: Store) -> list[dict[str, object]]:
+def local_models(store: Store) -> list[dict[str, Any]]:
     """Models that can be measured without a network: source, label, layers, parameters, or the trouble with it."""
     return [_described(typed, store) for typed in ("demo", *hub.cached("model"))]
 

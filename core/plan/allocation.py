@@ -89,12 +89,13 @@ def spread_budget(request: AllocationRequest, parameters: Array, profile: Profil
         raise UserError(f"this leaves out all {len(parameters)} layers: lower the target")
     layers = np.nansum(parameters, axis=1)
     bounds = _bounds(request, profile)
-    bound = binding(sparsity, bounds).reshape(len(layers), -1).any(1)
+    bound = np.any(binding(sparsity, bounds).reshape(len(layers), -1), axis=1)
     bound &= not request.unclipped or request.base.measured
     if not request.base.per_linear:
         return Allocation(request, base, sparsity, layers, bound, bounds)
-    linears = [each.reshape(parameters.shape) for each in (base, sparsity)]
-    return Allocation(request, *(layer_means(each, parameters) for each in linears), layers, bound, bounds, *linears)
+    base, sparsity = (each.reshape(parameters.shape) for each in (base, sparsity))
+    means = [layer_means(each, parameters) for each in (base, sparsity)]
+    return Allocation(request, means[0], means[1], layers, bound, bounds, base, sparsity)
 
 
 def _base(request: AllocationRequest, parameters: Array, profile: Profile | None) -> tuple[Array, Array]:

@@ -92,7 +92,7 @@ def bound_layers(rows: Array, bounds: Bounds) -> list[list[int]]:
     Args:
         rows: (rows, layers) or (rows, layers, linears).
     """
-    every = binding(rows, bounds).reshape(*rows.shape[:2], -1).any(2)
+    every = np.any(binding(rows, bounds).reshape(*rows.shape[:2], -1), axis=2)
     return [np.flatnonzero(each).tolist() for each in every]
 
 

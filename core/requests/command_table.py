@@ -116,13 +116,13 @@ MODEL = (_fills(OfModel(), "model", always=True), _fills(OfModel(), "revision"),
 METHOD = 'METHOD:TARGET, as in uniform:0.7 or "owl m=5 lam=0.08 strength=0.04:0.7", or a .json file'
 ONE_LENGTH = "Tokens per window, of calibration and evaluation."
 
-_documents = {"write": lambda documents: "{}-{}".format(*documents)}
+_documents: dict[str, Any] = {"write": lambda documents: "{}-{}".format(*documents)}
 _of_profile = partial(_fills, MeasureRequest(measurements=PRESETS["quick"].measurements))
 _of_study = partial(_fills, StudyRequest(settings=(Recipe(),)))
 _of_best = partial(_fills, BestRequest(target=0.7), always=True)
 _window = _of_profile("text.source", name="text", always=True), _of_profile("text.documents", **_documents)
 REPAIRED = f"{either(REPAIRS)}, or several as in refit_dense+distill"
-_pruner = {"help": f"{either(PRUNERS)}.", "always": True}
+_pruner: dict[str, Any] = {"help": f"{either(PRUNERS)}.", "always": True}
 _treated = (
     _of_study("settings.0.pruner", **_pruner),
     _of_study("settings.0.repair", help=f"{REPAIRED}: solve or train the weights that stay anew."),

@@ -22,7 +22,7 @@ from core.requests.studies import StudyRequest
 # --- from options ----------------------------------------------------------------------------------------------------
 
 
-def request_of(command: str, **options: Any) -> CommandRequest:
+def request_of(command: str, **options: Any) -> Any:
     """The request of a command from the values of its options, defaults for the others.
 
     Raises:
@@ -83,7 +83,9 @@ def _evaluate(fields: Fields, options: Fields) -> Fields:
     return fields | {"evaluation": fields["evaluation"] | {"tasks": tuple(unique(filter(None, tasks)))}}
 
 
-_FORMS = {  # command -> its request, and the function that completes the fields its options fill
+_FORMS: dict[
+    str, tuple[Any, Callable[[Fields, Fields], Fields]]
+] = {  # command -> its request, and the function that completes the fields its options fill
     "measure": (MeasureRequest, _measure),
     "compare": (MeasureRequest, _compare),
     "anchors": (StudyRequest, lambda fields, options: fields | {"settings": [{}]}),

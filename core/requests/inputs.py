@@ -1,6 +1,6 @@
 """The model and the text that a request reads, as typed and by content."""
 
-from typing import Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from pydantic import Field
 
@@ -47,6 +47,12 @@ class ModelSpec(Spec):
 
 class OfWindows(Spec):
     """Text read in `sequences` windows of `length` tokens each."""
+
+    if TYPE_CHECKING:
+        length: int
+
+        @property
+        def sequences(self) -> int: ...
 
     @property
     def token_count(self) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -111,10 +111,10 @@ class ProfileSpec(View):
         (), "of the pruners it prunes by, where that is not the first one"
     )
 
-    activation = _on_text(ActivationSpec)
-    floor = _on_text(FloorSpec)
-    scores = _on_text(ScoreSpec)
-    removed = _on_text(RemovalSpec)
+    activation: ClassVar = _on_text(ActivationSpec)
+    floor: ClassVar = _on_text(FloorSpec)
+    scores: ClassVar = _on_text(ScoreSpec)
+    removed: ClassVar = _on_text(RemovalSpec)
 
     @property
     def weights(self) -> WeightSpec:

@@ -4,14 +4,13 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BeforeValidator
 
-from core.base import PROJECT, Spec, UserError, access, brief, exists, expanded, number, resolved, unique
+from core.base import PROJECT, UserError, access, brief, exists, expanded, number, resolved, unique
 
 MOST_SEEDS = 100
-Stored = TypeVar("Stored", bound=Spec)
 
 
 def from_text(read: Callable[[str], Any]) -> BeforeValidator:
@@ -63,7 +62,7 @@ def with_paths(fields: Any, folder: Path = Path()) -> Any:
     }
 
 
-def with_absolute_paths(request: Stored) -> Stored:
+def with_absolute_paths(request: Any) -> Any:
     """A stored request with absolute paths: in the cache, those inside the project are relative to it."""
     calibration = request.calibration.replace(source=absolute(request.calibration.source, PROJECT))
     return request.replace(model=absolute(request.model, PROJECT), calibration=calibration)

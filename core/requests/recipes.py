@@ -88,7 +88,7 @@ class Repairs(Spec):
     @property
     def treatment(self) -> Treatment:
         """Its pruner and repair together."""
-        return Treatment(self.pruner, self.repair)
+        return Treatment(self.pruner, self.repair)  # type: ignore[attr-defined]  # of both subclasses
 
     @property
     def distills(self) -> bool:

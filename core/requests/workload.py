@@ -44,7 +44,7 @@ class ModelShape(NamedTuple):
         return LOOK + SOLVING * self.width * solving
 
 
-def solving(treatment: Treatment) -> int:
+def solving(treatment: Treatment) -> float:
     """Passes over the weights that a pruner and its repairs solve in."""
     return PRUNERS[treatment.pruner].solve_passes + bool(treatment.by("linear"))
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from core.base import UserError, checked, per_cent, unique
 from core.methods import METHODS, ZEROS, BudgetUnit, Response, Treatment, default_pruner
@@ -42,7 +43,7 @@ def combined(
     seeds: Sequence[int],
     pattern: str | None = None,
     true_sequential: bool = False,
-    **repairs: object,
+    **repairs: Any,
 ) -> tuple[Recipe, ...]:
     """Every allocation with every calibration seed; a pruner that looks at no text needs but one.
 

@@ -82,9 +82,9 @@ def compared(profile: Profile, name: str | None = None) -> Compared:
         labels = either(profile.perturbations[each].label for each in profile.others)
         raise UserError(f"choose {labels} as the perturbation to compare checkpoints")
     beside, provenance = profile.others[name], profile.provenance
-    words = (tuple(provenance.get(each, ())) for each in ("tensors", "outside"))
+    tensors, outside = (tuple(provenance.get(each, ())) for each in ("tensors", "outside"))
     [single] = profile.seeds(name)
-    return Compared(profile.perturbations[name].short, *words, single, beside.cumulative, beside.difference)
+    return Compared(profile.perturbations[name].short, tensors, outside, single, beside.cumulative, beside.difference)
 
 
 def _of_median(values: Array) -> Array:

@@ -87,8 +87,8 @@ def mean(samples: Array, fewest: int = 0, share: float = 1.0) -> Estimate:
     n = len(samples)
     if n == 0 or not np.isfinite(samples).all():
         return Estimate(math.nan, math.nan, math.nan, n)
-    value, *ends = map(float, student(samples, share))
-    return Estimate(value, *(ends if n >= fewest else (math.nan, math.nan)), n)
+    value, low, high = map(float, student(samples, share))
+    return Estimate(value, low, high, n) if n >= fewest else Estimate(value, math.nan, math.nan, n)
 
 
 def spearman(x: Array, y: Array) -> float:

@@ -103,7 +103,7 @@ class Leaderboard(NamedTuple):
         One that leads a layer beyond what predicts it is kept to the largest sparsity that was measured, as its name
         says.
         """
-        base = request.base if request.base.kind == kind else METHODS[kind]()
+        base = request.base if request.base.kind == kind else METHODS[kind]()  # type: ignore[call-arg]  # none by hand
         wanted = request.replace(base=base, correction=Correction(), unclipped=False)
         first = None
         for high in (request.high, *([responses.highest(self.profile)] if self.forecast else [])):
@@ -149,8 +149,8 @@ def lowest_at(groups: Iterable[Study], target: float, pruner: str) -> Row | None
         return (part.treatment.pruner, part.pattern) == (pruner, None) and abs(part.target - target) < 1e-9
 
     place = best_slice(groups, target, pruner, has=lambda _, part: here(part))
-    candidates = place.study.settings if place else ()
-    candidates = [one for one in candidates if here(slice_of(one.setting)) and one.finite and not one.strength]
+    settings = place.study.settings if place else ()
+    candidates = [one for one in settings if here(slice_of(one.setting)) and one.finite and not one.strength]
     return Row(place.study, min(candidates, key=lambda one: one.perplexity)) if candidates else None
 
 

@@ -3,6 +3,8 @@
 Several noise seeds are passed as in `core.plan.gains`.
 """
 
+from typing import Any
+
 import numpy as np
 
 from core.base import Estimate, Flags, frozen
@@ -37,7 +39,7 @@ def below_floor(seeds: Seeds, floor: Array) -> Flags:
     return matrix(seeds) < FLOOR_MARGIN * floor
 
 
-def unreadable(divergence: Array) -> Flags:
+def unreadable(divergence: Any) -> Any:
     """True where a mean divergence is under ten times that of rounding alone, in the shape given."""
     return divergence < FLOOR_MARGIN * DIVERGENCE_FLOOR
 

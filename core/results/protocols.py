@@ -28,7 +28,7 @@ def protocol(spec: StudySpec) -> Protocol:
     """The protocol of a study."""
     read = spec.calibration
     # by content and amount: which windows were drawn is the seed's matter
-    drawn = read and (read.content, read.tokenizer, read.packing, read.bos, read.length, read.sequences)
+    drawn = (read.content, read.tokenizer, read.packing, read.bos, read.length, read.sequences) if read else None
     return Protocol(spec.model.key, spec.text.key, drawn)
 
 

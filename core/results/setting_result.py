@@ -146,7 +146,7 @@ class Result:
     @property
     def planned(self) -> Array | None:
         """(layers,) or (layers, linears) sparsity that was asked of the pruner; None for the dense model."""
-        return self.result.pruned and np.array(self.result.pruned.sparsity)
+        return np.array(self.result.pruned.sparsity) if self.result.pruned else None
 
     @property
     def target(self) -> float:
@@ -246,11 +246,11 @@ class Result:
 
     @property
     def against_uniform(self) -> Change | None:
-        return self.uniform and self.against(self.uniform)
+        return self.against(self.uniform) if self.uniform else None
 
     @property
     def against_base(self) -> Change | None:
-        return self.base and self.against(self.base)
+        return self.against(self.base) if self.base else None
 
     def accuracy_against(self, other: Result, tasks: Sequence[TaskSpec]) -> Accuracy | None:
         """Mean over tasks of the difference in accuracy, paired over examples.

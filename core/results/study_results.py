@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -128,9 +128,7 @@ class Study:
                 if any(task in each.tasks for each in self.points)}  # fmt: skip
 
 
-def _linked(
-    by_recipe: Mapping[Recipe | None, Mapping[int | None, SeedResult]], names: Mapping[Recipe | None, str]
-) -> tuple[Result, ...]:
+def _linked(by_recipe: Mapping[Any, Mapping[Any, SeedResult]], names: Mapping[Any, str]) -> tuple[Result, ...]:
     """Every setting with the twin and the base that it is compared with, where they are among them."""
     others = {each: (each and each.uniform, each and each.base) for each in by_recipe}
     made = {}

@@ -167,7 +167,7 @@ def _tasks(rows: Sequence[Row], name: str, control: Control) -> dict[str, Column
 
     change = _beside(control, lambda one, other: one.accuracy_against(other, shared))
     columns = {
-        name: Column(lambda row, task=task: row.one.accuracy(task) if row.one.has(task) else None)
+        name: Column(lambda row, task=task: row.one.accuracy(task) if row.one.has(task) else None)  # type: ignore[misc]  # mypy infers no type of a default
         for task, name in tasks.items()
     }
     means = {MEAN: Column(lambda row: row.one.accuracy(*shared)), f"{MEAN}, {CHANGE}{name}": Column(change)}

@@ -20,7 +20,7 @@ from core.store.files import Corrupt, Gone, changed, sealed, stamp, unsealed, wr
 from core.store.results import decode
 
 HOME = PROJECT / "cache"
-_LISTED = ContextVar("_LISTED", default=None)
+_LISTED: ContextVar[dict | None] = ContextVar("_LISTED", default=None)
 
 
 @contextmanager
@@ -38,7 +38,7 @@ class Entry:
     """A stored spec with its file, provenance and result."""
 
     path: Path
-    spec: Spec
+    spec: Any  # its kind decides the class
     provenance: dict
     result: Any = None  # None for a view
 

@@ -3,6 +3,7 @@
 import json
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from core.base import Spec, UserError, access
 from core.store.cache import Entry, Store
@@ -28,7 +29,7 @@ def delete(store: Store, entry: Entry) -> None:
     discard(entry.path, DELETED, lambda: _discard_units(store, entry.spec))
 
 
-def _discard_units(store: Store, spec: Spec) -> None:
+def _discard_units(store: Store, spec: Any) -> None:
     """Delete the units of a view that no other needs, and the weights that were trained for them."""
     others = (other for kind in VIEW_KINDS for other in store.entries(kind) if not other.committed)
     needed = {unit.key for other in others for unit in other.spec.units}

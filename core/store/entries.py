@@ -7,6 +7,7 @@ view has no arrays, so that the header is the whole file.
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
@@ -41,7 +42,7 @@ UNITS = {  # kind of entry -> its spec, and its result
     "evaluated": (EvaluatedSpec, results.Losses),
     "zeroshot": (ZeroShotSpec, results.ZeroShot),
 }
-KINDS = {row.kind: (row.view, None) for row in JOBS} | UNITS
+KINDS: dict[str, tuple[Any, Any]] = {**{row.kind: (row.view, None) for row in JOBS}, **UNITS}
 KIND_OF = {spec: kind for kind, (spec, _) in KINDS.items()}
 VIEW_KINDS = tuple(row.kind for row in JOBS)
 

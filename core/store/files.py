@@ -194,7 +194,7 @@ def changed(path: Path) -> float:
         return 0.0
 
 
-def content(path: Path) -> bytes:
+def content(path: Path) -> bytes:  # type: ignore[return]  # the last attempt returns or raises
     """Read a regular file.
 
     Raises:

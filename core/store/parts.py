@@ -86,8 +86,8 @@ def finished(store: Store, unit: Parted) -> dict[int, Merged]:
 
 def partial(store: Store, unit: Parted) -> Merged | None:
     """A unit as far as it is measured: whole from the cache, else its finished parts, else None."""
-    whole = store.load(unit) if store.measured(unit) else None
-    parts = [] if whole is not None else list(finished(store, unit).values())
+    whole: Any = store.load(unit) if store.measured(unit) else None
+    parts: list[Any] = [] if whole is not None else list(finished(store, unit).values())
     return merged(parts) if parts else whole
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Annotated, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import numpy as np
 
@@ -13,11 +13,10 @@ from core.store.files import Corrupt
 
 NUMBER = np.dtype("<f4")  # as stored
 Arrays = dict[str, np.ndarray]
-Result = TypeVar("Result")
 
 
 @cache
-def axes_of(result: type | None) -> dict[str, tuple[str, ...]]:
+def axes_of(result: Any) -> dict[str, tuple[str, ...]]:
     """Field name -> axis names, in order of declaration; empty for a view, which has no result."""
     forms = get_type_hints(result, include_extras=True) if result else {}
     return {name: form.__metadata__[0] for name, form in forms.items()}
@@ -28,7 +27,7 @@ def encode(result: object | None) -> Arrays:
     return {name: np.asarray(getattr(result, name), NUMBER, order="C") for name in axes_of(result and type(result))}
 
 
-def decode(arrays: Arrays, form: type[Result] | None) -> Result | None:
+def decode(arrays: Arrays, form: Any) -> Any:
     """Build a result from its stored fields, in float64; None for a view.
 
     Raises:

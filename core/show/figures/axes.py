@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 
 from core.base import digits
 from core.show.figures.palette import readable, verdict_colour
@@ -42,7 +43,7 @@ class Axis:
         return {"title": self.title, "type": "log", "range": ends, "tickvals": values, "ticktext": texts}
 
 
-def limits(*values: Array) -> tuple[float, float]:
+def limits(*values: ArrayLike) -> tuple[float, float]:
     """Smallest and largest positive finite value; 0.1 and 10 where there is none."""
     every = np.concatenate([np.asarray(each, float).ravel() for each in values])
     usable = every[np.isfinite(every) & (every > 0)]
@@ -134,7 +135,7 @@ def row_axis(names: Sequence[str]) -> dict:
 
 
 def labels(
-    x: Sequence[float] | Array, y: Sequence[float] | Array, texts: Sequence[str], colours: Sequence[str],
+    x: Sequence | Array, y: Sequence | Array, texts: Sequence[str], colours: Sequence[str],
     at: str = "middle right",
 ) -> go.Scatter:  # fmt: skip
     """Text beside points that are not drawn; it may stand outside the axes."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from html import escape
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -39,7 +39,7 @@ def gains(view: ChartSubject) -> Chart:
 
 def sizes(view: ChartSubject) -> Chart:
     """Gain over size and layer of gaussian noise, at the positions in view where two sizes are measured there."""
-    positions = getattr(view.profile.perturbations[view.name], "positions", "after_first")
+    positions: Any = getattr(view.profile.perturbations[view.name], "positions", "after_first")
     here, usual = view.profile.noise(positions), view.profile.noise()
     noises = here if len(here) > 1 else usual
     if len(noises) < 2:
@@ -67,7 +67,7 @@ def matched(view: ChartSubject) -> Chart:
         gain.Line("noise", np.exp(logs), unknown, unknown, *[("not tested",) * profile.layers] * 2),
     )
     between = f"{profile.perturbations[real].label}: a lower gain than noise of the same measured drift"
-    return gain.compared(*lines, view.layer, "Noise against real pruning", between)
+    return gain.compared(lines[0], lines[1], view.layer, "Noise against real pruning", between)
 
 
 def repaired(view: ChartSubject) -> Chart:
@@ -85,7 +85,7 @@ def repaired(view: ChartSubject) -> Chart:
     size = float(np.nanmedian(after.drift / before.drift))
     between = f"{profile.perturbations[mended].label}: a lower gain than without the repair"
     lines = gain.line("repaired", profile.seeds(mended)), gain.line("pruned", profile.seeds(plain))
-    chart = gain.compared(*lines, view.layer, "Repaired damage against damage", between)
+    chart = gain.compared(lines[0], lines[1], view.layer, "Repaired damage against damage", between)
     finding = f"{chart.finding} Where it arises, the repaired damage is {times(size)} as large in the median layer."
     return replace(chart, finding=finding)
 
@@ -97,7 +97,7 @@ def parts(view: ChartSubject) -> Chart:
         raise UserError(f"measure {' and '.join(names)}, or the preset parts, to see whose loss is absorbed")
     lines = [gain.line(profile.perturbations[name].short, profile.seeds(name)) for name in names]
     between = "Without its attention: a lower gain than without its MLP"
-    chart = gain.compared(*lines, view.layer, "Whose loss is absorbed: attention's or the MLP's?", between)
+    chart = gain.compared(lines[0], lines[1], view.layer, "Whose loss is absorbed: attention's or the MLP's?", between)
     return replace(chart, finding=f"{literature.parts(profile)} {chart.finding}")
 
 
@@ -126,7 +126,7 @@ def harm(view: ChartSubject) -> Chart:
     """KL divergence with one layer at a time taken from the other checkpoint."""
     comparison = compared(view.profile, view.name)
     layers = np.arange(len(comparison.harm))
-    odd = [comparison.tensor(layer) for layer in layers]
+    odd = [comparison.tensor(int(layer)) for layer in layers]
     tensors, errors = [comparison.tensors[each] for each in odd], comparison.weights.error[layers, odd]
     bars = go.Bar(
         x=layers,

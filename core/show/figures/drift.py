@@ -1,6 +1,7 @@
 """Drift on its way through the network: curves, the direction of what is left, dilution, and harm at the output."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -132,7 +133,7 @@ def dilution(seeds: Seeds, activation: Activation, layer: int) -> Chart:
     lines = {"damage grows": damage, "stream grows": stream, "gain": damage / stream, "gain if frozen": 1 / stream}
     pale, strong = LIGHT.family
     net = {"size": 9, "symbol": "diamond", "color": [verdict_colour(each) for each in gains_of(seeds).verdicts]}
-    styles = ((strong, 2), (pale, 2), (LIGHT.ink, 1, None, net), (LIGHT.guide, 2, "dot"))
+    styles: Any = ((strong, 2), (pale, 2), (LIGHT.ink, 1, None, net), (LIGHT.guide, 2, "dot"))
     x, figure = np.arange(len(damage)), go.Figure()
     for (name, values), style in zip(lines.items(), styles, strict=True):
         figure.add_trace(curve(x, values, name, f"layer %{{x}}: {name} %{{y:.3g}}×", *style))

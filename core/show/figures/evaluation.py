@@ -42,10 +42,11 @@ def dots(
         mark: has a line across all rows, and the texts stand right of it too.
     """
     marker = {"size": 10, "color": list(colours)}
-    error = whiskers(*values.T, LIGHT.undecided)
+    middle, low, high = values.T
+    error = whiskers(middle, low, high, LIGHT.undecided)
     row = points(values[:, 0], list(names), of, "%{y}: %{customdata}", marker, error_x=error, customdata=list(texts))
     right = float(np.nanmax(values, initial=mark or 0.0))
-    figure = go.Figure([row, labels([right] * len(names), list(names), [f"   {text}" for text in texts], colours)])
+    figure = go.Figure([row, labels([right] * len(names), [*names], [f"   {text}" for text in texts], colours)])
     if mark is not None:
         figure.add_vline(x=mark, line={"color": LIGHT.guide, "width": 1.5})
     rows = row_axis(names)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -79,7 +80,7 @@ def gains(
     bars = whiskers(main.value, main.low, main.high, see_through(LIGHT.ink, 0.55), 1)
     figure.add_trace(_curve(main, places[strong], LIGHT.ink, marker, error_y=bars))
     colour_key(figure, VERDICT_COLOURS)
-    axis = DEPTH if relative else layer_axis(len(lines[0].value), "perturbed layer")
+    axis: dict[str, Any] = DEPTH if relative else layer_axis(len(lines[0].value), "perturbed layer")
     value_line(figure, 1, 0, axis["range"][1], color=LIGHT.guide, width=1)
     layout(figure, axis, ratio_axis("gain: drift at the end ÷ where it began", values).drawn)
     if layer is not None:
@@ -89,7 +90,7 @@ def gains(
     return Chart("gain-per-layer", title, figure, finding, table(lines))
 
 
-def _curve(each: Line, x: Array, colour: str, marker: dict, **more: object) -> go.Scatter:
+def _curve(each: Line, x: Array, colour: str, marker: dict, **more: Any) -> go.Scatter:
     name, count = escape(each.name), len(each.value)
     texts = [f"layer {layer} of {count}, {verdict or 'by definition 1'}" for layer, verdict in enumerate(each.verdicts)]
     return curve(x, each.value, name, f"{name}, %{{text}}: %{{y:.3g}}×", colour, marker=marker, text=texts, **more)
@@ -122,7 +123,7 @@ def table(lines: Sequence[Line]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def columns(gains: Gains | Line) -> dict[str, object]:
+def columns(gains: Gains | Line) -> dict[str, Any]:
     """Column -> gain of every layer, its interval, and its verdict, also without the correction for many layers."""
     named = {"verdict": gains.verdicts, "verdict without correction": gains.uncorrected}
     verdicts = {name: [each or "none: 1 by definition" for each in verdicts] for name, verdicts in named.items()}
@@ -166,7 +167,7 @@ def of_profiles(profile: Profile, twin: Profile, name: str, layer: int, statisti
     lines = [line(title, each.seeds(name), statistic) for title, each in zip(titles, (profile, twin), strict=True)]
     highlighted = layer if profile.layers == twin.layers else None
     between = f"{perturbation(profile.perturbations[name])}. The gain of {titles[0]} is lower than that of {titles[1]}"
-    chart = compared(*lines, highlighted, "Gain of each layer", between)
+    chart = compared(lines[0], lines[1], highlighted, "Gain of each layer", between)
     if len({(text.content, text.sequences, text.length) for text in (profile.spec.text, twin.spec.text)}) == 1:
         return chart
     descriptions = [described(each.entry) for each in (profile, twin)]

@@ -94,10 +94,10 @@ def size_map(sizes: Sequence[float], lines: Sequence[Line], layer: int) -> Chart
         sizes: ascending, at least two.
         lines: gains of each size.
     """
-    sizes, logs = np.asarray(sizes, float), np.log([each.value for each in lines])
-    x, borders, texts = np.arange(logs.shape[1]), edges(sizes), [number(size) for size in sizes]
-    cross = propagation.crossing(sizes, logs)
-    at_layer, at_size = np.meshgrid(x, sizes)
+    size_array, logs = np.asarray(sizes, float), np.log([each.value for each in lines])
+    x, borders, texts = np.arange(logs.shape[1]), edges(size_array), [number(size) for size in sizes]
+    cross = propagation.crossing(size_array, logs)
+    at_layer, at_size = np.meshgrid(x, size_array)
     hover, gains = "layer %{x}, size %{y}: gain %{customdata:.3g}×", np.exp(logs).ravel()
     crosses, diamond = "layer %{x}: gain crosses 1 at size %{y:.2g}", {"size": 7, "symbol": "diamond"}
     figure = go.Figure(

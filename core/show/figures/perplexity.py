@@ -108,12 +108,13 @@ def _traces(each: Curve, index: int) -> list[go.Scatter]:
     """A line through the means with its intervals, and a marker per seed."""
     hue, hover = each.colour, f"{each.name}, %{{x:g}} %: %{{y:.4g}}"
     means = np.array([one.perplexity for one in each.settings])
-    bars = whiskers(means, *each.ends.T, hue, 1.5)
+    low, high = each.ends.T
+    bars = whiskers(means, low, high, hue, 1.5)
     width, dash = 3 if each.in_view else 1.5, DASHES[index % len(DASHES)]
     line = curve(100 * np.array(each.targets), means, f"{each.name}, mean", hover, hue, width, dash, error_y=bars)
-    seeds = [(100 * one.target, value) for one in each.settings for value in one.perplexities]
+    seeds = np.array([(100 * one.target, value) for one in each.settings for value in one.perplexities])
     marker = {"color": hue, "size": 9 if each.in_view else 7, "opacity": 0.85}
-    return [line, points(*zip(*seeds, strict=True), each.name, hover, marker)]
+    return [line, points(seeds[:, 0], seeds[:, 1], each.name, hover, marker)]
 
 
 def _name(

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from core.base import UserError, frozen
+from core.base import Positions, UserError, frozen
 from core.store import Profile
 
 REFERENCE = re.compile(r"\[([^\[\]]+)\]\(([^()]+)\)")
@@ -56,7 +56,7 @@ TARGET = 0.7
 DRIVER = "gaussian:0.3"
 
 
-def noise(profile: Profile, positions: str = "after_first") -> dict[float, str]:
+def noise(profile: Profile, positions: Positions = "after_first") -> dict[float, str]:
     """Size -> name of the noise measured at these positions, ascending.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from core.methods import BITS, INTEGERS, MIXED, ZEROS, BlockInfluence, BudgetUnit, treatment
 from core.results import Result, Slice, Study, slice_of
@@ -102,7 +102,11 @@ def _unrepaired(study: Study) -> Control:
 def _untrained(study: Study) -> Control:
     """The same without training, by a pruner that reads the fewest windows."""
     few = min(one.setting.pruner_windows for one in study.settings)
-    return lambda one: one.setting and study.of((one.setting.untrained or one.setting).replace(pruner_windows=few))
+
+    def control(one):
+        return study.of((one.setting.untrained or one.setting).replace(pruner_windows=few)) if one.setting else None
+
+    return control
 
 
 def _per_layer(study: Study) -> Control:
@@ -143,7 +147,10 @@ def _influence(study: Study) -> Control:
     return lambda one: alike[one.target] if one.setting and one.setting.allocation.base != base else None
 
 
-OWL = {"against": "OWL by Wanda", "control": lambda study: lambda one: owl(study, one.target) if one.setting else None}
+OWL: dict[str, Any] = {
+    "against": "OWL by Wanda",
+    "control": lambda study: lambda one: owl(study, one.target) if one.setting else None,
+}
 FOUR_BITS = (
     "Integers take the bytes of 3 or 2 bits in groups of 32, or of 2 in groups of 64; response gives linears 2 bits or "
     "more in groups of 32 or 64. Only fewer than 4 bits are compared: the model was itself dequantised from 4 bits, so "
@@ -168,9 +175,9 @@ LEFT_OUT = (
     "Response leaves out the layers whose leaving out alone was measured to harm least, on the text that block "
     "influence was read on; uniform leaves out layers evenly spaced."
 )
-FEWER_BITS = {"settings": lambda study: study.settings, "against": "uniform bits", "control": _uniform_bits,
+FEWER_BITS: dict[str, Any] = {"settings": lambda study: study.settings, "against": "uniform bits", "control": _uniform_bits,
               "divergence": True}  # fmt: skip
-TRAINING = {
+TRAINING: dict[str, Any] = {
     "settings": lambda study: sorted(_every(study), key=lambda one: one.target),
     "against": "the same without training",
     "control": _untrained,

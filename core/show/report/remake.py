@@ -1,5 +1,6 @@
 """The commands that make a stored result again, from what it says of itself."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from core.base import UserError, checked
@@ -58,7 +59,7 @@ def request_of_profile(entry: Entry) -> MeasureRequest:
     )
 
 
-def _device(provenance: dict) -> str:
+def _device(provenance: Mapping) -> str:
     """The device as the command line takes it; a described GPU is whichever is there."""
     device = str(provenance.get("device", "auto"))
     return device if device in ("cpu", "mps") else "cuda" if device.startswith("cuda") else "auto"

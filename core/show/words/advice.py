@@ -70,7 +70,7 @@ def _named(setting: Recipe) -> str:
     return recipe_names.long(setting.allocation).replace("Uniform", "uniform", 1)
 
 
-def on_zeros(sizes: Mapping[str, int], perplexities: Mapping[str, float]) -> str:
+def on_zeros(sizes: Mapping[str, float], perplexities: Mapping[str, float]) -> str:
     """Sentence: the bytes that zeros save, beside a dense file of few bits.
 
     Args:

@@ -14,7 +14,7 @@ def interval(middle: float, low: float, high: float) -> str:
 
 def beside(predictions: Mapping[str, Prediction]) -> str:
     """`Predicted perplexity, 90 % interval: this allocation 612 [560, 668], uniform 932 [860, 1,010].`"""
-    first = {each: name for name, each in reversed(predictions.items())}  # each number once
+    first = {each: name for name, each in reversed([*predictions.items()])}  # each number once
     listed_predictions = ", ".join(
         f"{name} {interval(*each[:3])}" for name, each in predictions.items() if first[each] == name
     )
