@@ -1,4 +1,5 @@
 # make run: the dashboard.  make test: the tests.  Both install first what is missing.
+# make lint: style and types of Python; part of make test.
 # make front: types, style and arithmetic of what browsers run; part of make test where npm is there.
 # make faults: commands killed before every file-system step.  make load: whole pages with many visitors.
 # make studies OF=<folder>: the tables of Evidence, measured again.
@@ -33,10 +34,15 @@ setup: .venv/installed
 	$(PY) -m pip install --quiet -r tests/requirements.txt
 	$(PY) -c "import pathlib; pathlib.Path('.venv/tested').touch()"
 
+# Style of all Python, and types of the rooms that are free of tensor libraries.
+lint: .venv/tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
 # A browser beside another on a busy machine is late now and then: what failed is run once more, alone, and must pass.
 BROWSER = $(PY) -m pytest -m "not slow" tests/e2e
-test: .venv/tested front
-	$(BIN)/ruff check .
+test: .venv/tested lint front
 	$(PY) -m pytest -m "not slow" --ignore tests/e2e --numprocesses 2 --dist loadgroup
 	$(BROWSER) --numprocesses 2 --dist worksteal || $(BROWSER) --last-failed --last-failed-no-failures none
 

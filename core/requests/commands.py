@@ -83,9 +83,8 @@ def _evaluate(fields: Fields, options: Fields) -> Fields:
     return fields | {"evaluation": fields["evaluation"] | {"tasks": tuple(unique(filter(None, tasks)))}}
 
 
-_FORMS: dict[
-    str, tuple[Any, Callable[[Fields, Fields], Fields]]
-] = {  # command -> its request, and the function that completes the fields its options fill
+# command -> its request, and the function that completes the fields its options fill
+_FORMS: dict[str, tuple[Any, Callable[[Fields, Fields], Fields]]] = {
     "measure": (MeasureRequest, _measure),
     "compare": (MeasureRequest, _compare),
     "anchors": (StudyRequest, lambda fields, options: fields | {"settings": [{}]}),

@@ -95,7 +95,7 @@ Seeds = Sequence[Perturbed]  # one perturbation, by noise seed
 
 def merged(parts: list[Merged]) -> Merged:
     """Join parts of one unit in order: concatenate sequences or windows, average means weighted by their number."""
-    form = type(parts[0])
+    form: Any = type(parts[0])
     split = "sequence" if form is Perturbed else "window"
     weights = [count(part) for part in parts]
     values = {}

@@ -175,8 +175,12 @@ LEFT_OUT = (
     "Response leaves out the layers whose leaving out alone was measured to harm least, on the text that block "
     "influence was read on; uniform leaves out layers evenly spaced."
 )
-FEWER_BITS: dict[str, Any] = {"settings": lambda study: study.settings, "against": "uniform bits", "control": _uniform_bits,
-              "divergence": True}  # fmt: skip
+FEWER_BITS: dict[str, Any] = {
+    "settings": lambda study: study.settings,
+    "against": "uniform bits",
+    "control": _uniform_bits,
+    "divergence": True,
+}
 TRAINING: dict[str, Any] = {
     "settings": lambda study: sorted(_every(study), key=lambda one: one.target),
     "against": "the same without training",

@@ -27,7 +27,7 @@ def badge(study: Study) -> str:
     """All that must be alike before two numbers are compared, what was measured so, and the keys of both."""
     spec, provenance = study.spec, study.provenance
     keys = dict.fromkeys(entry.key for entry in (*study.entries, *study.guests)) or [spec.key]
-    listed = {
+    listed: dict[str, list] = {
         "calibration seeds": sorted({each.seed for each in study.points if each.seed is not None and each.evaluated}),
         "profiles": [key[:SHORT] for key in study.profiles],
         "studies": [key[:SHORT] for key in keys],
