@@ -57,6 +57,11 @@ class Entry:
         return self.path.parent.parent.resolve() == (HOME / "demo").resolve()
 
 
+def _age(path: Path) -> float:
+    """Time of the last change; 0 for a committed file."""
+    return 0.0 if path.parent.parent == HOME / "demo" else changed(path)
+
+
 class Store:
     """A cache folder, with the committed demo results behind it.
 
@@ -111,7 +116,7 @@ class Store:
             return None
 
     def entries(self, kind: str = "profile", begins: str = "") -> Iterator[Entry]:
-        """Every readable entry of a kind whose key begins so, newest first; corrupt ones are set aside.
+        """Every readable entry of a kind whose key begins so, newest first, committed last; corrupt ones are set aside.
 
         A view is read by its header, which is all of its file.
         """
@@ -125,7 +130,8 @@ class Store:
     def _entries(self, kind: str, begins: str = "") -> Iterator[Entry]:
         paths = (path for root in reversed(self.roots) for path in root.glob(f"{kind}/[!.]*{SUFFIX}"))
         by_key = {path.stem: path for path in paths if path.name.startswith(begins)}
-        for path in sorted(by_key.values(), key=changed, reverse=True):
+        # Committed files are as old as their checkout: their keys order them, the same on every machine.
+        for path in sorted(by_key.values(), key=lambda each: (_age(each), each.stem), reverse=True):
             if entry := self.entry(path):
                 yield entry
 

@@ -6,30 +6,19 @@ import re
 import numpy as np
 import pytest
 
-from core.show.lessons import absorption, budgets, damage, shared
 from core.show.lessons.shared import REFERENCE
 from pages.ui.tour import CHAPTERS
-from tests.pages.learn_page import GUESSED, opened, stored, text
+from tests.pages.learn_page import GUESSED, opened, text
 from tests.pages.opening import links, live, opened_at, paint, url
-
-SAID = {
-    "perturb": damage.perturb,
-    "drift": damage.drift,
-    "amplify": absorption.amplify,
-    "absorb": absorption.absorb,
-    "allocate": budgets.correction,
-    "prune": budgets.prune,
-}
 
 
 @pytest.mark.parametrize("chapter", list(CHAPTERS))
 def test_a_chapter_is_a_sentence_a_figure_a_task_and_a_way_on(chapter, cache):
     app = opened(profile=cache["deep"], chapter=chapter, **GUESSED)
     assert not app.info and not app.error
-    said = SAID[chapter](stored(cache["deep"])).sentence
     figure = live(app)
-    assert figure["title"] and figure["layers"] == 30 and figure["finding"] == shared.plain(said)
-    assert "Try:" in text(app) and shared.plain(said) in text(app)
+    assert figure["title"] and figure["layers"] == 30 and figure["finding"] in text(app)
+    assert "Try:" in text(app)
     assert links(app)[0]["profile"] == cache["deep"]
     for each in (figure, live(opened(profile=cache["deep"], chapter=chapter))):  # after a guess and before it
         assert_every_frame_has_its_words_and_numbers(each)
@@ -49,7 +38,7 @@ def assert_every_number_refers_to_a_mark(figure):
 def assert_every_frame_has_its_words_and_numbers(figure):
     frames, layers = math.prod(len(each["stops"]) for each in figure["controls"]), figure["layers"]
     names = [slot for said in (figure["says"], *(said for _, said, _ in figure["key"])) for slot in slots_in(said)]
-    assert figure["pick"] or "layer" not in names
+    assert figure["pick"] or figure["idle"] or "layer" not in names
     for slot in (figure["slots"][name] for name in names if name != "layer"):
         assert len(slot["table"]) == (layers if slot["by"] == "layer" else frames)
         assert slot["by"] != "both" or all(len(row) == layers for row in slot["table"])

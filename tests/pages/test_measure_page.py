@@ -38,7 +38,7 @@ def own(app, *perturbations):
 
 
 def test_what_the_hub_cache_holds_is_offered_and_can_be_picked(store, monkeypatch):
-    monkeypatch.setattr(hub, "cached", {"model": ["org/held"], "dataset": ["org/texts"]}.__getitem__)
+    monkeypatch.setattr(hub, "cached", lambda kind: [{"model": "org/held", "dataset": "org/texts"}[kind]])
     st.cache_data.clear()
     app = opened()
     put(app, "measure-model", "org/held")

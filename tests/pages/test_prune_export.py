@@ -61,7 +61,7 @@ def located(monkeypatch):
     shape = ModelShape(layers=LAYERS, width=64, vocabulary=1000, layer_parameters=50_000, parameters=400_000)
     for module in (cost, target):
         monkeypatch.setattr(module, "locate", lambda *_, **__: SOURCE)
-        monkeypatch.setattr(module, "outlined", lambda *_: shape)
+        monkeypatch.setattr(module, "read_shape", lambda *_: shape)
 
 
 def test_a_study_whose_request_is_known_is_matched_by_it(store, monkeypatch):

@@ -53,7 +53,7 @@ def allocate(profile: Profile) -> parts.Screen:
         controls=[push],
         gauge=gauge and replace(gauge, points=budgets.steps(costs)),
         hand=None,
-        idle="",
+        idle="Drag the strength, or point at a bar.",
         head=0,
         lead=LEAD.format(shared.ref(per_cent(request.target), shared.FOOT)),
         notes=[*map(fixed, [sentence, *([forecast_sentences.basis(forecast)] if forecast else [])])],
