@@ -32,8 +32,8 @@ def distillation_folder(store: Store, model: Spec, pruned: ExactRecipe) -> Path:
     A training that ends at the best check of a longer one shares the folder of that.
     """
     whole = pruned.replace(recover_until=0)
-    known = pruned.recover_until and distillation_course(store, model, whole)
-    if known and known[0][known[1].argmin()] == pruned.recover_until:
+    course = pruned.recover_until and distillation_course(store, model, whole)
+    if course and course[0][course[1].argmin()] == pruned.recover_until:
         pruned = whole
     return store.root / "parts" / f"{model.key}-{pruned.key}"
 

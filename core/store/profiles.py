@@ -14,7 +14,7 @@ from core.store.results import Activation, Cumulative, Difference, Floor, Pertur
 
 @frozen
 class OtherCheckpoint:
-    """Another checkpoint compared with the model: the run of the whole of it, and its weights."""
+    """Another checkpoint compared with the model: its whole run, and its weights."""
 
     cumulative: Cumulative
     difference: Difference
@@ -27,10 +27,10 @@ class Profile:
     entry: Entry
     activation: Activation
     floor: Floor
-    weights: Weights | None  # None where the layers cannot be pruned
+    weights: Weights | None  # None if the layers cannot be pruned
     scores: Scores | None
     perturbed: dict[Measurement, Perturbed]
-    removal: Removal | None = None  # where it was asked for
+    removal: Removal | None = None  # if it was requested
     others: dict[str, OtherCheckpoint] = field(default_factory=dict)  # by perturbation that takes its layers
 
     @property
@@ -43,7 +43,7 @@ class Profile:
 
     @property
     def provenance(self) -> dict:
-        """The request as typed, and where it ran: `model`, `text`, `device`, `dtype`, `versions`, `seconds`..."""
+        """The request as typed, and the place it ran: `model`, `text`, `device`, `dtype`, `versions`, `seconds`..."""
         return self.entry.provenance
 
     @property
@@ -57,24 +57,24 @@ class Profile:
     @cached_property
     def by_name(self) -> dict[str, list[Perturbed]]:
         """Perturbation name -> its seeds in the order measured; perturbations by kind and size."""
-        found = defaultdict(list)
+        seeds = defaultdict(list)
         for measurement, perturbed in self.perturbed.items():
-            found[measurement.perturbation.name].append(perturbed)
-        return {name: found[name] for name in self.perturbations}
+            seeds[measurement.perturbation.name].append(perturbed)
+        return {name: seeds[name] for name in self.perturbations}
 
     @cached_property
     def perturbations(self) -> dict[str, Perturbation]:
         """Perturbation name -> perturbation, by kind and size."""
-        asked = in_order(measured.perturbation for measured in self.perturbed)
-        return {each.name: each.told(self.provenance) for each in asked}
+        ordered = in_order(measured.perturbation for measured in self.perturbed)
+        return {each.name: each.told(self.provenance) for each in ordered}
 
     def noise(self, positions: Positions = "after_first") -> dict[float, str]:
-        """Size -> name of the isotropic noise that was measured at these positions, ascending."""
-        known = ((name, asked) for name, asked in self.perturbations.items() if asked.isotropic)
-        return dict(sorted((asked.size, name) for name, asked in known if asked.positions == positions))
+        """Size -> name of the isotropic noise measured at these positions, ascending."""
+        noise = ((name, each) for name, each in self.perturbations.items() if each.isotropic)
+        return dict(sorted((each.size, name) for name, each in noise if each.positions == positions))
 
     def seeds(self, name: str) -> list[Perturbed]:
-        """The measured seeds of a perturbation.
+        """Measured seeds of a perturbation.
 
         Raises:
             UserError: it was not measured; the message lists what was.
@@ -91,21 +91,21 @@ def load(store: Store, entry: Entry) -> Profile:
         UserError: a unit is missing, for instance because it was corrupt and set aside.
     """
     spec = entry.spec
-    found = {unit: store.load(unit) for unit in spec.units}
-    missing = [unit for unit, result in found.items() if result is None]
+    results = {unit: store.load(unit) for unit in spec.units}
+    missing = [unit for unit, result in results.items() if result is None]
     if missing:
         named = ", ".join(unit.measurement.name if hasattr(unit, "measurement") else unit.key for unit in missing)
         raise UserError(f"profile {entry.key} lacks {named}: measure it again to fill the gap")
     return Profile(
         entry,
-        found[spec.activation],
-        found[spec.floor],
-        found.get(spec.weights),
-        found.get(spec.scores),
-        {each: found[spec.unit(each)] for each in spec.measurements},
-        found.get(spec.removed),
+        results[spec.activation],
+        results[spec.floor],
+        results.get(spec.weights),
+        results.get(spec.scores),
+        {each: results[spec.unit(each)] for each in spec.measurements},
+        results.get(spec.removed),
         {
-            name: OtherCheckpoint(found[spec.cumulative(source)], found[spec.difference(source)])
+            name: OtherCheckpoint(results[spec.cumulative(source)], results[spec.difference(source)])
             for name, source in spec.others.items()
         },
     )
