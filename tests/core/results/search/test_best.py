@@ -91,7 +91,7 @@ def test_a_stopped_choice_goes_on_where_it_was(empty, text):
 
 
 def test_the_winner_is_trained_and_judged_on_the_text_that_selects(empty, text, monkeypatch):
-    monkeypatch.setattr(distillation, "steps_within", lambda *_: 20)
+    monkeypatch.setattr(distillation, "steps_within", lambda *_: 4)
     seen = []
     asked = request(text, repair="refit", recover_minutes=0.01, recover_dtype="bfloat16", seeds=(0,))
     found = best.load(empty, execute.get(asked, empty, report=seen.append))

@@ -26,7 +26,6 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(say, text, tmp_
     assert answer["against_uniform"] is None or set(answer["against_uniform"]) == {"percent", "interval", "windows"}
     rows = {each["allocation"]: each for each in answer["candidates"]}
     assert "uniform:0.5" in rows and any(name.startswith("response objective=kl") for name in rows)
-    assert [name for name, each in rows.items() if each["predicted"] is None] != []
     for row in (row for row in rows.values() if row["predicted"]):
         said = row["predicted"]
         assert said["low"] <= said["perplexity"] <= said["high"]
@@ -40,10 +39,7 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(say, text, tmp_
     measure, prune = ([*shlex.split(line)[3:], "--json"] for line in answer["commands"])
     assert say(*measure).json["key"] == answer["profile"]
     assert say(*prune).json
-    out = " ".join(say(*what).out.split())
-    assert f"{answer['sentence']} " in out and "documents 48-59" in out
-    for part in (f"4 × {LENGTH}, calibrated on 1 × {LENGTH}", f"8 × {LENGTH}, calibrated on 3 × {LENGTH}"):
-        assert out.count(part) == 1  # of the text that selects, and of the one that judges
+    assert f"{answer['sentence']} " in " ".join(say(*what).out.split())
     judged = answer["protocol"]["final"]
     assert (judged["windows"], judged["length"], judged["calibration"]["windows"]) == (8, LENGTH, 3)
 

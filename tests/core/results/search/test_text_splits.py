@@ -1,7 +1,5 @@
 """Which documents of a text calibrate, select and judge: no document has two roles."""
 
-import re
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,15 +46,6 @@ def test_no_document_has_two_roles(sources, spans, count):
         mine = {(text.source, index) for index in range(first, last + 1)}
         assert not mine & seen
         seen |= mine
-
-
-def test_the_sentence_says_which_text_has_which_role():
-    cut = text_splits.split(BestRequest(target=0.6), lambda _: 10)
-    measured, named = (text_splits.described(cut.model_copy(update={"profile": key})) for key in (None, "abc"))
-    assert measured.startswith("Calibration and profile: ") and named.startswith("Profile abc: ")
-    for each in (measured, named):
-        assert "demo text" in each
-        assert re.findall(r"(\w+): documents (\d-\d)", each) == [("selection", "0-4"), ("comparison", "5-9")]
 
 
 def test_one_document_cannot_have_three_roles(refused):

@@ -79,13 +79,6 @@ def test_a_token_that_was_not_hit_is_compared_with_those_that_were():
             "that ends at **2.00×** its size. **0 of 3** predicted next words change. The median layer ends at 0.80×.",
         ),
         (
-            question("A b c", "mean:head:3"),
-            row(0, (0, 0.2, 0.2), (0, 0.4, 0.4), gain=2.0),
-            None,
-            "Later layers **amplify** the damage: holding head 3 of layer 0 at its mean moves the stream by 20 %, and "
-            "that ends at **2.00×** its size. **0 of 3** predicted next words change. The median layer ends at 0.80×.",
-        ),
-        (
             question("A b c", "gaussian:0.5", token=0),
             row(0, (0.5, 0, 0), (0.5, 0.1, 0.4)),
             None,
@@ -140,12 +133,3 @@ def test_contexts_end_with_the_token_and_are_short():
     found = sentence.contexts([" a", "b", " c", " d", " e", " f"])
     assert found[1] == "ab"
     assert found[-1] == "… b c d e f"
-
-
-def test_the_numbers_are_those_of_the_rows():
-    assert sentence.table(SPARED) == {
-        "after layer": [3, 2, 1],
-        "1 A": [0, 0, 0],
-        "2 b": [0.2, 0.25, 0.5],
-        "3 -c": [0.2, 1.0, 0.5],
-    }
