@@ -68,42 +68,26 @@ def assert_equal(one, other):
 
 
 @pytest.mark.parametrize(
-    ("family", "linear", "named"),
+    ("family", "name", "named"),
     [
-        (tiny.ODD, "self_attn.v_proj", ("layer 2", "self_attn.v_proj")),
-        ("llama", "mlp.nothing", ("layer 0", "mlp.nothing", "self_attn.k_proj")),
+        (tiny.ODD, "residual_linear:wanda:0.5:self_attn.v_proj", ("layer 2", "self_attn.v_proj", "mlp.down_proj")),
+        ("llama", "residual_linear:wanda:0.5:mlp.nothing", ("layer 0", "mlp.nothing", "self_attn.k_proj")),
+        ("gpt2", "skip:head:4", ("no head 4", "0 to 3")),
     ],
 )
-def test_a_linear_that_a_layer_lacks_is_refused_before_anything_is_measured(
-    family, linear, named, empty, text, engine_calls, refused
-):
-    asked = ("gaussian:0.3", f"residual_linear:wanda:0.5:{linear}")
-    with refused(*named, "mlp.down_proj"):
-        execute.get(request(text, *asked, model=str(tiny.folder(family))), empty)
-    assert not engine_calls
-
-
-@pytest.mark.parametrize(
-    ("family", "part", "named"),
-    [("llama", "head:4", ("no head 4", "0 to 3")), ("gpt2", "head:99", ("no head 99", "0 to 3"))],
-)
 def test_a_part_that_a_layer_lacks_is_refused_before_anything_is_measured(
-    family, part, named, empty, text, engine_calls, refused
+    family, name, named, empty, text, engine_calls, refused
 ):
     with refused(*named):
-        execute.get(request(text, "gaussian:0.3", f"skip:{part}", model=str(tiny.folder(family))), empty)
+        execute.get(request(text, "gaussian:0.3", name, model=str(tiny.folder(family))), empty)
     assert not engine_calls
 
 
-def test_each_head_is_measured_by_itself(empty, text):
-    asked = request(text, "skip:mlp", "skip:head:each", model=str(tiny.folder("gemma2")))
-    spec = execute.get(asked, empty).spec
-    assert spec.names == ["skip:mlp", *(f"skip:head:{head}" for head in range(4))]
-
-
-def test_each_linear_is_one_that_every_layer_has(empty, text):
-    asked = request(text, "residual_linear:wanda:0.5:each", model=str(tiny.folder(tiny.ODD)))
-    alone = {each.perturbation.linear for each in execute.get(asked, empty).spec.measurements}
+def test_each_head_and_each_linear_that_every_layer_has_is_measured_by_itself(empty, text):
+    names = ("skip:head:each", "residual_linear:wanda:0.5:each")
+    spec = execute.get(request(text, *names, model=str(tiny.folder(tiny.ODD))), empty).spec
+    alone = {getattr(each.perturbation, "linear", None) for each in spec.measurements}
+    assert spec.names[:4] == [f"skip:head:{head}" for head in range(4)]
     assert "mlp.down_proj" in alone and "self_attn.k_proj" not in alone
 
 
@@ -279,18 +263,6 @@ def test_the_errors_of_removed_weights_are_added_to_what_is_there(empty, text, e
     assert_equal(before, after)
     assert after.removal.error.shape == (tiny.LAYERS, 7) and (after.removal.error > 0).all()
     assert np.ptp(allocate(AllocationRequest(base=Lsa(), target=0.5), after).sparsity) > 0.1
-
-
-def test_committed_results_answer_in_their_cache(no_demo, tmp_path, text, engine_calls):
-    execute.get(request(text, "gaussian:0.3"), Store(no_demo / "demo"))
-    once = len(engine_calls)
-    [unit, *_] = Store(no_demo / "demo").entries("perturbed")
-    assert unit.provenance["seconds"] > 0
-    assert execute.get(request(text, "gaussian:0.3"), Store(no_demo)).committed
-    assert len(engine_calls) == once
-    elsewhere = execute.get(request(text, "gaussian:0.3"), Store(tmp_path / "elsewhere"))
-    assert not elsewhere.committed
-    assert len(engine_calls) == 2 * once
 
 
 def test_what_is_deleted_with_another_result_meanwhile_is_measured_again(empty, text):

@@ -34,6 +34,6 @@ def test_hidden_sockets_stop_no_server(monkeypatch, caplog):
 
 
 def test_a_worker_lets_others_come_first():
-    code = "import psutil; from core.jobs.processes import lower_priority; lower_priority(); print(int(psutil.Process().nice()))"
+    code = "import psutil; from core.jobs import processes; processes.lower_priority(); print(psutil.Process().nice())"
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
     assert int(done.stdout) > psutil.Process().nice()

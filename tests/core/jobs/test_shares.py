@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save
 from core.jobs import execute, queue, worker
 from core.measure.shares import share_of_units
 from core.models.progress import Cancelled
-from core.requests.jobs import Share, ShareRequest, Unfinished, cut
+from core.requests.jobs import Share, ShareRequest, Unfinished, cut, read_share
 from core.store.cache import Store
 from core.store.entries import SUFFIX, UNITS
 from core.store.parts import missing
@@ -105,11 +105,9 @@ def test_a_share_does_not_wait_for_the_device(empty, text):
 
 
 @pytest.mark.parametrize("typed", ["0/8", "9/8", "a", "1/0", "2", "-1/8", "1/8/8", "", "1.5/8"])
-@pytest.mark.parametrize("command", [("measure",), ("study", "study.toml")])
-def test_what_is_no_share_is_refused(typed, command, say, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "study.toml").write_text('settings = ["uniform"]')
-    say(*command, f"--part={typed}").refused("--part", repr(typed), "1/8")
+def test_what_is_no_share_is_refused(typed, refused):
+    with refused("--part", repr(typed), "1/8"):
+        read_share(typed)
 
 
 def test_shares_by_the_command_line(say, text):

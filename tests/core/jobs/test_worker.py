@@ -4,7 +4,6 @@ import errno
 import subprocess
 import sys
 import threading
-from multiprocessing import get_context
 from unittest.mock import Mock
 
 import pytest
@@ -120,22 +119,23 @@ def test_a_worker_survives_failures_and_serves_the_oldest_first(store, start):
     assert {now(store, job).status.pid for job in (first, *later)} == {now(store, first).status.pid}
 
 
-def test_a_second_worker_leaves_and_an_idle_one_too(store, start):
+def test_a_second_worker_leaves_at_once(store, start):
     with processes.take(queue.lock_of(store, "worker", "cpu")):
         assert start(idle=PATIENCE).wait(PATIENCE) == 0
-    assert start(idle=0).wait(PATIENCE) == 0
 
 
-def test_a_killed_run_is_interrupted_and_goes_on_from_its_parts(store, held):
+def test_a_killed_run_is_interrupted_and_a_follower_goes_on_from_its_parts(store, held):
     job, process = held()
     assert now(store, job).state == "running"
+    entries = []
+    follower = threading.Thread(target=lambda: entries.append(worker.run(store, job, {})))
     process.kill()
     process.wait()
     assert now(store, job).state == "interrupted"
+    follower.start()
     (store.root / "hold").unlink()
-    assert queue.submit(store, job.request).state == "queued"
-    worker.run(store, job, {})
-    assert now(store, job).state == "done"
+    follower.join(PATIENCE)
+    assert entries and now(store, job).state == "done"
     assert len(measured(store)) == len(set(measured(store))) == 6
 
 
@@ -178,36 +178,14 @@ def test_a_second_job_waits_for_the_device(store, start):
     assert now(store, second).state == "done"
 
 
-def test_two_processes_that_ask_for_the_same_at_once_compute_it_once(store):
-    asking = [get_context("spawn").Process(target=ask, args=(store.root,)) for _ in range(2)]
-    for each in asking:
-        each.start()
-    for each in asking:
-        each.join()
-    assert [each.exitcode for each in asking] == [0, 0]
+def test_two_processes_that_ask_for_the_same_at_once_compute_it_once(store, start):
+    queue.submit(store, fake.request())
+    other = start()
+    worker.run(store, queue.submit(store, fake.request()), {})
+    assert other.wait(PATIENCE) == 0
     assert sorted(measured(store)) == sorted(set(measured(store))) and len(measured(store)) == 6
     [job] = queue.jobs(store)
     assert job.state == "done" and store.find(fake.request()).key == job.status.result
-
-
-def ask(root):
-    """Ask for the invented measurement and compute it, as a command does."""
-    fake.install()
-    worker.run(Store(root), queue.submit(Store(root), fake.request()), {})
-
-
-def test_a_follower_takes_over_from_a_killed_run(store, held):
-    job, process = held()
-    found = []
-    follower = threading.Thread(target=lambda: found.append(worker.run(store, job, {})))
-    follower.start()
-    process.kill()
-    process.wait()
-    (store.root / "hold").unlink()
-    follower.join(PATIENCE)
-    assert found
-    assert now(store, job).state == "done"
-    assert len(measured(store)) == 6
 
 
 def test_a_run_on_a_full_disk_is_interrupted(store, monkeypatch):

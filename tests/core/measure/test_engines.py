@@ -87,14 +87,6 @@ def test_what_is_injected_is_read_where_it_is_injected_and_later(family, engine)
             assert (first[UPPER] == 0).all()  # what happens at later positions cannot reach position 0
 
 
-def test_skipping_passes_the_input_on():
-    group = group_of("qwen2")
-    found = measured(wavefront, group, "skip")
-    for index, call in enumerate(group.calls):
-        change = (call.entry - call.exit).norm(dim=-1) / call.exit.norm(dim=-1)
-        assert found.drift[index, index] == pytest.approx(float(change[:, 1:].mean()), rel=1e-5)
-
-
 # --- noise ---------------------------------------------------------------------------------------------------------
 
 
