@@ -11,12 +11,11 @@ from core.jobs import execute, worker
 from core.methods import Manual
 from core.prune import pruned_model
 from core.requests.allocations import AllocationRequest
-from core.requests.inputs import WindowRequest
 from core.requests.recipes import Recipe
-from core.requests.studies import EvaluationRequest, StudyRequest
 from core.results import CheckedPrediction, stored_forecasts
 from core.store.cache import Store
 from tests import tiny
+from tests.builders import requests
 from tests.core.breaking import breaking
 
 MODEL = str(tiny.folder("llama"))
@@ -82,7 +81,7 @@ def test_study_and_prune_say_how_far_off_a_prediction_was(prune, study, monkeypa
     assert "uniform:0.5: predicted 50.0 [40.0, 60.0] from other settings, measured" in " ".join(prune().out.split())
 
 
-def test_the_bytes_of_every_form_stand_beside_what_was_measured(prune, tmp_path):
+def test_an_export_has_the_bytes_that_are_told_and_evaluates_as_measured(prune, run, texts, tmp_path):
     told = prune("--json", "--export", tmp_path / "out", "--format", "gguf:Q4_0").json
     sizes = {row["form"]: row["bytes"] for row in told["forms"]}
     dense, masked, eight, four = told["forms"]
@@ -94,10 +93,10 @@ def test_the_bytes_of_every_form_stand_beside_what_was_measured(prune, tmp_path)
     assert told["verdict"].startswith("A dense Q4_0 file takes")
     assert {row["tokens_per_second"] for row in told["forms"]} == {None}
     assert (tmp_path / "out" / "model.gguf").stat().st_size == told["export"]["bytes"]
-
-
-def test_a_format_that_the_model_cannot_have_is_refused_before_it_is_pruned(prune, no_job, tmp_path):
-    prune("--export", tmp_path / "out", "--format", "gguf:Q9").refused("gguf:Q9", "gguf:Q4_0")
+    assert prune("--json", "--export", tmp_path / "dense").json["export"]["folder"] == str(tmp_path / "dense")
+    read = ["--text", texts[1], "--windows", 9, "--length", 12, "--json"]
+    again = run("evaluate", "--model", tmp_path / "dense", *read).json
+    assert again["perplexity"] == pytest.approx(told["evaluation"]["perplexity"], rel=1e-5)
 
 
 def test_a_trained_model_has_anchors_by_the_budget_named(say, run, texts):
@@ -128,45 +127,36 @@ def test_a_budget_in_bytes_is_what_the_export_writes_and_allocate_says_it_too(sa
     prune("--at-most", "1kB", by="uniform").refused("cannot be met")
 
 
-def test_prune_says_planned_achieved_and_what_it_cost(prune):
-    found = prune("--json", by="depth_ramp beta=0.05:0.5").json
-    assert len(found["planned"]) == 4 and len(found["achieved"]) == 4 and len(found["achieved"][0]) == 7
+def test_prune_says_planned_achieved_and_what_it_and_a_repair_cost(prune):
+    found = prune("--json", by="depth_ramp beta=0.05:0.6").json
+    assert np.shape(found["planned"]) == (4,) and np.shape(found["achieved"]) == (4, 7)
     assert found["evaluation"]["perplexity"] > 1 and found["evaluation"]["windows"] == 9
     assert found["dense"]["kl"] == pytest.approx(0, abs=1e-6)
     low, high = found["against_uniform"]["interval"]
     assert low <= found["against_uniform"]["percent"] <= high
-    assert prune("--json", by="depth_ramp beta=0.05:0.5").json == found, "found again, bit for bit"
+    assert prune("--json", by="depth_ramp beta=0.05:0.6").json == found, "found again, bit for bit"
+    repaired = prune("--repair", "refit", "--json", by="depth_ramp beta=0.05:0.6").json
+    assert repaired["setting"] == "depth_ramp beta=0.05 repair=refit:0.6"
+    assert repaired["achieved"] == found["achieved"]
+    assert repaired["evaluation"]["seconds_pruning"] >= 0 and repaired["dense"]["seconds_pruning"] is None
+    assert all(repaired[each]["kl"] < found[each]["kl"] for each in ("evaluation", "uniform"))
 
 
-def test_prune_exports_what_evaluate_reads(prune, run, texts, tmp_path):
-    pruned = prune("--export", tmp_path / "out", "--json").json
-    assert pruned["export"]["folder"] == str(tmp_path / "out")
-    read = ["--text", texts[1], "--windows", 9, "--length", 12, "--json"]
-    again = run("evaluate", "--model", tmp_path / "out", *read).json
-    assert again["perplexity"] == pytest.approx(pruned["evaluation"]["perplexity"], rel=1e-5)
-
-
-def test_a_repair_keeps_the_zeros_and_its_uniform_twin_is_repaired_too(prune):
-    plain = prune("--json", by="depth_ramp beta=0.05:0.6").json
-    found = prune("--repair", "refit", "--json", by="depth_ramp beta=0.05:0.6").json
-    assert found["setting"] == "depth_ramp beta=0.05 repair=refit:0.6"
-    assert found["achieved"] == plain["achieved"]
-    assert found["evaluation"]["seconds_pruning"] >= 0 and found["dense"]["seconds_pruning"] is None
-    assert found["evaluation"]["kl"] < plain["evaluation"]["kl"] and found["uniform"]["kl"] < plain["uniform"]["kl"]
+def test_what_the_model_cannot_have_is_refused_before_anything_is_evaluated(prune, tmp_path):
+    assert "layer 0, self_attn.q_proj: 3:5 does not fit its" in prune("--pattern", "3:5", by=None).err
+    prune("--export", tmp_path / "out", "--format", "gguf:Q9").refused("gguf:Q9", "gguf:Q4_0")
+    (tmp_path / "cache").mkdir(exist_ok=True)
+    prune("--export", tmp_path / "cache" / "x").refused("inside the cache")
+    assert not list((tmp_path / "cache").glob("evaluated*/*"))
 
 
 def test_a_mixture_of_experts_is_refused_with_the_reason(prune, say, texts):
-    """Whether it is to be pruned or only to be hurt by pruning."""
+    """If it is to be pruned, or only to be hurt by pruning."""
     model = tiny.folder("mixtral")
     why = ("MixtralDecoderLayer", "mlp.experts", "whose inputs cannot be watched", "drift can be measured")
     prune("--json", model=model).refused(*why)
     asked = ["--text", texts[1], "--sequences", 4, "--length", 12, "--perturb", "residual:wanda:0.5"]
     say("measure", "--model", model, *asked, "--device", "cpu", "--json").refused(*why)
-
-
-def test_a_pattern_that_does_not_fit_is_refused_before_anything_is_evaluated(prune, tmp_path):
-    assert "layer 0, self_attn.q_proj: 3:5 does not fit its" in prune("--pattern", "3:5", by=None).err
-    assert not list((tmp_path / "cache").glob("evaluated*/*"))
 
 
 @pytest.fixture
@@ -184,6 +174,11 @@ def test_a_setting_of_a_study_is_exported_with_its_numbers(studied, run, tmp_pat
         assert made["folder"] == str(folder) and made["setting"] == studied["points"][point]["name"]
         perplexity = studied["points"][point]["perplexity"]
         assert f"{perplexity:.4g}" in (folder / "README.md").read_text()
+    unclear = {"": ["--setting", "beta=0.02", "beta=0.04"], "depth_ramp": ["several", "beta=0.02"],
+               "owl": ["no setting", "owl", "uniform"]}  # fmt: skip
+    for words, named in unclear.items():
+        options = ["--setting", words] if words else []
+        run("export", studied["key"], "--to", tmp_path / "out", *options).refused(*named)
 
 
 def test_the_recipe_of_an_export_makes_it_again(study, prune, run, tmp_path):
@@ -198,24 +193,10 @@ def test_the_recipe_of_an_export_makes_it_again(study, prune, run, tmp_path):
     assert len({(each / "model.safetensors").read_bytes() for each in (first, again)}) == 1
 
 
-def test_a_setting_that_is_not_clear_is_asked_for(studied, run, tmp_path):
-    unclear = {"": ["--setting", "beta=0.02", "beta=0.04"], "depth_ramp": ["several", "beta=0.02"],
-               "owl": ["no setting", "owl", "uniform"]}  # fmt: skip
-    for words, named in unclear.items():
-        options = ["--setting", words] if words else []
-        run("export", studied["key"], "--to", tmp_path / "out", *options).refused(*named)
-
-
 def test_a_name_of_several_settings_is_refused(run, texts, tmp_path):
     by_hand = [Manual(sparsity=row) for row in ((0.4, 0.5, 0.5, 0.6), (0.6, 0.5, 0.5, 0.4))]
-    window = WindowRequest(source=texts[1], sequences=4, length=12)
-    asked = StudyRequest(
-        model=MODEL,
-        calibration=window,
-        settings=tuple(Recipe(allocation=AllocationRequest(base=each, target=0.5)) for each in by_hand),
-        evaluation=EvaluationRequest(text=window),
-    )
-    key = execute.get(asked, Store(tmp_path / "cache")).key
+    recipes = [Recipe(allocation=AllocationRequest(base=each, target=0.5)) for each in by_hand]
+    key = execute.get(requests.study(texts[1], *recipes), Store(tmp_path / "cache")).key
     for words in ("manual", "manual:0.5"):
         run("export", key, "--to", tmp_path / "out", "--setting", words).refused("several settings", "tells them apart")
     assert not (tmp_path / "out").exists()
@@ -246,12 +227,10 @@ def test_an_interruption_says_that_what_is_finished_is_kept(prune, monkeypatch):
     ("options", "named"),
     [
         (["--allocation", "uniform:1.2"], "target"), (["--allocation", "owl:0.5"], "profile"),
-        (["--allocation", "uniform:0.7", "--pattern", "2:4"], "2:4"),
-        (["--pruner", "wandaa"], "pruner"),
+        (["--allocation", "uniform:0.7", "--pattern", "2:4"], "2:4"), (["--pruner", "wandaa"], "pruner"),
         (["--sequences", "4000"], "4000"), (["--tasks", "arc_easyy", "--tasks-from", "nowhere"], "nowhere"),
         (["--export", "/nowhere/at/all"], "/nowhere"), (["--examples", "-1"], "examples"),
-        (["--tasks-from", "."], "tasks"), (["--windows", "0"], "--windows"),
-        (["--sequences", "0"], "--sequences"), (["--length", "4"], "--length"),
+        (["--windows", "0"], "--windows"), (["--length", "4"], "--length"),
     ],
 )  # fmt: skip
 def test_a_bad_request_is_one_line_and_exit_2(texts, run, options, named):
@@ -264,23 +243,15 @@ def test_a_bad_request_is_one_line_and_exit_2(texts, run, options, named):
 @pytest.mark.parametrize(
     ("sparsity", "named"),
     [
-        ([0.5, 1.5, 0.5, 0.5], ["layer 1", "1.5"]),
-        ([0.5, 0.5, 0.5, -0.1], ["layer 3", "-0.1"]),
-        ([[0.5, 0.5], 0.5], ["every layer"]),
-        ([[[0.5]]], ["layer 0", "not a number"]),
-        ([float("nan")] * 4, ["layer 0", "nan"]),
+        ([0.5, 1.5, 0.5, 0.5], ["layer 1", "1.5"]), ([[0.5, 0.5], 0.5], ["every layer"]),
+        ([[[0.5]]], ["layer 0", "not a number"]), ([float("nan")] * 4, ["layer 0", "nan"]),
     ],
-)
+)  # fmt: skip
 def test_sparsities_that_cannot_be_are_refused_before_anything_runs(sparsity, named, prune, no_job, tmp_path):
     (tmp_path / "allocation.json").write_text(json.dumps({"sparsity": sparsity}))
     told = prune("--json", by=tmp_path / "allocation.json")
     told.refused(*named)
     assert "tuple" not in told.err
-
-
-def test_an_export_into_the_cache_is_refused_at_once(prune, no_job, tmp_path):
-    (tmp_path / "cache").mkdir()
-    prune("--export", tmp_path / "cache" / "x").refused("inside the cache")
 
 
 def test_what_breaks_is_told_and_not_exported(prune, tmp_path, monkeypatch):
