@@ -60,7 +60,7 @@ class Renderer:
         began = monotonic()
         if self._other is None or self._other.poll() is not None:
             self._other = subprocess.Popen(
-                [sys.executable, "-m", __name__], cwd=PROJECT,
+                [sys.executable, "-m", __name__, str(SECONDS)], cwd=PROJECT,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             )  # fmt: skip
         try:
@@ -114,7 +114,7 @@ if __name__ == "__main__":  # serve until stdin closes
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     for line in sys.stdin.buffer:
         call = json.loads(line, object_hook=_undated)
-        faulthandler.dump_traceback_later(SECONDS, exit=True)  # from a thread that needs no lock of Python
+        faulthandler.dump_traceback_later(float(sys.argv[1]), exit=True)  # from a thread that needs no lock of Python
         answer = json.dumps(_answer(*call))
         faulthandler.cancel_dump_traceback_later()
         print(answer, flush=True)

@@ -22,7 +22,7 @@ LAUGHS = "\n".join(f"  x{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" if n else 
     "lines",
     [
         f"metadata:\n{LAUGHS}", "tag: &t [*t]", "num_fewshot: 1" + ":59" * 9000, "num_fewshot: 1" + ":59" * 9000 + ".5",
-        "num_fewshot: 0x" + "f" * 20_000, "num_fewshot: " + "1" * 5000, "metadata: " + "[" * 30_000, "tag: !!int ''",
+        "num_fewshot: 0x" + "f" * 20_000, "num_fewshot: " + "1" * 5000, "metadata: " + "[" * 9000, "tag: !!int ''",
         "metadata: " + "[" * 3000 + "]" * 3000, "num_fewshot: 2001-01-01", "tag: !!binary aaaa", "tag: !!bool x",
         'target_delimiter: "\\ud800"',
     ],
@@ -171,9 +171,10 @@ LARGE = {
 
 
 @pytest.mark.parametrize("template", ENDLESS.values(), ids=ENDLESS)
-def test_a_template_without_end(template):
+def test_a_template_without_end(template, monkeypatch):
+    monkeypatch.setattr(sandbox, "SECONDS", 1)
     renderer = sandbox.Renderer()
-    with pytest.raises(TemplateError, match="takes over 5 s"):
+    with pytest.raises(TemplateError, match="takes over 1 s"):
         renderer.render(template)
     assert renderer.render("{{ 1 + 1 }}") == "2", "the next one has a process again"
 
