@@ -81,7 +81,7 @@ def pruned_json(study: Study, setting: Recipe, predicted: Mapping[Recipe, Checke
         "setting": setting.name,
         "planned": measured.planned,
         "achieved": measured.result.evaluated.zeros,
-        "linear_forms": measured.result.pruned.forms,
+        "linear_forms": measured.result.pruned.formats,
         "level": measured.level,
         "evaluation": point_json(study, measured),
         "predicted": prediction_json(setting, predicted),

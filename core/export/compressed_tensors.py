@@ -34,14 +34,14 @@ def check(loaded: Loaded) -> None:
         raise UserError("only what memory holds as torch's own linears is packed: export this model dense")
 
 
-def groups(loaded: Loaded, forms: NDArray[np.str_]) -> Groups:
+def groups(loaded: Loaded, formats: NDArray[np.str_]) -> Groups:
     """Build `config_groups`: format name -> full names of its linears (`targets`) and their encoding (`weights`).
 
     Args:
-        forms: (layers, linears) names, as `int3g32s`, none of them with zeros.
+        formats: (layers, linears) names, as `int3g32s`, none of them with zeros.
     """
     names, targets = {id(module): name for name, module in loaded.model.named_modules()}, {}
-    for layer, row in zip(loaded.layers, forms, strict=True):
+    for layer, row in zip(loaded.layers, formats, strict=True):
         for linear, form in zip(anatomy.prunable_linears(layer), row, strict=False):
             targets.setdefault(QUANT_FORMATS[form], []).append(names[id(linear.module)])
     alike = {"type": "int", "strategy": "group"}
@@ -50,28 +50,28 @@ def groups(loaded: Loaded, forms: NDArray[np.str_]) -> Groups:
     return {form.name: {"targets": targets[form], "weights": said} for form, said in weights.items()}
 
 
-def recipe(loaded: Loaded, forms: NDArray[np.str_], pruner: str | None) -> str:
+def recipe(loaded: Loaded, formats: NDArray[np.str_], pruner: str | None) -> str:
     """Write the same plan for llm-compressor, which rounds by its own methods: its `recipe.yaml`.
 
     Args:
-        forms: as for `groups`.
+        formats: as for `groups`.
         pruner: the one that rounded it here.
     """
-    scheme = {"ignore": ["lm_head"], "config_groups": groups(loaded, forms)}
+    scheme = {"ignore": ["lm_head"], "config_groups": groups(loaded, formats)}
     modifiers = {"GPTQModifier" if str(pruner).startswith("gptq") else "QuantizationModifier": scheme}
     return yaml.safe_dump({"quant_stage": {"quant_modifiers": modifiers}}, sort_keys=False, width=120)
 
 
-def write(loaded: Loaded, folder: Path, forms: NDArray[np.str_]) -> None:
+def write(loaded: Loaded, folder: Path, formats: NDArray[np.str_]) -> None:
     """Write the model in half precision, and set its weights to the values that the files hold.
 
     Args:
         folder: with config.json and the tokenizer's files in it.
-        forms: as for `groups`, symmetric ones.
+        formats: as for `groups`, symmetric ones.
     """
     from compressed_tensors.compressors import pack_to_int32
 
-    config_groups = groups(loaded, forms)
+    config_groups = groups(loaded, formats)
     of = {name: QUANT_FORMATS[form] for form, group in config_groups.items() for name in group["targets"]}
     tensors = {}
     for piece in checkpoint_pieces(loaded.model, loaded.layers):

@@ -43,11 +43,11 @@ class Contents:
     # may keep beside the planned ones
     before: Array | None = None
     form: str = "dense"  # as `ExportRequest.format` has it
-    forms: list | None = None  # format names per linear or per layer, if rounded to few bits
+    formats: list | None = None  # format names per linear or per layer, if rounded to few bits
 
     def linears(self, shape: tuple[int, ...]) -> NDArray[np.str_]:
         """Format name of every linear, (layers, linears); names absent from `QUANT_FORMATS` mean not rounded."""
-        names = np.array(self.forms or [gguf_type(self.form) or self.form])
+        names = np.array(self.formats or [gguf_type(self.form) or self.form])
         return np.broadcast_to(names if names.ndim == 2 else names[:, None], shape)
 
 
@@ -79,14 +79,14 @@ def export(
     weights, named = anatomy.parameter_counts(loaded.layers), card.recipe.get("pattern")
     planned = np.where(np.isnan(weights), np.nan, holds.planned if holds.planned.ndim == 2 else holds.planned[:, None])
     _insist(off_plan(loaded.layers, planned, holds.before, pattern(named) if named else None))
-    forms = holds.linears(planned.shape)
+    formats = holds.linears(planned.shape)
     if store:
         target.begin(store, folder)
     with temporary_folder(folder) as temporary:
         step("Writing the pruned model")
-        file = _write(loaded, temporary, holds.form, forms)
-        if forms[0, 0].startswith("int"):
-            plan = compressed_tensors.recipe(loaded, forms, card.recipe.get("pruner"))
+        file = _write(loaded, temporary, holds.form, formats)
+        if formats[0, 0].startswith("int"):
+            plan = compressed_tensors.recipe(loaded, formats, card.recipe.get("pruner"))
             (temporary / "llm-compressor.yaml").write_text(plan)
         step("Loading it back and comparing")
         unlike, difference = reload(loaded, temporary, file, holds.form == COMPRESSED)
@@ -95,7 +95,7 @@ def export(
         exported = Exported(
             path=folder, achieved=count_zeros(loaded), planned=planned, difference=difference, dtype=loaded.spec.dtype,
             bytes=sum(path.stat().st_size for path in temporary.iterdir() if path.suffix in (".safetensors", ".gguf")),
-            form=holds.form, bits=float(np.nansum(_bits(forms) * weights) / np.nansum(weights)),
+            form=holds.form, bits=float(np.nansum(_bits(formats) * weights) / np.nansum(weights)),
             files=tuple(sorted({path.name for path in temporary.iterdir()} | {"README.md", RECIPE})),
             dense_bytes=sum(tensor.nbytes for tensor in checkpoint_tensors(loaded.model).values()),
             linears=tuple(tuple(linear.name for linear in anatomy.prunable_linears(layer)) for layer in loaded.layers),
@@ -111,14 +111,14 @@ def export(
     return exported
 
 
-def _write(loaded: Loaded, folder: Path, form: str, forms: NDArray[np.str_]) -> str | None:
+def _write(loaded: Loaded, folder: Path, form: str, formats: NDArray[np.str_]) -> str | None:
     """Write the model; return the name of its GGUF file, None for other formats."""
     save(loaded.model, loaded.layers, loaded.tokenizer, folder, weights=form == "dense")
     if form == COMPRESSED:
-        compressed_tensors.write(loaded, folder, forms)
+        compressed_tensors.write(loaded, folder, formats)
     if gguf_type(form) is None:
         return None
-    gguf_file.write(loaded, folder, forms)
+    gguf_file.write(loaded, folder, formats)
     return GGUF
 
 
@@ -189,11 +189,11 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: ModelShape,
         try:
             planned = np.array(pruned.sparsity)
             if pruned.pruner not in SPARSIFIERS:  # rounding plans no zeros, and makes some
-                planned, before = planned * (not pruned.forms), np.ones_like(before)
+                planned, before = planned * (not pruned.formats), np.ones_like(before)
             planned, before = (np.delete(each, pruned.dropped_layers, 0) for each in (planned, before))
-            forms = pruned.forms and np.delete(pruned.forms, pruned.dropped_layers, 0).tolist()
+            formats = pruned.formats and np.delete(pruned.formats, pruned.dropped_layers, 0).tolist()
             with without_layers(loaded.model, pruned.dropped_layers):
-                holds = Contents(planned, before, request.format, forms)
+                holds = Contents(planned, before, request.format, formats)
                 export(loaded, folder, card, holds, request.overwrite, store, tracker.say, record)
         except BaseException:
             target.end(store, folder)

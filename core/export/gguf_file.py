@@ -74,7 +74,7 @@ def _tensors(writer: GGUFWriter, loaded: Loaded, types: NDArray[np.str_]) -> lis
     half = Kind.BF16 if loaded.model.dtype == torch.bfloat16 else Kind.F16
     [architecture] = [each for each, name in gguf.MODEL_ARCH_NAMES.items() if name == writer.arch]
     names = gguf.get_tensor_name_map(architecture, config.num_hidden_layers)
-    forms = {
+    formats = {
         id(linear.module.weight): types[index, column]
         for index, layer in enumerate(loaded.layers)
         for column, linear in enumerate(anatomy.prunable_linears(layer))
@@ -82,7 +82,7 @@ def _tensors(writer: GGUFWriter, loaded: Loaded, types: NDArray[np.str_]) -> lis
     for piece in checkpoint_pieces(loaded.model, loaded.layers):
         for name, value in piece.items():
             inside, _, suffix = name.rpartition(".")
-            form = forms.get(id(value))
+            form = formats.get(id(value))
             kind = Kind.F32 if value.ndim == 1 else Kind[form] if form in QUANT_FORMATS else half
             packed = gguf.quantize(value.float().contiguous().cpu().numpy(), kind)
             if kind != Kind.F32:

@@ -228,7 +228,7 @@ class ExactRecipe(Repairs):
     repair_method: int = optional_field(1, "the repair's: stored before there was one, it is the first")
 
     @property
-    def forms(self) -> list | None:
+    def formats(self) -> list | None:
         """Format names of the linears, or of the layers, shaped like the sparsity; None: weights are not quantised."""
         levels = PRUNERS[self.pruner].levels
 

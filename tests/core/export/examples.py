@@ -35,10 +35,10 @@ def with_zeros(loaded, sparsity=SPARSITY):
     return loaded
 
 
-def write(loaded, folder, planned=SPARSITY, before=None, form="dense", forms=None, title=CARD.title, **options):
+def write(loaded, folder, planned=SPARSITY, before=None, form="dense", formats=None, title=CARD.title, **options):
     """Export a model to `out` in a folder."""
     card = replace(CARD, title=title)
-    return export(loaded, folder / "out", card, Contents(planned, before, form, forms), **options)
+    return export(loaded, folder / "out", card, Contents(planned, before, form, formats), **options)
 
 
 def zero_rows(weight, share):
