@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {"torch", "transformers", "datasets", "accelerate"}
 DRAWING = {
-    "streamlit", "plotly", "numpy", "pandas",
+    "streamlit", "plotly", "pandas",  # no numpy: pages hold no arithmetic
     "starlette",  # what Streamlit serves with
     "huggingface_hub",  # lists what the local Hub cache holds
 }  # fmt: skip

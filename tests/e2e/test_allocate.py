@@ -1,14 +1,12 @@
 """In a real browser: the strength is dragged without a call to the server, and Python has it on release."""
 
 import re
-from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.e2e.conftest import drag, settle, silence, still, wait_for_query
 
-Tab = Callable[..., Page]
 WORD = "owl m=5 lam=0.08 strength={} driver=gaussian:0.3:0.7"
 HEIGHTS = "bars => bars.map(bar => bar.getAttribute('height')).join()"
 
@@ -43,29 +41,6 @@ def test_dragging_redraws_without_the_server_and_a_layer_set_by_hand_is_taken_ba
     page.go_back()
     expect(command).to_contain_text(f"--allocation '{WORD.format(shown)}'")
     expect(field).to_have_value("")
-
-
-def test_the_predicted_perplexity_follows_the_finger_without_the_server(shared, tab):
-    page = tab(f"{shared[0]}/allocate")
-    number = page.locator(".figure .lead b")
-    expect(number).to_be_visible(timeout=60_000)
-    start = page.locator(".figure [data-mark=gauge]").bounding_box()
-    seen = drag(page, slider(page), 0.2, number.inner_text)
-    assert len(set(seen)) >= 10, "the number did not follow the finger"
-    expect(page.locator(".figure .value").first).to_contain_text("reversed")
-    there = page.locator(".figure [data-mark=gauge]").bounding_box()
-    assert there["x"] < start["x"], "the dot did not follow either"
-    expect(page.get_by_test_id("stCode")).to_contain_text("control=reversed")
-    expect(number).to_have_text(seen[-1])
-
-
-def test_a_perplexity_of_a_model_that_guesses_is_neither_spelt_out_nor_drawn(shared, tab):
-    page = tab(f"{shared[0]}/allocate?allocation=uniform:0.88", width=390)
-    lead = page.locator(".figure .lead").first
-    expect(lead.locator("b")).to_have_text("above 100,000")
-    assert lead.evaluate("element => element.scrollWidth <= element.clientWidth"), "the number pushes its sentence out"
-    expect(page.get_by_text("shuffled", exact=True)).to_have_count(0)
-    expect(page.get_by_text("uniform (above 100,000)")).to_have_count(0)  # which it is
 
 
 def test_a_bar_is_dragged_and_the_others_make_up_for_it_with_its_cost(shared, tab):

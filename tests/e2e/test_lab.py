@@ -1,17 +1,14 @@
 """The lab in a real browser: the wave, the finger, the keys, one's own sentence, and a link for somebody else."""
 
 import json
-import re
-from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from pages.ui.lab import question
 from tests.e2e.conftest import drag as pull
 from tests.e2e.conftest import settle, silence, wait_for_query
 
-Tab = Callable[..., Page]
 PATIENCE = 240_000  # ms for a model to be loaded on a busy machine
 FRESH = "true"
 WATCH = """button => {
@@ -65,30 +62,13 @@ FILL = """(svg, [x, y]) => {
     const cell = [...svg.querySelectorAll("g:nth-child(2) > *")].find((each) => hit(each.getBoundingClientRect()))
     return getComputedStyle(cell).fill.match(/[\\d.]+/g).map(Number).slice(0, 3)
 }"""
-TOPS = """
-window.tops = { input: [], grid: [] }
-const look = () => {
-    for (const [name, part] of [["input", "[data-testid=stTextInput] input"], ["grid", ".lab .grid svg"]]) {
-        const top = find(document, part)?.getBoundingClientRect().top
-        if (top && !window.tops[name].includes(Math.round(top))) window.tops[name].push(Math.round(top))
-    }
-    requestAnimationFrame(look)
-}
-const live = "[data-testid^=stBidi], [data-testid^=stBidi] *"
-const find = (root, part) => root.querySelector(part) ??
-    [...root.querySelectorAll(live)].map((each) => each.shadowRoot?.querySelector(part)).find(Boolean)
-requestAnimationFrame(look)
-"""
-LONGEST = " The model is loading, 100 s so far; usually less than a minute. Your sentence is next."
-BOTTOM = "part => part.getBoundingClientRect().bottom"
-SIZE = "part => parseFloat(getComputedStyle(part).fontSize) * (part.currentCSSZoom ?? 1)"
 COLOURS = "drawn => ['color', 'borderTopColor', 'stroke'].map(each => getComputedStyle(drawn)[each]).join()"
 GONE = ",,"  # what is read of a part that has left the page
 
 
 @pytest.mark.parametrize(
     ("where", "drawn"),
-    [("", ".lab .says b"), ("learn?chapter=absorb", ".key i"), ("absorption", ".st-key-curves .gridlayer path")],
+    [("learn?chapter=absorb", ".key i"), ("absorption", ".st-key-curves .gridlayer path")],
 )
 def test_a_page_that_turns_dark_is_drawn_in_its_colours(where, drawn, demo, tab):
     page = tab(f"{demo}/{where}", scheme="dark")
@@ -131,21 +111,6 @@ def test_one_token_flips_the_picture_and_a_link_shows_somebody_else_the_same(dem
     expect(other.get_by_role("radio", name="With it")).to_be_checked()
 
 
-def test_the_opening_surprises_and_one_click_takes_most_of_it_away(demo, tab):
-    """Stored answers: nobody waits for the model."""
-    page, lab = opened(tab, demo)
-    said, fate = lab.locator(".says"), lab.locator(".verdict")
-    expect(fate).to_have_text("“dog” 89 % becomes “fish” 43 %")
-    expect(said).to_contain_text("3.57×")
-    expect(lab.locator(".grid .sink").first).to_contain_text("every later token reads this one")
-    lab.get_by_role("radio", name="Without the first token").check()
-    expect(said).to_contain_text("ends at 1.43×")
-    expect(lab).to_have_attribute("data-fresh", FRESH, timeout=2000)
-    wait_for_query(page, first="False")
-    page.get_by_role("button", name="Rome becomes Paris").click()
-    expect(fate).to_have_text("“Rome” 77 % becomes “Paris” 97 %")
-
-
 def test_the_picture_follows_while_the_size_is_dragged(demo, tab):
     page, lab = opened(tab, demo)
     expect(page.get_by_text("is loading")).to_have_count(0, timeout=PATIENCE)  # the page looks whether it is ready
@@ -153,54 +118,6 @@ def test_the_picture_follows_while_the_size_is_dragged(demo, tab):
     seen = pull(page, size, 1, lambda: (lab.get_attribute("data-fresh"), size.input_value(), words.inner_text()))
     assert {fresh for fresh, *_ in seen} == {FRESH}, "no size is waited for"
     assert len({size for _, size, _ in seen}) == len({said for *_, said in seen}) == 8
-
-
-def test_a_click_leaves_its_cell_told(demo, tab):
-    page, lab = opened(tab, demo)
-    tip = lab.locator(".tip")
-    page.mouse.move(*cell(lab, 10, 3))
-    expect(tip).to_have_text("after layer 10, “fox”: untouched")
-    page.mouse.down()
-    page.mouse.up()
-    expect(tip).to_contain_text("after layer 10, “fox”: drift 0.30, 1.00× what entered")
-    rested(lab)
-    expect(tip).to_be_visible()
-
-
-@pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_pushes_the_input_while_the_page_comes_to_rest(width, demo, window):
-    page = window(viewport={"width": width, "height": 900})
-    page.add_init_script(TOPS)
-    page.goto(demo)
-    rested(page.locator(".lab"))
-    page.get_by_role("button", name="A layer it needs").click()
-    wait_for_query(page, layer="11")
-    said = page.locator(".st-key-status p")
-    said.evaluate("(said, longest) => { said.lastChild.textContent = longest }", LONGEST)
-    page.add_style_tag(content=".st-key-examples > * + * { display: none }")  # as before the buttons have come
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    tops = page.evaluate("window.tops")
-    assert len(tops["input"]) == 1 and len(tops["grid"]) == 1, tops
-
-
-def test_before_a_room_the_lab_is_a_slide_which_escape_leaves(demo, window):
-    page = window(viewport={"width": 1920, "height": 1080})
-    page.goto(demo)
-    lab = page.locator(".lab")
-    rested(lab)
-    small = lab.locator(".says").evaluate(SIZE)
-    page.locator(".st-key-present label").click()
-    wait_for_query(page, present="True")
-    expect(page.get_by_test_id("stSidebar")).to_be_hidden()
-    assert lab.locator(".list li").last.evaluate(BOTTOM) <= 1080, "all of it is one slide"
-    assert lab.locator(".says").evaluate(SIZE) == 1.5 * small >= 24
-    page.mouse.click(*cell(lab, 9, 2))
-    expect(lab).to_have_attribute("data-layer", "9")
-    expect(lab).to_have_attribute("data-token", "2")
-    expect(lab.locator(".tip")).to_contain_text("after layer 9, “brown”")
-    page.keyboard.press("Escape")
-    expect(page.get_by_test_id("stSidebar")).to_be_visible()
-    page.wait_for_url(lambda url: "present" not in url)
 
 
 def test_a_click_hurts_a_layer_and_the_wave_runs_up(demo, tab):
@@ -235,25 +152,6 @@ def test_who_wants_less_motion_sees_the_end_at_once(demo, window):
     expect(lab.locator(".at")).to_contain_text("layer 29")
 
 
-def test_pointing_dragging_and_keys_move_the_layer(demo, tab):
-    page, lab = opened(tab, f"{demo}/lab?layer=10&token=3")
-    point(page, lab)
-    grid = lab.get_by_role("slider", name="Drift at every layer")
-    grid.focus()
-    for key, value in (("ArrowUp", "11"), ("ArrowDown", "10"), ("End", "29"), ("Home", "0"), ("ArrowDown", "0")):
-        grid.press(key)
-        expect(grid).to_have_attribute("aria-valuenow", value)
-    grid.press("ArrowLeft")
-    expect(lab).to_have_attribute("data-token", "2")
-    grid.press("ArrowRight")
-    grid.press("ArrowRight")
-    expect(lab).to_have_attribute("data-token", "4")
-    wait_for_query(page, layer="0", token="4")
-    wave(page, lab, lambda: grid.press(" "))
-    rested(lab)
-    drag(page, lab)
-
-
 def drag(page, lab):
     """The layer follows the finger without a call to the server."""
     expect(page.get_by_text("is loading")).to_have_count(0, timeout=PATIENCE)  # the page looks whether it is ready
@@ -267,49 +165,6 @@ def drag(page, lab):
     assert [int(layer) for layer, _ in seen] == list(range(5, 25))
     assert len({said for _, said in seen}) == 20
     wait_for_query(page, layer="24")
-
-
-def point(page, lab):
-    """A cell under the mouse tells its drift and what comes next there."""
-    marked = lab.locator(".after b").inner_text()
-    page.mouse.move(*cell(lab, 20, 6))
-    expect(lab.locator(".tip")).to_contain_text("after layer 20")
-    expect(lab.locator(".after b")).not_to_have_text(marked)
-    expect(lab.locator(".list li")).to_have_count(10)
-    page.mouse.move(*cell(lab, 5, 6))
-    expect(lab.locator(".tip")).to_contain_text("untouched")
-    page.mouse.move(2, 2)
-    expect(lab.locator(".after b")).to_have_text(marked)
-
-
-def test_words_in_the_cells_say_where_the_next_word_is_decided(demo, tab):
-    """Committed for the opening scene: no model is asked. A wave turns dense words into hurt ones."""
-    page, lab = opened(tab, demo)
-    height = lab.locator(".grid").bounding_box()["height"]
-    assert not lab.locator(".grid text.said").count()
-    lab.get_by_role("radio", name="Next words too").check()
-    wait_for_query(page, words="True")
-    cells = lab.locator(".grid text.said")
-    expect(cells).to_have_count(30 * 8)
-    expect(cells.get_by_text("fish")).to_have_count(1)
-    assert lab.locator(".grid").bounding_box()["height"] > height
-    expect(lab.locator(".says")).to_contain_text("the dense model decides on “dog” at layer 29, the hurt one on “fish”")
-    page.mouse.move(*cell(lab, 29, 7))
-    for said in ("after layer 29", "“fish” 43 %", "undamaged “dog” 89 %"):
-        expect(lab.locator(".tip")).to_contain_text(said)
-    page.mouse.move(*cell(lab, 5, 7))
-    expect(lab.locator(".tip")).not_to_contain_text("undamaged")
-    reached = lab.get_by_role("slider", name="The wave through the layers")
-    reached.press("ArrowLeft")  # the wave stands before the last layer
-    expect(cells.get_by_text("dog")).to_have_count(1)
-    expect(reached).to_have_attribute("aria-valuetext", re.compile("layer 28.*undamaged “river”"))
-    reached.press("ArrowRight")
-    expect(cells.get_by_text("dog")).to_have_count(0)
-    _, other = opened(tab, page.url)
-    expect(other.locator(".grid text.said").get_by_text("fish")).to_have_count(1)
-    page.set_viewport_size({"width": 390, "height": 800})
-    expect(cells).to_have_count(2 * 30)  # of the marked token alone, with their probabilities
-    expect(cells.get_by_text("43 %").first).to_be_visible()
 
 
 @pytest.mark.bundled

@@ -100,33 +100,4 @@ def test_one_step_back_leads_from_the_real_page_to_the_chapter(lesson, tab):
 # --- words and marks ------------------------------------------------------------------------------------------------
 
 
-def test_a_word_is_pointed_at_by_keyboard_and_by_a_tap_too(lesson, tab):
-    page = tab(f"{lesson}&chapter=drift&layer=4", width=390)
-    end = page.locator(".figure .says .ref[data-mark=curve-end]").first
-    end.focus()
-    expect(page.locator(".figure circle.lit")).to_have_attribute("data-mark", "curve-end")
-    device = page.context.new_cdp_session(page)
-    device.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
-    start = page.locator(".figure .says .ref[data-mark=curve-start]").last
-    start.scroll_into_view_if_needed()
-    box = start.bounding_box()
-    point = [{"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}]
-    device.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": point})
-    device.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    expect(page.locator(".figure circle.lit")).to_have_attribute("data-mark", "curve-start")
-    device.detach()
-
-
 # --- from chapter to chapter ----------------------------------------------------------------------------------------
-
-
-def test_next_stays_where_it_is(lesson, tab):
-    page = tab(f"{lesson}&chapter=perturb", width=390)
-    after, places = page.locator(".st-key-next button"), set()
-    for chapter in ("drift", "amplify", "absorb", "allocate", "prune"):
-        places.add(tuple(after.bounding_box().values()))
-        after.click()
-        wait_for_query(page, chapter=chapter)
-    expect(after).to_be_disabled()
-    places.add(tuple(after.bounding_box().values()))
-    assert len(places) == 1

@@ -1,17 +1,14 @@
 """The newcomer's way through the product, in a real browser, with a real worker and a real, tiny model."""
 
-from collections.abc import Callable
-
 import pytest
 import torch
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from transformers import AutoModelForCausalLM
 
 from core.models import anatomy
 from tests import tiny
 from tests.e2e.conftest import serving, settle, still, working
 
-Tab = Callable[..., Page]
 SLOW = 120_000  # ms; the worker loads torch first
 TINY_EVALUATION = "part=evaluate&windows=8&length=32&calibration_windows=4&calibration_length=32&device=cpu"
 

@@ -1,13 +1,10 @@
 """In a real browser: clicks, the view in the URL, and a server that was started anew."""
 
-from collections.abc import Callable
 from contextlib import suppress
 
-from playwright.sync_api import Page, TimeoutError, expect
+from playwright.sync_api import TimeoutError, expect
 
-from tests.e2e.conftest import READY, free_port, serving, settle, still, wait_for_query
-
-Tab = Callable[..., Page]
+from tests.e2e.conftest import settle, still, wait_for_query
 
 
 def test_a_clicked_layer_survives_another_page_and_the_back_button(invented_at, shared, tab):
@@ -53,16 +50,3 @@ def click_cell(page, injection, read, layers):
     expect(named).to_be_visible()
     page.mouse.click(x, y)
     settle(page)
-
-
-def test_a_page_is_whole_again_after_the_server_was_started_anew(tab, tmp_path):
-    port = free_port()
-    with serving(tmp_path, port) as address:
-        page = tab(f"{address}/absorption")
-        charts = page.locator(".js-plotly-plot .main-svg")
-        expect(charts.first).to_be_visible()
-    with serving(tmp_path, port):
-        page.wait_for_selector(READY)
-        page.get_by_role("slider").last.press("ArrowRight")
-        settle(page, quiet=1500)
-        expect(charts.first).to_be_visible()

@@ -1,19 +1,17 @@
 """In a real browser: a study is run and watched from two tabs, one reloaded; its verdict read; links, phones."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from core.requests import grammar
 from core.results import candidates
 from tests import synthetic
 from tests.e2e.conftest import query, serving, settle, working
 
-Tab = Callable[..., Page]
 LAYERS = 6
 OWL = grammar.method("owl", 0.7)
 

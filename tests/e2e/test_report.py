@@ -42,16 +42,3 @@ def test_every_chart_is_drawn_and_nothing_is_asked_for(opened, file):
     assert opened.asked == [file.as_uri()]
     assert opened.complaints == []
     assert opened.title() == "Absorption report"
-
-
-@pytest.mark.parametrize("opened", [{"color_scheme": "dark", "viewport": {"width": 380, "height": 800}}], indirect=True)
-def test_charts_follow_the_colours_of_the_system_and_a_phone_scrolls_in_one_direction(opened):
-    paint = "() => getComputedStyle(document.querySelector('.chart .xtitle')).fill"
-    back = "() => getComputedStyle(document.body).backgroundColor"
-    opened.wait_for_selector(".chart .main-svg")
-    assert opened.evaluate("() => document.documentElement.scrollWidth") <= 380
-    opened.wait_for_selector(".chart .xtitle")
-    assert (opened.evaluate(paint), opened.evaluate(back)) == ("rgb(180, 184, 192)", "rgb(14, 17, 23)")
-    opened.emulate_media(color_scheme="light")
-    opened.wait_for_function(f"() => ({paint})() === 'rgb(86, 91, 102)'")
-    assert opened.evaluate(back) == "rgb(255, 255, 255)"

@@ -2,16 +2,14 @@
 
 import json
 import os
-from collections.abc import Callable
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from pages.ui.lab.talk import SHORT
 from tests.e2e.conftest import settle, wait_for_query
 
-Tab = Callable[..., Page]
 PATIENCE = 240_000  # ms for a model to be loaded and to write on a busy machine
 SHORTER = "write=A+bird+sang&turns=1~16~gaussian:1"
 pytestmark = pytest.mark.bundled
@@ -103,18 +101,6 @@ def query_turns(page):
     return [[int(start), int(layer), word] for start, layer, word in (each.split("~") for each in said.split(","))]
 
 
-def test_a_paused_text_asks_for_nothing_and_goes_on_step_by_step(demo, tab):
-    page, talk = opened(tab, f"{demo}/lab?{SHORTER}")
-    page.wait_for_function("talk => Number(talk.dataset.tokens) > 1", arg=talk.element_handle(), timeout=PATIENCE)
-    at, before = pause(talk), len(asked(page))
-    talk.locator(".layer").press("ArrowRight")
-    wait_for_query(page, turns=f"1~16~gaussian:1,{at}~17~gaussian:1")
-    assert len(asked(page)) == before and talk.get_attribute("data-tokens") == str(at)
-    talk.get_by_role("button", name="Step").click()
-    written(talk, at + 1)
-    assert len(asked(page)) == before + 1
-
-
 def test_a_text_is_written_anew_from_a_token_and_a_link_shows_it_to_somebody_else(demo, tab, window):
     page, talk = opened(tab, f"{demo}/lab?{SHORTER}")
     first = reached(talk, 12)
@@ -144,32 +130,8 @@ def reached(talk, tokens):
     return dense[1 : tokens + 1], hurt[1 : tokens + 1]
 
 
-def test_at_the_end_another_damage_is_tried_from_where_the_last_one_began(demo, tab):
-    """Of a server that says where the texts end, and then that it is busy."""
-    page = tab(f"{demo}/glossary")
-    lines = [{"at": n, "dense": " a", "hurt": " a", "twin": " a", "p": 0.5} for n in range(9)]
-    answers = iter([[*lines, {"end": ""}], [{"waits": 3}]])
-    page.route(
-        "**/talk/**", lambda route: route.fulfill(body="".join(f"{json.dumps(each)}\n" for each in next(answers)))
-    )
-    page.goto(f"{demo}/lab?write=A&turns=2~16~gaussian:1,6~0~")
-    talk = page.locator(".talk")
-    written(talk, 9)
-    expect(talk.locator(".says")).to_contain_text("the same so far")
-    talk.locator(".size").press("ArrowLeft")
-    expect(talk.locator(".says")).to_contain_text("Readers ahead of you: 3")
-    assert asked(page)[-1]["turns"] == [[2, 16, "gaussian:0.7"]] and asked(page)[-1]["start"] == 2
-    page.unroute("**/talk/**")  # another test may use the tab
-
-
 def test_who_leaves_the_page_lets_the_stream_go(demo, tab):
     page, talk = opened(tab, f"{demo}/lab?{SHORTER}")
     page.wait_for_function("talk => Number(talk.dataset.tokens) > 1", arg=talk.element_handle(), timeout=PATIENCE)
     with page.expect_event("requestfailed", lambda request: "/talk/" in request.url, timeout=PATIENCE):
         page.get_by_role("link", name="Glossary").click()
-
-
-def test_a_prompt_that_cannot_be_is_refused_where_the_text_would_stand(demo, tab):
-    _, talk = opened(tab, f"{demo}/lab?write={'bird+' * 70}")
-    expect(talk.locator(".says")).to_contain_text("71 tokens and the lab takes 1 to 64", timeout=PATIENCE)
-    expect(talk).to_have_attribute("data-playing", "false")
