@@ -1,6 +1,6 @@
 """Invented profiles and studies, stored and read."""
 
-from core.requests.measurements import Measurement
+from core.requests import Measurement
 from core.requests.perturbations import perturbation
 from core.results import protocols, study_results
 from core.store import profiles

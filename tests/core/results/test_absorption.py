@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from core.base.formats import ranges
+from core.base import ranges
 from core.plan.gains import BAND, FEWEST_SEQUENCES, gains_of, log_gain
 from core.results import propagation
 from core.show.words import gain_sentences
-from core.store.results import Perturbed, axes_of
+from core.store import Perturbed, axes_of
 from tests import synthetic
 from tests.builders import profiles as builders
 

@@ -7,18 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.cli import main
-from core.methods.treatments import Treatment
+from core.methods import Treatment
 from core.plan.allocation import allocate
-from core.requests.allocations import AllocationRequest
-from core.requests.recipes import Recipe, uniform
+from core.requests import AllocationRequest, Recipe, uniform
 from core.results import Prediction, stored_forecasts, study_results
 from core.results.anchor_studies import default_anchors
 from core.results.stored_forecasts import load_forecast
 from core.show.report.benches import BENCHES
 from core.show.words import forecast_sentences
-from core.store.cache import Store
+from core.store import Store
 from tests import synthetic
 from tests.bench import predictions
 from tests.builders import profiles as builders

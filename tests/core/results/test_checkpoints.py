@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.results import checkpoints
 from core.results.checkpoints import Compared
 from core.show import words

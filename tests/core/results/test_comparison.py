@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from core.base import Estimate
-from core.base.errors import UserError
-from core.results import study_results
-from core.results.comparison import over_seeds, paired, percent, spearman
-from core.store.cache import Store
+from core.base import Estimate, UserError
+from core.results import spearman, study_results
+from core.results.comparison import over_seeds, paired, percent
+from core.store import Store
 
 ROOT = Path(__file__).parents[3]
 

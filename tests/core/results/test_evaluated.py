@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.requests import grammar
-from core.requests.recipes import Recipe
-from core.requests.studies import TaskSpec
+from core.requests import Recipe, TaskSpec, grammar
+from core.results import Study
 from core.results.comparison import over_seeds, paired, percent
 from core.results.setting_result import Accuracy, SeedResult
-from core.results.study_results import Study, shared_tasks
-from core.store.results import Losses, ZeroShot
+from core.results.study_results import shared_tasks
+from core.store import Losses, ZeroShot
 
 RTE, BOOLQ = (TaskSpec(name=name, content=name, examples=4, seed=0) for name in ("rte", "boolq"))
 BASE = 3 + 0.4 * np.random.default_rng(0).standard_normal(12)

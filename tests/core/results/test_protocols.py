@@ -5,11 +5,10 @@ from collections import defaultdict
 import pytest
 
 from core.methods import GGUF
-from core.requests.export_and_search import BestSpec
-from core.requests.recipes import Recipe
+from core.requests import BestSpec, Recipe
 from core.results import protocols
 from core.show.words import protocol_lines
-from core.store.cache import Store
+from core.store import Store
 from tests import synthetic
 from tests.builders import profiles as builders
 

@@ -6,10 +6,10 @@ import io
 import numpy as np
 import pytest
 
-from core.methods.owl import Owl
-from core.requests.allocations import AllocationRequest, Correction
-from core.requests.recipes import Recipe
-from core.results.study_table import MEAN, rows_of, study_table
+from core.methods import Owl
+from core.requests import AllocationRequest, Correction, Recipe
+from core.results import rows_of
+from core.results.study_table import MEAN, study_table
 from core.show.report import questions
 from tests.bench.tables import answered
 from tests.builders.profiles import study

@@ -2,11 +2,8 @@
 
 from types import SimpleNamespace
 
-from core.methods.depth_ramp import DepthRamp
-from core.methods.response import Response
-from core.methods.uniform import Uniform
-from core.requests.export_and_search import BestRequest
-from core.requests.inputs import WindowRequest
+from core.methods import DepthRamp, Response, Uniform
+from core.requests import BestRequest, WindowRequest
 from tests import tiny
 
 LENGTH = 12

@@ -7,25 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.base import Estimate
-from core.base.errors import UserError
-from core.base.formats import per_cent
+from core.base import Estimate, UserError, per_cent
 from core.jobs import execute
-from core.methods.depth_ramp import DepthRamp
-from core.methods.response import Response
-from core.methods.treatments import Treatment
-from core.methods.uniform import Uniform
+from core.methods import DepthRamp, Response, Treatment, Uniform
 from core.models.progress import Cancelled
 from core.prune import distillation, pruned_model
-from core.requests import grammar
-from core.requests.inputs import WindowRequest
-from core.requests.measurements import MeasureRequest
-from core.requests.recipes import Recipe, uniform
-from core.requests.studies import EvaluationRequest, StudyRequest
-from core.results import best, search_plan, shortlist, stored_forecasts, study_results, text_splits
-from core.results.setting_result import UNKNOWN, Change
+from core.requests import EvaluationRequest, MeasureRequest, Recipe, StudyRequest, WindowRequest, grammar, uniform
+from core.results import Change, best, search_plan, shortlist, stored_forecasts, study_results, text_splits
+from core.results.setting_result import UNKNOWN
 from core.show.words import advice
-from core.store.cache import Store
+from core.store import Store
 from core.store.deleting import delete
 from tests import tiny
 from tests.core.breaking import breaking

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.prune import pruned_model
-from core.store.cache import Store
+from core.store import Store
 from tests import tiny
 from tests.core.results.search.asking import LENGTH, asking
 

@@ -9,16 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.base.errors import UserError
-from core.requests import grammar
-from core.requests.export_and_search import BestRequest
-from core.requests.recipes import Recipe
-from core.results import best, candidates, search_plan
+from core.base import UserError
+from core.requests import BestRequest, Recipe, grammar
+from core.results import Study, best, candidates, search_plan
 from core.results.best import BestProvenance
 from core.results.setting_result import SeedResult
-from core.results.study_results import Study
 from core.show.words import advice
-from core.store.results import Losses
+from core.store import Losses
 
 TOLD = BestProvenance.model_construct(forecasts={})
 

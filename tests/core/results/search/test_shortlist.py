@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
-from core.methods.treatments import Treatment
-from core.requests import grammar
-from core.requests.recipes import Recipe
-from core.results.forecast import forecast_of_study
+from core.methods import Treatment
+from core.requests import Recipe, grammar
+from core.results import forecast_of_study
 from core.results.shortlist import candidates
 from core.results.stored_forecasts import transferred_to
-from core.store.cache import Store
+from core.store import Store
 from tests.builders import profiles as builders
 from tests.core.allocating import of_linears
 from tests.core.allocating import profile as random_profile

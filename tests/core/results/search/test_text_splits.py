@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.base.errors import UserError
-from core.requests.export_and_search import BestRequest
-from core.requests.inputs import WindowRequest
+from core.base import UserError
+from core.requests import BestRequest, WindowRequest
 from core.results import text_splits
 
 

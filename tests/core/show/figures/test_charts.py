@@ -12,7 +12,7 @@ from core.show.figures import charts, drift, gain, maps
 from core.show.figures.charts import COMPARED, GROUPS
 from core.show.figures.style import ChartSubject
 from core.show.words import gain_sentences
-from core.store.results import Perturbed
+from core.store import Perturbed
 from tests import synthetic
 from tests.builders.profiles import seeds, stored
 

@@ -8,13 +8,13 @@ import pytest
 
 from core.base import Estimate
 from core.methods import INTEGERS
-from core.requests.allocations import AllocationRequest
-from core.requests.recipes import Recipe
+from core.requests import AllocationRequest, Recipe
+from core.results import Result
 from core.results.comparison import percent_text
-from core.results.setting_result import Result, SeedResult
+from core.results.setting_result import SeedResult
 from core.show.figures import allocation, evaluation, perplexity
 from core.show.words import perplexity_sentences
-from core.store.results import Losses
+from core.store import Losses
 from tests.core.show.figures.test_charts import trace
 
 NAN = float("nan")

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from core.base.errors import UserError
+from core.base import UserError
+from core.show.figures import DARK, LIGHT, in_palette
 from core.show.figures.charts import CHARTS
-from core.show.figures.palette import DARK, HUE, LIGHT, in_palette, readable, see_through, shades
+from core.show.figures.palette import HUE, readable, see_through, shades
 from core.show.figures.style import BOTTOM, TOP, ChartSubject, themed
-from core.store import profiles
-from core.store.cache import Store
+from core.store import Store, profiles
 
 ROOT = Path(__file__).parents[4]
 LIVE = ROOT / "pages/ui/live"

@@ -9,17 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from core.base.errors import UserError
-from core.methods.owl import Owl
+from core.base import UserError
+from core.methods import Owl
 from core.plan.allocation import allocate
 from core.plan.budget import share_spent
 from core.plan.sweep import sweep
-from core.requests.allocations import AllocationRequest, Correction
+from core.requests import AllocationRequest, Correction
 from core.results import propagation
 from core.show.lessons import absorption, budgets, damage, shared
 from core.show.lessons.shared import PRUNED
-from core.store import profiles
-from core.store.cache import Store
+from core.store import Store, profiles
 from tests import synthetic
 from tests.builders.profiles import stored
 

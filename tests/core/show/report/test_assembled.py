@@ -2,18 +2,20 @@
 
 import pytest
 
-from core.base.errors import UserError
-from core.methods import Manual
-from core.methods.alphapruning import AlphaPruning
-from core.methods.owl import Owl
-from core.requests.allocations import AllocationRequest, Correction
-from core.requests.export_and_search import ExportSpec
-from core.requests.inputs import WindowRequest
-from core.requests.recipes import Recipe
-from core.requests.studies import EvaluationRequest, StudyRequest
+from core.base import UserError
+from core.methods import AlphaPruning, Manual, Owl
+from core.requests import (
+    AllocationRequest,
+    Correction,
+    EvaluationRequest,
+    ExportSpec,
+    Recipe,
+    StudyRequest,
+    WindowRequest,
+)
 from core.requests.study_file import read_study
-from core.results import best, study_results
-from core.results.study_table import rows_of, study_table
+from core.results import best, rows_of, study_results
+from core.results.study_table import study_table
 from core.show.figures.charts import CHARTS, COMPARED, PARTS
 from core.show.report import remake, reports
 from core.show.words import advice, gain_sentences, perplexity_sentences
