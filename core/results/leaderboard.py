@@ -70,12 +70,8 @@ class Leaderboard(NamedTuple):
         Args:
             now: (layers,) or (layers, linears).
         """
-        return self._contender(
-            THIS_ALLOCATION,
-            name,
-            now,
-            next((each for each in self.measured if same_allocation(each.planned, now)), None),
-        )
+        measured = (each for each in self.measured if same_allocation(each.planned, now))
+        return self._contender(THIS_ALLOCATION, name, now, next(measured, None))
 
     def ranking(self, request: AllocationRequest) -> list[RankedMethod]:
         """Every method of the table at the target of a request, lowest perplexity first, measured or else predicted.

@@ -56,10 +56,9 @@ def _shipped(entry: Entry) -> tuple[bool, float]:
 
 
 def _place(study: Study) -> tuple[bool, int, int]:
-    if not all(entry.committed for entry in study.entries):
-        return False, 0, 0
+    ships = all(entry.committed for entry in study.entries)
     targets = {part.target for part in study.slices if part.treatment.budget_unit is ZEROS}
-    return True, -len(targets), -len(study.settings)
+    return ships, -ships * len(targets), -ships * len(study.settings)
 
 
 @lru_cache
@@ -77,8 +76,7 @@ def with_comparable(study: Study, others: tuple[Study, ...]) -> Study:
         lent = [
             point
             for point in each.points
-            if point.setting in (None, point.setting and point.setting.uniform)
-            or point.setting.seedless not in measured
+            if not point.setting or point.setting == point.setting.uniform or point.setting.seedless not in measured
         ]
         parts.append(replace(each, points=tuple(lent)))
     every = merged(parts)
@@ -133,11 +131,8 @@ def best_slice(
         has: whether what is looked for was evaluated there.
     """
     groups = tuple(groups)
-    pattern, first, budget_unit = (
-        mine.pattern if mine else None,
-        main_protocol(groups),
-        treatments.TREATMENTS[pruner].budget_unit,
-    )
+    pattern, first = mine and mine.pattern, main_protocol(groups)
+    budget_unit = treatments.TREATMENTS[pruner].budget_unit
 
     def good(one):
         holds = mine is not None and slice_of(mine) == one.part and one.study.of(mine) is not None

@@ -70,7 +70,7 @@ def perplexity_by_method(contenders: Sequence[RankedMethod], dense: float) -> Ch
     values = np.array([(each.perplexity, *each.interval) for each in contenders])
     names, texts = [each.name for each in contenders], list(map(_row_text, contenders))
     axis = log_axis("perplexity (log scale)", values).drawn
-    figure = dots("perplexity", names, values, texts, [_hue(each) for each in contenders], axis)
+    figure = dots("perplexity", names, values, texts, axis, colours=[*map(_hue, contenders)])
     figure.layout.height = rows_height(len(names), LANE)  # its rows are the lanes of the chart beside it
     figure.data[0].marker.symbol = ["circle-open" if each.predicted else "circle" for each in contenders]
     table = pd.DataFrame(values, columns=["perplexity", "low", "high"])

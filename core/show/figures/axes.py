@@ -22,7 +22,6 @@ APART = 0.1  # of the axis, the least between two ticks: a line of text on the l
 # Round values of a decade, from few to many: an axis takes the first that give it enough ticks.
 EVEN = [[n / parts for n in range(parts, 10 * parts)] for parts in (1, 2, 5, 10)]
 ROUND = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.4, 1.7, 2, 2.5, 3, 4, 5, 6, 7, 8, 9), *EVEN)
-RATIOS = ((1,), (1, 2, 5), (1, 2, 3, 5), (1, 1.25, 1.5, 2, 3, 5, 6, 8))
 
 
 @dataclass(frozen=True)
@@ -61,21 +60,16 @@ def ratio_axis(title: str, *values: Array) -> Axis:
     """A log axis of ratios with 1 in it."""
     low, high = limits(*values, np.ones(1))
     low, high = min(0.8, low / 1.08), max(1.25, high * 1.08)
-    return Axis(title, low, high, [(each, f"{_tick(each)}×") for each in log_ticks(low, high, RATIOS)], log=True)
+    return Axis(title, low, high, [(each, f"{_tick(each)}×") for each in log_ticks(low, high)], log=True)
 
 
-def log_ticks(low: float, high: float, choices: Sequence[Sequence[float]] = ROUND) -> list[float]:
-    """Round values in a log axis, of which no two are so near that their words touch.
-
-    Args:
-        choices: round values of a decade, from few to many; the first that give enough ticks are taken, else those
-            that give most.
-    """
+def log_ticks(low: float, high: float) -> list[float]:
+    """Round values in a log axis, of which no two are so near that their words touch: enough, else as many as fit."""
     span = math.log10(high / low)
     stride = max(1, math.ceil(APART * span))
     decades = [e for e in range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1) if e % stride == 0]
     ticks = []
-    for choice in choices:
+    for choice in ROUND:
         every = [float(f"{m}e{e}") for e in decades for m in choice]
         inside = [each for each in every if low <= each <= high]
         if all(math.log10(above / below) >= APART * span - 1e-9 for below, above in pairwise(inside)):

@@ -30,9 +30,9 @@ def dots(
     names: Sequence[str],
     values: Array,
     texts: Sequence[str],
-    colours: Sequence[str],
     x: dict,
     mark: float | None = None,
+    colours: Sequence[str] | None = None,
 ) -> go.Figure:
     """A dot with its interval in each row, and its text right of all of them.
 
@@ -41,7 +41,8 @@ def dots(
         x: the axis.
         mark: has a line across all rows, and the texts stand right of it too.
     """
-    marker = {"size": 10, "color": list(colours)}
+    colours = list(colours or [LIGHT.ink] * len(names))
+    marker = {"size": 10, "color": colours}
     middle, low, high = values.T
     error = whiskers(middle, low, high, LIGHT.undecided)
     row = points(values[:, 0], list(names), of, "%{y}: %{customdata}", marker, error_x=error, customdata=list(texts))
@@ -72,7 +73,7 @@ def changes(rows: Mapping[str, Estimate], highlighted: str | None, against: str,
     ratios = 1 + np.array([row[:3] for row in drawn.values()]).reshape(-1, 3) / 100
     axis = ratio_axis(wrapped(f"perplexity ÷ that of {against} (log scale)", WIDEST), ratios).drawn
     hues = [LIGHT.accent if name == highlighted else LIGHT.ink for name in drawn]
-    figure = dots("change", [*drawn], ratios, [*map(percent_text, drawn.values())], hues, axis, 1.0)
+    figure = dots("change", [*drawn], ratios, [*map(percent_text, drawn.values())], axis, 1.0, hues)
     columns = ["setting", "change, %", "low", "high", "windows or seeds"]
     table = pd.DataFrame([(name, *row) for name, row in rows.items()], columns=columns)
     title = title or f"Change of perplexity against {against}"
@@ -90,7 +91,7 @@ def measured(rows: Mapping[str, Estimate], unit: str, title: str, finding: str) 
     mark, axis = 1.0, ratio_axis("factor (log scale)", ends).drawn
     if unit != literature.FACTOR:
         mark, axis = 0.0, {"title": unit, "range": [min(0.0, ends.min()) - 0.05, max(0.0, ends.max()) + 0.05]}
-    figure = dots("measured", [*rows], ends, texts, [LIGHT.ink] * len(rows), axis, mark)
+    figure = dots("measured", [*rows], ends, texts, axis, mark)
     columns = ["what", unit, "95% low", "95% high", "n"]
     table = pd.DataFrame([(name, *row) for name, row in rows.items()], columns=columns)
     return Chart("measured", title, figure, finding, table)
@@ -102,7 +103,7 @@ def bench(table: pd.DataFrame, column: str, title: str) -> Chart:
     names, values = rows_known.iloc[:, 0].tolist(), rows_known[column].to_numpy(float)
     texts = [digits(value, 3) for value in values]
     rows, axis = values[:, None] * [1, np.nan, np.nan], {"title": column, "rangemode": "tozero"}
-    figure = dots("bench", names, rows, texts, [LIGHT.ink] * len(names), axis)
+    figure = dots("bench", names, rows, texts, axis)
     low, high = values.argmin(), values.argmax()
     finding = f"{capital(column)}: {texts[low]} ({names[low]}) to {texts[high]} ({names[high]})."
     return Chart("bench", title, figure, finding, table)

@@ -1,6 +1,7 @@
 """Chapters 3 and 4: what amplifies, and what of a falling drift is dilution and what is learned."""
 
 from collections.abc import Iterable
+from itertools import permutations
 
 import numpy as np
 
@@ -202,14 +203,22 @@ def twins(store: Store, profile: Profile) -> tuple[Entry, Entry] | None:
 
     None where there is no such pair.
     """
-    content = profile.spec.model.content
-    trained, random = [], []
-    for each in store.entries("profile"):
-        perturbations = (measured.perturbation for measured in each.spec.measurements)
-        noisy = any(kind.isotropic and kind.positions == "after_first" for kind in perturbations)
-        if each.spec.model.content == content and noisy:
-            (trained if each.spec.model.initialised is None else random).append(each)
-    pairs = ((one, other) for one in trained for other in random if one.spec.text == other.spec.text)
+
+    def noisy(spec):
+        perturbations = (each.perturbation for each in spec.measurements)
+        return any(each.isotropic and each.positions == "after_first" for each in perturbations)
+
+    alike = [
+        each
+        for each in store.entries("profile")
+        if each.spec.model.content == profile.spec.model.content and noisy(each.spec)
+    ]
+    pairs = (
+        (one, other)
+        for one, other in permutations(alike, 2)
+        if one.spec.model.initialised is None and other.spec.model.initialised is not None
+        if one.spec.text == other.spec.text
+    )
 
     def near(pair):
         made = [str(each.provenance.get("created", "")) for each in reversed(pair)]
