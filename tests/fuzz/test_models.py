@@ -1,7 +1,6 @@
 """Model folders: a sound one whose settings or weights are changed in any way, or any file of it is another kind."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from core.models.sources import locate, read_shape
 from core.requests.inputs import WindowRequest
 from core.store.cache import Store
 from tests import tiny
+from tests.fuzz import values
 from tests.fuzz.judging import answered, fuzz
 from tests.fuzz.values import changed, odd
 
@@ -71,78 +71,24 @@ JSON = (
     "added_tokens.json", "vocab.json", "processor_config.json", "chat_template.json", "model.safetensors.index.json",
 )  # fmt: skip
 OTHERS = ("merges.txt", "vocab.txt", "tokenizer.model", "chat_template.jinja", "README.md", "model.safetensors")
-SPECIAL = {
-    "pipe": lambda path: os.mkfifo(path),  # which Windows lacks
-    "endless": lambda path: path.symlink_to("/dev/zero"),
+SPECIAL = values.SPECIAL | {
     "circle": lambda path: path.symlink_to(path),
     "nowhere": lambda path: path.symlink_to("nowhere"),
-    "folder": Path.mkdir,
     "empty": Path.touch,
-    "sparse": lambda path: [path.touch(), os.truncate(path, 800 * 2**20)],
     "noise": lambda path: path.write_bytes(bytes(range(256)) * 9),
 }
-WITHOUT_END = {"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}
-PATTERNS = ("(x+x+)+y", "(a*)*b|(.*)*$", "", "(", "(?<n>|\\g<n>x)+", "((a{1,1000}){1,1000}){1,1000}")
-SMALL = {"a": 0, "b": 1, "ab": 2, "<unk>": 3}
-UNKNOWN = st.sampled_from(["[UNK]", "<unk>", "", None, 1])
-IDS = st.sampled_from([0, 1, 2**24, 10**9, 2**32 - 1, 2**32, -1])
-
-
-def nested(kind, inner, times):
-    for _ in range(times):
-        inner = {"type": "Sequence", kind: [inner]}
-    return inner
-
-
-@st.composite
-def tokenizer_part(draw):
-    """A part of tokenizer.json that is nested, grows, looks for ever, lacks a token, or counts without end."""
-    way = draw(st.sampled_from(["nested", "grows", "pattern", "template", "filled", "words", "pieces"]))
-    if way == "nested":
-        times = draw(st.sampled_from([9, 60, 200]))
-        if draw(st.booleans()):
-            return {"normalizer": nested("normalizers", {"type": "Lowercase"}, times)}
-        return {"pre_tokenizer": nested("pretokenizers", {"type": "Whitespace"}, times)}
-    if way == "grows":
-        times = draw(st.sampled_from([1, 9, 20, 40]))
-        return {"normalizer": {"type": "Sequence", "normalizers": [WITHOUT_END] * times}}
-    if way == "pattern":
-        pattern = {"Regex": draw(st.sampled_from(PATTERNS))}
-        if draw(st.booleans()):
-            return {"normalizer": WITHOUT_END | {"pattern": pattern}}
-        return {"pre_tokenizer": {"type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": False}}
-    if way == "template":
-        special, all_of = {"SpecialToken": {"id": "?", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}
-        known = {"?": {"id": "?", "ids": [draw(IDS)], "tokens": ["?"]}} if draw(st.booleans()) else {}
-        single = [special, *[all_of] * draw(st.sampled_from([0, 1, 500]))]
-        return {
-            "post_processor": {"type": "TemplateProcessing", "single": single, "pair": single, "special_tokens": known}
-        }
-    if way == "filled":
-        count = draw(st.sampled_from([0, 5, 10**9, 2**63]))
-        return {"truncation": {"direction": "Right", "max_length": count, "strategy": "LongestFirst", "stride": 9}}
-    vocabulary = SMALL | {"a": draw(IDS)}
-    model = {"vocab": vocabulary, "unk_token": draw(UNKNOWN)}
-    if way == "words":
-        kind = draw(st.sampled_from(["WordLevel", "WordPiece"]))
-        more = {"continuing_subword_prefix": "##", "max_input_chars_per_word": draw(IDS)}
-        return {"added_tokens": [], "model": {"type": kind} | model | (more if kind == "WordPiece" else {})}
-    merges = draw(st.sampled_from([[], [["a", "b"]], [["a", "c"]], ["a b c"], [[]], [["a", "b"]] * 3000]))
-    return {"added_tokens": [], "model": {"type": "BPE", "merges": merges} | model}
 
 
 @st.composite
 def another(draw):
     """A file's name and what to write there."""
-    way = draw(st.sampled_from(["special", "changed", "changed", "part", "part", "deep", "long", "bytes"]))
+    way = draw(st.sampled_from(["special", "changed", "changed", "deep", "long", "bytes"]))
     name = draw(st.sampled_from(JSON if way != "special" else JSON + OTHERS))
     if way == "special":
         return name, SPECIAL[draw(st.sampled_from(sorted(SPECIAL)))]
     good = tiny.folder("llama") / name
     usual = json.loads(good.read_text()) if good.exists() else {}
-    if way == "part":
-        name, content = "tokenizer.json", usual_tokenizer() | draw(tokenizer_part())
-    elif way == "changed":
+    if way == "changed":
         content = draw(changed(usual))
     elif way == "long":
         content = {f"<{number}>": number for number in range(draw(st.sampled_from([10, 1000, 10**6])))}
@@ -151,10 +97,6 @@ def another(draw):
         text = {"deep": sign * depth, "bytes": json.dumps(usual)[: draw(st.integers(0, 2000))]}[way]
         return name, lambda path: path.write_text(text + {"{": "1" + "}" * depth, "[": "]" * depth}.get(text[:1], ""))
     return name, lambda path: path.write_text(json.dumps(content))
-
-
-def usual_tokenizer():
-    return json.loads((tiny.folder("llama") / "tokenizer.json").read_text())
 
 
 @fuzz
