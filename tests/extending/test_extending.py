@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 COPIED = ("core", "pages", "tests")
-WORK = "WORK = {  # kind of a job -> (request, bench) -> what is stored"
+WORK = "WORK = {  # kind of a job -> function of request and context that returns the stored entry"
 
 pytestmark = pytest.mark.xdist_group("extending")  # the copy is made and looked at once
 
