@@ -106,13 +106,8 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(refused):
     swapped = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(json.dumps(told)))
     with refused("another vocabulary"):
         checkpoint_diff.refuse_unlike(of, replace(changed(of, at(0, "", 2)), tokenizer=swapped))
-
-
-def test_words_that_no_embedding_stands_for_do_not_count():
-    of = tiny.loaded("llama")
     words = copy.deepcopy(of.tokenizer)
-    words.add_tokens(["heron-like"])
-    assert words.get_vocab()["heron-like"] == tiny.VOCABULARY
+    words.add_tokens(["a word without an embedding"])
     checkpoint_diff.refuse_unlike(of, replace(changed(of, at(0, "", 2)), tokenizer=words))
 
 

@@ -224,28 +224,11 @@ def test_parts_of_two_processes_with_unlike_room_do_not_hide_each_other(empty, t
     assert entered and empty.load(profile.unit(profile.measurements[0])).sequences == SEQUENCES
 
 
-def test_a_unit_that_another_process_puts_together_first_is_no_loss(empty, text, monkeypatch):
-    """Between the look whether it is whole and the reading of its parts, which are dropped then."""
-    usual, entered = parts.finished, []
-
-    def late(store, unit):
-        whole = sum(part.sequences for part in usual(store, unit).values()) == SEQUENCES
-        if whole and not entered:
-            entered.append(True)
-            run(empty, names=("skip",))
-        return usual(store, unit)
-
-    monkeypatch.setattr(parts, "finished", late)
-    _, profile = run(empty, names=("skip",))
-    assert entered and empty.load(profile.unit(profile.measurements[0])).sequences == SEQUENCES
-
-
 CPU = "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate"
 
 
 @pytest.mark.parametrize("lack", [torch.OutOfMemoryError("no more"), MemoryError(), RuntimeError(CPU)])
-@pytest.mark.parametrize("room", [2, 1])
-def test_a_lack_of_memory_halves_the_group_once(room, lack, empty, monkeypatch):
+def test_a_lack_of_memory_halves_the_group_once(lack, tmp_path, no_demo, monkeypatch):
     engine, said, tried = sweeps.ENGINES["wavefront"], [], []
 
     def hungry(group, measurement, step):
@@ -256,17 +239,15 @@ def test_a_lack_of_memory_halves_the_group_once(room, lack, empty, monkeypatch):
 
     monkeypatch.setitem(sweeps.ENGINES, "wavefront", hungry)
     monkeypatch.setattr(memory, "group_size", lambda *_: 4)
-    if room == 1:
-        with pytest.raises(type(lack)) as caught:
-            run(empty, names=("skip",))
-        assert tried == [1, 4, 2], "the noise floor, the group, and half of it"
-        assert "windows" in shortage(caught.value)
-        return
-    _, profile = run(empty, names=("skip",), report=said.append)
-    assert tried == [1, 4, 2, 2, 1] and any("out of memory" in each.line for each in said)
+    room = 2
+    run(Store(tmp_path / "2"), names=("skip",), report=said.append)
+    assert tried == [1, 4, 2, 2, 1], "the noise floor, the group, and halves of it"
     assert [each.done for each in said] == sorted(each.done for each in said)
     assert said[-1].done <= said[-1].total  # a part that was begun twice counts once
-    assert empty.load(profile.unit(profile.measurements[0])).sequences == SEQUENCES
+    room = 1
+    with pytest.raises(type(lack)) as caught:
+        run(Store(tmp_path / "1"), names=("skip",))
+    assert tried[5:] == [1, 4, 2] and "windows" in shortage(caught.value)
 
 
 # --- the noise floor, half precision -------------------------------------------------------------------------------

@@ -1,9 +1,7 @@
 """A converted copy of a GGUF is what the GGUF itself gives, bit by bit; whatever befalls it, the GGUF is read again."""
 
-from collections import Counter
 from pathlib import Path
 
-import gguf
 import numpy as np
 import pytest
 import torch
@@ -36,19 +34,6 @@ def assert_same(found, expected):
 
 def copies(store):
     return sorted((store.root / "converted").glob("*")) if (store.root / "converted").is_dir() else []
-
-
-def test_a_first_load_parses_the_file_once(path, empty, monkeypatch):
-    asked = Counter()
-    for name in ("GGUFReader", "get_tensor_name_map"):
-        own = getattr(gguf, name)
-        monkeypatch.setattr(gguf, name, lambda *given, name=name, own=own: asked.update([name]) or own(*given))
-    counted = gguf.GGUFReader
-    found = loading.load(locate(str(path), empty), "float32", empty)
-    assert asked == {"GGUFReader": 1, "get_tensor_name_map": 1}
-    assert gguf.GGUFReader is counted, "what remembered the header is gone with the load"
-    monkeypatch.undo()
-    assert_same(found, loading.load(found.source))
 
 
 KINDS = [("llama", kind) for kind in ("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1")]
@@ -118,13 +103,3 @@ def test_copies_of_other_files_and_of_other_libraries_are_swept(source, empty, m
     assert len(copies(empty)) == saving.MAX_COPIES
     monkeypatch.undo()
     assert saving.find_copy(source, empty) is None
-
-
-def test_of_two_writers_at_once_the_first_to_end_counts(source, empty):
-    def slow(folder):
-        (folder / "slow").write_bytes(b"")
-        saving.write_copy(source, empty, written)
-
-    saving.write_copy(source, empty, slow)
-    [found] = copies(empty)
-    assert found == saving.find_copy(source, empty) and not (found / "slow").exists()

@@ -3,7 +3,6 @@
 import json
 import threading
 
-import datasets
 import pytest
 
 from core.models import hub, windows
@@ -104,19 +103,3 @@ def test_no_more_of_a_dataset_is_read_than_is_asked_for(here, monkeypatch):
     assert some.documents == all_of_them.documents[:10] and len(all_of_them.documents) == ROWS
     assert some.label == "org/data (train, first 10 documents)"
     assert windows.read("org/data", (3, 5)).documents == ("Row 3.", "Row 4.", "Row 5.")
-
-
-def test_a_shard_of_c4_is_asked_for_without_the_name_of_a_configuration(monkeypatch):
-    """By its name the library would check the shard against all that the whole configuration has."""
-    asked = {}
-
-    def streamed(name, /, **options):
-        asked[name] = options
-        return ({"text": f"Page {number}."} for number in range(10**9))
-
-    monkeypatch.setattr(hub, "wait_for_answer", lambda *_: None)
-    monkeypatch.setattr(datasets, "load_dataset", streamed)
-    assert len(windows.read("allenai/c4").documents) == hub.DOCUMENTS
-    assert windows.read("allenai/c4", (0, 3)).documents[-1] == "Page 3."
-    [shard] = asked["allenai/c4"].pop("data_files").values()
-    assert asked == {"allenai/c4": {"split": "train", "streaming": True}} and shard.endswith("00000-of-01024.json.gz")

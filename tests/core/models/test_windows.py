@@ -218,15 +218,20 @@ def test_another_text_or_tokenizer_is_not_passed_off_as_the_measured_one(text, r
 
 
 def test_a_hub_dataset_is_read_by_its_column_of_text(monkeypatch):
+    """A shard of C4 without the name of a configuration, by which it would be checked against all other shards."""
     asked = {}
 
-    def here(name, /, **options):
+    def here(name, /, streaming=False, **options):
         asked[name] = options
+        if streaming:
+            return ({"text": f"Page {number}."} for number in range(10**9))
         return datasets.Dataset.from_dict({"text": [" = Title = \n", "", "Words .\n"]})
 
     monkeypatch.setattr(hub, "wait_for_answer", lambda *_: None)
     monkeypatch.setattr(datasets, "load_dataset", here)
-    wiki, other = windows.read("Salesforce/wikitext"), windows.read("some/dataset")
+    wiki = windows.read("Salesforce/wikitext")
     assert wiki.documents == (" = Title = \n\n\n\n\nWords .\n",) and wiki.packing == "joined"
-    assert other.packing == "document" and len(other.documents) == 3
-    assert asked["Salesforce/wikitext"]["split"] == "test"
+    pages = windows.read("allenai/c4")
+    assert pages.packing == "document" and len(pages.documents) == hub.DOCUMENTS
+    assert asked["Salesforce/wikitext"]["split"] == "test" and asked["allenai/c4"].keys() == {"data_files", "split"}
+    assert asked["allenai/c4"]["data_files"]["train"].endswith("00000-of-01024.json.gz")
