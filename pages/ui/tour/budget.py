@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from core.base import UserError, digits, escape_markdown, per_cent
+from core.base import UserError, digits, escape_markdown, per_cent, perplexity
 from core.methods import DEFAULT_PRUNER, Treatment
 from core.methods.owl import Owl
 from core.requests import AllocationRequest, Correction, grammar
@@ -10,7 +10,7 @@ from core.results import protocols
 from core.show.figures import axes
 from core.show.lessons import budgets, shared
 from core.show.words import forecast_sentences, perplexity_sentences
-from core.store import Profile
+from core.store import Array, Profile
 from pages.ui import current_profile, studies
 from pages.ui.allocate import picture
 from pages.ui.allocate.settings import TARGETS
@@ -18,6 +18,10 @@ from pages.ui.live.figure import Bars, Figure, Key, Slot, fixed, pick, written
 from pages.ui.tour import parts
 
 START = 0.04
+SAYS, PREDICTED = (
+    "Layers lose [{low}](layers) to [{high}](layers) of their weights.",
+    " Predicted perplexity: [{cost}](gauge).",
+)
 LEAD = (
     "Prune to a **budget** of {} zeros: which layers should lose more weights? **OWL** spares layers with many "
     "outliers. The **correction** then takes more from layers that absorb and spares those that amplify. **Try:** drag "
@@ -53,12 +57,22 @@ def allocate(profile: Profile) -> parts.Screen:
         controls=[push],
         gauge=gauge and replace(gauge, points=budgets.steps(costs)),
         hand=None,
-        idle="Drag the strength, or point at a bar.",
+        hero=None,
+        idle="",
+        says=SAYS + PREDICTED * bool(forecast),
+        slots=figure.slots | _told(swept.rows, costs),
         head=0,
         lead=LEAD.format(shared.ref(per_cent(request.target), shared.FOOT)),
         notes=[*map(fixed, [sentence, *([forecast_sentences.basis(forecast)] if forecast else [])])],
     )
     return parts.Screen(figure, links)
+
+
+def _told(rows: Array, costs: Array | None) -> dict[str, Slot]:
+    """Words for the least and most pruned layer at every strength, and for the predicted perplexity."""
+    ends = {"low": rows.min(1), "high": rows.max(1)}
+    words = {name: Slot([per_cent(share, 1) for share in shares]) for name, shares in ends.items()}
+    return words if costs is None else words | {"cost": Slot([perplexity(each) for each in costs])}
 
 
 def _corrected(request: AllocationRequest, strength: float) -> AllocationRequest:
