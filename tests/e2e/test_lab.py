@@ -6,8 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from pages.ui.lab import question
-from tests.e2e.conftest import drag as pull
-from tests.e2e.conftest import settle, silence, wait_for_query
+from tests.e2e.conftest import silence, wait_for_query
 
 PATIENCE = 240_000  # ms for a model to be loaded on a busy machine
 FRESH = "true"
@@ -62,29 +61,6 @@ FILL = """(svg, [x, y]) => {
     const cell = [...svg.querySelectorAll("g:nth-child(2) > *")].find((each) => hit(each.getBoundingClientRect()))
     return getComputedStyle(cell).fill.match(/[\\d.]+/g).map(Number).slice(0, 3)
 }"""
-COLOURS = "drawn => ['color', 'borderTopColor', 'stroke'].map(each => getComputedStyle(drawn)[each]).join()"
-GONE = ",,"  # what is read of a part that has left the page
-
-
-@pytest.mark.parametrize(
-    ("where", "drawn"),
-    [("learn?chapter=absorb", ".key i"), ("absorption", ".st-key-curves .gridlayer path")],
-)
-def test_a_page_that_turns_dark_is_drawn_in_its_colours(where, drawn, demo, tab):
-    page = tab(f"{demo}/{where}", scheme="dark")
-    dark = colours(page.locator(drawn), lambda read: read != GONE)
-    page.emulate_media(color_scheme="light")
-    colours(page.locator(drawn), lambda read: read not in (dark, GONE))
-    settle(page)
-    page.emulate_media(color_scheme="dark")
-    colours(page.locator(drawn), lambda read: read == dark)
-
-
-def colours(drawn, wanted):
-    """Those of the first once they are as wanted: charts are drawn anew after a page has settled too."""
-    while not wanted(read := drawn.first.evaluate(COLOURS)):
-        drawn.page.wait_for_timeout(50)
-    return read
 
 
 def test_one_token_flips_the_picture_and_a_link_shows_somebody_else_the_same(demo, tab):
@@ -109,15 +85,6 @@ def test_one_token_flips_the_picture_and_a_link_shows_somebody_else_the_same(dem
     for part in (".says", ".after"):
         assert other.locator(part).inner_text() == lab.locator(part).inner_text()
     expect(other.get_by_role("radio", name="With it")).to_be_checked()
-
-
-def test_the_picture_follows_while_the_size_is_dragged(demo, tab):
-    page, lab = opened(tab, demo)
-    expect(page.get_by_text("is loading")).to_have_count(0, timeout=PATIENCE)  # the page looks whether it is ready
-    size, words = lab.locator(".size"), lab.locator(".next")
-    seen = pull(page, size, 1, lambda: (lab.get_attribute("data-fresh"), size.input_value(), words.inner_text()))
-    assert {fresh for fresh, *_ in seen} == {FRESH}, "no size is waited for"
-    assert len({size for _, size, _ in seen}) == len({said for *_, said in seen}) == 8
 
 
 def test_a_click_hurts_a_layer_and_the_wave_runs_up(demo, tab):

@@ -1,8 +1,6 @@
 """Opening the tour, and reading what a chapter says."""
 
 from core.show.lessons import shared
-from core.store import profiles
-from core.store.cache import Store
 from tests.pages.opening import given, opened_at, pictures
 
 GUESSED = {"sink": "stay"}
@@ -11,10 +9,6 @@ GUESSED = {"sink": "stay"}
 def opened(**view):
     """The page with a view in its URL."""
     return opened_at("learn", **view)
-
-
-def stored(key):
-    return profiles.load(Store(), Store().profile(key))
 
 
 def text(app):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.show.figures.charts import CHARTS, DRIFT, GAIN, GROUPS
+from core.show.figures.charts import GAIN
 from pages.ui import current_profile
 from tests import synthetic
 from tests.pages.opening import figures, live, named, opened_at, url
@@ -14,11 +14,6 @@ from tests.pages.opening import figures, live, named, opened_at, url
 def opened(**view):
     """The page with a view in its URL."""
     return opened_at("absorption", **view)
-
-
-def test_every_chart_of_the_table_stands_on_the_page_once():
-    shown = [row.key for rows in GROUPS.values() for row in rows]
-    assert sorted(shown) == sorted(row.key for row in CHARTS) and len({*shown}) == len(shown)
 
 
 def test_the_url_restores_the_view(filled_cache):
@@ -59,15 +54,6 @@ NONSENSE = {"layer": "300", "perturbation": "x", "statistic": "mode", "compare":
 def test_nonsense_in_the_url_is_dropped(filled_cache, key, value):
     app = opened(profile=filled_cache["deep"], group=GAIN, **{key: value})
     assert app.query_params.get(key) not in (value, [value])
-
-
-def test_a_comparison_outlasts_a_look_at_another_part_as_no_comparison_does(filled_cache):
-    app = opened(profile=filled_cache["deep"], group=GAIN)
-    for other in (filled_cache["shallow"], None):
-        app.selectbox(key="compare").set_value(other).run()
-        for group in (DRIFT, GAIN):
-            app.segmented_control(key="group").set_value(group).run()
-        assert app.selectbox(key="compare").value == other and url(app).get("compare") == other
 
 
 def test_of_a_model_of_one_layer_the_headline_says_that_nothing_follows(bare):

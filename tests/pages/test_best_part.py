@@ -8,7 +8,6 @@ from core.requests.inputs import WindowRequest
 from core.requests.recipes import Recipe
 from core.requests.studies import StudyRequest
 from core.results import best, candidates, study_results
-from core.store.deleting import delete
 from tests import synthetic
 from tests.pages.opening import badges, put, url, words
 from tests.pages.prune_page import LAYERS, PROFILE, opened, submitted
@@ -114,16 +113,6 @@ def test_a_lost_measurement_is_said(store):
     assert len(app.error) == 1
 
 
-def test_what_is_answered_already_is_not_run_again(store):
-    entry = save(store)
-    newer = save(store, request=ANSWERED.model_copy(update={"seeds": (0, 1)}))
-    store.remember(BestRequest(target=0.7), entry.spec, [])
-    app = part(best=newer.key)
-    assert "Already measured" in app.success[0].value
-    assert "best-run" not in {each.key for each in app.button}
-    assert app.selectbox(key="best").value == newer.key and part().selectbox(key="best").value == entry.key
-
-
 # --- from the answer on --------------------------------------------------------------------------------------------
 
 
@@ -147,12 +136,3 @@ def test_one_button_brings_the_answer_into_view_and_step_3_exports_it(store, tmp
     asked = submitted(app, store, "export")
     assert asked == best.export_request(found, calibrated, str(folder))
     assert asked.setting == found.answer and asked.study == found.final.spec.key
-
-
-def test_without_its_profile_the_answer_cannot_be_used(store):
-    entry = save(store)
-    other = synthetic.profile_spec(LAYERS, 8, prunable=True)
-    synthetic.save_profile(store.root, other, LAYERS)
-    delete(store, store.profile(entry.spec.profile.key))
-    app = part()
-    assert "used on this page: the profile" in words(app.caption)

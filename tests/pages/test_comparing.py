@@ -48,11 +48,6 @@ def test_a_checkpoint_is_no_choice_where_the_profile_does_not_say_its_model(fill
     assert not [each for each in app.text_input if each.key == "other"]
 
 
-@pytest.mark.parametrize("page", ["learn", "allocate", "prune", "runs", "measure"])
-def test_every_other_page_stands_with_a_comparison_in_view(key, page):
-    opened_at(page, profile=key)
-
-
 @pytest.mark.parametrize("lies", [False, True])
 def test_a_comparison_reads_the_bundled_text_where_the_profiles_own_is_not_here(key, tmp_path, monkeypatch, lies):
     """A committed profile may have read a file of another machine: said before anything is queued."""
@@ -65,12 +60,3 @@ def test_a_comparison_reads_the_bundled_text_where_the_profiles_own_is_not_here(
     app = opened_at("absorption", profile=key, group=COMPARED, other=str(tiny.folder("qwen2")))
     [said] = [each.value for each in app.caption if each.value.startswith("Both models read")]
     assert ("own.txt is not on this machine" in said) != lies and not app.button(key="compare-run").disabled
-
-
-def test_stored_comparisons_are_offered_where_one_compares(key):
-    """Also that of a run which has just ended: nothing says then that there is none."""
-    plain = synthetic.save_profile(Store().root, synthetic.profile_spec(6, 8, "quick"), 6)
-    app = opened_at("absorption", profile=plain, group=COMPARED)
-    [label] = [each.proto.label for each in app.main.get("page_link") if f"profile={key}" in each.proto.query_string]
-    assert label.startswith("other · ")
-    assert not any("no other checkpoint" in each.value.lower() for each in app.info)

@@ -63,20 +63,6 @@ def test_a_link_stays_in_the_address_as_it_is(chapter, cache):
         assert url(opened_at(element.proto.page, **link)) == link, element.proto.page
 
 
-def test_allocate_opens_as_the_tour_left_it_whatever_was_set_there(cache):
-    app = opened_at("allocate", profile=cache["deep"], hand="3:0.5", clip=str(float(np.log(1.5))))
-    app.query_params.update(chapter="allocate", push="0.02")
-    app.switch_page("learn.py").run()
-    tour = live(app)
-    push = tour["state"]["push"]
-    app.query_params.update(links(app)[0])
-    app.switch_page("allocate.py").run()
-    allocate = live(app)
-    strength = allocate["state"]["strength"]
-    assert allocate["bars"]["values"][strength] == pytest.approx(tour["bars"]["values"][push], abs=1e-4)
-    assert allocate["controls"][0]["stops"][strength] == "0.02"
-
-
 @pytest.mark.parametrize("chapter", list(CHAPTERS))
 def test_a_tab_draws_the_figure_first_and_the_whole_chapter_once_it_stands(chapter, cache):
     app = opened_at("learn", painted=False, profile=cache["deep"], chapter=chapter)

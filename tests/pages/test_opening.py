@@ -3,7 +3,7 @@
 import pytest
 
 from core.store.cache import Store
-from tests.pages.opening import live, opened_at, put, url
+from tests.pages.opening import opened_at, put, url
 
 WHOLE, LINEARS = "6e78df", "5d5fdc"  # the profile on most text, and that of each linear alone
 
@@ -13,16 +13,6 @@ pytestmark = pytest.mark.usefixtures("committed")
 
 def key(begins):
     return Store().profile(begins).key
-
-
-@pytest.mark.parametrize(("page", "begins"), [("allocate", LINEARS), ("prune", LINEARS), ("absorption", WHOLE)])
-def test_a_page_that_spreads_a_budget_opens_with_the_profile_of_linears(page, begins):
-    app = opened_at(page)
-    assert app.session_state["profile"] == key(begins) and not url(app)
-    if page != "absorption":
-        titles = [each.value for each in app.markdown if "Setting in view" in each.value]
-        shown = live(app)
-        assert titles[0].endswith("Response per linear, 70 % zeros, Wanda") if titles else shown["hero"]["values"][100]
 
 
 def test_what_was_picked_stays_picked_and_what_was_not_follows_the_page_and_the_profile():

@@ -14,10 +14,7 @@ from core.requests.inputs import WindowRequest
 from core.requests.recipes import Recipe
 from core.requests.studies import StudyRequest
 from core.requests.workload import ModelShape
-from core.store.profiles import load
-from pages.ui import url_state
 from pages.ui.prune import export
-from pages.ui.prune.pruning import Pruning
 from tests import synthetic
 from tests.pages.opening import put, words
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, family, opened, save, submitted
@@ -62,19 +59,6 @@ def located(monkeypatch):
     for module in (cost, target):
         monkeypatch.setattr(module, "locate", lambda *_, **__: SOURCE)
         monkeypatch.setattr(module, "read_shape", lambda *_: shape)
-
-
-def test_a_study_whose_request_is_known_is_matched_by_it(store, monkeypatch):
-    monkeypatch.setattr(url_state, "url", dict)
-    profile, keys = load(store, store.profile(PROFILE.key)), {}
-    for documents in ((0, 9), (10, 19)):
-        window = WindowRequest(source="allenai/c4", documents=documents, sequences=16, length=synthetic.LENGTH)
-        request = StudyRequest(profile=PROFILE.key, settings=(Recipe(allocation=OWL),), calibration=window)
-        keys[save(store, request.settings, text=f"text {documents}", request=request)] = request
-    for key, request in keys.items():
-        assert export.measuring(profile, Pruning(request, "cpu")) == key
-        reseeded = request.model_copy(update={"settings": (Recipe(allocation=OWL, calibration_seed=1),)})
-        assert export.measuring(profile, Pruning(reseeded, "cpu")) is None
 
 
 def test_export_submits_the_setting_with_its_study(store, located, outside):

@@ -1,12 +1,10 @@
 """The prune page itself: it opens without a model or a heavy library, and a study is watched until it ends."""
 
-import pytest
-
 from core.jobs import processes
 from core.requests.recipes import read_recipe
 from core.requests.studies import StudyRequest
 from tests import synthetic
-from tests.pages.opening import badges, figures, link, named
+from tests.pages.opening import badges, figures, named
 from tests.pages.prune_page import LAYERS, PROFILE, broken_off, family, opened
 
 # --- watching ------------------------------------------------------------------------------------------------------
@@ -45,13 +43,3 @@ def test_a_training_is_drawn_while_it_runs_and_once_it_has_ended(store):
     told = "held back, the KL to the dense model is 1.40 nats/token before training and 1.10 after 20,480 tokens"
     assert any(told in each.value for each in app.caption)
     assert any(trace.get("name") == "held back" for each in figures(app) for trace in each["data"])
-
-
-@pytest.mark.parametrize("budget", ["recover_minutes=60", "recover_tokens=163840"])
-def test_a_cancelled_training_leads_to_its_best_so_far(store, budget):
-    asked = (read_recipe(f"uniform repair=distill {budget}:0.7"),)
-    request = StudyRequest(profile=PROFILE.key, settings=asked)
-    job = broken_off(store, request, line="distilled, step 30 of 160", done=3, parts=0)
-    synthetic.save_training(store, store.resolved(request), [1.4, 1.2, 1.1, 1.3])
-    query = link(opened(job=job.key), "Use the best so far")
-    assert query["part"] == "evaluate" and query["recover_until"] == "20480"

@@ -35,17 +35,6 @@ def test_the_answer_is_the_perplexity_with_its_change_and_the_interval_of_that(s
     assert shown.proto.MetricDirection.Name(shown.proto.direction) == arrow
 
 
-def test_a_setting_in_view_is_told_from_what_was_measured_under_its_name(store):
-    asked = [grammar.method(words, target) for words, target in (("owl m=7 lam=0.2", 0.7), ("owl", 0.6))]
-    save(store, candidates.combined(asked, "wanda", (0,)))
-    app = opened(m="5.5")
-    assert "**Setting in view:** OWL, m 5.5, 70 % zeros, Wanda" in [each.value for each in app.markdown]
-    said = "Your setting (OWL, m 5.5, 70 % zeros, Wanda) has not been evaluated here."
-    assert said in words(app.info)
-    assert "OWL, m 7, lam 0.2, 70 % zeros, Wanda" in app.metric[0].label
-    assert not opened(m="7.0", lam="0.2").info
-
-
 def test_too_few_windows_tell_nothing(store):
     save(store, family(), windows=4)
     app = opened()

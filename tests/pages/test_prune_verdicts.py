@@ -5,7 +5,6 @@ import pytest
 from core.results import candidates
 from core.results.setting_result import UNKNOWN, Change, SeedResult
 from core.results.study_results import Study
-from core.show.figures import evaluation as drawing
 from core.show.words import perplexity_sentences
 from tests import synthetic
 from tests.pages.prune_page import LAYERS, OWL, PROFILE
@@ -67,27 +66,3 @@ def test_a_gain_is_the_corrections_own_as_far_as_its_controls_and_seeds_tell(cor
 def test_settings_without_a_seed_in_common_are_not_called_broken():
     said = perplexity_sentences.against("OWL", "uniform", Change(UNKNOWN, UNKNOWN))
     assert "no calibration seed" in said and "not compared" in said
-
-
-@pytest.mark.parametrize(
-    ("shuffles", "corrected", "expected"),
-    [
-        ((0.0, 0.0, 0.4, 0.2, 0.0), 0.2, "5 shuffles against the correction: 3 better, 1 worse and 1 no different."),
-        ((0.3,), 0.1, "1 shuffle against the correction: worse."),
-    ],
-)
-def test_a_correction_has_a_place_among_shuffles(shuffles, corrected, expected):
-    asked = candidates.family(OWL, "gaussian:0.3", [0.0, 0.04], ["shuffled"], len(shuffles))
-
-    def costs(setting):
-        fix = setting.allocation.correction
-        if not fix.strength:
-            return 1.0
-        return 1.0 + (corrected if fix.control == "none" else shuffles[fix.seed])
-
-    results = study(candidates.combined(asked, "wanda", (0,)), 24, costs)
-    part = results.slices[0]
-    said = " ".join(perplexity_sentences.sentences(results, part, None))
-    assert expected in said, said
-    [base] = drawing.corrected_bases(results, part)
-    assert drawing.correction(results, base, None).finding.startswith("1 measured strength against OWL: worse.")

@@ -3,19 +3,7 @@
 import pytest
 
 from tests.pages.opening import opened_at, put, url
-from tests.pages.runs_page import OWL, part, row, said, study
-
-
-def test_every_setting_of_every_study_is_a_row(bare):
-    keys = [study(bare), study(bare, (OWL,), text="another text")]
-    app = part("evaluations")
-    table = app.dataframe[0].value
-    assert set(table["study"]) == set(keys) and len(table) == 3 + 3
-    owl = table[(table["allocation"] == "OWL") & (table["study"] == keys[0])].iloc[0]
-    change = row(bare, keys[0]).one.against_uniform.windows
-    changes = [owl["against uniform, %"], owl["uniform low"], owl["uniform high"]]
-    assert changes == pytest.approx([change.value, change.low, change.high])
-    assert owl["protocol"].startswith("invented evaluation text 24 × 512, ") and owl["calibration seeds"] == "0, 1"
+from tests.pages.runs_page import part, row, said, study
 
 
 def test_picked_rows_are_compared_with_the_first(bare):

@@ -1,7 +1,6 @@
 """Streamlit's own files come straight from disk, and nothing else does."""
 
 import asyncio
-import importlib.util
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -123,13 +122,3 @@ def test_a_start_of_the_server_sweeps_the_cache(empty_cache, monkeypatch):
     monkeypatch.setattr(server, "gc", SimpleNamespace(collect=lambda: None, freeze=lambda: None))
     server._prepare()
     assert not left.exists()
-
-
-def test_what_is_loaded_ahead_is_there():
-    assert all(importlib.util.find_spec(name) for name in server.DRAWING)
-    sent, _ = ask(guard, host="localhost:8501")
-    paths = re.findall("<(.+?)>; rel=modulepreload", Headers(raw=sent[0]["headers"])["link"])
-    assert not any(ask(assets, f"/{path}")[1] for path in paths), "it is no file of Streamlit's"
-    first = (server.STATIC / "index.html").read_text("utf-8")
-    imported = re.findall(r'from ?"\./([^"]+)"', (server.STATIC / paths[0]).read_text("utf-8"))
-    assert imported and all(name in first or f"static/js/{name}" in paths for name in imported), "one is waited for"
