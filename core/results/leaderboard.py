@@ -71,7 +71,7 @@ class Leaderboard(NamedTuple):
             now: (layers,) or (layers, linears).
         """
         measured = (each for each in self.measured if same_allocation(each.planned, now))
-        return self._contender(THIS_ALLOCATION, name, now, next(measured, None))
+        return self._ranked(THIS_ALLOCATION, name, now, next(measured, None))
 
     def ranking(self, request: AllocationRequest) -> list[RankedMethod]:
         """Every method of the table at the target of a request, lowest perplexity first, measured or else predicted.
@@ -89,7 +89,7 @@ class Leaderboard(NamedTuple):
         every = []
         for (kind, _), several in by_method.items():
             one = max(several, key=lambda one: len(one.results))  # seeds
-            every.append(self._contender(kind, recipe_names.long(one.setting.allocation), one.planned, one))
+            every.append(self._ranked(kind, recipe_names.long(one.setting.allocation), one.planned, one))
         every += [self._computed(kind, request) for kind in METHODS if (kind, False) not in by_method]
         return sorted(filter(None, every), key=lambda each: (math.isnan(each.perplexity), each.perplexity))
 
@@ -105,13 +105,13 @@ class Leaderboard(NamedTuple):
         for high in (request.high, *([responses.highest(self.profile)] if self.forecast else [])):
             with suppress(UserError):  # said beside the method when it is chosen
                 bounded = wanted.replace(high=min(high, request.high))
-                ranked = self._contender(kind, recipe_names.long(bounded), allocate(bounded, self.profile).exact)
+                ranked = self._ranked(kind, recipe_names.long(bounded), allocate(bounded, self.profile).exact)
                 if ranked.predicted:
                     return ranked
                 first = first or ranked
         return first
 
-    def _contender(self, kind: str, name: str, exact: Array, measured: Result | None = None) -> RankedMethod:
+    def _ranked(self, kind: str, name: str, exact: Array, measured: Result | None = None) -> RankedMethod:
         predicted = None
         if self.forecast and not measured:
             with suppress(UserError):  # beyond what was measured

@@ -30,21 +30,21 @@ def _hue(one: RankedMethod) -> str:
     return LIGHT.accent if one.kind == THIS_ALLOCATION else colour(one.kind)
 
 
-def sparsity_by_method(contenders: Sequence[RankedMethod], target: float) -> Chart:
+def sparsity_by_method(ranked: Sequence[RankedMethod], target: float) -> Chart:
     """Sparsity per layer of every method, a lane of bars each, on one scale; the first at the top."""
-    layers, count = len(contenders[0].sparsity), len(contenders)
-    every = np.concatenate([each.sparsity for each in contenders])
+    layers, count = len(ranked[0].sparsity), len(ranked)
+    every = np.concatenate([each.sparsity for each in ranked])
     scale = -REACH / max(0.02, float(np.abs(every - target).max()))  # down the page
-    hues = [_hue(each) for each in contenders]
+    hues = [_hue(each) for each in ranked]
     figure = go.Figure()
-    for lane, (one, hue) in enumerate(zip(contenders, hues, strict=True)):
+    for lane, (one, hue) in enumerate(zip(ranked, hues, strict=True)):
         figure.add_bar(
             x=np.arange(layers), y=scale * (one.sparsity - target), base=lane, customdata=100 * one.sparsity,
             marker={"color": hue}, name=one.name,
             hovertemplate=f"{one.name}, layer %{{x}}: %{{customdata:.1f}} % zeros<extra></extra>",
         )  # fmt: skip
-    ends = [dict.fromkeys(per_cent(end(one.sparsity), 0) for end in (np.min, np.max)) for one in contenders]
-    heads = [f"<b>{one.name}</b>  {' to '.join(each)}" for one, each in zip(contenders, ends, strict=True)]
+    ends = [dict.fromkeys(per_cent(end(one.sparsity), 0) for end in (np.min, np.max)) for one in ranked]
+    heads = [f"<b>{one.name}</b>  {' to '.join(each)}" for one, each in zip(ranked, ends, strict=True)]
     figure.add_trace(labels([-0.6] * count, np.arange(count) - 0.42, heads, hues))
     rows = {
         "tickvals": list(range(count)),
@@ -54,32 +54,32 @@ def sparsity_by_method(contenders: Sequence[RankedMethod], target: float) -> Cha
         "range": [count - 0.5, -0.5],
     }
     figure.update_layout(barmode="overlay")
-    table = pd.DataFrame({"layer": np.arange(layers), **{each.name: each.sparsity for each in contenders}})
+    table = pd.DataFrame({"layer": np.arange(layers), **{each.name: each.sparsity for each in ranked}})
     finding = f"Bars up: layers that lose more than the target of {per_cent(target)}. Bars down: layers that lose less."
     title = "Which layers does each method prune more?"
     drawn = layout(figure, layer_axis(layers, "layer"), rows, rows_height(count, LANE), top=ABOVE)
-    return Chart("race", title, drawn, finding, table)
+    return Chart("leaderboard-sparsity", title, drawn, finding, table)
 
 
-def perplexity_by_method(contenders: Sequence[RankedMethod], dense: float) -> Chart:
+def perplexity_by_method(ranked: Sequence[RankedMethod], dense: float) -> Chart:
     """Perplexity of every method with its interval, a row each: measured, else predicted as a hollow dot.
 
     Args:
         dense: perplexity of the unpruned model; NaN while it is not measured.
     """
-    values = np.array([(each.perplexity, *each.interval) for each in contenders])
-    names, texts = [each.name for each in contenders], list(map(_row_text, contenders))
+    values = np.array([(each.perplexity, *each.interval) for each in ranked])
+    names, texts = [each.name for each in ranked], list(map(_row_text, ranked))
     axis = log_axis("perplexity (log scale)", values).drawn
-    figure = dots("perplexity", names, values, texts, axis, colours=[*map(_hue, contenders)])
+    figure = dots("perplexity", names, values, texts, axis, colours=[*map(_hue, ranked)])
     figure.layout.height = rows_height(len(names), LANE)  # its rows are the lanes of the chart beside it
-    figure.data[0].marker.symbol = ["circle-open" if each.predicted else "circle" for each in contenders]
+    figure.data[0].marker.symbol = ["circle-open" if each.predicted else "circle" for each in ranked]
     table = pd.DataFrame(values, columns=["perplexity", "low", "high"])
     table.insert(0, "method", names)
-    table["predicted"] = [each.predicted is not None for each in contenders]
-    changes = [each.measured and each.measured.against_uniform for each in contenders]
+    table["predicted"] = [each.predicted is not None for each in ranked]
+    changes = [each.measured and each.measured.against_uniform for each in ranked]
     table["against uniform, %"] = [each.value if each else math.nan for each in changes]
-    table["seeds"] = [len(each.measured.results) if each.measured else 0 for each in contenders]
-    return Chart("finish", "What does each method cost?", figure, _lowest(contenders, dense), table)
+    table["seeds"] = [len(each.measured.results) if each.measured else 0 for each in ranked]
+    return Chart("leaderboard-perplexity", "What does each method cost?", figure, _lowest(ranked, dense), table)
 
 
 def _row_text(one: RankedMethod) -> str:
@@ -93,12 +93,12 @@ def _row_text(one: RankedMethod) -> str:
     return f"{perplexity(one.perplexity)}{ends}"
 
 
-def _lowest(contenders: Sequence[RankedMethod], dense: float) -> str:
+def _lowest(ranked: Sequence[RankedMethod], dense: float) -> str:
     """Sentence: the lowest perplexity beside the unpruned model's, and what dots and bars are."""
-    methods = [each for each in contenders if each.kind != THIS_ALLOCATION]
+    methods = [each for each in ranked if each.kind != THIS_ALLOCATION]
     finite = [
         each
-        for each in contenders
+        for each in ranked
         if math.isfinite(each.perplexity)
         and not (
             each.kind == THIS_ALLOCATION and any(np.array_equal(each.sparsity, other.sparsity) for other in methods)
@@ -111,7 +111,7 @@ def _lowest(contenders: Sequence[RankedMethod], dense: float) -> str:
     text = f"Of these, {best.spoken} {verb} the lowest perplexity, {perplexity(best.perplexity)}"
     text += f", but {_tie(best, others[0])}" if others and tied(best, others[0]) else ""
     text += f"; the unpruned model has {perplexity(dense)}" if math.isfinite(dense) else ""
-    hollow = " Hollow dots are predicted, with 90 % intervals." if any(each.predicted for each in contenders) else ""
+    hollow = " Hollow dots are predicted, with 90 % intervals." if any(each.predicted for each in ranked) else ""
     return f"{text}. Bars are 95 % intervals of the change against uniform.{hollow}"
 
 
