@@ -1,5 +1,9 @@
 """Invented profiles and studies, stored and read."""
 
+from dataclasses import replace
+
+import numpy as np
+
 from core.requests import Measurement
 from core.requests.perturbations import perturbation
 from core.results import protocols, study_results
@@ -14,6 +18,19 @@ def measurements(*names):
 def seeds(name="gaussian:0.3", layers=12, sequences=8):
     """Results of one perturbation with one noise seed."""
     return [synthetic.perturbed(layers, sequences, *measurements(name))]
+
+
+def with_gains(logs, start=0.3):
+    """Results whose drift begins at `start` and has these `ln r`, (layers, sequences), spread evenly over the way."""
+    layers, sequences = logs.shape
+    depth = np.arange(layers)
+    passed = (depth - depth[:, None]) / np.maximum(layers - 1 - depth, 1)[:, None]
+    drift = np.where(passed >= 0, np.log(start) + passed * logs.T[..., None], np.nan).transpose(1, 2, 0)
+    drift[-1, -1] = np.log(start)
+    ratio = np.exp(drift[:, -1] - np.log(start))
+    ratios = dict.fromkeys(("ratio", "ratio_q25", "ratio_q50", "ratio_q75"), ratio)
+    [found] = seeds(layers=layers, sequences=sequences)
+    return replace(found, log_drift=drift, drift=np.exp(drift).mean(-1), **ratios)
 
 
 def stored(store, *names, layers=6, preset="quick", **more):

@@ -14,34 +14,17 @@ from core.base import ranges
 from core.plan.gains import BAND, FEWEST_SEQUENCES, gains_of, log_gain
 from core.results import propagation
 from core.show.words import gain_sentences
-from core.store import Perturbed, axes_of
 from tests import synthetic
 from tests.builders import profiles as builders
 
 LAYERS = 5
 
 
-def perturbed(log_gain, start=0.3):
-    """Drift that begins at `start` and has the given `ln r`, (layers, sequences), spread evenly over the way."""
-    layers, sequences = log_gain.shape
-    log_drift = np.full((layers, layers, sequences), np.nan)
-    for i in range(layers):
-        for k in range(i, layers):
-            share = (k - i) / max(layers - 1 - i, 1)
-            log_drift[i, k] = math.log(start) + share * (log_gain[i] if i < layers - 1 else 0)
-    ratio = np.exp(log_drift[:, -1] - math.log(start))
-    values = {name: np.zeros([{"injection": layers, "read": layers, "sequence": sequences}[a] for a in axes])
-              for name, axes in axes_of(Perturbed).items()}  # fmt: skip
-    values |= {"log_drift": log_drift, "drift": np.exp(log_drift).mean(-1), "ratio": ratio}
-    values |= {name: ratio for name in ("ratio_q25", "ratio_q50", "ratio_q75")}
-    return Perturbed(**values)
-
-
 def constant(*means, n=12, spread=0.01, seed=0):
     """`ln r` per layer with a little noise over sequences; a last layer is added."""
     noise = np.random.default_rng(seed).standard_normal((len(means) + 1, n))
     noise = (noise - noise.mean(1, keepdims=True)) / noise.std(1, ddof=1, keepdims=True)
-    return perturbed(np.array([*means, 0.0])[:, None] + spread * noise)
+    return builders.with_gains(np.array([*means, 0.0])[:, None] + spread * noise)
 
 
 @pytest.fixture
@@ -102,7 +85,7 @@ def test_a_verdict_needs_the_whole_interval_beyond_the_band(mean, spread, verdic
 
 @pytest.mark.parametrize("n", [1, 2, FEWEST_SEQUENCES - 1])
 def test_few_sequences_decide_nothing(n):
-    found = gains_of([perturbed(np.full((3, n), 2.0))])
+    found = gains_of([builders.with_gains(np.full((3, n), 2.0))])
     assert found.verdicts == (f"undecided (n = {n})", f"undecided (n = {n})", None)
     assert found.uncorrected == found.verdicts
     said = "1 sequence is" if n == 1 else f"{n} sequences are"
@@ -114,7 +97,7 @@ def test_few_sequences_decide_nothing(n):
 def test_holm_against_its_definition():
     """Twenty layers with gains near the band: the step-down by hand, and stricter than layer by layer."""
     rng = np.random.default_rng(3)
-    seeds = [perturbed(rng.normal(0.12, 0.1, (21, 1)) + rng.normal(0, 0.08, (21, 10)))]
+    seeds = [builders.with_gains(rng.normal(0.12, 0.1, (21, 1)) + rng.normal(0, 0.08, (21, 10)))]
     logs, found = log_gain(seeds)[:-1], gains_of(seeds)
     t = (np.abs(logs.mean(1)) - BAND) / (logs.std(1, ddof=1) / math.sqrt(10))
     p = 2 * stats.t.sf(t, 9)
@@ -133,7 +116,7 @@ def test_noise_alone_seldom_gets_a_verdict():
     """Family error: of 200 profiles of 12 layers whose gain lies on the band's edge at most some 5% say anything."""
     rng = np.random.default_rng(0)
     edge = BAND * np.where(np.arange(13) % 2, 1, -1)[:, None]
-    profiles = (perturbed(edge + rng.normal(0, 0.1, (13, 10))) for _ in range(200))
+    profiles = (builders.with_gains(edge + rng.normal(0, 0.1, (13, 10))) for _ in range(200))
     assert sum(set(gains_of([each]).verdicts) != {"undecided", None} for each in profiles) <= 20
 
 
@@ -181,7 +164,7 @@ def test_dilution_adds_up_and_frozen_noise_gains_nothing(some):
     np.testing.assert_allclose(found.absolute - found.growth, log_gain(some), atol=1e-12)
     assert (found.growth[-1] == 0).all()
     growth = activation.log_norm[-1] - activation.log_norm
-    frozen = propagation.dilution([perturbed(-growth)], activation)
+    frozen = propagation.dilution([builders.with_gains(-growth)], activation)
     np.testing.assert_allclose(frozen.absolute[:-1], 0, atol=1e-12)
 
 

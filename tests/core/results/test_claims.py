@@ -1,6 +1,5 @@
 """Claims of the literature: profiles whose answer is known hold, contradict or leave open what is said."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,21 +11,11 @@ from core.results.claims import FAILS, HOLDS, OPEN
 from core.show.report.claims import CLAIMED, MEASURED
 from tests.bench import claims
 from tests.bench.claims import judge
-from tests.builders.profiles import seeds
+from tests.builders.profiles import with_gains
 
 LAYERS, SEQUENCES = 9, 12
 EARLY = np.arange(LAYERS - 1) < LAYERS // 3
-NOISE = np.random.default_rng(0).standard_normal((LAYERS - 1, SEQUENCES))
-
-
-def of_gains(logs):
-    """A perturbation with these log gains of all layers but the last: (layers - 1, sequences)."""
-    layers, sequences = len(logs) + 1, logs.shape[1]
-    drift = np.full((layers, layers, sequences), np.nan)
-    for layer in range(layers):
-        drift[layer, layer:] = -1.0
-    drift[:-1, -1] += logs
-    return replace(*seeds(layers=layers, sequences=sequences), log_drift=drift)
+NOISE = np.random.default_rng(0).standard_normal((LAYERS, SEQUENCES))
 
 
 @pytest.mark.parametrize(
@@ -39,8 +28,8 @@ def of_gains(logs):
     ],
 )
 def test_early_layers_must_amplify_and_later_ones_absorb(means, verdict):
-    logs = np.broadcast_to(means, LAYERS - 1)[:, None] + 0.05 * NOISE
-    found = claims.order(SimpleNamespace(layers=LAYERS, seeds=lambda _: [of_gains(logs)]))
+    logs = np.append(np.broadcast_to(means, LAYERS - 1), 0)[:, None] + 0.05 * NOISE
+    found = claims.order(SimpleNamespace(layers=LAYERS, seeds=lambda _: [with_gains(logs)]))
     assert found.verdict == verdict and len(found.rows) == 4
     early = found.rows["noise, first third"]
     assert early.low < early.value < early.high and early.n == SEQUENCES
