@@ -51,7 +51,7 @@ def measurement() -> tuple[Callable[[], MeasureRequest], str]:
         machine.device_named(device)
         return request_of("measure", model=model, text=text, **{name: each or None for name, each in how.items()})
 
-    return read, machine.definite_device(device)
+    return read, machine.devices()[0] if device == "auto" else device
 
 
 def model_and_device() -> tuple[str, dict[str, Any], str]:

@@ -7,7 +7,7 @@ from core.base import access, duration
 from core.jobs import cluster
 from core.models import memory, texts
 from core.models.hub import NotHere
-from core.models.machine import definite_device
+from core.models.machine import device_named
 from core.models.sources import Source, locate, read_shape
 from core.requests import BestRequest, MeasureRequest, ModelShape, Recipe, StudyRequest, workload
 from core.results import search_plan
@@ -51,7 +51,7 @@ def estimate(request: Any, store: Store, device: str = "cpu") -> Cost | None:
     except NotHere:
         return None
     shape, place = read_shape(source, store), cluster.read(device)
-    kind = definite_device(place.device if place else device).split(":")[0]
+    kind = device_named(place.device if place else device).split(":")[0]
     speed = unsealed(_speed_file(store, kind, shape, request.dtype))
     need, parts, work = _counted(request, source, shape, kind, speed or workload.SPEED)
     shares = place.shares if place else 1  # each does its own

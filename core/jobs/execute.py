@@ -81,8 +81,12 @@ def measure(request: MeasureRequest, context: WorkContext, share: Share | None =
     store.remember(request, profile, [*files, *text.files])
     if entry := store.find(request):  # under another name, or once before this cache knew the request
         return entry
-    shape, sweep = context.place(loaded), None
-    beside = {each.fingerprint: _reference(each, loaded, context) for each in others.values()}
+    shape, sweep, beside = context.place(loaded), None, {}
+    for source in others.values():
+        context.report(Progress(f"loading {source.label}"))
+        beside[source.fingerprint] = other = load(source, request.dtype, store)
+        refuse_unlike(loaded, other)
+        context.place(other)
     while sweep is None or (share is None and parts.missing(store, profile)):  # a result that shared a unit was deleted
         sweep = Sweep(
             loaded, text, profile, store, shape, ProgressTracker(context.report), context.engine, share, beside
@@ -115,19 +119,6 @@ def _inputs(request: MeasureRequest, mine: Loaded | Reader, store: Store) -> tup
                 f"{mine.source.label} and {source.label} are the same checkpoint, equal file by file: name another one"
             )
     return text, others
-
-
-def _reference(source: Source, mine: Loaded, context: WorkContext) -> Loaded:
-    """Another checkpoint in memory beside the model, where it runs.
-
-    Raises:
-        UserError: it cannot be loaded, is not of the model's architecture and vocabulary, or equals it.
-    """
-    context.report(Progress(f"loading {source.label}"))
-    other = load(source, mine.spec.dtype, context.store)
-    refuse_unlike(mine, other)
-    context.place(other)
-    return other
 
 
 def _measured(context: WorkContext, profile: ProfileSpec, sweep: Sweep) -> Fields:

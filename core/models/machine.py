@@ -28,11 +28,6 @@ def devices() -> tuple[str, ...]:
     return ("cuda", "cpu") if has_cuda else ("cpu",)
 
 
-def definite_device(device: str) -> str:
-    """The best device for `auto`; any other name unchanged."""
-    return devices()[0] if device == "auto" else device
-
-
 def device_named(device: str) -> str:
     """Check a typed device and make `auto` definite.
 
@@ -41,7 +36,7 @@ def device_named(device: str) -> str:
     """
     if device != "auto" and not DEVICE_NAME.fullmatch(device):
         raise UserError(f"there is no device {brief(device)}: give cpu, cuda, cuda:1, mps or auto")
-    return definite_device(device)
+    return devices()[0] if device == "auto" else device
 
 
 def free_memory() -> int:

@@ -142,9 +142,3 @@ def test_a_clock_that_is_set_back_makes_no_time_negative(store, monkeypatch):
     told.end(state="done")
     status = queue.job(store, job.key).status
     assert status.updated >= status.started > 1.0
-
-
-def test_who_waits_hears_how_many_are_first(store):
-    first, second, last = (queue.submit(store, fake.request(seed=seed)) for seed in range(3))
-    lines = [queue.displayed_status(store, each).line for each in (first, second, last)]
-    assert lines == ["next in the queue", "waiting for 1 run on cpu", "waiting for 2 runs on cpu"]
