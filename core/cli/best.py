@@ -66,12 +66,12 @@ def best_json(best: Best, cache: Path | None) -> Answer:
     }
 
 
-def _judged(best: Best, setting: Recipe) -> Answer:
+def _judged(best: Best, recipe: Recipe) -> Answer:
     return {
-        "allocation": advice.written(setting),
-        "perplexity": best.judged(setting).perplexity,
-        "setting": setting.model_dump(mode="json"),
-        "warnings": best.judged(setting).warnings,
+        "allocation": advice.written(recipe),
+        "perplexity": best.judged(recipe).perplexity,
+        "setting": recipe.model_dump(mode="json"),
+        "warnings": best.judged(recipe).warnings,
     }
 
 
@@ -90,7 +90,7 @@ def _say(best: Best, cache: Path | None) -> None:
     say(f"Judged on {protocols.short_name(best.final)}.")
     say(advice.answer(best), style="bold")
     say(advice.loss(best))
-    for setting in dict.fromkeys((best.uniform, best.winner, best.answer)):
-        helped = best.judged(setting).helped
-        say(helped and f"{advice.called(setting)}, on the text that judges. {helped}")
+    for recipe in dict.fromkeys((best.uniform, best.winner, best.answer)):
+        helped = best.judged(recipe).helped
+        say(helped and f"{advice.called(recipe)}, on the text that judges. {helped}")
     say(*commands(best, cache), f"best {best.spec.key}")

@@ -74,17 +74,17 @@ def forms_json(request: ExportRequest, store: Store) -> Answer:
     ]}  # fmt: skip
 
 
-def pruned_json(study: Study, setting: Recipe, predicted: Mapping[Recipe, CheckedPrediction]) -> Answer:
+def pruned_json(study: Study, recipe: Recipe, predicted: Mapping[Recipe, CheckedPrediction]) -> Answer:
     """JSON of one evaluated recipe, its prediction, the dense model and its uniform twin."""
-    measured = study.single(setting)
+    measured = study.single(recipe)
     return {
-        "setting": setting.name,
+        "setting": recipe.name,
         "planned": measured.planned,
         "achieved": measured.result.evaluated.zeros,
         "linear_forms": measured.result.pruned.formats,
         "level": measured.level,
         "evaluation": point_json(study, measured),
-        "predicted": prediction_json(setting, predicted),
+        "predicted": prediction_json(recipe, predicted),
         "dense": point_json(study, study.dense),
         "uniform": point_json(study, measured.uniform or measured),
         "against_uniform": change_json(measured.against_uniform),

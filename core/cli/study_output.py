@@ -83,9 +83,9 @@ def study_json(study: Study, predicted: Mapping[Recipe, CheckedPrediction]) -> A
     return {"text": study.provenance.get("text"), "points": rows}
 
 
-def prediction_json(setting: Recipe, predicted: Mapping[Recipe, CheckedPrediction]) -> dict[str, float] | None:
+def prediction_json(recipe: Recipe, predicted: Mapping[Recipe, CheckedPrediction]) -> dict[str, float] | None:
     """JSON of the prediction from the other settings and its error; None where they could not predict."""
-    return (checked := predicted.get(setting.seedless)) and checked._asdict()
+    return (checked := predicted.get(recipe.seedless)) and checked._asdict()
 
 
 def over_seeds_json(study: Study, result: Result) -> Answer | None:

@@ -73,13 +73,13 @@ class Best:
             return None
         return CheckedPrediction(*forecast, off=forecast[-1] / (candidate.loss - self.selection.dense.loss) - 1)
 
-    def judged(self, setting: Recipe | None) -> Result:
+    def judged(self, recipe: Recipe | None) -> Result:
         """A setting on the final text, over its calibration seeds; None: the dense model."""
-        return self.final.dense if setting is None else self.final.of(setting)
+        return self.final.dense if recipe is None else self.final.of(recipe)
 
-    def against(self, setting: Recipe, other: Recipe | None) -> Change:
+    def against(self, recipe: Recipe, other: Recipe | None) -> Change:
         """Change of perplexity on the final text."""
-        return self.judged(setting).against(self.judged(other))
+        return self.judged(recipe).against(self.judged(other))
 
     @property
     def against_uniform(self) -> Change | None:

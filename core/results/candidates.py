@@ -159,9 +159,9 @@ def choose(study: Study, max_loss: float | None = None, predicted: Mapping[Recip
     return min(sound, key=lambda each: each.loss + (predicted or {}).get(each.setting, each.loss)).setting
 
 
-def loss(study: Study, setting: Recipe) -> float:
+def loss(study: Study, recipe: Recipe) -> float:
     """Rise of the perplexity over the dense model's, a fraction of it."""
-    return study.single(setting).perplexity / study.dense.perplexity - 1
+    return study.single(recipe).perplexity / study.dense.perplexity - 1
 
 
 def fallback(winner: Recipe, study: Study, max_loss: float | None) -> Recipe:

@@ -58,11 +58,11 @@ def holding(request: BestRequest, store: Store, model: ModelSpec) -> Iterator[En
                 yield entry
 
 
-def selection_request(request: BestRequest, profile: str | None, settings: tuple[Recipe, ...]) -> StudyRequest:
+def selection_request(request: BestRequest, profile: str | None, recipes: tuple[Recipe, ...]) -> StudyRequest:
     """Candidates on the selection text."""
     solves = any(each.solves for each in request.treatments)
     part = request.replace(calibration=_part(request.calibration, HALF if solves else QUARTER))
-    return _study(part, profile, settings, _part(request.selection, HALF))
+    return _study(part, profile, recipes, _part(request.selection, HALF))
 
 
 def _part(text: WindowRequest, share: int) -> WindowRequest:

@@ -33,8 +33,8 @@ class Slice(NamedTuple):
         return f"{self.treatment.budget_unit.phrase(self.target)}, {self.pruned}"
 
 
-def slice_of(setting: Recipe) -> Slice:
-    return Slice(setting.treatment, setting.pattern, setting.allocation.target)
+def slice_of(recipe: Recipe) -> Slice:
+    return Slice(recipe.treatment, recipe.pattern, recipe.allocation.target)
 
 
 @frozen
@@ -77,17 +77,17 @@ class Study:
         dense = (each for each in self.points if each.setting is None and each.evaluated is not None)
         return next((Result(None, "dense", {None: each}) for each in dense), None)
 
-    def of(self, setting: Recipe) -> Result | None:
+    def of(self, recipe: Recipe) -> Result | None:
         """A setting over its calibration seeds, whatever seed is named."""
-        return self._by_setting.get(setting.seedless)
+        return self._by_setting.get(recipe.seedless)
 
     @cached_property
     def _by_setting(self) -> dict[Recipe, Result]:
         return {each.setting: each for each in self.settings}
 
-    def single(self, setting: Recipe | None) -> Result | None:
+    def single(self, recipe: Recipe | None) -> Result | None:
         """A setting with its own calibration seed alone; None: the dense model."""
-        return next((each for each in self.singles if each.setting == setting), None)
+        return next((each for each in self.singles if each.setting == recipe), None)
 
     # --- corrections -------------------------------------------------------------------------------------------------
 
@@ -138,10 +138,10 @@ def _linked(by_recipe: Mapping[Any, Mapping[Any, SeedResult]], names: Mapping[An
     return tuple(made[each] for each in by_recipe)
 
 
-def uncontrolled(setting: Recipe) -> Recipe:
+def uncontrolled(recipe: Recipe) -> Recipe:
     """A setting with the correction itself in place of a control of it."""
-    fix = setting.allocation.correction.replace(control="none", seed=0)
-    return setting.replace(allocation=setting.allocation.replace(correction=fix))
+    fix = recipe.allocation.correction.replace(control="none", seed=0)
+    return recipe.replace(allocation=recipe.allocation.replace(correction=fix))
 
 
 # --- zero-shot tasks ----------------------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ def chosen(text: WindowRequest) -> bool:
     return (text.seed, text.packing, text.bos) == (0, None, "protocol")
 
 
-def in_view(setting: Recipe, text: WindowRequest | None, profile: str | None, study: str | None) -> dict[str, str]:
+def in_view(recipe: Recipe, text: WindowRequest | None, profile: str | None, study: str | None) -> dict[str, str]:
     """The URL query that brings a setting into view, defaults included: a choice left out would stay.
 
     Args:
@@ -102,23 +102,23 @@ def in_view(setting: Recipe, text: WindowRequest | None, profile: str | None, st
     Raises:
         UserError: the page has no choice for it.
     """
-    if setting.recover_norms:
+    if recipe.recover_norms:
         raise UserError("its training changes norms and biases too")
     query = {
-        settings.WORD: grammar.write(setting.allocation),
+        settings.WORD: grammar.write(recipe.allocation),
         "hand": "",
-        "by": setting.pruner,
-        "repair": setting.repair or "none",
-        "minutes": f"{setting.recover_minutes or 10:g}",
-        "recover_tokens": str(setting.recover_tokens or 0),
-        "bfloat16": str(setting.recover_dtype == "bfloat16"),
-        "own": str(setting.recover_text == "own"),
-        "pruner_windows": str(setting.pruner_windows),
-        "recover_until": str(setting.recover_until),
-        "pattern": setting.pattern or "none",
-        "sequential": str(setting.true_sequential),
-        "seeds": str(setting.calibration_seed),
-        "within": slice_of(setting).name,
+        "by": recipe.pruner,
+        "repair": recipe.repair or "none",
+        "minutes": f"{recipe.recover_minutes or 10:g}",
+        "recover_tokens": str(recipe.recover_tokens or 0),
+        "bfloat16": str(recipe.recover_dtype == "bfloat16"),
+        "own": str(recipe.recover_text == "own"),
+        "pruner_windows": str(recipe.pruner_windows),
+        "recover_until": str(recipe.recover_until),
+        "pattern": recipe.pattern or "none",
+        "sequential": str(recipe.true_sequential),
+        "seeds": str(recipe.calibration_seed),
+        "within": slice_of(recipe).name,
         "part": "results",
     }
     if text:

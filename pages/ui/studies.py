@@ -75,19 +75,19 @@ def forecast_of(
     return forecast, None
 
 
-def predicted(setting: Recipe, profile: Profile) -> tuple[Forecast, Prediction, Result | None]:
+def predicted(recipe: Recipe, profile: Profile) -> tuple[Forecast, Prediction, Result | None]:
     """The anchors of a setting without itself, their prediction, and the setting's own result if it was measured.
 
     Raises:
         UserError: why nothing predicts it.
     """
-    if setting.pattern or setting.true_sequential:
+    if recipe.pattern or recipe.true_sequential:
         raise UserError("neither an N:M pattern nor true-sequential pruning is predicted")
-    request = setting.allocation
-    forecast, why = forecast_of(groups(profile), profile, setting.treatment, request.base.per_linear)
+    request = recipe.allocation
+    forecast, why = forecast_of(groups(profile), profile, recipe.treatment, request.base.per_linear)
     if forecast is None:
         raise UserError(str(why))
-    has, asks = (each.repair_options or "the pruner reads all windows" for each in (forecast, setting))
+    has, asks = (each.repair_options or "the pruner reads all windows" for each in (forecast, recipe))
     if has != asks:
         raise UserError(
             f"its pruner and repair were evaluated another way ({has}), so choose that or evaluate this one ({asks})"
@@ -108,20 +108,20 @@ def without_allocation(
     return forecast.without_allocation(allocate(request, forecast.profile).exact, base)
 
 
-def looked_alike(results: Study, setting: Recipe, profile: Profile) -> bool:
+def looked_alike(results: Study, recipe: Recipe, profile: Profile) -> bool:
     """True if these results computed a setting's allocation from this profile."""
-    request = setting.allocation
+    request = recipe.allocation
     return not (request.base.profiled or request.correction.strength) or profile.key in results.profiles
 
 
-def choose(among: Sequence[Study], setting: Recipe) -> Study:
+def choose(among: Sequence[Study], recipe: Recipe) -> Study:
     """The protocol that the URL names by any of its studies, else the one that all pages take for the setting in view.
 
     `badge` draws the choice.
     """
     by_key = {each.entries[-1].key: each for each in among}
     homes = {entry.key: key for key, each in by_key.items() for entry in each.entries}
-    place = protocols.best_slice(among, setting.allocation.target, setting.treatment.name, setting)
+    place = protocols.best_slice(among, recipe.allocation.target, recipe.treatment.name, recipe)
     first = place.study.entries[-1].key if place else next(iter(by_key))
     return by_key[url_state.sync("study", list(by_key), first, homes)]
 

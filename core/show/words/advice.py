@@ -48,26 +48,26 @@ def loss(best: Best) -> str:
     return f"At {per_cent(best.answer.allocation.target)}, {text}; {allowed}."
 
 
-def called(setting: Recipe, target: bool = True) -> str:
+def called(recipe: Recipe, target: bool = True) -> str:
     """A setting as the answer's sentences call it, by a pruner that is not usual: `OWL, m 7 at 70 % with refit`."""
-    at = f" at {per_cent(setting.allocation.target)}" if target else ""
-    return f"{_named(setting)}{at}{_treated(setting)}"
+    at = f" at {per_cent(recipe.allocation.target)}" if target else ""
+    return f"{_named(recipe)}{at}{_treated(recipe)}"
 
 
-def written(setting: Recipe) -> str:
+def written(recipe: Recipe) -> str:
     """The same as its allocation is typed, or in words where no line says it: `owl m=7:0.7 with refit`."""
-    request = setting.allocation
-    return called(setting) if request.base.by_hand else f"{write(request)}{_treated(setting)}"
+    request = recipe.allocation
+    return called(recipe) if request.base.by_hand else f"{write(request)}{_treated(recipe)}"
 
 
-def _treated(setting: Recipe) -> str:
-    by = "" if setting.pruner == DEFAULT_PRUNER else f" by {PRUNERS[setting.pruner].label}"
-    return by + (f" with {setting.repaired}" if setting.repair else "")
+def _treated(recipe: Recipe) -> str:
+    by = "" if recipe.pruner == DEFAULT_PRUNER else f" by {PRUNERS[recipe.pruner].label}"
+    return by + (f" with {recipe.repaired}" if recipe.repair else "")
 
 
-def _named(setting: Recipe) -> str:
+def _named(recipe: Recipe) -> str:
     """The name that charts and tables give its allocation; uniform in the middle of words."""
-    return recipe_names.long(setting.allocation).replace("Uniform", "uniform", 1)
+    return recipe_names.long(recipe.allocation).replace("Uniform", "uniform", 1)
 
 
 def on_zeros(sizes: Mapping[str, float], perplexities: Mapping[str, float]) -> str:

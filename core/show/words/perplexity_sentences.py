@@ -152,13 +152,13 @@ def _conclusion(own: Change, controls: Sequence[Change]) -> str:
 # --- what a page leads with ----------------------------------------------------------------------------------------
 
 
-def leading(study: Study, part: Slice, setting: Recipe | None = None) -> Result:
+def leading(study: Study, part: Slice, recipe: Recipe | None = None) -> Result:
     """The measured setting to lead with where the one in view is not measured, or none is in view.
 
     Its method, else the lowest perplexity, else uniform; a correction never leads.
     """
     plain = [each for each in study.within(part) if each.uniform and each.finite and not each.strength]
-    alike = [e for e in plain if setting and e.setting.allocation.base.kind == setting.allocation.base.kind]
+    alike = [e for e in plain if recipe and e.setting.allocation.base.kind == recipe.allocation.base.kind]
     return min(alike or plain or study.within(part), key=lambda each: each.perplexity)
 
 

@@ -45,12 +45,12 @@ def allocation_in_view(profile: Profile) -> AllocationRequest:
     return current_allocation.in_view(request, url_state.text("hand", ""), profile).request
 
 
-def bars(setting: Recipe, profile: Profile) -> None:
+def bars(recipe: Recipe, profile: Profile) -> None:
     """The setting in one line, a bar per layer, and the way back; a page that is still opening ends with it."""
     with layout.row():
-        st.markdown(f"**Setting in view:** {escape_markdown(recipe_names.setting(setting.seedless))}")
+        st.markdown(f"**Setting in view:** {escape_markdown(recipe_names.setting(recipe.seedless))}")
         st.page_link("allocate.py", label="Change it", icon=":material/tune:")
-    request = setting.allocation
+    request = recipe.allocation
     layout.live(overview.sparsity_bars(allocate(request, profile).sparsity, request.target, request.budget_unit))
 
 

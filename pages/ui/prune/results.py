@@ -100,19 +100,19 @@ def show(
     DETAILS[form.choice("Details", details, "detail", "verdicts", label_visibility="collapsed")][1](view)
 
 
-def known_cost(setting: Recipe, groups: tuple[Study, ...], profile: Profile) -> None:
+def known_cost(recipe: Recipe, groups: tuple[Study, ...], profile: Profile) -> None:
     """Draw the cost of the setting in view: measured under the main protocol, and predicted from other settings."""
-    place = protocols.best_slice(groups, setting.allocation.target, setting.treatment.name, setting)
-    one = place and place.study.of(setting)
-    if is_measured := one and studies.looked_alike(place.study, setting, profile):
+    place = protocols.best_slice(groups, recipe.allocation.target, recipe.treatment.name, recipe)
+    one = place and place.study.of(recipe)
+    if is_measured := one and studies.looked_alike(place.study, recipe, profile):
         _headline(place.study, one)
     try:
-        anchors, prediction, measured = studies.predicted(setting, profile)
+        anchors, prediction, measured = studies.predicted(recipe, profile)
     except UserError as error:
         layout.caption(f"Nothing predicts this setting: {str(error).partition(';')[0]}.")
         return
     if not is_measured:
-        label = escape_markdown(f"Predicted perplexity of {recipe_names.setting(setting.seedless)}")
+        label = escape_markdown(f"Predicted perplexity of {recipe_names.setting(recipe.seedless)}")
         st.metric(label, formats.perplexity(prediction.perplexity))
     layout.caption(forecast_sentences.of_allocation(anchors, prediction, measured), forecast_sentences.basis(anchors))
 
