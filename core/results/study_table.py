@@ -51,14 +51,10 @@ class Row:
         """The setting in words, its target and pruner too."""
         return recipe_names.setting(self.one.setting.seedless) if self.one.setting else "dense"
 
-    def apart(self, other: Row) -> str:
-        """The reason against comparing its perplexity with another's; empty for one model and the same windows."""
-        mine, its = ((row.study.spec.model.key, row.study.spec.text.key) for row in (self, other))
-        if mine == its:
-            return ""
-        return "they were measured otherwise: {} by {}, and {} by {}".format(
-            *(said for row in (self, other) for said in (row.model, short_name(row.study)))
-        )
+    @property
+    def measured_by(self) -> tuple[str, str]:
+        """Keys of the model and of the text; perplexities are compared where both are equal."""
+        return self.study.spec.model.key, self.study.spec.text.key
 
     @property
     def name(self) -> str:
@@ -266,7 +262,7 @@ def study_table(rows: Iterable[Row], controls: Mapping[str, Control] | None = No
 def beside_first(rows: Sequence[Row]) -> Table:
     """Rows beside the first of them: what differs, and the changes against it of those that compare with it."""
     first, *others = rows
-    alike = {row.one for row in others if not row.apart(first)}
+    alike = {row.one for row in others if row.measured_by == first.measured_by}
     return study_table(rows, {FIRST: lambda one: first.one if one in alike else None}).differing
 
 

@@ -58,10 +58,13 @@ def against(name: str, base: str, change: Change) -> str:
 
 def between(row: Row, other: Row) -> str:
     """One sentence: a row's change of perplexity against another row, or the reason against comparing them."""
-    broken = (f"the perplexity of {each.called} is {each.one.trouble}" for each in (row, other) if each.one.trouble)
-    why = row.apart(other) or " and ".join(broken)
-    if why:
-        return f"{capital(row.called)} cannot be compared with {other.called}: {why}."
+    both = (row, other)
+    reasons = [f"the perplexity of {each.called} is {each.one.trouble}" for each in both if each.one.trouble]
+    if row.measured_by != other.measured_by:
+        reasons = [f"{each.model} by {short_name(each.study)}" for each in both]
+        reasons[0] = f"they were measured otherwise: {reasons[0]},"
+    if reasons:
+        return f"{capital(row.called)} cannot be compared with {other.called}: {' and '.join(reasons)}."
     return against(row.called, other.called, row.one.against(other.one))
 
 

@@ -60,16 +60,9 @@ DEPTH = np.arange(LAYERS)
 PASSED = (DEPTH[None, :] - DEPTH[:, None])[:, :, None]  # layers behind the one that is hit: (injection, read, 1)
 
 
-def drifts(change, far=1, wide=0.0, start=1.0):
-    """`ln drift` that changes by so much a layer on the way behind each layer, `far` layers at most.
-
-    Args:
-        change: of all layers, or (layers,).
-        wide: how much it differs between sequences, likewise.
-    """
-    swing = np.asarray(wide, float)[..., None] * np.linspace(-1, 1, 8)
-    changes = (np.asarray(change, float)[..., None] + swing).reshape(-1, 1, 8)
-    return np.where(PASSED >= 0, np.log(start) + np.clip(PASSED, 0, far) * changes, np.nan)
+def drifts(change, start=1.0):
+    """`ln drift` that changes by so much a layer on its way."""
+    return np.where(PASSED >= 0, np.log(start) + PASSED * np.full(8, change), np.nan)
 
 
 # --- the chapters --------------------------------------------------------------------------------------------------
@@ -114,8 +107,8 @@ def test_the_misjudged_pair_is_one(final, harm):
 
 def test_the_first_token_flips_layers_or_it_does_not(standard):
     def found(change):
-        calm = with_fields(standard, "gaussian:0.3", log_drift=drifts(-0.1, LAYERS, start=0.3))
-        return absorption.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=drifts(change, LAYERS, start=0.3)))
+        calm = with_fields(standard, "gaussian:0.3", log_drift=drifts(-0.1, 0.3))
+        return absorption.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=drifts(change, 0.3)))
 
     flipped, same, more = found(0.1), found(-0.1), found(-0.3)
     assert flipped.flipped == tuple(range(LAYERS - 1)) and (flipped.answer, flipped.change > 1) == ("rise", True)
@@ -130,7 +123,7 @@ def test_the_first_token_flips_layers_or_it_does_not(standard):
 
 
 def test_dilution_is_told_from_repair(standard):
-    falling = drifts(-0.2, LAYERS)
+    falling = drifts(-0.2)
 
     def told(growth):
         stream = np.repeat(growth * DEPTH[:, None], 8, axis=1)
@@ -172,7 +165,7 @@ def test_with_too_few_sequences_neither_dilution_nor_training_is_judged(empty):
 
 
 def test_what_is_learned_depends_on_the_twin(standard):
-    falling = drifts(-0.1, LAYERS)
+    falling = drifts(-0.1)
     trained = with_fields(with_fields(standard, "gaussian:0.3", log_drift=falling), PRUNED, log_drift=falling)
     rising = with_fields(trained, PRUNED, log_drift=-falling)
     told = absorption.learned(trained, rising)
