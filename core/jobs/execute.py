@@ -94,10 +94,7 @@ def measure(request: MeasureRequest, context: WorkContext, share: Share | None =
         sweep.run()
     if sweep.speed:
         cost.remember_speed(store, context.device.type, shape, request.dtype, sweep.speed)
-    origin = {"model_source": without_project_path(request.model), "revision": request.revision}
-    origin |= {"text_source": without_project_path(request.text.source), "documents": request.text.documents}
-    about = _measured(context, profile, sweep) | origin | {"text": text.label, "seed": request.text.seed}
-    about |= provenance(loaded, text.files, store)
+    about = _provenance(request, context, sweep, text) | provenance(loaded, text.files, store)
     if others:
         about["checkpoints"] = {source.fingerprint: without_project_path(typed) for typed, source in others.items()}
         about |= {"tensors": tensors(loaded.layers), "outside": outside(loaded)}
@@ -121,9 +118,9 @@ def _inputs(request: MeasureRequest, mine: Loaded | Reader, store: Store) -> tup
     return text, others
 
 
-def _measured(context: WorkContext, profile: ProfileSpec, sweep: Sweep) -> Fields:
-    """Provenance of a sweep: its engine, warnings, and the seconds of all units, those of earlier runs included."""
-    units = [parts.summary(context.store, profile.unit(each)) for each in profile.measurements]
+def _provenance(request: MeasureRequest, context: WorkContext, sweep: Sweep, text: Windows) -> Fields:
+    """Sources, engine and warnings of a sweep, and the seconds of all units, those of earlier runs included."""
+    units = [parts.summary(context.store, sweep.profile.unit(each)) for each in sweep.profile.measurements]
     replays = [sweep.replay, *(unit["replay_error"] for unit in units)]
     seconds = {"loading": context.loading, **sweep.seconds, "sweep": sum(unit["seconds"] for unit in units)}
     return {
@@ -131,6 +128,12 @@ def _measured(context: WorkContext, profile: ProfileSpec, sweep: Sweep) -> Field
         "replay_error": max((each for each in replays if each is not None), default=None),
         "warnings": unique(text for unit in units for text in unit["warnings"]),
         "seconds": {name: round(value, 2) for name, value in seconds.items()},
+        "model_source": without_project_path(request.model),
+        "revision": request.revision,
+        "text_source": without_project_path(request.text.source),
+        "documents": request.text.documents,
+        "text": text.label,
+        "seed": request.text.seed,
     }
 
 
