@@ -38,7 +38,7 @@ def groups(loaded: Loaded, formats: NDArray[np.str_]) -> Groups:
     """Build `config_groups`: format name -> full names of its linears (`targets`) and their encoding (`weights`).
 
     Args:
-        formats: (layers, linears) names, as `int3g32s`, none of them with zeros.
+        formats: (layers, linears) names, as `int3g32s`.
     """
     names, targets = {id(module): name for name, module in loaded.model.named_modules()}, {}
     for layer, row in zip(loaded.layers, formats, strict=True):
