@@ -22,7 +22,7 @@ from core.models.loading import Loaded
 from core.models.placement import device, is_streamed
 from core.models.progress import silent
 from core.models.windows import windows
-from core.prune.masks import Masks
+from core.prune.walk import Masks
 from core.requests import OfModel, WindowRequest
 from core.requests.lab import REMOVED, Question, check_layer
 from core.store import Store

@@ -22,7 +22,7 @@ from core.methods import Treatment
 from core.models.layer_parts import Edit, edited, find_part
 from core.models.loading import Loaded
 from core.models.replay import call_from_hook, continuation_options, entered
-from core.prune.masks import Masks
+from core.prune.walk import Masks
 from core.requests.lab import MOST_TOKENS, Talk, Turn, layers_of
 from core.requests.perturbations import perturbation
 from core.store.scenes import Chunk, WrittenToken

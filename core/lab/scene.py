@@ -13,7 +13,7 @@ from core.methods import Treatment
 from core.models.loading import Loaded
 from core.models.placement import walk
 from core.models.replay import REPLAY_TOLERANCE, Call, Tensors, by_tokens, tail
-from core.prune.masks import Masks
+from core.prune.walk import Masks
 from core.requests.lab import MOST_TOKENS, WORDS, Question
 
 HEAD_ROWS = 128  # tokens whose logits are computed at once: more would not fit the processor's cache

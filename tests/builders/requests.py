@@ -1,10 +1,6 @@
 """Requests for studies and exports of tiny models."""
 
-from core.requests import grammar
-from core.requests.export_and_search import ExportRequest
-from core.requests.inputs import WindowRequest
-from core.requests.recipes import Recipe
-from core.requests.studies import EvaluationRequest, StudyRequest
+from core.requests import EvaluationRequest, ExportRequest, Recipe, StudyRequest, WindowRequest, grammar
 from tests import tiny
 
 LENGTH = 12

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from core.export.card import Card
 from core.export.export import Contents, export
@@ -39,6 +40,11 @@ def write(loaded, folder, planned=SPARSITY, before=None, form="dense", formats=N
     """Export a model to `out` in a folder."""
     card = replace(CARD, title=title)
     return export(loaded, folder / "out", card, Contents(planned, before, form, formats), **options)
+
+
+@torch.inference_mode()
+def logits(model):
+    return model(input_ids=tiny.windows().tokens, use_cache=False).logits
 
 
 def zero_rows(weight, share):

@@ -21,15 +21,9 @@ from core.models import anatomy, loading
 from core.models.saving import without_layers
 from core.models.sources import Source, locate
 from core.prune.pruned_model import count_zeros
-from core.store.cache import Store
+from core.store import Store
 from tests import gguf_files, tiny
-from tests.core.export.examples import CARD, SPARSITY, pruned, write, zero_rows
-
-
-def logits(model):
-    with torch.inference_mode():
-        return model(input_ids=tiny.windows().tokens, use_cache=False).logits
-
+from tests.core.export.examples import CARD, SPARSITY, logits, pruned, write, zero_rows
 
 # --- what is written -----------------------------------------------------------------------------------------------
 
@@ -170,16 +164,12 @@ def test_a_folder_that_differs_is_not_kept(spoil, named, llama, tmp_path, monkey
     tiny.assert_untouched(llama.model, before)
 
 
-def test_one_weight_per_row_is_forgiven(llama, tmp_path):
-    write(llama, tmp_path, SPARSITY + np.array([1 / 65, 0, 0, 0]))
-
-
-def test_zeros_of_the_dense_model_may_stay(tmp_path):
+def test_one_weight_per_row_is_forgiven_and_zeros_of_the_dense_model_may_stay(tmp_path):
     loaded = pruned("llama", sparsity=np.full(4, 0.25))
-    before = count_zeros(loaded)
     with pytest.raises(RuntimeError, match="planned"):
         write(loaded, tmp_path, np.full(4, 0.125))
-    write(loaded, tmp_path, np.full(4, 0.125), before)
+    write(loaded, tmp_path, np.full(4, 0.125), count_zeros(loaded))
+    write(loaded, tmp_path, np.array([0.25, 0.25, 0.25 + 1 / 65, 0.25]), overwrite=True)
 
 
 # --- where it may go -----------------------------------------------------------------------------------------------

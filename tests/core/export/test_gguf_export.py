@@ -9,7 +9,7 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, LlamaTokenizer
 
-from core.base.spec import look_up
+from core.base import look_up
 from core.export import file_sizes, target
 from core.export.card import GGUF
 from core.export.checking import SENTENCE
@@ -19,11 +19,10 @@ from core.methods.quantisation import QUANT_FORMATS, rounded
 from core.models import anatomy, loading
 from core.models.sources import bundled, locate
 from core.plan import sizes
-from core.requests import grammar
-from core.requests.export_and_search import FORMATS, ExportRequest
-from core.requests.recipes import Recipe, read_recipe, uniform
+from core.requests import FORMATS, ExportRequest, Recipe, grammar, uniform
+from core.requests.recipes import read_recipe
 from tests import families, gguf_files, tiny
-from tests.core.export.examples import SPARSITY, with_zeros, write
+from tests.core.export.examples import SPARSITY, logits, with_zeros, write
 
 KNOWN = ("llama", "qwen2", "qwen3", "gemma2", "gemma3_text")
 
@@ -39,11 +38,6 @@ def saved(folder, family, **more):
 
 def pruned(folder, store, dtype="float32"):
     return with_zeros(loading.load(locate(str(folder), store), dtype))
-
-
-def logits(model):
-    with torch.inference_mode():
-        return model(input_ids=tiny.windows().tokens, use_cache=False).logits
 
 
 @pytest.mark.parametrize(

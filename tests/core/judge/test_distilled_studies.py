@@ -7,19 +7,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.jobs import execute
 from core.models import memory
 from core.models.progress import Cancelled
 from core.prune import distillation, pruned_model
 from core.prune.distillation import Distillation, load_checkpoint
-from core.requests import workload
-from core.requests.allocations import AllocationRequest
-from core.requests.export_and_search import ExportRequest
-from core.requests.recipes import ExactRecipe, Recipe, read_recipe
+from core.requests import AllocationRequest, ExactRecipe, ExportRequest, Recipe, workload
+from core.requests.recipes import read_recipe
 from core.results import study_results
-from core.store import parts
-from core.store.cache import Store
+from core.store import Store, parts
 from core.store.deleting import delete
 from tests import tiny
 from tests.builders.requests import study

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.base.errors import Broken
+from core.base import Broken
 from core.jobs import execute
 from core.models.losses import evaluate, reference
 from core.models.progress import Cancelled
@@ -15,15 +15,12 @@ from core.plan.allocation import spread_budget
 from core.prune import pruned_model
 from core.prune.pruned_model import restored
 from core.prune.walk import prune_layers
-from core.requests.allocations import AllocationRequest
-from core.requests.inputs import WindowRequest
-from core.requests.measurements import MeasureRequest, measurements
+from core.requests import AllocationRequest, EvaluationRequest, MeasureRequest, Recipe, StudyRequest, WindowRequest
+from core.requests.measurements import measurements
 from core.requests.perturbations import perturbation
-from core.requests.recipes import Recipe
-from core.requests.studies import EvaluationRequest, StudyRequest
 from core.results import study_results
 from core.results.candidates import choose, ranked
-from core.store.cache import Store
+from core.store import Store
 from tests import tiny
 from tests.builders import task_folder
 from tests.builders.recipes import exact

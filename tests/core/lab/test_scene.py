@@ -12,7 +12,7 @@ from core.lab import scene as scenes
 from core.lab.answers import LabModel, gain
 from core.measure.engines import prepare, wavefront
 from core.measure.perturb import Moments
-from core.prune import masks
+from core.prune import walk
 from core.requests import lab
 from core.requests.inputs import WindowRequest
 from core.requests.measurements import MeasureRequest, ProfileSpec, measurements
@@ -91,7 +91,7 @@ def test_masks_that_were_found_ahead_are_those_found_when_asked(llama, monkeypat
     question = lab.question(SENTENCE, "residual:wanda:0.9")
     expected, ready = llama.scene(question), LabModel(llama.loaded)
     assert len(list(ready.prefetch())) == len(lab.REMOVED) * tiny.LAYERS * 7
-    monkeypatch.setattr(masks, "prune_linear", lambda *_: pytest.fail("it was found ahead"))
+    monkeypatch.setattr(walk, "prune_linear", lambda *_: pytest.fail("it was found ahead"))
     assert ready.scene(question).model_copy(update={"seconds": expected.seconds}) == expected
 
 

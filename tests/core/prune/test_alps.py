@@ -5,10 +5,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from core.methods import Pattern
 from core.methods.alps import alps
 from core.methods.magnitude import magnitude
 from core.methods.refit import errors, refit
-from core.methods.selection import Pattern
 from core.methods.sparsegpt import sparsegpt
 from tests.core.prune.test_repair import drawn
 

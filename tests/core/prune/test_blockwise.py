@@ -6,17 +6,18 @@ import pytest
 import torch
 from torch import nn
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.jobs import execute
+from core.methods import CHAINS, REPAIRS, SINGLE_LAYER_TREATMENTS, treatment
 from core.methods import blockwise as blockwise_module
 from core.methods.blockwise import blockwise
 from core.methods.masked_weights import MaskedWeights, validation_windows
-from core.methods.treatments import CHAINS, REPAIRS, SINGLE_LAYER_TREATMENTS, treatment
 from core.models import anatomy, losses
 from core.models.placement import stream
 from core.prune import layer_windows
 from core.prune.walk import prune_layers
-from core.requests.recipes import Recipe, read_recipe
+from core.requests import Recipe
+from core.requests.recipes import read_recipe
 from core.results import study_results
 from tests import tiny
 from tests.builders.pruned_models import assert_in_pattern, assert_only_linears_changed

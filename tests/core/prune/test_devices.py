@@ -12,11 +12,11 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import AutoModelForCausalLM
 
+from core.methods import PRUNERS
 from core.methods.blockwise import blockwise
 from core.methods.distillation import LEARNING_RATE
 from core.methods.masked_weights import MaskedWeights, take_step
 from core.methods.selection import pattern
-from core.methods.treatments import PRUNERS
 from core.models.loading import Loaded
 from core.prune.distillation import Distillation, trainable_weights
 from core.prune.inputs import Sums

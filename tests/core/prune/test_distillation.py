@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import kl_div
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.methods.distillation import (
     MAX_CHECKS,
     PROMPT_TOKENS,

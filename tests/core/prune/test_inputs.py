@@ -6,7 +6,7 @@ from torch import nn
 
 from core.measure.first_pass import clean_statistics
 from core.measure.perturb import perturbed
-from core.methods.treatments import MOMENTS, PRUNERS, TREATMENTS
+from core.methods import MOMENTS, PRUNERS, TREATMENTS
 from core.models import anatomy, replay
 from core.prune.inputs import Enough, Sums, watched
 from core.prune.walk import prune_layers

@@ -5,9 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.methods import PRUNERS, SPARSIFIERS, Pattern
 from core.methods.magnitude import magnitude
-from core.methods.selection import Pattern, least, pattern
-from core.methods.treatments import PRUNERS, SPARSIFIERS
+from core.methods.selection import least, pattern
 from core.methods.wanda import wanda
 
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.models import losses
 from core.models.saving import without_layers
 from core.prune import walk

@@ -7,10 +7,9 @@ import pytest
 import torch
 from gguf import GGMLQuantizationType, quants
 
-from core.base.errors import UserError
-from core.methods import MIXED, level_at
+from core.base import UserError
+from core.methods import MIXED, PRUNERS, level_at, treatment
 from core.methods.quantisation import QUANT_FORMATS, dequantise, fed_back, quantise, rounded
-from core.methods.treatments import PRUNERS, treatment
 from core.models import anatomy
 from core.prune.walk import prune_layers
 from tests import families, tiny

@@ -5,12 +5,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.base.errors import Broken
+from core.base import Broken
+from core.methods import Pattern
 from core.methods import refit as repair
 from core.methods.alps import alps
 from core.methods.magnitude import magnitude
 from core.methods.refit import errors, refit
-from core.methods.selection import Pattern
 from core.methods.sparsegpt import sparsegpt
 from core.methods.wanda import wanda
 

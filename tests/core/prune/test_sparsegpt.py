@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.base.errors import Broken
-from core.methods.selection import Pattern
+from core.base import Broken
+from core.methods import Pattern
 from core.methods.sparsegpt import BLOCK, sparsegpt
 
 Array = np.ndarray

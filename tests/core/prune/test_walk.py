@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from core.base.errors import Broken
+from core.base import Broken
+from core.methods import PRUNERS, SPARSIFIERS
 from core.methods import alps as splitting
 from core.methods import refit as mending
 from core.methods.refit import refit
-from core.methods.treatments import PRUNERS, SPARSIFIERS
 from core.models import anatomy
 from core.models.replay import stream_of
 from core.prune import calibration
