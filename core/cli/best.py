@@ -4,7 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from core.base import per_cent
-from core.cli.evaluations import answered
+from core.cli.evaluations import run_command
 from core.cli.output import Answer, say, say_json, say_table
 from core.cli.study_output import change_json, interval_json, protocol_json, seeds_json
 from core.cli.typer_app import command
@@ -19,7 +19,7 @@ from core.store import Store
 @command("best")
 def best(options: SimpleNamespace, store: Store) -> None:
     """Find the best setting for a target sparsity or a largest loss, and compare it with uniform on other text."""
-    entry = answered("best", options, store)
+    entry = run_command("best", options, store)
     answer = load(store, entry)
     if options.json:
         say_json({"key": entry.key, **best_json(answer, store.elsewhere)})

@@ -46,15 +46,15 @@ def prune(options: SimpleNamespace, store: Store) -> None:
     export = request.to(ExportRequest, folder=str(folder or ""), **fields)
     if folder:
         target.check_early(export, store)
-    where, models, exported = machine.device_named(options.device), {}, None
-    entry = run(request, store, where, models)
+    models, exported = {}, None
+    entry = run(request, store, options, models)
     study = study_results.load(store, entry)
     predicted = stored_forecasts.check_settings(store, study)
     if not options.json:
         study_table(study, predicted)  # now, as the export may fail
     export = export.replace(study=entry.key)
     if folder:
-        exported = export_json(run(export, store, where, models))
+        exported = export_json(run(export, store, options, models))
     if options.json:
         answer = pruned_json(study, request.settings[0], predicted) | forms_json(export, store)
         say_json({"key": entry.key, **answer, "export": exported})
@@ -96,7 +96,7 @@ def pruned_json(study: Study, recipe: Recipe, predicted: Mapping[Recipe, Checked
 @command("evaluate")
 def evaluate(options: SimpleNamespace, store: Store) -> None:
     """Evaluate a model as it is: perplexity, and zero-shot tasks if asked."""
-    entry = answered("evaluate", options, store)
+    entry = run_command("evaluate", options, store)
     study = study_results.load(store, entry)
     answer = {"key": entry.key, "model": entry.provenance.get("model"), **point_json(study, study.dense)}
     say_json(answer) if options.json else study_table(study, {})
@@ -124,7 +124,7 @@ def anchor(options: SimpleNamespace, store: Store) -> None:
     treated = treatment(options.pruner, options.repair)
     trained = {name: getattr(options, name) for name in TRAINED}
     request = anchor_studies.anchor_study(profile, treated, request_of("anchors", **vars(options)), **trained)
-    study = _say_study(store, run(request, store, machine.device_named(options.device), {}), options.json)
+    study = _say_study(store, run(request, store, options), options.json)
     if not options.json:
         try:
             say(forecast_sentences.basis(stored_forecasts.best_forecast([study], profile, treated)))
@@ -132,26 +132,31 @@ def anchor(options: SimpleNamespace, store: Store) -> None:
             say(reason)
 
 
-def answered(command: str, options: SimpleNamespace, store: Store) -> Entry:
+def run_command(command: str, options: SimpleNamespace, store: Store) -> Entry:
     """Run the request of a command, on the device that it names."""
-    return run(request_of(command, **vars(options)), store, machine.device_named(options.device), {})
+    return run(request_of(command, **vars(options)), store, options)
 
 
-def run(request: Request, store: Store, device: str, models: dict, engine: str = "wavefront") -> Entry:
-    """Run a request as a job in this process, with a progress bar; a stored result answers at once."""
+def run(request: Request, store: Store, options: SimpleNamespace, models: dict | None = None) -> Entry:
+    """Run a request as a job in this process, with a progress bar; a stored result answers at once.
+
+    Args:
+        options: `device`, and for what can be spread `engine_on`, `part` and `shares`; for a measurement `engine`.
+        models: kept from one run of a command to its next.
+    """
+    place = _place(options)
     queue.tidy(store)
-    entry = store.find(request)
-    if entry is None:
-        expected = ""
-        if isinstance(request, MeasureRequest | StudyRequest | BestRequest):
-            expected = cost.words(cost.estimate(request, store, device))
-        from core.jobs import worker
-
-        with progress_bar(expected) as bar:
-            entry = worker.run(store, queue.submit(store, request, device, engine), models, bar)
-    else:
+    if entry := store.find(request):
         err.print("Already in the cache: nothing had to be done.")
-    return entry
+        return entry
+    expected = ""
+    if isinstance(request, MeasureRequest | StudyRequest | BestRequest):
+        expected = cost.words(cost.estimate(request, store, place))
+    from core.jobs import worker
+
+    with progress_bar(expected) as bar:
+        job = queue.submit(store, request, place, getattr(options, "engine", "wavefront"))
+        return worker.run(store, job, {} if models is None else models, bar)
 
 
 def export_json(entry: Entry) -> Answer:
@@ -170,16 +175,14 @@ def say_export(exported: Answer, forms: Answer) -> None:
 # --- shares ----------------------------------------------------------------------------------------------------------
 
 
-def run_shares(
-    whole: MeasureRequest | StudyRequest, store: Store, options: SimpleNamespace, engine: str = "wavefront"
-) -> Entry | None:
+def run_shares(whole: MeasureRequest | StudyRequest, store: Store, options: SimpleNamespace) -> Entry | None:
     """Run the share that `--part` names, or the whole where `--engine-on` says; None while shares of it are missing.
 
     Raises:
         UserError: no such share or place.
     """
     share = None if options.part is None else read_share(options.part)
-    entry = run(ShareRequest(whole=whole, share=share) if share else whole, store, place(options), {}, engine)
+    entry = run(ShareRequest(whole=whole, share=share) if share else whole, store, options)
     if not isinstance(entry.spec, Unfinished):
         return entry
     count, missing = len(entry.spec.units), len(parts.missing(store, entry.spec.whole))
@@ -191,17 +194,16 @@ def run_shares(
     return None
 
 
-def place(options: SimpleNamespace) -> str:
+def _place(options: SimpleNamespace) -> str:
     """The device, or the place that `--engine-on` names.
 
     Raises:
         UserError: no such place, or `--part` names one share.
     """
     device = machine.device_named(options.device)
-    if options.engine_on is None:
-        if options.shares is not None:
-            raise UserError("--shares says how many --engine-on runs: name an engine too, or one share with --part")
-        return device
-    if options.part is not None:
+    engine, part, shares = (getattr(options, name, None) for name in ("engine_on", "part", "shares"))
+    if engine is not None and part is not None:
         raise UserError("--part does one share and --engine-on runs them all: give one of the two")
-    return str(cluster.place(options.engine_on, options.shares, device))
+    if engine is None and shares is not None:
+        raise UserError("--shares says how many --engine-on runs: name an engine too, or one share with --part")
+    return str(cluster.place(engine, shares, device)) if engine else device

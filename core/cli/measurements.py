@@ -8,7 +8,7 @@ import pandas as pd
 
 from core.base import OUTDATED, UserError, digits, per_cent, pruning_troubles
 from core.cli import output
-from core.cli.evaluations import answered, run_shares
+from core.cli.evaluations import run_command, run_shares
 from core.cli.output import Answer, say, say_json, say_table
 from core.cli.typer_app import command
 from core.plan.gains import averaged, gains_of, per_layer
@@ -28,7 +28,7 @@ MORE = (
 @command("measure")
 def measure(options: SimpleNamespace, store: Store) -> None:
     """Perturb every layer in turn, follow the drift, save a profile."""
-    entry = run_shares(request_of("measure", **vars(options)), store, options, options.engine)
+    entry = run_shares(request_of("measure", **vars(options)), store, options)
     if entry is None:
         return
     profile = profiles.load(store, entry)
@@ -156,7 +156,7 @@ def matrix_table(name: str, matrix: np.ndarray) -> None:
 @command("compare")
 def compare(options: SimpleNamespace, store: Store) -> None:
     """Take every layer from another checkpoint in turn, then all of it: which layers and tensors went wrong."""
-    entry = answered("compare", options, store)
+    entry = run_command("compare", options, store)
     comparison = checkpoints.compared(profiles.load(store, entry))
     if options.json:
         say_json({"key": entry.key, "model": entry.provenance.get("model"), **compared_json(comparison)})

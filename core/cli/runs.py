@@ -12,7 +12,6 @@ from core.cli.typer_app import Cache, Json, command, runs_app
 from core.export.target import check_early
 from core.jobs import queue
 from core.jobs.records import Job
-from core.models import machine
 from core.requests import JOBS, ExportRequest, Recipe, StudyRequest
 from core.requests.parsing import whole_path, with_absolute_paths
 from core.results import Study, best, study_results
@@ -95,7 +94,7 @@ def export(options: SimpleNamespace, store: Store) -> None:
     )
     request = with_changes(request, {"format": options.format, "overwrite": options.overwrite})
     check_early(request, store)
-    answer = export_json(run(request, store, machine.device_named(options.device), {}))
+    answer = export_json(run(request, store, options))
     forms = forms_json(request, store)
     say_json(answer | forms) if options.json else say_export(answer, forms)
 
