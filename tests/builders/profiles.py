@@ -33,9 +33,9 @@ def with_gains(logs, start=0.3):
     return replace(found, log_drift=drift, drift=np.exp(drift).mean(-1), **ratios)
 
 
-def stored(store, *names, layers=6, preset="quick", **more):
+def stored(store, *names, layers=6, preset="quick", removal=False, **more):
     """A profile of these perturbations; without names those of the preset."""
-    spec = synthetic.profile_spec(layers, 8, preset, **more)
+    spec = synthetic.profile_spec(layers, 8, preset, **more).replace(removal=removal)
     if names:
         spec = spec.model_copy(update={"measurements": measurements(*names)})
     return profiles.load(store, store.profile(synthetic.save_profile(store.root, spec, layers)))

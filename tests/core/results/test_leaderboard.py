@@ -1,0 +1,207 @@
+"""The leaderboard of the methods: who stands in it, with which numbers, and what is said of the lowest."""
+
+import math
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from core.methods import METHODS, AlphaPruning, Owl, Response, Treatment, Uniform
+from core.plan.allocation import allocate
+from core.requests import AllocationRequest, Correction, Recipe
+from core.results import Slice
+from core.results.leaderboard import Leaderboard, place_at, tied
+from core.results.stored_forecasts import best_forecast
+from core.show.figures import DARK, LIGHT, colour, in_palette
+from core.show.figures.allocation import UNKNOWN, perplexity_by_method
+from core.show.words import perplexity_sentences
+from tests.builders import profiles as builders
+
+LAYERS, TARGET = 6, 0.7
+FIX, TUNED = Correction(strength=0.04), Owl(m=7.0, lam=0.1)
+
+
+def at_target(base, **more):
+    return AllocationRequest(base=base, target=TARGET, **more)
+
+
+@pytest.fixture
+def profile(empty):
+    return builders.stored(empty, layers=LAYERS, preset="standard", prunable=True, removal=True)
+
+
+@pytest.fixture
+def study(empty, profile):
+    """All studies of the model in the cache, with one more."""
+
+    def save(*asked, saw=None, **how):
+        settings = [each if isinstance(each, Recipe) else Recipe(allocation=each) for each in asked]
+        builders.study(empty, settings, LAYERS, profile.spec, profile=saw or profile.key, **how)
+        return list(builders.groups(empty, profile.spec.model).values())
+
+    return save
+
+
+@pytest.fixture
+def measured(study):
+    """Four methods, OWL with parameters of its own, and a correction."""
+    fixes = (FIX, FIX.replace(control="reversed"))
+    return study(
+        *map(at_target, (TUNED, AlphaPruning(), Response())), *(at_target(Uniform(), correction=fix) for fix in fixes)
+    )
+
+
+def ranking(profile, groups, target=TARGET):
+    return Leaderboard(profile, *(place_at(groups, target) or ())).ranking(AllocationRequest(target=target))
+
+
+def test_every_method_stands_in_it_and_the_measured_ones_lead_with_what_was_measured(profile, measured):
+    ranked = ranking(profile, measured)
+    lead = [each for each in ranked if each.measured]
+    assert {each.kind for each in ranked} == {*METHODS} and lead == ranked[: len(lead)]
+    assert {each.kind for each in lead} == {"uniform", "owl", "alphapruning", "response"}
+    assert [each.perplexity for each in lead] == sorted(each.measured.perplexity for each in lead)
+    by_kind = {each.kind: each for each in ranked}
+    assert (by_kind["owl"].name, by_kind["owl"].spoken) == ("OWL, m 7, lam 0.1", "OWL (m 7, lam 0.1)")
+    np.testing.assert_array_equal(by_kind["owl"].sparsity, by_kind["owl"].measured.planned)
+    default = allocate(AllocationRequest(base=METHODS["dlp"](), target=TARGET), profile).sparsity
+    np.testing.assert_allclose(by_kind["dlp"].sparsity, default)
+
+
+def test_where_nothing_was_measured_nobody_leads(profile, measured):
+    ranked = ranking(profile, measured, 0.55)
+    assert all(each.measured is None for each in ranked) and place_at(measured, 0.55) is None
+    assert perplexity_by_method(ranked, 12.0).finding == "None of these was measured."
+
+
+def test_one_that_is_lowest_by_luckier_seeds_alone_is_not_called_lower_than_uniform(profile, study):
+    def rise(setting):
+        cost = {"uniform": 2.0, "owl": 2.05}.get(setting.allocation.base.kind, 2.4)
+        return cost + 0.3 * (setting.calibration_seed > 0)
+
+    asked = [(Owl(), 0), *((AlphaPruning(), seed) for seed in range(3))]
+    settings = [Recipe(allocation=at_target(base), calibration_seed=seed) for base, seed in asked]
+    ranked = ranking(profile, study(*settings, cost=rise))
+    assert ranked[0].kind == "owl" and ranked[0].measured.against_uniform.quoted.low > 0
+    assert "but is worse than Uniform" in perplexity_by_method(ranked, 12.0).finding
+
+
+def test_the_allocation_on_screen_is_known_where_it_was_measured(profile, measured):
+    planned = next(each.sparsity for each in ranking(profile, measured) if each.kind == "owl")
+    here = Leaderboard(profile, *place_at(measured, TARGET))
+    assert here.in_view("mine", planned).measured.setting.allocation.base == TUNED
+    assert here.in_view("mine", planned[::-1].copy()).measured is None
+    assert Leaderboard(profile).in_view("mine", planned).measured is None
+
+
+def test_methods_that_were_trained_for_another_budget_do_not_stand_in_it(profile, study):
+    trained = [
+        Recipe(allocation=at_target(base), repair="distill", recover_tokens=tokens)
+        for base, tokens in ((TUNED, 2000), (AlphaPruning(), 1000), (Response(), 2000))
+    ]
+    [whole] = study(*trained)
+    part = Slice(Treatment("wanda", "distill"), None, TARGET)
+    assert len(whole.within(part)) == 5, "each beside its uniform twin"
+    ranked = Leaderboard(profile, whole, part).ranking(AllocationRequest(target=TARGET))
+    stands = [each.measured.setting for each in ranked if each.measured]
+    assert sorted(each.allocation.base.kind for each in stands) == ["owl", "response", "uniform"]
+    assert {each.recover_tokens for each in stands} == {2000}
+
+
+def test_a_budget_per_linear_that_was_measured_by_another_profile_stands_beside_that_per_layer(profile, study):
+    study(at_target(Response()))
+    groups = study(at_target(Response(granularity="linear")), saw="b" * 16)
+    both = [each for each in ranking(profile, groups) if each.kind == "response" and each.measured]
+    layers, linears = sorted(both, key=lambda each: each.measured.planned.ndim)
+    planned = linears.measured.planned
+    assert (layers.measured.planned.ndim, planned.ndim, linears.name) == (1, 2, "Response per linear")
+    assert linears.sparsity.shape == (LAYERS,) and linears.measured.uniform is layers.measured.uniform
+    mine = Leaderboard(profile, *place_at(groups, TARGET)).in_view("mine", planned)
+    assert mine.measured is linears.measured
+    np.testing.assert_array_equal(mine.sparsity, linears.sparsity)
+
+
+@pytest.mark.parametrize(
+    ("base", "pruner", "named"),
+    [(TUNED, "wanda", "Wanda"), (Owl(), "sparsegpt", "SparseGPT"), (AlphaPruning(), "sparsegpt", "SparseGPT")],
+)
+def test_the_correction_is_told_of_what_is_most_like_the_base(base, pruner, named, study):
+    for text, tried, by in (("one text", Uniform(), ["wanda"]), ("another text", TUNED, ["wanda", "sparsegpt"])):
+        asked = [at_target(tried, correction=fix) for fix in (Correction(), FIX)]
+        groups = study(*(Recipe(allocation=each, pruner=name) for each in asked for name in by), text=text)
+    said = perplexity_sentences.corrected(groups, AllocationRequest(base=base, target=TARGET), pruner)
+    assert said.startswith(f"Measured at 70 % zeros, {named} (") and "its base, OWL" in said
+
+
+@pytest.mark.parametrize(
+    ("fixes", "reverses"),
+    [
+        ([(Owl(), 0.04, "reversed"), (Owl(), 0.04, "none")], 1),
+        ([(Owl(), 0.02, "none"), (Owl(), 0.02, "reversed"), (Owl(), 0.08, "none")], 0),
+        ([(AlphaPruning(), 0.04, "reversed"), (Owl(), 0.04, "none")], 0),
+    ],
+)
+def test_its_reverse_is_that_of_the_same_correction_and_follows_it(fixes, reverses, study):
+    asked = [(base, Correction(strength=strength, control=control)) for base, strength, control in fixes]
+    asked += [(base, Correction()) for base, _ in asked]
+    groups = study(*(at_target(base, correction=fix) for base, fix in asked))
+    said = perplexity_sentences.corrected(groups, AllocationRequest(base=METHODS["dlp"](), target=TARGET))
+    assert f"The correction at strength {fixes[-1][1]} " in said
+    assert "its base, OWL" in said and said.count("Reversed ") == reverses
+
+
+def test_every_method_has_a_row_and_only_measured_ones_a_number(profile, measured):
+    ranked = ranking(profile, measured)
+    chart = perplexity_by_method(ranked, 12.0)
+    table = chart.table.set_index("method")["perplexity"]
+    assert table.index.tolist() == [each.name for each in ranked]
+    assert table.tolist() == pytest.approx([each.perplexity for each in ranked], nan_ok=True)
+    assert table.notna().tolist() == [each.measured is not None for each in ranked]
+    [texts] = [each.text for each in chart.figure.data if each.name == "labels"]
+    assert [UNKNOWN in text for text in texts] == table.isna().tolist()
+    assert "12.0" in chart.finding and ranked[0].spoken in chart.finding
+    assert ("not certainly" in chart.finding) == tied(*ranked[:2])
+
+
+def test_where_uniform_broke_no_change_is_shown_and_it_is_said_why(profile, study):
+    rise = lambda setting: math.nan if setting == setting.uniform else 0.1  # noqa: E731
+    chart = perplexity_by_method(ranking(profile, study(at_target(Owl()), at_target(AlphaPruning()), cost=rise)), 12.0)
+    [labels] = [each for each in chart.figure.data if each.name == "labels"]
+    assert "not a number" in dict(zip(labels.y, labels.text, strict=True))["Uniform"]
+    assert not any("nan" in text for text in labels.text)
+
+
+def test_a_method_that_goes_beyond_what_was_measured_is_predicted_up_to_there(profile, measured):
+    forecast = best_forecast(measured, profile, Treatment("wanda"))
+    every = Leaderboard(profile, forecast.study, None, forecast).ranking(AllocationRequest(target=0.85))
+    kept = {each.name for each in every if each.name.endswith("high 0.9")}
+    assert "DLP, high 0.9" in kept and "Uniform" not in kept
+    assert all(each.predicted and each.sparsity.max() <= 0.9 + 1e-9 for each in every)
+    alone = Leaderboard(profile).ranking(AllocationRequest(target=0.85))
+    assert not any("high" in each.name for each in alone), "nothing predicts: no method has to be kept to it"
+
+
+def test_what_was_not_measured_stands_with_what_is_predicted_of_it(profile, measured):
+    forecast = best_forecast(measured, profile, Treatment("wanda"))
+    for target in (TARGET, 0.55):
+        place = place_at(measured, target) or (forecast.study, None)
+        ranked = Leaderboard(profile, *place, forecast).ranking(AllocationRequest(target=target))
+        costs = [each.perplexity for each in ranked]
+        assert costs == sorted(costs) and all(map(math.isfinite, costs)) and len(costs) == len(METHODS)
+        for each in ranked:
+            assert (each.measured is None) == (each.predicted is not None)
+            if each.predicted:
+                exact = allocate(AllocationRequest(base=METHODS[each.kind](), target=target), profile).exact
+                assert each.predicted == forecast.predict(exact) and each.interval == each.predicted[1:3]
+        chart = perplexity_by_method(ranked, 12.0)
+        assert chart.table["predicted"].tolist() == [each.predicted is not None for each in ranked]
+    assert " is predicted to have the lowest perplexity, " in chart.finding
+    mine = Leaderboard(profile, forecast.study, None, forecast).in_view("mine", ranked[0].sparsity)
+    assert mine.predicted == ranked[0].predicted and tied(mine, ranked[0])
+
+
+@pytest.mark.parametrize("look", [LIGHT, DARK])
+def test_methods_have_colours_that_are_like_no_other(look):
+    hues = [in_palette(colour(kind), look) for kind in METHODS if kind != "uniform"]
+    shades = [tuple(bytes.fromhex(hue[1:])) for hue in (*hues, look.amplify, look.absorb, look.accent, look.undecided)]
+    assert all(math.dist(*pair) > 30 for pair in combinations(shades, 2))
