@@ -1,10 +1,9 @@
-"""Seconds that whole pages take with many visitors at once: `python -m tests.bench.load`.
+"""Seconds that whole pages take with many visitors at once: `python -m tests.bench.load [VISITORS [TABS]]`.
 
 A visitor opens one page after the other in a tab, moves its live picture where there is one, and thinks for a second
 after each. A page has come once its script has ended with everything drawn, what waits for the first picture included.
 """
 
-import argparse
 import os
 import random
 import subprocess
@@ -12,7 +11,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +38,7 @@ PAGES = {
     "measure": None,
     "evidence": None,
 }
-Seconds = dict[str, list[float]]
+THINKING = 1.0  # seconds after each page
 MEASUREMENTS = 8  # that wait, so that one runs until the last visitor has left
 
 
@@ -58,7 +57,7 @@ def visit(address, pages, thinking, chance):
     return seconds, visitor
 
 
-def visits(address, pages, visitors, tabs, thinking):
+def visits(address, visitors, tabs):
     """Many at once, each with several tabs after one another, and each in an order of their own."""
     seconds = defaultdict(list)
     left = []
@@ -66,7 +65,7 @@ def visits(address, pages, visitors, tabs, thinking):
     def come(number):
         chance = random.Random(number)
         for _ in range(tabs):
-            found, visitor = visit(address, chance.sample(pages, len(pages)), thinking, chance)
+            found, visitor = visit(address, chance.sample([*PAGES], len(PAGES)), THINKING, chance)
             left.append(visitor)
             for page, times in found.items():
                 seconds[page] += times
@@ -96,25 +95,22 @@ def spent(server):
     return sum(server.cpu_times()[:2])
 
 
-def measured(given, beside):
+def measured(beside, visitors=20, tabs=2):
     """The table of one load."""
-    pages = given.pages.split(",")
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as address:
         server = next(each for each in psutil.Process().children() if "streamlit" in " ".join(each.cmdline()))
-        visit(address, pages, 0.0, random.Random(0))  # the first visitor has the server import and read
-        if beside:
-            with measuring(Path(folder)):
-                return _table(given, address, pages, server, "a measurement beside")
-        return _table(given, address, pages, server, "no measurement")
+        visit(address, [*PAGES], 0.0, random.Random(0))  # the first visitor has the server import and read
+        with measuring(Path(folder)) if beside else nullcontext():
+            return _table(address, visitors, tabs, server, "a measurement beside" if beside else "no measurement")
 
 
-def _table(given, address, pages, server, name):
+def _table(address, visitors, tabs, server, name):
     before = spent(server)
-    seconds, left = visits(address, pages, given.visitors, given.tabs, given.thinking)
+    seconds, left = visits(address, visitors, tabs)
     used, every = spent(server) - before, [each for times in seconds.values() for each in times]
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     errors = {said for visitor in left for said in visitor.errors}
-    table = Table("page", "times", "p50, s", "p95, s", title=f"{given.visitors} visitors, {name}")
+    table = Table("page", "times", "p50, s", "p95, s", title=f"{visitors} visitors, {name}")
     for page, times in [*sorted(seconds.items()), ("all", every)]:
         table.add_row(page, str(len(times)), *(f"{np.quantile(times, share):.2f}" for share in (0.5, 0.95)))
     table.caption = (
@@ -124,17 +120,6 @@ def _table(given, address, pages, server, name):
     return table
 
 
-def main():
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--visitors", type=int, default=20)
-    asked.add_argument("--tabs", type=int, default=2, help="of each visitor, one after the other")
-    asked.add_argument("--thinking", type=float, default=1.0, help="seconds after each page")
-    asked.add_argument("--pages", default=",".join(PAGES))
-    asked.add_argument("--beside", choices=("nothing", "measurement", "both"), default="both")
-    given = asked.parse_args()
-    for beside in {"nothing": [False], "measurement": [True], "both": [False, True]}[given.beside]:
-        Console(width=120).print(measured(given, beside))
-
-
 if __name__ == "__main__":
-    main()
+    for beside in (False, True):
+        Console(width=120).print(measured(beside, *map(int, sys.argv[1:])))

@@ -1,13 +1,13 @@
-"""Texts that are written for many readers at once, who damage the model meanwhile: `python -m tests.bench.talk`.
+"""Texts written for many readers at once, who damage the model meanwhile: `python -m tests.bench.talk [READERS]`.
 
 Each listens to a text of their own, and changes the damage again and again where the text stands. Readers on one
 machine are told apart by a cookie, as browsers on it are.
 """
 
-import argparse
 import json
 import os
 import random
+import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -66,7 +66,7 @@ def memory(server):
     return sum(each.memory_info().rss for each in (server, *server.children(recursive=True))) / 2**20
 
 
-def measured(readers, tokens, changes):
+def measured(readers=20, tokens=60, changes=6):
     """A row for one reader alone, and one for all of them at once."""
     table = Table("readers", "tokens/s", "of a reader", "change p50, s", "p95, s", "MB before", "after", "errors")
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as address:
@@ -89,14 +89,5 @@ def measured(readers, tokens, changes):
     return table
 
 
-def main():
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--readers", type=int, default=20)
-    asked.add_argument("--tokens", type=int, default=60, help="of each text")
-    asked.add_argument("--changes", type=int, default=6, help="of its damage")
-    given = asked.parse_args()
-    Console(width=120).print(measured(given.readers, given.tokens, given.changes))
-
-
 if __name__ == "__main__":
-    main()
+    Console(width=120).print(measured(*map(int, sys.argv[1:])))
