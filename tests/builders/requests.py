@@ -1,9 +1,23 @@
-"""Requests for studies and exports of tiny models."""
+"""Requests for measurements, studies and exports of tiny models."""
 
-from core.requests import EvaluationRequest, ExportRequest, Recipe, StudyRequest, WindowRequest, grammar
+from core.requests import EvaluationRequest, ExportRequest, MeasureRequest, Recipe, StudyRequest, WindowRequest, grammar
+from core.requests.measurements import measurements
+from core.requests.perturbations import perturbation
 from tests import tiny
 
 LENGTH = 12
+
+
+NAMES = ("gaussian:0.3", "residual:wanda:0.7", "skip")
+
+
+def measurement(text, *names, model=None, family="llama", sequences=4, length=LENGTH, seeds=(0,), **more):
+    return MeasureRequest(
+        model=str(model or tiny.folder(family)),
+        text=WindowRequest(source=text, sequences=sequences, length=length),
+        measurements=measurements([perturbation(name) for name in names or NAMES], seeds),
+        **more,
+    )
 
 
 def recipe(words="uniform", target=0.5, **more):

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.jobs import cluster, execute, queue, worker
 from core.jobs.cluster import Place, place, read
 from core.models.progress import Cancelled
-from core.store.cache import Store
+from core.store import Store
 from tests import tiny
 from tests.core.jobs.test_shares import numbers
 from tests.core.jobs.test_shares import profile as asked

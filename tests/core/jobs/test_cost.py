@@ -2,14 +2,13 @@
 
 import pytest
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.jobs import cost
 from core.models import memory
-from core.requests.inputs import WindowRequest
-from core.requests.measurements import MeasureRequest, measurements
+from core.requests import MeasureRequest, Recipe, StudyRequest, WindowRequest
+from core.requests.measurements import measurements
 from core.requests.perturbations import PRESETS, perturbation
-from core.requests.recipes import Recipe, read_recipe
-from core.requests.studies import StudyRequest
+from core.requests.recipes import read_recipe
 from core.requests.workload import sweep
 from tests import tiny
 

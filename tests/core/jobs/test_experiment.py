@@ -7,28 +7,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.jobs import context, execute
 from core.measure import sweep as sweeps
 from core.measure.shares import ROUNDING
-from core.methods import Checkpoint, Gaussian
-from core.methods.lsa import Lsa
+from core.methods import Gaussian, Lsa
 from core.models import loading
 from core.plan.allocation import allocate
-from core.requests import grammar
-from core.requests.allocations import AllocationRequest
-from core.requests.export_and_search import BestRequest
-from core.requests.inputs import WindowRequest
-from core.requests.measurements import MeasureRequest, measurements
-from core.requests.perturbations import perturbation
-from core.requests.recipes import Recipe
-from core.requests.studies import EvaluationRequest, StudyRequest
-from core.store import deleting, profiles
-from core.store.cache import Store
+from core.requests import (
+    AllocationRequest,
+    BestRequest,
+    EvaluationRequest,
+    Recipe,
+    StudyRequest,
+    WindowRequest,
+    grammar,
+)
+from core.store import Store, deleting, profiles
 from tests import tiny
+from tests.builders.requests import NAMES
+from tests.builders.requests import measurement as request
 from tests.core.breaking import killed
-
-NAMES = ("gaussian:0.3", "residual:wanda:0.7", "skip")
 
 
 @pytest.fixture
@@ -44,14 +43,6 @@ def engine_calls(monkeypatch):
 
     monkeypatch.setitem(sweeps.ENGINES, "wavefront", counted)
     return calls
-
-
-def request(text, *names, model=None, seeds=(0,)):
-    return MeasureRequest(
-        model=model or str(tiny.folder("llama")),
-        text=WindowRequest(source=text, sequences=4, length=12),
-        measurements=measurements([perturbation(name) for name in names or NAMES], seeds),
-    )
 
 
 def found(store, entry):
@@ -79,13 +70,13 @@ def test_a_part_that_a_layer_lacks_is_refused_before_anything_is_measured(
     family, name, named, empty, text, engine_calls, refused
 ):
     with refused(*named):
-        execute.get(request(text, "gaussian:0.3", name, model=str(tiny.folder(family))), empty)
+        execute.get(request(text, "gaussian:0.3", name, family=family), empty)
     assert not engine_calls
 
 
 def test_each_head_and_each_linear_that_every_layer_has_is_measured_by_itself(empty, text):
     names = ("skip:head:each", "residual_linear:wanda:0.5:each")
-    spec = execute.get(request(text, *names, model=str(tiny.folder(tiny.ODD))), empty).spec
+    spec = execute.get(request(text, *names, family=tiny.ODD), empty).spec
     alone = {getattr(each.perturbation, "linear", None) for each in spec.measurements}
     assert spec.names[:4] == [f"skip:head:{head}" for head in range(4)]
     assert "mlp.down_proj" in alone and "self_attn.k_proj" not in alone
@@ -134,7 +125,7 @@ def test_the_same_files_elsewhere_are_one_profile(empty, text, engine_calls, tmp
     engine_calls.clear()
     moved = shutil.copytree(tiny.folder("llama"), tmp_path / "moved")
     shutil.copy(text.removeprefix("file:"), tmp_path / "copied.txt")
-    again = execute.get(request(f"file:{tmp_path / 'copied.txt'}", model=str(moved)), empty)
+    again = execute.get(request(f"file:{tmp_path / 'copied.txt'}", model=moved), empty)
     assert again.key == first.key and engine_calls == []
 
 
@@ -154,7 +145,7 @@ CHANGES = {
 @pytest.mark.parametrize("file", ["model.safetensors", *CHANGES])
 def test_a_changed_file_is_another_profile(file, empty, text, tmp_path):
     folder = Path(shutil.copytree(tiny.folder("llama"), tmp_path / "model"))
-    asked, models = request(text, "skip", model=str(folder)), {}
+    asked, models = request(text, "skip", model=folder), {}
     first = execute.get(asked, empty, models=models)
     if file in CHANGES:
         path = Path(text.removeprefix("file:")) if file == "text.txt" else folder / file
@@ -166,15 +157,14 @@ def test_a_changed_file_is_another_profile(file, empty, text, tmp_path):
     assert execute.get(asked, empty, models=models).key != first.key
 
 
-ITSELF = [Checkpoint(source=str(tiny.folder("llama")))]
 MANY = {"sequences": 4000, "length": 12}
 
 
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (lambda few, many: MeasureRequest(text=many, measurements=measurements(SKIP)), "4000 were asked"),
-        (lambda few, many: MeasureRequest(text=few, measurements=measurements(ITSELF)), "same checkpoint"),
+        (lambda few, many: request(few.source, "skip", **MANY), "4000 were asked"),
+        (lambda few, many: request(few.source, f"checkpoint:{tiny.folder('llama')}"), "same checkpoint"),
         (lambda few, many: StudyRequest(evaluation=EvaluationRequest(text=many)), "4000 were asked"),
         (lambda few, many: study(few, calibration=many), "4000 were asked"),
         (lambda few, many: study(few, profile="0123456789abcdef"), "there is no profile"),
@@ -188,9 +178,6 @@ def test_what_cannot_be_met_is_refused_before_the_weights_are_read(asked, said, 
     request = asked(few, many).model_copy(update={"model": str(tiny.folder("llama"))})
     with pytest.raises(UserError, match=said):
         execute.get(request, empty)
-
-
-SKIP = [perturbation("skip")]
 
 
 def study(few, base="uniform", **more):
@@ -258,7 +245,7 @@ def test_the_errors_of_removed_weights_are_added_to_what_is_there(empty, text, e
     with refused("--removal"):
         allocate(AllocationRequest(base=Lsa(), target=0.5), before)
     engine_calls.clear()
-    after = found(empty, execute.get(request(text).model_copy(update={"removal": True}), empty))
+    after = found(empty, execute.get(request(text, removal=True), empty))
     assert engine_calls == []
     assert_equal(before, after)
     assert after.removal.error.shape == (tiny.LAYERS, 7) and (after.removal.error > 0).all()

@@ -11,7 +11,7 @@ import pytest
 from core.jobs import processes, queue
 from core.jobs.records import Recorder, Status
 from core.models.progress import Progress
-from core.store.cache import Store
+from core.store import Store
 from tests import fake_experiment as fake
 
 

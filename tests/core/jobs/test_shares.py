@@ -11,13 +11,13 @@ from safetensors.numpy import load_file, save
 from core.jobs import execute, queue, worker
 from core.measure.shares import share_of_units
 from core.models.progress import Cancelled
-from core.requests.jobs import Share, ShareRequest, Unfinished, cut, read_share
-from core.store.cache import Store
+from core.requests import Share, ShareRequest, Unfinished, cut, read_share
+from core.store import Store
 from core.store.entries import SUFFIX, UNITS
 from core.store.parts import missing
 from tests import tiny
+from tests.builders.requests import measurement as profile
 from tests.builders.requests import recipe, study
-from tests.core.jobs.test_experiment import request as profile
 
 ASKED = {
     "profile": lambda text: profile(text),

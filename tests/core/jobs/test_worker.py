@@ -8,10 +8,10 @@ from unittest.mock import Mock
 
 import pytest
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.jobs import processes, queue, worker
 from core.models.progress import Cancelled
-from core.store.cache import Store
+from core.store import Store
 from tests import fake_experiment as fake
 from tests.core.lab.test_warm_model import until
 

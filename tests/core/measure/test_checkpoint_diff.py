@@ -10,9 +10,9 @@ import pytest
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.measure import checkpoint_diff
-from core.methods.checkpoint import Checkpoint
+from core.methods import Checkpoint
 from core.models.sources import Source
 from core.requests.perturbations import perturbation
 from core.store.profiles import OtherCheckpoint

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.measure.engines import hooks, largest_replay_error, prepare, wavefront
 from core.measure.first_pass import clean_statistics
 from core.measure.perturb import Injection, Moments, perturbed

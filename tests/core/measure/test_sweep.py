@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from core.base.errors import shortage
+from core.base import shortage
 from core.measure import sweep as sweeps
 from core.measure.shares import ROUNDING
 from core.models import memory
 from core.models.progress import Cancelled, silent
-from core.store import parts
-from core.store.cache import Store
+from core.store import Store, parts
 from tests import tiny
 
 NAMES = ("gaussian:0.3", "covariance:0.3", "residual:wanda:0.7", "residual_rescaled:wanda:0.7:-0.3", "skip")

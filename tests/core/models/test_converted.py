@@ -8,7 +8,7 @@ import torch
 
 from core.models import loading, saving
 from core.models.sources import locate
-from core.store.cache import Store
+from core.store import Store
 from tests import gguf_files, tiny
 
 

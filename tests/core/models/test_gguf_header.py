@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.models import model_shape
 from tests import gguf_files
 

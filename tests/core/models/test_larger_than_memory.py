@@ -15,14 +15,9 @@ from core.export.checking import load_back
 from core.jobs import execute
 from core.lab.answers import ModelServer
 from core.models import placement
-from core.requests import grammar
-from core.requests.export_and_search import ExportRequest
-from core.requests.inputs import WindowRequest
-from core.requests.measurements import MeasureRequest, measurements
-from core.requests.perturbations import perturbation
-from core.requests.recipes import Recipe
-from core.store.cache import Store
+from core.store import Store
 from tests import tiny
+from tests.builders.requests import export, measurement, recipe
 from tests.faulty import rewritten
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -43,23 +38,9 @@ experiment.get(MeasureRequest.model_validate_json(sys.argv[1]), Store(Path(sys.a
 """
 
 
-def asked(model, text, names=("gaussian:0.3", "residual:wanda:0.7"), sequences=2):
-    """A measurement, and from a folder to an export."""
-    windows = WindowRequest(source=text, sequences=sequences, length=12)
-    measure = MeasureRequest(
-        model=str(model), text=windows, measurements=measurements([perturbation(name) for name in names])
-    )
-
-    def export(folder):
-        setting = Recipe(allocation=grammar.read_allocation("uniform:0.5"), repair="refit")
-        return ExportRequest(model=str(model), calibration=windows, setting=setting, folder=str(folder))
-
-    return measure, export
-
-
 def test_the_numbers_and_the_export_are_those_of_a_model_that_fits(empty, tmp_path, text, monkeypatch):
     other = rewritten(tmp_path / "other", lambda name, each: 1.05 * each if "layers.2" in name else each)
-    measure, export = asked(tiny.folder("llama"), text, ("gaussian:0.3", "residual:wanda:0.7", f"checkpoint:{other}"))
+    measure = measurement(text, "gaussian:0.3", "residual:wanda:0.7", f"checkpoint:{other}")
     folders, units = [], []
     for free in (None, 1):
         store = Store(tmp_path / f"cache {free}")
@@ -68,7 +49,7 @@ def test_the_numbers_and_the_export_are_those_of_a_model_that_fits(empty, tmp_pa
         profile = execute.get(measure, store)
         units.append([store.load(unit) for unit in profile.spec.units])
         folders.append(tmp_path / f"export {free}")
-        execute.get(export(folders[-1]), store)
+        execute.get(export(text, folders[-1], recipe(repair="refit")), store)
     for one, other in zip(*units, strict=True):
         tiny.assert_close(one, other)
     one, other = (load_back(folder)[0].state_dict() for folder in folders)
@@ -89,7 +70,7 @@ def test_a_checkpoint_four_times_the_limit(tmp_path, text):
     """All layers pass through the memory of a process that may hold a quarter of them."""
     model = written(tmp_path / "model", TIMES * LIMIT)
     assert sum(path.stat().st_size for path in model.glob("*.safetensors")) >= TIMES * LIMIT
-    measure, _ = asked(model, text, ("residual:wanda:0.7",), sequences=1)
+    measure = measurement(text, "residual:wanda:0.7", model=model, sequences=1)
     code, cache = LIMITED.format(limit=LIMIT), tmp_path / "cache"
     done = subprocess.run(
         [sys.executable, "-c", code, measure.model_dump_json(), str(cache)],

@@ -12,11 +12,10 @@ from transformers import PreTrainedTokenizerFast
 from core.jobs import cost
 from core.models import memory, texts, windows
 from core.models.texts import Text
-from core.requests.inputs import WindowRequest
-from core.requests.measurements import MeasureRequest, measurements
-from core.requests.perturbations import perturbation
-from core.store.cache import Store
+from core.requests import WindowRequest
+from core.store import Store
 from tests import tiny
+from tests.builders.requests import measurement
 
 DEMO = [path.read_text(encoding="utf-8") for path in sorted(texts.DEMO.rglob("*.txt"))]
 RUNS = ("ab", "the ", "=", "\n", " ", "\U0001f600", "e\u0301", "\u4f60\u597d", "a" * 200)
@@ -115,11 +114,7 @@ def test_an_estimate_counts_the_text_and_too_little_memory_refuses_it(tmp_path, 
     long_text.write_text("rain " * 600_000, encoding="utf-8")
 
     def told(source):
-        text = WindowRequest(source=source, sequences=1, length=8)
-        asked = MeasureRequest(
-            model=str(tiny.folder("llama")), text=text, measurements=measurements([perturbation("skip")])
-        )
-        return cost.estimate(asked, Store(tmp_path / "cache")).memory
+        return cost.estimate(measurement(source, "skip", sequences=1, length=8), Store(tmp_path / "cache")).memory
 
     source = f"file:{long_text}"
     assert told(source) - told("demo") > 0.5 * texts.memory_to_read(source)

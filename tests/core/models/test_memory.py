@@ -4,8 +4,7 @@ import pytest
 
 from core.models import loading, memory, sources
 from core.models.model_shape import model_shape
-from core.requests.inputs import WindowRequest
-from core.requests.workload import ModelShape
+from core.requests import ModelShape, WindowRequest
 from tests import tiny
 
 BUNDLED = ModelShape(layers=30, width=576, vocabulary=49152, layer_parameters=3_538_944, parameters=134_515_008)

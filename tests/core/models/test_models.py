@@ -18,7 +18,7 @@ from core.models.file_hashes import combined
 from core.models.saving import save
 from core.models.sources import locate
 from core.requests.commands import request_of
-from core.store.cache import Store
+from core.store import Store
 from tests import gguf_files, tiny
 
 Damage = Callable[[Path], object]

@@ -32,7 +32,7 @@ from core.models.sources import locate
 from core.models.weights import read_by_layers
 from core.prune.pruned_model import restored
 from core.prune.walk import prune_layers
-from core.store.cache import Store
+from core.store import Store
 from tests import families, tiny
 from tests.builders.recipes import exact
 

@@ -10,12 +10,10 @@ import transformers
 
 from core.jobs import cost
 from core.jobs.queue import PROJECT
-from core.requests.inputs import WindowRequest
-from core.requests.measurements import MeasureRequest, measurements
+from core.requests import EvaluationRequest, MeasureRequest, Recipe, StudyRequest, WindowRequest
+from core.requests.measurements import measurements
 from core.requests.perturbations import perturbation
-from core.requests.recipes import Recipe
-from core.requests.studies import EvaluationRequest, StudyRequest
-from core.store.cache import Store
+from core.store import Store
 from tests import tiny
 
 ALONE = {"OMP_NUM_THREADS": "1"}

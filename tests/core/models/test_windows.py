@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.models import hub, texts, windows
-from core.requests.inputs import WindowRequest
+from core.requests import WindowRequest
 from tests import tiny
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
