@@ -285,6 +285,7 @@ def _absorb(found):
 
 
 def _allocate(found):
+    responses.highest(found)  # refused for a model that cannot be pruned, or without residuals
     plain = AllocationRequest(base=Owl(), target=shared.TARGET)
     base = allocate(plain, found)
     driven = allocate(plain.replace(correction=Correction(driver=shared.DRIVER)), found)
