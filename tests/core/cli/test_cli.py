@@ -7,10 +7,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from core.base.formats import digits
-from core.cli import main, measurements, output
+from core.cli import main, output
 from core.jobs import context
 from core.measure import sweep as sweeps
 from core.plan.gains import gains_of
@@ -87,14 +86,6 @@ def test_a_matrix_is_square_and_null_below_the_diagonal(show):
             np.testing.assert_allclose(np.diag(np.array(matrix, float)), 0.3, rtol=1e-5)
     assert "Drift" in show("--matrix", "skip").out
     show("--matrix", "gaussian:0.4", "--json").refused("residual:wanda:0.7")
-
-
-def test_a_matrix_fits_the_terminal(capsys, monkeypatch):
-    monkeypatch.setattr(output, "out", Console(width=60))
-    matrix = np.where(np.tri(30, k=-1), np.nan, 0.25)
-    measurements.matrix_table("gaussian:0.3", matrix)
-    lines = capsys.readouterr().out.splitlines()
-    assert max(map(len, lines)) <= 60 and sum(line.count("0.25") for line in lines) == 30 * 31 / 2
 
 
 def test_tokens_are_those_that_were_measured(show, profile, cache):
@@ -223,13 +214,6 @@ def test_a_cache_that_is_a_file_is_one_sentence(measure, tmp_path):
     said = measure("--json")
     assert (said.code, said.out) == (1, "") and f"{tmp_path / 'cache'} is in the way" in said.err
     assert "Traceback" not in said.err
-
-
-def test_a_refused_request_can_be_asked_again(measure, tmp_path):
-    later = tmp_path / "later.txt"
-    assert measure("--json", "--text", f"file:{later}").code == 2
-    later.write_text("\n".join(tiny.SENTENCES * 12), encoding="utf-8")
-    assert measure("--json", "--text", f"file:{later}").code == 0
 
 
 def test_an_allocation_is_told_from_its_base_and_from_uniform(capsys):

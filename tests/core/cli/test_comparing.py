@@ -1,6 +1,5 @@
 """`compare` on tiny folders: a planted fault is named first, and what cannot be compared is refused in a sentence."""
 
-import json
 import re
 import shutil
 from pathlib import Path
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
-from tests import families, gguf_files, tiny
+from tests import gguf_files, tiny
 from tests.faulty import FAULTS, rewritten, rounded
 
 LAYER, TENSOR = 2, "mlp.up_proj.weight"
@@ -26,11 +25,11 @@ def planted(fault, everywhere=lambda each: each):
     return change
 
 
-@pytest.mark.parametrize("base", ["none", "8 bits", "4 bits"])
+@pytest.mark.parametrize("base", ["none", "4 bits"])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_named_first(fault, base, say, text, tmp_path):
-    change = planted(fault) if base == "none" else planted(fault, lambda each: rounded(each, int(base[0])))
-    other = rewritten(tmp_path / "other", change)
+    change = [] if base == "none" else [lambda each: rounded(each, 4)]
+    other = rewritten(tmp_path / "other", planted(fault, *change))
     found = say("compare", tiny.folder("llama"), other, "--text", text, *FEW).json
     first, *rest = found["ranking"]
     assert (first["layer"], first["tensor"], first["stands_out"]) == (LAYER, TENSOR, True)
@@ -66,7 +65,7 @@ def test_an_export_of_the_program_differs_by_what_was_pruned(say, text, tmp_path
     np.testing.assert_allclose(scale, 1 - error**2, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("family", "kind"), [("llama", "Q8_0"), ("llama", "Q4_0"), ("gemma2", "Q8_0")])
+@pytest.mark.parametrize(("family", "kind"), [("llama", "Q4_0"), ("gemma2", "Q8_0")])
 def test_a_gguf_quantisation_differs_by_what_was_rounded(family, kind, say, text, tmp_path):
     """A file of words that the library adds, and of norms that are rounded on the way."""
     meant, own = gguf_files.write(tmp_path / "other.gguf", family, kind), tiny.built(family).state_dict()
@@ -115,30 +114,9 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_measured(say, tex
         (base, "same checkpoint"),
         (same, "equal in every tensor"),
         (tiny.folder("qwen2"), "Qwen2ForCausalLM", "LlamaForCausalLM"),
-        (shallower(tmp_path / "shallow"), "model.layers.3.", "not there"),
         (tmp_path / "nowhere", "there is no model"),
-        (quantised(tmp_path / "gptq"), "gptq"),
     ):
         said = say("compare", base, other, "--text", text, *FEW)
         said.refused(*named[1:])
         assert named[0] in said.err
     assert not list((tmp_path / "cache").glob("profile/*"))
-
-
-def shallower(folder):
-    """The tiny llama without its last layer."""
-    configuration = families.config("llama", tiny.LAYERS, tiny.WIDTH)
-    configuration.num_hidden_layers = 3
-    tiny.filled(configuration).save_pretrained(folder)
-    tiny.tokenizer().save_pretrained(folder)
-    return folder
-
-
-def quantised(folder):
-    """A folder that says its weights are GPTQ's."""
-    shutil.copytree(tiny.folder("llama"), folder)
-    path = folder / "config.json"
-    settings = json.loads(path.read_text(encoding="utf-8"))
-    settings["quantization_config"] = {"quant_method": "gptq", "bits": 4, "group_size": 32, "desc_act": False}
-    path.write_text(json.dumps(settings), encoding="utf-8")
-    return folder

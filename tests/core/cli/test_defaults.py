@@ -15,7 +15,6 @@ from core.requests.recipes import Recipe
 from core.requests.studies import StudyRequest
 from core.requests.study_file import read_study
 from core.results import text_splits
-from tests import tiny
 from tests.lines import request_of_line
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -66,11 +65,3 @@ def test_requests_that_name_no_text_read_what_there_is(bundled):
     asked += [WindowRequest(sequences=each.sequences, length=each.length) for each in PRESETS.values()][:-1]
     assert list(PRESETS)[-1] == "paper", "which is for a longer text"
     assert [drawn(each, bundled) for each in asked] == [each.sequences for each in asked]
-
-
-def test_prune_and_evaluate_run_with_nothing_but_a_model(say):
-    """A tiny one, which takes windows of any length."""
-    here = ["--model", tiny.folder("bloom"), "--device", "cpu", "--json"]
-    pruned, dense = say("prune", *here).json, say("evaluate", *here).json
-    assert pruned["evaluation"]["windows"] == 16 and pruned["planned"] == [0.7] * 4
-    assert dense["windows"] == 16 and dense["perplexity"] == pruned["dense"]["perplexity"]

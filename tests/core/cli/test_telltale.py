@@ -1,4 +1,4 @@
-"""What leaves this machine tells no folder and no user of it, and what came in makes it call nobody."""
+"""What leaves this machine in reports, exports and allocations tells no folder and no user of it."""
 
 import hashlib
 
