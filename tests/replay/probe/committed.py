@@ -290,6 +290,8 @@ def _allocate(found):
     base = allocate(plain, found)
     driven = allocate(plain.replace(correction=Correction(driver=shared.DRIVER)), found)
     push = sweep(driven, np.linspace(0, 0.1, 51).round(6), found, {}, {})
+    if len(push.strengths) == 1:
+        raise UserError("the perturbation that drives the correction was not measured")
     return {"setting": plain.model_dump(mode="json"), "base": base.base} | _named(push, "strengths", "rows")
 
 
