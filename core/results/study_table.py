@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -95,11 +96,8 @@ _four = "{:.4g}".format
 
 def _pruner(row: Row) -> str:
     setting = row.one.setting
-    level, in_turn = (
-        setting.allocation.budget_unit.levels and row.one.level,
-        setting.true_sequential and "true-sequential",
-    )
-    return ", ".join(filter(None, [slice_of(setting).pruned, level, in_turn]))
+    parts = [slice_of(setting).pruned, setting.allocation.budget_unit.levels and row.one.level]
+    return ", ".join(filter(None, [*parts, setting.true_sequential and "true-sequential"]))
 
 
 def _zeros(row: Row) -> float | None:
@@ -108,31 +106,29 @@ def _zeros(row: Row) -> float | None:
 
 
 RESULTS = {
-    "allocation": Column(lambda row: row.allocation),
+    "allocation": Column(attrgetter("allocation")),
     "pruner": Column(_pruned(_pruner)),
     "zeros": Column(_pruned(_zeros), per_cent, "Fraction of zeros"),
-    "perplexity": Column(
-        lambda row: row.one.perplexity, lambda it: digits(it, 4) if np.isfinite(it) else "not a number"
-    ),
+    "perplexity": Column(attrgetter("one.perplexity"), lambda it: digits(it, 4) if np.isfinite(it) else "not a number"),
     "protocol": Column(
         lambda row: short_name(row.study), about="Text that judges, windows × tokens, and what is unusual"
     ),
 }
 MORE = {
-    "not a number": Column(lambda row: row.one.trouble),
-    "while pruning": Column(lambda row: row.one.helped, about="What pruning needed help with, or where it stopped"),
-    "KL, nats": Column(lambda row: row.one.kl, _four, "Mean divergence of the next token from the dense model's"),
-    "agreement": Column(lambda row: row.one.agreement, _four, "Tokens whose likeliest next token is the dense model's"),
-    "zeros, mean of linears": Column(lambda row: row.one.zeros, _four, "Fraction of zeros that pruning reached"),
+    "not a number": Column(attrgetter("one.trouble")),
+    "while pruning": Column(attrgetter("one.helped"), about="What pruning needed help with, or where it stopped"),
+    "KL, nats": Column(attrgetter("one.kl"), _four, "Mean divergence of the next token from the dense model's"),
+    "agreement": Column(attrgetter("one.agreement"), _four, "Tokens whose likeliest next token is the dense model's"),
+    "zeros, mean of linears": Column(attrgetter("one.zeros"), _four, "Fraction of zeros that pruning reached"),
 }
 ORIGIN = {
-    "options": Column(_pruned(lambda row: row.one.setting.repair_options), about="Of repair and training"),
+    "options": Column(_pruned(attrgetter("one.setting.repair_options")), about="Of repair and training"),
     "pruned in, s": Column(_pruned(lambda row: row.one.result.about.get("seconds_pruning")), "{:.3g}".format),
     "calibration seeds": Column(lambda row: ", ".join(map(str, row.one.seeds))),
     "written": Column(lambda row: row.one.setting.name if row.one.setting else "dense", about="As commands read it"),
-    "model": Column(lambda row: row.model),
+    "model": Column(attrgetter("model")),
     "created": Column(lambda row: row.study.provenance.get("created")),
-    "study": Column(lambda row: row.study.spec.key),
+    "study": Column(attrgetter("study.spec.key")),
 }
 
 

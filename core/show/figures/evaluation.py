@@ -74,8 +74,7 @@ def changes(rows: Mapping[str, Estimate], highlighted: str | None, against: str,
     axis = ratio_axis(wrapped(f"perplexity ÷ that of {against} (log scale)", WIDEST), ratios).drawn
     hues = [LIGHT.accent if name == highlighted else LIGHT.ink for name in drawn]
     figure = dots("change", [*drawn], ratios, [*map(percent_text, drawn.values())], axis, 1.0, hues)
-    columns = ["setting", "change, %", "low", "high", "windows or seeds"]
-    table = pd.DataFrame([(name, *row) for name, row in rows.items()], columns=columns)
+    table = _table(rows, "setting", "change, %", "low", "high", "windows or seeds")
     title = title or f"Change of perplexity against {against}"
     return Chart("changes", title, figure, perplexity_sentences.tally(rows.values(), "setting", against), table)
 
@@ -92,9 +91,11 @@ def measured(rows: Mapping[str, Estimate], unit: str, title: str, finding: str) 
     if unit != literature.FACTOR:
         mark, axis = 0.0, {"title": unit, "range": [min(0.0, ends.min()) - 0.05, max(0.0, ends.max()) + 0.05]}
     figure = dots("measured", [*rows], ends, texts, axis, mark)
-    columns = ["what", unit, "95% low", "95% high", "n"]
-    table = pd.DataFrame([(name, *row) for name, row in rows.items()], columns=columns)
-    return Chart("measured", title, figure, finding, table)
+    return Chart("measured", title, figure, finding, _table(rows, "what", unit, "95% low", "95% high", "n"))
+
+
+def _table(rows: Mapping[str, Estimate], *columns: str) -> pd.DataFrame:
+    return pd.DataFrame([(name, *row) for name, row in rows.items()], columns=columns)
 
 
 def bench(table: pd.DataFrame, column: str, title: str) -> Chart:
