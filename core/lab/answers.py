@@ -13,7 +13,6 @@ from core.base import UserError
 from core.jobs.context import WorkContext
 from core.lab import scene
 from core.lab.continuation import Continuations
-from core.lab.warm_process import Task
 from core.measure.first_pass import clean_statistics
 from core.measure.perturb import Moments
 from core.methods import Statistic
@@ -24,7 +23,7 @@ from core.models.progress import silent
 from core.models.windows import windows
 from core.prune.walk import Masks
 from core.requests import OfModel, WindowRequest
-from core.requests.lab import REMOVED, Question, check_layer
+from core.requests.lab import REMOVED, Question, Task, check_layer
 from core.store import Store
 from core.store.scenes import Chunk, Lens, NextWord, Scene, SceneRow
 

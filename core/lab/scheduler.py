@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.base import PROJECT, UserError
-from core.lab.warm_process import Task, TaskKind, receive, send
-from core.requests.lab import Question, Talk
+from core.lab.warm_process import receive, send
+from core.requests.lab import Question, Talk, Task, TaskKind
 from core.store import Store
 from core.store.files import sealed, unsealed, write_file
 

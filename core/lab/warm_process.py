@@ -13,24 +13,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any, BinaryIO, Literal, NamedTuple, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from core.base import Fields, Spec, UserError
-from core.requests.lab import Question, Talk
+from core.requests.lab import Question, Talk, Task
 from core.store.scenes import Chunk, Lens, Scene, SceneRow
 
 PREFETCH_AFTER = 0.3  # seconds without a task; a reader who is answered in chunks asks again sooner
-TaskKind = Literal["row", "lens", "scene", "talk"]
 MESSAGE_TYPES = {form.__name__: form for form in (Question, Talk, SceneRow, Lens, Scene, Chunk)}
-
-
-class Task(NamedTuple):
-    """One question to the process; equal tasks have equal answers."""
-
-    kind: TaskKind
-    request: Question | Talk
-    layer: int | None = None
-    listener: str = ""  # identifies the talk to continue
 
 
 class Server(Protocol):

@@ -2,7 +2,7 @@
 
 import json
 from itertools import pairwise
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
 
@@ -17,6 +17,8 @@ MOST_WRITTEN = 128  # tokens that are written after a prompt
 WHILE_WRITING = ("gaussian", "gaussian_part", "residual", "residual_part", "skip", "skip_part")
 WORDS = 5  # likeliest next words listed after each token
 REMOVED = (0.7, 0.5, 0.6, 0.8, 0.3, 0.9)  # shares of a layer's weights that the lab's page removes, the default first
+
+TaskKind = Literal["row", "lens", "scene", "talk"]
 
 
 class Question(Spec):
@@ -76,6 +78,15 @@ class Talk(Spec):
         _check_text("prompt", self.prompt)
         if any(after.start <= before.start for before, after in pairwise(self.turns)):
             raise ValueError("each change of the damage must come at a later token than the one before")
+
+
+class Task(NamedTuple):
+    """One question to the lab's process; equal tasks have equal answers."""
+
+    kind: TaskKind
+    request: Question | Talk
+    layer: int | None = None
+    listener: str = ""  # identifies the talk to continue
 
 
 def talk(text: str) -> Talk:

@@ -13,8 +13,8 @@ import pytest
 from core.base.errors import UserError
 from core.lab import scheduler
 from core.lab.scheduler import Scheduler, WarmModel
-from core.lab.warm_process import Task
 from core.requests import lab
+from core.requests.lab import Task
 from tests import tiny
 
 # answers with what was asked and its own pid; sentences that begin with a known word do something else first
@@ -269,7 +269,7 @@ def test_it_ends_with_the_process_that_started_it():
     code = f"""
 import sys
 from core.lab.scheduler import WarmModel
-from core.lab.warm_process import Task
+from core.requests.lab import Task
 from core.requests import lab
 print(WarmModel({command()!r}).ask(Task("row", lab.question("x 1", "skip"), 0), "a").result({SOON})[3])
 """
