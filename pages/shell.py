@@ -4,10 +4,10 @@ import streamlit as st
 
 from core.show.figures import in_palette
 from core.store import cache
-from pages.ui import brand, current_profile, layout, live, url_state, watch
+from pages.ui import current_profile, layout, live, url_state, watch
 
 # The tab's icon is the mark: without one the browser would fetch a page's own icon from the network.
-st.set_page_config(page_icon=brand.MARK, layout="wide")
+st.set_page_config(page_icon=layout.MARK, layout="wide")
 ICONS = {
     "lab": "science",
     "learn": "school",
@@ -29,12 +29,12 @@ pages = [
 # A default page answers at the root alone, so the landing page stands here a second time; its first link is lit then.
 pages.append(st.Page("lab.py", title="Lab", url_path="home", default=True, visibility="hidden"))
 page = st.navigation(pages)
-st.set_page_config(page_title=f"{page.title} · {brand.NAME}")
+st.set_page_config(page_title=f"{page.title} · {layout.NAME}")
 if not page.url_path:
     link = "[data-testid=stSidebarNavLink][href$='/lab']"
     grey = "color-mix(in srgb, currentColor 12%, transparent)"
     st.html(f"<style>{link} {{ background: {grey} }} {link} span {{ font-weight: 600 }}</style>")
-wide, narrow = (in_palette(each, url_state.look()) for each in (brand.LOGO, brand.MARK))
+wide, narrow = (in_palette(each, url_state.look()) for each in (layout.LOGO, layout.MARK))
 st.logo(wide, size="large", icon_image=narrow)
 url_state.enter(page.url_path)
 layout.style()

@@ -7,10 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from core.base.errors import Broken, Unreadable, UserError, brief, disk_full, gist, out_of_memory, shortage
-from core.base.escape import INVISIBLE, escape_markdown, legible
 from core.base.estimate import Estimate
 from core.base.formats import (
     GUESSING,
+    INVISIBLE,
     OUTDATED,
     capital,
     changed,
@@ -18,7 +18,9 @@ from core.base.formats import (
     distinct,
     duration,
     either,
+    escape_markdown,
     gain,
+    legible,
     listed,
     megabytes,
     model_name,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.base.errors import UserError, brief
-from core.base.escape import legible
+from core.base.formats import legible
 from core.base.paths import Fields
 
 Array = NDArray[Any]  # of float64, unless it says otherwise

@@ -24,23 +24,19 @@ from core.methods.budget_unit import (
     level_at,
 )
 from core.methods.checkpoint import Checkpoint
-from core.methods.covariance import Covariance
 from core.methods.depth_ramp import DepthRamp
 from core.methods.dlp import Dlp
-from core.methods.gaussian import Gaussian
-from core.methods.layer_part import ATTENTION, BLOCKS, MLP, GaussianPart, Mean, ResidualPart, SkipPart
+from core.methods.gaussian import Covariance, Gaussian
+from core.methods.layer_part import ATTENTION, BLOCKS, MLP, GaussianPart, Mean, ResidualPart, Skip, SkipPart
 from core.methods.lsa import Lsa
 from core.methods.manual import Manual
 from core.methods.owl import Owl
 from core.methods.perturbation import Kind
 from core.methods.quantisation import HALF
 from core.methods.repairs import CHAINS, REPAIRS
-from core.methods.residual import Residual
-from core.methods.residual_linear import ResidualLinear
-from core.methods.residual_rescaled import ResidualRescaled
+from core.methods.residual import Residual, ResidualLinear, ResidualRescaled
 from core.methods.response import Response
 from core.methods.selection import Pattern, Warn
-from core.methods.skip import Skip
 from core.methods.treatments import (
     ANY,
     DEFAULT_PRUNER,

@@ -159,3 +159,26 @@ class ResidualPart(OfPart, Residual):
     @property
     def label(self) -> str:
         return f"{capital(label(self.part))} {self.treatment.doing(self.sparsity)}"
+
+
+# --- a layer left out ------------------------------------------------------------------------------------------------
+
+
+class Skip(Kind):
+    """The layer left out: its input is passed on, at every token."""
+
+    example = "skip"
+    word = "skip"
+    about = "The layer left out: its input is passed on."
+    formula = r"h'_i = h_{i-1}"
+    label = "Layer left out"
+    doing = "leaving {} out"
+
+    kind: Literal["skip"] = "skip"
+
+    @property
+    def short(self) -> str:
+        return "left out"
+
+    def apply(self, at: Injection) -> Stream:
+        return at.entry

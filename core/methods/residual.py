@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from core.base import capital
+from core.base import Positions, capital, number
 from core.methods.perturbation import Injection, Kind, Stream
 from core.methods.treatments import Share, Treated
 
@@ -40,3 +40,60 @@ class Residual(Kind):
 
     def apply(self, at: Injection) -> Stream:
         return at.pruned(self.treatment, self.sparsity, *(getattr(self, part) for part in self.parts[2:]))
+
+
+# --- the real damage of pruning one linear of a layer ----------------------------------------------------------------
+
+
+class ResidualLinear(Residual):
+    """Residual of one pruned linear of the layer, the others dense."""
+
+    parts = ("pruner", "sparsity", "linear")
+    prunes = "linear"
+    example = "residual_linear:wanda:0.7:mlp.down_proj"
+    word = "residual, one linear"
+    about = (
+        "The damage of pruning one of the layer's linears, the others dense; `each` in place of its name measures them "
+        "one by one."
+    )
+    formula = r"d_{i,j} = \tilde f_{i,j}(h_{i-1}) - f_i(h_{i-1})"
+
+    kind: Literal["residual_linear"] = "residual_linear"  # type: ignore[assignment]  # kinds differ in this alone
+    linear: str = Field(description="name of the linear inside its layer, as in mlp.down_proj; `each`: one by one")
+
+    @property
+    def label(self) -> str:
+        return f"{self.linear} alone {self.treatment.doing(self.sparsity)}"
+
+
+# --- the direction of pruning's damage, at a chosen size -------------------------------------------------------------
+
+
+class ResidualRescaled(Kind):
+    """The direction of a real residual at a given relative size; a negative size flips it."""
+
+    parts = ("pruner", "sparsity", "size")
+    varies = "size"
+    example = "residual_rescaled:wanda:0.7:-0.3"
+    word = "residual, rescaled"
+    about = "The direction of the damage of pruning at a chosen size; a negative size flips it."
+    formula = r"h' = h + \text{size} \cdot \lVert h \rVert \cdot d_i / \lVert d_i \rVert"
+    runs = 1
+
+    kind: Literal["residual_rescaled"] = "residual_rescaled"
+    pruner: Treated
+    sparsity: Share = Field(gt=0, lt=1)
+    size: float
+    positions: Positions = "after_first"
+
+    def check(self) -> None:
+        if self.size == 0:
+            raise ValueError("size 0 perturbs nothing; give a positive or negative size")
+
+    @property
+    def label(self) -> str:
+        source = f"{self.treatment.label}, {self._level}"
+        return f"Pruning error ({source}) at size {number(abs(self.size))}{', flipped' if self.size < 0 else ''}"
+
+    def apply(self, at: Injection) -> Stream:
+        return at.moved(at.pruned(self.treatment, self.sparsity) - at.exit, self.size, self.positions)

@@ -300,3 +300,11 @@ def numbers(table: pd.DataFrame, about: str, file: str, key: str, chart: bool = 
 def download(csv: Callable[[], str], file: str, key: str) -> None:
     """A table to take along, made when it is asked for."""
     st.download_button("Download CSV", csv, f"{file}.csv", "text/csv", key=f"{key}-csv", on_click="ignore")
+
+
+# --- the product's name and mark: noise, and what the layers leave of it ---------------------------------------------
+
+NAME = "Absorption explorer"
+HERE = Path(__file__).parent
+MARK = (HERE / "mark.svg").read_text("utf-8")  # alone
+LOGO = (HERE / "name.svg").read_text("utf-8")  # beside the name in outlines: no machine lacks its font

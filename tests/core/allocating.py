@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, settings
 from core.methods import ResidualLinear
 from core.methods.alphapruning import AlphaPruning
 from core.methods.dlp import Dlp
+from core.methods.layer_part import Skip
 from core.methods.lsa import Lsa
 from core.methods.owl import OUTLIER_THRESHOLDS, Owl
 from core.methods.response import Response
-from core.methods.skip import Skip
 from core.plan import responses
 from core.requests.measurements import Measurement
 from core.requests.perturbations import perturbation

@@ -7,10 +7,9 @@ from pydantic import ValidationError
 
 from core.base.spec import checked
 from core.methods import PERTURBATION_KINDS, Gaussian, Residual
-from core.methods.covariance import Covariance
-from core.methods.layer_part import GaussianPart, Mean, ResidualPart, SkipPart
-from core.methods.residual_rescaled import ResidualRescaled
-from core.methods.skip import Skip
+from core.methods.gaussian import Covariance
+from core.methods.layer_part import GaussianPart, Mean, ResidualPart, Skip, SkipPart
+from core.methods.residual import ResidualRescaled
 from core.requests.inputs import ModelSpec, TextSpec, WindowRequest
 from core.requests.measurements import Measurement, MeasureRequest, PerturbedSpec, ProfileSpec, measurements, methods_of
 from core.requests.perturbations import PRESETS, in_order, perturbation
