@@ -25,7 +25,7 @@ SEEING = (Owl(), AlphaPruning(), Dlp(), Lsa(), Response())
 STACK = ("attn.qkv", "attn.out", "mlp.up")
 LEVELS = (0.4, 0.7, 0.9)
 PER_LINEAR = Response(granularity="linear")
-quick = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 
 
 def profile(layers, seed=0):

@@ -34,6 +34,11 @@ def stored(empty):
 
 
 @pytest.fixture
+def outside_refused(refused):
+    return lambda: refused("does not lie in the folder", error=access.Refused)
+
+
+@pytest.fixture
 def mode(monkeypatch):
     return lambda **said: [monkeypatch.setenv(getattr(access, name), value) for name, value in said.items()]
 
@@ -71,18 +76,8 @@ def test_the_start_of_a_read_only_server_sweeps_nothing(stored):
     assert not temporary.exists() and not part.exists()
 
 
-def test_a_read_only_server_leaves_a_corrupt_entry_where_it_is(stored, mode):
-    [entry] = stored.entries()
-    entry.path.write_text("{}")
-    mode(READ_ONLY="on")
-    assert not list(stored.entries()) and entry.path.is_file()
-
-
-def test_paths_lead_nowhere_else(empty, tmp_path, mode, refused, monkeypatch):
-    from core.models import windows
-
+def test_paths_lead_nowhere_else(empty, tmp_path, mode, refused, outside_refused, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
     inside, outside = tmp_path / "root", tmp_path / "outside"
     for folder in (inside, outside):
         folder.mkdir()
@@ -93,19 +88,19 @@ def test_paths_lead_nowhere_else(empty, tmp_path, mode, refused, monkeypatch):
         for act in (
             lambda at: locate(str(at), empty),
             lambda at: locate(f"random:{at / 'm.gguf'}", empty),
-            lambda at: windows.read(f"file:{at / 'text.txt'}"),
+            lambda at: texts.read(f"file:{at / 'text.txt'}"),
             lambda at: task_files.read(at),
             lambda at: target.check_target(at / "new", False, store=empty),
         ):
-            with refused("does not lie in the folder", error=access.Refused):
+            with outside_refused():
                 act(path)
     for missing in (str(tmp_path / "nowhere"), "../nowhere"):
-        with refused("does not lie in the folder", error=access.Refused):
+        with outside_refused():
             locate(missing, empty)
-    with refused("does not lie in the folder", error=access.Refused):
+    with outside_refused():
         queue.submit(empty, fake.request().model_copy(update={"model": f"random:{outside}"}))
     for typed in ("~nobody-here/x", "random:~nobody-here", "file:~nobody-here/x"):
-        with refused("does not lie in the folder", error=access.Refused):
+        with outside_refused():
             access.confine({"model": typed})
     for typed in ("/a\0b", "file:/a\0b", "~a\0b"):
         with refused("there can be no file or folder"):
@@ -213,7 +208,7 @@ def test_what_is_said_to_defend_is_there():
     assert "--server.address 127.0.0.1 " in run
 
 
-def test_files_that_lie_inside_lead_nowhere_else_either(empty, tmp_path, mode, refused):
+def test_files_that_lie_inside_lead_nowhere_else_either(empty, tmp_path, mode, outside_refused):
     inside, outside = tmp_path / "root", tmp_path / "outside"
     model = tiny.save_tiny(inside / "model", "llama")
     tiny.save_tiny(outside / "model", "llama", seed=1)
@@ -229,12 +224,12 @@ def test_files_that_lie_inside_lead_nowhere_else_either(empty, tmp_path, mode, r
     )
     for written in (reads, "include: ../../outside/notes.yaml\n" + reads):
         (tasks / "t.yaml").write_text(written, encoding="utf-8")
-        with refused("does not lie in the folder", error=access.Refused):
+        with outside_refused():
             task_files.with_data(task_files.read(tasks)["t"])
     (tasks / "t.yaml").unlink()
     (tasks / "t.yaml").symlink_to(outside / "notes.yaml")
-    with refused("does not lie in the folder", error=access.Refused):
+    with outside_refused():
         task_files.read(tasks)
     (model / "more.safetensors").symlink_to(outside / "model" / "model.safetensors")
-    with refused("does not lie in the folder", error=access.Refused):
+    with outside_refused():
         locate(str(model), empty)

@@ -30,15 +30,15 @@ from tests import synthetic
 from tests.core.allocating import STACK, of_linears, quick
 
 SHARES = BITS.shares
-ROUNDED = [(counted, default_pruner(counted)) for counted in (BITS, INTEGERS)]
 
 
-def quantised(layers, seed, alike=False):
+def quantised(layers, seed, alike=False, units=(BITS, INTEGERS)):
     """A profile of random numbers, whose linears and layers were measured at every level of the integers."""
     plain, rng = of_linears(layers, seed), np.random.default_rng(seed)
     measured = dict(plain.perturbed)
     places = ("residual", *(f"residual_linear {name}" for name in STACK))
-    for (counted, pruner), where in product(ROUNDED, places):
+    for counted, where in product(units, places):
+        pruner = default_pruner(counted)
         harm, slope, before = np.zeros((layers, 3)), np.zeros((layers, 3)), 0.0
         for level, share, _ in counted.levels:
             slope = slope + rng.random((layers, 3)) ** 4
@@ -146,12 +146,11 @@ def test_a_budget_of_layers_leaves_out_as_many_as_it_needs_those_that_harm_least
 
 def both(layers, seed, alike=False):
     """A profile of linears at the levels of integers, and of layers left out, which harms about as much."""
-    here, rng = quantised(layers, seed, alike), np.random.default_rng(seed)
+    here, rng = quantised(layers, seed, alike, [INTEGERS]), np.random.default_rng(seed)
     key = Measurement(perturbation=perturbation("skip"))
     kl = np.tile(rng.random((layers, 1)) * rng.choice([0.3, 1, 2]), 3)
-    return replace(here, perturbed=here.perturbed | {key: replace(synthetic.perturbed(layers, 3, key), kl=kl)}), kl[
-        :, 0
-    ]
+    left = {key: replace(synthetic.perturbed(layers, 3, key), kl=kl)}
+    return replace(here, perturbed=here.perturbed | left), kl[:, 0]
 
 
 def harm_of(plan, here, skip):
@@ -201,14 +200,11 @@ def test_controls_of_a_plan_that_leaves_layers_out_change_whole_layers(control):
     here, _ = both(8, 1, alike=True)
     plain, mean = spent("response granularity=both currency=integers:2.4", here)
     turned, again = spent(f"response granularity=both control={control} currency=integers:2.4", here)
-    assert 0 < len(dropped_layers(plain)) == len(dropped_layers(turned)) and dropped_layers(plain) != dropped_layers(
-        turned
-    )
+    gone, moved = dropped_layers(plain), dropped_layers(turned)
+    assert 0 < len(gone) == len(moved) and gone != moved
     assert again == pytest.approx(mean) and sorted(map(tuple, plain)) == sorted(map(tuple, turned))
     if control == "reversed":
-        assert plain[dropped_layers(turned)].mean() == pytest.approx(
-            np.sort(plain.mean(1))[: len(dropped_layers(plain))].mean()
-        )
+        assert plain[moved].mean() == pytest.approx(np.sort(plain.mean(1))[: len(gone)].mean())
 
 
 @pytest.mark.parametrize(("share", "gone"), [(0.1, [4, 14, 24]), (0.2, [2, 7, 12, 17, 22, 27])])
