@@ -80,20 +80,19 @@ def test_a_gguf_quantisation_differs_by_what_was_rounded(family, kind, say, text
     assert found["whole"]["kl"] > 0 and found["whole"]["drift"][-1] > 0
 
 
-def test_a_comparison_is_a_profile_that_is_found_again_and_made_again_by_its_command(say, text, tmp_path):
+def test_a_comparison_is_a_profile_that_is_found_again_and_reported_without_paths(say, text, tmp_path):
     other = rewritten(tmp_path / "other", planted("scale"))
-    asked = ("compare", tiny.folder("llama"), other, "--text", text, *FEW)
-    key = say(*asked).json["key"]
-    assert say(*asked).json["key"] == key
+    asked = "compare", tiny.folder("llama")
+    key = say(*asked, other, "--text", text, *FEW).json["key"]
     told = say("show", key, "--json").json
     [row] = told["perturbations"]
     assert row["name"].startswith("checkpoint:") and str(other) not in row["name"]
     assert list(told["provenance"]["checkpoints"].values()) == [str(other)]
     moved = shutil.move(other, tmp_path / "elsewhere")  # the same files under another name are the same checkpoint
-    assert say("compare", tiny.folder("llama"), moved, "--text", text, *FEW).json["key"] == key
+    assert say(*asked, moved, "--text", text, *FEW).json["key"] == key
     report = say("report", key, "--out", tmp_path / "report.html", "--json").json
     page = Path(report["file"]).read_text(encoding="utf-8")
-    assert f"Layer {LAYER} stands out" in page and "Which weights differ?" in page and str(tmp_path) not in page
+    assert f"Layer {LAYER} stands out" in page and str(tmp_path) not in page
 
 
 @pytest.mark.parametrize(

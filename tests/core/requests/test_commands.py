@@ -73,7 +73,6 @@ def test_device_cache_and_what_no_request_holds_are_said_too():
     [
         (StudyRequest(settings=(Recipe(), Recipe(calibration_seed=1))), "study file"),
         (StudyRequest(settings=(Recipe(),), calibration=C4), "no option for this (calibration|evaluation)"),
-        (StudyRequest(evaluation=EvaluationRequest(text=ODD_TEXT)), "this evaluation"),
         (StudyRequest(evaluation=EvaluationRequest(seed=3)), "this evaluation"),
         (StudyRequest(settings=(Recipe(allocation=AllocationRequest(base=Manual(sparsity=(0.7,)))),)), "by hand"),
         (BestRequest(target=0.5, calibration=WindowRequest(documents=(0, 5), length=256)), "this calibration"),

@@ -17,20 +17,17 @@ def test_equal_questions_are_one_however_they_are_asked():
 
 
 @pytest.mark.parametrize(
-    ("asked", "named"),
+    ("asked", "word", "token", "named"),
     [
-        ({"sentence": " \n", "word": "skip"}, ("empty",)),
-        ({"sentence": "a", "word": "noise:1"}, ("noise", "gaussian")),
-        ({"sentence": "a", "word": "residual_linear:wanda:0.5:each"}, ("each",)),
-        ({"sentence": "a", "word": "residual:sparsegpt:0.5"}, ("magnitude", "wanda")),
-        ({"sentence": "a", "word": "checkpoint:/other"}, ("core compare",)),
-        ({"sentence": "a", "word": "skip", "token": -1}, ("token", "-1")),
-        ({"sentence": "a" * 2001, "word": "skip"}, ("sentence", "2,000")),
+        (" \n", "skip", None, ["empty"]), ("a", "noise:1", None, ["noise", "gaussian"]),
+        ("a", "residual_linear:wanda:0.5:each", None, ["each"]), ("a", "skip", -1, ["token", "-1"]),
+        ("a", "residual:sparsegpt:0.5", None, ["magnitude", "wanda"]), ("a" * 2001, "skip", None, ["2,000"]),
+        ("a", "checkpoint:/other", None, ["core compare"]),
     ],
-)
-def test_a_question_that_cannot_be_answered_is_refused(asked, named, refused):
+)  # fmt: skip
+def test_a_question_that_cannot_be_answered_is_refused(asked, word, token, named, refused):
     with refused(*named):
-        question(**asked)
+        question(asked, word, token=token)
 
 
 def test_a_single_token_is_asked_with_all_positions(refused):
