@@ -5,8 +5,7 @@ import streamlit as st
 from core.base import capital, escape_markdown, sentence
 from core.jobs import queue
 from core.store import Store
-from pages.ui import form, glossary, layout, watch
-from pages.ui.runs import evaluations, profiles
+from pages.ui import form, glossary, layout, stored_results, watch
 
 store = Store()
 LISTED = 30  # of the runs, the newest
@@ -49,7 +48,7 @@ def line(job: queue.Job) -> None:
         layout.button("Forget", queue.delete, [job], key=f"forget-{job.key}", help="Results stay.")
 
 
-PARTS = {"profiles": profiles.gallery, "evaluations": evaluations.show}
+PARTS = {"profiles": stored_results.gallery, "evaluations": stored_results.evaluated}
 
 layout.title("What has been computed?")
 glossary.words("perturbation, gain, verdict, correction, perplexity, nats, twin")

@@ -15,7 +15,7 @@ from core.requests.recipes import ExactRecipe
 from core.show.figures.charts import COMPARED
 from core.show.report import reports
 from core.store.cache import Store
-from pages.ui.runs import evaluations
+from pages.ui import stored_results
 from tests import synthetic
 from tests.pages import test_best_part as answers
 from tests.pages.opening import PAGES, choices, opened_at
@@ -96,12 +96,12 @@ def test_a_name_is_text(stranger, page, view):
     app = opened_at(page, **{"profile": PROFILE.key, **view})
     check(app, page)
     if "show" in view:
-        app.session_state[evaluations.COMPARED] = [evaluations._short(each.key) for each in _rows(stranger)[:3]]
+        app.session_state[stored_results.COMPARED] = [stored_results._short(each.key) for each in _rows(stranger)[:3]]
         check(app.run(), page)
 
 
 def _rows(store):
-    return [row for entry in store.entries("study") for row in evaluations._rows(str(entry.path), 0, entry)]
+    return [row for entry in store.entries("study") for row in stored_results._rows(str(entry.path), 0, entry)]
 
 
 def test_a_watched_job_is_text(stranger):
