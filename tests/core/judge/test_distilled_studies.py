@@ -270,7 +270,6 @@ def test_a_budget_is_part_of_what_a_recipe_is_and_keys_of_others_stay():
     ("trained", "before"),
     [
         ("refit_dense+distill recover_tokens=500 recover_norms=yes", " repair=refit_dense"),
-        ("blockwise+distill recover_tokens=500", " repair=blockwise"),
         ("refit+blockwise", " repair=refit"),
         ("blockwise", ""),
     ],
