@@ -62,7 +62,7 @@ def test_a_pointed_layer_lights_its_words_a_click_hits_it_and_dragging_goes_on(l
     page.mouse.up()
     wait_for_query(page, layer="8")
     page.get_by_text("See every layer").click()
-    expect(page.locator(".st-key-curves .textpoint", has_text="layer 8")).to_be_visible()
+    expect(page.locator(".st-key-curves text", has_text="layer 8").first).to_be_visible()
 
 
 def test_the_keyboard_reaches_every_control(lesson, tab):

@@ -30,7 +30,7 @@ def test_a_clicked_layer_survives_another_page_and_the_back_button(invented_at, 
 
 def layer(page, number):
     """The name of a layer beside its curve."""
-    return page.locator(".st-key-curves .textpoint", has_text=f"layer {number}")
+    return page.locator(".st-key-curves text", has_text=f"layer {number}").first
 
 
 def click_cell(page, injection, read, layers):
