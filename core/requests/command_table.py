@@ -100,15 +100,14 @@ JSON = Option("json", "One JSON object on stdout, nothing else there.", False, b
 DEVICE = Option("device", "cpu, cuda, cuda:1, mps or auto.", "auto", always=True)
 AT_MOST = Option(
     "at_most",
-    "In place of the target, which the allocation then may lack: bytes of the weights, as in 100MB; zeros count as a "
-    "bitmask, bits with their scales.",
+    "Bytes of all weights in place of the target, as in 100MB; zeros count as a bitmask, bits with their scales.",
 )
 FORMAT = Option("format", "dense, compressed-tensors, gguf, or gguf with a type, as in gguf:Q4_0.", "dense")
 FORCE = Option("force", "Replace the file if it is there.", False, bool)
 OVERWRITE = Option("overwrite", "Replace an earlier export there.", False, bool)
 RUN = (DEVICE, CACHE, JSON)
 SPREAD = (
-    Option("part", "One share of the work, as in 2/8; whoever does the last one makes the whole."),
+    Option("part", "One share of the work, as in 2/8; the last share to finish makes the whole."),
     Option("engine_on", "Spread the work in shares by Ray: ray for this machine, ray:ADDRESS for a cluster."),
     Option("shares", "How many shares, 8 if not said.", None, int),
 )
@@ -125,7 +124,7 @@ REPAIRED = f"{either(REPAIRS)}, or several as in refit_dense+distill"
 _pruner: dict[str, Any] = {"help": f"{either(PRUNERS)}.", "always": True}
 _treated = (
     _of_study("settings.0.pruner", **_pruner),
-    _of_study("settings.0.repair", help=f"{REPAIRED}: solve or train the weights that stay anew."),
+    _of_study("settings.0.repair", help=f"{REPAIRED}: solve or train the remaining weights again."),
     *(_of_study(f"settings.0.{name}") for name in TRAINED),
 )
 
@@ -155,7 +154,8 @@ OPTIONS = {  # of every command
         *MODEL,
         *_window,
         Option("preset", f"{', '.join(PRESETS)}.", "quick", always=True),
-        Option("perturb", "In place of the preset's; repeatable.", (), list[str], write=lambda chosen: chosen.name),
+        Option("perturb", "In place of the preset's perturbations; repeatable.", (), list[str],
+               write=lambda chosen: chosen.name),
         _of_profile("text.sequences", default=None, always=True),
         _of_profile("text.length", default=None, always=True),
         Option("seeds", "Noise seeds, as in 0,1.", write=_comma),
@@ -168,7 +168,7 @@ OPTIONS = {  # of every command
     ),
     "compare": (
         Option("model", f"The reference: {MODEL[0].help}", ..., of=("model",), argument=True),
-        Option("other", "The checkpoint to hold against it, of the same architecture and vocabulary.", ...,
+        Option("other", "The checkpoint to compare with it, of the same architecture and vocabulary.", ...,
                of=("measurements.0.perturbation.source",), argument=True),
         *MODEL[1:],
         *_window,
@@ -178,16 +178,16 @@ OPTIONS = {  # of every command
     "allocate": (
         Option("profile", "A profile's key, or demo.", "demo", always=True),
         Option("allocation", f"{METHOD}.", "uniform:0.7", always=True, write=grammar.write),
-        Option("pruner", f"{either(PRUNERS)}: what will prune, for the prediction.", DEFAULT_PRUNER),
-        Option("repair", f"{REPAIRED}: what will repair it."),
-        Option("anchors", "A study's key: its settings predict; else those of the best protocol do."),
+        Option("pruner", f"{either(PRUNERS)}: the pruner to predict for.", DEFAULT_PRUNER),
+        Option("repair", f"{REPAIRED}: the repair to predict for."),
+        Option("anchors", "Key of the study whose settings predict; else the best protocol's."),
         Option("max_loss", "In place of the target: the largest rise of the perplexity that is predicted, as in 10%."),
         AT_MOST,
         CACHE,
         JSON,
     ),
     "anchors": (
-        Option("profile", "The profile of the model; its curves are what predicts.", "demo", always=True),
+        Option("profile", "The profile whose curves predict.", "demo", always=True),
         *_treated,
         *_calibrated,
         *_judged("evaluate", "evaluate_documents")[:3],
@@ -267,7 +267,7 @@ OPTIONS = {  # of every command
     ),
     "runs delete": (
         Option("key", "Key, or the beginning of one, of a profile, study, export or job.", ..., argument=True),
-        Option("yes", "Delete; without it, what would go is said.", False, bool),
+        Option("yes", "Delete; without it, the command says what would go.", False, bool),
         CACHE,
         JSON,
     ),
