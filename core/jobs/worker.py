@@ -32,7 +32,9 @@ def work(store: Store, device: str, idle: float = jobs.IDLE) -> None:
             return
         with lock:
             _serve(store, device, idle)
-        if not _queued(store, device):  # looked at after letting go: who submits first writes, then looks for a worker
+        if not _queued(
+            store, device
+        ):  # looked at after the lock is free: submitting writes first, then looks for a worker
             return
 
 
@@ -46,7 +48,7 @@ def _serve(store: Store, device: str, idle: float) -> None:
             except (UserError, Cancelled, Failed):  # said in the job's own folder
                 pass
             except Exception:
-                models.clear()  # whatever went wrong, perhaps for want of memory, may have left them in any state
+                models.clear()  # any failure, as of memory, may have left them in any state
                 traceback.print_exc()
             last = time.monotonic()
         time.sleep(PAUSE)
@@ -90,7 +92,7 @@ def run_share(root: str, key: str) -> None:
 
 
 def _finished(store: Store, job: Job) -> Entry | None:
-    if job.state == "done":  # what it left behind may have been deleted since
+    if job.state == "done":  # its result may have been deleted since
         if BY_REQUEST[type(job.request)].answered:
             return store.find(job.request)
         result = job.status.result or ""

@@ -29,7 +29,7 @@ class Moments:
     sink_moment: tuple[Tensors, ...] = ()  # the same, first tokens counting more
     others: Mapping[str, Layers] = field(default_factory=dict)  # layers of other checkpoints, by source
     root: tuple[Tensor, ...] = ()  # per layer: symmetric root of the residual stream's covariance, (width, width)
-    warn: Warn = warnings.warn  # told in a sentence what pruning had to help along
+    warn: Warn = warnings.warn  # called with a sentence where pruning needed help, as extra damping
 
 
 @frozen

@@ -215,7 +215,7 @@ class Sweep:
         result = parts.partial(self.store, unit)
         if self.store.measured(unit) is None:  # else another process was faster, and may have dropped its parts
             if result is None or result.sequences != self.profile.text.sequences:
-                if self.share:  # who does the last share puts it together
+                if self.share:  # the last share puts it together
                     return
                 raise RuntimeError(f"parts of {measurement.name} were lost on the way: ask again to measure them")
             self.store.save(unit, result, parts.summary(self.store, unit))

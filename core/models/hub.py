@@ -107,7 +107,7 @@ def _why_not(error: Exception, repository: str, revision: str | None) -> UserErr
     )
 
 
-DOCUMENTS = 1000  # of a dataset, unless others are asked for
+DOCUMENTS = 1000  # of a dataset, unless the request names others
 # Without the name of C4's configuration, which together with a shard asks for all other shards too.
 OPTIONS = {
     "allenai/c4": {"data_files": {"train": "en/c4-train.00000-of-01024.json.gz"}, "split": "train"},

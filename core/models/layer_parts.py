@@ -21,7 +21,7 @@ class Place(NamedTuple):
     """The place of a part in a layer."""
 
     holders: tuple[nn.Module, ...]  # that hold its weights
-    output: nn.Module  # gives what is added to the stream; for a head, reads what it gives
+    output: nn.Module  # its output is added to the stream; for a head, its input is what the head gives
     columns: slice = slice(None)  # of that input, for a head
 
     def linears_of(self, stack: Sequence[Linear]) -> list[Linear]:

@@ -152,7 +152,7 @@ def load(
     trained = source.initialised is None
     model = read(files, config, dtype, store) if trained else random_weights(source, config, dtype)
     model.eval().requires_grad_(False)
-    for each in (model.config, model.config.get_text_config()):  # what comes out is what is asked for here
+    for each in (model.config, model.config.get_text_config()):  # the settings of the files decide no output
         each.return_dict, each.output_hidden_states, each.output_attentions = True, False, False
     if files is source or not trained or dtype != "float32":
         _check(model, source)  # what is read from a copy was checked before that was written

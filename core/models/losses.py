@@ -51,19 +51,19 @@ def evaluate(
     Args:
         tokens: (windows, length), two tokens or more.
         reference: from `reference`, for the dense model on the same tokens.
-        step: told how many windows are done.
+        step: called with the number of finished windows.
         dense: True for the dense model, whose own streams the reference is: its layers are not run again.
         zeros: (layers, linears) fraction of zeros, kept beside the losses.
     """
     size = windows_per_batch(tokens)
     calls = loaded.record(tokens[:1, :2])  # only for the form of the outputs
-    found = []
+    rows = []
     for start in range(0, len(tokens), size):
         beside = reference[start : start + size]
         ids = tokens[start : start + size].to(loaded.model.device)
-        found.append(_read(loaded, calls, ids, beside if dense else last_stream(loaded, ids), beside))
-        step(start + found[-1].shape[1])
-    return Losses(*np.concatenate(found, axis=1), zeros)
+        rows.append(_read(loaded, calls, ids, beside if dense else last_stream(loaded, ids), beside))
+        step(start + rows[-1].shape[1])
+    return Losses(*np.concatenate(rows, axis=1), zeros)
 
 
 def windows_per_batch(tokens: Tensor) -> int:
@@ -84,14 +84,14 @@ def _read(loaded: Loaded, calls: Sequence[Call], ids: Tensor, stream: Tensor, de
         stream, dense: (windows, length, width) of the model, and of its dense self.
     """
     last, width = ids.shape[1] - 1, max(1, CHUNK // len(ids))
-    found = []
+    rows = []
     for start in range(0, last, width):
         here = slice(start, min(start + width, last))
         streams = [each[:, here].to(loaded.model.device) for each in (stream, dense)]
         logits = [tail(loaded.model, calls, each).float() for each in streams]
         losses = torch.stack(by_tokens(_losses, *logits, ids[:, here.start + 1 : here.stop + 1, None]))
-        found.append(losses.cpu().double())  # the CPU first: not every device has float64
-    return torch.cat(found, dim=-1).mean(-1).numpy()
+        rows.append(losses.cpu().double())  # the CPU first: not every device has float64
+    return torch.cat(rows, dim=-1).mean(-1).numpy()
 
 
 def _losses(logits: Tensor, dense: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -55,14 +55,14 @@ class OffloadedWeights:
             self.scratch.unlink(missing_ok=True)
 
 
-def offload(layer: nn.Module, home: OffloadedWeights) -> None:
+def offload(layer: nn.Module, storage: OffloadedWeights) -> None:
     """Move the weights of a layer out of it, into its storage."""
     for name, parameter in list(layer.named_parameters()):
         tensors, leaf = slot(layer, name)
         tensors[leaf] = nn.Parameter(torch.empty_like(parameter, device="meta"), requires_grad=False)
     if offloaded(layer) is None:
         layer.forward = partial(_forward, layer, layer.forward)
-    layer.home = home
+    layer.storage = storage
 
 
 def _forward(layer: nn.Module, own: Callable, *args: object, **kwargs: object) -> object:
@@ -72,7 +72,7 @@ def _forward(layer: nn.Module, own: Callable, *args: object, **kwargs: object) -
 
 def offloaded(layer: nn.Module) -> OffloadedWeights | None:
     """The storage of an offloaded layer; None for a layer that holds its weights."""
-    return vars(layer).get("home")
+    return vars(layer).get("storage")
 
 
 def is_streamed(layers: Layers) -> bool:
@@ -87,23 +87,23 @@ def weights_on_device(layer: nn.Module, keep: bool = False) -> Iterator[None]:
     Args:
         keep: store the weights that the layer has at the end; else changes are lost with the block.
     """
-    home = offloaded(layer)
-    if home is None or home.open:
+    storage = offloaded(layer)
+    if storage is None or storage.open:
         yield
         return
     away = []
-    for name, weight in home.fetch().items():
+    for name, weight in storage.fetch().items():
         tensors, leaf = slot(layer, name)
         if tensors[leaf].is_meta:  # else somebody runs the layer with a weight of their own
             away.append((tensors, leaf, tensors[leaf]))
             tensors[leaf] = nn.Parameter(weight, requires_grad=False)
-    home.open = True
+    storage.open = True
     try:
         yield
         if keep:
-            home.keep(dict(layer.named_parameters()))
+            storage.keep(dict(layer.named_parameters()))
     finally:
-        home.open = False
+        storage.open = False
         for tensors, leaf, empty in away:
             tensors[leaf] = empty
 
@@ -135,8 +135,8 @@ def walk(
 
 def restore(layers: Layers) -> None:
     """Undo stored changes of streamed layers."""
-    for home in filter(None, map(offloaded, layers)):
-        home.forget()
+    for storage in filter(None, map(offloaded, layers)):
+        storage.forget()
 
 
 def checkpoint_tensors(model: nn.Module) -> Tensors:

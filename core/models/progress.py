@@ -15,7 +15,7 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
-Step = Callable[[int], object]  # told the layer that is done, or how many windows are; may raise Cancelled
+Step = Callable[[int], object]  # called with the finished layer, or the number of finished windows; may raise Cancelled
 
 
 class Cancelled(Exception):

@@ -77,7 +77,7 @@ def memory_to_read(source: str) -> int:
 
 def _file(path: Path, most: int | None) -> Text:
     """most: documents that are read, None for all."""
-    reader, table = READERS.get(path.suffix), path.suffix in (".jsonl", ".parquet")  # of which a part may be asked for
+    reader, table = READERS.get(path.suffix), path.suffix in (".jsonl", ".parquet")  # a request may name a part of it
     readable(path, "text table" if table else "text file")
     if reader is None:
         raise UserError(f"{path.name} cannot be read as text: known endings are {', '.join(READERS)}")
