@@ -5,7 +5,7 @@ import streamlit as st
 
 from core.base import UserError, capital, number, per_cent
 from core.results import CHANGE
-from core.results.claims import FAILS, HOLDS
+from core.results.comparison import FAILS, HOLDS
 from core.show.report import claims, questions
 from core.show.report.benches import BENCHES, Bench
 from pages.ui import form, layout, studies, url_state

@@ -17,7 +17,7 @@ from core.requests.grammar import read_allocation, write
 from core.requests.parsing import fraction
 from core.results import Forecast, Prediction, protocols
 from core.results.stored_forecasts import load_forecast
-from core.show.words import forecast_sentences
+from core.show.words import protocol_lines
 from core.store import Profile, Store, profiles
 
 
@@ -57,7 +57,7 @@ def spread(options: SimpleNamespace, store: Store) -> None:
         return
     _say(allocation, answer)
     if forecast:
-        say(forecast_sentences.beside(predicted), forecast_sentences.basis(forecast))
+        say(protocol_lines.beside(predicted), protocol_lines.basis(forecast))
     else:
         say(f"No prediction: {lacking}")
 

@@ -12,7 +12,7 @@ from core.requests import Recipe
 from core.requests.grammar import write
 from core.results import Best, protocols, text_splits
 from core.results.best import commands, load
-from core.show.words import advice, forecast_sentences
+from core.show.words import advice, protocol_lines
 from core.store import Store
 
 
@@ -85,7 +85,7 @@ def _say(best: Best, cache: Path | None) -> None:
     say_table(("allocation", "perplexity", "against uniform"), cells, title)
     for each in rows:
         say(each.helped and f"{write(each.setting.allocation)}. {each.helped}")
-    say(*forecast_sentences.of_search(best))
+    say(*protocol_lines.of_search(best))
     say(*best.provenance.left_out, text_splits.described(best.request))
     say(f"Judged on {protocols.short_name(best.final)}.")
     say(advice.answer(best), style="bold")

@@ -28,8 +28,8 @@ from core.requests.commands import request_of
 from core.requests.parsing import whole_path
 from core.requests.recipes import TRAINED
 from core.requests.study_file import read_study
-from core.results import CheckedPrediction, Study, anchor_studies, stored_forecasts, study_results
-from core.show.words import advice, forecast_sentences
+from core.results import CheckedPrediction, Study, candidates, stored_forecasts, study_results
+from core.show.words import advice, protocol_lines
 from core.store import Entry, Store, parts, profiles
 
 
@@ -123,11 +123,11 @@ def anchor(options: SimpleNamespace, store: Store) -> None:
     profile = profiles.load(store, store.profile(options.profile))
     treated = treatment(options.pruner, options.repair)
     trained = {name: getattr(options, name) for name in TRAINED}
-    request = anchor_studies.anchor_study(profile, treated, request_of("anchors", **vars(options)), **trained)
+    request = candidates.anchor_study(profile, treated, request_of("anchors", **vars(options)), **trained)
     study = _say_study(store, run(request, store, options), options.json)
     if not options.json:
         try:
-            say(forecast_sentences.basis(stored_forecasts.best_forecast([study], profile, treated)))
+            say(protocol_lines.basis(stored_forecasts.best_forecast([study], profile, treated)))
         except UserError as reason:  # pruning raised no loss, or broke the model
             say(reason)
 

@@ -9,7 +9,7 @@ from core.cli.output import Answer, say, say_table
 from core.requests import Recipe, TextSpec
 from core.results import Change, CheckedPrediction, Result, Study, protocols
 from core.results import study_table as tables
-from core.show.words import forecast_sentences, perplexity_sentences, protocol_lines
+from core.show.words import perplexity_sentences, protocol_lines
 
 
 def point_json(study: Study, result: Result) -> Answer:
@@ -123,7 +123,7 @@ def study_table(study: Study, predicted: Mapping[Recipe, CheckedPrediction]) -> 
     ).texts
     say_table(heads, rows, f"{study.provenance.get('model')}: {protocols.short_name(study)}")
     for setting, prediction in predicted.items():
-        say(forecast_sentences.against(setting.name, prediction, study.of(setting).perplexity))
+        say(protocol_lines.against(setting.name, prediction, study.of(setting).perplexity))
     say(*perplexity_sentences.of_study(study))
     for each in study.settings:
         say(each.helped and f"{each.setting.name}. {each.helped}")

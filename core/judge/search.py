@@ -26,7 +26,7 @@ from core.results import (
     study_results,
     text_splits,
 )
-from core.results.anchor_studies import default_anchors
+from core.results.candidates import default_anchors
 from core.results.forecast import STEP, Prediction
 from core.results.stored_forecasts import load_forecasts, transferred_to
 from core.store import Entry, Profile, Store

@@ -10,7 +10,7 @@ import numpy as np
 
 from core.base import Array, UserError, frozen
 from core.plan.budget import TOLERANCE, share_bought
-from core.plan.curves import hull
+from core.plan.responses import hull
 
 GOLDEN = (5**0.5 - 1) / 2  # multiples of it lie evenly between whole numbers
 

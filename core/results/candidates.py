@@ -9,7 +9,7 @@ from core.methods import METHODS, ZEROS, BudgetUnit, Response, Treatment, defaul
 from core.methods.allocator import Allocator
 from core.plan import responses
 from core.plan.allocation import linear_parameters, spread_budget
-from core.requests import AllocationRequest, Recipe, recipe_names
+from core.requests import AllocationRequest, Recipe, StudyRequest, recipe_names, uniform
 from core.results.setting_result import Result
 from core.results.study_results import Study
 from core.store import Array, Profile
@@ -172,3 +172,50 @@ def fallback(winner: Recipe, study: Study, max_loss: float | None) -> Recipe:
     even = [each.setting for each in ranked(study) if each.setting == each.setting.uniform]
     within = [each for each in even if max_loss is not None and loss(study, each) <= max_loss]
     return max(within, key=lambda each: each.allocation.target, default=winner.uniform)
+
+
+# --- the default anchors of a model, not evaluated yet, as a study ---------------------------------------------------
+
+HIGHEST, APART = 0.8, (0.3, 0.1, 0.0)  # of the default targets: the highest, and how far below it each lies
+OF_LAYERS = [0.1, 0.2, 0.3]  # the same where whole layers are left out
+SPARE = 0.1  # between the highest target and the largest sparsity measured: room for an allocation to differ in
+
+
+def anchor_study(profile: Profile, treatment: Treatment, request: StudyRequest, **trained: Any) -> StudyRequest:
+    """The default anchors of a profile's model as a study.
+
+    Args:
+        request: its texts; windows begin as the profile's do.
+        trained: budgets of a repair that trains.
+
+    Raises:
+        UserError: as `default_anchors`, or the profile does not say where its model came from.
+    """
+    provenance, bos = profile.provenance, profile.spec.text.bos
+    if not provenance.get("model_source"):
+        raise UserError(f"profile {profile.key} does not say where its model is: measure it again")
+    return StudyRequest(
+        model=provenance["model_source"],
+        revision=provenance.get("revision"),
+        dtype=profile.spec.model.dtype,
+        profile=profile.key,
+        calibration=request.calibration.replace(bos=bos),
+        settings=default_anchors(profile, treatment, **trained),
+        evaluation=request.evaluation.replace(text=request.evaluation.text.replace(bos=bos)),
+    )
+
+
+def default_anchors(profile: Profile, treatment: Treatment, **trained: Any) -> tuple[Recipe, ...]:
+    """Uniform at three targets, or at the three narrowest levels, and response at the middle one.
+
+    Raises:
+        UserError: the profile lacks response curves, or a repair that trains has no budget.
+    """
+    unit = treatment.budget_unit
+    top = min(HIGHEST, responses.highest(profile, unit=unit) - SPARE)
+    levels = OF_LAYERS if unit.of_layers else unit.shares[-len(APART) :]
+    targets = levels or [round(top - below, 2) for below in APART]
+    base = Response(pruner=responses.pruner_with_curves(profile, unit=unit))
+    response = AllocationRequest(base=base, target=targets[1], currency=unit.name)
+    even = (uniform(each, unit.name) for each in targets)
+    return tuple(checked(Recipe, allocation=each, **treatment._asdict(), **trained) for each in (*even, response))

@@ -1,11 +1,15 @@
 """Intervals of differences: paired over windows, spread over seeds; rank correlations. Pure numpy."""
 
 import math
+from collections.abc import Mapping
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
-from core.base import Estimate, UserError
+from core.base import Estimate, UserError, frozen
 from core.plan.gains import student
+from core.results import comparison
 from core.store import Array
 
 FEWEST_WINDOWS = 8
@@ -114,3 +118,29 @@ def _ranks(values: Array) -> Array:
     """Ranks from 1; equal values share the average of theirs."""
     below, alike = (compare(values[:, None], values).sum(1) for compare in (np.greater, np.equal))
     return below + (alike + 1) / 2
+
+
+# --- claims of the literature about damage in a network: what came of testing each. Pure numpy -----------------------
+
+HOLDS, FAILS, OPEN = "holds", "does not hold", "not decided"
+
+
+@frozen
+class Outcome:
+    """A claim tested on one model."""
+
+    verdict: str
+    rows: dict[str, Estimate]  # what was measured, in words -> its mean and 95 % interval over sequences or seeds
+    counts: Annotated[
+        dict[str, str], Field(alias="counted")
+    ]  # how many layers amplify, in words: `layers`, and with the first token too
+
+
+def intervals(rows: Mapping[str, Array], factors: bool = True) -> dict[str, Estimate]:
+    """Mean of each row's samples with its 95 % interval.
+
+    Args:
+        factors: the samples are logs of factors, whose geometric mean is wanted.
+    """
+    means = {name: comparison.mean(samples) for name, samples in rows.items()}
+    return {name: row.map(math.exp) for name, row in means.items()} if factors else means

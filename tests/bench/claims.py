@@ -11,8 +11,7 @@ import pandas as pd
 
 from core.plan.gains import BAND, FEWEST_SEQUENCES, gains_of, log_gain, tested
 from core.results import spearman
-from core.results.claims import FAILS, HOLDS, OPEN, Outcome, intervals
-from core.results.comparison import FEWEST_SEEDS
+from core.results.comparison import FAILS, FEWEST_SEEDS, HOLDS, OPEN, Outcome, intervals
 from core.show import words
 from core.show.report import questions, remake
 from core.show.report.benches import bench_file

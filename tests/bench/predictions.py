@@ -14,7 +14,7 @@ from core.methods import ZEROS
 from core.plan import prediction
 from core.requests.recipes import TRAINED
 from core.results import Forecast, checkpoints, forecast_of_study, protocols
-from core.results.anchor_studies import default_anchors
+from core.results.candidates import default_anchors
 from core.results.forecast import errors
 from core.results.stored_forecasts import MIN_ANCHORS
 from core.show.report.benches import bench_file

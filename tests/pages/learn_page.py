@@ -1,6 +1,6 @@
 """Opening the tour, and reading what a chapter says."""
 
-from core.show.lessons import shared
+from core.show import lessons
 from tests.pages.opening import given, opened_at, pictures
 
 GUESSED = {"sink": "stay"}
@@ -15,7 +15,7 @@ def text(app):
     """What Streamlit draws and what stands beside the live picture as it opens, without references."""
     told = [each.value for each in app.markdown]
     for picture in map(given, pictures(app)):
-        told += map(shared.plain, (picture["lead"], *(opening(picture, slot) for slot in picture["notes"])))
+        told += map(lessons.plain, (picture["lead"], *(opening(picture, slot) for slot in picture["notes"])))
     return "\n".join(told)
 
 

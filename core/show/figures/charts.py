@@ -21,7 +21,7 @@ from core.show.figures.gain import name_lines
 from core.show.figures.maps import layer_table, logs_by_layer
 from core.show.figures.palette import LIGHT
 from core.show.figures.style import Chart, ChartSubject, curve, layout, mark_layer
-from core.show.words import gain_sentences, literature
+from core.show.words import gain_sentences
 
 PRUNED = "residual:wanda:0.7"  # what noise is held against, unless another pruning is in view
 REPAIRED = (PRUNED, "residual:wanda+refit:0.7")
@@ -98,7 +98,7 @@ def parts(view: ChartSubject) -> Chart:
     lines = [gain.line(profile.perturbations[name].short, profile.seeds(name)) for name in names]
     between = "Without its attention: a lower gain than without its MLP"
     chart = gain.compared(lines[0], lines[1], view.layer, "Whose loss is absorbed: attention's or the MLP's?", between)
-    return replace(chart, finding=f"{literature.parts(profile)} {chart.finding}")
+    return replace(chart, finding=f"{gain_sentences.parts(profile)} {chart.finding}")
 
 
 def heads(view: ChartSubject) -> Chart:

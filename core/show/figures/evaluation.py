@@ -15,7 +15,7 @@ from core.results.comparison import percent_text
 from core.show.figures.axes import labels, log_axis, margin, ratio_axis, row_axis, wrapped
 from core.show.figures.palette import LIGHT
 from core.show.figures.style import BOTTOM, Chart, curve, layout, points, whiskers
-from core.show.words import literature, perplexity_sentences
+from core.show.words import gain_sentences, perplexity_sentences
 from core.store import Array
 
 PAPER_PERPLEXITY, PAPER_ACCURACY = -7.13, 1.02
@@ -83,12 +83,12 @@ def measured(rows: Mapping[str, Estimate], unit: str, title: str, finding: str) 
     """A number with its interval in each row.
 
     Args:
-        unit: one of `core.show.words.literature`; factors stand on a log scale around 1, all else around 0.
+        unit: one of `core.show.words.gain_sentences`; factors stand on a log scale around 1, all else around 0.
     """
     ends = np.array([row[:3] for row in rows.values()])
-    texts = [literature.value(row, unit) for row in rows.values()]
+    texts = [gain_sentences.value(row, unit) for row in rows.values()]
     mark, axis = 1.0, ratio_axis("factor (log scale)", ends).drawn
-    if unit != literature.FACTOR:
+    if unit != gain_sentences.FACTOR:
         mark, axis = 0.0, {"title": unit, "range": [min(0.0, ends.min()) - 0.05, max(0.0, ends.max()) + 0.05]}
     figure = dots("measured", [*rows], ends, texts, axis, mark)
     return Chart("measured", title, figure, finding, _table(rows, "what", unit, "95% low", "95% high", "n"))

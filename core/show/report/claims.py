@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
-from core.results.claims import Outcome
+from core.results.comparison import Outcome
 from core.show.figures import Chart, evaluation
 from core.show.report.benches import bench_file
-from core.show.words.literature import FACTOR, NOT_MEASURED, RANK, SHARE, numbers, sentence
+from core.show.words.gain_sentences import FACTOR, NOT_MEASURED, RANK, SHARE, numbers, sentence
 
 PROFILES = {"SmolLM2": "6e78df68bb8ecfc5", "Gemma 3": "40a79e32dca501bb"}
 CLAIMED = bench_file("claims").with_suffix(".json")  # made by `python -m tests.bench.claims`

@@ -14,10 +14,10 @@ from core.plan.allocation import Allocation, allocate, linear_parameters
 from core.plan.sweep import fix_layers
 from core.requests import AllocationRequest, grammar
 from core.requests.commands import line, request_of
-from core.results import Forecast, Result, Slice, Study, anchor_studies, leaderboard, stored_forecasts
+from core.results import Forecast, Result, Slice, Study, candidates, leaderboard, stored_forecasts
 from core.show.figures import Chart
 from core.show.figures import allocation as charts
-from core.show.words import forecast_sentences, perplexity_sentences
+from core.show.words import perplexity_sentences, protocol_lines
 from core.store import Profile, Store
 from pages.ui import layout, studies, url_state, watch
 from pages.ui.allocate import picture, settings
@@ -102,7 +102,7 @@ def draw(
             "Shaded: the interval.": bars.gauge,
             "Points were measured.": bars.gauge and bars.gauge.marks,
             f"This allocation was measured: {measured and perplexity(measured.perplexity)}.": measured,
-            forecast_sentences.basis(forecast): True,
+            protocol_lines.basis(forecast): True,
         }
         layout.caption(" ".join(said for said, known in sentences.items() if known))
 
@@ -207,7 +207,7 @@ def evaluate_anchors(why: UserError, treatment: Treatment, profile: Profile) -> 
     layout.note(f"Nothing is predicted for {treatment.spoken} yet: that takes four settings evaluated so.")
     device = machine.devices()[0]
     try:
-        request = anchor_studies.anchor_study(profile, treatment, request_of("anchors"))
+        request = candidates.anchor_study(profile, treatment, request_of("anchors"))
         expected = cost.estimate(request, Store(), device)
     except UserError:  # no such model here: said on Measure
         return

@@ -13,7 +13,7 @@ from core.requests import BestRequest, WindowRequest
 from core.requests.parsing import fraction, numbers, with_absolute_paths
 from core.results import FEWEST_WINDOWS, Best, best, text_splits
 from core.show.report import remake
-from core.show.words import advice, forecast_sentences
+from core.show.words import advice, protocol_lines
 from core.store import Entry, Profile, Store
 from pages.ui import best_setting, form, layout, studies, watch
 from pages.ui.prune import pruning
@@ -146,7 +146,7 @@ def _background(best_answer: Best) -> None:
     st.caption(SELECTED)
     if best_answer.provenance.predicted:
         with st.expander("Predicted and measured on the text that selects"):
-            layout.bullets(forecast_sentences.of_search(best_answer))
+            layout.bullets(protocol_lines.of_search(best_answer))
     if left_out := best_answer.provenance.left_out:
         with st.expander(f"Left out: {len(left_out)}"):
             layout.bullets(map(sentence, left_out))

@@ -7,9 +7,10 @@ from core.methods import DEFAULT_PRUNER, Treatment
 from core.methods.owl import Owl
 from core.requests import AllocationRequest, Correction, grammar
 from core.results import protocols
+from core.show import lessons
 from core.show.figures import axes
-from core.show.lessons import budgets, shared
-from core.show.words import forecast_sentences, perplexity_sentences
+from core.show.lessons import budgets
+from core.show.words import perplexity_sentences, protocol_lines
 from core.store import Array, Profile
 from pages.ui import current_profile, studies
 from pages.ui.allocate import picture
@@ -36,7 +37,7 @@ OPENING = (
 def allocate(profile: Profile) -> parts.Screen:
     """OWL's allocation under a correction that is dragged either way, with the predicted perplexity below."""
     forecast, _ = studies.forecast_of(studies.groups(profile), profile, Treatment(DEFAULT_PRUNER))
-    request = AllocationRequest(base=Owl(), target=shared.TARGET, correction=Correction(driver=shared.DRIVER))
+    request = AllocationRequest(base=Owl(), target=lessons.TARGET, correction=Correction(driver=lessons.DRIVER))
     swept, figure = picture.drawn(request, (), profile, forecast)
     if swept.off:
         raise UserError(swept.off)
@@ -64,8 +65,8 @@ def allocate(profile: Profile) -> parts.Screen:
         height=180,
         head=0,
         first=False,
-        lead=LEAD.format(shared.ref(per_cent(request.target), shared.FOOT)),
-        notes=[*map(fixed, [sentence, *([forecast_sentences.basis(forecast)] if forecast else [])])],
+        lead=LEAD.format(lessons.ref(per_cent(request.target), lessons.FOOT)),
+        notes=[*map(fixed, [sentence, *([protocol_lines.basis(forecast)] if forecast else [])])],
     )
     return parts.Screen(figure, links)
 
@@ -118,7 +119,7 @@ def prune(profile: Profile) -> parts.Screen:
 
 def _whole(profile: Profile) -> str:
     """Sentence on the measured cost of pruning all layers at the tour's target or the nearest; empty if unmeasured."""
-    place = protocols.best_slice(studies.groups(profile), shared.TARGET)
+    place = protocols.best_slice(studies.groups(profile), lessons.TARGET)
     if place is None:
         return ""
     best = perplexity_sentences.leading(*place)
@@ -129,7 +130,7 @@ def _whole(profile: Profile) -> str:
 
 def _pruning(profile: Profile, target: float) -> list[parts.Link]:
     """The link to Prune where the model can be pruned; to 70 % where that page lacks the target."""
-    target = target if target in TARGETS else shared.TARGET
+    target = target if target in TARGETS else lessons.TARGET
     allocation = grammar.write(grammar.method("response", target))
     label = f"Prune all layers to {per_cent(target)} zeros"
     link = parts.link("prune.py", label, profile, allocation=allocation, by="wanda", hand="")

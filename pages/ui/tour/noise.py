@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from core.base import changed, digits, gain, per_cent, times
 from core.methods import BLOCKS
+from core.show import lessons
 from core.show.figures import axes
 from core.show.figures.charts import PARTS
-from core.show.lessons import absorption, damage, shared
-from core.show.words import gain_sentences, literature
+from core.show.lessons import absorption, damage
+from core.show.words import gain_sentences
 from core.store import Profile, Store
 from pages.ui import current_profile, url_state
 from pages.ui.live.figure import DECIDED, Bars, Control, Figure, Key, Line, Slot, fates, fixed, pick, tones, written
@@ -23,7 +24,7 @@ WHERE = {"after_first": "noise, first token spared", "all": "noise, first token 
 def _in_view(lesson: damage.Noise | damage.Spread, profile: Profile) -> tuple[int, Control, parts.Link]:
     """The layer, the noise slider, and a link to the same on Absorption."""
     noise = parts.slider("noise", "Noise size, relative to the stream", lesson.sizes, lesson.at, "{:g}".format)
-    layer, names = current_profile.layer(profile), list(shared.noise(profile).values())
+    layer, names = current_profile.layer(profile), list(lessons.noise(profile).values())
     about = {"perturbation": names[noise.index], "layer": layer, "positions": "after_first"}
     return layer, noise, parts.link("absorption.py", "See every layer and size on Absorption", profile, **about)
 
@@ -47,7 +48,7 @@ def perturb(profile: Profile) -> parts.Screen:
         foot=0.0,
         x="layer where the noise enters",
         lead=(
-            f"A language model is a stack of {shared.ref(lesson.flips.shape[1], shared.LAYERS)} layers. Each reads a "
+            f"A language model is a stack of {lessons.ref(lesson.flips.shape[1], lessons.LAYERS)} layers. Each reads a "
             "shared **stream** of numbers and adds to it. **Perturbing** means adding noise after one layer, then "
             "letting the model continue. **Try:** click a layer, then "
             + ("drag the noise size." if len(lesson.sizes) > 1 else "click another one to compare.")
@@ -102,7 +103,7 @@ def amplify(profile: Profile) -> parts.Screen:
     layer = current_profile.layer(profile)
     what = parts.control("noise-at", "What is done", WHERE, "all", kind="choice") if guess else None
     where = what.values[what.index] if what else "after_first"
-    noise = {"perturbation": shared.noise(profile)[lesson.size], "positions": where}
+    noise = {"perturbation": lessons.noise(profile)[lesson.size], "positions": where}
     link = parts.link("absorption.py", "See verdicts for every size on Absorption", profile, layer=layer, **noise)
     changes = {text: {"sink": key, "layer": lesson.most, "noise-at": "all"} for key, text in absorption.GUESSES.items()}
     visible, values = lesson.rows(bool(guess)), lesson.gains(bool(guess))
@@ -110,7 +111,7 @@ def amplify(profile: Profile) -> parts.Screen:
     figure = Figure(
         name="amplify",
         title="Gain of each layer",
-        finding=shared.plain(lesson.sentence) if guess else gain_sentences.finding(lesson.without),
+        finding=lessons.plain(lesson.sentence) if guess else gain_sentences.finding(lesson.without),
         says=f"Noise of size [{lesson.size:g}](layers), {{done}}: after layer [{{layer}}](layer-{{layer}}), the gain "
         "is [{gain}](layer-{layer}); {verdict}.",
         slots={
@@ -138,9 +139,9 @@ def amplify(profile: Profile) -> parts.Screen:
 
 def absorb(profile: Profile) -> parts.Screen:
     """Lengths of damage and stream, for noise and, where that was measured, a part left out; below, the twin's."""
-    layer, names = current_profile.layer(profile), shared.noise(profile)
+    layer, names = current_profile.layer(profile), lessons.noise(profile)
     pair = [current_profile.load(entry.key) for entry in absorption.twins(Store(), profile) or ()]
-    choices = {"perturbation": list(names.values())[shared.default_index(names)], "positions": "after_first"}
+    choices = {"perturbation": list(names.values())[lessons.default_index(names)], "positions": "after_first"}
     keys = [each.key for each in pair]
     if profile.key in keys:
         choices["compare"] = keys[1 - keys.index(profile.key)]
@@ -152,7 +153,7 @@ def absorb(profile: Profile) -> parts.Screen:
         other = current_profile.load(entry.key)
         for name in (f"skip:{part}" for part in BLOCKS):
             growths[f"{other.perturbations[name].short} left out"] = absorption.absorb(other, name)
-        sentences.insert(0, f"**Which part absorbs?** {literature.parts(other)}")
+        sentences.insert(0, f"**Which part absorbs?** {gain_sentences.parts(other)}")
         links.append(parts.link("absorption.py", "See attention, MLP and heads", other, layer=layer, group=PARTS))
     return parts.Screen(_lengths(growths, layer, sentences), links)
 
@@ -160,7 +161,7 @@ def absorb(profile: Profile) -> parts.Screen:
 def _compared(trained: Profile, twin: Profile) -> str:
     """Sentences on the trained model beside its untrained twin, and on the text of both."""
     text = trained.spec.text
-    amount = shared.ref(f"{text.sequences} × {text.length} tokens", shared.LAYERS)
+    amount = lessons.ref(f"{text.sequences} × {text.length} tokens", lessons.LAYERS)
     return f"{absorption.learned(trained, twin)} Both ran on {trained.provenance.get('text', 'one text')}, {amount}."
 
 

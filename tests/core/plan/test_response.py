@@ -13,8 +13,8 @@ from core.methods.response import Response
 from core.plan import responses
 from core.plan.allocation import allocate, family
 from core.plan.budget import Bounds, share_spent
-from core.plan.curves import curves, hull
 from core.plan.evidence import Evidence
+from core.plan.responses import curves, hull
 from core.plan.solvers import Choices, solve
 from core.requests.allocations import AllocationRequest, Correction
 from core.results.candidates import CONTROLS

@@ -13,10 +13,10 @@ from core.methods import Treatment
 from core.plan.allocation import allocate
 from core.requests import AllocationRequest, Recipe, uniform
 from core.results import Prediction, stored_forecasts, study_results
-from core.results.anchor_studies import default_anchors
+from core.results.candidates import default_anchors
 from core.results.stored_forecasts import load_forecast
 from core.show.report.benches import BENCHES
-from core.show.words import forecast_sentences
+from core.show.words import protocol_lines
 from core.store import Store
 from tests import synthetic
 from tests.bench import predictions
@@ -66,7 +66,7 @@ def test_seeds_are_one_anchor_and_what_broke_the_model_is_named(store, profile):
     found = load_forecast(store, profile, WANDA)
     assert [each.setting.allocation.target for each in found.settings] == [0.5, 0.6]
     assert found.excluded == ("Uniform, 80 % zeros, Wanda is left out: its perplexity is not finite.",)
-    assert found.excluded[0] in forecast_sentences.basis(found)
+    assert found.excluded[0] in protocol_lines.basis(found)
 
 
 def test_texts_repairs_and_models_are_never_mixed(store, profile):
@@ -89,7 +89,7 @@ def test_of_trainings_with_several_budgets_those_of_the_most_settings_predict(st
     assert {(each.setting.recover_tokens, each.target) for each in found.settings} == {
         (2000, target) for target in (0.5, 0.6, 0.7)
     }
-    assert "Learned from 3 settings evaluated with Wanda + distill, 2,000 tokens (" in forecast_sentences.basis(found)
+    assert "Learned from 3 settings evaluated with Wanda + distill, 2,000 tokens (" in protocol_lines.basis(found)
     [other] = at(0.8)
     assert found.without_allocation(allocate(other.allocation, profile).exact, other.allocation)[1] is None, (
         "of another budget"

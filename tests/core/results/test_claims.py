@@ -7,7 +7,7 @@ import pytest
 
 from core.plan.gains import student
 from core.results import spearman
-from core.results.claims import FAILS, HOLDS, OPEN
+from core.results.comparison import FAILS, HOLDS, OPEN
 from core.show.report.claims import CLAIMED, MEASURED
 from tests.bench import claims
 from tests.bench.claims import judge

@@ -3,9 +3,9 @@
 import pytest
 
 from core.base import Estimate
-from core.results.claims import FAILS, Outcome
+from core.results.comparison import FAILS, Outcome
 from core.show.report.claims import CLAIMS, SURPRISES, with_numbers
-from core.show.words.literature import FACTOR, RANK, SHARE, sentence, value
+from core.show.words.gain_sentences import FACTOR, RANK, SHARE, sentence, value
 
 FOUND = Outcome(FAILS, {"mean layer": Estimate(0.664, 0.650, 0.683, 16)}, {})
 
