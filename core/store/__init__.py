@@ -1,4 +1,4 @@
-"""Spec to folder: results and their arrays, parts of them, profiles read back."""
+"""Spec to file: results and their arrays, parts of them, profiles read back."""
 
 from core.store.cache import HOME, Entry, Store, largest_committed
 from core.store.profiles import Profile

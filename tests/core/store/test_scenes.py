@@ -7,7 +7,7 @@ import pytest
 
 from core.requests import lab
 from core.store import scenes
-from tests.bench.lab import keep_rows, keep_scene, questions, sizes
+from tests.bench.lab import questions, sizes
 
 PROJECT = Path(__file__).parents[3] / "cache"
 
@@ -33,17 +33,3 @@ def test_a_scene_is_whole(question):
     assert layers == 30 and shapes == {(layers, tokens)} and len(found.gain) == layers
     assert [[each is None for each in row] for row in found.drift] == np.tri(layers, k=-1, dtype=bool).tolist()
     assert {len(words) for row in (*found.perturbed, found.dense) for words in row} == {lab.WORDS}
-
-
-def test_a_scene_is_kept_as_it_is_the_same_bytes_every_time(empty_cache, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr(scenes.cache, "HOME", PROJECT)
-        question, found = next(iter(scenes.examples().items()))
-    path = keep_scene("1", question, found)
-    before = path.read_bytes()
-    assert scenes.examples() == {question: found}
-    assert keep_scene("1", question, found).read_bytes() == before
-    assert len(before) < 60_000
-    rows = [((question, 3), found.row(3))]
-    keep_rows([(asked, row) for (asked, _), row in rows])
-    assert scenes.rows() == dict(rows)

@@ -309,14 +309,6 @@ def test_the_beginning_of_two_keys_is_refused(empty, refused):
         empty.profile(spec.key[0])
 
 
-def test_a_profile_with_a_damaged_unit_says_which_and_how_to_mend_it(empty, refused):
-    spec = synthetic.profile_spec(LAYERS, 8, "quick")
-    entry = empty.profile(synthetic.save_profile(empty.root, spec, LAYERS))
-    damage(empty.path(spec.unit(spec.measurements[1])))
-    with refused("residual:wanda:0.7", "again"):
-        profiles.load(empty, entry)
-
-
 def test_what_is_committed_is_found_behind_every_cache_and_stays(no_demo, tmp_path, refused):
     key = synthetic.save_profile(no_demo / "demo", synthetic.profile_spec(LAYERS, 8, "quick"), LAYERS)
     elsewhere = Store(tmp_path / "cache")
@@ -352,15 +344,6 @@ def test_a_resolved_request_is_found_until_a_file_changes(how, empty, spec, aske
     assert empty.find(request).key == key
     how(file)
     assert empty.resolved(request) is None and empty.find(request) is None
-
-
-def test_a_request_whose_profile_lacks_a_unit_is_not_answered(empty, spec, asked):
-    request, file = asked
-    synthetic.save_profile(empty.root, spec, LAYERS)
-    empty.remember(request, spec, [file])
-    damage(empty.path(spec.unit(spec.measurements[0])))
-    empty.load(spec.unit(spec.measurements[0]))
-    assert empty.find(request) is None  # measuring again would change nothing
 
 
 # --- what may not be in the source ---------------------------------------------------------------------------------
