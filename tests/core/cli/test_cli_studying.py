@@ -20,15 +20,6 @@ from tests.core.breaking import breaking
 
 MODEL = str(tiny.folder("llama"))
 SMALL = ["--sequences", "4", "--length", "12", "--windows", "9"]
-READ = """[calibration]
-source = "file:text.txt"
-sequences = 4
-length = 12
-[evaluation]
-source = "file:text.txt"
-windows = 9
-length = 12
-"""
 
 
 @pytest.fixture
@@ -57,16 +48,13 @@ def study(run, texts, tmp_path):
     """Run a study file of the tiny model that says this besides."""
 
     def asked(text, *words):
-        (tmp_path / "study.toml").write_text(f'model = "{MODEL}"\ntargets = [0.5]\n{text}\n{READ}')
+        read = "[calibration]\nsequences = 4\n{0}[evaluation]\nwindows = 9\n{0}".format(
+            'source = "file:text.txt"\nlength = 12\n'
+        )
+        (tmp_path / "study.toml").write_text(f'model = "{MODEL}"\ntargets = [0.5]\n{text}\n{read}')
         return run("study", tmp_path / "study.toml", *words)
 
     return asked
-
-
-@pytest.fixture
-def no_job(monkeypatch):
-    """Whatever is asked is refused before anything runs."""
-    monkeypatch.setattr(worker, "run", lambda *_: pytest.fail("a job was run"))
 
 
 def test_study_and_prune_say_how_far_off_a_prediction_was(prune, study, monkeypatch):
@@ -229,8 +217,7 @@ def test_an_interruption_says_that_what_is_finished_is_kept(prune, monkeypatch):
         (["--allocation", "uniform:1.2"], "target"), (["--allocation", "owl:0.5"], "profile"),
         (["--allocation", "uniform:0.7", "--pattern", "2:4"], "2:4"), (["--pruner", "wandaa"], "pruner"),
         (["--sequences", "4000"], "4000"), (["--tasks", "arc_easyy", "--tasks-from", "nowhere"], "nowhere"),
-        (["--export", "/nowhere/at/all"], "/nowhere"), (["--examples", "-1"], "examples"),
-        (["--windows", "0"], "--windows"), (["--length", "4"], "--length"),
+        (["--export", "/nowhere/at/all"], "/nowhere"), (["--windows", "0"], "--windows"),
     ],
 )  # fmt: skip
 def test_a_bad_request_is_one_line_and_exit_2(texts, run, options, named):
@@ -247,7 +234,8 @@ def test_a_bad_request_is_one_line_and_exit_2(texts, run, options, named):
         ([[[0.5]]], ["layer 0", "not a number"]), ([float("nan")] * 4, ["layer 0", "nan"]),
     ],
 )  # fmt: skip
-def test_sparsities_that_cannot_be_are_refused_before_anything_runs(sparsity, named, prune, no_job, tmp_path):
+def test_sparsities_that_cannot_be_are_refused_before_anything_runs(sparsity, named, prune, tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "run", lambda *_: pytest.fail("a job was run"))
     (tmp_path / "allocation.json").write_text(json.dumps({"sparsity": sparsity}))
     told = prune("--json", by=tmp_path / "allocation.json")
     told.refused(*named)
