@@ -43,40 +43,15 @@ def drawn(
         fixed: layers set by hand, with their sparsity.
         forecast: what predicts; None: nothing does.
     """
-    allocation, target = allocate(request, profile), request.target
+    allocation = allocate(request, profile)
     swept = sweep(allocation, STRENGTHS, profile, dict(fixed), CONTROLS)
-    means = layer_means(swept.rows, linear_parameters(profile)) if request.base.per_linear else swept.rows
-    bound, bounds = bound_layers(swept.rows, allocation.bounds), allocation.bounds
-    more = f" ({bounds.high:g} is the largest sparsity measured)" if bounds.high < request.high else ""
-    name, own = request.base.title, colour(request.base.kind)
-    figure = Figure(
-        name="spread",
-        title=f"Sparsity per layer: {name} and this allocation",
-        says=f"Layer {{layer}}: {{now}} zeros; {name} alone {{base}}.",
-        slots={
-            "now": Slot(["100.0 %"], "bar"),
-            "base": Slot([per_cent(share, 1) for share in allocation.base], "layer"),
-            "bound": Slot([f"on a bound{more}" if layers else "" for layers in bound]),
-        },
-        y=axes.padded_axis("sparsity", 0.04, allocation.base, means, (target - ROOM, target + ROOM), write=per_cent),
-        bars=Bars(means.round(DECIMALS), base=allocation.base, tone="accent", edge=own, bound=bound),
-        hand=_hand(swept, allocation, profile, forecast, dict(fixed)),
-        key=[
-            Key(own, name, "outline"),
-            Key("accent", "this allocation"),
-            Key("ink", "correction", "arrow"),
-            Key("ink", "{bound}", "line"),
-            *([Key("ink", "set by hand", "dot")] if fixed else []),
-        ],
-        foot=target,
-        height=300,
-        idle=IDLE,
-        first=True,
-    )
+    figure = replace(_bars(swept, allocation, profile), hand=_hand(swept, allocation, profile, forecast, dict(fixed)))
+    if fixed:
+        figure = replace(figure, key=[*figure.key, Key("ink", "set by hand", "dot")])
     if forecast is None:
         return swept, replace(figure, controls=[_control(swept)])
     costs = forecast.perplexities(swept.rows)
-    even = float(forecast.perplexities(allocate(uniform(target), profile).exact[None]).value[0])
+    even = float(forecast.perplexities(allocate(uniform(request.target), profile).exact[None]).value[0])
     measured = [] if fixed else _measured(swept, request, forecast)
     start = swept.frame(0)
     curves = [
@@ -91,6 +66,38 @@ def drawn(
         height=230,
         head=HEAD,
         right=64,
+    )
+
+
+def _bars(swept: Sweep, allocation: Allocation, profile: Profile) -> Figure:
+    """A bar per layer around the target at every strength, outlined by the base."""
+    request, bounds = allocation.request, allocation.bounds
+    means = layer_means(swept.rows, linear_parameters(profile)) if request.base.per_linear else swept.rows
+    bound = bound_layers(swept.rows, bounds)
+    more = f" ({bounds.high:g} is the largest sparsity measured)" if bounds.high < request.high else ""
+    name, own = request.base.title, colour(request.base.kind)
+    ends = request.target - ROOM, request.target + ROOM
+    return Figure(
+        name="spread",
+        title=f"Sparsity per layer: {name} and this allocation",
+        says=f"Layer {{layer}}: {{now}} zeros; {name} alone {{base}}.",
+        slots={
+            "now": Slot(["100.0 %"], "bar"),
+            "base": Slot([per_cent(share, 1) for share in allocation.base], "layer"),
+            "bound": Slot([f"on a bound{more}" if layers else "" for layers in bound]),
+        },
+        y=axes.padded_axis("sparsity", 0.04, allocation.base, means, ends, write=per_cent),
+        bars=Bars(means.round(DECIMALS), base=allocation.base, tone="accent", edge=own, bound=bound),
+        key=[
+            Key(own, name, "outline"),
+            Key("accent", "this allocation"),
+            Key("ink", "correction", "arrow"),
+            Key("ink", "{bound}", "line"),
+        ],
+        foot=request.target,
+        height=300,
+        idle=IDLE,
+        first=True,
     )
 
 
