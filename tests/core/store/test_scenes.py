@@ -1,15 +1,11 @@
 """The committed answers of the lab."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from core.requests import lab
 from core.store import scenes
 from tests.bench.lab import questions, sizes
-
-PROJECT = Path(__file__).parents[3] / "cache"
 
 
 def test_the_examples_are_committed_the_opening_one_first_and_nothing_else():

@@ -73,7 +73,7 @@ def test_an_entry_is_a_file_that_the_library_reads(empty, unit):
     assert empty.save(unit, perturbed(), {"seconds": 2.5}).read_bytes() == written
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_change_of_any_byte_is_noticed(empty, spec, unit, data):
     for each, result in ((unit, perturbed(sequences=2)), (spec, None)):
