@@ -7,7 +7,7 @@ import streamlit as st
 from core.base import OUTDATED, escape_markdown
 from core.plan.gains import gains_of
 from core.show import figures, words
-from core.show.figures.charts import COMPARED, GAIN, GLANCE, GROUPS, ChartSubject
+from core.show.figures.charts import COMPARED, GAIN, GLANCE, GROUPS, InView
 from core.show.report import claims
 from core.show.words import gain_sentences
 from pages.ui import current_profile, form, glossary, layout, url_state
@@ -43,7 +43,7 @@ if not any(map(math.isfinite, gains.value[:-1])):
     if profile.layers > 1:  # of a single one the headline says why
         st.info(STILL)
     if name in profile.others:  # the last layer and what lies outside the layers may differ all the same
-        sections.show(COMPARED, ChartSubject(profile, name, current_profile.layer(profile)), name)
+        sections.show(COMPARED, InView(profile, name, current_profile.layer(profile)), name)
     url_state.end()
 groups = [each for each in GROUPS if each != GLANCE]  # one of them is drawn, below what stands at the top
 group = url_state.sync("group", groups, groups[0])
@@ -54,7 +54,7 @@ prefix = f"{profile.key[:6]}-{name}"
 left, right = st.columns(2, gap="medium")
 with left:
     overview.gains(profile, name, other, statistic, layer, layout.file(prefix, "at-a-glance"))
-view = ChartSubject(profile, name, layer, statistic)
+view = InView(profile, name, layer, statistic)
 with right:
     sections.chart(GROUPS[GLANCE][0], view, prefix)
 st.segmented_control(

@@ -129,7 +129,7 @@ def place_at(
     """The protocol and slice that all pages show of a target; None where nothing was measured at just that.
 
     Args:
-        has: as `place` takes it.
+        has: as `best_slice` takes it.
     """
     place = best_slice(groups, target, pruner, has=has)
     return place if place and abs(place.part.target - target) < 1e-9 and place.part.pattern is None else None

@@ -1,4 +1,4 @@
-"""Protocols of measurement: stored studies put together where theirs is the same, and the line that names it."""
+"""Protocols of measurement: stored studies put together where theirs is the same, and its short name."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -118,14 +118,14 @@ def best_slice(
     mine: Recipe | None = None,
     has: Callable[[Study, Slice], bool] = lambda *_: True,
 ) -> StudySlice | None:
-    """The protocol and the slice that a page shows, by one rule; None where nothing was evaluated.
+    """The protocol and the slice that a page shows; None where nothing was evaluated.
 
-    What is counted alike; of that the nearest target, of this pruner if of any, by the usual protocol where it has
-    that; else where the setting in view was evaluated, or most methods and settings; of equals the first protocol, the
-    newest. What was measured alike by another profile, or without a calibration text, stands beside.
+    Chosen by, in this order: same budget unit; nearest target; pattern; pruner; main protocol; contains the setting in
+    view; most methods; most settings; of equals the first, the newest. What was measured alike by another profile, or
+    without a calibration text, stands beside.
 
     Args:
-        groups: as `together` orders them.
+        groups: in the order of `grouped_by_protocol`.
         pruner: the name of a treatment.
         mine: the setting in view, whose pattern counts too; without it no pattern is preferred.
         has: whether what is looked for was evaluated there.

@@ -20,14 +20,14 @@ from core.show.figures.axes import layer_axis, log_axis
 from core.show.figures.gain import name_lines
 from core.show.figures.maps import layer_table, logs_by_layer
 from core.show.figures.palette import LIGHT
-from core.show.figures.style import Chart, ChartSubject, curve, layout, mark_layer
+from core.show.figures.style import Chart, InView, curve, layout, mark_layer
 from core.show.words import gain_sentences
 
 PRUNED = "residual:wanda:0.7"  # what noise is held against, unless another pruning is in view
 REPAIRED = (PRUNED, "residual:wanda+refit:0.7")
 
 
-def gains(view: ChartSubject) -> Chart:
+def gains(view: InView) -> Chart:
     """Gains at every strength of the perturbation; beside another profile's, where one that holds it is compared."""
     profile, name = view.profile, view.name
     if view.twin and name in view.twin.by_name:
@@ -37,7 +37,7 @@ def gains(view: ChartSubject) -> Chart:
     return gain.gains(lines, gain_sentences.of_perturbation(profile, name), names.index(name), view.layer)
 
 
-def sizes(view: ChartSubject) -> Chart:
+def sizes(view: InView) -> Chart:
     """Gain over size and layer of gaussian noise, at the positions in view where two sizes are measured there."""
     positions: Any = getattr(view.profile.perturbations[view.name], "positions", "after_first")
     here, usual = view.profile.noise(positions), view.profile.noise()
@@ -50,7 +50,7 @@ def sizes(view: ChartSubject) -> Chart:
     return maps.size_map(list(noises), lines, view.layer)
 
 
-def matched(view: ChartSubject) -> Chart:
+def matched(view: InView) -> Chart:
     """Real pruning against gaussian noise of the same measured drift."""
     profile = view.profile
     noises = profile.noise()
@@ -70,7 +70,7 @@ def matched(view: ChartSubject) -> Chart:
     return gain.compared(lines[0], lines[1], view.layer, "Noise against real pruning", between)
 
 
-def repaired(view: ChartSubject) -> Chart:
+def repaired(view: InView) -> Chart:
     """The damage of pruning a layer with its repair against the same without it, at one sparsity."""
     profile, pairs = view.profile, []
     for mended, other in profile.perturbations.items():
@@ -90,7 +90,7 @@ def repaired(view: ChartSubject) -> Chart:
     return replace(chart, finding=finding)
 
 
-def parts(view: ChartSubject) -> Chart:
+def parts(view: InView) -> Chart:
     """Gain of what a layer loses without its attention, and without its MLP."""
     profile, names = view.profile, [f"skip:{part}" for part in BLOCKS]
     if not set(names) <= profile.by_name.keys():
@@ -101,7 +101,7 @@ def parts(view: ChartSubject) -> Chart:
     return replace(chart, finding=f"{gain_sentences.parts(profile)} {chart.finding}")
 
 
-def heads(view: ChartSubject) -> Chart:
+def heads(view: InView) -> Chart:
     """Harm of leaving out each part of each layer."""
     profile = view.profile
     left_out = {name: each for name, each in profile.perturbations.items() if each.kind == "skip_part"}
@@ -122,7 +122,7 @@ KL_AXIS = {"title": "KL, nats", "rangemode": "tozero", "exponentformat": "none"}
 DOTS = {"size": 5}  # a layer between two that are equal is a point without a line
 
 
-def harm(view: ChartSubject) -> Chart:
+def harm(view: InView) -> Chart:
     """KL divergence with one layer at a time taken from the other checkpoint."""
     comparison = compared(view.profile, view.name)
     layers = np.arange(len(comparison.harm))
@@ -144,7 +144,7 @@ def harm(view: ChartSubject) -> Chart:
     return Chart("checkpoint-harm", "Which layers went wrong?", figure, gain_sentences.worst(comparison), table)
 
 
-def weights(view: ChartSubject) -> Chart:
+def weights(view: InView) -> Chart:
     """Relative error of every tensor of every layer."""
     comparison = compared(view.profile, view.name)
     error = comparison.weights.error
@@ -156,7 +156,7 @@ def weights(view: ChartSubject) -> Chart:
     return Chart("checkpoint-weights", "Which weights differ?", figure, gain_sentences.weighed(comparison), table)
 
 
-def parting(view: ChartSubject) -> Chart:
+def parting(view: InView) -> Chart:
     """Drift of the whole other checkpoint after each layer, beside what each layer alone adds."""
     comparison = compared(view.profile, view.name)
     layers = np.arange(len(comparison.harm))
@@ -184,9 +184,7 @@ class ChartRow(NamedTuple):
     key: str
     group: str  # those of one group stand beside each other, and no others with them
     question: str  # what it answers
-    draw: Callable[
-        [ChartSubject], Chart
-    ]  # raises UserError that says what to measure, where the profile lacks something
+    draw: Callable[[InView], Chart]  # raises UserError that says what to measure, where the profile lacks something
 
 
 GLANCE, DRIFT, GAIN = "At a glance", "Drift by layer", "Gain by size"  # as tabs call them

@@ -37,7 +37,7 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class ChartSubject:
+class InView:
     """The profile, perturbation and layer that a chart is drawn of."""
 
     profile: Profile

@@ -18,7 +18,7 @@ from core.results.study_table import study_table
 from core.show import words
 from core.show.figures import evaluation as drawing
 from core.show.figures import perplexity
-from core.show.figures.charts import CHARTS, COMPARED, ChartSubject
+from core.show.figures.charts import CHARTS, COMPARED, InView
 from core.show.report import remake
 from core.show.report.page import Exhibit, Report, exhibit, page, table
 from core.show.words import advice, gain_sentences, perplexity_sentences, protocol_lines
@@ -86,7 +86,7 @@ def _profile(profile: Profile) -> Report:
 def _charts(profile: Profile, name: str) -> Iterator[Exhibit]:
     """The charts of the Absorption page, as far as the profile has what they draw."""
     gains = np.nan_to_num(gains_of(profile.seeds(name)).value[:-1], nan=-np.inf)
-    view = ChartSubject(profile, name, int(gains.argmax()) if gains.size else 0)
+    view = InView(profile, name, int(gains.argmax()) if gains.size else 0)
     label = words.perturbation(profile.perturbations[name])
     note = f"{label}; the marked layer, {view.layer}, has the greatest gain · {words.named(profile)}"
 

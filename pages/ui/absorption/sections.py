@@ -16,7 +16,7 @@ from core.requests.parsing import absolute
 from core.show import figures, words
 from core.show.figures import Chart
 from core.show.figures.charts import CHECKS, COMPARED, GAIN, GLANCE, GROUPS, PARTS, ChartRow
-from core.show.figures.style import KEY, TOP, ChartSubject
+from core.show.figures.style import KEY, TOP, InView
 from core.show.lessons.absorption import with_parts
 from core.show.report import remake
 from core.show.words import gain_sentences
@@ -92,7 +92,7 @@ def offer_stored(profile: Profile) -> bool:
 # --- the sections ---------------------------------------------------------------------------------------------------
 
 
-def show(group: str, view: ChartSubject, prefix: str) -> None:
+def show(group: str, view: InView, prefix: str) -> None:
     """Draw a group: its choices, its charts two in a row, and its tables or links below."""
     rows, twin = GROUPS[group], None
     if group == GAIN:  # which asks how gains are averaged
@@ -125,7 +125,7 @@ def show(group: str, view: ChartSubject, prefix: str) -> None:
         st.table(pd.DataFrame(verdicts, columns=["perturbation", "verdict"]), height=SCROLLED, hide_index=True, alt=alt)
 
 
-def chart(row: ChartRow, view: ChartSubject, prefix: str) -> None:
+def chart(row: ChartRow, view: InView, prefix: str) -> None:
     """Draw a chart, or say what to measure for it."""
     try:
         drawn = _drawn(row, view)
@@ -137,7 +137,7 @@ def chart(row: ChartRow, view: ChartSubject, prefix: str) -> None:
 
 
 @lru_cache
-def _drawn(row: ChartRow, view: ChartSubject) -> Chart:
+def _drawn(row: ChartRow, view: InView) -> Chart:
     """A chart, built once for all runs of the page and all readers of the same view."""
     drawn = row.draw(view)
     if row.group == GLANCE:

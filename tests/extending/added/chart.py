@@ -3,10 +3,10 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.show.figures.style import Chart, ChartSubject
+from core.show.figures.style import Chart, InView
 
 
-def influence(asked: ChartSubject) -> Chart:
+def influence(asked: InView) -> Chart:
     """Block influence of every layer, mean over sequences."""
     values = asked.profile.activation.block_influence.mean(1)
     return Chart(

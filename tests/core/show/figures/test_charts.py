@@ -10,7 +10,7 @@ from core.results import checkpoints, propagation
 from core.show import figures
 from core.show.figures import charts, drift, gain, maps
 from core.show.figures.charts import COMPARED, GROUPS
-from core.show.figures.style import ChartSubject
+from core.show.figures.style import InView
 from core.show.words import gain_sentences
 from core.store import Perturbed
 from tests import synthetic
@@ -185,16 +185,16 @@ def test_a_repair_stands_against_the_same_pruning_without_it(measured, refused):
     several = [f"residual:{pruner}:{sparsity}" for sparsity in (0.7, 0.5) for pruner in ("wanda", "wanda+refit")]
     profile = measured(*several, "residual:magnitude:0.5", "skip")
     for name, pair in (("skip", several[:2]), (several[2], several[2:]), (several[3], several[2:])):
-        table = charts.repaired(ChartSubject(profile, name, 1)).table
+        table = charts.repaired(InView(profile, name, 1)).table
         for called, each in zip(("pruned", "repaired"), pair, strict=True):
             np.testing.assert_allclose(table[table["line"] == called]["gain"], gains_of(profile.seeds(each)).value)
     for lacking in (several[:1], [several[0], several[3]], ["residual:wanda:0.5", "residual:sparsegpt+refit:0.5"]):
         with refused("refit"):
-            charts.repaired(ChartSubject(measured(*lacking), lacking[0], 1))
+            charts.repaired(InView(measured(*lacking), lacking[0], 1))
 
 
 def test_parts_left_out_are_held_against_each_other_and_ranked_by_harm(measured, refused):
-    view = ChartSubject(measured("skip:attention", "skip:mlp", "skip:head:0", "skip:head:1"), "skip:mlp", 1)
+    view = InView(measured("skip:attention", "skip:mlp", "skip:head:0", "skip:head:1"), "skip:mlp", 1)
     gains, harms = charts.parts(view), charts.heads(view)
     assert set(gains.table["line"]) == {"attention", "MLP"} and "without its MLP" in gains.finding
     parts = ["attention", "MLP", "head 0", "head 1"]
@@ -205,7 +205,7 @@ def test_parts_left_out_are_held_against_each_other_and_ranked_by_harm(measured,
     assert f"of layer {layer}" in first and parts[part] in first
     for chart in (charts.parts, charts.heads):
         with refused("preset parts"):
-            chart(ChartSubject(measured("gaussian:0.3"), "gaussian:0.3", 1))
+            chart(InView(measured("gaussian:0.3"), "gaussian:0.3", 1))
 
 
 def test_different_depths_are_laid_over_relative_depth_and_names_are_text():
@@ -246,7 +246,7 @@ def test_profiles_of_different_texts_are_marked_and_said_so(empty):
 @pytest.mark.parametrize("layers", [2, 12, 80])
 def test_charts_of_a_checkpoint_say_what_the_analysis_found(layers, empty):
     profile = stored(empty, OTHER, layers=layers)
-    drawn = [row.draw(ChartSubject(profile, OTHER, layers - 1)) for row in GROUPS[COMPARED]]
+    drawn = [row.draw(InView(profile, OTHER, layers - 1)) for row in GROUPS[COMPARED]]
     worst, parting, cost, weighed = gain_sentences.of_checkpoint(checkpoints.compared(profile))
     assert [chart.finding for chart in drawn] == [worst, weighed, f"{parting} {cost}"]
     for row, chart in zip(GROUPS[COMPARED], drawn, strict=True):
@@ -257,7 +257,7 @@ def test_charts_of_a_checkpoint_say_what_the_analysis_found(layers, empty):
 def test_the_layer_that_stands_out_is_marked_and_errors_of_none_are_blank(measured):
     profile = measured(OTHER)
     profile.others[OTHER].difference.error[3] = 0
-    view = ChartSubject(profile, OTHER, 0)
+    view = InView(profile, OTHER, 0)
     table = charts.harm(view).table
     assert table["stands out"].tolist() == [at == 6 for at in range(LAYERS)]
     np.testing.assert_allclose(table["KL, nats"], checkpoints.compared(profile).harm)

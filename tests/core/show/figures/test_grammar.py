@@ -12,7 +12,7 @@ from core.base import UserError
 from core.show.figures import DARK, LIGHT, in_palette
 from core.show.figures.charts import CHARTS
 from core.show.figures.palette import HUE, readable, see_through, shades
-from core.show.figures.style import BOTTOM, TOP, ChartSubject, themed
+from core.show.figures.style import BOTTOM, TOP, InView, themed
 from core.store import Store, profiles
 
 ROOT = Path(__file__).parents[4]
@@ -60,7 +60,7 @@ def test_every_word_of_a_chart_can_be_read(look, theme):
     profile = profiles.load(store, store.demo())
     for row in CHARTS:
         try:
-            chart = row.draw(ChartSubject(profile, "gaussian:0.3", 10))
+            chart = row.draw(InView(profile, "gaussian:0.3", 10))
         except UserError:
             continue
         drawn += 1
