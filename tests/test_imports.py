@@ -177,24 +177,25 @@ def test_the_guards_bite():
     assert "torch" in loaded_by("from core import experiment; experiment.get")
 
 
-def test_what_pages_import_loads_no_tensor_library():
-    names = {
-        name
-        for path in modules("pages")
-        for name in read(path)
-        if name.startswith(("core", "pages.ui")) and is_module(name)
-    }
-    assert {"core.store.cache", "core.show.figures"} <= names
-    assert loaded_by("\n".join(f"import {name}" for name in sorted(names))) & HEAVY == set()
+def imported_by_pages():
+    names = {name for path in modules("pages") for name in read(path) if name.startswith(("core", "pages.ui"))}
+    return sorted(filter(is_module, names))
 
 
-def test_what_is_asked_stored_told_and_drawn_loads_neither_streamlit_nor_tensors():
-    names = [named(path) for path in modules(*(f"core/{room}" for room in FREE_OF_TENSORS))]
-    assert loaded_by("\n".join(f"import {name}" for name in names)) & (HEAVY | {"streamlit"}) == set()
+def free_of_tensors():
+    return [named(path) for path in modules(*(f"core/{room}" for room in FREE_OF_TENSORS))]
 
 
-def test_the_command_line_loads_charts_only_for_a_report():
-    assert "plotly" not in loaded_by("import core.cli.runs")
+@pytest.mark.parametrize(
+    ("names", "absent"),
+    [
+        (imported_by_pages, HEAVY),
+        (free_of_tensors, HEAVY | {"streamlit"}),
+        (lambda: ["core.cli.runs"], {"plotly"}),  # which only a report needs
+    ],
+)
+def test_what_is_imported_loads_no_more_than_it_needs(names, absent):
+    assert loaded_by("\n".join(f"import {name}" for name in names())) & absent == set()
 
 
 def test_where_changes_are_checked_nothing_is_skipped_for_want_of_the_bundled_model():
