@@ -89,17 +89,20 @@ def assert_streamed(of):
 
 
 @pytest.mark.parametrize("family", [*FAMILIES, "mixtral"])  # whose files hold experts in another form
-def test_a_streamed_model_is_the_model(family, twin):
-    of, plain = twin(family), tiny.loaded(family)
-    found, own = weights(of), plain.model.state_dict()
-    assert all(torch.equal(value, own[name]) for name, value in found.items())
-    assert (
-        found.keys()
-        == {name for name, _ in (*plain.model.named_parameters(), *plain.model.named_buffers())} & own.keys()
-    )
-    logits = [each.model(input_ids=TEXT.tokens, use_cache=False).logits for each in (of, plain)]
-    assert torch.equal(*logits)
+def test_a_streamed_model_is_the_model_and_saved_layer_by_layer_it_loads_anywhere(family, twin, tmp_path):
+    of, plain = twin(family), tiny.loaded(family).model
+    both, own = weights(of), plain.state_dict()
+    assert all(torch.equal(value, own[name]) for name, value in both.items())
+    assert both.keys() == {name for name, _ in (*plain.named_parameters(), *plain.named_buffers())} & own.keys()
+    assert torch.equal(*(each(input_ids=TEXT.tokens, use_cache=False).logits for each in (of.model, plain)))
     assert_streamed(of)
+    save(of.model, of.layers, of.tokenizer, tmp_path / "layers")
+    plain.save_pretrained(tmp_path / "plain")
+    one, whole = (sorted((tmp_path / each).glob("*.safetensors")) for each in ("layers", "plain"))
+    assert len(one) == tiny.LAYERS + 1
+    assert {name for path in one for name in load_file(path)} == {name for path in whole for name in load_file(path)}
+    state = load_back(tmp_path / "layers")[0].state_dict()
+    assert state.keys() == own.keys() and all(torch.equal(value, own[name]) for name, value in state.items())
 
 
 @pytest.mark.parametrize(
@@ -133,23 +136,6 @@ def test_it_is_pruned_and_repaired_alike_and_comes_back(family, repair, twin):
     after = weights(of)
     assert all(torch.equal(after[name], before[name]) for name in before)
     assert_streamed(of)
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_it_is_saved_layer_by_layer_and_loads_anywhere(family, twin, tmp_path):
-    of = twin(family)
-    save(of.model, of.layers, of.tokenizer, tmp_path)
-    assert len(list(tmp_path.glob("*.safetensors"))) == tiny.LAYERS + 1
-    model, _ = load_back(tmp_path)
-    own = tiny.loaded(family).model.state_dict()
-    assert model.state_dict().keys() == own.keys()
-    assert all(torch.equal(value, own[name]) for name, value in model.state_dict().items())
-    plain = tmp_path / "plain"
-    tiny.loaded(family).model.save_pretrained(plain)
-    names = [
-        {name for path in folder.glob("*.safetensors") for name in load_file(path)} for folder in (tmp_path, plain)
-    ]
-    assert names[0] == names[1]
 
 
 def test_weights_are_read_once_for_all_calls_inside_a_block(monkeypatch, twin):

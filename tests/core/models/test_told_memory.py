@@ -10,11 +10,10 @@ import transformers
 
 from core.jobs import cost
 from core.jobs.queue import PROJECT
-from core.requests import EvaluationRequest, MeasureRequest, Recipe, StudyRequest, WindowRequest
-from core.requests.measurements import measurements
-from core.requests.perturbations import perturbation
+from core.requests import EvaluationRequest, Recipe, StudyRequest, WindowRequest
 from core.store import Store
 from tests import tiny
+from tests.builders.requests import measurement
 
 ALONE = {"OMP_NUM_THREADS": "1"}
 CHILD = """
@@ -28,14 +27,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
-def sweep(length, *names):
-    asked = measurements([perturbation(name) for name in names])
-    return MeasureRequest(text=WindowRequest(sequences=4, length=length), measurements=asked)
-
-
-def pruning(length):
+def pruning(model, length):
     text, judged = (WindowRequest(source=half, sequences=8, length=length) for half in ("demo", "demo:evaluation"))
-    return StudyRequest(settings=(Recipe(),), calibration=text, evaluation=EvaluationRequest(text=judged))
+    return StudyRequest(model=model, settings=(Recipe(),), calibration=text, evaluation=EvaluationRequest(text=judged))
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +50,15 @@ def model(tmp_path_factory):
 @pytest.mark.timeout(1800)
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak in KiB")
 @pytest.mark.parametrize(
-    "asked", [sweep(64, "gaussian:0.3", "residual:wanda:0.7", "skip"), sweep(512, "gaussian:0.3"), pruning(256)]
+    "asked",
+    [
+        lambda model: measurement("demo", "gaussian:0.3", "residual:wanda:0.7", "skip", model=model, length=64),
+        lambda model: measurement("demo", "gaussian:0.3", model=model, length=512),
+        lambda model: pruning(model, 256),
+    ],
 )
 def test_the_memory_told_is_right_within_a_factor_of_two(asked, model, tmp_path):
-    asked = asked.model_copy(update={"model": model})
+    asked = asked(model)
     told = cost.estimate(asked, Store(tmp_path)).memory
     child = [sys.executable, "-c", CHILD.format(kind=type(asked).__name__), asked.model_dump_json(), str(tmp_path)]
     done = subprocess.run(child, cwd=PROJECT, capture_output=True, text=True, env=os.environ | ALONE)
