@@ -1,6 +1,6 @@
 """Opening the tour, and reading what a chapter says."""
 
-from core.show import lessons
+from core.show.lessons import shared as lessons
 from tests.pages.opening import given, opened_at, pictures
 
 GUESSED = {"sink": "stay"}

@@ -7,9 +7,9 @@ from core.methods import DEFAULT_PRUNER, Treatment
 from core.methods.owl import Owl
 from core.requests import AllocationRequest, Correction, grammar
 from core.results import protocols
-from core.show import lessons
 from core.show.figures import axes
 from core.show.lessons import budgets
+from core.show.lessons import shared as lessons
 from core.show.words import perplexity_sentences, protocol_lines
 from core.store import Array, Profile
 from pages.ui import current_profile, studies

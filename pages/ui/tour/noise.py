@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from core.base import changed, digits, gain, per_cent, times
 from core.methods import BLOCKS
-from core.show import lessons
 from core.show.figures import axes
 from core.show.figures.charts import PARTS
 from core.show.lessons import absorption, damage
+from core.show.lessons import shared as lessons
 from core.show.words import gain_sentences
 from core.store import Profile, Store
 from pages.ui import current_profile, url_state
