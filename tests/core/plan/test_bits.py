@@ -4,7 +4,6 @@ import json
 import math
 from dataclasses import replace
 from itertools import product
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -331,8 +330,7 @@ def test_a_target_beyond_what_was_measured_names_that():
 def test_a_plan_that_was_written_down_reads_back(tmp_path):
     here, file = quantised(4, 3), tmp_path / "plan.json"
     planned = allocate(grammar.read_allocation("response granularity=linear currency=bits:3"), here)
-    stored = replace(here, entry=SimpleNamespace(**vars(here.entry), packs=()))
-    told = allocated_json(planned, stored, "quantised")
+    told = allocated_json(planned, here, "quantised")
     file.write_text(json.dumps(told, default=lambda array: array.tolist()))
     again = allocate(grammar.read_allocation(str(file)), here)
     assert np.array_equal(again.exact, planned.exact) and again.request.currency == "bits"
