@@ -53,7 +53,7 @@ def differences():
     return [a - b for a, b in losses if np.isfinite(a - b).all() and np.ptp(a - b) > 0]
 
 
-@pytest.mark.parametrize("n", [8, 16, 24, 64])
+@pytest.mark.parametrize("n", [8, 24])
 def test_intervals_over_windows_cover_the_mean_as_often_as_they_say(n, differences):
     real, draw = np.random.default_rng(n).spawn(2)  # so that another committed study changes no draw of the second kind
     assert len(differences) >= 30
