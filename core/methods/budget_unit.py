@@ -25,11 +25,6 @@ class Level(NamedTuple):
     share: float  # of a dense weight, saved
     format: QuantFormat | None = None  # of its weights; None where they stay float16, or no format says it
 
-    @property
-    def bits(self) -> float:
-        """Bits that a weight takes in a file."""
-        return self.format.bits_per_weight if self.format else HALF * (1 - self.share)
-
 
 class BudgetUnit(NamedTuple):
     """The unit a budget is counted in: zeros, bits per weight, GGUF bytes, or whole layers."""
@@ -43,9 +38,14 @@ class BudgetUnit(NamedTuple):
         return [each.share for each in self.levels]
 
     @property
+    def names(self) -> list[str]:
+        """Name of each level."""
+        return [each.name for each in self.levels]
+
+    @property
     def of_layers(self) -> bool:
         """True if whole layers are kept or dropped."""
-        return any(each.name == DROPPED for each in self.levels)
+        return DROPPED in self.names
 
     @property
     def bits(self) -> bool:
@@ -63,16 +63,15 @@ class BudgetUnit(NamedTuple):
         Raises:
             UserError: it is no number, or no mixture of levels saves so much, or so little.
         """
-        for level in self.levels:
-            if text == level.name:
-                return level.share
+        if text in self.names:
+            return self.shares[self.names.index(text)]
         try:
             amount = float(text)
         except ValueError:
             raise UserError(f"{brief(text)} is no amount of {self.name}: write a number") from None
         share = 1 - amount / HALF if self.bits else amount
         if self.levels and not self.shares[0] <= share <= self.shares[-1]:
-            raise UserError(f"{self.phrase(share)} cannot be met: the levels are {listed_names(self.levels)}")
+            raise UserError(f"{self.phrase(share)} cannot be met: the levels are {listed(self.names)}")
         return share
 
     def amount(self, share: Amounts) -> Amounts:
@@ -109,11 +108,6 @@ def level_at(levels: Iterable[Level], share: float) -> Level:
         return level
     names = ", ".join(each.name for each in levels)
     raise UserError(f"no form has {HALF * (1 - share):g} bits a weight: the forms are {names}")
-
-
-def listed_names(levels: Iterable[Level]) -> str:
-    """Names of levels: `8, 4, 3 and 2`."""
-    return listed(each.name for each in levels)
 
 
 def in_formats(names: Iterable[str]) -> tuple[Level, ...]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
-from core.base import UserError, brief, look_up, unique
+from core.base import UserError, brief, listed, look_up, unique
 from core.methods.alps import alps
 from core.methods.budget_unit import (
     BITS,
@@ -20,7 +20,6 @@ from core.methods.budget_unit import (
     BudgetUnit,
     Level,
     level_at,
-    listed_names,
 )
 from core.methods.magnitude import magnitude
 from core.methods.quantisation import HALF, QUANT_FORMATS, fed_back, rounded
@@ -241,7 +240,8 @@ class Treatment(NamedTuple):
     def stored(self, share: float) -> float:
         """Bits that a weight takes in a file, on average: zeros as a bitmask, codes with scales and zero points."""
         if levels := PRUNERS[self.pruner].levels:
-            return float(np.interp(share, [each.share for each in levels], [each.bits for each in levels]))
+            bits = [each.format.bits_per_weight if each.format else HALF * (1 - each.share) for each in levels]
+            return float(np.interp(share, self.budget_unit.shares, bits))
         return HALF * (1 - share) + (self.budget_unit is ZEROS)  # a bit says whether a weight stays
 
     def by(self, what: str) -> RepairRow | None:
@@ -322,10 +322,9 @@ def share_of(value: Any, about: ValidationInfo) -> Any:
         raise ValueError(f"{pruner} leaves whole layers out: write skip")
     if not (unit.levels and isinstance(value, str)):
         return value
-    for level in unit.levels:
-        if level.name == value:
-            return level.share
-    raise ValueError(f"{pruner} has the levels {listed_names(unit.levels)}, not {brief(value)}")
+    if value not in unit.names:
+        raise ValueError(f"{pruner} has the levels {listed(unit.names)}, not {brief(value)}")
+    return unit.read(value)
 
 
 Share = Annotated[float, BeforeValidator(share_of)]

@@ -134,7 +134,7 @@ def measured_linears(profile: Profile, pruner: str, objective: str) -> tuple[Arr
 
 def _levels(pruner: str) -> list[str]:
     """Two example levels, as a person writes them."""
-    return [each.name for each in TREATMENTS[pruner].budget_unit.levels][-2:] or ["0.5", "0.9"]
+    return TREATMENTS[pruner].budget_unit.names[-2:] or ["0.5", "0.9"]
 
 
 def _harm(profile: Profile, prunes: str, pruner: str, objective: str, linear: str | None = None) -> dict[float, Array]:

@@ -6,9 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from core.base import Spec, checked, either, look_up, optional_field
+from core.base import Spec, checked, either, listed, look_up, optional_field
 from core.methods import LAYERS, STORED_UNITS, TREATMENTS, UNITS, ZEROS, Base, BudgetUnit, Uniform
-from core.methods.budget_unit import listed_names
 from core.requests.parsing import from_text, read_bytes
 from core.requests.perturbations import perturbation
 
@@ -51,20 +50,20 @@ class AllocationRequest(Spec):
                 "a correction spends an exact budget inside bounds, and unclipped numbers know neither: "
                 "give a strength or unclipped, not both"
             )
-        pruner, levels = getattr(self.base, "pruner", None), self.budget_unit.levels
+        pruner = getattr(self.base, "pruner", None)
         if pruner and TREATMENTS[pruner].budget_unit is not self.budget_unit:
             other = TREATMENTS[pruner].budget_unit.name
             raise ValueError(f"curves of {pruner} count {other}: write currency={other}, or name another pruner's")
         if self.budget_unit is LAYERS and self.base.per_linear:
             raise ValueError("layers are left out whole: write granularity=layer, or another method")
-        if not levels:
+        if not self.budget_unit.levels:
             return
         defaults = (AllocationRequest.model_fields[name].default for name in ("low", "high"))
         moved = self.unclipped, self.correction.strength, self.correction.control == "ramp"
         if any(moved) or (self.low, self.high) != (*defaults,):
             raise ValueError(
-                f"a budget of {self.currency} is met by the levels {listed_names(levels)}: leave low, high, strength, "
-                "ramp and unclipped out"
+                f"a budget of {self.currency} is met by the levels {listed(self.budget_unit.names)}: leave low, high, "
+                "strength, ramp and unclipped out"
             )
 
     @property

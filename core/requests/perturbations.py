@@ -41,7 +41,7 @@ def perturbation(text: str, positions: Positions = "after_first") -> Perturbatio
     body, at, where = text.strip().partition("@")
     kind, _, level = body.partition(":")
     if kind in PRUNERS and PRUNERS[kind].levels and PRUNERS[kind].budget_unit.name in UNITS:  # short for a residual
-        body = f"residual:{'gguf' if level.partition(':')[0] in {each.name for each in GGUF.levels} else kind}:{level}"
+        body = f"residual:{'gguf' if level.partition(':')[0] in GGUF.names else kind}:{level}"
         kind = "residual"
     forms = look_up(WRITTEN, kind, "perturbation")
     if forms[0].compares:
