@@ -10,8 +10,8 @@ from core.show import figures, words
 from core.show.figures.charts import COMPARED, GAIN, GLANCE, GROUPS, InView
 from core.show.report import claims
 from core.show.words import gain_sentences
-from pages.ui import current_profile, form, glossary, layout, url_state
-from pages.ui.absorption import overview, sections
+from pages.ui import absorption_charts, current_profile, form, glossary, layout, url_state
+from pages.ui.live import overview
 
 TERMS = "drift, gain, absorption, verdict, positions, dilution, harm, nats, rank correlation, noise floor"
 STILL = "This perturbation changes nothing at any layer, so there is no drift to follow. Choose another one above."
@@ -43,7 +43,7 @@ if not any(map(math.isfinite, gains.value[:-1])):
     if profile.layers > 1:  # of a single one the headline says why
         st.info(STILL)
     if name in profile.others:  # the last layer and what lies outside the layers may differ all the same
-        sections.show(COMPARED, InView(profile, name, current_profile.layer(profile)), name)
+        absorption_charts.show(COMPARED, InView(profile, name, current_profile.layer(profile)), name)
     url_state.end()
 groups = [each for each in GROUPS if each != GLANCE]  # one of them is drawn, below what stands at the top
 group = url_state.sync("group", groups, groups[0])
@@ -56,9 +56,9 @@ with left:
     overview.gains(profile, name, other, statistic, layer, layout.file(prefix, "at-a-glance"))
 view = InView(profile, name, layer, statistic)
 with right:
-    sections.chart(GROUPS[GLANCE][0], view, prefix)
+    absorption_charts.chart(GROUPS[GLANCE][0], view, prefix)
 st.segmented_control(
     "What to look at", groups, key="group", required=True, label_visibility="collapsed", width="stretch"
 )
-sections.show(group, view, prefix)
+absorption_charts.show(group, view, prefix)
 layout.link("evidence.py", f"{claims.TITLE} Claims about these numbers, tested", {"question": claims.PAPER})

@@ -30,7 +30,7 @@ FOREVER = {"Cache-Control": "public, immutable, max-age=31536000"}
 KINDS = {  # not guessed: on Windows the registry may call a script plain text, and browsers then refuse it
     ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".wasm": "application/wasm",
 }  # fmt: skip
-DRAWING = ("pages.ui.prune.results", "pages.ui.absorption.sections")  # with them comes all that is slow
+DRAWING = ("pages.ui.prune.results", "pages.ui.absorption_charts")  # with them comes all that is slow
 
 
 def address(path: str) -> str:

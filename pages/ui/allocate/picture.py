@@ -12,7 +12,7 @@ from core.plan.sweep import THINNED, Sweep, bound_layers, harm_curves, sweep
 from core.requests import AllocationRequest, recipe_names, uniform
 from core.results import Forecast, protocols
 from core.show.figures import axes, colour
-from core.show.figures.predicted import sensible, with_band
+from core.show.figures.evaluation import sensible, with_band
 from core.store import Profile
 from pages.ui import live
 from pages.ui.allocate.settings import CONTROLS, STRENGTHS

@@ -14,15 +14,15 @@ from core.requests import AllocationRequest, recipe_names, uniform
 from core.results import Forecast
 from core.show.figures import axes, colour
 from core.show.figures.allocation import level_shades
-from core.show.figures.predicted import costs_at, costs_of, sensible, sparsities
+from core.show.figures.evaluation import costs_at, costs_of, sensible, sparsities
 from core.show.words import protocol_lines
 from core.store import Profile, Store
 from pages.ui import layout, url_state
-from pages.ui.absorption.overview import amount_axis
 from pages.ui.allocate import current_allocation, picture
 from pages.ui.allocate.picture import HEAD
 from pages.ui.allocate.settings import TARGETS, amounts
 from pages.ui.live import figure
+from pages.ui.live.overview import amount_axis
 
 COMPARED = ("uniform", "owl", "response")
 SIZE = "All weights take at most"

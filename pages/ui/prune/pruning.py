@@ -21,8 +21,8 @@ from core.requests.parsing import absolute, numbers
 from core.results import candidates
 from core.store import Profile
 from pages.ui import form, layout, url_state
-from pages.ui.absorption import overview
 from pages.ui.allocate import current_allocation, settings
+from pages.ui.live import overview
 
 PATTERNS = form.alike(("none", "2:4", "4:8"))
 TRAINING = {"recover_minutes": "minutes", "recover_dtype": "bfloat16"}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.base import Estimate
-from core.show.figures.predicted import WIDEST, sensible, with_band
+from core.show.figures.evaluation import WIDEST, sensible, with_band
 
 
 def test_a_model_that_guesses_is_not_drawn_and_intervals_end_near_the_values():

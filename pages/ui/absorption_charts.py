@@ -22,7 +22,7 @@ from core.show.report import remake
 from core.show.words import gain_sentences
 from core.store import Profile, Store
 from pages.ui import current_profile, form, layout, url_state, watch
-from pages.ui.absorption import overview
+from pages.ui.live import overview
 
 ABOUT_STATISTICS = (
     "The mean of ratios is the paper's coefficient, which we know from secondary sources only. Verdicts always use the "
