@@ -21,7 +21,9 @@ profile = current_profile.profile()
 current_profile.heading("Which layers amplify, which absorb?", profile)
 bases = words.by_positions(profile)
 with layout.row("bottom"):
-    first = current_profile.PREFERRED if current_profile.PREFERRED in bases else next(iter(bases))
+    first = (
+        current_profile.PREFERRED_PERTURBATION if current_profile.PREFERRED_PERTURBATION in bases else next(iter(bases))
+    )
     named = {base: profile.perturbations[next(iter(at.values()))].label for base, at in bases.items()}
     places = bases[form.choice("Perturbation of one layer", named, "perturbation", first, width=320)]
     positions = next(iter(places))

@@ -11,7 +11,7 @@ from core.show import words
 from core.store import Entry, Profile, Store, largest_committed, profiles
 from pages.ui import glossary, layout, url_state
 
-PREFERRED = "gaussian:0.3"  # the perturbation shown unasked, where it was measured
+PREFERRED_PERTURBATION = "gaussian:0.3"  # the perturbation shown unasked, where it was measured
 
 
 def choose() -> None:

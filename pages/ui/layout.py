@@ -17,23 +17,28 @@ from core.show.figures.style import themed
 from pages.ui import url_state
 from pages.ui.live import figure
 
-SHARES = ("target", "zeros", "agreement", "zeros, mean of linears")  # columns of fractions, written in per cent
+PERCENT_COLUMNS = (
+    "target",
+    "zeros",
+    "agreement",
+    "zeros, mean of linears",
+)  # columns of fractions, written in per cent
 
 
-# What is still being fetched is no empty box: a chart says so, and all else keeps its place unseen.
-# A script takes no room, nor what waits for another theme.
-# What is told in several lines has nothing beside it.
-# A button that is a sentence is set as one.
-# What is picked of many is written in the page's own colours: the accent's are too pale on the dark theme.
-# What a narrow field cuts off is seen to go on; the name on a card is never cut off.
-# A perplexity that answers a page is large, with its change beside it; nothing of it is cut off.
-# What opens the numbers of a chart is an icon, whose name screen readers know.
-# A small heading stands over one of two pictures beside each other.
+# While it is fetched, a chart says so; any other element keeps its place without a grey box.
+# Scripts, and the element that watches the theme, take no room.
+# A text of several lines has a row of its own.
+# A button with a sentence on it is set as text, from the left.
+# Picked options have the colours of the page: those of the accent are too pale on the dark theme.
+# A narrow field shows that its text goes on; the name on a card wraps.
+# The perplexity that answers a page is large, its change beside it; both wrap.
+# The button of a chart's numbers is an icon; its name is for screen readers.
+# Small headings stand over pictures in a row.
 # A page begins at its top; where that is narrow, below the button of the menu.
 # On a phone the buttons of the tour stay at the foot of the screen.
-# What the lab says while it waits takes the same room, however long it is; its buttons take theirs before they come.
-# The presenter's switch lies over no warning, and over no title where that is narrow.
-# A command is coloured as its text, for the usual colours are too pale; an option is never broken after a hyphen.
+# The lab's line of progress has a fixed height, and so have its buttons before they are drawn.
+# The presenter's switch never covers a warning, nor the title of a narrow page.
+# Commands have one colour, for the default ones are too pale; an option is never broken after a hyphen.
 STYLE = """
 [data-testid="stSkeleton"] { background: none !important; animation: none !important; }
 .stPrintGraphic > [data-testid="stSkeleton"]::after { content: "Drawing the chart…"; }
@@ -80,14 +85,14 @@ STYLE = """
 """
 
 
-# What is hidden of a chart still saves it.
-SAVE = """<button id="save-{0}" class="save">Download SVG</button><script>
+# The chart's own button is hidden, and still saves it.
+SAVE_BUTTON = """<button id="save-{0}" class="save">Download SVG</button><script>
 document.getElementById("save-{0}").onclick = () => document.querySelector(".st-key-{0} .modebar-btn").click()
 </script>"""
 
 
-ROOM = (Path(__file__).parent / "live" / "room.css").read_text("utf-8")
-LEAVE = """<script>document.onkeydown = ({ key }) => {
+ROOM_STYLE = (Path(__file__).parent / "live" / "room.css").read_text("utf-8")
+LEAVE_SCRIPT = """<script>document.onkeydown = ({ key }) => {
 if (key === "Escape") document.querySelector(".st-key-present input:checked")?.click()
 }</script>"""
 
@@ -97,7 +102,7 @@ def present() -> None:
     presents = url_state.sync("present", [False, True], False)
     st.toggle("Present", key="present")
     if presents:
-        st.html(f"<style>{ROOM}</style>{LEAVE}", unsafe_allow_javascript=True)
+        st.html(f"<style>{ROOM_STYLE}</style>{LEAVE_SCRIPT}", unsafe_allow_javascript=True)
 
 
 def row(align: str = "center", **more: Any) -> Any:
@@ -192,8 +197,8 @@ def show_table(table: pd.DataFrame, alt: str, columns: dict | None = None, **mor
         columns: what is told of some otherwise.
     """
     numeric = table.select_dtypes("float")
-    table = table.assign(**{name: 100 * table[name] for name in SHARES if name in numeric})
-    formats = {name: "%.4g %%" if name in SHARES else words.column(table[name].to_numpy()) for name in numeric}
+    table = table.assign(**{name: 100 * table[name] for name in PERCENT_COLUMNS if name in numeric})
+    formats = {name: "%.4g %%" if name in PERCENT_COLUMNS else words.column(table[name].to_numpy()) for name in numeric}
     formats |= dict.fromkeys(table.select_dtypes("int"), "localized")
     numbers = {name: st.column_config.NumberColumn(format=written) for name, written in formats.items()}
     options = {"hide_index": True, "column_config": numbers | (columns or {}), "placeholder": "–"} | more
@@ -294,7 +299,7 @@ def numbers(table: pd.DataFrame, about: str, file: str, key: str, chart: bool = 
         show_table(table, f"Numbers of: {about}", height=240)
         download(lambda: table.to_csv(index=False), file, key)
         if chart:
-            st.html(SAVE.format(key.replace(" ", "-")), unsafe_allow_javascript=True)
+            st.html(SAVE_BUTTON.format(key.replace(" ", "-")), unsafe_allow_javascript=True)
 
 
 def download(csv: Callable[[], str], file: str, key: str) -> None:

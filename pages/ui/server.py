@@ -27,10 +27,10 @@ MODULES = {file.name: file.read_bytes() for file in (Path(__file__).parent / "li
 VERSION = hashlib.sha256(b"".join(MODULES.values())).hexdigest()[:12]
 MODULE = re.compile(rf"(?:/.+)?/live/{VERSION}/([\w-]+\.js)")
 FOREVER = {"Cache-Control": "public, immutable, max-age=31536000"}
-KINDS = {  # not guessed: on Windows the registry may call a script plain text, and browsers then refuse it
+MEDIA_TYPES = {  # not guessed: on Windows the registry may call a script plain text, and browsers then refuse it
     ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".wasm": "application/wasm",
 }  # fmt: skip
-DRAWING = ("pages.ui.prune.results", "pages.ui.absorption_charts")  # with them comes all that is slow
+DRAWING_MODULES = ("pages.ui.prune.results", "pages.ui.absorption_charts")  # they import everything that is slow
 
 
 def address(path: str) -> str:
@@ -53,13 +53,13 @@ def assets(app: ASGIApp) -> ASGIApp:
         if content is None:
             await app(scope, receive, send)
             return
-        await Response(content, headers=FOREVER, media_type=KINDS[Path(path).suffix])(scope, receive, send)
+        await Response(content, headers=FOREVER, media_type=MEDIA_TYPES[Path(path).suffix])(scope, receive, send)
 
     return answering
 
 
 def _read(file: Path) -> bytes | None:
-    return file.read_bytes() if file.suffix in KINDS and file.is_file() else None
+    return file.read_bytes() if file.suffix in MEDIA_TYPES and file.is_file() else None
 
 
 @asynccontextmanager
@@ -72,7 +72,7 @@ async def warmed(_: object) -> AsyncIterator[None]:
 
 def _prepare() -> None:
     queue.tidy(Store())
-    for name in DRAWING:
+    for name in DRAWING_MODULES:
         importlib.import_module(name)
     importlib.import_module("pages.ui.studies").prepare()
     gc.collect()
@@ -96,7 +96,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    # What writes the pages' styles are scripts of their own: they come before what would move without them.
+    # Scripts that write the pages' styles load first: without them elements would move.
     "Link": ", ".join(
         f"<static/js/{each.name}>; rel=modulepreload"
         for name in ("Html.*", "purify.*")

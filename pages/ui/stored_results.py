@@ -64,7 +64,11 @@ def card(key: str, root: str) -> tuple[str, str, str, str]:
     entry = store.profile(key)
     spec = entry.spec
     perturbations = {each.name: each for each in in_order(each.perturbation for each in spec.measurements)}
-    name = current_profile.PREFERRED if current_profile.PREFERRED in perturbations else next(iter(perturbations))
+    name = (
+        current_profile.PREFERRED_PERTURBATION
+        if current_profile.PREFERRED_PERTURBATION in perturbations
+        else next(iter(perturbations))
+    )
     seeds = [store.load(spec.unit(each)) for each in spec.measurements if each.perturbation.name == name]
     if None in seeds:
         raise UserError("parts of this profile are missing: measure it again")

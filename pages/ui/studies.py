@@ -180,7 +180,7 @@ def show_table(table: Table, alt: str, file: str, key: str) -> None:
     helps = {
         name: st.column_config.Column(help=each.about)
         for name, each in table.columns.items()
-        if each.about and name in table.values and name not in layout.SHARES
+        if each.about and name in table.values and name not in layout.PERCENT_COLUMNS
     }
     change = st.column_config.NumberColumn(format="%+,.2f")
     changes = [head for head in table.numbers if head.startswith(CHANGE) or head.endswith((" low", " high", " seeds"))]

@@ -16,10 +16,10 @@ from core.requests import lab
 from pages.ui.server import REFUSAL, VERSION
 
 TALK = re.compile(rf"(?:/.+)?/talk/{VERSION}")
-MOST = 32  # streams of a reader at once
-NAME = 64  # signs of a tab's name that count
-LOOK = 0.5  # seconds between two looks at what is not written yet
-LIVE = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # the latter: a proxy passes on what comes at once
+MAX_STREAMS = 32  # streams of a reader at once
+TAB_NAME_LENGTH = 64  # characters of a tab's name that are read
+LOOK_SECONDS = 0.5  # seconds between two looks at an unfinished chunk
+LIVE_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # the latter: a proxy passes lines on at once
 Asker = tuple[str, str]  # reader and tab
 
 
@@ -39,15 +39,15 @@ class Talks:
             await PlainTextResponse(REFUSAL, 403)(scope, receive, send)
             return
         query = request.query_params
-        lines = self._lines(query.get("asked", ""), (reader(request), query.get("tab", "")[:NAME]))
-        await StreamingResponse(lines, headers=LIVE, media_type="application/x-ndjson")(scope, receive, send)
+        lines = self._lines(query.get("asked", ""), (reader(request), query.get("tab", "")[:TAB_NAME_LENGTH]))
+        await StreamingResponse(lines, headers=LIVE_HEADERS, media_type="application/x-ndjson")(scope, receive, send)
 
     async def _lines(self, typed: str, asker: Asker) -> AsyncIterator[str]:
         """Lines until all is written, the reader leaves, or the tab asks for another talk."""
         stream = self.open[asker] = object()
         try:
-            if sum(reader == asker[0] for reader, _ in self.open) > MOST:
-                raise UserError(f"{MOST} texts are being written for you: close another page first")
+            if sum(reader == asker[0] for reader, _ in self.open) > MAX_STREAMS:
+                raise UserError(f"{MAX_STREAMS} texts are being written for you: close another page first")
             talk, end = lab.talk(typed), None
             while end is None and self.open.get(asker) is stream:
                 future = scheduler.ask("talk", talk, None, *asker)
@@ -55,7 +55,7 @@ class Talks:
                     async for line in _waits(future):
                         yield line
                 finally:
-                    future.cancel()  # where the reader has left it is not begun
+                    future.cancel()  # if the reader has left, it is never begun
                 if future.cancelled():  # by this tab's stream before, which asked for the same
                     continue
                 for step in future.result().steps:
@@ -74,13 +74,13 @@ class Talks:
 async def _waits(future: Future) -> AsyncIterator[str]:
     """Lines that say what a chunk waits for, until it has come."""
     last, waiting = None, asyncio.wrap_future(future)
-    while not (await asyncio.wait([waiting], timeout=LOOK))[0]:
+    while not (await asyncio.wait([waiting], timeout=LOOK_SECONDS))[0]:
         ahead = scheduler.count_ahead(future)
         line = _line(waits=ahead) if scheduler.state() == "ready" else _line(loading=True)
         if line != last and (ahead or scheduler.state() != "ready"):
             yield line
         last = line
-    waiting.cancelled() or waiting.exception()  # which is known now
+    waiting.cancelled() or waiting.exception()  # so that asyncio does not report it as unread
 
 
 def reader(request: Request) -> str:

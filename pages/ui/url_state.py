@@ -26,12 +26,12 @@ class View:
     written_url: dict[str, str]  # the URL, as last written
     link: dict[str, object]  # what a link or the back button still decides; None: the default
     remembered: dict[str, object]  # the last value of each choice, on all pages
-    unasked: dict[str, object] = field(default_factory=dict)  # those that nobody made: they follow page and profile
-    held_values: dict[str, object] = field(default_factory=dict)  # by the widgets when the URL was last written
-    texts: dict[str, str | None] = field(default_factory=dict)  # what this run changes in the URL; None: nothing
-    refused: list[str] = field(default_factory=list)  # what is said of a link until something is chosen
+    unasked: dict[str, object] = field(default_factory=dict)  # choices at their default: they follow page and profile
+    held_values: dict[str, object] = field(default_factory=dict)  # values of the widgets when the URL was last written
+    texts: dict[str, str | None] = field(default_factory=dict)  # changes of the URL by this run; None: left out
+    refused: list[str] = field(default_factory=list)  # warnings about a link, shown until something is chosen
     runs: int = 0  # of the page
-    waits: dict[str, str] = field(default_factory=dict)  # pictures that tell once they stand, each by a word of its own
+    waits: dict[str, str] = field(default_factory=dict)  # token of each picture that reports when it is drawn
     linked: bool = False  # a link to the page in view, which does not reach the address bar by itself
 
 

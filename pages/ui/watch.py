@@ -14,7 +14,7 @@ from core.store import Entry, Store
 from pages.ui import layout, partial_results
 
 WHOLE_NAMES = "[data-testid=stSidebar] [data-testid=stPageLink-NavLink] * { white-space: normal }"
-HEIGHT = 680  # of the live figure and its folded numbers, so that nothing below moves when it appears
+HEIGHT = 680  # px of the live figure with its folded numbers: nothing below moves when it appears
 PICTURES = {MeasureRequest: partial_results.matrix, StudyRequest: partial_results.perplexities}
 
 
@@ -195,7 +195,7 @@ def ask(
         built = request()
         about(built)
         stored = Store().find(built)
-    except HoldsExport as hint:  # as after each export to it
+    except HoldsExport as hint:  # the folder holds an export already
         ready = False
         layout.caption(sentence(hint))
     except UserError as error:

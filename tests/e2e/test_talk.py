@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from playwright.sync_api import expect
 
-from pages.ui.lab.talk import SHORT
+from pages.ui.lab.talk import OPENING_TOKENS
 from tests.e2e.conftest import settle, wait_for_query
 
 PATIENCE = 240_000  # ms for a model to be loaded and to write on a busy machine
@@ -62,7 +62,7 @@ def pause(talk):
 
 def test_the_example_is_written_hurt_and_healed_and_says_what_is_seen(demo, tab):
     page, talk = opened(tab, f"{demo}/lab")
-    written(talk, SHORT)
+    written(talk, OPENING_TOKENS)
     dense, hurt = texts(talk)
     assert dense != hurt and dense.split()[:7] == hurt.split()[:7]
     expect(talk.locator(".says")).to_contain_text("differ from token")

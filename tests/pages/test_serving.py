@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 
 from core.store.files import write_file
 from pages.ui import server
-from pages.ui.server import KINDS, STATIC, assets, guard, welcome
+from pages.ui.server import MEDIA_TYPES, STATIC, assets, guard, welcome
 from tests.core.store.test_deleting import GONE, by
 
 
@@ -43,7 +43,7 @@ def test_a_hashed_file_is_sent_whole_and_kept_for_good(suffix):
     assert not passed and start["status"] == 200
     assert body["body"] == (STATIC / path[1:]).read_bytes()
     headers = dict(start["headers"])
-    assert headers[b"content-type"].decode().startswith(KINDS[suffix])
+    assert headers[b"content-type"].decode().startswith(MEDIA_TYPES[suffix])
     assert b"immutable" in headers[b"cache-control"]
 
 
@@ -118,7 +118,7 @@ def test_nothing_is_uploaded(method, base):
 def test_a_start_of_the_server_sweeps_the_cache(empty_cache, monkeypatch):
     left = empty_cache / "jobs" / "0" / f"{by(GONE, 'progress.json')}x"
     write_file(left, b"half")
-    monkeypatch.setattr(server, "DRAWING", ())
+    monkeypatch.setattr(server, "DRAWING_MODULES", ())
     monkeypatch.setattr(server, "gc", SimpleNamespace(collect=lambda: None, freeze=lambda: None))
     server._prepare()
     assert not left.exists()

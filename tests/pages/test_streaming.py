@@ -48,7 +48,7 @@ def spoken(at):
 @pytest.fixture
 def warm(monkeypatch):
     monkeypatch.setattr(talk_stream, "scheduler", here := Warm())
-    monkeypatch.setattr(talk_stream, "LOOK", 0.02)
+    monkeypatch.setattr(talk_stream, "LOOK_SECONDS", 0.02)
     return here
 
 
@@ -178,7 +178,7 @@ def test_what_cannot_be_is_one_line(app, warm):
 
 
 def test_a_reader_has_so_many_streams(app, warm, monkeypatch):
-    monkeypatch.setattr(talk_stream, "MOST", 1)
+    monkeypatch.setattr(talk_stream, "MAX_STREAMS", 1)
 
     async def play():
         async with listening(app), listening(app, client="10.0.0.2"), listening(app, tab="2") as (here, task):

@@ -18,12 +18,12 @@ from pages.ui import live
 from pages.ui.allocate.settings import CONTROLS, STRENGTHS
 from pages.ui.live.figure import Bars, Control, Curve, Figure, Gauge, Hand, Hero, Key, Mark, Slot
 
-ROOM = 0.02  # sparsity shown above and below the target even where all layers are alike
+LEAST_SPAN = 0.02  # sparsity shown above and below the target even where all layers are alike
 STRENGTH = "Correction strength (our parameter), largest shift of a layer"
 DECIMALS = 4  # of sparsities, of which the first three are written and drawn
 SAYS = "**{{now}}** predicted perplexity, 90 % interval [{{low}}, {{high}}]. {{change}} {}."
 IDLE = "Drag a bar, or press arrow keys: the other layers make up for it."
-HEAD = 128  # px of words over this picture and that of targets, whose plots stand level
+HEAD_HEIGHT = 128  # px of words over this picture and that of targets, whose plots stand level
 UNKNOWN = "Nothing is predicted: a layer is pruned beyond the largest sparsity that was measured alone."
 
 
@@ -64,7 +64,7 @@ def drawn(
         gauge=gauge("predicted perplexity at each strength (log scale)", costs, curves, measured, start),
         hero=hero(costs, forecast, "uniform", even),
         height=230,
-        head=HEAD,
+        head=HEAD_HEIGHT,
         right=64,
     )
 
@@ -76,7 +76,7 @@ def _bars(swept: Sweep, allocation: Allocation, profile: Profile) -> Figure:
     bound = bound_layers(swept.rows, bounds)
     more = f" ({bounds.high:g} is the largest sparsity measured)" if bounds.high < request.high else ""
     name, own = request.base.title, colour(request.base.kind)
-    ends = request.target - ROOM, request.target + ROOM
+    ends = request.target - LEAST_SPAN, request.target + LEAST_SPAN
     return Figure(
         name="spread",
         title=f"Sparsity per layer: {name} and this allocation",

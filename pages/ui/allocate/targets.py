@@ -19,7 +19,7 @@ from core.show.words import protocol_lines
 from core.store import Profile, Store
 from pages.ui import layout, url_state
 from pages.ui.allocate import current_allocation, picture
-from pages.ui.allocate.picture import HEAD
+from pages.ui.allocate.picture import HEAD_HEIGHT
 from pages.ui.allocate.settings import TARGETS, amounts
 from pages.ui.live import figure
 from pages.ui.live.overview import amount_axis
@@ -64,7 +64,7 @@ def _picture(mine: AllocationRequest, forecast: Forecast) -> figure.Figure:
         key=[figure.Key(tone, name, "line") for name, tone in zip(names, requests.values(), strict=True)],
         x="target sparsity, %",
         height=230,
-        head=HEAD,
+        head=HEAD_HEIGHT,
         first=True,
     )
 

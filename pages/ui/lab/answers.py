@@ -18,9 +18,9 @@ from pages.ui import layout
 from pages.ui.lab.question import KINDS, View
 from pages.ui.live.grid import Answered, key, lens_text
 
-KEPT = 8  # questions of a kind of this tab: a layer at every size
-LOOK = 0.2  # seconds between two looks at what is not answered yet
-LOADING = 1.0  # the same while the model loads, which needs the processor
+KEPT_QUESTIONS = 8  # questions of each kind that a tab remembers: a layer at every size
+LOOK_SECONDS = 0.2  # between two looks at an unanswered question
+LOADING_SECONDS = 1.0  # the same while the model loads and needs the processor
 EXAMPLE = "example"
 REFUSED = "refused"
 MODEL = {"cold": "The model loads once you type.", "ready": "The model is ready for your own sentence."}
@@ -44,7 +44,7 @@ class Tab:
         if future is None or future.cancelled():
             future = scheduler.ask(*key, self.asker[0], beside or self.asker[1])
         self.futures[key] = future
-        for old in [each for each in self.futures if each[0] == kind][:-KEPT]:
+        for old in [each for each in self.futures if each[0] == kind][:-KEPT_QUESTIONS]:
             del self.futures[old]
         return future
 
@@ -103,8 +103,8 @@ def answers(view: View) -> tuple[dict[str, Answered], str]:
     if here.scene(question) is None:
         wanted = [("scene", None)] if here.row(question, layer) else [("row", layer), ("scene", None)]
         for come in filter(_come, [here.ask(kind, question, at) for kind, at in wanted]):
-            come.result()  # or what is wrong
-    stage, by_name = _stage(view), {}  # first the stage: what comes in between is found at the next look
+            come.result()  # raises the error of a refused question
+    stage, by_name = _stage(view), {}  # the stage first: an answer that comes in between is seen at the next look
     for each in view.sizes:
         if row := here.row(own := each.question(), layer):
             by_name[name(each)] = _assembled(own, row, {layer: row})
@@ -181,7 +181,7 @@ def status(view: View, stage: str, waits: bool) -> None:
     if stage == REFUSED:
         st.caption("The last answer stays until the sentence can be measured.")
     elif waits or stage != "sized" or scheduler.state() == "loading":  # the line still changes by itself
-        every = LOOK if scheduler.state() == "ready" else LOADING
+        every = LOOK_SECONDS if scheduler.state() == "ready" else LOADING_SECONDS
         st.fragment(run_every=every)(_looking)(view, stage, scheduler.state(), waits)
     else:
         st.caption(_said(view, stage))

@@ -31,10 +31,10 @@ KINDS = (
 )
 WORDS = {word: (at, n) for at, kind in enumerate(KINDS) for n, word in enumerate(kind.stops)}
 OPENING = "The quick brown fox jumps over the lazy"
-USUAL = "gaussian:0.3"
+DEFAULT_DAMAGE = "gaussian:0.3"
 LAYERS = 30  # of the bundled model
 LAYER = 16
-LAST = -1  # the token that is marked unasked
+LAST_TOKEN = -1  # the token that is marked unasked
 FIRST = True  # the first token is damaged too
 
 
@@ -76,14 +76,14 @@ class View(NamedTuple):
 
 
 def _example(sentence: str, word: str, layer: int, first: bool = False, only: int | None = None) -> View:
-    return View(sentence, State(layer, LAST if only is None else only, *WORDS[word], first, only is not None))
+    return View(sentence, State(layer, LAST_TOKEN if only is None else only, *WORDS[word], first, only is not None))
 
 
 COUNT = "One, two, three, four, five, six, seven,"
 CAPITAL = "The capital of France is Paris, and the capital of Italy is"
 EXAMPLES = {  # each shows something else; their answers are committed (tests/bench/lab.py)
-    "Dog becomes fish": _example(OPENING, USUAL, LAYER, FIRST),
-    "Noise that fades": _example(COUNT, USUAL, 12),
+    "Dog becomes fish": _example(OPENING, DEFAULT_DAMAGE, LAYER, FIRST),
+    "Noise that fades": _example(COUNT, DEFAULT_DAMAGE, 12),
     "Rome becomes Paris": _example(CAPITAL, "gaussian:1", 20, only=11),
     "A layer it needs": _example(CAPITAL, "skip", 11),
     "70 % pruned, unnoticed": _example(COUNT, "residual:wanda:0.7", 4),
@@ -111,13 +111,13 @@ def sentence() -> str:
 
 def current_view(typed: str) -> View:
     """The view of a sentence, with the choices made in the picture."""
-    word = url_state.sync("perturbation", list(WORDS), USUAL)
+    word = url_state.sync("perturbation", list(WORDS), DEFAULT_DAMAGE)
     layer = url_state.sync("layer", range(LAYERS), LAYER)
-    token = url_state.sync("token", range(LAST, MOST_TOKENS), LAST)
+    token = url_state.sync("token", range(LAST_TOKEN, MOST_TOKENS), LAST_TOKEN)
     first = url_state.sync("first", [False, True], FIRST)
     only = url_state.sync("only", [False, True], False)
     words = url_state.sync("words", [False, True], False)
-    return View(typed, State(layer, token, *WORDS[word], first, only and token != LAST, words))
+    return View(typed, State(layer, token, *WORDS[word], first, only and token != LAST_TOKEN, words))
 
 
 def moved(state: State) -> None:

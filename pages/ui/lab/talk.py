@@ -23,11 +23,11 @@ PROMPTS = {
     "A story": "The old clockmaker opened the door of her shop and",
     "A recipe": "To make a good cup of tea, first",
 }
-USUAL = next(iter(PROMPTS.values()))
+DEFAULT_PROMPT = next(iter(PROMPTS.values()))
 OPENING = "8~16~gaussian:1,18~0~"  # damage, then none
-MOST, SHORT = 96, 48  # tokens; those of the opening
+MAX_TOKENS, OPENING_TOKENS = 96, 48  # tokens; those of the opening
 SEEDS = range(1000)  # 0: the likeliest word at every step
-SAID = ("noise {}", "{} pruned", "left out")  # of `KINDS`
+DAMAGE_WORDS = ("noise {}", "{} pruned", "left out")  # of `KINDS`
 WORDS = {
     "dense": "Undamaged model",
     "hurt": "Damaged model",
@@ -63,7 +63,7 @@ def damages() -> dict[str, dict[str, object]]:
     for (kind, row), (part, (name, about)) in product(enumerate(KINDS), enumerate(PARTS.items())):
         for size, (stem, amount) in enumerate(row.stops.items()):
             word = f"{stem}:{name}" if name else stem
-            label = f"{{layer}}{f', {about}' if name else ''}: {SAID[kind].format(amount)}"
+            label = f"{{layer}}{f', {about}' if name else ''}: {DAMAGE_WORDS[kind].format(amount)}"
             strength = (size + 1) / len(row.stops)
             with suppress(UserError):  # heads are not pruned
                 perturbation(word)
@@ -82,7 +82,7 @@ def read(text: str) -> str:
         turns = [(int(start), int(layer), word) for start, layer, word in parts]
     except ValueError:
         raise UserError(f"{brief(text)} does not say what is damaged when: write TOKEN~LAYER~DAMAGE") from None
-    checked_turns = checked(Talk, prompt=USUAL, turns=turns).turns
+    checked_turns = checked(Talk, prompt=DEFAULT_PROMPT, turns=turns).turns
     for turn in checked_turns:
         layers_of(turn, LAYERS)
         if turn.word and turn.word not in damages():
@@ -104,7 +104,10 @@ def show() -> None:
     """Draw the prompt, the seed, and the picture that writes."""
     layout.header("Break it while it talks")
     st.markdown("Two copies of one model write on from your words. Damage one of them while it writes, then heal it.")
-    prompt, seed = form.words("Words to write on from", "write", USUAL), url_state.whole_number("seed", 0, SEEDS)
+    prompt, seed = (
+        form.words("Words to write on from", "write", DEFAULT_PROMPT),
+        url_state.whole_number("seed", 0, SEEDS),
+    )
     with layout.row(gap="small"):
         for name, words in PROMPTS.items():
             _set(name, write=words)
@@ -117,7 +120,7 @@ def show() -> None:
     except UserError as error:
         url_state.refuse(f"The link asks for turns that cannot be: {escape_markdown(error)}.")
         turns = OPENING
-    linked = (prompt, seed, turns) != (USUAL, 0, OPENING)
+    linked = (prompt, seed, turns) != (DEFAULT_PROMPT, 0, OPENING)
     data = {"fixed": _fixed(), "prompt": prompt, "seed": seed or None, "linked": linked}
     live.draw(COMPONENT, "talk", data, {"turns": (turns, Turns())}, st.session_state.update)
 
@@ -145,7 +148,7 @@ def _fixed() -> str:
         "named": [*(f"layer {layer}" for layer in range(LAYERS)), "all layers"],
         "parts": list(PARTS.values()),
         "line": live.plain(LINE),
-        "most": MOST,
-        "short": SHORT,
+        "most": MAX_TOKENS,
+        "short": OPENING_TOKENS,
         "words": WORDS,
     })  # fmt: skip

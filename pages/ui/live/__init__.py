@@ -57,7 +57,7 @@ def draw(
     state = {name: at for name, (at, _) in choices.items()}
     waits = st.session_state["view"].waits
     if drawn:
-        waits.setdefault(key, uuid4().hex)  # sent alike from now on, so not twice; another session's picture tells anew
+        waits.setdefault(key, uuid4().hex)  # the same from now on, so reported once; a new session reports again
     picture(
         key=key,
         data={**data, "state": state, "colours": colours, "waiting": waits.get(key, "")},
