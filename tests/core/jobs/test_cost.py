@@ -4,12 +4,12 @@ import pytest
 
 from core.base import UserError
 from core.jobs import cost
+from core.methods import Treatment
 from core.models import memory
-from core.requests import MeasureRequest, Recipe, StudyRequest, WindowRequest
+from core.requests import EvaluationRequest, MeasureRequest, ModelShape, Recipe, StudyRequest, WindowRequest, workload
 from core.requests.measurements import measurements
 from core.requests.perturbations import PRESETS, perturbation
 from core.requests.recipes import read_recipe
-from core.requests.workload import sweep
 from tests import tiny
 
 
@@ -31,6 +31,18 @@ def test_time_is_told_where_such_a_model_was_measured_here(empty):
         assert cost.estimate(**{"request": request(), "store": empty} | other).seconds is None
 
 
+def test_work_is_weighed_by_the_tokens_that_pass_through_the_layers():
+    shape, text = ModelShape(3, 4, 10, layer_parameters=100, parameters=500), WindowRequest(sequences=2, length=8)
+    runs = [workload.measurement(shape, tiny.measurement(name), 16) for name in ("gaussian:0.3", "residual:wanda:0.5")]
+    assert runs == [16, 2 * 16 + workload.LOOK], "half of the layers on average, and all of one that is pruned"
+    walks = [
+        workload.pruning(shape, text, Treatment(*names)) for names in (("magnitude",), ("wanda",), ("wanda", "refit"))
+    ]
+    assert walks == [workload.LOOK, 2 * 16 + workload.LOOK, 2 * 16 + workload.LOOK + workload.SOLVING * 4]
+    assert workload.judging(shape, EvaluationRequest(text=text)) == pytest.approx(16 * (1 + 10 * 4 / 300))
+    assert workload.repeats(shape, tiny.measurement("residual_linear:wanda:0.5:each")) == shape.linears == 7
+
+
 def test_a_finished_sweep_did_what_was_planned_before(empty):
     """In groups that do not come out even, with a residual that solves for weights, and errors of removed weights."""
     names = ("gaussian:0.3", "covariance:0.1", "residual:sparsegpt:0.5", "skip")
@@ -44,7 +56,7 @@ def test_a_finished_sweep_did_what_was_planned_before(empty):
     run = tiny.sweep(of, text, profile.model_copy(update={"removal": True, "prunable": True}), empty)
     run.run()
     assert run.tracker.done == pytest.approx(run.tracker.planned)
-    assert run.tracker.planned == pytest.approx(sweep(tiny.shape(of), whole, groups=2), rel=0.2)
+    assert run.tracker.planned == pytest.approx(workload.sweep(tiny.shape(of), whole, groups=2), rel=0.2)
 
 
 def test_memory_counts_weights_and_one_group(empty):
