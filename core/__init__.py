@@ -1,7 +1,36 @@
 """Measure how a language model's later layers amplify or absorb a perturbation, and spend a sparsity budget by it."""
 
+import sys
 from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from typing import Any
+
+# Modules that scripts import by the names that earlier versions gave them, and that the README told.
+MOVED = {
+    "core.ask": "core.requests",
+    "core.results.evaluations": "core.results.study_results",
+    "core.show.words.findings": "core.show.words.gain_sentences",
+}
+
+
+class _Moved(MetaPathFinder, Loader):
+    """Import of a module by its earlier name: the same module, not a copy."""
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        moved = fullname in MOVED or fullname.startswith("core.ask.")
+        return ModuleSpec(fullname, self, is_package=fullname == "core.ask") if moved else None
+
+    def create_module(self, spec: ModuleSpec) -> Any:
+        module = import_module(MOVED.get(spec.name) or spec.name.replace("core.ask", MOVED["core.ask"]))
+        spec.loader_state = module.__spec__
+        return module
+
+    def exec_module(self, module: Any) -> None:
+        module.__spec__ = module.__spec__.loader_state  # the import system has put the earlier name's in its place
+
+
+sys.meta_path.append(_Moved())
 
 
 def __getattr__(name: str) -> Any:

@@ -133,3 +133,15 @@ def test_the_tree_has_every_room_and_links_lead_somewhere():
     rooms = {path.name for path in (README.parent / "core").iterdir() if path.is_dir()} - {"__pycache__"}
     assert rooms <= named
     assert all((README.parent / path).is_file() for path in re.findall(r"\]\((\.[^)]+)\)", text))
+
+
+def test_scripts_that_import_as_an_earlier_readme_said_get_the_same_modules():
+    from core.ask.inputs import WindowRequest
+    from core.ask.measurements import MeasureRequest
+
+    from core.requests import inputs, measurements
+    from core.results import evaluations, study_results
+    from core.show.words import findings, gain_sentences
+
+    assert (WindowRequest, MeasureRequest) == (inputs.WindowRequest, measurements.MeasureRequest)
+    assert (evaluations, findings) == (study_results, gain_sentences)
