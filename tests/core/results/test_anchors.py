@@ -16,8 +16,6 @@ from core.results import Prediction, stored_forecasts, study_results
 from core.results.candidates import default_anchors
 from core.results.stored_forecasts import load_forecast
 from core.show.report.benches import BENCHES
-from core.show.words import protocol_lines
-from core.store import Store
 from tests import synthetic
 from tests.bench import predictions
 from tests.builders import profiles as builders
@@ -66,7 +64,6 @@ def test_seeds_are_one_anchor_and_what_broke_the_model_is_named(store, profile):
     found = load_forecast(store, profile, WANDA)
     assert [each.setting.allocation.target for each in found.settings] == [0.5, 0.6]
     assert found.excluded == ("Uniform, 80 % zeros, Wanda is left out: its perplexity is not finite.",)
-    assert found.excluded[0] in protocol_lines.basis(found)
 
 
 def test_texts_repairs_and_models_are_never_mixed(store, profile):
@@ -89,7 +86,6 @@ def test_of_trainings_with_several_budgets_those_of_the_most_settings_predict(st
     assert {(each.setting.recover_tokens, each.target) for each in found.settings} == {
         (2000, target) for target in (0.5, 0.6, 0.7)
     }
-    assert "Learned from 3 settings evaluated with Wanda + distill, 2,000 tokens (" in protocol_lines.basis(found)
     [other] = at(0.8)
     assert found.without_allocation(allocate(other.allocation, profile).exact, other.allocation)[1] is None, (
         "of another budget"
@@ -107,16 +103,6 @@ def test_the_usual_protocol_predicts_and_where_it_has_too_few_the_one_that_judge
     assert load_forecast(store, profile, WANDA).study.spec.text.sequences == 48
 
 
-def test_of_stored_studies_only_what_may_predict_is_read(store, profile, monkeypatch):
-    evaluated(store, profile, [*at(0.4, 0.5, 0.6, 0.7), *at(0.5, pruner="magnitude")])
-    evaluated(store, profile, at(0.5, 0.6), text="another text")
-    read, real = [], Store.get
-    monkeypatch.setattr(Store, "get", lambda self, spec: read.append(spec) or real(self, spec))
-    found = load_forecast(store, profile, WANDA)
-    assert len(found.settings) == 4 and len(read) == 5, "four and the dense model"
-    assert {each.text for each in read} == {found.study.spec.text}
-
-
 def test_a_profile_without_curves_and_a_layer_beyond_them_are_refused(store, profile):
     evaluated(store, profile, at(0.5, 0.7))
     known = {each: found for each, found in profile.perturbed.items() if each.perturbation.kind != "residual"}
@@ -126,7 +112,7 @@ def test_a_profile_without_curves_and_a_layer_beyond_them_are_refused(store, pro
         load_forecast(store, profile, WANDA).predict(np.full(LAYERS, 0.93))
 
 
-@pytest.mark.parametrize("rise", [0.02, 0.1, 0.5, 3.0])
+@pytest.mark.parametrize("rise", [0.1, 3.0])
 def test_the_sparsest_allocation_keeps_within_the_rise_and_one_per_cent_more_would_not(store, profile, rise):
     evaluated(store, profile, list(default_anchors(profile, WANDA)))
     found = load_forecast(store, profile, WANDA)

@@ -80,18 +80,6 @@ def test_several_layers_that_stand_out_are_all_named_and_the_most_harmful_leads(
     assert "no more than rounding" in gain_sentences.worst(made(error, kl=np.zeros(LAYERS)))
 
 
-def test_runs_part_where_their_streams_first_differ_or_drift_grows_most():
-    found = made(np.full((4, 2), 0.1))
-    drift = np.array([0.01, 0.02, 0.32, 0.3])
-    grown = replace(found, whole=replace(found.whole, log_drift=np.log(drift)[:, None] * np.ones(8)))
-    most = "drift grows most at layer 2, by 0.30, and ends at 0.30."
-    assert gain_sentences.parting(grown) == f"The two part before the first layer; {most}"
-    with np.errstate(divide="ignore"):
-        late = np.log(np.array([0, 0, 0.2, 0.1]))[:, None] * np.ones(8)
-    whole = replace(found.whole, log_drift=late, entry=np.zeros(8))
-    assert gain_sentences.parting(replace(found, whole=whole)) == "The two part at layer 2; drift ends at 0.10."
-
-
 def test_a_profile_tells_its_checkpoint_by_the_name_that_was_typed(empty):
     profile = builders.stored(empty, f"checkpoint:{OTHER}", "gaussian:0.3", layers=LAYERS)
     found = checkpoints.compared(profile)

@@ -57,10 +57,10 @@ def differences():
 def test_intervals_over_windows_cover_the_mean_as_often_as_they_say(n, differences):
     real, draw = np.random.default_rng(n).spawn(2)  # so that another committed study changes no draw of the second kind
     assert len(differences) >= 30
-    found = [covered(partial(real.choice, each), each.mean(), n, 60, of_windows) for each in differences]
-    assert np.mean(found) > 0.935  # of 2,400 and more: 0.94 but for what so few draws can tell
+    found = [covered(partial(real.choice, each), each.mean(), n, 30, of_windows) for each in differences]
+    assert np.mean(found) > 0.935  # of 1,200 and more: 0.94 but for what so few draws can tell
     for one, truth in ((draw.normal, 0), (partial(draw.standard_t, 5), 0), (partial(draw.gamma, 4, 1), 4)):
-        assert 0.94 <= covered(lambda shape, one=one: one(size=shape), truth, n, 6000, of_windows) <= 0.99
+        assert 0.94 <= covered(lambda shape, one=one: one(size=shape), truth, n, 3000, of_windows) <= 0.99
 
 
 @pytest.mark.parametrize("n", [3, 5])

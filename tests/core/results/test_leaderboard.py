@@ -1,7 +1,6 @@
 """The leaderboard of the methods: who stands in it, with which numbers, and what is said of the lowest."""
 
 import math
-from itertools import combinations
 
 import numpy as np
 import pytest
@@ -12,8 +11,7 @@ from core.requests import AllocationRequest, Correction, Recipe
 from core.results import Slice
 from core.results.leaderboard import Leaderboard, place_at, tied
 from core.results.stored_forecasts import best_forecast
-from core.show.figures import DARK, LIGHT, colour, in_palette
-from core.show.figures.allocation import UNKNOWN, perplexity_by_method
+from core.show.figures.allocation import perplexity_by_method
 from core.show.words import perplexity_sentences
 from tests.builders import profiles as builders
 
@@ -66,12 +64,6 @@ def test_every_method_stands_in_it_and_the_measured_ones_lead_with_what_was_meas
     np.testing.assert_array_equal(by_kind["owl"].sparsity, by_kind["owl"].measured.planned)
     default = allocate(AllocationRequest(base=METHODS["dlp"](), target=TARGET), profile).sparsity
     np.testing.assert_allclose(by_kind["dlp"].sparsity, default)
-
-
-def test_where_nothing_was_measured_nobody_leads(profile, measured):
-    ranked = ranking(profile, measured, 0.55)
-    assert all(each.measured is None for each in ranked) and place_at(measured, 0.55) is None
-    assert perplexity_by_method(ranked, 12.0).finding == "None of these was measured."
 
 
 def test_one_that_is_lowest_by_luckier_seeds_alone_is_not_called_lower_than_uniform(profile, study):
@@ -133,36 +125,6 @@ def test_the_correction_is_told_of_what_is_most_like_the_base(base, pruner, name
     assert said.startswith(f"Measured at 70 % zeros, {named} (") and "its base, OWL" in said
 
 
-@pytest.mark.parametrize(
-    ("fixes", "reverses"),
-    [
-        ([(Owl(), 0.04, "reversed"), (Owl(), 0.04, "none")], 1),
-        ([(Owl(), 0.02, "none"), (Owl(), 0.02, "reversed"), (Owl(), 0.08, "none")], 0),
-        ([(AlphaPruning(), 0.04, "reversed"), (Owl(), 0.04, "none")], 0),
-    ],
-)
-def test_its_reverse_is_that_of_the_same_correction_and_follows_it(fixes, reverses, study):
-    asked = [(base, Correction(strength=strength, control=control)) for base, strength, control in fixes]
-    asked += [(base, Correction()) for base, _ in asked]
-    groups = study(*(at_target(base, correction=fix) for base, fix in asked))
-    said = perplexity_sentences.corrected(groups, AllocationRequest(base=METHODS["dlp"](), target=TARGET))
-    assert f"The correction at strength {fixes[-1][1]} " in said
-    assert "its base, OWL" in said and said.count("Reversed ") == reverses
-
-
-def test_every_method_has_a_row_and_only_measured_ones_a_number(profile, measured):
-    ranked = ranking(profile, measured)
-    chart = perplexity_by_method(ranked, 12.0)
-    table = chart.table.set_index("method")["perplexity"]
-    assert table.index.tolist() == [each.name for each in ranked]
-    assert table.tolist() == pytest.approx([each.perplexity for each in ranked], nan_ok=True)
-    assert table.notna().tolist() == [each.measured is not None for each in ranked]
-    [texts] = [each.text for each in chart.figure.data if each.name == "labels"]
-    assert [UNKNOWN in text for text in texts] == table.isna().tolist()
-    assert "12.0" in chart.finding and ranked[0].spoken in chart.finding
-    assert ("not certainly" in chart.finding) == tied(*ranked[:2])
-
-
 def test_where_uniform_broke_no_change_is_shown_and_it_is_said_why(profile, study):
     rise = lambda setting: math.nan if setting == setting.uniform else 0.1  # noqa: E731
     chart = perplexity_by_method(ranking(profile, study(at_target(Owl()), at_target(AlphaPruning()), cost=rise)), 12.0)
@@ -198,10 +160,3 @@ def test_what_was_not_measured_stands_with_what_is_predicted_of_it(profile, meas
     assert " is predicted to have the lowest perplexity, " in chart.finding
     mine = Leaderboard(profile, forecast.study, None, forecast).in_view("mine", ranked[0].sparsity)
     assert mine.predicted == ranked[0].predicted and tied(mine, ranked[0])
-
-
-@pytest.mark.parametrize("look", [LIGHT, DARK])
-def test_methods_have_colours_that_are_like_no_other(look):
-    hues = [in_palette(colour(kind), look) for kind in METHODS if kind != "uniform"]
-    shades = [tuple(bytes.fromhex(hue[1:])) for hue in (*hues, look.amplify, look.absorb, look.accent, look.undecided)]
-    assert all(math.dist(*pair) > 30 for pair in combinations(shades, 2))

@@ -85,8 +85,6 @@ def test_bits_do_not_stand_in_for_zeros_that_save_about_as_much(study, groups):
     [
         (LABEL.format("800-999"), 48, 512, LABEL.format("0-599"), (16, 512), "C4 held out 48 × 512"),
         (LABEL.format("600-799"), 16, 512, "c4", (8, 512), "C4 selection 16 × 512, calibrated on 8 × 512"),
-        (LABEL.format("5-99"), 8, 64, "c4", (16, 512), "C4 (documents 5-99) 8 × 64"),
-        ("wiki.test.raw", 148, 2048, "allenai/c4 (train)", (16, 512), "WikiText-2 148 × 2048"),
         ("my-notes.txt", 9, 32, "other.txt", (4, 64), "my-notes 9 × 32, calibrated on other 4 × 64"),
     ],
 )

@@ -62,13 +62,6 @@ def test_compared_rows_keep_only_what_differs(empty):
     assert made(empty, (OWL, half)).differing.values["zeros"] == [None, 0.5, 0.7, 0.7]
 
 
-def test_options_of_repair_and_training_are_said_where_any_setting_has_some(empty):
-    told = OWL.replace(repair="refit", pruner_windows=2)
-    table = made(empty, (OWL, told))
-    assert table.read.numbers["options"] == [None, "", "", *["the pruner reads 2 windows"] * 2]
-    assert "options" not in study_table(table.rows[:3]).read.numbers
-
-
 # --- the committed studies -----------------------------------------------------------------------------------------
 
 
@@ -77,9 +70,3 @@ def test_a_question_is_answered_by_one_protocol_with_its_control(name):
     answer = questions.answer(name)
     assert len(answer.table.rows) > 1 and len(set(answer.table.numbers["protocol"])) == 1
     assert f"against {answer.question.against}" in answered(answer)
-
-
-def test_a_correction_is_judged_among_its_shuffles():
-    answer = questions.answer("correction")
-    assert any("5 shuffles against the correction: " in each for each in answer.sentences)
-    assert not any("shuffled" in name for name in answer.table.numbers["allocation"])
