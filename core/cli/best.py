@@ -85,8 +85,7 @@ def _say(best: Best, cache: Path | None) -> None:
     say_table(("allocation", "perplexity", "against uniform"), cells, title)
     for each in rows:
         say(each.helped and f"{write(each.setting.allocation)}. {each.helped}")
-    say(*protocol_lines.of_search(best))
-    say(*best.provenance.left_out, text_splits.described(best.request))
+    say(*protocol_lines.of_search(best), *best.provenance.left_out, text_splits.described(best.request))
     say(f"Judged on {protocols.short_name(best.final)}.")
     say(advice.answer(best), style="bold")
     say(advice.loss(best))

@@ -149,11 +149,10 @@ def run(request: Request, store: Store, options: SimpleNamespace, models: dict |
     if entry := store.find(request):
         err.print("Already in the cache: nothing had to be done.")
         return entry
-    expected = ""
-    if isinstance(request, MeasureRequest | StudyRequest | BestRequest):
-        expected = cost.words(cost.estimate(request, store, place))
     from core.jobs import worker
 
+    priced = isinstance(request, MeasureRequest | StudyRequest | BestRequest)
+    expected = cost.words(cost.estimate(request, store, place)) if priced else ""
     with progress_bar(expected) as bar:
         job = queue.submit(store, request, place, getattr(options, "engine", "wavefront"))
         return worker.run(store, job, {} if models is None else models, bar)

@@ -142,8 +142,7 @@ def check_early(request: ExportRequest, store: Store) -> None:
     try:
         source = locate(request.model, store, request.revision, fetch=False)
     except NotHere:
-        check_target(folder, request.overwrite, store=store)
-        return
+        return check_target(folder, request.overwrite, store=store)
     check_format(request.format, source, store)
     needed = space_needed(read_shape(source, store).parameters, request.dtype)
     check_target(folder, request.overwrite, needed, source.folder, store)

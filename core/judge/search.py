@@ -13,7 +13,7 @@ from core.models.loading import Loaded, Reader
 from core.models.progress import ProgressTracker, Report
 from core.models.provenance import provenance, without_project_path
 from core.models.windows import Windows, read, windows
-from core.plan.allocation import allocate, linear_parameters
+from core.plan.allocation import allocate
 from core.prune.exact_recipe import profile_of
 from core.requests import AllocationRequest, BestRequest, BestSpec, ModelShape, Recipe, Request
 from core.results import (
@@ -188,8 +188,7 @@ class Search:
         for _ in range(search_plan.TRIES):
             predictions = ((each.sparsest(default[-1].allocation, rise), each.treatment) for each in self._forecasts())
             allocation, treatment = max(predictions, key=lambda each: each[0].target)
-            target = min(allocation.target, round(high - STEP, 2))
-            if target <= low:
+            if (target := min(allocation.target, round(high - STEP, 2))) <= low:
                 break
             [recipe] = self._evaluate(Recipe(allocation=allocation.replace(target=target), **treatment._asdict()))
             fits = candidates.loss(self.study, recipe) <= rise
@@ -213,9 +212,7 @@ class Search:
 
     def _evaluate(self, *recipes: Recipe, stage: str = "selection") -> list[Recipe]:
         """Predict recipes, then evaluate them on the selection text beside those evaluated there before."""
-        allowed, notes = candidates.possible(
-            (each.allocation for each in recipes), linear_parameters(self.profile), self.profile
-        )
+        allowed, notes = candidates.possible((each.allocation for each in recipes), self.profile)
         self.notes += notes
         recipes = [
             each.replace(calibration_seed=self.request.seeds[0]) for each in recipes if each.allocation in allowed

@@ -137,14 +137,12 @@ class StudyRun:
 
     def _point(self, point: StudyRecipe, reference: Tensor | None) -> None:
         self.at = recipe_names.setting(point.setting) if point.setting else "dense"
-        warnings = []
-        about = {"setting": point.setting.name if point.setting else "dense", "warnings": warnings}
+        about = {"setting": point.setting.name if point.setting else "dense", "warnings": (warnings := [])}
         began = time.perf_counter()
         resumed = point.pruned and parts.distillation_course(self.store, self.spec.model, point.pruned)
         with restored(self.loaded) if point.pruned else nullcontext():
-            broken = None
             try:
-                zeros = self._prune(point, warnings) if point.pruned else count_zeros(self.loaded)
+                broken, zeros = None, self._prune(point, warnings) if point.pruned else count_zeros(self.loaded)
             except Broken as reason:
                 broken, zeros = reason, count_zeros(self.loaded)
             if not resumed:  # else it took longer than this run

@@ -107,8 +107,7 @@ def read(folder: Path) -> dict[str, TaskFile]:
     tasks = {}
     for path in sorted(folder.rglob("*.yaml")):
         config, sources = _merged(path)
-        name = config.get("task")
-        if not isinstance(name, str):
+        if not isinstance(name := config.get("task"), str):
             continue  # a template that others include, or a group
         if name in tasks:
             raise UserError(f"the task {name} is defined twice, in {tasks[name].sources[0].name} and in {path.name}")

@@ -124,8 +124,7 @@ def damped(attempt: Callable[[float], Tensor | None], failed: str, hopeless: str
     for tried, share in enumerate(DAMPING):
         if tried:
             warn(f"{failed}: damping raised from {DAMPING[tried - 1]:g} to {share:g}")
-        result = attempt(share)
-        if result is not None:
+        if (result := attempt(share)) is not None:
             return result
     raise Broken(
         f"{hopeless} even with damping {DAMPING[-1]:g} of its mean diagonal: calibrate on more tokens, in float32"

@@ -102,8 +102,7 @@ def _entries(label: str, name: str, content: Any) -> Iterator[tuple[str, Any]]:
     """
     left = [content]
     while left:
-        each = left.pop()
-        if not isinstance(each, dict | list):
+        if not isinstance(each := left.pop(), dict | list):
             continue
         if len(each) > MAX_MEMBERS:
             raise UserError(

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -137,13 +137,11 @@ def _rows(name: str, most: int | None) -> Iterable[Fields]:
     from datasets import load_dataset
 
     options = {"split": "train"} | OPTIONS.get(name, {})
-    try:
+    with suppress(Exception):  # of the network, of whoever answers in place of the Hub, of the files of the dataset
         wait_for_answer(name, "dataset")
         if most is None:
             return load_dataset(name, **options)
         return list(islice(load_dataset(name, **options, streaming=True), most))
-    except Exception:  # of the network, of whoever answers in place of the Hub, of the files of the dataset
-        pass
     try:
         with offline():
             return load_dataset(name, **options)

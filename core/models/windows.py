@@ -137,8 +137,7 @@ def _from_pieces(document: str, tokenised: Callable[..., Iterator[tuple[np.ndarr
     """
     starts = range(0, len(document) - 3 * MARGIN, PIECE - 3 * MARGIN)
     pieces = tokenised(document[start : start + PIECE] for start in starts)
-    ids, spans = next(pieces)
-    tokens, first = [], 0
+    (ids, spans), tokens, first = next(pieces), [], 0
     for start, (following, beyond) in zip(starts[1:], pieces, strict=True):
         beyond += start
         here, there = (np.flatnonzero((each[:, 0] - start) // MARGIN == 1) for each in (spans, beyond))
@@ -147,8 +146,7 @@ def _from_pieces(document: str, tokenised: Callable[..., Iterator[tuple[np.ndarr
             return None
         middle = len(here) // 2
         tokens.append(ids[first : here[middle]])
-        first = there[middle]
-        ids, spans = following, beyond
+        first, ids, spans = there[middle], following, beyond
     return np.concatenate([*tokens, ids[first:]])
 
 

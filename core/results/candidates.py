@@ -12,24 +12,18 @@ from core.plan.allocation import linear_parameters, spread_budget
 from core.requests import AllocationRequest, Recipe, StudyRequest, recipe_names, uniform
 from core.results.setting_result import Result
 from core.results.study_results import Study
-from core.store import Array, Profile
+from core.store import Profile
 
 WHAT = {"alone": "this setting", "family": "this family: the correction and its controls", "methods": "all allocators"}
 CONTROLS = ("reversed", "shuffled", "ramp")
 
 
-def possible(
-    requests: Iterable[AllocationRequest], parameters: Array, profile: Profile | None
-) -> tuple[list[AllocationRequest], list[str]]:
-    """The allocations whose budget can be spread, and a note on each of the others.
-
-    Args:
-        parameters: (layers, linears) prunable weights.
-    """
+def possible(requests: Iterable[AllocationRequest], profile: Profile) -> tuple[list[AllocationRequest], list[str]]:
+    """The allocations whose budget can be spread, and a note on each of the others."""
     spreadable, notes = [], []
     for each in requests:
         try:
-            spread_budget(each, parameters, profile)
+            spread_budget(each, linear_parameters(profile), profile)
         except UserError as reason:
             notes.append(f"{recipe_names.long(each)} is left out: {reason}")
         else:
@@ -106,7 +100,7 @@ def methods(
                 if kind == request.base.kind
                 else [here.uncorrected.replace(base=default_method(method, profile))]
             )
-    return possible(wanted, linear_parameters(profile), profile)
+    return possible(wanted, profile)
 
 
 def default_method(method: type[Allocator], profile: Profile, budget_unit: BudgetUnit = ZEROS) -> Allocator:

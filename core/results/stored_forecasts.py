@@ -141,9 +141,7 @@ def check_settings(store: Store, study: Study) -> dict[Recipe, CheckedPrediction
         forecast = forecast_of_study(whole, profile, treatment)
         if len(forecast.settings) > prediction.FEWEST:
             increases = prediction.leave_one_out(forecast.harms, forecast.increases)
-            off = increases.value / forecast.increases - 1
-            rows = (*forecast.as_perplexities(increases)[:3], increases.value, off)
-            predicted |= {
-                one.setting: CheckedPrediction(*row) for one, *row in zip(forecast.settings, *rows, strict=True)
-            }
+            rows = (*forecast.as_perplexities(increases)[:3], increases.value, increases.value / forecast.increases - 1)
+            for one, *row in zip(forecast.settings, *rows, strict=True):
+                predicted[one.setting] = CheckedPrediction(*row)
     return {each.setting: predicted[each.setting] for each in study.settings if each.setting in predicted}

@@ -67,8 +67,7 @@ def finished(store: Store, unit: Parted) -> dict[int, Merged]:
 
     Parts overlap if two processes had room for different numbers of sequences at once: the first is taken.
     """
-    parts = {}
-    reached = 0
+    parts, reached = {}, 0
     for path in _paths(store, unit):
         try:
             _, key, _, arrays = read_entry(path, type(unit))
@@ -78,8 +77,7 @@ def finished(store: Store, unit: Parted) -> dict[int, Merged]:
         except Corrupt as error:
             store.set_aside(path, error)
             continue
-        first = _span(path)[0]
-        if first >= reached:
+        if (first := _span(path)[0]) >= reached:
             parts[first], reached = part, first + count(part)
     return parts
 

@@ -133,11 +133,8 @@ def hero(about: str, one: Result, change: Change | None, other: str = "uniform")
         change: against the other; None: there is nothing to compare with.
     """
     if one.trouble or change is None or not math.isfinite(change.value):
-        st.metric(
-            escape_markdown(about),
-            escape_markdown("not a number" if one.trouble else one.written),
-            help=one.trouble or None,
-        )
+        written = "not a number" if one.trouble else one.written
+        st.metric(escape_markdown(about), escape_markdown(written), help=one.trouble or None)
         return
     size, _, interval = change.said.partition(" %")
     word = verdict(change.quoted)

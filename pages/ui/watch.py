@@ -42,13 +42,12 @@ def page(job: Job) -> str:
 
 def watched() -> Job | None:
     """Draw the job that the address names, every second until it has ended; a warning where none is called so."""
-    key = st.query_params.get("job")
+    if not (key := st.query_params.get("job")):
+        return None
     try:
-        job = queue.job(Store(), key) if key else None
+        job = queue.job(Store(), key)
     except UserError as error:
         layout.warn(error)
-        return None
-    if job is None:
         return None
     if st.session_state.get("job watched") != job.key:  # the button that began it may be far below
         st.session_state["job watched"] = job.key

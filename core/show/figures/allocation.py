@@ -68,9 +68,8 @@ def perplexity_by_method(ranked: Sequence[RankedMethod], dense: float) -> Chart:
         dense: perplexity of the unpruned model; NaN while it is not measured.
     """
     values = np.array([(each.perplexity, *each.interval) for each in ranked])
-    names, texts = [each.name for each in ranked], list(map(_row_text, ranked))
-    axis = log_axis("perplexity (log scale)", values).drawn
-    figure = dots("perplexity", names, values, texts, axis, colours=[*map(_hue, ranked)])
+    names, axis = [each.name for each in ranked], log_axis("perplexity (log scale)", values).drawn
+    figure = dots("perplexity", names, values, [*map(_row_text, ranked)], axis, colours=[*map(_hue, ranked)])
     figure.layout.height = rows_height(len(names), LANE)  # its rows are the lanes of the chart beside it
     figure.data[0].marker.symbol = ["circle-open" if each.predicted else "circle" for each in ranked]
     table = pd.DataFrame(values, columns=["perplexity", "low", "high"])
@@ -96,14 +95,11 @@ def _row_text(one: RankedMethod) -> str:
 def _lowest(ranked: Sequence[RankedMethod], dense: float) -> str:
     """Sentence: the lowest perplexity beside the unpruned model's, and what dots and bars are."""
     methods = [each for each in ranked if each.kind != THIS_ALLOCATION]
-    finite = [
-        each
-        for each in ranked
-        if math.isfinite(each.perplexity)
-        and not (
-            each.kind == THIS_ALLOCATION and any(np.array_equal(each.sparsity, other.sparsity) for other in methods)
-        )
-    ]  # this allocation only where it is none of the methods
+
+    def repeats(one):  # this allocation only where it is none of the methods
+        return one.kind == THIS_ALLOCATION and any(np.array_equal(one.sparsity, each.sparsity) for each in methods)
+
+    finite = [each for each in ranked if math.isfinite(each.perplexity) and not repeats(each)]
     if not finite:
         return "None of these was measured."
     best, *others = sorted(finite, key=lambda each: each.perplexity)
@@ -196,7 +192,6 @@ def bits(plan: Array, names: Sequence[str], budget_unit: BudgetUnit) -> Chart:
     how = {"colorscale": scale, "zmin": 0, "zmax": last, "showscale": False, "textfont": {"size": SMALL}}
     whole = "%{text:.0f}" * bool(np.all(written == written.round()))  # a cell holds one figure
     figure.update_traces(text=written.T, texttemplate=whole, **how)
-    finding = (
-        f"{int((level == level.max()).sum())} of {level.size} linears get {budget_unit.phrase(shares[level.max()])}."
-    )
+    top = level.max()
+    finding = f"{(level == top).sum()} of {level.size} linears get {budget_unit.phrase(shares[top])}."
     return Chart("linears", "Bits of every linear", figure, finding, layer_table(written, names))

@@ -103,9 +103,8 @@ def _curves_finding(drift: Estimate, first: Array, layer: int) -> str:
 def direction(seeds: Seeds, layer: int) -> Chart:
     """Direction of the difference that is left: cosine to the clean stream, and the share of the damage across it."""
     cosine, across = (averaged(seeds, name)[layer] for name in ("cosine", "orthogonal"))
-    layers = len(cosine)
     lines = {"perpendicular share": (across, LIGHT.accent), "cosine": (cosine, LIGHT.ink)}
-    x, figure = np.arange(layers), go.Figure()
+    x, figure = np.arange(len(cosine)), go.Figure()
     for name, (values, hue) in lines.items():
         figure.add_trace(curve(x, values, name, f"{name}, after layer %{{x}}: %{{y:.3f}}", hue, 2.5))
     low, high = float(np.nanmin([cosine, across])), float(np.nanmax([cosine, across]))
@@ -117,7 +116,7 @@ def direction(seeds: Seeds, layer: int) -> Chart:
         f"the perturbed stream keeps a cosine of {cosine[-1]:.3f} to the clean one."
     )
     table = pd.DataFrame({"read layer": x, "cosine": cosine, "share of length across": across}).dropna()
-    drawn = layout(figure, layer_axis(layers, "after layer"), y)
+    drawn = layout(figure, layer_axis(len(x), "after layer"), y)
     return Chart(f"direction-after-layer-{layer}", "Which way does damage point?", drawn, finding, table)
 
 
@@ -131,9 +130,8 @@ def dilution(seeds: Seeds, activation: Activation, layer: int) -> Chart:
         damage = np.exp(np.nansum(split.absolute, axis=1) / np.isfinite(split.absolute).sum(1))
     stream = np.exp(split.growth.mean(1))
     lines = {"damage grows": damage, "stream grows": stream, "gain": damage / stream, "gain if frozen": 1 / stream}
-    pale, strong = LIGHT.family
     net = {"size": 9, "symbol": "diamond", "color": [verdict_colour(each) for each in gains_of(seeds).verdicts]}
-    styles: Any = ((strong, 2), (pale, 2), (LIGHT.ink, 1, None, net), (LIGHT.guide, 2, "dot"))
+    styles: Any = ((LIGHT.family[1], 2), (LIGHT.family[0], 2), (LIGHT.ink, 1, None, net), (LIGHT.guide, 2, "dot"))
     x, figure = np.arange(len(damage)), go.Figure()
     for (name, values), style in zip(lines.items(), styles, strict=True):
         figure.add_trace(curve(x, values, name, f"layer %{{x}}: {name} %{{y:.3g}}×", *style))
@@ -141,18 +139,15 @@ def dilution(seeds: Seeds, activation: Activation, layer: int) -> Chart:
     rows = ratio_axis("factor up to the last layer", *lines.values()).drawn
     layout(figure, layer_axis(len(x), "perturbed layer"), rows, height=HIGH)
     name_lines(figure, lines, [hue for hue, *_ in styles])
-    finding = dilution_sentence(damage, stream, layer, unchanged_layer(seeds, layer))
-    table = pd.DataFrame({"injection layer": x} | lines)
-    return Chart("dilution", "Is the gain only dilution?", figure, finding, table)
+    text = dilution_sentence(damage, stream, layer, unchanged_layer(seeds, layer))
+    return Chart("dilution", "Is the gain only dilution?", figure, text, pd.DataFrame({"injection layer": x} | lines))
 
 
 def dilution_sentence(damage: Array, stream: Array, layer: int, still: str = "") -> str:
     if len(damage) == 1:
         return "The model has one layer: nothing follows it that could dilute its drift."
-    inner = slice(0, len(damage) - 1)
-    gains = (damage / stream)[inner]
-    diluted = int(((damage[inner] > 1) & (gains < 1)).sum())
-    fought = int((damage[inner] <= 1).sum())
+    gains, inner = (damage / stream)[:-1], damage[:-1]
+    diluted, fought = ((inner > 1) & (gains < 1)).sum(), (inner <= 1).sum()
     shrinks = f"in {fought} the damage itself shrinks" if fought else "in none does the damage itself shrink"
     text = f"In {diluted or 'none'} of {len(gains)} layers drift shrinks only because the stream outgrows the damage; "
     text += f"{shrinks}."
@@ -160,11 +155,10 @@ def dilution_sentence(damage: Array, stream: Array, layer: int, still: str = "")
         return f"{text} {still or unknown_gain(layer)}"
     if layer == len(gains):
         return f"{text} Nothing follows layer {layer}."
-    frozen = 1 / stream[layer]
     return (
         f"{text} From layer {layer} to the end the damage {changed(damage[layer])} and the stream "
         f"{changed(stream[layer])}, so the gain is {times(damage[layer] / stream[layer])}. If the damage had stayed "
-        f"constant, drift would {'fall' if frozen < 1 else 'rise'} to {times(frozen)}."
+        f"constant, drift would {'fall' if stream[layer] > 1 else 'rise'} to {times(1 / stream[layer])}."
     )
 
 

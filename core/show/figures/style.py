@@ -79,11 +79,10 @@ def themed(chart: Chart, look: Palette) -> go.Figure:
         "automargin": True,
         "zeroline": False,
     }
-    text = {"family": FONT, "size": SIZE, "color": LIGHT.soft}
     clear = dict.fromkeys(("paper_bgcolor", "plot_bgcolor"), "rgba(0,0,0,0)")
-    still = {"showlegend": False, "hovermode": "closest", "dragmode": False}
     hover = {"bgcolor": LIGHT.page, "font": {"family": FONT, "color": LIGHT.ink}}
-    alike = {"font": text, "title": small, "xaxis": axis, "yaxis": axis, "hoverlabel": hover}
+    still = {"showlegend": False, "hovermode": "closest", "dragmode": False, "hoverlabel": hover}
+    alike = {"font": {"family": FONT, "size": SIZE, "color": LIGHT.soft}, "title": small, "xaxis": axis, "yaxis": axis}
     chart.figure.layout.template = {"layout": alike | clear | still}
     return from_json(in_palette(chart.figure.to_json(), look))
 

@@ -17,6 +17,7 @@ from core.show.lessons.shared import (
     at_layers,
     check_several,
     default_index,
+    default_noise,
     noise,
     ref,
 )
@@ -159,12 +160,9 @@ def absorb(profile: Profile, name: str = "") -> Growth:
     Raises:
         UserError: none was named, and no noise was measured.
     """
-    if not name:
-        measured = noise(profile)
-        name = list(measured.values())[default_index(measured)]
-    seeds = profile.seeds(name)
+    seeds = profile.seeds(name or default_noise(noise(profile)))
     stream = profile.activation.log_norm
-    logs = averaged(seeds, "log_drift") + stream[None]
+    logs = averaged(seeds, "log_drift") + stream
     split = propagation.dilution(seeds, profile.activation)
     grown, around = np.exp(split.absolute.mean(1)), np.exp(split.growth.mean(1))
     gains = gains_of(seeds)

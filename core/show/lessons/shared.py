@@ -6,7 +6,7 @@ A sentence refers to things in the picture by marks, as in `ends at [0.19](curve
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -72,6 +72,11 @@ def noise(profile: Profile, positions: Positions = "after_first") -> dict[float,
 def default_index(sizes: Iterable[float]) -> int:
     """Index of the measured size nearest to the usual one."""
     return int(np.abs(np.log([*sizes]) - np.log(SIZE)).argmin())
+
+
+def default_noise(names: Mapping[float, str]) -> str:
+    """Name of the noise of the measured size nearest to the usual one."""
+    return list(names.values())[default_index(names)]
 
 
 def check_several(profile: Profile) -> None:

@@ -114,9 +114,8 @@ def show() -> None:
         drawn = {0: "Likeliest word", seed or 1: f"Sampled, seed {seed or 1}"}
         url_state.switch("Next word", drawn, "seed", label_visibility="collapsed")
         _set(":material/casino:", seed=randrange(1, SEEDS.stop), help="Sample with another seed")
-    turns = url_state.text("turns", OPENING)
     try:
-        turns = read(turns)
+        turns = read(url_state.text("turns", OPENING))
     except UserError as error:
         url_state.refuse(f"The link asks for turns that cannot be: {escape_markdown(error)}.")
         turns = OPENING

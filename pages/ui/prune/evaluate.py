@@ -1,6 +1,5 @@
 """The Evaluate tab of the Prune page: the form, its cost, commands that repeat it elsewhere, and Run."""
 
-import itertools
 from collections.abc import Callable
 
 import streamlit as st
@@ -27,13 +26,12 @@ def show(how: Pruning, profile: Profile) -> None:
         allocations, left_out = allocations_of()
         for note in left_out:
             layout.warn(note)
-        pairs = itertools.product(allocations, how.request.settings)  # with every calibration seed
-        settings = tuple(each.replace(allocation=asked) for asked, each in pairs)
-        return how.request.to(StudyRequest, settings=settings, evaluation=judged())
+        settings = tuple(each.replace(allocation=one) for one in allocations for each in how.request.settings)
+        return how.request.to(StudyRequest, settings=settings, evaluation=judged())  # with every calibration seed
 
     def about(study):
-        points = f"**{len(study.points)} points**, dense and uniform among them."
-        st.markdown(f"{points} {watch.expected(study, how.device)}")
+        expected = watch.expected(study, how.device)
+        st.markdown(f"**{len(study.points)} points**, dense and uniform among them. {expected}")
         layout.commands(remake.of_study(study, how.device, Store().elsewhere))
 
     if entry := watch.ask(request, about, how.device, "Run evaluation", "run"):

@@ -141,15 +141,14 @@ def absorb(profile: Profile) -> parts.Screen:
     """Lengths of damage and stream, for noise and, where that was measured, a part left out; below, the twin's."""
     layer, names = current_profile.layer(profile), lessons.noise(profile)
     pair = [current_profile.load(entry.key) for entry in absorption.twins(Store(), profile) or ()]
-    choices = {"perturbation": list(names.values())[lessons.default_index(names)], "positions": "after_first"}
+    choices = {"perturbation": lessons.default_noise(names), "positions": "after_first"}
     keys = [each.key for each in pair]
     if profile.key in keys:
         choices["compare"] = keys[1 - keys.index(profile.key)]
     label = "See dilution on Absorption" + (", beside the twin" if "compare" in choices else "")
     links = [parts.link("absorption.py", label, profile, layer=layer, **choices)]
     growths, sentences = {"noise": absorption.absorb(profile)}, [_compared(*pair) if pair else ""]
-    entry = absorption.with_parts(Store(), profile)
-    if entry:
+    if entry := absorption.with_parts(Store(), profile):
         other = current_profile.load(entry.key)
         for name in (f"skip:{part}" for part in BLOCKS):
             growths[f"{other.perturbations[name].short} left out"] = absorption.absorb(other, name)
