@@ -60,10 +60,7 @@ def resolved(typed: str | Path) -> Path:
 
 
 def readable(path: Path, kind: str) -> Path:
-    """Return the path of a regular file within the size limit of its kind; links are followed.
-
-    Args:
-        kind: one of `MOST`.
+    """Return the path of a regular file within the size limit of its kind, of `MAX_BYTES`; links are followed.
 
     Raises:
         UserError: there is none, it is a folder, a pipe or a device, or it is too large.

@@ -152,8 +152,7 @@ def run(request: Request, store: Store, options: SimpleNamespace, models: dict |
     from core.jobs import worker
 
     priced = isinstance(request, MeasureRequest | StudyRequest | BestRequest)
-    expected = cost.words(cost.estimate(request, store, place)) if priced else ""
-    with progress_bar(expected) as bar:
+    with progress_bar(cost.words(cost.estimate(request, store, place)) if priced else "") as bar:
         job = queue.submit(store, request, place, getattr(options, "engine", "wavefront"))
         return worker.run(store, job, {} if models is None else models, bar)
 

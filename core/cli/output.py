@@ -127,11 +127,7 @@ def _cell(value: Any) -> str:
 
 
 def runs_table(entries_of: dict[str, list[Entry]], jobs: list[Any], troubles: list[str]) -> None:
-    """Print the contents of the cache.
-
-    Args:
-        entries_of: entries by kind.
-    """
+    """Print the contents of the cache, its entries by kind."""
     for kind, entries in entries_of.items():
         for entry in entries:
             provenance, which = entry.provenance, " (committed)" if entry.committed else ""

@@ -29,8 +29,7 @@ class WorkContext:
     def load(self, request: OfModel, check: Callable[[Reader], object] = lambda _: None) -> Loaded:
         """Load the model of a request, from memory if it was the last one.
 
-        Args:
-            check: refuses, before weights are read, a request that no weights could meet.
+        Before weights are read `check` refuses a request that no weights could meet.
 
         Raises:
             UserError: there is no such model, or it cannot be used.

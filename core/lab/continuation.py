@@ -47,9 +47,7 @@ class Continuations:
         """Return the tokens written already from `request.start` on; if there are none, write for so many seconds.
 
         At least one token is written. None is returned if rewriting forgotten tokens before `start` took that long.
-
-        Args:
-            listener: identifies the talk to continue; those idle longest are forgotten.
+        The listener's own talk goes on; those idle longest are forgotten.
 
         Raises:
             UserError: a prompt without tokens or with too many, or a damage that the model cannot take.

@@ -21,11 +21,7 @@ from core.store import Activation
 
 
 def clean_statistics(
-    loaded: Loaded,
-    tokens: Tensor,
-    wanted: Collection[Statistic],
-    needs_covariance: bool,
-    step: Step,
+    loaded: Loaded, tokens: Tensor, wanted: Collection[Statistic], needs_covariance: bool, step: Step
 ) -> tuple[Activation, Moments]:
     """Run the clean model over every sequence.
 

@@ -35,8 +35,7 @@ class Dlp(Allocator):
         HalfWidth, Parameter("Half width α, sparsity", HALF_WIDTHS, "half width α", searched=(0.05, 0.1, 0.15))
     ] = 0.15
     statistic: Annotated[
-        Literal["mean", "median"],
-        Parameter("Scores by", STATISTICS, "scores by", key="scores", quiet=True),
+        Literal["mean", "median"], Parameter("Scores by", STATISTICS, "scores by", key="scores", quiet=True)
     ] = Field("mean", description="mean or median")
 
     def wish(self, evidence: Evidence) -> Array:

@@ -4,11 +4,7 @@ from core.methods.selection import Pattern, Tensor, least_of_all
 
 
 def magnitude(
-    weight: Tensor,
-    statistic: Tensor | None,
-    sparsity: float,
-    pattern: Pattern | None = None,
-    *_: object,
+    weight: Tensor, statistic: Tensor | None, sparsity: float, pattern: Pattern | None = None, *_: object
 ) -> Tensor:
     """Zero the `int(numel * sparsity)` weights of least absolute value, over the whole linear; of tied ones the first.
 

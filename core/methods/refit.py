@@ -14,11 +14,7 @@ DAMPING = (0.01, 0.1, 1.0)
 
 
 def refit(
-    dense: Tensor,
-    pruned: Tensor,
-    second_moment: Tensor,
-    warn: Warn = warnings.warn,
-    pull: Tensor | None = None,
+    dense: Tensor, pruned: Tensor, second_moment: Tensor, warn: Warn = warnings.warn, pull: Tensor | None = None
 ) -> Tensor:
     """Solve least squares on a fixed mask: `min ||X W'^T - X W^T - D||^2`, with W' zero wherever the pruned weight is.
 

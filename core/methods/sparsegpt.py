@@ -11,11 +11,7 @@ STRIP = 16  # columns whose neighbours are updated one by one
 
 
 def sparsegpt(
-    weight: Tensor,
-    second_moment: Tensor,
-    sparsity: float,
-    pattern: Pattern | None = None,
-    warn: Warn = warnings.warn,
+    weight: Tensor, second_moment: Tensor, sparsity: float, pattern: Pattern | None = None, warn: Warn = warnings.warn
 ) -> Tensor:
     """Prune columns from left to right; after each, the columns to its right make up for its output error.
 

@@ -10,17 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from core.base import UserError, brief, listed, look_up, unique
 from core.methods.alps import alps
-from core.methods.budget_unit import (
-    BITS,
-    GGUF,
-    INTEGERS,
-    LAYERS,
-    MIXED,
-    ZEROS,
-    BudgetUnit,
-    Level,
-    level_at,
-)
+from core.methods.budget_unit import BITS, GGUF, INTEGERS, LAYERS, MIXED, ZEROS, BudgetUnit, Level, level_at
 from core.methods.magnitude import magnitude
 from core.methods.quantisation import HALF, QUANT_FORMATS, fed_back, rounded
 from core.methods.repairs import CHAINS, REPAIRS, RepairRow

@@ -3,13 +3,7 @@
 from core.methods.selection import Pattern, Tensor, least_by_row, least_of_groups
 
 
-def wanda(
-    weight: Tensor,
-    input_norm: Tensor,
-    sparsity: float,
-    pattern: Pattern | None = None,
-    *_: object,
-) -> Tensor:
+def wanda(weight: Tensor, input_norm: Tensor, sparsity: float, pattern: Pattern | None = None, *_: object) -> Tensor:
     """Zero in every output row the weights of least `|W_ij| * ||X_j||_2`; of tied ones the first.
 
     `int(numel * sparsity)` weights go in all, from no row more than one above what goes from any other. Where a row's

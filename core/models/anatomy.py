@@ -108,9 +108,7 @@ def per_linear(
 
 
 def per_weight(
-    layers: Layers,
-    number: Callable[[Tensor], float],
-    select: Callable[[nn.Module], list[Linear]] = prunable_linears,
+    layers: Layers, number: Callable[[Tensor], float], select: Callable[[nn.Module], list[Linear]] = prunable_linears
 ) -> Array:
     """One number computed from each weight, (out, in): (layers, linears), as `per_linear`."""
     return per_linear(layers, lambda _, linear: number(linear.weight), select)

@@ -10,12 +10,9 @@ from core.base import UserError, gist, shortage
 
 @contextmanager
 def library_errors(what: str) -> Iterator[None]:
-    """Turn an exception that a library raises over the files of a model into one sentence.
+    """Turn an exception that a library raises over the files of a model into one sentence that begins with `what`.
 
     What the code of this project raises, which is a bug, and what the machine lacks stay what they are.
-
-    Args:
-        what: the beginning of the sentence, before the gist of what the library said.
 
     Raises:
         UserError: a library raised an exception.

@@ -138,9 +138,4 @@ def check_size(name: str, size: int, most: int = LARGEST) -> None:
         raise UserError(f"{name} holds {size / 2**20:,.0f} MiB of text, more than {most / 2**20:,g}: take a part of it")
 
 
-READERS = {
-    ".txt": lambda path: [path.read_text(encoding=UTF_8)],
-    ".raw": _raw,
-    ".jsonl": _jsonl,
-    ".parquet": _parquet,
-}
+READERS = {".txt": lambda path: [path.read_text(encoding=UTF_8)], ".raw": _raw, ".jsonl": _jsonl, ".parquet": _parquet}

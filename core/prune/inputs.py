@@ -21,10 +21,7 @@ class Enough(Exception):
 
 @contextmanager
 def watched(
-    layer: nn.Module,
-    linears: Collection[Linear],
-    see: Callable[[Names, Tensor], None],
-    whole: bool = True,
+    layer: nn.Module, linears: Collection[Linear], see: Callable[[Names, Tensor], None], whole: bool = True
 ) -> Iterator[None]:
     """While inside, every run of the layer ends with `see(names, input)` for each distinct input, in order of arising.
 

@@ -61,10 +61,11 @@ def prune_layers(
     own = pattern(exact.pattern) if exact.pattern else None
     achieved = np.full(table.shape, np.nan)
     runs = [[calls[index] for calls in batches] for index in range(len(stacks))]
+    in_turn = batches and (exact.true_sequential or pull)
 
     def enter(index):
         stack = stacks[index]
-        sparsity = {linear.name: float(each) for linear, each in zip(stack, table[index], strict=False)}
+        shares = {linear.name: float(each) for linear, each in zip(stack, table[index], strict=False)}
         if path:
             path.enter(index, stack)
         if index in gone:
@@ -72,12 +73,10 @@ def prune_layers(
             if path:  # which goes through it
                 path.leave()
             return skip_layer(loaded.layers[index])
-        in_turn = batches and (exact.true_sequential or pull)
         for group in _groups(stack, runs[index], streams) if in_turn else [stack]:
-            statistics = _statistics(group, runs[index], streams, treatment.statistics, path if pull else None, read)
+            sums = _statistics(group, runs[index], streams, treatment.statistics, path if pull else None, read)
             for linear in group:
-                share = sparsity[linear.name]
-                linear.module.weight.copy_(prune_linear(linear, index, treatment, statistics, share, own, warn))
+                linear.module.weight.copy_(prune_linear(linear, index, treatment, sums, shares[linear.name], own, warn))
         if windows:
             repair_windows(windows.repair, index, stack, runs[index], streams, path)
         zeros = [anatomy.zero_fraction(each.weight) for each in stack]

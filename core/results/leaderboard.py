@@ -76,10 +76,8 @@ class Leaderboard(NamedTuple):
     def ranking(self, request: AllocationRequest) -> list[RankedMethod]:
         """Every method of the table at the target of a request, lowest perplexity first, measured or else predicted.
 
-        One that was measured with a budget for every linear too runs twice.
-
-        Args:
-            request: its target and bounds hold for the methods that were not measured.
+        One that was measured with a budget for every linear too runs twice. The target and bounds of the request hold
+        for the methods that were not measured.
         """
         by_method = defaultdict(list)  # by kind, and whether per linear
         for one in self.measured:

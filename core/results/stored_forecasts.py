@@ -24,11 +24,7 @@ class TooFewAnchors(UserError):
 
 
 def load_forecast(
-    store: Store,
-    profile: Profile,
-    treatment: Treatment,
-    key: str | None = None,
-    judge: WindowRequest | None = None,
+    store: Store, profile: Profile, treatment: Treatment, key: str | None = None, judge: WindowRequest | None = None
 ) -> Forecast:
     """The best forecast that the studies of a store allow.
 

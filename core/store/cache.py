@@ -148,10 +148,7 @@ class Store:
         return self.by_key(key, ("profile",))
 
     def by_key(self, key: str, kinds: tuple[str, ...] = VIEW_KINDS, beside: Iterable[Any] = ()) -> Any:
-        """Entry of some kinds by its key or an unambiguous beginning of it; `demo` is a profile.
-
-        Args:
-            beside: other things with a key that may be meant.
+        """Entry of some kinds, or what else is `beside`, by its key or its unambiguous beginning; `demo` is a profile.
 
         Raises:
             UserError: none or several match.

@@ -36,12 +36,10 @@ TERMS = {
         r"h'_i = h_i + d_i",
     ),
     "injection layer": Term(
-        "The layer at whose output the stream is disturbed, one layer at a time.",
-        r"i = 0, \dots, L-1",
+        "The layer at whose output the stream is disturbed, one layer at a time.", r"i = 0, \dots, L-1"
     ),
     "read layer": Term(
-        "A layer at whose output the disturbed stream is compared with the undisturbed one.",
-        r"k = i, \dots, L-1",
+        "A layer at whose output the disturbed stream is compared with the undisturbed one.", r"k = i, \dots, L-1"
     ),
     **{form.word: Term(form.about, form.formula) for form in PERTURBATION_KINDS.values() if form.word},
     "positions": Term(

@@ -62,14 +62,10 @@ def card(key: str, root: str) -> tuple[str, str, str, str]:
     """
     store = Store(Path(root))
     entry = store.profile(key)
-    spec = entry.spec
-    perturbations = {each.name: each for each in in_order(each.perturbation for each in spec.measurements)}
-    name = (
-        current_profile.PREFERRED_PERTURBATION
-        if current_profile.PREFERRED_PERTURBATION in perturbations
-        else next(iter(perturbations))
-    )
-    seeds = [store.load(spec.unit(each)) for each in spec.measurements if each.perturbation.name == name]
+    perturbations = {each.name: each for each in in_order(each.perturbation for each in entry.spec.measurements)}
+    usual = current_profile.PREFERRED_PERTURBATION
+    name = usual if usual in perturbations else next(iter(perturbations))
+    seeds = [store.load(entry.spec.unit(each)) for each in entry.spec.measurements if each.perturbation.name == name]
     if None in seeds:
         raise UserError("parts of this profile are missing: measure it again")
     size = [

@@ -185,7 +185,7 @@ def with_band(costs: Estimate, points: Sequence[float]) -> tuple[Array, list[Arr
     if not np.isfinite(middle).any():
         return None
     low, high = limits(middle, points)
-    return middle, [np.clip(each, low / BEYOND, high * WIDEST) for each in ends]
+    return middle, [np.clip(each, low / BEYOND, high * BEYOND) for each in ends]
 
 
 def sparsities(allocations: Iterable[Allocation]) -> Array:

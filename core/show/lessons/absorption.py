@@ -72,8 +72,7 @@ def amplify(profile: Profile) -> Sink:
     """
     check_several(profile)
     apart, everywhere = noise(profile), noise(profile, "all")
-    both = [size for size in apart if size in everywhere]
-    if not both:
+    if not (both := [size for size in apart if size in everywhere]):
         raise UserError(
             "no noise size was measured both with and without the first token: measure gaussian:0.3@all too"
         )

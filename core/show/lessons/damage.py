@@ -88,8 +88,7 @@ def drift_is_not_harm(profile: Profile, size: float, name: str) -> str:
         f"Drift is not harm to the predictions. At size {ref(f'{size:g}', 'control-noise')}, the rank correlation "
         f"between final drift and harm is {ref(f'{agreement:.2f}', LAYERS)} over all layers."
     )
-    pair = misjudged(final, harm)
-    if pair is None:
+    if (pair := misjudged(final, harm)) is None:
         return f"{text} In this profile, more drift at the end always comes with more harm."
     loud, quiet = pair
     compared = times(final[loud] / final[quiet]), per_cent(1 - harm[loud] / harm[quiet])

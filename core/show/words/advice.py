@@ -71,12 +71,7 @@ def _named(recipe: Recipe) -> str:
 
 
 def on_zeros(sizes: Mapping[str, float], perplexities: Mapping[str, float]) -> str:
-    """Sentence: the bytes that zeros save, beside a dense file of few bits.
-
-    Args:
-        sizes: from `sizes`.
-        perplexities: of the forms whose perplexity is known.
-    """
+    """Sentence: the bytes of `sizes` that zeros save beside a dense file of few bits, and perplexities where known."""
     zeros = next(name for name in sizes if name != DENSE)
     size, few = sizes[zeros], sizes[SMALLEST]
     if zeros not in (MASKED, PATTERN):

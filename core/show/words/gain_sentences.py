@@ -113,11 +113,7 @@ def rounding(profile: Profile) -> str:
 
 
 def most_harmful(harm: Array, parts: Sequence[Perturbation]) -> str:
-    """Sentence: the parts whose removal does most harm, and the worst single head.
-
-    Args:
-        harm: (layers, parts) KL of the output, nats.
-    """
+    """Sentence: the parts whose removal does most harm, (layers, parts) KL in nats, and the worst single head."""
     ranked = sorted(np.ndindex(harm.shape), key=lambda cell: -harm[cell])
     of = [each.part for each in parts]
     single = np.array([part not in BLOCKS for part in of])

@@ -121,13 +121,8 @@ def of_correction(study: Study, base: Result, current: Result | None) -> list[st
     if mine is None:
         return []
     own, controls = mine.against_base, study.controls(mine)
-    text = [
-        against(
-            f"the correction at strength {number(mine.strength)}",
-            f"its base, {spoken(base.name, slice_of(base.setting).name)}",
-            own,
-        )
-    ]
+    name = f"the correction at strength {number(mine.strength)}"
+    text = [against(name, f"its base, {spoken(base.name, slice_of(base.setting).name)}", own)]
     sound = {name: [each.against(mine) for each in controls[name] if each.finite and mine.finite]
              for name in (*OTHERS, "shuffled")}  # fmt: skip
     text += [against(name, "the correction", sound[name][0]) for name in OTHERS if sound[name]]

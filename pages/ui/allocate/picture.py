@@ -29,10 +29,7 @@ UNKNOWN = "Nothing is predicted: a layer is pruned beyond the largest sparsity t
 
 @lru_cache(maxsize=24)
 def drawn(
-    request: AllocationRequest,
-    fixed: tuple[tuple[int, float], ...],
-    profile: Profile,
-    forecast: Forecast | None,
+    request: AllocationRequest, fixed: tuple[tuple[int, float], ...], profile: Profile, forecast: Forecast | None
 ) -> tuple[Sweep, Figure]:
     """The sweep over strengths and its figure: a bar per layer, and a curve of predicted perplexity.
 
@@ -149,11 +146,7 @@ def hero(costs: Estimate, forecast: Forecast, name: str, beside: float) -> Hero:
 
 
 def gauge(
-    title: str,
-    costs: Estimate,
-    curves: Sequence[Curve],
-    marks: Sequence[Mark] = (),
-    zero: int | None = None,
+    title: str, costs: Estimate, curves: Sequence[Curve], marks: Sequence[Mark] = (), zero: int | None = None
 ) -> Gauge | None:
     """Predicted perplexities of all frames with their interval, curves and measured points beside; None: none is known.
 

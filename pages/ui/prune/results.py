@@ -59,13 +59,7 @@ class ResultsView:
         return True
 
 
-def show(
-    results: Study,
-    groups: tuple[Study, ...],
-    profile: Profile,
-    setting: Recipe,
-    upper: DeltaGenerator,
-) -> None:
+def show(results: Study, groups: tuple[Study, ...], profile: Profile, setting: Recipe, upper: DeltaGenerator) -> None:
     """Draw all results under one protocol, of this profile and of others of the model.
 
     Args:

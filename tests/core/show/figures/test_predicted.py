@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.base import Estimate
-from core.show.figures.evaluation import WIDEST, sensible, with_band
+from core.show.figures.evaluation import BEYOND, sensible, with_band
 
 
 def test_a_model_that_guesses_is_not_drawn_and_intervals_end_near_the_values():
@@ -12,5 +12,5 @@ def test_a_model_that_guesses_is_not_drawn_and_intervals_end_near_the_values():
     costs = Estimate(np.array([20.0, 40.0, 1e6]), np.array([1.0, 30.0, 1e5]), np.array([900.0, 50.0, 1e7]))
     middle, (low, high) = with_band(costs, [60.0])
     assert middle == pytest.approx([20.0, 40.0, np.nan], nan_ok=True)
-    assert low[:2] == pytest.approx([20 / WIDEST, 30.0]) and high[:2] == pytest.approx([60 * WIDEST, 50.0])
+    assert low[:2] == pytest.approx([20 / BEYOND, 30.0]) and high[:2] == pytest.approx([60 * BEYOND, 50.0])
     assert with_band(Estimate(*[np.array([1e6])] * 3), []) is None
