@@ -7,25 +7,21 @@ import torch
 from torch import nn
 
 from core.base import UserError
-from core.jobs import execute
 from core.methods import CHAINS, REPAIRS, SINGLE_LAYER_TREATMENTS, treatment
 from core.methods import blockwise as blockwise_module
 from core.methods.blockwise import blockwise
 from core.methods.masked_weights import MaskedWeights, validation_windows
 from core.models import anatomy, losses
-from core.models.placement import stream
 from core.prune import layer_windows
 from core.prune.walk import prune_layers
 from core.requests import Recipe
 from core.requests.recipes import read_recipe
-from core.results import study_results
 from tests import tiny
 from tests.builders.pruned_models import assert_in_pattern, assert_only_linears_changed
 from tests.builders.recipes import exact
-from tests.builders.requests import study
 
 TOKENS = tiny.windows(16, 16).tokens
-FAMILIES = ["llama", "gemma2", "gpt2", "opt", tiny.ODD]
+FAMILIES = ["llama", "gemma2", "gpt2", tiny.ODD]
 
 
 def pruned(of, repair=None, pattern=None, by="wanda"):
@@ -52,19 +48,10 @@ def test_a_walk_by_windows_ends_nearer_no_zero_comes_back_and_nothing_but_linear
     assert far(of, family) < far(plain, family)
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_and_a_pattern_are_kept(dtype):
-    of = pruned(tiny.fresh("llama", dtype), "blockwise", "2:4")
-    assert_in_pattern(of, dtype)
+def test_half_precision_and_a_pattern_are_kept():
+    of = pruned(tiny.fresh("llama", torch.float16), "blockwise", "2:4")
+    assert_in_pattern(of, torch.float16)
     assert of.model(input_ids=TOKENS).logits.isfinite().all()
-
-
-def test_windows_of_streamed_layers_are_repaired_alike():
-    plain, of = pruned(tiny.fresh("llama"), "blockwise"), tiny.fresh("llama")
-    stream(of.layers, torch.device("cpu"))
-    pruned(of, "blockwise")
-    logits = [each.model(input_ids=TOKENS).logits for each in (plain, of)]
-    torch.testing.assert_close(*logits)
 
 
 def test_a_layer_whose_parts_cannot_be_told_is_one_window(monkeypatch):
@@ -144,21 +131,12 @@ def test_a_window_is_never_worse_than_its_start_on_what_is_held_back(spoilt):
 
 
 def test_repairs_are_chained_from_the_smaller_to_the_larger():
-    assert [each for each in CHAINS if "distill" not in each] == [
-        "refit", "refit_dense", "blockwise", "refit+blockwise", "refit_dense+blockwise",
-    ]  # fmt: skip
-    assert {"distill", "refit_dense+distill", "refit_dense+blockwise+distill", *REPAIRS} < {*CHAINS}
+    assert {"refit_dense+blockwise+distill", "refit+blockwise", *REPAIRS} < {
+        *CHAINS
+    } and "blockwise+refit" not in CHAINS
     recipe = read_recipe("uniform by=alps repair=refit_dense+blockwise:0.7")
     assert recipe.treatment.label == "ALPS + refit to dense + blockwise" and read_recipe(recipe.name) == recipe
     assert recipe.treatment.name not in SINGLE_LAYER_TREATMENTS and "repair" not in Recipe().model_dump_json()
     assert treatment("magnitude", "blockwise").reads_text and not treatment("magnitude", "blockwise").statistics
     with pytest.raises(UserError, match="known are refit, refit_dense, blockwise"):
         read_recipe("uniform repair=blockwise+refit:0.7")
-
-
-def test_a_study_evaluates_it(empty, text):
-    recipes = [read_recipe(f"uniform by=magnitude repair={each}:0.6") for each in ("refit", "refit+blockwise")]
-    request = study(text, *recipes, family="gpt2", sequences=16, length=16, windows=8)
-    found = study_results.load(empty, execute.get(request, empty))
-    plain, more = map(found.single, recipes)
-    assert more.kl < plain.kl

@@ -74,10 +74,7 @@ def test_no_zero_comes_back_and_nothing_but_linears_changes(family):
     assert_only_linears_changed(training.loaded, before)
 
 
-@pytest.mark.parametrize(
-    ("dtype", "products"),
-    [(torch.float16, "float32"), (torch.bfloat16, "bfloat16"), (torch.float32, "bfloat16")],
-)
+@pytest.mark.parametrize(("dtype", "products"), [(torch.float16, "float32"), (torch.bfloat16, "bfloat16")])
 def test_half_precision_trains_from_masters_in_float32_and_keeps_a_pattern(dtype, products):
     training, slow = (course(pattern="2:4", dtype=dtype, products=each) for each in (products, "float32"))
     for each in (training, slow):
@@ -131,7 +128,7 @@ def test_the_gradient_is_that_of_the_divergence_and_zeros_have_none():
         torch.testing.assert_close(part, size * expected.flatten()[at], rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize(("stop", "products"), [(1, "float32"), (5, "bfloat16"), (11, "float32")])
+@pytest.mark.parametrize(("stop", "products"), [(5, "bfloat16"), (11, "float32")])
 def test_a_killed_training_ends_bit_for_bit_as_a_whole_one(stop, products):
     whole, first, again = (course("gpt2", products=products) for _ in range(3))
     run(whole)

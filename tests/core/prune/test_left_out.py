@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from core.base import UserError
 from core.models import losses
 from core.models.saving import without_layers
 from core.prune import walk
@@ -70,11 +69,3 @@ def test_the_dense_path_keeps_the_layers_that_the_pruned_one_leaves_out(repair, 
 def test_what_cannot_be_left_out_is_refused(pruner, shares, said, refused):
     with refused(said):
         prune_layers(tiny.fresh("llama"), TOKENS, exact(pruner, shares))
-
-
-def test_rounding_goes_with_layers_left_out():
-    of = tiny.fresh("llama")
-    achieved = prune_layers(of, TOKENS, exact("quantised", (0.75, 1, 0.8125, 0.75)))
-    assert (achieved == np.array([[0.75], [1], [0.8125], [0.75]])).all()
-    with pytest.raises(UserError, match=r"no form has 4\.8 bits"):
-        prune_layers(of, TOKENS, exact("quantised", (0.7, 1, 0.8125, 0.75)))

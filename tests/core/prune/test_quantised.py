@@ -8,7 +8,7 @@ import torch
 from gguf import GGMLQuantizationType, quants
 
 from core.base import UserError
-from core.methods import MIXED, PRUNERS, level_at, treatment
+from core.methods import MIXED, PRUNERS, level_at
 from core.methods.quantisation import QUANT_FORMATS, dequantise, fed_back, quantise, rounded
 from core.models import anatomy
 from core.prune.walk import prune_layers
@@ -127,13 +127,6 @@ def test_the_walk_refuses_before_it_changes_a_weight(pruner, share, wrong):
     with pytest.raises(UserError, match=wrong):
         prune_layers(of, TOKENS, exact(pruner, share))
     tiny.assert_untouched(of.model, before)
-
-
-def test_bytes_are_counted_with_scales_and_zero_points():
-    mixed = (64 * 0.875 + 128 * 0.75 + 320 * 0.8125) / 512
-    assert treatment("quantised").stored(mixed) * 512 == pytest.approx(64 * 2.5625 + 128 * 4.625 + 320 * 3.59375)
-    assert treatment("gguf").stored(0.6875) == 5
-    assert treatment("wanda").stored(0.7) == pytest.approx(5.8)
 
 
 def test_zeros_and_integers_in_one_linear_are_no_longer_made(refused):

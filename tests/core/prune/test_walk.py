@@ -12,7 +12,6 @@ from core.methods.refit import refit
 from core.models import anatomy
 from core.models.replay import stream_of
 from core.prune import calibration
-from core.prune.pruned_model import restored
 from core.prune.walk import prune_layers
 from tests import tiny
 from tests.builders.pruned_models import assert_only_linears_changed
@@ -59,15 +58,6 @@ def test_a_repair_keeps_the_zeros_and_comes_nearer_to_the_dense_model(family, pr
         far.append(float((of.model(input_ids=TOKENS).logits - dense).norm()))
     np.testing.assert_allclose(*zeros, rtol=0, atol=1e-12)
     assert far[1] < far[0] * (1.05 if pruner in ("sparsegpt", "alps") else 1)  # these make up for what goes themselves
-
-
-def test_restored_brings_everything_back_bit_for_bit():
-    of = tiny.fresh("gpt2")
-    before = tiny.state(of.model)
-    with pytest.raises(ZeroDivisionError), restored(of):
-        prune_layers(of, TOKENS, exact("sparsegpt"))
-        raise ZeroDivisionError
-    tiny.assert_untouched(of.model, before)
 
 
 # --- what statistics come from -------------------------------------------------------------------------------------
@@ -208,10 +198,9 @@ def test_layers_that_are_told_what_earlier_ones_computed_are_refused(refused):
     assert all(torch.equal(weight, dense[name]) for name, weight in tiny.weights(of).items())
 
 
-@pytest.mark.parametrize("pruner", ["wanda", "sparsegpt"])
-def test_a_run_that_is_not_finite_is_refused(pruner, refused):
+def test_a_run_that_is_not_finite_is_refused(refused):
     of = tiny.fresh("llama")
     of.layers[1].input_layernorm.weight.fill_(float("inf"))
     with refused("layer 1", "self_attn.q_proj", "not finite", error=Broken) as said:
-        prune_layers(of, TOKENS, exact(pruner))
+        prune_layers(of, TOKENS, exact("wanda"))
     assert said.value.layer == 1
