@@ -135,9 +135,7 @@ def portable(task: Task) -> Task:
     return imported
 
 
-def _watch(
-    store: Store, job: Job, shares: list[Job], look: Callable[[], tuple[list, list]], report: Report
-) -> Entry | None:
+def _watch(store: Store, job: Job, shares: list[Job], look: Callable[[], tuple], report: Report) -> Entry | None:
     """Report on shares until none runs; return the whole if one of them made it."""
     left = shares
     while left:

@@ -27,9 +27,7 @@ class WorkContext:
     loading: float = 0.0  # seconds
 
     def load(self, request: OfModel, check: Callable[[Reader], object] = lambda _: None) -> Loaded:
-        """Load the model of a request, from memory if it was the last one.
-
-        Before weights are read `check` refuses a request that no weights could meet.
+        """Load a request's model, from memory if it was the last; first `check` refuses what no weights could meet.
 
         Raises:
             UserError: there is no such model, or it cannot be used.

@@ -142,12 +142,12 @@ class Recipe(Repairs):
 
     def check(self) -> None:
         super().check()
-        budget_unit = self.treatment.budget_unit
-        if budget_unit.name != self.allocation.currency:
+        unit = self.treatment.budget_unit.name
+        if unit != self.allocation.currency:
             others = either(name for name, row in PRUNERS.items() if row.budget_unit is self.allocation.budget_unit)
             raise ValueError(
-                f"{self.pruner} counts {budget_unit.name}, and this budget counts {self.allocation.currency}: write "
-                f"currency={budget_unit.name}, or choose {others}"
+                f"{self.pruner} counts {unit}, and this budget counts {self.allocation.currency}: write "
+                f"currency={unit}, or choose {others}"
             )
         if self.pruner not in SPARSIFIERS and (self.repair or self.pattern):
             raise ValueError(f"{self.pruner} decides on every weight: leave {self.repair or self.pattern} out")

@@ -105,8 +105,7 @@ def _study(entry: Entry, study: Study) -> Report:
     Raises:
         UserError: losses of a point are not here, for instance because they were corrupt and set aside.
     """
-    gap = next((each for each in study.points if each.evaluated is None), None)
-    if gap:
+    if gap := next((each for each in study.points if each.evaluated is None), None):
         raise UserError(f"study {study.spec.key} lacks {gap.name}: evaluate it again to fill the gap")
     return Report(
         title=_headline(study),
