@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.base import Broken
 from core.jobs import execute
 from core.models.losses import evaluate, reference
 from core.models.progress import Cancelled
@@ -159,12 +158,6 @@ def test_what_cannot_be_pruned_is_no_number_and_the_others_go_on(empty, text, tm
     assert np.isnan(broken.acc).all() and np.isnan(broken.acc_norm).all() and np.isfinite(sound.acc).all()
 
 
-def test_what_breaks_is_not_exported(empty, text, tmp_path, breaking, refused):
-    with refused("layer 1", "not finite", error=Broken):
-        execute.get(export(text, tmp_path / "out", recipe(target=0.6)), empty)
-    assert not (tmp_path / "out").exists()
-
-
 def test_a_profile_of_another_model_is_refused(empty, text, refused):
     request = MeasureRequest(
         model=str(tiny.folder("qwen2")),
@@ -177,19 +170,6 @@ def test_a_profile_of_another_model_is_refused(empty, text, refused):
 
 
 # --- exported ------------------------------------------------------------------------------------------------------
-
-
-def test_an_export_is_the_evaluated_model_and_its_card_has_the_numbers(empty, text, tmp_path):
-    request = study(text, RAMP)
-    entry = execute.get(request, empty)
-    measured = study_results.load(empty, entry).singles[2]
-    made = execute.get(export(text, tmp_path / "out", study=entry.key), empty)
-    assert made.provenance["folder"] == str(tmp_path / "out")
-    assert made.provenance["sparsity"] == pytest.approx(np.nanmean(measured.result.evaluated.zeros), abs=0.02)
-    dense = results(empty, StudyRequest(model=str(tmp_path / "out"), evaluation=request.evaluation)).dense
-    assert np.allclose(dense.result.evaluated.nll, measured.result.evaluated.nll, rtol=1e-6)
-    assert np.allclose(dense.result.evaluated.zeros, measured.result.evaluated.zeros)
-    assert f"{measured.perplexity:.4g}" in (tmp_path / "out" / "README.md").read_text()
 
 
 def test_an_export_gives_no_numbers_that_are_not_its_own(empty, text, tmp_path, monkeypatch, refused):
@@ -213,16 +193,6 @@ def of_dense(tmp_path, text, task, changed=None):
         text=WindowRequest(source=text, sequences=2, length=16), tasks=(task,), tasks_from=str(where), examples=None
     )
     return model, where, StudyRequest(model=str(model), evaluation=evaluation)
-
-
-def test_a_task_file_that_came_with_a_tag_that_was_asked_for_is_asked_too(empty, tmp_path, text):
-    _, where, request = of_dense(tmp_path, text, "feathered", {"local_tiny": "feathered"})
-    first = execute.get(request, empty)
-    assert len(first.spec.tasks) == 1 and execute.get(request, empty).key == first.key
-    (where / "below").mkdir()
-    more = (where / "birds.yaml").read_text(encoding="utf-8").replace("task: local_birds", "task: more_birds")
-    (where / "below" / "more.yaml").write_text(more.replace("birds.jsonl", "../birds.jsonl"), encoding="utf-8")
-    assert {each.name for each in execute.get(request, empty).spec.tasks} == {"local_birds", "more_birds"}
 
 
 def test_a_task_file_that_was_edited_is_asked_anew_and_a_tokenizer_is_part_of_an_answer(empty, tmp_path, text):

@@ -16,7 +16,6 @@ from tests import tiny
 from tests.builders.task_folder import documents, edit, folder, read, save_rows, task
 
 ROOT = Path(__file__).resolve().parents[3]
-SHARED = ROOT.parent / "shared" / "data" / "lm_eval_tasks"
 pytestmark = pytest.mark.usefixtures("own_cache")
 
 
@@ -138,22 +137,6 @@ def test_a_data_file_without_a_byte(tmp_path, refused):
         task(tmp_path, count=0)
 
 
-def test_a_task_says_how_its_data_is_read(tmp_path):
-    csv = "dataset_path: csv\ndataset_kwargs:\n  delimiter: ;\n  keep_default_na: false"
-    changed = {"dataset_path: json\ndataset_kwargs:": csv, "doc_to_choice: choices": "doc_to_choice: [a, b]"}
-    where = folder(tmp_path / "tasks", changed)
-    (where / "birds.jsonl").write_text("question;gold\nNA;0\nwhy, then;1\n", encoding="utf-8")
-    assert read(where).documents == 2
-
-
-def test_paths_are_read_from_the_working_directory_first(tmp_path, monkeypatch):
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    save_rows(elsewhere / "birds.jsonl", documents(1))
-    monkeypatch.chdir(elsewhere)
-    assert task(tmp_path / "a").documents == 1
-
-
 def test_a_tag_stands_for_its_tasks_and_includes_are_part_of_them(tmp_path):
     where = folder(tmp_path / "tasks")
     (where / "more.yaml").write_text("include: birds.yaml\ntask: local_more\n", encoding="utf-8")
@@ -236,14 +219,3 @@ def test_a_definition_of_the_harness_is_scored_by_name(tmp_path, monkeypatch):
     np.testing.assert_array_equal(
         zeroshot.score(loaded, asked, 6, 1).acc, zeroshot.score(loaded, task(tmp_path / "own"), 6, 1).acc
     )
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the data of the seven tasks is not here")
-def test_the_seven_local_tasks(monkeypatch):
-    monkeypatch.chdir(ROOT)  # where the paths of their data begin
-    found = {each.name.removeprefix("local_"): each for each in zeroshot.tasks(["local_zero_shot"], SHARED)}
-    assert {name: each.documents for name, each in found.items()} == {
-        "arc_challenge": 1172, "arc_easy": 2376, "boolq": 3270, "hellaswag": 10042, "openbookqa": 500, "rte": 277,
-        "winogrande": 1267,
-    }  # fmt: skip
-    assert len({each.content for each in found.values()}) == 7

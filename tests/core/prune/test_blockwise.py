@@ -7,15 +7,12 @@ import torch
 from torch import nn
 
 from core.base import UserError
-from core.methods import CHAINS, REPAIRS, SINGLE_LAYER_TREATMENTS, treatment
 from core.methods import blockwise as blockwise_module
 from core.methods.blockwise import blockwise
 from core.methods.masked_weights import MaskedWeights, validation_windows
 from core.models import anatomy, losses
 from core.prune import layer_windows
 from core.prune.walk import prune_layers
-from core.requests import Recipe
-from core.requests.recipes import read_recipe
 from tests import tiny
 from tests.builders.pruned_models import assert_in_pattern, assert_only_linears_changed
 from tests.builders.recipes import exact
@@ -128,15 +125,3 @@ def test_a_window_is_never_worse_than_its_start_on_what_is_held_back(spoilt):
 
 
 # --- asked for -----------------------------------------------------------------------------------------------------
-
-
-def test_repairs_are_chained_from_the_smaller_to_the_larger():
-    assert {"refit_dense+blockwise+distill", "refit+blockwise", *REPAIRS} < {
-        *CHAINS
-    } and "blockwise+refit" not in CHAINS
-    recipe = read_recipe("uniform by=alps repair=refit_dense+blockwise:0.7")
-    assert recipe.treatment.label == "ALPS + refit to dense + blockwise" and read_recipe(recipe.name) == recipe
-    assert recipe.treatment.name not in SINGLE_LAYER_TREATMENTS and "repair" not in Recipe().model_dump_json()
-    assert treatment("magnitude", "blockwise").reads_text and not treatment("magnitude", "blockwise").statistics
-    with pytest.raises(UserError, match="known are refit, refit_dense, blockwise"):
-        read_recipe("uniform repair=blockwise+refit:0.7")

@@ -9,8 +9,6 @@ from core.base import Broken
 from core.methods import Pattern
 from core.methods.sparsegpt import BLOCK, sparsegpt
 
-Array = np.ndarray
-
 
 def plain(weight, moment, sparsity, kept=None, damping=0.01):
     """Column by column, row by row, by the inverse of what is still free: optimal brain surgery as it is defined."""

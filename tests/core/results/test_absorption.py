@@ -14,6 +14,7 @@ from core.base import ranges
 from core.plan.gains import BAND, FEWEST_SEQUENCES, gains_of, log_gain
 from core.results import propagation
 from core.show.words import gain_sentences
+from core.store.results import Floor
 from tests import synthetic
 from tests.builders import profiles as builders
 
@@ -129,16 +130,6 @@ def test_ranges_say_exactly_the_numbers(numbers):
     assert ranges([0, 1, 2, 4, 5, 7]) == "0 to 2, 4, 5 and 7"
 
 
-def test_a_finding_names_every_layer_but_the_last_once():
-    gains = [0.5, 0.5, 0.5, -0.5, -0.5, 0.051, 0.0, -0.051]
-    found = gains_of([constant(*gains, spread=0.003)])
-    decided = ("amplifies",) * 3 + ("absorbs",) * 2
-    assert found.uncorrected == (*decided, "amplifies", "undecided", "absorbs", None)
-    assert found.verdicts == (*decided, *("undecided",) * 3, None)
-    said = "Layers 0 to 2 amplify, layers 3 and 4 absorb, layers 5 to 7 are undecided (n = 12)."
-    assert gain_sentences.finding(found) == said
-
-
 # --- why -----------------------------------------------------------------------------------------------------------
 
 
@@ -175,3 +166,14 @@ def test_matched_drift_is_interpolated_in_its_log_and_never_extrapolated(wanted)
         assert found == pytest.approx(np.interp(math.log(wanted), np.log([0.01, 0.1, 0.7]), [1.0, 0.5, -1.0]))
     else:
         assert np.isnan(found)
+
+
+# --- rounding ------------------------------------------------------------------------------------------------------
+
+
+def test_layers_below_ten_times_the_floor_are_named(empty):
+    profile, share = builders.stored(empty), np.array([0.05, 0.2, 0.3, 0.05, 0.05, 0.05])
+    drift = propagation.matrix(profile.seeds("gaussian:0.3"))
+    for each in (share, np.ones(6)):
+        floor = Floor(drift=drift * each[:, None], half_precision=np.full(6, 0.25))
+        assert (gain_sentences.drowned(replace(profile, floor=floor), "gaussian:0.3") == (each > 0.1)).all()

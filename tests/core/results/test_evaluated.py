@@ -64,19 +64,6 @@ def test_one_against_the_other_is_the_inverse_of_the_other_against_the_one(one, 
             assert (math.isnan(ratios[0]) and math.isnan(ratios[1])) or math.isclose(ratios[0] * ratios[1], 1)
 
 
-@settings(max_examples=25)
-@given(rises, rises)
-def test_seeds_that_only_one_has_are_left_out(one, other):
-    a, b = several("owl", one), several("uniform", other)
-    common = one.keys() & other.keys()
-    found = of(*a).against(of(*b))
-    assert found.windows.n == 12 * bool(common)
-    if common:
-        mine, its = (of(*(each for each in side if each.seed in common)).loss for side in (a, b))
-        assert found.value == pytest.approx(100 * math.expm1(mine - its), abs=1e-9)
-        assert found.value == pytest.approx(found.seeds.value, abs=1e-9)
-
-
 def test_windows_are_paired_after_seeds_are_averaged_and_seeds_are_spread_in_logarithms():
     a, b = several("owl", {2: -0.3, 0: -0.1, 1: -0.2}), several("uniform", {0: 0.0, 1: 0.1, 2: 0.2})
     found = of(*a).against(of(*b))

@@ -125,14 +125,6 @@ def test_the_correction_is_told_of_what_is_most_like_the_base(base, pruner, name
     assert said.startswith(f"Measured at 70 % zeros, {named} (") and "its base, OWL" in said
 
 
-def test_where_uniform_broke_no_change_is_shown_and_it_is_said_why(profile, study):
-    rise = lambda setting: math.nan if setting == setting.uniform else 0.1  # noqa: E731
-    chart = perplexity_by_method(ranking(profile, study(at_target(Owl()), at_target(AlphaPruning()), cost=rise)), 12.0)
-    [labels] = [each for each in chart.figure.data if each.name == "labels"]
-    assert "not a number" in dict(zip(labels.y, labels.text, strict=True))["Uniform"]
-    assert not any("nan" in text for text in labels.text)
-
-
 def test_a_method_that_goes_beyond_what_was_measured_is_predicted_up_to_there(profile, measured):
     forecast = best_forecast(measured, profile, Treatment("wanda"))
     every = Leaderboard(profile, forecast.study, None, forecast).ranking(AllocationRequest(target=0.85))

@@ -80,23 +80,6 @@ def test_bits_do_not_stand_in_for_zeros_that_save_about_as_much(study, groups):
         assert protocols.best_slice(groups().values(), 0.72, pruner).part.target == own
 
 
-@pytest.mark.parametrize(
-    ("text", "windows", "length", "read", "amount", "name"),
-    [
-        (LABEL.format("800-999"), 48, 512, LABEL.format("0-599"), (16, 512), "C4 held out 48 × 512"),
-        (LABEL.format("600-799"), 16, 512, "c4", (8, 512), "C4 selection 16 × 512, calibrated on 8 × 512"),
-        ("my-notes.txt", 9, 32, "other.txt", (4, 64), "my-notes 9 × 32, calibrated on other 4 × 64"),
-    ],
-)
-def test_the_short_name_of_a_protocol_says_text_amount_and_what_is_unusual(text, windows, length, read, amount, name):
-    spec = synthetic.study_spec(PROFILE, [UNIFORM], LAYERS, windows, length)
-    points = []
-    for each in spec.points:
-        drawn = each.pruned and each.pruned.calibration.replace(windows=((0, 0),) * amount[0], length=amount[1])
-        points.append(each.replace(pruned=each.pruned and each.pruned.replace(calibration=drawn)))
-    assert protocols.name_of_spec(spec.replace(points=tuple(points)), {"text": text, "calibration": read}) == name
-
-
 def test_protocols_are_told_apart_wherever_they_are_listed():
     store, by_model = Store(), defaultdict(list)
     for entry in store.entries("study"):
