@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +12,13 @@ from safetensors import safe_open
 from transformers import AutoModelForCausalLM
 
 from core.export import checking
-from core.export.card import RECIPE
-from core.export.export import Contents, export
+from core.export.card import RECIPE, card_text, licence_of, size_words
 from core.export.target import FORMER, check_target
 from core.models import anatomy, loading
 from core.models.saving import without_layers
 from core.models.sources import Source, locate
 from core.prune.pruned_model import count_zeros
+from core.requests import grammar
 from core.store import Store
 from tests import gguf_files, tiny
 from tests.core.export.examples import CARD, SPARSITY, logits, pruned, write, zero_rows
@@ -44,36 +42,6 @@ def test_a_folder_loads_back_as_the_pruned_model(family, tmp_path):
     assert np.abs(exported.achieved - SPARSITY[:, None]).max() <= 1 / 16
     assert {path.name for path in (tmp_path / "out").iterdir()} == set(exported.files)
     assert [path.name for path in tmp_path.iterdir()] == ["out"], "something was left beside it"
-
-
-def test_layers_that_differ_in_their_linears(tmp_path):
-    loaded = pruned(tiny.ODD)
-    exported = write(loaded, tmp_path)
-    names = [[linear.name for linear in anatomy.prunable_linears(layer)] for layer in loaded.layers]
-    absent = [max(map(len, names)) - len(each) for each in names]
-    assert max(absent) > min(absent) == 0
-    recipe = json.loads((tmp_path / "out" / RECIPE).read_text(), parse_constant=pytest.fail)["export"]
-    assert recipe["linears"] == names
-    for name in ("achieved", "weights", "planned"):
-        assert [row.count(None) for row in recipe[name]] == np.isnan(getattr(exported, name)).sum(1).tolist() == absent
-    zeros = torch.cat([each.flatten() == 0 for each in tiny.weights(loaded).values()])
-    assert exported.sparsity == pytest.approx(float(zeros.double().mean()))
-    assert "nan" not in (tmp_path / "out" / "README.md").read_text()
-
-
-def test_what_is_wrong_with_layers_that_differ_is_named(tmp_path, monkeypatch):
-    loaded = pruned(tiny.ODD)
-    planned = np.repeat(SPARSITY[:, None], 9, axis=1)
-    planned[2, 1] = 0.75
-    assert anatomy.prunable_linears(loaded.layers[2])[1].name == "self_attn.o_proj"
-    with pytest.raises(RuntimeError, match=r"layer 2 self_attn\.o_proj has 50.0000 % zeros where 75.0000 % were"):
-        write(loaded, tmp_path, planned)
-    card = replace(CARD, recipe=CARD.recipe | {"pattern": "2:4"})
-    with pytest.raises(RuntimeError, match="25 linears are not in the pattern 2:4"):  # of 9, 9 and 7; one is dense
-        export(loaded, tmp_path / "out", card, Contents(SPARSITY))
-    spoiled(monkeypatch, _one_zero)
-    with pytest.raises(RuntimeError, match="1 weights differ"):
-        write(loaded, tmp_path)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
@@ -101,18 +69,6 @@ def test_the_configuration_is_plain(llama, tmp_path):
     assert llama.model.config.sparsity_config == {"format": "dense"}  # the model's own configuration was changed
     told = (tmp_path / "out" / "tokenizer_config.json").read_text()
     assert "local" not in told and str(tmp_path) not in told
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
-def test_others_may_read_it(written):
-    folder = written[0].path
-    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o644}
-    assert folder.stat().st_mode & 0o777 == 0o755
-
-
-def test_a_broken_model_is_equal_to_itself(tmp_path, llama):
-    llama.model.model.norm.weight.fill_(3e38)
-    assert not logits(llama.model).isfinite().all() and write(llama, tmp_path).difference == 0
 
 
 # --- what stops it -------------------------------------------------------------------------------------------------
@@ -287,3 +243,55 @@ def test_a_folder_without_some_layers_is_the_model_that_skips_them(family, form,
     assert own.num_hidden_layers == len(anatomy.decoder_layers(model)) == len(exported.planned) == 2
     assert len(getattr(own, "layer_types", None) or "ab") == 2
     assert (logits(model) - meant).abs().max() / meant.abs().max() <= (1e-6 if form == "dense" else 1e-4)
+
+
+# --- the card ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_card_says_what_was_done(written):
+    exported, _, _ = written
+    text = (exported.path / "README.md").read_text(encoding="utf-8")
+    assert text == card_text(CARD, exported)
+    for part in (*(cell for row in CARD.numbers for cell in row), "tiny | llama"):
+        assert part in text
+    assert size_words(exported) in text and f"{exported.bytes:,} bytes" in text and "neither smaller nor faster" in text
+
+
+def test_the_recipe_is_read_by_tools(written):
+    exported, _, _ = written
+    path = exported.path / RECIPE
+    told = json.loads(path.read_bytes())
+    assert told["recipe"] == CARD.recipe
+    assert told["numbers"] == [list(row) for row in CARD.numbers]
+    assert np.array_equal(told["export"]["achieved"], exported.achieved)
+    assert told["export"]["bytes"] == exported.bytes
+    assert str(exported.path.parent) not in path.read_text()
+    assert grammar.read_allocation(str(path)).base.sparsity == tuple(SPARSITY), "it is an allocation file, too"
+
+
+# --- licences ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "licence"),
+    [
+        ("---\nlicense: Apache-2.0\ntags: [x]\n---\n# Model\n", "apache-2.0"),
+        ("---\nlicense:\n- llama3.2\n---\n", "llama3.2"),
+        ("---\nlicense: other\nlicense_name: pond-research\n---\n", "pond-research"),
+        ("---\nlicense: other\n---\n", None),
+        ("---\nlicense: {a: mit}\n---\n", None),
+        ("---\nlicense: [mit\n---\n", None),
+        ("---\n- license: mit\n---\n", None),
+        pytest.param("---\n" + "[" * 5000 + "\n---\n", None, id="deep"),
+        ("# Model\n---\nlicense: mit\n---\n", None),
+    ],
+)
+def test_licences_are_read_from_the_card(text, licence, tmp_path):
+    assert licence_of(Source("x", tmp_path, None, "x", None)) is None
+    (tmp_path / "README.md").write_text(text, encoding="utf-8")
+    assert licence_of(Source("x", tmp_path, None, "x", None)) == licence
+
+
+def test_licences_are_read_from_a_gguf_file(tmp_path):
+    gguf_files.bare(tmp_path / "model.gguf", licence="Apache-2.0")
+    assert licence_of(Source("x", tmp_path, "model.gguf", "x", None)) == "apache-2.0"

@@ -9,17 +9,15 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, LlamaTokenizer
 
-from core.base import look_up
 from core.export import file_sizes, target
 from core.export.card import GGUF
 from core.export.checking import SENTENCE
 from core.jobs import execute
-from core.methods import GGUF as TYPES
 from core.methods.quantisation import QUANT_FORMATS, rounded
 from core.models import anatomy, loading
-from core.models.sources import bundled, locate
+from core.models.sources import locate
 from core.plan import sizes
-from core.requests import FORMATS, ExportRequest, Recipe, grammar, uniform
+from core.requests import ExportRequest, Recipe, grammar, uniform
 from core.requests.recipes import read_recipe
 from tests import families, gguf_files, tiny
 from tests.core.export.examples import SPARSITY, logits, with_zeros, write
@@ -120,12 +118,6 @@ def test_what_no_file_holds_is_refused_before_any_weight_is_read(family, form, m
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("typed", ["onnx", "gguf:Q4_K", "gguf:", "dense:F16"])
-def test_a_format_that_is_none(typed, refused):
-    with refused(typed, "gguf:Q4_0"):
-        look_up(FORMATS, typed, "format")
-
-
 @pytest.mark.parametrize(
     ("family", "more", "about"),
     [
@@ -179,28 +171,6 @@ def test_a_plan_of_several_types_is_written_and_its_bytes_are_predicted(tmp_path
     assert exported.bytes - reader.data_offset == predicted
 
 
-@pytest.mark.parametrize(
-    ("words", "form"),
-    [
-        ("currency=bits:3", ("3 bits", 3 + 19 / 32, False, 0)),
-        ("by=gptq_symmetric currency=bits:3", ("3 bits", 3.5, False, 0)),
-        ("currency=integers:int3g64", ("int3g64", 3 + 19 / 64, False, 0)),
-        ("currency=gguf:Q4_0", ("Q4_0", 4.5, True, 0)),
-    ],
-)
-def test_bytes_of_plans_count_scales_and_zero_points(words, form):
-    assert file_sizes.own_form(read_recipe(f"uniform {words}")) == form
-
-
-@pytest.mark.slow
-def test_the_bundled_model_in_two_types(tmp_path, empty):
-    source = locate(str(bundled()), empty)
-    for form, least, most in (("Q8_0", 171, 173), ("Q4_0", 117, 119)):
-        loaded = loading.load(source)
-        exported = write(loaded, tmp_path / form, np.zeros(30), np.ones((30, 7)), f"gguf:{form}")
-        assert least < exported.bytes / 1e6 < most and exported.difference < 1e-4
-
-
 @pytest.mark.parametrize("family", ["llama", "gpt2"])  # the second has biases, and ties its embeddings
 def test_layers_left_out_take_no_bytes(family, tmp_path, empty):
     setting = read_recipe("uniform currency=layers:0.5")
@@ -214,17 +184,3 @@ def test_layers_left_out_take_no_bytes(family, tmp_path, empty):
     assert recipe["recipe"]["left_out"] == [0, 2] and again.base.sparsity == (1, 0, 1, 0) and again.currency == "layers"
     assert "Layers 0, 2 are left out" in (tmp_path / "out" / "README.md").read_text()
     assert len(anatomy.decoder_layers(AutoModelForCausalLM.from_pretrained(tmp_path / "out"))) == 2
-
-
-def test_by_hand_some_layers_are_left_out_and_the_others_rounded(tmp_path, empty):
-    source, file = saved(tmp_path / "model", "llama"), tmp_path / "plan.json"
-    shares = [TYPES.read("Q4_0"), 1, TYPES.read("Q8_0"), TYPES.read("Q4_0")]
-    file.write_text(json.dumps({"sparsity": shares, "budget": sum(shares) / 4, "currency": "gguf"}))
-    setting = Recipe(allocation=grammar.read_allocation(str(file)))
-    asked = ExportRequest(model=str(source), setting=setting, folder=str(tmp_path / "out"), format="gguf")
-    execute.get(asked, empty)
-    reader = gguf.GGUFReader(tmp_path / "out" / GGUF)
-    kinds = {each.name: each.tensor_type.name for each in reader.tensors}
-    assert [kinds[f"blk.{layer}.attn_q.weight"] for layer in range(3)] == ["Q4_0", "Q8_0", "Q4_0"]
-    found, *_ = file_sizes.worth(asked, empty)
-    assert sum(each.n_bytes for each in reader.tensors) == found[TYPES.phrase(setting.allocation.target)]

@@ -91,14 +91,6 @@ def test_a_stopped_study_goes_on_from_its_pieces(empty, text):
         assert np.array_equal(one.result.evaluated.nll, two.result.evaluated.nll)
 
 
-def test_other_seeds_calibrate_on_other_windows_and_magnitude_on_none(empty, text):
-    pairs = ({"pruner": pruner, "calibration_seed": seed} for pruner in ("wanda", "magnitude") for seed in (0, 1))
-    found = results(empty, study(text, *(recipe(**each) for each in pairs), windows=8))
-    pruned = [each.pruned for each in found.points[1:]]
-    assert len({each.key for each in pruned}) == 3 and len(found.spec.units) == 4
-    assert pruned[2].calibration is None and pruned[2] == pruned[3]
-
-
 def test_a_stopped_study_knows_the_first_broken_layer(empty, text, monkeypatch):
     """The pieces that tell of it were saved by the run that was stopped."""
 

@@ -15,7 +15,6 @@ from core.results.comparison import standard_error
 from tests import tiny
 from tests.builders.task_folder import documents, edit, folder, read, save_rows, task
 
-ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.usefixtures("own_cache")
 
 

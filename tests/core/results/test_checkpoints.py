@@ -71,15 +71,6 @@ def test_rounding_that_only_some_layers_have_does_not_stand_out(seed, shared):
     assert np.flatnonzero(made(error).odd).tolist() == [4]
 
 
-def test_several_layers_that_stand_out_are_all_named_and_the_most_harmful_leads():
-    error = np.full((LAYERS, TENSORS), 0.01)
-    error[[3, 5, 9], 2] = 0.5
-    found = made(error, kl=np.where(np.arange(LAYERS) == 5, 0.2, 0.1))
-    lead = "Layers 3, 5 and 9 stand out, and layer 5 does the most harm of them: its linear 2 differs by 50 %"
-    assert gain_sentences.worst(found).startswith(lead) and found.ranking[:3] == [5, 3, 9]
-    assert "no more than rounding" in gain_sentences.worst(made(error, kl=np.zeros(LAYERS)))
-
-
 def test_a_profile_tells_its_checkpoint_by_the_name_that_was_typed(empty):
     profile = builders.stored(empty, f"checkpoint:{OTHER}", "gaussian:0.3", layers=LAYERS)
     found = checkpoints.compared(profile)
