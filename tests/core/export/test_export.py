@@ -12,7 +12,7 @@ from safetensors import safe_open
 from transformers import AutoModelForCausalLM
 
 from core.export import checking
-from core.export.card import RECIPE, card_text, licence_of, size_words
+from core.export.card import RECIPE, licence_of
 from core.export.target import FORMER, check_target
 from core.models import anatomy, loading
 from core.models.saving import without_layers
@@ -246,15 +246,6 @@ def test_a_folder_without_some_layers_is_the_model_that_skips_them(family, form,
 
 
 # --- the card ---------------------------------------------------------------------------------------------------------
-
-
-def test_the_card_says_what_was_done(written):
-    exported, _, _ = written
-    text = (exported.path / "README.md").read_text(encoding="utf-8")
-    assert text == card_text(CARD, exported)
-    for part in (*(cell for row in CARD.numbers for cell in row), "tiny | llama"):
-        assert part in text
-    assert size_words(exported) in text and f"{exported.bytes:,} bytes" in text and "neither smaller nor faster" in text
 
 
 def test_the_recipe_is_read_by_tools(written):

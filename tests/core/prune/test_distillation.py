@@ -17,8 +17,6 @@ from core.methods.distillation import (
     batch_of,
     check_steps,
     learning_rate_share,
-    steps_on,
-    steps_within,
     windows_of_step,
 )
 from core.methods.masked_weights import MaskedWeights, training_windows, validation_windows
@@ -187,15 +185,6 @@ def test_a_look_reads_hardly_more_windows_than_were_trained_on_since(steps, unti
     looks = check_steps(steps, end, held // batch_of(length))
     assert looks[0] == 0 and looks[-1] == end and len(looks) <= MAX_CHECKS + 1
     assert all((there - here + 1) * batch_of(length) > held for here, there in itertools.pairwise(looks[:-1]))
-
-
-def test_budgets_are_steps_and_one_too_short_is_refused():
-    assert batch_of(256) == 4 and batch_of(4_096) == 1
-    assert steps_on(4_100, 256) == 4 and steps_within(10, 0.3, "minutes") == 33
-    with pytest.raises(UserError, match=r"a budget of 500 tokens is too short for one step: give 1024 or more"):
-        steps_on(500, 256)
-    with pytest.raises(UserError, match=r"a budget of 0.1 minutes is too short for one step: give 0.2 or more"):
-        steps_within(0.1, 0.11, "minutes")
 
 
 def test_no_step_reads_what_is_held_back_and_steps_fall_along_a_cosine():

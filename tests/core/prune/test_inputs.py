@@ -8,7 +8,7 @@ from core.measure.first_pass import clean_statistics
 from core.measure.perturb import perturbed
 from core.methods import MOMENTS, PRUNERS, TREATMENTS
 from core.models import anatomy, replay
-from core.prune.inputs import Enough, Sums, watched
+from core.prune.inputs import Sums, watched
 from core.prune.walk import prune_layers
 from tests import tiny
 from tests.builders.recipes import exact
@@ -43,17 +43,6 @@ class Toy(nn.Module):
 
 def test_the_same_tensor_is_one_input_and_reused_memory_is_not():
     assert names_of(Toy(), torch.randn(2, 512, 8)) == [("one", "two"), ("last",), ("last",)]
-
-
-def test_a_run_ends_when_all_that_is_looked_at_was_called():
-    toy, stream = Toy(), torch.randn(2, 5, 8)
-    first = [each for each in anatomy.linears(toy) if each.name != "last"]
-    seen = []
-    with watched(toy, first, lambda names, _: seen.append(names), whole=False):
-        for _ in range(2):
-            with pytest.raises(Enough):
-                toy(stream)
-    assert seen == [("one", "two")] * 2
 
 
 def test_a_linear_run_twice_has_the_sums_of_both():

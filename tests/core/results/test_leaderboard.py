@@ -12,7 +12,6 @@ from core.results import Slice
 from core.results.leaderboard import Leaderboard, place_at, tied
 from core.results.stored_forecasts import best_forecast
 from core.show.figures.allocation import perplexity_by_method
-from core.show.words import perplexity_sentences
 from tests.builders import profiles as builders
 
 LAYERS, TARGET = 6, 0.7
@@ -111,18 +110,6 @@ def test_a_budget_per_linear_that_was_measured_by_another_profile_stands_beside_
     mine = Leaderboard(profile, *place_at(groups, TARGET)).in_view("mine", planned)
     assert mine.measured is linears.measured
     np.testing.assert_array_equal(mine.sparsity, linears.sparsity)
-
-
-@pytest.mark.parametrize(
-    ("base", "pruner", "named"),
-    [(TUNED, "wanda", "Wanda"), (Owl(), "sparsegpt", "SparseGPT"), (AlphaPruning(), "sparsegpt", "SparseGPT")],
-)
-def test_the_correction_is_told_of_what_is_most_like_the_base(base, pruner, named, study):
-    for text, tried, by in (("one text", Uniform(), ["wanda"]), ("another text", TUNED, ["wanda", "sparsegpt"])):
-        asked = [at_target(tried, correction=fix) for fix in (Correction(), FIX)]
-        groups = study(*(Recipe(allocation=each, pruner=name) for each in asked for name in by), text=text)
-    said = perplexity_sentences.corrected(groups, AllocationRequest(base=base, target=TARGET), pruner)
-    assert said.startswith(f"Measured at 70 % zeros, {named} (") and "its base, OWL" in said
 
 
 def test_a_method_that_goes_beyond_what_was_measured_is_predicted_up_to_there(profile, measured):
