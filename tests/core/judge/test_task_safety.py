@@ -74,7 +74,7 @@ def test_a_metric_of_the_folder_is_not_loaded(tmp_path, refused, named):
     ("line", "instead", "named"),
     [
         *(("dataset_path: json", f"dataset_path: {path}", [path.strip("[]"), "'csv' or 'json'"])
-          for path in ("pandas", "imagefolder", "./birds.py", "allenai/ai2_arc", "[json]")),
+          for path in ("pandas", "arrow", "parquet", "text", "imagefolder", "./birds.py", "allenai/ai2_arc", "[json]")),
         ("  - metric: acc_norm", "  - metric: acc_norm\n    hf_evaluate: true", ["hf_evaluate", "not permitted"]),
         *(("dataset_kwargs:", f"dataset_kwargs:\n  {option}", [option.split(":")[0], "not permitted"])
           for option in ("cache_dir: elsewhere", "data_dir: /", "num_proc: 2", "streaming: true", "name: x")),

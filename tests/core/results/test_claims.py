@@ -1,15 +1,39 @@
 """Claims of the literature: profiles whose answer is known hold, contradict or leave open what is said."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from core.plan.gains import student
+from core.results import spearman
 from core.results.comparison import FAILS, HOLDS, OPEN
 from core.show.report.claims import CLAIMED, MEASURED
 from tests.bench import claims
 from tests.bench.claims import judge
+from tests.builders.profiles import with_gains
 
 LAYERS, SEQUENCES = 9, 12
+EARLY = np.arange(LAYERS - 1) < LAYERS // 3
 NOISE = np.random.default_rng(0).standard_normal((LAYERS, SEQUENCES))
+
+
+@pytest.mark.parametrize(
+    ("means", "verdict"),
+    [
+        (np.where(EARLY, 0.4, -0.4), HOLDS),
+        (np.where(EARLY, -0.4, 0.4), FAILS),
+        (-0.4, FAILS),  # early layers absorb, whatever later ones do
+        (np.where(EARLY, 0.02, -0.4), OPEN),  # within the band nobody amplifies
+    ],
+)
+def test_early_layers_must_amplify_and_later_ones_absorb(means, verdict):
+    logs = np.append(np.broadcast_to(means, LAYERS - 1), 0)[:, None] + 0.05 * NOISE
+    found = claims.order(SimpleNamespace(layers=LAYERS, seeds=lambda _: [with_gains(logs)]))
+    assert found.verdict == verdict and len(found.rows) == 4
+    early = found.rows["noise, first third"]
+    assert early.low < early.value < early.high and early.n == SEQUENCES
+    assert early.value == pytest.approx(np.exp(np.broadcast_to(means, LAYERS - 1)[EARLY].mean()), rel=0.05)
 
 
 def test_too_few_sequences_decide_nothing():
@@ -23,6 +47,21 @@ def test_a_verdict_is_wrong_in_at_most_five_of_a_hundred(means):
     rng = np.random.default_rng(means)
     drawn = [judge(rng.standard_normal((means, 8))) for _ in range(2000)]
     assert drawn.count(HOLDS) <= 0.035 * 2000 and drawn.count(FAILS) <= 0.035 * 2000  # 2.5 of 100 on either side
+
+
+def test_intervals_of_rank_correlations_cover_their_mean():
+    """Student's t over 8 sequences of 17 layers, for correlations from none to strong."""
+    rng = np.random.default_rng(0)
+
+    def correlations(slope, count):
+        x = rng.standard_normal((count, 17))
+        y = slope * x + rng.standard_normal(x.shape)
+        return np.array([spearman(*each) for each in zip(x, y, strict=True)])
+
+    for slope in (0.0, 2.0):
+        true = correlations(slope, 3000).mean()
+        _, low, high = student(correlations(slope, 8 * 400).reshape(400, 8))
+        assert 0.92 < ((low < true) & (true < high)).mean() < 0.98
 
 
 def test_the_committed_outcomes_are_what_the_tests_give():
