@@ -56,7 +56,17 @@ from core.methods.treatments import (
 )
 from core.methods.uniform import Uniform
 
-ALLOCATORS = (Uniform, Owl, AlphaPruning, Dlp, Lsa, BlockInfluence, DepthRamp, Response, Manual)
+ALLOCATORS = (
+    Uniform,
+    Owl,
+    AlphaPruning,
+    Dlp,
+    Lsa,
+    BlockInfluence,
+    DepthRamp,
+    Response,
+    Manual,
+)
 PERTURBATIONS = (
     Gaussian,
     GaussianPart,
@@ -70,7 +80,13 @@ PERTURBATIONS = (
     Mean,
     Checkpoint,
 )
-BUDGET_UNITS = (ZEROS, BITS, INTEGERS, GGUF, LAYERS)
+BUDGET_UNITS = (
+    ZEROS,
+    BITS,
+    INTEGERS,
+    GGUF,
+    LAYERS,
+)
 
 UNITS = {each.name: each for each in BUDGET_UNITS}  # that a target can count
 STORED_UNITS = UNITS | {MIXED.name: MIXED}  # or could
