@@ -130,6 +130,7 @@ LAYERS = BudgetUnit("layers", (Level("kept", 0.0), Level(DROPPED, 1.0)))
 # that. Stored results keep these levels; nothing new is made of them.
 _AFTER_ZEROS = [(f"int{bits}g64z{zeros}", bits * (1 - zeros / 100) + 1 + (HALF + bits) / 64)
                 for bits, zeros in ((4, 43), (3, 50), (3, 58), (3, 68), (3, 80))]  # fmt: skip
+MIXED_GONE = "zeros and integers in one linear are no longer made, for no file format holds them"
 MIXED = BudgetUnit(
     "mixed",
     tuple(

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from core.base import UserError, brief, listed, look_up, unique
 from core.methods.alps import alps
-from core.methods.budget_unit import BITS, GGUF, INTEGERS, LAYERS, MIXED, ZEROS, BudgetUnit, Level, level_at
+from core.methods.budget_unit import BITS, GGUF, INTEGERS, LAYERS, MIXED, MIXED_GONE, ZEROS, BudgetUnit, Level, level_at
 from core.methods.magnitude import magnitude
 from core.methods.quantisation import HALF, QUANT_FORMATS, fed_back, rounded
 from core.methods.repairs import CHAINS, REPAIRS, RepairRow
@@ -68,7 +68,7 @@ def _rounded_to_level(
 
 
 def _refuse_mixed(*_: object) -> Tensor:
-    raise UserError("zeros and integers in one linear are no longer made, for no file format holds them: use integers")
+    raise UserError(f"{MIXED_GONE}: use integers")
 
 
 def _quantiser(

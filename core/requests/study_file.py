@@ -10,7 +10,8 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.base import Fields, UserError, checked, expanded, gist, number, read_text, with_changes
-from core.methods import DEFAULT_PRUNER
+from core.methods import DEFAULT_PRUNER, MIXED
+from core.methods.budget_unit import MIXED_GONE
 from core.requests import grammar
 from core.requests.inputs import WindowRequest
 from core.requests.parsing import with_paths
@@ -87,10 +88,12 @@ def write_study(request: StudyRequest) -> str:
     """Write the study file that `read_study` reads back as this request.
 
     Raises:
-        UserError: an allocation set by hand, which no line can express.
+        UserError: an allocation set by hand, which no line can express, or a budget that is no longer offered.
     """
     for each in request.settings:
         grammar.write(each.allocation)
+        if each.allocation.budget_unit is MIXED:
+            raise UserError(MIXED_GONE)
     content = request.model_dump(mode="json", exclude={"settings"}, exclude_none=True)
     tasks = content.pop("evaluation")
     text, seed = tasks.pop("text"), tasks.pop("seed")

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from core.base import UserError, checked
+from core.methods import MIXED, Perturbation
+from core.methods.budget_unit import MIXED_GONE
 from core.requests import MeasureRequest, StudyRequest, WindowRequest
 from core.requests.commands import command_line, line
 from core.requests.study_file import STUDY_FILE, write_study
@@ -25,9 +27,17 @@ def profile(entry: Entry) -> list[Command]:
         request = request_of_profile(entry)
     except UserError:
         return [(NOTHING_SAID, "python -m core measure --model MODEL --text TEXT")]
+    offered = tuple(each for each in request.measurements if not _is_gone(each.perturbation))
     engine = "hooks" if provenance.get("engine") == "hooks" else "wavefront"
     about = "The measurement." if "seed" in provenance else f"The measurement. {UNSEEDED}"
-    return [(about, command_line(request, device=_device(provenance), engine=engine))]
+    if offered != request.measurements:
+        about = f"The measurement but for a part of it: {MIXED_GONE}."
+    return [(about, command_line(request.replace(measurements=offered), device=_device(provenance), engine=engine))]
+
+
+def _is_gone(perturbation: Perturbation) -> bool:
+    """True if the perturbation was measured by an earlier version and can be asked for no more."""
+    return bool(perturbation.treatment) and perturbation.treatment.budget_unit is MIXED
 
 
 def request_of_profile(entry: Entry) -> MeasureRequest:

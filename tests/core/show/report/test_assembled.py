@@ -19,7 +19,7 @@ from core.results.study_table import study_table
 from core.show.figures.charts import CHARTS, COMPARED, PARTS
 from core.show.report import remake, reports
 from core.show.words import advice, gain_sentences, perplexity_sentences
-from core.store import profiles
+from core.store import Store, profiles
 from tests import synthetic
 from tests.builders.profiles import stored, study
 from tests.core.show.report.test_report import Reader
@@ -178,3 +178,20 @@ def test_a_study_that_no_file_can_say_says_why(empty):
     request = StudyRequest(settings=(setting(Manual(sparsity=(0.7,) * LAYERS)),), profile="0123456789abcdef")
     found = remake.study(study_results.load(empty, stored_study(empty, request=request)))
     assert "No study file can say it" in found[0][0]
+
+
+def test_what_is_printed_to_make_a_committed_result_again_is_understood(tmp_path):
+    """But for zeros and integers in one linear, which are no longer made: one sentence says so."""
+    store, refused = Store(), set()
+    for entry in (*store.entries("profile"), *store.entries("study")):
+        is_study = entry.kind == "study"
+        commands = remake.study(study_results.load(store, entry)) if is_study else remake.profile(entry)
+        for about, text in commands:
+            if "no longer made" in about:
+                refused.add(entry.kind)
+            elif not text.startswith("python"):
+                (tmp_path / "study.toml").write_text(text, "utf-8")
+                assert read_study(tmp_path / "study.toml").settings, entry.key
+        if not is_study:
+            assert request_of_line(commands[0][1]).measurements
+    assert refused == {"profile", "study"}
