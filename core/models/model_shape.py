@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from core.base import UserError, gist, readable
+from core.base import UserError, gist, json_value, readable
 from core.models.file_hashes import remembered
 from core.models.patching import patched
 from core.requests import ModelShape
 from core.store import Store
 
 Shapes = dict[str, tuple[int, ...]]
+HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")  # as configurations call their number
 NUMBERED = re.compile(r"^(.*?)\.(\d+)\.")
 
 
@@ -75,6 +76,17 @@ def tensor_shapes(path: Path, store: Store) -> Shapes:
     return remembered(store, readable(path, "weights file"), "shapes", find)
 
 
+def heads_of(path: Path, store: Store) -> int:
+    """Query heads of an attention, as a GGUF file or a config.json says; 1 where it does not say."""
+    if path.suffix == ".gguf":
+        count = remembered(store, path, "heads", lambda file: _read_header(file)[0].heads)
+    else:
+        config = json_value(path, "settings file")
+        config |= config["text_config"] if isinstance(config.get("text_config"), dict) else {}
+        count = next((config[name] for name in HEADS if isinstance(config.get(name), int)), 1)
+    return min(max(1, count), MAX_VALUES)
+
+
 # --- the header of a GGUF file, read as far as the tensors it announces --------------------------------------------
 
 # The package's own reader makes an object of every word of the vocabulary, and follows a count beyond the file's end.
@@ -94,10 +106,15 @@ def gguf_shapes(path: Path) -> Shapes:
     Raises:
         UserError: the file is no GGUF, or damaged or cut short.
     """
+    return _read_header(path)[1]
+
+
+def _read_header(path: Path) -> tuple["_Header", Shapes]:
     size = path.stat().st_size
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            shapes, end = _Header(content).tensors()
+            header = _Header(content)
+            shapes, end = header.tensors()
     except (ValueError, KeyError, struct.error, RecursionError) as error:
         raise UserError(
             f"{path.name} is no GGUF file, or is cut short or damaged: its {size:,} bytes do not hold what its header "
@@ -105,14 +122,14 @@ def gguf_shapes(path: Path) -> Shapes:
         ) from error
     if not 0 < end <= size:
         raise UserError(f"{path.name} is cut short: it has {size:,} bytes, its tensors need {end:,}")
-    return shapes
+    return header, shapes
 
 
 class _Header:
     """Reads values one after the other."""
 
     def __init__(self, content: mmap.mmap):
-        self.content, self.at = content, 0
+        self.content, self.at, self.heads = content, 0, 1
         if self._number("4s") != b"GGUF" or self._number("I") not in VERSIONS:
             raise ValueError("of another kind or version")
 
@@ -146,6 +163,8 @@ class _Header:
             names.add(name)
             if name == "general.alignment":
                 alignment = self._number("I")
+            elif name.endswith(".attention.head_count") and SCALARS.get(kind, "f") in "BbHhIiQq":
+                self.heads = self._number(SCALARS[kind])
             elif name.endswith(".block_count") and kind in SCALARS:
                 if not 0 < self._number(SCALARS[kind]) <= tensors:
                     raise ValueError("no such number of layers")

@@ -10,7 +10,7 @@ from core.base import Fields, UserError, access, brief, digest, exists, expanded
 from core.models import hub
 from core.models.file_hashes import combined, file_hash
 from core.models.folder_checks import refuse_foreign_code, refuse_odd_files
-from core.models.model_shape import model_shape, tensor_shapes
+from core.models.model_shape import heads_of, model_shape, tensor_shapes
 from core.requests import ModelShape
 from core.store import Store
 
@@ -181,7 +181,8 @@ def read_shape(source: Source, store: Store) -> ModelShape:
     Raises:
         UserError: a file is damaged, or no stack of layers is found in it.
     """
-    return model_shape(dict(each for path in source.weights for each in tensor_shapes(path, store).items()))
+    shape = model_shape(dict(each for path in source.weights for each in tensor_shapes(path, store).items()))
+    return shape._replace(heads=heads_of(source.folder / (source.gguf or "config.json"), store))
 
 
 def _gguf(path: Path, store: Store, label: str) -> Source:

@@ -18,7 +18,6 @@ FOLLOWED = 7  # more passes of a walk with a dense path: every group of linears 
 TRAINED = 4  # passes that take as long as training on the same tokens: two forward, and one back
 DISTILLED = 5  # the same for the whole model; about 3 in bfloat16, and 13 to 20 times as many where that is emulated
 WRITING = 3  # passes that take as long as writing the same tokens one by one, some windows at once
-HEAD = 64  # width of an attention's head, most often
 EXAMPLE = 180  # tokens of a zero-shot question with all its answers, about the mean of the usual seven tasks
 WHOLE_TASK = 2000  # questions, where all are asked for
 SPEED = 300.0  # tokens a second, of a training for minutes: two cores, a model of 135 million weights
@@ -33,6 +32,7 @@ class ModelShape(NamedTuple):
     layer_parameters: int  # matrix weights of one layer, mean over layers
     parameters: int  # of the whole model
     linears: int = 7  # matrices in a layer
+    heads: int = 1  # query heads of an attention
 
     @property
     def to_logits(self) -> float:
@@ -59,7 +59,7 @@ def measurement(shape: ModelShape, measured: Measurement, tokens: float) -> floa
 
 def repeats(shape: ModelShape, measured: Measurement) -> int:
     """Number of measurements that a request for one stands for: each linear counts, and each head."""
-    return {"linear": shape.linears, "part": max(1, shape.width // HEAD)}.get(stands_for(measured.perturbation), 1)
+    return {"linear": shape.linears, "part": shape.heads}.get(stands_for(measured.perturbation), 1)
 
 
 def sweep(shape: ModelShape, request: MeasureRequest, groups: int = 1) -> float:

@@ -5,7 +5,8 @@ import pytest
 from core.base import UserError
 from core.jobs import cost
 from core.methods import Treatment
-from core.models import memory
+from core.models import layer_parts, memory
+from core.models.sources import locate, read_shape
 from core.requests import EvaluationRequest, MeasureRequest, ModelShape, Recipe, StudyRequest, WindowRequest, workload
 from core.requests.measurements import measurements
 from core.requests.perturbations import PRESETS, perturbation
@@ -29,6 +30,14 @@ def test_time_is_told_where_such_a_model_was_measured_here(empty):
     assert spread.seconds == pytest.approx(after.seconds / 4)
     for other in ({"device": "cuda"}, {"request": request(dtype="bfloat16")}):  # which were not measured
         assert cost.estimate(**{"request": request(), "store": empty} | other).seconds is None
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "gemma3_text", "falcon"])
+def test_parts_count_the_heads_that_a_model_has(family, empty):
+    [each] = measurements([perturbation("skip:head:each")])
+    count, _ = layer_parts.heads(tiny.loaded(family).layers[0])
+    shape = read_shape(locate(str(tiny.folder(family)), empty), empty)
+    assert count > 1 and workload.repeats(shape, each) == count
 
 
 def test_work_is_weighed_by_the_tokens_that_pass_through_the_layers():

@@ -40,6 +40,20 @@ def check_like_the_package(path):
         model_shape.gguf_shapes(cut)
 
 
+@pytest.mark.parametrize(
+    ("add", "value", "heads"),
+    [("add_uint32", 12, 12), ("add_uint64", 2**63, model_shape.MAX_VALUES), ("add_int32", -3, 1),
+     ("add_float32", 9.0, 1), ("add_array", [8, 8], 1)],
+)  # fmt: skip
+def test_its_heads_are_read_where_they_are_a_whole_number(tmp_path, add, value, heads, empty):
+    writer = gguf.GGUFWriter(tmp_path / "any.gguf", "llama")
+    getattr(writer, add)("llama.attention.head_count", value)
+    writer.add_tensor("one", np.ones((2, 64), np.float32))
+    for step in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file, writer.close):
+        step()
+    assert model_shape.heads_of(tmp_path / "any.gguf", empty) == heads
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(
     st.lists(st.tuples(st.sampled_from(KINDS), st.integers(1, 3)), min_size=1, max_size=4),
