@@ -18,6 +18,7 @@ from core.methods.quantisation import HALF, QUANT_FORMATS, gguf_type
 from core.methods.selection import pattern
 from core.models import anatomy
 from core.models.loading import Loaded
+from core.models.machine import emulates_bfloat16
 from core.models.placement import checkpoint_tensors
 from core.models.progress import ProgressTracker, Report
 from core.models.provenance import provenance, without_project_path
@@ -171,7 +172,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: ModelShape,
     if request.format == COMPRESSED:
         compressed_tensors.check(loaded)
     numbers = measured(request, store, loaded.spec, pruned)
-    takes = workload.treating(shape, request, request.setting)
+    takes = workload.treating(shape, request, request.setting, emulates_bfloat16())
     tracker = ProgressTracker(report, sum(takes))
     warnings = []
     before = count_zeros(loaded)

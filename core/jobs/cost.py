@@ -7,7 +7,7 @@ from core.base import access, duration
 from core.jobs import cluster
 from core.models import memory, texts
 from core.models.hub import NotHere
-from core.models.machine import device_named
+from core.models.machine import device_named, emulates_bfloat16
 from core.models.sources import Source, locate, read_shape
 from core.requests import BestRequest, MeasureRequest, ModelShape, Recipe, StudyRequest, workload
 from core.results import search_plan
@@ -75,7 +75,7 @@ def _counted(request: Any, source: Source, shape: ModelShape, kind: str, speed: 
         study = isinstance(request, StudyRequest)
         recipes = [*filter(None, request.points)] if study else [request.setting]
         need = memory.walk_bytes(shape, request, weights, recipes)
-        work = sum(sum(workload.treating(shape, request, each, speed)) for each in recipes)
+        work = sum(sum(workload.treating(shape, request, each, emulates_bfloat16(), speed)) for each in recipes)
         parts, read = shape.layers, [request.calibration]
         if study:
             parts = len(request.points)

@@ -14,6 +14,7 @@ from core.judge import zeroshot
 from core.judge.resolution import Resolved
 from core.models import losses
 from core.models.loading import Loaded
+from core.models.machine import emulates_bfloat16
 from core.models.progress import ProgressTracker
 from core.models.provenance import provenance, without_project_path
 from core.prune.pruned_model import count_zeros, prune, restored
@@ -110,7 +111,8 @@ class StudyRun:
         return self.shape.to_logits * workload.EXAMPLE * questions
 
     def _pruning(self, point: StudyRecipe) -> tuple[float, ...]:
-        return workload.treating(self.shape, self.request, point.setting) if point.setting else ()
+        setting = point.setting
+        return workload.treating(self.shape, self.request, setting, emulates_bfloat16()) if setting else ()
 
     def _lacks_losses(self, point: StudyRecipe) -> bool:
         return self.store.measured(self.spec.evaluated(point)) is None

@@ -17,6 +17,7 @@ except ImportError:  # Windows sets a process no such limits
     resource = None
 
 DEVICE_NAME = re.compile(r"cpu|mps|cuda(:\d{1,3})?")  # of devices
+CPU = Path("/proc/cpuinfo")
 HEADROOM = 0.8  # share of the free memory that may be planned with
 
 
@@ -26,6 +27,11 @@ def devices() -> tuple[str, ...]:
         return ("mps", "cpu") if platform.machine() == "arm64" else ("cpu",)
     has_cuda = shutil.which("nvidia-smi") is not None and not importlib.metadata.version("torch").endswith("+cpu")
     return ("cuda", "cpu") if has_cuda else ("cpu",)
+
+
+def emulates_bfloat16() -> bool:
+    """True if bfloat16 is far slower than float32: no GPU, and a processor whose flags name neither it nor AVX-512."""
+    return devices() == ("cpu",) and CPU.exists() and not re.search("bf16|avx512bw|avx_ne_convert", CPU.read_text())
 
 
 def device_named(device: str) -> str:

@@ -16,7 +16,7 @@ LOOK = 1000  # of a look at every weight
 SOLVING = 20  # times the width: of making up for every weight by others
 FOLLOWED = 7  # more passes of a walk with a dense path: every group of linears runs its layer on both paths
 TRAINED = 4  # passes that take as long as training on the same tokens: two forward, and one back
-DISTILLED = 5  # the same for the whole model; about 3 in bfloat16, and 13 to 20 times as many where that is emulated
+DISTILLED, HALVED, EMULATED = 5, 3, 70  # the same for the whole model; in bfloat16, built in or emulated
 WRITING = 3  # passes that take as long as writing the same tokens one by one, some windows at once
 EXAMPLE = 180  # tokens of a zero-shot question with all its answers, about the mean of the usual seven tasks
 WHOLE_TASK = 2000  # questions, where all are asked for
@@ -77,18 +77,24 @@ def pruning(shape: ModelShape, text: WindowRequest, treatment: Treatment) -> flo
     return runs * text.token_count * treatment.reads_text + shape.look(solving(treatment))
 
 
-def treating(shape: ModelShape, request: Any, recipe: Recipe, speed: float = SPEED) -> tuple[float, ...]:
+def treating(
+    shape: ModelShape, request: Any, recipe: Recipe, emulates: bool, speed: float = SPEED
+) -> tuple[float, ...]:
     """Text of its own, reading the text to train on, pruning the whole model, and training it for its budget.
 
     Args:
         request: whose calibration text is taken.
+        emulates: True if this machine computes bfloat16 by float32, many times slower.
         speed: tokens a second, of a budget in minutes.
     """
+    passes = DISTILLED
+    if (request.dtype, recipe.recover_dtype) == ("float32", "bfloat16"):  # of a bfloat16 model the speed tells
+        passes = EMULATED if emulates else HALVED
     trained = recipe.distills * request.calibration.token_count
-    budget = DISTILLED * shape.to_logits * (recipe.recover_until or recipe.recover_tokens or 0)
+    budget = passes * shape.to_logits * (recipe.recover_until or recipe.recover_tokens or 0)
     return (
         WRITING * shape.to_logits * trained * (recipe.recover_text == "own"),
-        float(trained),
+        trained * passes / DISTILLED,
         pruning(shape, pruner_text(request, recipe), recipe.treatment),
         budget or 60 * (recipe.recover_minutes or 0) * speed,
     )

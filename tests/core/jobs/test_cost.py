@@ -52,6 +52,19 @@ def test_work_is_weighed_by_the_tokens_that_pass_through_the_layers():
     assert workload.repeats(shape, tiny.measurement("residual_linear:wanda:0.5:each")) == shape.linears == 7
 
 
+def test_training_in_emulated_bfloat16_is_told_the_time_that_it_takes_there():
+    shape, request = ModelShape(3, 4, 10, layer_parameters=100, parameters=500), StudyRequest()
+    words = "uniform by=wanda repair=distill recover_tokens=4096 recover_dtype={}:0.7"
+    float32, bfloat16 = (read_recipe(words.format(each)) for each in ("float32", "bfloat16"))
+    plain, emulated, built_in = (
+        workload.treating(shape, request, recipe, emulates)[-1]
+        for recipe, emulates in ((float32, True), (bfloat16, True), (bfloat16, False))
+    )
+    assert built_in < plain and 13 <= emulated / plain <= 20
+    own = request.model_copy(update={"dtype": "bfloat16"})  # whose speed is measured in that precision
+    assert workload.treating(shape, own, bfloat16, True)[-1] == plain
+
+
 def test_a_finished_sweep_did_what_was_planned_before(empty):
     """In groups that do not come out even, with a residual that solves for weights, and errors of removed weights."""
     names = ("gaussian:0.3", "covariance:0.1", "residual:sparsegpt:0.5", "skip")

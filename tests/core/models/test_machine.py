@@ -2,6 +2,7 @@
 
 import pytest
 
+from core.models import machine
 from core.models.machine import container_limits
 
 
@@ -45,3 +46,13 @@ def test_nothing_bounds_where_there_are_no_groups_or_no_files(tmp_path):
     (tmp_path / "sys/fs/cgroup/box/memory.max").write_text("1000")
     (tmp_path / "sys/fs/cgroup/box/memory.current").unlink()
     assert container_limits(tmp_path) == []
+
+
+def test_only_a_processor_alone_that_says_so_lacks_bfloat16(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "CPU", tmp_path / "cpuinfo")
+    monkeypatch.setattr(machine, "devices", lambda: ("cpu",))
+    assert not machine.emulates_bfloat16()
+    machine.CPU.write_text("flags : fpu sse avx2\n")
+    assert machine.emulates_bfloat16()
+    monkeypatch.setattr(machine, "devices", lambda: ("cuda", "cpu"))
+    assert not machine.emulates_bfloat16()
