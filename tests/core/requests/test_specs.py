@@ -10,11 +10,13 @@ from core.methods import PERTURBATION_KINDS, Gaussian, Residual
 from core.methods.gaussian import Covariance
 from core.methods.layer_part import GaussianPart, Mean, ResidualPart, Skip, SkipPart
 from core.methods.residual import ResidualRescaled
+from core.requests.export_and_search import BestSpec
 from core.requests.inputs import ModelSpec, TextSpec, WindowRequest
 from core.requests.measurements import Measurement, MeasureRequest, PerturbedSpec, ProfileSpec, measurements, methods_of
 from core.requests.perturbations import PRESETS, in_order, perturbation
-from core.requests.recipes import ExactRecipe, Recipe
+from core.requests.recipes import ExactRecipe, Recipe, read_recipe
 from core.requests.studies import StudyRequest
+from tests.builders import entries
 
 sizes = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
 sparsities = st.floats(min_value=0, max_value=1, exclude_max=True)
@@ -184,3 +186,18 @@ def test_perturbations_are_listed_by_kind_then_by_what_is_pruned_then_by_size():
     ]  # fmt: skip
     shuffled = [perturbation(name) for name in sorted(wanted, reverse=True)]
     assert [each.name for each in in_order(shuffled)] == wanted
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"winner": "lsa:0.7"}, {"winner": "owl:0.6"}, {"runner_up": "lsa:0.7"}, {"final": None}],
+    ids=["never tried", "at another target", "never judged", "judged without its uniform"],
+)
+def test_an_answer_names_what_was_tried_and_judged_beside_uniform(changed, empty):
+    entries.save_best(empty)
+    [fields] = (dict(each.spec) for each in empty.entries("best"))
+    for name, words in changed.items():
+        alone = [each for each in fields["final"].points if each.setting in (None, fields["winner"])]
+        fields[name] = read_recipe(words) if words else fields["final"].replace(points=tuple(alone))
+    with pytest.raises(ValueError, match="among what was tried and judged"):
+        BestSpec(**fields)
