@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from core.base import PROJECT, Spec, UserError, View, access, expanded, listed, resolved
 from core.requests import BY_REQUEST, ModelSpec, Request
 from core.store.entries import KINDS, SUFFIX, VIEW_KINDS, file_of, read_entry, write_entry
-from core.store.files import Corrupt, Gone, changed, sealed, stamp, unsealed, write_file
+from core.store.files import Corrupt, changed, sealed, stamp, unsealed, write_file
 from core.store.results import decode
 
 HOME = PROJECT / "cache"
@@ -102,7 +102,7 @@ class Store:
         """Read an entry.
 
         Returns:
-            None if it is corrupt, which sets it aside, or was written by another version, which leaves it alone.
+            None if it is corrupt, which sets it aside, was written by another version, which leaves it alone, or gone.
 
         Raises:
             Unreadable: the file cannot be read now.
@@ -110,10 +110,12 @@ class Store:
         try:
             if path.parent.name in (*VIEW_KINDS, "evaluated"):  # small, many, and read again and again
                 return _read_once(path, _stamp(path))
-            return _read(path)
+            return read(path, path.parent.name, path.stem)
         except Corrupt as error:
             self.set_aside(path, error)
-            return None
+        except FileNotFoundError:  # another process has just deleted it
+            pass
+        return None
 
     def entries(self, kind: str = "profile", begins: str = "") -> Iterator[Entry]:
         """Every readable entry of a kind whose key begins so, newest first, committed last; corrupt ones are set aside.
@@ -187,7 +189,7 @@ class Store:
 
     def set_aside(self, path: Path, reason: Corrupt) -> None:
         """Move a corrupt entry out of the way and note the reason beside it."""
-        if isinstance(reason, Gone) or access.is_read_only():  # whatever lies there now is another result
+        if access.is_read_only():
             return
         target = self.root / "set_aside" / f"{path.parent.name}-{path.stem}-{time.time_ns()}{SUFFIX}"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -236,29 +238,25 @@ class Store:
         return self.entry(path) if path and all(each and self.entry(each) for each in units) else None
 
 
-def _read(path: Path) -> Entry | None:
-    """Read an entry; None if another version wrote it.
+def read(path: Path, kind: str, key: str) -> Entry | None:
+    """Read an entry of a kind and a key, or a part of it; None if another version wrote it.
 
     Raises:
-        Corrupt: the file is damaged, or its spec does not hash to its name.
+        Corrupt, FileNotFoundError, Unreadable: as `read_entry`.
     """
-    spec_class, result_class = KINDS[path.parent.name]
-    fields, key, provenance, arrays = read_entry(path, spec_class)
-    if key != path.stem:
-        raise Corrupt("its spec does not hash to its name")
+    spec_class, result_class = KINDS[kind]
+    fields, provenance, arrays = read_entry(path, spec_class, key)
     try:
-        entry = Entry(
-            path, spec_class.model_validate_json(json.dumps(fields)), provenance, decode(arrays, result_class)
-        )
+        spec = spec_class.model_validate_json(json.dumps(fields))
     except ValidationError:
         return None
-    return entry if entry.spec.key == path.stem else None
+    return Entry(path, spec, provenance, decode(arrays, result_class)) if spec.key == key else None
 
 
 @lru_cache(maxsize=4096)
 def _read_once(path: Path, _stamp: tuple) -> Entry | None:
     """Read an entry as long as its file is unchanged."""
-    return _read(path)
+    return read(path, path.parent.name, path.stem)
 
 
 def _stamp(path: Path) -> tuple:

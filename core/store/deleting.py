@@ -1,13 +1,12 @@
 """Delete a result with units that no other needs, and clean up a cache after killed processes."""
 
-import json
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from core.base import Spec, UserError, access
-from core.store.cache import Entry, Store
-from core.store.entries import KINDS, SUFFIX, UNITS, VIEW_KINDS, file_of, read_entry
+from core.base import UserError, access
+from core.store.cache import Entry, Store, read
+from core.store.entries import SUFFIX, UNITS, VIEW_KINDS, file_of
 from core.store.files import Corrupt, abandoned, discard, remove
 from core.store.parts import distillation_folder
 
@@ -48,21 +47,19 @@ def sweep(store: Store) -> None:
     """
     folders = (path for pattern in ("[!.]*", "parts/*", "jobs/*") for path in store.root.glob(pattern))
     for path in chain.from_iterable(map(abandoned, (store.root / "converted", *folders))):  # the largest first
-        deleted = _deleted(path)
-        if deleted:
-            _discard_units(store, deleted)
+        if deleted := _deleted(path):
+            _discard_units(store, deleted.spec)
         remove(path)
     for parts in store.root.glob("parts/[!.]*"):
         if any((store.root / kind / f"{parts.name}{SUFFIX}").exists() for kind in UNITS):
             discard(parts)
 
 
-def _deleted(path: Path) -> Spec | None:
+def _deleted(path: Path) -> Entry | None:
     """View in a temporary file whose deletion was begun; None for anything else."""
     if path.parent.name not in VIEW_KINDS or not path.name.rpartition("-")[2].startswith(DELETED):
         return None
     try:
-        spec_class = KINDS[path.parent.name][0]
-        return spec_class.model_validate_json(json.dumps(read_entry(path, spec_class)[0]))
-    except (OSError, ValueError, Corrupt):
+        return read(path, path.parent.name, path.name.split(".")[1])
+    except (OSError, Corrupt):
         return None

@@ -27,7 +27,7 @@ from core.requests import (
     ZeroShotSpec,
 )
 from core.store import results
-from core.store.files import UNPARSED, Corrupt, Gone, content, write_file
+from core.store.files import UNPARSED, Corrupt, content, write_file
 from core.store.results import Arrays, encode
 
 UNITS = {  # kind of entry -> its spec, and its result
@@ -62,12 +62,12 @@ def write_entry(path: Path, spec: Spec, result: object | None, provenance: dict,
     write_file(path, save(arrays, {RECORD: _json(record | {"sha256": _digest(record, arrays)})}), durable)
 
 
-def read_entry(path: Path, spec_class: type[Spec]) -> tuple[Fields, str, dict, Arrays]:
-    """Read a file and check its hash: fields of the spec, its key, provenance, arrays.
+def read_entry(path: Path, spec_class: type[Spec], key: str) -> tuple[Fields, dict, Arrays]:
+    """Read a file and check its hash: fields of the spec, provenance, arrays.
 
     Raises:
-        Corrupt: the file is damaged.
-        Gone: there is no such file.
+        Corrupt: the file is damaged, or its spec does not hash to the key.
+        FileNotFoundError: there is none, as where another process has just deleted it.
         Unreadable: the file cannot be read now.
     """
     try:
@@ -76,9 +76,9 @@ def read_entry(path: Path, spec_class: type[Spec]) -> tuple[Fields, str, dict, A
         record, arrays = json.loads(header["__metadata__"][RECORD]), load(data)
         if record.pop("sha256") != _digest(record, arrays):
             raise ValueError("its content does not fit its hash")
-        return record["spec"], key_of(spec_class, record["spec"]), dict(record["provenance"]), arrays
-    except FileNotFoundError as error:
-        raise Gone(f"{path.name} was deleted while it was read") from error
+        if key_of(spec_class, record["spec"]) != key:
+            raise ValueError("its spec does not hash to its name")
+        return record["spec"], dict(record["provenance"]), arrays
     except (SafetensorError, AttributeError, *UNPARSED) as error:
         raise Corrupt(f"it is not what was written: {brief(str(error))}") from error
 

@@ -34,10 +34,6 @@ class Corrupt(Exception):
     """An entry that is not what was written."""
 
 
-class Gone(Corrupt):
-    """An entry that another process has just deleted."""
-
-
 # --- temporary names -----------------------------------------------------------------------------------------------
 
 

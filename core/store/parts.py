@@ -7,10 +7,10 @@ from safetensors import SafetensorError, safe_open
 
 from core.base import Array, Fields, Spec, unique
 from core.requests import EvaluatedSpec, ExactRecipe, PerturbedSpec, ProfileSpec, StudySpec, Unfinished
-from core.store.cache import Entry, Store
-from core.store.entries import KIND_OF, SUFFIX, UNITS, file_of, read_entry, write_entry
-from core.store.files import Corrupt, Gone, discard
-from core.store.results import Merged, count, decode, merged
+from core.store.cache import Entry, Store, read
+from core.store.entries import KIND_OF, SUFFIX, file_of, write_entry
+from core.store.files import Corrupt, discard
+from core.store.results import Merged, count, merged
 
 Parted = PerturbedSpec | EvaluatedSpec
 
@@ -70,12 +70,11 @@ def finished(store: Store, unit: Parted) -> dict[int, Merged]:
     parts, reached = {}, 0
     for path in _paths(store, unit):
         try:
-            _, key, _, arrays = read_entry(path, type(unit))
-            if key != unit.key:
-                raise Corrupt("it is a part of another unit")
-            part = decode(arrays, UNITS[KIND_OF[type(unit)]][1])
+            part = _read(path, unit).result
         except Corrupt as error:
             store.set_aside(path, error)
+            continue
+        except FileNotFoundError:  # another process has put them together
             continue
         if (first := _span(path)[0]) >= reached:
             parts[first], reached = part, first + count(part)
@@ -93,8 +92,8 @@ def summary(store: Store, unit: Parted) -> Fields:
     """Seconds, warnings and largest replay error of measuring a unit, over all runs that contributed."""
     whole = store.measured(unit)
     try:
-        provenances = [read_entry(path, type(unit))[2] for path in ([whole] if whole else _paths(store, unit))]
-    except Gone:
+        provenances = [_read(path, unit).provenance for path in ([whole] if whole else _paths(store, unit))]
+    except FileNotFoundError:
         if store.measured(unit) == whole:
             raise
         return summary(store, unit)  # another process has assembled its parts meanwhile
@@ -112,6 +111,11 @@ def _paths(store: Store, unit: Parted) -> list[Path]:
         return sorted(folder(store, unit).glob(f"[!.]*-*{SUFFIX}"), key=_span)
     except FileNotFoundError:
         return []
+
+
+def _read(path: Path, unit: Parted) -> Any:
+    """Read a unit, or a part of it, that this version wrote: its key says so."""
+    return read(path, KIND_OF[type(unit)], unit.key)
 
 
 def _span(path: Path) -> tuple[int, int]:

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 
 import transformers.modeling_utils
 
-from core.requests import PerturbedSpec
-from core.store.entries import KINDS, SUFFIX, read_entry
+from core.store.cache import read
+from core.store.entries import KINDS, SUFFIX
 from core.store.files import TEMPORARY
 from core.store.parts import TRAINING
+from core.store.results import encode
 from tests.faults.commands import COMMANDS, do_little, prepared
 from tests.faults.steps import Steps, killed, nothing
 
@@ -148,8 +149,8 @@ def entries(bench):
 
 def sound(path):
     try:
-        read_entry(path, KINDS[path.parent.name][0] if path.parent.name in KINDS else PerturbedSpec)
-        return True
+        folder = path.parent.name
+        return bool(read(path, folder, path.stem) if folder in KINDS else read(path, "perturbed", folder))
     except Exception:
         return False
 
@@ -164,6 +165,6 @@ def results(bench):
 def _content(path):
     if path.parent.name not in KINDS:
         return path.read_bytes()
-    fields, _, provenance, arrays = read_entry(path, KINDS[path.parent.name][0])
-    kept = {name: value for name, value in provenance.items() if name not in VOLATILE}
-    return fields, kept, {name: array.tobytes() for name, array in arrays.items()}
+    entry = read(path, path.parent.name, path.stem)
+    kept = {name: value for name, value in entry.provenance.items() if name not in VOLATILE}
+    return entry.spec, kept, {name: array.tobytes() for name, array in encode(entry.result).items()}
