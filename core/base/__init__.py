@@ -10,7 +10,6 @@ from core.base.errors import Broken, Unreadable, UserError, brief, disk_full, gi
 from core.base.estimate import Estimate
 from core.base.formats import (
     GUESSING,
-    INVISIBLE,
     OUTDATED,
     capital,
     changed,

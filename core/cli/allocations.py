@@ -92,7 +92,7 @@ def allocated_json(allocation: Allocation, profile: Profile, pruner: str) -> Ans
         "profile": profile.key,
         "request": allocation.request.model_dump(mode="json"),
         "allocation": None if allocation.request.base.by_hand else write(allocation.request),
-        **({"linears": profile.provenance.get("linears")} if allocation.linears is not None else {}),
+        **({"linears": profile.provenance.get("linears")} if allocation.exact.ndim == 2 else {}),
         "base": allocation.exact_base,
         "sparsity": allocation.exact,
         "budget": round(allocation.budget, 9),
@@ -112,11 +112,11 @@ def _say(allocation: Allocation, answer: Answer) -> None:
         for layer, (base, sparsity, bound) in enumerate(layers)
     ]
     heads, means = ["layer", "base", "corrected", "limit"], ""
-    if allocation.linears is not None:
-        names = answer["linears"] or map(str, range(allocation.linears.shape[1]))
+    if allocation.exact.ndim == 2:
+        names = answer["linears"] or map(str, range(allocation.exact.shape[1]))
         heads += [name.rpartition(".")[-1] for name in names]
         rows = [
-            row + [f"{amount(each):.3f}" for each in more] for row, more in zip(rows, allocation.linears, strict=True)
+            row + [f"{amount(each):.3f}" for each in more] for row, more in zip(rows, allocation.exact, strict=True)
         ]
         means = ", means over linears"
     title = f"Sparsity per layer{means}, budget {allocation.budget:.6f}{within}"

@@ -179,10 +179,17 @@ PRUNERS = {
         budget_unit=LAYERS,
     ),
 }
+
+
+def pruners_counting(unit: BudgetUnit) -> dict[str, str]:
+    """Pruners whose damage this unit counts, name -> label."""
+    return {name: row.label for name, row in PRUNERS.items() if row.budget_unit is unit}
+
+
 NO_REPAIR = "none"  # where a repair is asked for unless it is refused
 ANY = "any"  # of a search: every pruner, or repair, that can be predicted
 DEFAULT_PRUNER = "wanda"
-SPARSIFIERS = {name: row.label for name, row in PRUNERS.items() if row.budget_unit is ZEROS}
+SPARSIFIERS = pruners_counting(ZEROS)
 PRUNERS_WITHOUT_TEXT = tuple(name for name in SPARSIFIERS if PRUNERS[name].statistic == "none")
 
 
@@ -283,11 +290,6 @@ SINGLE_LAYER_TREATMENTS = {
 REPAIRS_WITHOUT_BUDGET = {
     name: label for name, label in CHAINS.items() if not Treatment(DEFAULT_PRUNER, name).by("model")
 }  # need no budget
-
-
-def pruners_counting(unit: BudgetUnit) -> dict[str, str]:
-    """Pruners whose damage this unit counts, name -> label."""
-    return {name: row.label for name, row in PRUNERS.items() if row.budget_unit is unit}
 
 
 def default_pruner(unit: BudgetUnit) -> str:

@@ -1,6 +1,7 @@
 """From a request and a profile to a sparsity per layer. Milliseconds; every slider ends here."""
 
 from collections.abc import Iterable
+from functools import cached_property
 
 import numpy as np
 
@@ -21,28 +22,26 @@ class Allocation:
     """A sparsity per layer, and per linear where the budget is spread over linears."""
 
     request: AllocationRequest
-    base: Array  # (layers,) before the correction; the mean over a layer's weights
-    sparsity: Array  # (layers,) after it
-    parameters: Array  # (layers,) prunable weights
+    exact_base: Array  # before the correction; (layers,), or (layers, linears) where the budget is spread over linears
+    exact: Array  # after it, for the pruner; shaped alike
+    parameters: Array  # prunable weights, shaped alike
     bound: Flags  # (layers,) sits on a bound, or one of its linears does; none where none holds
     bounds: Bounds  # those that hold: the upper one may be the largest sparsity measured
-    base_linears: Array | None = None  # (layers, linears)
-    linears: Array | None = None  # (layers, linears)
+
+    @cached_property
+    def base(self) -> Array:
+        """(layers,) before the correction; the mean over a layer's weights."""
+        return layer_means(self.exact_base, self.parameters)
+
+    @cached_property
+    def sparsity(self) -> Array:
+        """(layers,) after it."""
+        return layer_means(self.exact, self.parameters)
 
     @property
     def budget(self) -> float:
         """Parameter-weighted mean sparsity."""
-        return share_spent(self.sparsity, self.parameters)
-
-    @property
-    def exact(self) -> Array:
-        """Sparsity for the pruner: (layers, linears) where the budget is spread over linears, else (layers,)."""
-        return self.sparsity if self.linears is None else self.linears
-
-    @property
-    def exact_base(self) -> Array:
-        """The same before the correction."""
-        return self.base if self.base_linears is None else self.base_linears
+        return share_spent(self.sparsity, self.parameters.reshape(len(self.sparsity), -1).sum(1))
 
 
 def allocate(request: AllocationRequest, profile: Profile) -> Allocation:
@@ -87,15 +86,12 @@ def spread_budget(request: AllocationRequest, parameters: Array, profile: Profil
         [sparsity] = _corrected(request, base, of_units, [request.correction.strength], profile)
     if (sparsity == 1).all():
         raise UserError(f"this leaves out all {len(parameters)} layers: lower the target")
-    layers = np.nansum(parameters, axis=1)
     bounds = _bounds(request, profile)
-    bound = np.any(binding(sparsity, bounds).reshape(len(layers), -1), axis=1)
+    bound = np.any(binding(sparsity, bounds).reshape(len(parameters), -1), axis=1)
     bound &= not request.unclipped or request.base.measured
-    if not request.base.per_linear:
-        return Allocation(request, base, sparsity, layers, bound, bounds)
-    base, sparsity = (each.reshape(parameters.shape) for each in (base, sparsity))
-    means = [layer_means(each, parameters) for each in (base, sparsity)]
-    return Allocation(request, means[0], means[1], layers, bound, bounds, base, sparsity)
+    shape = parameters.shape if request.base.per_linear else len(parameters)
+    exact_base, exact, weights = (each.reshape(shape) for each in (base, sparsity, of_units))
+    return Allocation(request, exact_base, exact, weights, bound, bounds)
 
 
 def _base(request: AllocationRequest, parameters: Array, profile: Profile | None) -> tuple[Array, Array]:
@@ -157,13 +153,13 @@ def _corrected(
     return np.stack(rows)
 
 
-def layer_means(linears: Array, parameters: Array) -> Array:
-    """Sparsity per layer from that of its linears, weighted by their weights: (..., layers, linears) -> (..., layers).
+def layer_means(units: Array, parameters: Array) -> Array:
+    """Sparsity per layer: of linears the mean over their weights, (..., layers, linears) -> (..., layers).
 
     Args:
-        parameters: (layers, linears) prunable weights.
+        parameters: (layers, linears) prunable weights; (layers,) where the units are layers, which stay as they are.
     """
-    return (linears * parameters).sum(-1) / parameters.sum(-1)
+    return units if parameters.ndim == 1 else (units * parameters).sum(-1) / parameters.sum(-1)
 
 
 def linear_parameters(profile: Profile) -> Array:

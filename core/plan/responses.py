@@ -97,57 +97,47 @@ FIELDS = {"drift": "final_squared", "kl": "kl", "nll": "nll_increase"}
 NAMES = {"drift": "squared final drift", "kl": "KL divergence, nats", "nll": "loss, nats/token"}
 
 
-def measured(profile: Profile, pruner: str, objective: str) -> tuple[Array, Array]:
-    """Measured sparsities (measured,), ascending, and harm (layers, measured), mean over sequences.
+def measured(profile: Profile, pruner: str, objective: str, per_linear: bool = False) -> tuple[Array, Array]:
+    """Measured sparsities (measured,), ascending, and harm (units, measured), mean over sequences.
+
+    Units are layers pruned alone, or linears pruned alone, layer after layer.
 
     Raises:
-        UserError: fewer than two sparsities of this pruner were measured.
+        UserError: fewer than two sparsities of this pruner were measured; or a linear lacks, or has others than the
+            first one.
     """
-    harm = _harm(profile, "layer", pruner, objective)
-    if len(harm) < 2:
-        some = " and ".join(f"residual:{pruner}:{level}" for level in _levels(pruner))
-        raise UserError(
-            f"this profile holds {('no', 'one')[len(harm)]} sparsity of layers pruned alone by {pruner}, and a curve "
-            f"needs two or more: measure, for example, {some}"
-        )
-    return np.array(list(harm)), np.stack(list(harm.values()), axis=1)
-
-
-def measured_linears(profile: Profile, pruner: str, objective: str) -> tuple[Array, Array]:
-    """Harm of each linear pruned alone: sparsities (measured,) and harm (layers, linears, measured).
-
-    Raises:
-        UserError: a linear lacks, or has other sparsities than the first one, or fewer than two.
-    """
-    names = profile.provenance.get("linears", [])
-    rows = [_harm(profile, "linear", pruner, objective, name) for name in names]
+    names = profile.provenance.get("linears", []) if per_linear else [None]
+    rows = [_harm(profile, pruner, objective, name) for name in names]
     first = rows[0] if rows else {}
     lacking = next((name for name, row in zip(names, rows, strict=True) if row.keys() != first.keys()), None)
     if len(first) < 2 or lacking:
-        name = lacking or (names[0] if names else "mlp.down_proj")
+        levels = TREATMENTS[pruner].budget_unit.names[-2:] or ["0.5", "0.9"]  # two examples
+        if per_linear:
+            name = lacking or (names[0] if names else "mlp.down_proj")
+            raise UserError(
+                f"budgets per linear need each linear measured alone at the same two or more sparsities: this profile "
+                f"lacks some; measure residual_linear:{pruner}:{levels[0]}:{name} and the like"
+            )
+        some = " and ".join(f"residual:{pruner}:{level}" for level in levels)
         raise UserError(
-            f"budgets per linear need each linear measured alone at the same two or more sparsities: this profile "
-            f"lacks some; measure residual_linear:{pruner}:{_levels(pruner)[0]}:{name} and the like"
+            f"this profile holds {('no', 'one')[len(first)]} sparsity of layers pruned alone by {pruner}, and a curve "
+            f"needs two or more: measure, for example, {some}"
         )
-    return np.array(list(first)), np.stack([np.stack(list(row.values()), axis=1) for row in rows], axis=1)
+    harm = np.array([[*row.values()] for row in rows])  # (linears, measured, layers)
+    return np.array(list(first)), harm.transpose(2, 0, 1).reshape(-1, len(first))
 
 
-def _levels(pruner: str) -> list[str]:
-    """Two example levels, as a person writes them."""
-    return TREATMENTS[pruner].budget_unit.names[-2:] or ["0.5", "0.9"]
-
-
-def _harm(profile: Profile, prunes: str, pruner: str, objective: str, linear: str | None = None) -> dict[float, Array]:
-    """Sparsity, ascending -> harm per layer, mean over sequences."""
+def _harm(profile: Profile, pruner: str, objective: str, linear: str | None = None) -> dict[float, Array]:
+    """Sparsity, ascending -> harm per layer, mean over sequences; of a layer pruned alone, or of a linear."""
     if TREATMENTS[pruner].budget_unit is LAYERS:
         for key, each in profile.perturbed.items():
-            if key.perturbation.kind == "skip" and prunes == "layer":
+            if key.perturbation.kind == "skip" and not linear:
                 return {share: share * getattr(each, FIELDS[objective]).mean(1) for share in (0.0, 1.0)}
         raise UserError("this profile does not hold what leaving out each layer does: measure skip")
     harms = {
         each.perturbation.sparsity: getattr(perturbed, FIELDS[objective]).mean(1)
         for each, perturbed in profile.perturbed.items()
-        if each.perturbation.prunes == prunes
+        if each.perturbation.prunes == ("linear" if linear else "layer")
         and each.perturbation.pruner == pruner
         and each.perturbation.sparsity > 0
         and getattr(each.perturbation, "linear", None) == linear
@@ -163,31 +153,26 @@ def at_levels(profile: Profile, pruner: str, objective: str, per_linear: bool) -
     Raises:
         UserError: too few levels were measured, or a harm is not finite.
     """
-    shares, harm = (measured_linears if per_linear else measured)(profile, pruner, objective)
+    shares, harm = measured(profile, pruner, objective, per_linear)
     check_finite(harm)
-    harm = np.maximum(harm.reshape(-1, len(shares)), 0)
-    return shares, np.maximum.accumulate(harm, axis=1)
+    return shares, np.maximum.accumulate(np.maximum(harm, 0), axis=1)
 
 
 def pruners(profile: Profile, per_linear: bool = False, unit: BudgetUnit = ZEROS) -> list[str]:
     """Pruners with curves in a profile, the default first; of every linear alone where `per_linear`."""
     names = []
-    for pruner in sorted(
-        (name for name in SINGLE_LAYER_TREATMENTS if TREATMENTS[name].budget_unit is unit), key=table_position
-    ):
-        try:
-            (measured_linears if per_linear else measured)(profile, pruner, "kl")
-        except UserError:
-            continue
-        names.append(pruner)
+    for pruner in sorted(SINGLE_LAYER_TREATMENTS, key=table_position):
+        if TREATMENTS[pruner].budget_unit is unit:
+            with suppress(UserError):
+                measured(profile, pruner, "kl", per_linear)
+                names.append(pruner)
     return names
 
 
 @lru_cache
 def of_profile(profile: Profile, pruner: str, objective: str = "drift", per_linear: bool = False) -> Curves:
     """Response curves of every layer, or of every linear, layer after layer; smoothed and convex, see `curves`."""
-    sparsities, harm = (measured_linears if per_linear else measured)(profile, pruner, objective)
-    return curves(sparsities, harm.reshape(-1, len(sparsities)))
+    return curves(*measured(profile, pruner, objective, per_linear))
 
 
 def pruner_with_curves(profile: Profile, per_linear: bool = False, unit: BudgetUnit = ZEROS) -> str:
@@ -233,7 +218,7 @@ def layer_harms(rows: Array, profile: Profile, unit: BudgetUnit = ZEROS) -> Arra
         units = rows if rows.ndim == 3 else np.repeat(rows[..., None], linears, axis=2)
         harms = _read(response, units.reshape(len(rows), -1)).reshape(units.shape).sum(2)
         with suppress(UserError):  # leaving layers out need not be measured
-            skip = _harm(profile, "layer", default_pruner(LAYERS), "drift")[1.0]
+            skip = _harm(profile, default_pruner(LAYERS), "drift")[1.0]
             harms = np.where((units == 1).all(2), skip, harms)
         return harms
     pruner = pruner_with_curves(profile, rows.ndim == 3, unit)

@@ -9,7 +9,6 @@ from core.base import UserError, listed, megabytes
 from core.methods import GGUF, HALF, LAYERS, Treatment
 from core.methods.quantisation import QUANT_FORMATS
 from core.plan.allocation import limits
-from core.plan.budget import Bounds
 from core.requests import AllocationRequest
 
 FINEST = 100_000  # parts of a share that a budget in bytes is met by
@@ -48,20 +47,12 @@ def taken(counts: Counts, treatment: Treatment, share: float) -> int:
 
 
 def with_target(request: AllocationRequest, counts: Counts, treatment: Treatment) -> AllocationRequest:
-    """The request with the least target at which all weights take no more than its bytes.
+    """The request with the least target, to five decimals, at which all weights take no more than its bytes.
 
     Raises:
-        UserError: no target meets them.
+        UserError: no target meets them: not even the upper bound does, or less than the lower one would do.
     """
-    return request.replace(target=share_within(request.at_most, counts, treatment, limits(request)), at_most=None)
-
-
-def share_within(most: float, counts: Counts, treatment: Treatment, bounds: Bounds) -> float:
-    """The least share to save, to five decimals, at which all weights take no more than so many bytes.
-
-    Raises:
-        UserError: not even the upper bound does, or less than the lower one would do.
-    """
+    most, bounds = request.at_most, limits(request)
     least, greatest = (taken(counts, treatment, share) for share in reversed(bounds))
     share = float(np.interp(most, [least, greatest], [bounds.high, bounds.low]))  # a straight line of bits
     greatest = min(greatest, total(counts, HALF, False))
@@ -69,8 +60,10 @@ def share_within(most: float, counts: Counts, treatment: Treatment, bounds: Boun
         levels = listed(map(treatment.budget_unit.phrase, reversed(bounds)), "to")
         ends = f"{megabytes(least, math.ceil)} to {megabytes(greatest, math.floor)}"
         raise UserError(f"{megabytes(most)} cannot be met: from {levels} this model's weights take {ends}")
-    rounded = math.floor(share * FINEST) / FINEST
-    return rounded if taken(counts, treatment, rounded) <= most else min(round(rounded + 1 / FINEST, 5), bounds.high)
+    target = math.floor(share * FINEST) / FINEST
+    if taken(counts, treatment, target) > most:
+        target = min(round(target + 1 / FINEST, 5), bounds.high)
+    return request.replace(target=target, at_most=None)
 
 
 def sizes(counts: Counts, own: str, bits: float, gguf: bool = False, gone: float = 0.0) -> dict[str, int]:

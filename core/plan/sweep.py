@@ -6,7 +6,7 @@ import numpy as np
 
 from core.base import Array, UserError, frozen
 from core.plan import responses
-from core.plan.allocation import Allocation, family, layer_means, linear_parameters
+from core.plan.allocation import Allocation, family, layer_means
 from core.plan.budget import Bounds, binding, shift_linears_to_means, with_fixed_layers
 from core.plan.prediction import FLATTEST, Predictor
 from core.store import Profile
@@ -54,7 +54,7 @@ def sweep(
         return family(request.replace(correction=chosen.replace(control=name, seed=seed)), profile, at)
 
     def pinned(rows):
-        return fix_layers(rows, allocation, fixed, profile) if fixed else rows
+        return fix_layers(rows, allocation, fixed) if fixed else rows
 
     try:
         rows = np.concatenate([rows_of("reversed", 0, steps[:0:-1]), rows_of(control, chosen.seed, steps)])
@@ -70,7 +70,7 @@ def sweep(
     return Sweep(np.concatenate([-steps[:0:-1], steps]).tolist(), control, pinned(rows), rows, others)
 
 
-def fix_layers(rows: Array, allocation: Allocation, fixed: Mapping[int, float], profile: Profile) -> Array:
+def fix_layers(rows: Array, allocation: Allocation, fixed: Mapping[int, float]) -> Array:
     """Allocations of one base with layers set by hand, shaped as they are.
 
     Args:
@@ -81,7 +81,6 @@ def fix_layers(rows: Array, allocation: Allocation, fixed: Mapping[int, float], 
     """
     weights, bounds = allocation.parameters, allocation.bounds
     if rows.ndim == 3:
-        weights = linear_parameters(profile)
         rows = shift_linears_to_means(allocation.exact_base, weights, layer_means(rows, weights), bounds)
     return np.stack([with_fixed_layers(row, fixed, weights, allocation.request.target, bounds) for row in rows])
 

@@ -17,6 +17,7 @@ from core.methods import (
     Uniform,
     default_pruner,
     dropped_layers,
+    pruners_counting,
 )
 from core.methods.budget_unit import DROPPED, level_at
 from core.methods.selection import pattern as read_pattern
@@ -144,7 +145,7 @@ class Recipe(Repairs):
         super().check()
         unit = self.treatment.budget_unit.name
         if unit != self.allocation.currency:
-            others = either(name for name, row in PRUNERS.items() if row.budget_unit is self.allocation.budget_unit)
+            others = either(pruners_counting(self.allocation.budget_unit))
             raise ValueError(
                 f"{self.pruner} counts {unit}, and this budget counts {self.allocation.currency}: write "
                 f"currency={unit}, or choose {others}"

@@ -1,6 +1,5 @@
 """Numbers from results: how drift spreads, evaluated settings and how they compare, the answer of a search."""
 
-from core.base import Estimate
 from core.results.best import Best
 from core.results.comparison import FEWEST_WINDOWS, spearman, verdict
 from core.results.forecast import CheckedPrediction, Forecast, Prediction, forecast_of_study

@@ -9,7 +9,6 @@ from pydantic import Field
 
 from core.base import Estimate, UserError, frozen
 from core.plan.gains import student
-from core.results import comparison
 from core.store import Array
 
 FEWEST_WINDOWS = 8
@@ -142,5 +141,5 @@ def intervals(rows: Mapping[str, Array], factors: bool = True) -> dict[str, Esti
     Args:
         factors: the samples are logs of factors, whose geometric mean is wanted.
     """
-    means = {name: comparison.mean(samples) for name, samples in rows.items()}
+    means = {name: mean(samples) for name, samples in rows.items()}
     return {name: row.map(math.exp) for name, row in means.items()} if factors else means

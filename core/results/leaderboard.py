@@ -15,7 +15,7 @@ from core.results.comparison import verdict
 from core.results.forecast import Forecast, Prediction, same_allocation, usable_settings
 from core.results.protocols import StudySlice, best_slice
 from core.results.setting_result import Result
-from core.results.study_results import Slice, Study, slice_of
+from core.results.study_results import Slice, Study
 from core.results.study_table import Row
 from core.store import Array, Profile
 
@@ -138,14 +138,11 @@ def lowest_at(groups: Iterable[Study], target: float, pruner: str) -> Row | None
 
     Corrections and patterns are left out.
     """
-
-    def here(part):
-        return (part.treatment.pruner, part.pattern) == (pruner, None) and abs(part.target - target) < 1e-9
-
-    place = best_slice(groups, target, pruner, has=lambda _, part: here(part))
-    settings = place.study.settings if place else ()
-    candidates = [one for one in settings if here(slice_of(one.setting)) and one.finite and not one.strength]
-    return Row(place.study, min(candidates, key=lambda one: one.perplexity)) if candidates else None
+    place = place_at(groups, target, pruner, lambda _, part: part.treatment.pruner == pruner)
+    alike = (one for one in place.study.settings if one.target == place.part.target) if place else ()
+    plain = (one for one in alike if one.setting.pruner == pruner and not one.setting.pattern and not one.strength)
+    rows = (Row(place.study, one) for one in plain if one.finite)
+    return min(rows, key=lambda row: row.one.perplexity, default=None)
 
 
 def interval(one: Result) -> tuple[float, float]:

@@ -83,8 +83,18 @@ class Result:
     setting: Recipe | None  # with calibration seed 0 where it stands for all of them; None: the dense model
     name: str
     results: Mapping[int | None, SeedResult]  # by calibration seed; one under None stands beside any seed of another
-    uniform: Result | None = None  # its uniform twin; None for that itself, and where it was not measured
-    base: Result | None = None  # the same without its correction, where it has one and that was measured
+    beside: Mapping[Recipe | None, Result]  # of its study, by recipe
+
+    @cached_property
+    def uniform(self) -> Result | None:
+        """Its uniform twin; None for that itself, and where it was not measured."""
+        twin = self.beside.get(self.setting.uniform) if self.setting else None
+        return None if twin is self else twin
+
+    @cached_property
+    def base(self) -> Result | None:
+        """The same without its correction, where it has one and that was measured."""
+        return self.beside.get(self.setting.base) if self.setting and self.setting.base else None
 
     @property
     def result(self) -> SeedResult:

@@ -13,7 +13,7 @@ from core.requests import Recipe, StudyRequest, WindowRequest
 from core.requests.commands import line
 from core.results import protocols, text_splits
 from core.results.forecast import CheckedPrediction, Forecast, forecast_of_study
-from core.results.study_results import Study, load, read
+from core.results.study_results import Study, load
 from core.store import Entry, Profile, Store, profiles
 
 MIN_ANCHORS = 4  # anchors that carry a curve
@@ -40,18 +40,7 @@ def load_forecast(
     else:
         mine = store.of_model(profile.spec.model, "study")
         entries = [each for each in mine if not (judge and _evaluates(each, judge))]
-    unread = [Study(each.spec, each.provenance, (), (each,)) for each in entries]
-    main = protocols.main_protocol(unread)
-
-    def best_of(studies):
-        whole = (replace(each, points=read(store, each.spec, each.provenance, treatment).points) for each in studies)
-        return best_forecast(whole, profile, treatment)
-
-    with suppress(UserError):  # where the main protocol has enough, nothing else is read
-        forecast = best_of(each for each in unread if protocols.protocol(each.spec) == main)
-        if len(forecast.settings) >= MIN_ANCHORS:
-            return forecast
-    return best_of(unread)
+    return best_forecast((load(store, each, treatment) for each in entries), profile, treatment)
 
 
 def _evaluates(study: Entry, text: WindowRequest) -> bool:

@@ -58,36 +58,38 @@ class Study:
     @cached_property
     def settings(self) -> tuple[Result, ...]:
         """One per pruned setting, over its calibration seeds, in the order asked."""
-        by_recipe = defaultdict(dict)  # setting -> by seed
-        for each in self.points:
-            if each.setting is not None and each.evaluated is not None:
-                by_recipe[each.setting.seedless].setdefault(each.seed, each)
-        return _linked(by_recipe, recipe_names.titles(by_recipe))
+        return tuple(self._by_setting.values())
 
     @cached_property
     def singles(self) -> tuple[Result, ...]:
         """Every point that is measured, the dense model too, by itself, in the order asked."""
-        by_recipe = {each.setting: {None: each} for each in self.points if each.evaluated is not None}
-        names = {setting: each[None].name for setting, each in by_recipe.items()}
-        return tuple(self.dense if each.setting is None else each for each in _linked(by_recipe, names))
+        return tuple(self._by_point.values())
 
-    @cached_property
+    @property
     def dense(self) -> Result | None:
         """The dense model; None until it is measured."""
-        dense = (each for each in self.points if each.setting is None and each.evaluated is not None)
-        return next((Result(None, "dense", {None: each}) for each in dense), None)
+        return self.single(None)
 
     def of(self, recipe: Recipe) -> Result | None:
         """A setting over its calibration seeds, whatever seed is named."""
         return self._by_setting.get(recipe.seedless)
 
-    @cached_property
-    def _by_setting(self) -> dict[Recipe, Result]:
-        return {each.setting: each for each in self.settings}
-
     def single(self, recipe: Recipe | None) -> Result | None:
         """A setting with its own calibration seed alone; None: the dense model."""
-        return next((each for each in self.singles if each.setting == recipe), None)
+        return self._by_point.get(recipe)
+
+    @cached_property
+    def _by_setting(self) -> dict[Any, Result]:
+        by_recipe = defaultdict(dict)  # setting -> by seed
+        for each in self.points:
+            if each.setting is not None and each.evaluated is not None:
+                by_recipe[each.setting.seedless].setdefault(each.seed, each)
+        return _side_by_side(by_recipe, recipe_names.titles(by_recipe))
+
+    @cached_property
+    def _by_point(self) -> dict[Any, Result]:
+        by_recipe = {each.setting: {None: each} for each in self.points if each.evaluated is not None}
+        return _side_by_side(by_recipe, {setting: each[None].name for setting, each in by_recipe.items()})
 
     # --- corrections -------------------------------------------------------------------------------------------------
 
@@ -107,19 +109,16 @@ class Study:
     # --- parts -------------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _sliced(self) -> dict[Slice, list[Result]]:
+    def slices(self) -> dict[Slice, list[Result]]:
+        """Settings by slice, in the order of pruners, then targets."""
         by_slice = defaultdict(list)
         for each in self.settings:
             by_slice[slice_of(each.setting)].append(each)
-        return by_slice
-
-    @cached_property
-    def slices(self) -> tuple[Slice, ...]:
-        """Slices by pruner, then target."""
-        return tuple(sorted(self._sliced, key=lambda each: (table_position(each.treatment.name), each.target)))
+        order = sorted(by_slice, key=lambda each: (table_position(each.treatment.name), each.target))
+        return {each: by_slice[each] for each in order}
 
     def within(self, part: Slice) -> list[Result]:
-        return list(self._sliced.get(part, ()))
+        return self.slices.get(part, [])
 
     @cached_property
     def tasks(self) -> dict[TaskSpec, str]:
@@ -128,14 +127,11 @@ class Study:
                 if any(task in each.tasks for each in self.points)}  # fmt: skip
 
 
-def _linked(by_recipe: Mapping[Any, Mapping[Any, SeedResult]], names: Mapping[Any, str]) -> tuple[Result, ...]:
-    """Every setting with the twin and the base that it is compared with, where they are among them."""
-    others = {each: (each and each.uniform, each and each.base) for each in by_recipe}
-    made = {}
-    for setting in sorted(by_recipe, key=lambda each: (others[each][1] is not None, others[each][0] != each)):
-        linked = [made.get(other) if other else None for other in others[setting]]  # none is its own twin
-        made[setting] = Result(setting, names[setting], by_recipe[setting], *linked)
-    return tuple(made[each] for each in by_recipe)
+def _side_by_side(by_recipe: Mapping[Any, Mapping[Any, SeedResult]], names: Mapping[Any, str]) -> dict[Any, Result]:
+    """Results by recipe, each with all of them beside it."""
+    results: dict[Any, Result] = {}
+    results |= {each: Result(each, names[each], seeds, results) for each, seeds in by_recipe.items()}
+    return results
 
 
 def uncontrolled(recipe: Recipe) -> Recipe:
@@ -171,22 +167,17 @@ def shared_tasks(tasks: Iterable[TaskSpec], settings: Sequence[Result]) -> list[
     Of one task with several samples the largest that all of them have: a mean counts no task twice.
     """
     shared = [task for task in tasks if all(one.has(task) for one in settings)]
-    largest = {task.name: task for task in sorted(shared, key=sample_size)}
+    largest = {task.name: task for task in sorted(shared, key=lambda task: task.examples or np.inf)}
     return [task for task in shared if largest[task.name] == task]
-
-
-def sample_size(task: TaskSpec) -> float:
-    """The number of examples that are asked; infinite for all."""
-    return np.inf if task.examples is None else task.examples
 
 
 # --- from the store -----------------------------------------------------------------------------------------------
 
 
-def load(store: Store, entry: Entry) -> Study:
-    """Read a stored study."""
+def load(store: Store, entry: Entry, treatment: Treatment | None = None) -> Study:
+    """Read a stored study; treatment: as `read` takes it."""
     looked_at = profile_key(store, entry.provenance.get("profile"))
-    study = read(store, entry.spec, entry.provenance)
+    study = read(store, entry.spec, entry.provenance, treatment)
     return replace(study, entries=(entry,), profiles=(looked_at,) if looked_at else ())
 
 

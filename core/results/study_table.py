@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -70,7 +71,7 @@ def rows_of(study: Study, settings: Iterable[Result] | None = None) -> list[Row]
         settings: those that are wanted, in their order; None: all.
     """
     if settings is None:
-        pruned = (one for part in study.slices for one in study.within(part))
+        pruned = chain.from_iterable(study.slices.values())
         settings = [*([study.dense] if study.dense else []), *pruned]
     return [Row(study, one) for one in settings]
 

@@ -41,4 +41,4 @@ def test_the_file_of_a_budget_per_linear_is_read_as_it_was_written(cache, tmp_pa
     found = allocate(AllocationRequest(base=Response(granularity="linear"), target=0.6), here)
     path.write_text(current_allocation.written(found, here), encoding="utf-8")
     again = allocate(grammar.from_file(path), here)
-    assert np.array_equal(again.linears, found.linears) and again.request.target == pytest.approx(0.6)
+    assert np.array_equal(again.exact, found.exact) and again.request.target == pytest.approx(0.6)

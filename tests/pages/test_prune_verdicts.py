@@ -20,7 +20,7 @@ def study(asked, windows=24, costs=synthetic.invented_cost):
 def said_of(asked, costs, shown=None, windows=24):
     """The verdict of the first slice of a study in memory."""
     results = study(asked, windows, costs)
-    return " ".join(perplexity_sentences.sentences(results, results.slices[0], shown and results.of(shown)))
+    return " ".join(perplexity_sentences.sentences(results, next(iter(results.slices)), shown and results.of(shown)))
 
 
 @pytest.mark.parametrize(

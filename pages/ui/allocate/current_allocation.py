@@ -69,7 +69,7 @@ def allocated(request: AllocationRequest, profile: Profile, fixed: tuple[tuple[i
     allocation = allocate(request, profile)
     if not fixed:
         return allocation
-    [now] = fix_layers(allocation.exact[None], allocation, dict(fixed), profile)
+    [now] = fix_layers(allocation.exact[None], allocation, dict(fixed))
     base = Manual(sparsity=now.tolist())
     return allocate(AllocationRequest(base=base, target=request.target, low=request.low, high=request.high), profile)
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 import streamlit as st
 
 from core.base import Estimate, per_cent, perplexity
-from core.plan.allocation import Allocation, allocate, layer_means, linear_parameters
+from core.plan.allocation import Allocation, allocate, layer_means
 from core.plan.sweep import THINNED, Sweep, bound_layers, harm_curves, sweep
 from core.requests import AllocationRequest, recipe_names, uniform
 from core.results import Forecast, protocols
@@ -42,7 +42,7 @@ def drawn(
     """
     allocation = allocate(request, profile)
     swept = sweep(allocation, STRENGTHS, profile, dict(fixed), CONTROLS)
-    figure = replace(_bars(swept, allocation, profile), hand=_hand(swept, allocation, profile, forecast, dict(fixed)))
+    figure = replace(_bars(swept, allocation), hand=_hand(swept, allocation, forecast, dict(fixed)))
     if fixed:
         figure = replace(figure, key=[*figure.key, Key("ink", "set by hand", "dot")])
     if forecast is None:
@@ -66,10 +66,10 @@ def drawn(
     )
 
 
-def _bars(swept: Sweep, allocation: Allocation, profile: Profile) -> Figure:
+def _bars(swept: Sweep, allocation: Allocation) -> Figure:
     """A bar per layer around the target at every strength, outlined by the base."""
     request, bounds = allocation.request, allocation.bounds
-    means = layer_means(swept.rows, linear_parameters(profile)) if request.base.per_linear else swept.rows
+    means = layer_means(swept.rows, allocation.parameters)
     bound = bound_layers(swept.rows, bounds)
     more = f" ({bounds.high:g} is the largest sparsity measured)" if bounds.high < request.high else ""
     name, own = request.base.title, colour(request.base.kind)
@@ -98,16 +98,14 @@ def _bars(swept: Sweep, allocation: Allocation, profile: Profile) -> Figure:
     )
 
 
-def _hand(
-    swept: Sweep, allocation: Allocation, profile: Profile, forecast: Forecast | None, fixed: Mapping[int, float]
-) -> Hand:
+def _hand(swept: Sweep, allocation: Allocation, forecast: Forecast | None, fixed: Mapping[int, float]) -> Hand:
     """Data for the browser to set layers by hand and predict the perplexity."""
 
     def moved(layers):
         st.session_state["hand"] = ", ".join(f"{layer}:{value:g}" for layer, value in layers.items())
 
     request, bounds = allocation.request, allocation.bounds
-    weights = linear_parameters(profile) if request.base.per_linear else allocation.parameters[:, None]
+    weights = allocation.parameters.reshape(len(allocation.base), -1)
     base, rows = allocation.exact_base.reshape(weights.shape), swept.free.reshape(-1, *weights.shape)
     means = layer_means(rows, weights).round(DECIMALS) if fixed else None  # else sent as the bars
     curves = forecast and harm_curves(forecast.predictor, forecast.profile, base, weights, bounds)

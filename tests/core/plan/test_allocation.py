@@ -41,15 +41,15 @@ def test_the_budget_is_met_inside_the_bounds(bases, data, layers, seed, low):
     here = (of_linears if base is PER_LINEAR else profile)(layers, seed)
     found = allocate(AllocationRequest(base=base, target=target, low=low, correction=fix), here)
     assert found.budget == pytest.approx(target, abs=1e-9)
-    for linears, means in ((found.base_linears, found.base), (found.linears, found.sparsity)):
-        assert share_spent(means, found.parameters) == pytest.approx(target, abs=1e-9)
+    for linears, means in ((found.exact_base, found.base), (found.exact, found.sparsity)):
+        assert share_spent(means, here.weights.parameters.sum(1)) == pytest.approx(target, abs=1e-9)
         exact = linears if base is PER_LINEAR else means
         assert low - 1e-12 <= exact.min() and exact.max() <= 0.95 + 1e-12
         if base is PER_LINEAR:
             assert exact.shape == (layers, 3)
             assert np.average(exact, weights=here.weights.parameters) == pytest.approx(target, abs=1e-9)
     if strength == 0:
-        assert np.array_equal(found.base, found.sparsity) and np.array_equal(found.base_linears, found.linears)
+        assert np.array_equal(found.base, found.sparsity) and np.array_equal(found.exact_base, found.exact)
 
 
 @quick

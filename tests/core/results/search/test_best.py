@@ -14,7 +14,7 @@ from core.methods import Response, Treatment, Uniform
 from core.models.progress import Cancelled
 from core.prune import distillation, pruned_model
 from core.requests import EvaluationRequest, MeasureRequest, Recipe, StudyRequest, WindowRequest, grammar, uniform
-from core.results import Change, best, search_plan, shortlist, stored_forecasts, study_results, text_splits
+from core.results import Change, best, search_plan, shortlist, study_results, text_splits
 from core.results.setting_result import UNKNOWN
 from core.show.words import advice
 from core.store import Store
@@ -173,8 +173,7 @@ def losing(monkeypatch, **share):
             points.append(each)
         return replace(found, points=tuple(points))
 
-    for module in (study_results, stored_forecasts):
-        monkeypatch.setattr(module, "read", invented)
+    monkeypatch.setattr(study_results, "read", invented)
 
 
 def test_most_zeros_within_a_loss(empty, text, monkeypatch, refused):

@@ -33,7 +33,7 @@ def one(name, target, *perplexities):
         nll = np.full(9, np.log(value))
         evaluated = Losses(nll=nll, kl=nll, agreement=nll, zeros=np.zeros((6, 1)))
         results[seed] = SeedResult(asked, None, evaluated, {}, {"broken": 4})
-    return Result(asked, name, results)
+    return Result(asked, name, results, {})
 
 
 SETTINGS = (
