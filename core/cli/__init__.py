@@ -11,7 +11,7 @@ import typer
 
 from core.base import UserError, shortage
 from core.cli import allocations, best, evaluations, measurements, runs, server  # each registers its commands
-from core.cli.typer_app import app
+from core.cli.terminal import app
 from core.models.progress import Cancelled
 
 INTERRUPTED = 130  # what typer returns for Ctrl-C, which it keeps to itself

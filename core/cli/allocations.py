@@ -6,8 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from core.base import UserError, checked
-from core.cli.output import Answer, say, say_json, say_table
-from core.cli.typer_app import command
+from core.cli.terminal import Answer, command, say, say_json, say_table
 from core.export.file_sizes import counts_of
 from core.methods import DEFAULT_PRUNER, HALF, treatment
 from core.plan.allocation import Allocation, allocate
@@ -52,9 +51,7 @@ def spread(options: SimpleNamespace, store: Store) -> None:
     answer |= {"no_prediction": lacking}
     if options.at_most:
         answer["file_bytes"] = taken(counts, treated, allocation.budget)
-    if options.json:
-        say_json(answer)
-        return
+    say_json(answer)
     _say(allocation, answer)
     if forecast:
         say(protocol_lines.beside(predicted), protocol_lines.basis(forecast))

@@ -5,9 +5,8 @@ from types import SimpleNamespace
 
 from core.base import per_cent
 from core.cli.evaluations import run_command
-from core.cli.output import Answer, say, say_json, say_table
 from core.cli.study_output import change_json, interval_json, protocol_json, seeds_json
-from core.cli.typer_app import command
+from core.cli.terminal import Answer, command, say, say_json, say_table
 from core.requests import Recipe
 from core.requests.grammar import write
 from core.results import Best, protocols, text_splits
@@ -21,10 +20,8 @@ def best(options: SimpleNamespace, store: Store) -> None:
     """Find the best setting for a target sparsity or a largest loss, and compare it with uniform on other text."""
     entry = run_command("best", options, store)
     answer = load(store, entry)
-    if options.json:
-        say_json({"key": entry.key, **best_json(answer, store.elsewhere)})
-    else:
-        _say(answer, store.elsewhere)
+    say_json({"key": entry.key, **best_json(answer, store.elsewhere)})
+    _say(answer, store.elsewhere)
 
 
 # --- saying it -----------------------------------------------------------------------------------------------------

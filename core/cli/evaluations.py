@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 
 from core.base import UserError, pruning_troubles
-from core.cli.output import Answer, err, progress_bar, say, say_json
 from core.cli.study_output import change_json, point_json, prediction_json, study_json, study_table
-from core.cli.typer_app import command
+from core.cli.terminal import Answer, command, err, progress_bar, say, say_json
 from core.export import target
 from core.export.file_sizes import counts_of, worth
 from core.jobs import cluster, cost, queue
@@ -50,16 +49,14 @@ def prune(options: SimpleNamespace, store: Store) -> None:
     entry = run(request, store, options, models)
     study = study_results.load(store, entry)
     predicted = stored_forecasts.check_settings(store, study)
-    if not options.json:
-        study_table(study, predicted)  # now, as the export may fail
+    study_table(study, predicted)  # now, as the export may fail
     export = export.replace(study=entry.key)
     if folder:
         exported = export_json(run(export, store, options, models))
-    if options.json:
-        answer = pruned_json(study, request.settings[0], predicted) | forms_json(export, store)
-        say_json({"key": entry.key, **answer, "export": exported})
-    elif exported:
-        say_export(exported, forms_json(export, store))
+    forms = forms_json(export, store)
+    say_json({"key": entry.key, **pruned_json(study, request.settings[0], predicted), **forms, "export": exported})
+    if exported:
+        say_export(exported, forms)
 
 
 def forms_json(request: ExportRequest, store: Store) -> Answer:
@@ -98,8 +95,8 @@ def evaluate(options: SimpleNamespace, store: Store) -> None:
     """Evaluate a model as it is: perplexity, and zero-shot tasks if asked."""
     entry = run_command("evaluate", options, store)
     study = study_results.load(store, entry)
-    answer = {"key": entry.key, "model": entry.provenance.get("model"), **point_json(study, study.dense)}
-    say_json(answer) if options.json else study_table(study, {})
+    say_json({"key": entry.key, "model": entry.provenance.get("model"), **point_json(study, study.dense)})
+    study_table(study, {})
 
 
 @command("study")
@@ -107,13 +104,14 @@ def study(options: SimpleNamespace, store: Store) -> None:
     """Evaluate a list of settings of one model, point by point; what is finished is kept."""
     entry = run_shares(read_study(options.file), store, options)
     if entry is not None:
-        _say_study(store, entry, options.json)
+        _say_study(store, entry)
 
 
-def _say_study(store: Store, entry: Entry, json: bool) -> Study:
+def _say_study(store: Store, entry: Entry) -> Study:
     study = study_results.load(store, entry)
     predicted = stored_forecasts.check_settings(store, study)
-    say_json({"key": entry.key, **study_json(study, predicted)}) if json else study_table(study, predicted)
+    say_json({"key": entry.key, **study_json(study, predicted)})
+    study_table(study, predicted)
     return study
 
 
@@ -124,12 +122,11 @@ def anchor(options: SimpleNamespace, store: Store) -> None:
     treated = treatment(options.pruner, options.repair)
     trained = {name: getattr(options, name) for name in TRAINED}
     request = candidates.anchor_study(profile, treated, request_of("anchors", **vars(options)), **trained)
-    study = _say_study(store, run(request, store, options), options.json)
-    if not options.json:
-        try:
-            say(protocol_lines.basis(stored_forecasts.best_forecast([study], profile, treated)))
-        except UserError as reason:  # pruning raised no loss, or broke the model
-            say(reason)
+    study = _say_study(store, run(request, store, options))
+    try:
+        say(protocol_lines.basis(stored_forecasts.best_forecast([study], profile, treated)))
+    except UserError as reason:  # pruning raised no loss, or broke the model
+        say(reason)
 
 
 def run_command(command: str, options: SimpleNamespace, store: Store) -> Entry:
@@ -184,9 +181,7 @@ def run_shares(whole: MeasureRequest | StudyRequest, store: Store, options: Simp
     if not isinstance(entry.spec, Unfinished):
         return entry
     count, missing = len(entry.spec.units), len(parts.missing(store, entry.spec.whole))
-    if options.json:
-        say_json({"key": entry.key, "whole": entry.spec.whole.key, "missing": missing, "units": count})
-        return None
+    say_json({"key": entry.key, "whole": entry.spec.whole.key, "missing": missing, "units": count})
     there = f"{count - missing} of {count} results are whole"
     say(f"Share {options.part} is done; {there}. Run the other shares on the same cache:", f"unfinished {entry.key}")
     return None

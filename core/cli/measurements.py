@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 
 from core.base import OUTDATED, UserError, digits, per_cent, pruning_troubles
-from core.cli import output
+from core.cli import terminal
 from core.cli.evaluations import run_command, run_shares
-from core.cli.output import Answer, say, say_json, say_table
-from core.cli.typer_app import command
+from core.cli.terminal import Answer, command, say, say_json, say_table
 from core.plan.gains import averaged, gains_of, per_layer
 from core.requests.commands import request_of
 from core.results import checkpoints, propagation
@@ -29,12 +28,9 @@ MORE = (
 def measure(options: SimpleNamespace, store: Store) -> None:
     """Perturb every layer in turn, follow the drift, save a profile."""
     entry = run_shares(request_of("measure", **vars(options)), store, options)
-    if entry is None:
-        return
-    profile = profiles.load(store, entry)
-    if options.json:
+    if entry is not None:
+        profile = profiles.load(store, entry)
         say_json(_summary(profile))
-    else:
         overview(profile)
         say(pruning_troubles(entry.provenance.get("warnings", [])), f"profile {entry.key}")
 
@@ -46,10 +42,12 @@ def show(options: SimpleNamespace, store: Store) -> None:
     profile = profiles.load(store, entry)
     if options.tokens:
         rows = _tokens(store, entry)
-        say_json({"key": entry.key, "tokens": rows}) if options.json else say(*rows)
+        say_json({"key": entry.key, "tokens": rows})
+        say(*rows)
     elif name is not None:
         values = propagation.matrix(profile.seeds(name))
-        say_json({"key": entry.key, "name": name, "matrix": values}) if options.json else matrix_table(name, values)
+        say_json({"key": entry.key, "name": name, "matrix": values})
+        matrix_table(name, values)
     elif options.json:
         say_json({**_summary(profile), "perturbations": gains_json(profile), "provenance": entry.provenance})
     elif options.gains is not None:
@@ -147,7 +145,7 @@ def gains_table(profile: Profile, name: str) -> None:
 def matrix_table(name: str, matrix: np.ndarray) -> None:
     """Print a drift matrix: rows injected, columns read; as many abreast as the terminal holds."""
     say(f"Drift, {name}: injected at (row), read at (column)")
-    say(pd.DataFrame(matrix).to_string(na_rep="", float_format=digits, line_width=output.out.width))
+    say(pd.DataFrame(matrix).to_string(na_rep="", float_format=digits, line_width=terminal.out.width))
 
 
 # --- another checkpoint ----------------------------------------------------------------------------------------------
@@ -158,9 +156,7 @@ def compare(options: SimpleNamespace, store: Store) -> None:
     """Take every layer from another checkpoint in turn, then all of it: which layers and tensors went wrong."""
     entry = run_command("compare", options, store)
     comparison = checkpoints.compared(profiles.load(store, entry))
-    if options.json:
-        say_json({"key": entry.key, "model": entry.provenance.get("model"), **compared_json(comparison)})
-        return
+    say_json({"key": entry.key, "model": entry.provenance.get("model"), **compared_json(comparison)})
     say(*gain_sentences.of_checkpoint(comparison))
     rows = [
         (

@@ -7,8 +7,7 @@ import typer
 
 from core.base import UserError, checked, unique, with_changes
 from core.cli.evaluations import export_json, forms_json, run, say_export
-from core.cli.output import Answer, runs_table, save_report, say, say_json
-from core.cli.typer_app import Cache, Json, command, runs_app
+from core.cli.terminal import Answer, Cache, Json, command, out, runs_app, runs_table, save_report, say, say_json
 from core.export.target import check_early
 from core.jobs import queue
 from core.jobs.records import Job
@@ -28,9 +27,8 @@ def listed(context: typer.Context, cache: Cache = None, json: Json = False) -> N
         return
     store = Store(cache)
     results, jobs = {row.kind: list(store.entries(row.kind)) for row in JOBS}, queue.jobs(store)
-    if not json:
-        runs_table(results, jobs, store.troubles())
-        return
+    out.quiet = json
+    runs_table(results, jobs, store.troubles())
     say_json(
         {
             **{row.listed: [_entry(each) for each in results[row.kind]] for row in JOBS},
@@ -70,7 +68,8 @@ def deleted(options: SimpleNamespace, store: Store) -> None:
     if not options.yes:
         raise UserError(f"this deletes the {what}: add --yes if that is meant")
     forget()
-    say_json({"key": item.key, "deleted": True}) if options.json else say(f"deleted {item.key}")
+    say_json({"key": item.key, "deleted": True})
+    say(f"deleted {item.key}")
 
 
 @command("report")
@@ -96,7 +95,8 @@ def export(options: SimpleNamespace, store: Store) -> None:
     check_early(request, store)
     answer = export_json(run(request, store, options))
     forms = forms_json(request, store)
-    say_json(answer | forms) if options.json else say_export(answer, forms)
+    say_json(answer | forms)
+    say_export(answer, forms)
 
 
 def _of_best(store: Store, entry: Entry, setting: str | None, folder: str) -> ExportRequest:

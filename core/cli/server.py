@@ -11,8 +11,7 @@ from typing import Annotated
 import typer
 
 from core.base import UserError, access, resolved
-from core.cli.output import say, say_json
-from core.cli.typer_app import Cache, Json, app
+from core.cli.terminal import Cache, Json, app, out, say, say_json
 from core.jobs import processes, queue
 from core.models import machine
 from core.requests.command_table import DEVICE
@@ -112,10 +111,8 @@ def models(cache: Cache = None, json: Json = False) -> None:
     """Models at hand: the bundled one and what the local Hub cache holds."""
     from core.models.sources import local_models
 
-    rows = local_models(Store(cache))
-    if json:
-        say_json({"models": rows})
-        return
+    rows, out.quiet = local_models(Store(cache)), json
+    say_json({"models": rows})
     for each in rows:
         size = f"{each['layers']} layers, {(each['parameters'] or 0) / 1e6:.0f} M parameters"
         say(f"{each['source']}: {each['label']}, {each['trouble'] or size}")

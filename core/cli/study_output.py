@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from core.base import Estimate
-from core.cli.output import Answer, say, say_table
+from core.cli.terminal import Answer, say, say_table
 from core.requests import Recipe, TextSpec
 from core.results import Change, CheckedPrediction, Result, Study, protocols
 from core.results import study_table as tables

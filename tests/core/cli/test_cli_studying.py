@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from gguf import GGUFReader
 
-from core.cli import output
+from core.cli import terminal
 from core.jobs import execute, worker
 from core.methods import Manual
 from core.prune import pruned_model
@@ -266,7 +266,7 @@ def test_a_study_tells_protocol_base_seeds_and_shuffles(run, study, texts, monke
     asked = f'profile = "{key}"\nseeds = [0, 1, 2]\nsettings = {json.dumps([ramp, *fixed])}'
     assert_told({each["name"]: each for each in study(asked, "--json").json["points"]})
 
-    monkeypatch.setattr(output.out, "width", 200)
+    monkeypatch.setattr(terminal.out, "width", 200)
     told = study(asked).out
     assert "against its base" in told and "9 × 12 tokens" in told and told.count("text.txt, 4 × 12") == 1
     parts = ("depth_ramp beta=0.02:0.5", " over 3 calibration seeds", "3 shuffles against the correction")

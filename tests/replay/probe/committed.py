@@ -8,8 +8,8 @@ import numpy as np
 
 from core.base.errors import UserError
 from core.base.spec import checked
-from core.cli.output import as_json
 from core.cli.study_output import study_json
+from core.cli.terminal import as_json
 from core.methods import Manual
 from core.methods.owl import Owl
 from core.plan import responses

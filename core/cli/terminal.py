@@ -1,11 +1,17 @@
-"""Output of commands: one JSON object, or tables and lines for people; progress of a run on stderr."""
+"""The terminal: commands of the table as a typer app, their output, and progress of a run on stderr.
 
+With --json a command prints one JSON object and nothing else, so `say` and tables are silent; else `say_json` is.
+"""
+
+import inspect
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+import typer
 from pydantic_core import to_json
 from rich.console import Console
 from rich.markup import escape
@@ -14,13 +20,66 @@ from rich.table import Table
 
 from core.base import OUTDATED, UserError, disk_full, exists, expanded
 from core.jobs.records import Status
-from core.store import Entry
+from core.requests.command_table import CACHE, JSON, OPTIONS, Option
+from core.store import Entry, Store
 from core.store.files import abandoned, write_file
 
 Answer = dict[str, Any]  # a JSON object, values by name
 out = Console(emoji=False)
 err = Console(stderr=True, emoji=False)
 EVERY = 5.0  # seconds between two plain lines of progress, at least
+
+
+# --- commands --------------------------------------------------------------------------------------------------------
+
+app = typer.Typer(
+    name="python -m core",
+    help="Measure how a language model's later layers amplify or absorb a perturbation.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+runs_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None, add_completion=False)
+app.add_typer(runs_app, name="runs")
+
+Command = Callable[[SimpleNamespace, Store], None]
+
+
+def command(name: str) -> Callable[[Command], Command]:
+    """Register a function as a command with the options of its table; it gets their values by name, and a cache."""
+
+    def register(function):
+        def run(**options):
+            out.quiet = options["json"]
+            function(SimpleNamespace(**options), Store(options["cache"]))
+
+        run.__doc__ = function.__doc__
+        run.__signature__ = inspect.Signature([_parameter(each) for each in OPTIONS[name]])
+        group, _, last = name.rpartition(" ")
+        (runs_app if group else app).command(name=last)(run)
+        return function
+
+    return register
+
+
+def _parameter(option: Option) -> inspect.Parameter:
+    """An option as a parameter for typer."""
+    kind = option.kind | None if option.default is None else option.kind
+    named = [option.flag] if option.kind is bool else []  # else typer adds its contrary
+    how = typer.Option(*named, help=option.help, min=option.least)
+    how = typer.Argument(help=option.help, metavar=option.name.upper()) if option.argument else how
+    default = inspect.Parameter.empty if option.default is ... else option.default
+    return inspect.Parameter(
+        option.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, how]
+    )
+
+
+Cache = Annotated[Path | None, typer.Option(help=CACHE.help)]
+Json = Annotated[bool, typer.Option("--json", help=JSON.help)]
+
+
+# --- output ----------------------------------------------------------------------------------------------------------
 
 
 def say(*lines: object, style: str | None = None) -> None:
@@ -48,15 +107,16 @@ def say_table(
 
 
 def say_json(value: Answer) -> None:
-    """Print one JSON object; NaN and infinity become null."""
-    print(as_json(value))
+    """With --json, print one JSON object; NaN and infinity become null."""
+    if out.quiet:
+        print(as_json(value))
 
 
 def save_report(options: SimpleNamespace, key: str, make: Callable[[], str]) -> None:
     """Write the report that `make` returns to a file, and print its name and size.
 
     Args:
-        options: `out` names the file; `force` replaces an existing one; `json` prints JSON.
+        options: `out` names the file; `force` replaces an existing one.
         key: of the result.
 
     Raises:
@@ -78,10 +138,8 @@ def save_report(options: SimpleNamespace, key: str, make: Callable[[], str]) -> 
         if disk_full(error):
             raise
         raise UserError(f"{file} cannot be written: {error.strerror or error}") from error
-    if options.json:
-        say_json({"key": key, "file": str(file), "bytes": len(content)})
-    else:
-        say(f"report written to {file}, {len(content) / 1e6:.2f} MB")
+    say_json({"key": key, "file": str(file), "bytes": len(content)})
+    say(f"report written to {file}, {len(content) / 1e6:.2f} MB")
 
 
 def as_json(value: Any) -> str:
