@@ -170,7 +170,7 @@ def test_the_guards_bite():
     assert not under(imported("def f():\n    from torch import nn\n", later=False), HEAVY)
     assert under(imported("from core.jobs import execute\n"), COMPUTING)
     assert under(imported("import pages.ui.url_state\n"), {"pages"})
-    assert [*taken("def f():\n    from core.cli import best, main\n")] == ["core.cli.best", "core.cli"]
+    assert [*taken("def f():\n    from core.cli import runs, main\n")] == ["core.cli.runs", "core.cli"]
     assert rooms(imported("ROW = ('core.show.figures.style:Chart', 'not core.requests')\n")) == {"show"}
     assert not under(imported("from core import ask\nimport torchlike\n"), HEAVY | COMPUTING)
     assert [*known_files("def f():\n    from core.base import access, brief\n")] == ["core.base.access", "core.base"]

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from core.base import UserError, shortage
-from core.cli import allocations, best, evaluations, measurements, runs, server  # each registers its commands
+from core.cli import allocations, evaluations, measurements, runs, server  # each registers its commands
 from core.cli.terminal import app
 from core.models.progress import Cancelled
 

@@ -1,11 +1,14 @@
-"""`python -m core allocate`: a sparsity budget spread over layers, and its predicted cost."""
+"""`python -m core allocate | best`: a budget spread over layers with its predicted cost, and the best setting."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 
-from core.base import UserError, checked
+from core.base import UserError, checked, per_cent
+from core.cli.evaluations import run_command
+from core.cli.study_output import change_json, interval_json, protocol_json, seeds_json
 from core.cli.terminal import Answer, command, say, say_json, say_table
 from core.export.file_sizes import counts_of
 from core.methods import DEFAULT_PRUNER, HALF, treatment
@@ -14,9 +17,10 @@ from core.plan.sizes import taken, with_target
 from core.requests import Recipe
 from core.requests.grammar import read_allocation, write
 from core.requests.parsing import fraction
-from core.results import Forecast, Prediction, protocols
+from core.results import Best, Forecast, Prediction, protocols, text_splits
+from core.results.best import commands, load
 from core.results.stored_forecasts import load_forecast
-from core.show.words import protocol_lines
+from core.show.words import advice, protocol_lines
 from core.store import Profile, Store, profiles
 
 
@@ -102,19 +106,17 @@ def _say(allocation: Allocation, answer: Answer) -> None:
     """Print every layer, and its linears where each has a sparsity of its own."""
     low, high = answer["bounds"]
     within = "" if allocation.request.unclipped else f", inside {low:g} to {high:g}"
-    layers = zip(allocation.base, allocation.sparsity, allocation.bound, strict=True)
-    amount = (lambda share: HALF * (1 - share)) if "bits" in answer else float
-    rows = [
-        [str(layer), f"{amount(base):.4f}", f"{amount(sparsity):.4f}", "on a bound" if bound else ""]
-        for layer, (base, sparsity, bound) in enumerate(layers)
-    ]
+
+    def amounts(shares, digits=4):
+        return [f"{HALF * (1 - share) if 'bits' in answer else share:.{digits}f}" for share in shares]
+
     heads, means = ["layer", "base", "corrected", "limit"], ""
+    columns = [map(str, range(len(allocation.base))), amounts(allocation.base), amounts(allocation.sparsity)]
+    columns.append("on a bound" if bound else "" for bound in allocation.bound)
     if allocation.exact.ndim == 2:
         names = answer["linears"] or map(str, range(allocation.exact.shape[1]))
         heads += [name.rpartition(".")[-1] for name in names]
-        rows = [
-            row + [f"{amount(each):.3f}" for each in more] for row, more in zip(rows, allocation.exact, strict=True)
-        ]
+        columns += [amounts(each, 3) for each in allocation.exact.T]
         means = ", means over linears"
     title = f"Sparsity per layer{means}, budget {allocation.budget:.6f}{within}"
     if "bits" in answer:
@@ -122,4 +124,81 @@ def _say(allocation: Allocation, answer: Answer) -> None:
         title = f"Bits per layer{means}, budget {answer['mean_bits']:g} a weight, linears take {taken}"
     if "file_bytes" in answer:
         title += f", all weights {answer['file_bytes']:,} bytes"
-    say_table(heads, rows, title, words=0)
+    say_table(heads, zip(*columns, strict=True), title, words=0)
+
+
+# --- the best setting ------------------------------------------------------------------------------------------------
+
+
+@command("best")
+def best(options: SimpleNamespace, store: Store) -> None:
+    """Find the best setting for a target sparsity or a largest loss, and compare it with uniform on other text."""
+    entry = run_command("best", options, store)
+    answer = load(store, entry)
+    say_json({"key": entry.key, **best_json(answer, store.elsewhere)})
+    _say_best(answer, store.elsewhere)
+
+
+def best_json(best: Best, cache: Path | None) -> Answer:
+    """JSON of the answer and its evidence; intervals are in per cent of perplexity on the text that judges."""
+    return {
+        "answer": advice.written(best.answer),
+        "target": best.answer.allocation.target,
+        "sentence": advice.answer(best),
+        "loss": advice.loss(best),
+        "roles": text_splits.described(best.request),
+        "protocol": {
+            "selection": protocol_json(best.selection, best.selection.single(best.winner)),
+            "final": protocol_json(best.final, best.final.single(best.winner)),
+        },
+        "winner": _judged(best, best.winner),
+        "uniform": _judged(best, best.uniform),
+        "dense": {"perplexity": best.judged(None).perplexity},
+        "against_uniform": change_json(best.against_uniform),
+        "against_dense": interval_json(best.lost),
+        "over_seeds": seeds_json(best.against_uniform),
+        "candidates": [
+            {
+                "allocation": write(each.setting.allocation),
+                "nll": each.loss,
+                "predicted": (predicted := best.predicted(each)) and predicted._asdict(),
+                "measured": each.perplexity,
+                "against_uniform": change_json(each.against_uniform),
+                "warnings": each.warnings,
+            }
+            for each in best.candidates
+        ],
+        "left_out": best.provenance.left_out,
+        "predicted": best.provenance.predicted,
+        "profile": best.profile,
+        "commands": list(commands(best, cache)),
+    }
+
+
+def _judged(best: Best, recipe: Recipe) -> Answer:
+    return {
+        "allocation": advice.written(recipe),
+        "perplexity": best.judged(recipe).perplexity,
+        "setting": recipe.model_dump(mode="json"),
+        "warnings": best.judged(recipe).warnings,
+    }
+
+
+def _say_best(best: Best, cache: Path | None) -> None:
+    rows, about = best.candidates, f"{best.provenance.model}, {per_cent(best.winner.allocation.target)}"
+    title = f"{about}: the {len(rows)} candidates that were evaluated, {protocols.short_name(best.selection)}"
+    cells = [
+        (write(each.setting.allocation), f"{each.perplexity:.4g}", each.against_uniform.said if each.uniform else "")
+        for each in rows
+    ]
+    say_table(("allocation", "perplexity", "against uniform"), cells, title)
+    for each in rows:
+        say(each.helped and f"{write(each.setting.allocation)}. {each.helped}")
+    say(*protocol_lines.of_search(best), *best.provenance.left_out, text_splits.described(best.request))
+    say(f"Judged on {protocols.short_name(best.final)}.")
+    say(advice.answer(best), style="bold")
+    say(advice.loss(best))
+    for recipe in dict.fromkeys((best.uniform, best.winner, best.answer)):
+        helped = best.judged(recipe).helped
+        say(helped and f"{advice.called(recipe)}, on the text that judges. {helped}")
+    say(*commands(best, cache), f"best {best.spec.key}")

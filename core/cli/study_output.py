@@ -109,9 +109,10 @@ def shuffles_json(study: Study, result: Result) -> Answer | None:
     shuffled = study.controls(result)["shuffled"]
     if len(shuffled) < 2:
         return None
-    changes = {name: [getattr(each, name) for each in shuffled] for name in ("against_uniform", "against_base")}
-    values = {name: [each.value for each in found if each] for name, found in changes.items()}
-    spreads = {name: [float(np.min(every)), float(np.max(every))] if every else None for name, every in values.items()}
+    spreads = {}
+    for name in ("against_uniform", "against_base"):
+        values = [change.value for each in shuffled if (change := getattr(each, name))]
+        spreads[name] = [float(np.min(values)), float(np.max(values))] if values else None
     return {"shuffles": len(shuffled), **spreads}
 
 

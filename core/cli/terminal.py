@@ -158,13 +158,13 @@ def progress_bar(expected: str) -> Iterator[Callable[[Status], None]]:
     """
     columns = BarColumn(30), TextColumn("{task.description}", markup=False)
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task, began, last = bar.add_task("starting", total=None), False, time.monotonic()
+        task, last = bar.add_task("starting", total=None), time.monotonic()
 
         def tell(status):
-            nonlocal began, last
-            if status.total and not began:
-                began = True
+            nonlocal expected, last
+            if status.total and expected:
                 err.print(expected, soft_wrap=True)
+                expected = ""
             bar.update(task, description=status.words, completed=status.done, total=status.total or None)
             waited = time.monotonic() - last >= EVERY
             if bar.disable and waited and (status.total or status.state == "queued"):

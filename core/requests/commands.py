@@ -51,14 +51,12 @@ def _measure(fields: Fields, options: Fields) -> Fields:
     """Fill in text and measurements, from the preset unless options say else."""
     preset = look_up(PRESETS, options["preset"], "preset")
     text = {"sequences": preset.sequences, "length": preset.length} | fields["text"]
-    if not (options["perturb"] or options["seeds"]):
-        return fields | {"text": text, "measurements": preset.measurements}
-    perturbations = [perturbation(part).sourced(absolute) for each in options["perturb"] for part in each.split(",")]
-    perturbations = perturbations or [each.perturbation for each in preset.measurements]
-    return fields | {
-        "text": text,
-        "measurements": measurements(perturbations, numbers(options["seeds"] or "0", "seeds")),
-    }
+    measured = preset.measurements
+    if options["perturb"] or options["seeds"]:
+        names = [name for each in options["perturb"] for name in each.split(",")]
+        kinds = [perturbation(each).sourced(absolute) for each in names] or [each.perturbation for each in measured]
+        measured = measurements(kinds, numbers(options["seeds"] or "0", "seeds"))
+    return fields | {"text": text, "measurements": measured}
 
 
 def _compare(fields: Fields, options: Fields) -> Fields:
