@@ -13,7 +13,7 @@ from hypothesis import settings
 if "PYTEST_XDIST_WORKER" in os.environ:  # a process per core: threads beyond that would wait for one another
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from core.store import cache
+from core.store import entries
 from core.store.cache import Store
 from tests import synthetic
 
@@ -71,7 +71,7 @@ def bundled(bundled_store):
 @pytest.fixture
 def empty_cache(tmp_path, monkeypatch):
     """An empty cache without the committed demo behind it."""
-    monkeypatch.setattr(cache, "HOME", tmp_path / "home")
+    monkeypatch.setattr(entries, "HOME", tmp_path / "home")
     monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path))
     return tmp_path
 

@@ -15,7 +15,7 @@ from core.requests import JOBS, ExportRequest, Recipe, StudyRequest
 from core.requests.parsing import whole_path, with_absolute_paths
 from core.results import Study, best, study_results
 from core.store import Entry, Store
-from core.store.deleting import delete
+from core.store.parts import delete
 
 
 @runs_app.callback()

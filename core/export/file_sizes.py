@@ -10,7 +10,8 @@ from core.plan.sizes import DENSE, MASKED, PATTERN, Counts, sizes
 from core.requests import ExportRequest, Recipe, StudySpec
 from core.results import study_results
 from core.store import Store
-from core.store.files import HOST, unsealed
+from core.store.files import HOST
+from core.store.notes import read_note
 
 
 def worth(request: ExportRequest, store: Store) -> tuple[dict[str, float], ...]:
@@ -27,7 +28,7 @@ def worth(request: ExportRequest, store: Store) -> tuple[dict[str, float], ...]:
         one = study.single(request.setting)
         perplexities = few_bits(study.spec, store) | ({own.name: one.perplexity} if one else {})
     source = locate(request.model, store, request.revision, fetch=False)
-    timed = unsealed(store.root / "rates" / f"llama.cpp-{HOST}-{source.fingerprint}.json") or {"forms": {}}
+    timed = read_note(store.root / "rates" / f"llama.cpp-{HOST}-{source.fingerprint}.json") or {"forms": {}}
     return sizes(count_numbers(source, store), *own), perplexities, timed["forms"]
 
 

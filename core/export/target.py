@@ -22,7 +22,8 @@ from core.plan.sizes import Counts
 from core.requests import ExportRequest
 from core.requests.export_and_search import COMPRESSED
 from core.store import HOME, Entry, Store
-from core.store.files import abandoned, sealed, temporary_path, unsealed, write_file
+from core.store.files import abandoned, temporary_path
+from core.store.notes import read_note, write_note
 
 BESIDE_WEIGHTS = 50_000_000  # bytes kept for tokenizer, card and headers
 
@@ -173,7 +174,7 @@ FORMER = "former"  # in the temporary name of an export that is being replaced
 
 def begin(store: Store, folder: Path) -> None:
     """Note that an export to a folder is under way."""
-    write_file(_note(store, folder), sealed({"folder": str(folder)}))
+    write_note(_note(store, folder), {"folder": str(folder)})
 
 
 def end(store: Store, folder: Path) -> None:
@@ -195,7 +196,7 @@ def stands(store: Store, folder: Path) -> Entry | None:
 def sweep(store: Store) -> None:
     """Delete copies that killed exports left beside their targets, and drop notes of targets that do not exist."""
     for path in sorted(store.root.glob("exporting/[!.]*.json")):
-        note = unsealed(path)
+        note = read_note(path)
         folder = Path(note["folder"]) if note else None
         for copy in abandoned(folder.parent, folder.name) if folder else ():
             if copy.name.rpartition("-")[2].startswith(FORMER) and not folder.exists():

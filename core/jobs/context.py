@@ -12,7 +12,7 @@ from core.models.progress import Progress, Report
 from core.models.sources import locate, read_shape
 from core.requests import ModelShape, OfModel
 from core.store import Store
-from core.store.files import stamp
+from core.store.notes import stamp
 
 
 @dataclass

@@ -12,7 +12,7 @@ from core.models.sources import Source, locate, read_shape
 from core.requests import BestRequest, MeasureRequest, ModelShape, Recipe, StudyRequest, workload
 from core.results import search_plan
 from core.store import Store
-from core.store.files import sealed, unsealed, write_file
+from core.store.notes import read_note, write_note
 
 
 class Cost(NamedTuple):
@@ -52,7 +52,7 @@ def estimate(request: Any, store: Store, device: str = "cpu") -> Cost | None:
         return None
     shape, place = read_shape(source, store), cluster.read(device)
     kind = device_named(place.device if place else device).split(":")[0]
-    speed = unsealed(_speed_file(store, kind, shape, request.dtype))
+    speed = read_note(_speed_file(store, kind, shape, request.dtype))
     need, parts, work = _counted(request, source, shape, kind, speed or workload.SPEED)
     shares = place.shares if place else 1  # each does its own
     return Cost(int(need) + memory.PROCESS, parts, work / speed / shares if speed else None)
@@ -87,7 +87,7 @@ def _counted(request: Any, source: Source, shape: ModelShape, kind: str, speed: 
 
 def remember_speed(store: Store, kind: str, shape: ModelShape, dtype: str, speed: float) -> None:
     """Keep how much work a second a finished sweep of such a model did on a kind of device."""
-    write_file(_speed_file(store, kind, shape, dtype), sealed(speed))
+    write_note(_speed_file(store, kind, shape, dtype), speed)
 
 
 def _speed_file(store: Store, kind: str, shape: ModelShape, dtype: str) -> Path:

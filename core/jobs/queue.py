@@ -18,7 +18,7 @@ from core.export import target
 from core.jobs import processes, records
 from core.jobs.records import Job, Status
 from core.requests import Request, ShareRequest
-from core.store import Store, deleting
+from core.store import Store, parts
 from core.store.files import discard
 
 GRACE = 20.0  # seconds a run may take to obey a cancellation
@@ -148,7 +148,7 @@ def tidy(store: Store) -> None:
         return
     try:
         target.sweep(store)
-        deleting.sweep(store)
+        parts.sweep(store)
     except OSError as error:  # it can be read all the same
         logging.getLogger(__name__).warning("Not all that was left over could be cleared away: %s", error)
 

@@ -8,9 +8,8 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import psutil
 from pydantic import BaseModel, Field, TypeAdapter
@@ -20,6 +19,7 @@ from core.jobs import processes
 from core.models.progress import Cancelled, Progress
 from core.requests import JOBS, Request
 from core.store.files import content, pretty, write_file
+from core.store.notes import once_per_state
 
 LOG = 2**20  # bytes of a log that are read, from its end
 INTERVAL = 0.2  # seconds between two writes of progress.json, at least
@@ -148,9 +148,9 @@ class StoredRequest(BaseModel, allow_inf_nan=False):
 
 def read(root: Path, key: str) -> Job | None:
     """The job of a key in a cache folder; None if there is none that this version can read."""
-    folder = os.path.join(root, "jobs", key)  # of thousands of runs, and a Path takes longer to make than to read
+    folder = os.path.join(root, "jobs", key)
     try:
-        job = replace(_latest(_job_of_request, folder, "request.json"), root=root)
+        job = replace(_job_of_request(os.path.join(folder, "request.json")), root=root)
     except (OSError, ValueError, KeyError):
         return None
     return replace(job, status=_observed_status(replace(job, status=recorded(folder)))) if job.key == key else None
@@ -166,28 +166,19 @@ def write_request(job: Job) -> None:
 def recorded(folder: str | Path) -> Status:
     """The content of progress.json, which may be out of date."""
     try:
-        return _latest(JSON.validate_json, folder, "progress.json")
+        return _status(os.path.join(folder, "progress.json"))
     except (OSError, ValueError):
         return Status()
 
 
-def _latest(parse: Callable[[bytes], Any], folder: str | Path, name: str) -> Any:
-    """The content of a file; each version is parsed once, for a thousand runs are drawn anew every two seconds.
-
-    Whoever replaces a file makes the new one while the old one is there, so their inodes differ.
-    """
-    path = os.path.join(folder, name)
-    status = os.stat(path)
-    return _parsed(parse, path, status.st_ino, status.st_mtime_ns, status.st_size)
+@once_per_state  # a thousand runs are drawn anew every two seconds
+def _status(path: str) -> Status:
+    return JSON.validate_json(content(Path(path)))
 
 
-@lru_cache(maxsize=20_000)
-def _parsed(parse: Callable[[bytes], Any], path: str, *_: int) -> Any:
-    return parse(content(Path(path)))
-
-
-def _job_of_request(data: bytes) -> Job:
-    stored = StoredRequest.model_validate_json(data)
+@once_per_state
+def _job_of_request(path: str) -> Job:
+    stored = StoredRequest.model_validate_json(content(Path(path)))
     request = REQUESTS[stored.form].model_validate(stored.request)
     return Job(Path(), request, stored.device, stored.engine, stored.submitted, Status())
 

@@ -29,7 +29,7 @@ from core.base import (
     readable,
     resolved,
 )
-from core.models.file_hashes import sha256
+from core.store.notes import sha256
 
 SIGNS = re.compile(rb'"((?:[^"\\]++|\\.)*+)"?(\s*:)?|[][{}]', re.DOTALL)  # of JSON; possessive: no backtracking
 DEEPEST = 100  # nested brackets: JSON readers may break at thousands

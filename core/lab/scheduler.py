@@ -21,7 +21,7 @@ from core.base import PROJECT, UserError
 from core.lab.warm_process import receive, send
 from core.requests.lab import Question, Talk, Task, TaskKind
 from core.store import Store
-from core.store.files import sealed, unsealed, write_file
+from core.store.notes import read_note, write_note
 
 IDLE = 600.0  # seconds without a question
 MAX_ANSWERS = 64  # remembered
@@ -148,7 +148,7 @@ class WarmModel(Scheduler):
 
     def loading(self) -> tuple[float, float | None]:
         """Seconds the model has been loading, and seconds that loading took last time on this machine."""
-        return time.monotonic() - self.since, unsealed(_seconds_file())
+        return time.monotonic() - self.since, read_note(_seconds_file())
 
     def wake(self) -> None:
         """Load the model before anybody asks; does nothing if it is loaded."""
@@ -195,7 +195,7 @@ class WarmModel(Scheduler):
             return False
         self.stage = "ready"
         with suppress(OSError, UserError):  # a read-only cache has no such file
-            write_file(_seconds_file(), sealed(time.monotonic() - self.since))
+            write_note(_seconds_file(), time.monotonic() - self.since)
         while True:
             with self.changed:
                 ticket = self.next(self.idle)

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +27,13 @@ from core.models.sources import Source
 from core.models.weights import load_in_memory, random_weights, read
 from core.requests import Dtype, ModelSpec
 from core.store import Store
-from core.store.files import stamp
+from core.store.notes import once_per_state
 
 LOG = logging.getLogger(__name__)
-MAX_PACKED, MAX_EXTRA = (
-    16,
-    2**28,
-)  # numbers that one in the files may stand for, and those that a model may have beside them
-SAMPLE_TEXT = "".join(
-    sign * 30 + " " for sign in string.printable + "\u00e9\u6f22\U0001f600\U0010fffd"
-)  # the last has no meaning
+MAX_PACKED = 16  # numbers that one in the files may stand for
+MAX_EXTRA = 2**28  # numbers that a model may have beside them
+SIGNS = string.printable + "\u00e9\u6f22\U0001f600\U0010fffd"  # the last has no meaning
+SAMPLE_TEXT = "".join(sign * 30 + " " for sign in SIGNS)
 TOKENIZER_SECONDS = 12  # seconds of a processor for these, where a system can limit them
 TOKENIZER_PATIENCE = 60  # seconds by the clock: a busy machine takes long for little
 MOST_TOKENS = 2**24  # room is made for every id up to the highest
@@ -91,7 +87,7 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
     """
     says = f"{source.label} has no tokenizer that can be read"
     for path in sorted(filter(Path.is_file, source.folder.glob("tokenizer.*json"))):
-        if trouble := _tokenizer_trouble(*stamp(path)):
+        if trouble := _tokenizer_trouble(str(path)):
             raise UserError(f"{says}: {path.name} fails on a few words ({trouble})")
     with library_errors(says):
         tokenizer = AutoTokenizer.from_pretrained(source.folder, **source.options)
@@ -102,23 +98,14 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-@cache
-def _tokenizer_trouble(path: str, *_: object) -> str:
-    """Try a tokenizer.json on every kind of sign, in a process of its own; what is wrong, or an empty string.
-
-    Args:
-        _: size and times of the file; a changed file is tried again.
-    """
+@once_per_state
+def _tokenizer_trouble(path: str) -> str:
+    """Try a tokenizer.json on every kind of sign, in a process of its own; what is wrong, or an empty string."""
     command = [sys.executable, "-m", "core.models.folder_checks", str(Path(path).absolute()), str(TOKENIZER_SECONDS)]
-    how = {
-        "cwd": PROJECT,
-        "input": SAMPLE_TEXT.encode(),
-        "capture_output": True,
-        "timeout": TOKENIZER_PATIENCE,
-        "check": True,
-    }
+    text, patience = SAMPLE_TEXT.encode(), TOKENIZER_PATIENCE
     try:
-        return subprocess.run(command, **how).stdout.decode()
+        tried = subprocess.run(command, cwd=PROJECT, input=text, capture_output=True, timeout=patience, check=True)
+        return tried.stdout.decode()
     except subprocess.SubprocessError:  # killed, by us or for want of memory
         return "it takes too much time or memory"
 

@@ -11,10 +11,10 @@ from functools import cache
 from pathlib import Path
 
 from core.base import UserError, gist, json_value, readable
-from core.models.file_hashes import remembered
 from core.models.patching import patched
 from core.requests import ModelShape
 from core.store import Store
+from core.store.notes import remembered
 
 Shapes = dict[str, tuple[int, ...]]
 HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")  # as configurations call their number
@@ -73,13 +73,13 @@ def tensor_shapes(path: Path, store: Store) -> Shapes:
         UserError: the file is missing, cut short or damaged.
     """
     find = gguf_shapes if path.suffix == ".gguf" else safetensors_shapes
-    return remembered(store, readable(path, "weights file"), "shapes", find)
+    return remembered(store.root, readable(path, "weights file"), "shapes", find)
 
 
 def heads_of(path: Path, store: Store) -> int:
     """Query heads of an attention, as a GGUF file or a config.json says; 1 where it does not say."""
     if path.suffix == ".gguf":
-        count = remembered(store, path, "heads", lambda file: _read_header(file)[0].heads)
+        count = remembered(store.root, path, "heads", lambda file: _read_header(file)[0].heads)
     else:
         config = json_value(path, "settings file")
         config |= config["text_config"] if isinstance(config.get("text_config"), dict) else {}

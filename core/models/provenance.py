@@ -13,9 +13,9 @@ import torch
 
 from core.base import PROJECT, Fields
 from core.models import anatomy
-from core.models.file_hashes import file_hash
 from core.models.loading import Loaded
 from core.store import Store
+from core.store.notes import file_hash
 
 VERSIONS = ("torch", "transformers", "numpy", "accelerate")
 
@@ -26,7 +26,7 @@ def provenance(loaded: Loaded, files: Iterable[Path], store: Store) -> Fields:
     return {
         "model": loaded.source.label,
         "family": loaded.model.config.get_text_config().model_type,
-        "files": {path.name: file_hash(store, path) for path in (*loaded.source.files, *files)},
+        "files": {path.name: file_hash(store.root, path) for path in (*loaded.source.files, *files)},
         "device": torch.cuda.get_device_name(where) if where.type == "cuda" else where.type,
         "dtype": loaded.spec.dtype,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -18,13 +18,13 @@ from transformers.core_model_loading import revert_weight_conversion
 
 from core.base import access, digest, listed
 from core.models.anatomy import decoder_layers
-from core.models.file_hashes import file_hash, sha256
 from core.models.patching import library_errors, patched
 from core.models.placement import checkpoint_pieces, is_streamed
 from core.models.replay import Layers
 from core.models.sources import Source
 from core.store import Store
 from core.store.files import changed, discard, pretty, readable, temporary_folder
+from core.store.notes import file_hash, sha256
 
 FOREIGN = (  # what a plain dense config.json lacks
     "quantization_config", "compression_config", "sparsity_config", "distributed_config",
@@ -130,7 +130,7 @@ def find_copy(source: Source, store: Store) -> Path | None:
     folder = _copy_folder(source, store)
     try:
         manifest = json.loads((folder / "manifest.json").read_bytes())
-        if manifest and all(file_hash(store, folder / name) == known for name, known in manifest.items()):
+        if manifest and all(file_hash(store.root, folder / name) == known for name, known in manifest.items()):
             return folder
     except (OSError, ValueError, AttributeError):  # none yet, or a damaged one
         pass

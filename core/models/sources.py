@@ -8,11 +8,11 @@ from typing import Any
 
 from core.base import Fields, UserError, access, brief, digest, exists, expanded, json_value
 from core.models import hub
-from core.models.file_hashes import combined, file_hash
 from core.models.folder_checks import refuse_foreign_code, refuse_odd_files
 from core.models.model_shape import heads_of, model_shape, tensor_shapes
 from core.requests import ModelShape
 from core.store import Store
+from core.store.notes import combined, file_hash
 
 BUNDLED = "SmolLM2-135M-Instruct.Q4_1.gguf"
 KINDS = "demo, a folder, a .gguf file, or a Hub id such as organisation/name"
@@ -94,7 +94,7 @@ def locate(typed: str, store: Store, revision: str | None = None, fetch: bool = 
             access.inside(each)  # a link may lead anywhere
         for each in _weights(folder, folder.name)[1]:
             tensor_shapes(each, store)  # at once, where hashing what turns out to be damaged takes a minute
-        return Source(folder.name, folder, None, combined(store, _deciding(folder, folder.name)), None)
+        return Source(folder.name, folder, None, combined(store.root, _deciding(folder, folder.name)), None)
     if named:
         folder, label = hub.model_folder(typed, revision, fetch), f"{typed}@{revision}" if revision else typed
         _weights(folder, label)
@@ -190,7 +190,7 @@ def _gguf(path: Path, store: Store, label: str) -> Source:
     refuse_odd_files(
         path.parent, "tokenizer*", "generation_config.json", "README.md", "LICEN[CS]E*"
     )  # which are read where they lie beside it
-    return Source(label, path.parent, path.name, file_hash(store, path), None)
+    return Source(label, path.parent, path.name, file_hash(store.root, path), None)
 
 
 def local_models(store: Store) -> list[dict[str, Any]]:

@@ -1,25 +1,20 @@
 """The cache: one file an entry, named by the hash of its spec, written in one step, checked by hash when read."""
 
-import json
 import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from core.base import PROJECT, Spec, UserError, View, access, expanded, listed, resolved
+from core.base import Spec, UserError, View, access, expanded, listed, resolved
 from core.requests import BY_REQUEST, ModelSpec, Request
-from core.store.entries import KINDS, SUFFIX, VIEW_KINDS, file_of, read_entry, write_entry
-from core.store.files import Corrupt, changed, sealed, stamp, unsealed, write_file
-from core.store.results import decode
+from core.store import entries
+from core.store.entries import SUFFIX, VIEW_KINDS, Entry, file_of, read, write_entry
+from core.store.files import Corrupt, changed
+from core.store.notes import once_per_state, read_note, stamp, write_note
 
-HOME = PROJECT / "cache"
 _LISTED: ContextVar[dict | None] = ContextVar("_LISTED", default=None)
 
 
@@ -33,33 +28,11 @@ def listed_once() -> Iterator[None]:
         _LISTED.reset(token)
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A stored spec with its file, provenance and result."""
-
-    path: Path
-    spec: Any  # its kind decides the class
-    provenance: dict
-    result: Any = None  # None for a view
-
-    @property
-    def key(self) -> str:
-        return self.path.stem
-
-    @property
-    def kind(self) -> str:
-        """`profile`, `study` and so on."""
-        return self.path.parent.name
-
-    @cached_property
-    def committed(self) -> bool:
-        """True if it ships with the project; such entries cannot be deleted."""
-        return self.path.parent.parent.resolve() == (HOME / "demo").resolve()
+def _read(path: Path) -> Entry | None:
+    return read(path, path.parent.name, path.stem)
 
 
-def _age(path: Path) -> float:
-    """Time of the last change; 0 for a committed file."""
-    return 0.0 if path.parent.parent == HOME / "demo" else changed(path)
+_read_once = once_per_state(_read)
 
 
 class Store:
@@ -70,9 +43,9 @@ class Store:
     """
 
     def __init__(self, root: Path | None = None):
-        self.root = expanded(root or os.environ.get("ABSORPTION_CACHE") or HOME)
-        self.roots = (self.root, HOME / "demo")
-        own = resolved(self.root) == HOME
+        self.root = expanded(root or os.environ.get("ABSORPTION_CACHE") or entries.HOME)
+        self.roots = (self.root, entries.HOME / "demo")
+        own = resolved(self.root) == entries.HOME
         self.answering = self.roots if own else self.roots[:1]
         self.elsewhere = None if own else self.root  # the folder that commands name to use this cache
 
@@ -80,14 +53,14 @@ class Store:
 
     def path(self, spec: Spec) -> Path | None:
         """File of a stored spec, or None."""
-        return next(self._paths(spec, self.roots), None)
+        return self._path(spec, self.roots)
 
     def measured(self, spec: Spec) -> Path | None:
         """File of a stored spec that answers requests of this cache, or None."""
-        return next(self._paths(spec, self.answering), None)
+        return self._path(spec, self.answering)
 
-    def _paths(self, spec: Spec, roots: Iterable[Path]) -> Iterator[Path]:
-        return (path for root in roots if (path := file_of(root, spec)).exists())
+    def _path(self, spec: Spec, roots: Iterable[Path]) -> Path | None:
+        return next((path for root in roots if (path := file_of(root, spec)).exists()), None)
 
     def get(self, spec: Spec) -> Entry | None:
         """Entry of a stored spec, or None; a corrupt one is set aside and counts as absent."""
@@ -109,8 +82,8 @@ class Store:
         """
         try:
             if path.parent.name in (*VIEW_KINDS, "evaluated"):  # small, many, and read again and again
-                return _read_once(path, _stamp(path))
-            return read(path, path.parent.name, path.stem)
+                return _read_once(path)
+            return _read(path)
         except Corrupt as error:
             self.set_aside(path, error)
         except FileNotFoundError:  # another process has just deleted it
@@ -132,10 +105,11 @@ class Store:
     def _entries(self, kind: str, begins: str = "") -> Iterator[Entry]:
         paths = (path for root in reversed(self.roots) for path in root.glob(f"{kind}/[!.]*{SUFFIX}"))
         by_key = {path.stem: path for path in paths if path.name.startswith(begins)}
-        # Committed files are as old as their checkout: their keys order them, the same on every machine.
-        for path in sorted(by_key.values(), key=lambda each: (_age(each), each.stem), reverse=True):
-            if entry := self.entry(path):
-                yield entry
+
+        def age(path):  # committed files are as old as their checkout: keys order them, the same on every machine
+            return 0.0 if path.parent.parent == entries.HOME / "demo" else changed(path), path.stem
+
+        yield from filter(None, map(self.entry, sorted(by_key.values(), key=age, reverse=True)))
 
     def of_model(self, model: ModelSpec, kind: str = "profile") -> list[Entry]:
         """Stored views of the same weights, in whatever precision, the newest first."""
@@ -211,12 +185,12 @@ class Store:
     def remember(self, request: Request, view: View, files: list[Path]) -> None:
         """Remember the view that a request resolved to, until one of these local files changes."""
         note = {"view": view.model_dump(mode="json"), "files": [stamp(path) for path in files]}
-        write_file(self._note(request), sealed(note))
+        write_note(self._note(request), note)
 
     def resolved(self, request: Request) -> View | None:
         """View that a request was resolved to; None also if a local file or a pruner has changed since."""
         try:
-            note = unsealed(self._note(request))
+            note = read_note(self._note(request))
             if all(stamp(Path(each[0])) == each for each in note["files"]):
                 view = BY_REQUEST[type(request)].view.model_validate(note["view"])
                 return None if view.is_outdated else view
@@ -238,40 +212,11 @@ class Store:
         return self.entry(path) if path and all(each and self.entry(each) for each in units) else None
 
 
-def read(path: Path, kind: str, key: str) -> Entry | None:
-    """Read an entry of a kind and a key, or a part of it; None if another version wrote it.
-
-    Raises:
-        Corrupt, FileNotFoundError, Unreadable: as `read_entry`.
-    """
-    spec_class, result_class = KINDS[kind]
-    fields, provenance, arrays = read_entry(path, spec_class, key)
-    try:
-        spec = spec_class.model_validate_json(json.dumps(fields))
-    except ValidationError:
-        return None
-    return Entry(path, spec, provenance, decode(arrays, result_class)) if spec.key == key else None
-
-
-@lru_cache(maxsize=4096)
-def _read_once(path: Path, _stamp: tuple) -> Entry | None:
-    """Read an entry as long as its file is unchanged."""
-    return read(path, path.parent.name, path.stem)
-
-
-def _stamp(path: Path) -> tuple:
-    try:
-        return tuple(stamp(path))
-    except OSError:  # reading it says why
-        return (time.time_ns(),)
-
-
 def largest_committed(profiles: Iterable[Entry]) -> Entry | None:
     """Committed profile on most text, then with most perturbations of layers; None if none is committed."""
 
     def size(each):
-        text = each.spec.text
-        of_layers = [one for one in each.spec.measurements if one.perturbation.prunes != "linear"]
-        return text.token_count, len(of_layers)
+        of_layers = sum(one.perturbation.prunes != "linear" for one in each.spec.measurements)
+        return each.spec.text.token_count, of_layers
 
     return max((each for each in profiles if each.committed), key=size, default=None)

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any
 
 import psutil
 
@@ -173,15 +172,6 @@ def readable(folder: Path) -> None:
 # --- reading and hashes --------------------------------------------------------------------------------------------
 
 
-def stamp(path: Path) -> list:
-    """Path, size, times and inode of a file, which reveal a change.
-
-    A program that changes a file can set its modification time back; only the system sets the time of last change.
-    """
-    status = path.stat()
-    return [str(path), status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns]
-
-
 def changed(path: Path) -> float:
     """Time of the last write, in seconds since 1970; 0 if the file is gone."""
     try:
@@ -209,24 +199,6 @@ def content(path: Path) -> bytes:  # type: ignore[return]  # the last attempt re
         except OSError as error:
             if attempt == ATTEMPTS - 1:
                 raise Unreadable(error.errno, error.strerror, str(path)) from error
-
-
-def sealed(value: object) -> bytes:
-    """JSON value with its hash, as bytes."""
-    return pretty({"value": value, "sha256": _seal(value)})
-
-
-def unsealed(path: Path) -> Any | None:
-    """Value of a sealed file; None if there is none or it was changed."""
-    try:
-        note = json.loads(content(path))
-        return note["value"] if note["sha256"] == _seal(note["value"]) else None
-    except (OSError, *UNPARSED):
-        return None
-
-
-def _seal(value: object) -> str:
-    return digest(json.dumps(value, sort_keys=True))
 
 
 def pretty(value: object) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.base import Spec
 from core.requests.lab import Question
-from core.store import cache
+from core.store import entries
 
 NextWord = tuple[str, float]  # a word and its probability
 Values = tuple[float, ...]
@@ -78,7 +78,7 @@ class Chunk(Spec):
 
 def folder() -> Path:
     """The folder of the committed answers."""
-    return cache.HOME / "demo" / "lab"
+    return entries.HOME / "demo" / "lab"
 
 
 def examples() -> dict[Question, Scene]:

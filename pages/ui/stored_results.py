@@ -18,8 +18,8 @@ from core.show.report import reports
 from core.show.words import gain_sentences, perplexity_sentences
 from core.show.words.protocol_lines import SHORT
 from core.store import Entry, Store
-from core.store.deleting import delete
 from core.store.files import changed
+from core.store.parts import delete
 from pages.ui import best_setting, current_profile, layout, studies, url_state, watch
 
 ACROSS, NARROWEST = 3, 230  # cards beside each other on a laptop; px of a card: one fills a phone

@@ -38,7 +38,8 @@ from core.requests.grammar import read_allocation
 from core.show.report.benches import bench_file
 from core.store import profiles
 from core.store.cache import Store
-from core.store.files import HOST, sealed, write_file
+from core.store.files import HOST
+from core.store.notes import write_note
 
 LENGTH = 512  # tokens of a window, of which llama.cpp judges the second half
 LAYERS = "6e78df68bb8ecfc5"  # the committed profile that says which layers harm least when they are left out
@@ -161,7 +162,7 @@ def keep(forms, row, source, store):
     """Keep tokens a second by form where the product looks, with the machine and what `llama-bench` says of itself."""
     told = {name: row[name] for name in ("build_commit", "build_number", "cpu_info", "n_threads", "n_gen")}
     told |= {"tool": "llama-bench", "machine": HOST, "model": source.label, "forms": forms}
-    write_file(store.root / "rates" / f"llama.cpp-{HOST}-{source.fingerprint}.json", sealed(told))
+    write_note(store.root / "rates" / f"llama.cpp-{HOST}-{source.fingerprint}.json", told)
 
 
 if __name__ == "__main__":

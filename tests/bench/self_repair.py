@@ -21,7 +21,7 @@ from core.models.windows import windows
 from core.requests.inputs import WindowRequest
 from core.show.report.benches import bench_file
 from core.show.report.claims import PROFILES
-from core.store.cache import HOME, Store
+from core.store import HOME, Store
 
 TEXT = {"source": "demo", "sequences": 16, "length": 64}
 TOP = 0.02  # of a head's tokens

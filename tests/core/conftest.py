@@ -8,7 +8,7 @@ import pytest
 
 from core.base.errors import UserError
 from core.cli import main
-from core.store import cache as stores
+from core.store import entries
 from core.store.cache import Store
 
 
@@ -50,7 +50,7 @@ def say(no_demo, tmp_path, capsys):
 def no_demo(tmp_path_factory, monkeypatch):
     """The committed results out of sight; returns the folder that stands in for cache/."""
     home = tmp_path_factory.mktemp("home")
-    monkeypatch.setattr(stores, "HOME", home)
+    monkeypatch.setattr(entries, "HOME", home)
     return home
 
 

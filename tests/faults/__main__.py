@@ -10,7 +10,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a process with threads cannot be forked
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-from core.store import cache
+from core.store import entries
 from tests.faults.commands import COMMANDS
 from tests.faults.steps import refusing
 from tests.faults.trials import Trials
@@ -28,7 +28,7 @@ def main():
     lost = 0
     for name in given.commands or COMMANDS:
         with tempfile.TemporaryDirectory() as folder:
-            cache.HOME = Path(folder) / "nothing is committed"
+            entries.HOME = Path(folder) / "nothing is committed"
             trials = Trials(name, Path(folder))
             steps = range(1 + given.every // 2 * (given.every > 1), trials.whole.count + 1, given.every)
             kills = {f"killed at step {at}": found for at in steps if (found := trials.kill(at)) is not None}

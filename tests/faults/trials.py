@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 
 import transformers.modeling_utils
 
-from core.store.cache import read
-from core.store.entries import KINDS, SUFFIX
+from core.store.entries import KINDS, SUFFIX, read
 from core.store.files import TEMPORARY
 from core.store.parts import TRAINING
 from core.store.results import encode

@@ -15,9 +15,9 @@ from core.cli import main
 from core.jobs import queue
 from core.requests.measurements import MeasureRequest
 from core.requests.perturbations import PRESETS
-from core.store import cache, profiles
+from core.store import entries, profiles
 from core.store.cache import Store
-from core.store.deleting import sweep
+from core.store.parts import sweep
 from tests.builders.entries import save
 from tests.fuzz.judging import SECONDS, bounded, fuzz, judge
 from tests.fuzz.test_hostile_files import soon  # noqa: F401 (what waits for a pipe is woken)
@@ -43,7 +43,7 @@ def sound(tmp_path_factory):
     """A cache with a profile, a damaged study, a run, a request that was resolved, and nothing behind it."""
     home, here = (tmp_path_factory.mktemp(name) for name in ("home", "here"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cache, "HOME", home)
+        patch.setattr(entries, "HOME", home)
         yield filled(Store(here))
 
 

@@ -13,7 +13,7 @@ from core.base.errors import UserError
 from core.cli import main
 from core.jobs import queue, worker
 from core.requests.command_table import OPTIONS
-from core.store import cache
+from core.store import entries
 from tests.fuzz.judging import bounded, fuzz, judge
 
 VALUES = st.sampled_from(
@@ -30,7 +30,7 @@ def nothing_runs(tmp_path, monkeypatch):
 
     monkeypatch.setattr(worker, "run", run)
     monkeypatch.setattr(queue, "submit", run)
-    monkeypatch.setattr(cache, "HOME", tmp_path / "home")
+    monkeypatch.setattr(entries, "HOME", tmp_path / "home")
     monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr(typer.main, "get_command", functools.cache(typer.main.get_command))  # the same each time

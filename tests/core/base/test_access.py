@@ -17,7 +17,7 @@ from core.judge import task_files
 from core.models import texts
 from core.models.sources import locate
 from core.requests.commands import request_of
-from core.store.deleting import delete
+from core.store.parts import delete
 from tests import fake_experiment as fake
 from tests import synthetic, tiny
 from tests.core.store.test_deleting import GONE, by

@@ -10,7 +10,7 @@ from core.export import target as journal
 from core.jobs import execute
 from core.jobs.queue import tidy
 from core.prune import pruned_model
-from core.store import deleting
+from core.store import parts
 from core.store.files import write_file
 from tests.builders.requests import export
 from tests.core.store.test_deleting import GONE, by
@@ -47,7 +47,7 @@ def test_copies_of_models_go_first_and_what_was_replaced_comes_back(pid, stays, 
     for path in (copy, former):
         write_file(path / "model.safetensors", path.name.encode())
     found = []
-    monkeypatch.setattr(deleting, "sweep", lambda _: found.append((copy.exists(), former.exists(), target.exists())))
+    monkeypatch.setattr(parts, "sweep", lambda _: found.append((copy.exists(), former.exists(), target.exists())))
     tidy(empty)
     assert found == [(stays, stays, not stays)]
     if not stays:

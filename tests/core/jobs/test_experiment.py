@@ -23,7 +23,7 @@ from core.requests import (
     WindowRequest,
     grammar,
 )
-from core.store import Store, deleting, profiles
+from core.store import Store, parts, profiles
 from tests import tiny
 from tests.builders.requests import NAMES
 from tests.builders.requests import measurement as request
@@ -265,7 +265,7 @@ def test_what_is_deleted_with_another_result_meanwhile_is_measured_again(empty, 
         def report(progress, one=one, left=left):
             if left and progress.done and progress.line != "saved":
                 left.clear()
-                deleting.delete(empty, one)
+                parts.delete(empty, one)
 
         found = execute.get(asked, empty, report=report)
         assert not left and type(found.spec).__name__ in ("ProfileSpec", "StudySpec")

@@ -16,7 +16,7 @@ from core.requests import ExportRequest
 from core.requests.recipes import read_recipe
 from core.results import study_results
 from core.store import Store, parts
-from core.store.deleting import delete
+from core.store.parts import delete
 from tests import tiny
 from tests.builders.requests import study
 from tests.core.breaking import killed

@@ -14,11 +14,11 @@ from safetensors.torch import load_file, save_file
 from transformers.pytorch_utils import Conv1D
 
 from core.models import anatomy, loading, sources
-from core.models.file_hashes import combined
 from core.models.saving import save
 from core.models.sources import locate
 from core.requests.commands import request_of
 from core.store import Store
+from core.store.notes import combined
 from tests import gguf_files, tiny
 
 Damage = Callable[[Path], object]
@@ -105,7 +105,7 @@ def test_weights_that_transformers_leaves_alone_do_not_count(size, tmp_path, emp
     tiny.built("llama").save_pretrained(tmp_path, max_shard_size=size)
     read = sorted(tmp_path.glob("*.safetensors"))
     plain = locate(str(tmp_path), empty)
-    assert plain.weights == read and plain.content == combined(empty, [tmp_path / "config.json", *read])
+    assert plain.weights == read and plain.content == combined(empty.root, [tmp_path / "config.json", *read])
     whole = sources.read_shape(plain, empty)
     weights = {f"old.{name}": value for path in read for name, value in load_file(path).items()}
     save_file(weights, tmp_path / "consolidated.safetensors", META)

@@ -8,7 +8,7 @@ import pytest
 
 from core.base.errors import UserError
 from core.requests.measurements import PerturbedSpec
-from core.store import deleting, files, parts
+from core.store import files, parts
 from core.store.files import write_file
 from tests import synthetic
 
@@ -36,10 +36,10 @@ def test_a_killed_delete_is_finished_by_the_next_start(empty, keys, monkeypatch)
     entry = empty.profile(keys["standard"])
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(os, "getpid", lambda: GONE)
-        patch.setattr(deleting, "_discard_units", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        deleting.delete(empty, entry)
+        patch.setattr(parts, "_discard_units", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        parts.delete(empty, entry)
     assert [each.key for each in empty.entries()] == [keys["quick"]]
-    deleting.sweep(empty)
+    parts.sweep(empty)
     short = empty.profile(keys["quick"])
     assert units(empty) == {short.key, *(unit.key for unit in short.spec.units)}
     assert not list(empty.root.rglob(".*"))
@@ -51,7 +51,7 @@ def test_only_what_nobody_works_on_is_swept(empty, pid, age, stays):
     write_file(left, b"half")
     then = left.stat().st_mtime - age * files.DAY
     os.utime(left, (then, then))
-    deleting.sweep(empty)
+    parts.sweep(empty)
     assert left.exists() == stays
 
 
@@ -68,14 +68,14 @@ def test_a_delete_that_cannot_be_done_says_so(empty, keys, say, monkeypatch):
 def test_parts_of_what_is_whole_are_swept(empty, keys):
     unit = next(each for each in empty.profile(keys["quick"]).spec.units if isinstance(each, PerturbedSpec))
     parts.save(empty, unit, 0, empty.load(unit))
-    deleting.sweep(empty)
+    parts.sweep(empty)
     assert not parts.finished(empty, unit)
 
 
 def test_entries_of_a_kind_that_is_gone_are_left_alone(empty, keys):
     old = empty.root / "writing" / "0123456789abcdef" / "spec.json"
     write_file(old, b'{"prompt": "Once"}')
-    deleting.sweep(empty)
+    parts.sweep(empty)
     assert old.is_file() and not empty.troubles()
     assert {each.key for each in empty.entries()} == set(keys.values())
     with pytest.raises(UserError, match="0123456789abcdef"):

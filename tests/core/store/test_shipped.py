@@ -7,7 +7,7 @@ import pytest
 from safetensors import safe_open
 
 from core.requests.jobs import BY_REQUEST
-from core.store.cache import HOME, Store
+from core.store import HOME, Store
 from core.store.entries import KINDS, SUFFIX
 
 PLACE = re.compile(r'"(?:\w+:)?(?:/|~|[A-Za-z]:\\)[^"]*"')  # a text that is a path from the root, or a source by one

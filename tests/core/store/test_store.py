@@ -23,9 +23,9 @@ from core.requests.measurements import MeasureRequest, ProfileSpec, measurements
 from core.requests.perturbations import perturbation
 from core.store import cache, parts, profiles, results
 from core.store.cache import Store
-from core.store.deleting import delete
 from core.store.entries import write_entry
 from core.store.files import discard
+from core.store.parts import delete
 from core.store.results import Perturbed, axes_of
 from tests import synthetic
 from tests.builders import entries

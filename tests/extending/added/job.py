@@ -4,7 +4,7 @@ from core.requests.count import CountRequest, CountSpec
 
 from core.jobs.context import WorkContext
 from core.models import anatomy
-from core.store.cache import Entry
+from core.store import Entry
 
 
 def count(request: CountRequest, bench: WorkContext) -> Entry:

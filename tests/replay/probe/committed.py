@@ -21,8 +21,8 @@ from core.requests.grammar import OF_ALLOCATION, OF_CORRECTION
 from core.results import comparison, propagation, protocols, study_results
 from core.results.study_results import shared_tasks
 from core.show.lessons import absorption, budgets, damage, shared
+from core.store import HOME, Store
 from core.store import profiles as stored_profiles
-from core.store.cache import HOME, Store
 from core.store.entries import KINDS
 from tests.replay.probe.plain import ASKED, REFUSED, ask, fingerprint, plain, point
 

@@ -18,7 +18,7 @@ from core.results import Change, best, search_plan, shortlist, study_results, te
 from core.results.setting_result import UNKNOWN
 from core.show.words import advice
 from core.store import Store
-from core.store.deleting import delete
+from core.store.parts import delete
 from tests import tiny
 from tests.core.breaking import breaking
 from tests.core.results.search.asking import LENGTH, asking, grid, request

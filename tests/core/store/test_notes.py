@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from core.models.file_hashes import file_hash, sha256
+from core.store.notes import file_hash, sha256
 
 
 @pytest.fixture
@@ -15,15 +15,15 @@ def file(tmp_path):
 
 
 def test_other_weights_of_equal_size_and_time_are_noticed(empty, file):
-    before, status = file_hash(empty, file), file.stat()
+    before, status = file_hash(empty.root, file), file.stat()
     file.write_bytes(b"two")
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert file.stat().st_mtime_ns == status.st_mtime_ns and file.stat().st_ino == status.st_ino
-    assert file_hash(empty, file) == sha256(file) != before
+    assert file_hash(empty.root, file) == sha256(file) != before
 
 
 def test_a_changed_memory_is_not_believed(empty, file):
-    found = file_hash(empty, file)
+    found = file_hash(empty.root, file)
     [note] = (empty.root / "remembered").iterdir()
     note.write_text(note.read_text().replace(found, "0" * len(found)))
-    assert file_hash(empty, file) == found
+    assert file_hash(empty.root, file) == found
