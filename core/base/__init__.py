@@ -7,7 +7,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from core.base.errors import Broken, Unreadable, UserError, brief, disk_full, gist, out_of_memory, shortage
-from core.base.estimate import Estimate
 from core.base.formats import (
     GUESSING,
     OUTDATED,
@@ -51,6 +50,7 @@ from core.base.paths import (
 if TYPE_CHECKING:
     from core.base.spec import (
         Array,
+        Estimate,
         Flags,
         Positions,
         Spec,
@@ -68,6 +68,7 @@ if TYPE_CHECKING:
 
 OF_SPEC = [
     "Array",
+    "Estimate",
     "Flags",
     "Positions",
     "Spec",

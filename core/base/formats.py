@@ -169,7 +169,7 @@ def duration(seconds: float) -> str:
 
 COLOURS = "red|orange|yellow|green|blue|violet|gr[ae]y|rainbow|primary|small|badge|material"  # of :red[x]
 SIGNS = re.compile(
-    rf"[\\`*<~$]|\](?=[(:\[])|(?<!\w)_|_(?!\w)|:[\w+-]+:(?![A-Za-z0-9])|:(?=(?:{COLOURS})\b|[\w-]+[\[{{])|&(?=[#\w])"
+    rf"[\\`*<~$]|\](?=[(:\[])|(?<![^\W_])_|_(?![^\W_])|:[\w+-]+:(?![A-Za-z0-9])|:(?=(?:{COLOURS})\b|[\w-]+[\[{{])|&(?=[#\w])"
     r"|^[-+>#]|^\d+[.)](?=\s|$)"
 )
 JOINER = "\u2060"  # takes no room and breaks no line

@@ -1,11 +1,15 @@
-"""The base of all requests and stored units: a frozen, complete, self-checking value that is its own cache key."""
+"""The base of all requests and stored units: a frozen, complete, self-checking value that is its own cache key.
+
+And the types of numbers that they lead to.
+"""
 
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Self, TypeVar, dataclass_transform
+from math import isnan
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar, dataclass_transform
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +31,24 @@ Model = TypeVar("Model", bound=BaseModel)
 def frozen(record: type[Row]) -> type[Row]:
     """A frozen dataclass of arrays, which are not compared as one value."""
     return dataclass(frozen=True, eq=False)(record)
+
+
+class Estimate(NamedTuple):
+    """A value between the ends of its interval, floats or arrays alike; ends are NaN where too little is known."""
+
+    value: Any
+    low: Any
+    high: Any
+    n: int = 0  # windows, sequences or seeds that it is the mean of; 0 where it is no mean
+
+    @property
+    def certain(self) -> bool:
+        """True where there is an interval."""
+        return not (isnan(self.low) or isnan(self.high))
+
+    def map(self, change: Callable[[Any], Any]) -> Self:
+        """The value and both ends changed by a rising function."""
+        return self._replace(value=change(self.value), low=change(self.low), high=change(self.high))
 
 
 class Spec(BaseModel):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 
 from core.base import UserError, pruning_troubles
-from core.cli.study_output import change_json, point_json, prediction_json, study_json, study_table
+from core.cli.study_output import change_json, point_json, prediction_json, print_study, study_json
 from core.cli.terminal import Answer, command, err, progress_bar, say, say_json
 from core.export import target
 from core.export.file_sizes import counts_of, worth
@@ -49,7 +49,7 @@ def prune(options: SimpleNamespace, store: Store) -> None:
     entry = run(request, store, options, models)
     study = study_results.load(store, entry)
     predicted = stored_forecasts.check_settings(store, study)
-    study_table(study, predicted)  # now, as the export may fail
+    print_study(study, predicted)  # now, as the export may fail
     export = export.replace(study=entry.key)
     if folder:
         exported = export_json(run(export, store, options, models))
@@ -96,7 +96,7 @@ def evaluate(options: SimpleNamespace, store: Store) -> None:
     entry = run_command("evaluate", options, store)
     study = study_results.load(store, entry)
     say_json({"key": entry.key, "model": entry.provenance.get("model"), **point_json(study, study.dense)})
-    study_table(study, {})
+    print_study(study, {})
 
 
 @command("study")
@@ -111,7 +111,7 @@ def _say_study(store: Store, entry: Entry) -> Study:
     study = study_results.load(store, entry)
     predicted = stored_forecasts.check_settings(store, study)
     say_json({"key": entry.key, **study_json(study, predicted)})
-    study_table(study, predicted)
+    print_study(study, predicted)
     return study
 
 

@@ -12,7 +12,7 @@ from core.cli.evaluations import run_command, run_shares
 from core.cli.terminal import Answer, command, say, say_json, say_table
 from core.plan.gains import averaged, gains_of, per_layer
 from core.requests.commands import request_of
-from core.results import checkpoints, propagation
+from core.results import checkpoints
 from core.results.checkpoints import Compared
 from core.show.words import gain_sentences
 from core.store import Entry, Profile, Store, profiles
@@ -45,7 +45,7 @@ def show(options: SimpleNamespace, store: Store) -> None:
         say_json({"key": entry.key, "tokens": rows})
         say(*rows)
     elif name is not None:
-        values = propagation.matrix(profile.seeds(name))
+        values = averaged(profile.seeds(name), "drift")
         say_json({"key": entry.key, "name": name, "matrix": values})
         matrix_table(name, values)
     elif options.json:
@@ -97,7 +97,7 @@ def gains_json(profile: Profile) -> list[Answer]:
                 "below_floor": gain_sentences.drowned(profile, name),
                 **{each: getattr(gains, each) for each in ("mean_ratio", "median", "drift", "n")},
                 "drift_first": np.diag(averaged(seeds, "drift_first")),
-                "final_drift": propagation.matrix(seeds)[:, -1],
+                "final_drift": averaged(seeds, "drift")[:, -1],
                 **{harm: per_layer(seeds, harm) for harm in HARMS},
                 "seeds": len(seeds),
             }

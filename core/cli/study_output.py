@@ -7,8 +7,8 @@ import numpy as np
 from core.base import Estimate
 from core.cli.terminal import Answer, say, say_table
 from core.requests import Recipe, TextSpec
-from core.results import Change, CheckedPrediction, Result, Study, protocols
-from core.results import study_table as tables
+from core.results import Change, CheckedPrediction, Result, Study, protocols, rows_of
+from core.results.study_table import study_table
 from core.show.words import perplexity_sentences, protocol_lines
 
 
@@ -16,8 +16,8 @@ def point_json(study: Study, result: Result) -> Answer:
     """JSON of one result of a study."""
     return {
         "perplexity": result.perplexity,
-        "kl": result.kl,
-        "agreement": result.agreement,
+        "kl": result.mean("kl"),
+        "agreement": result.mean("agreement"),
         "windows": len(result.result.evaluated.nll),
         "broken_at_layer": result.broken,
         "seconds_pruning": result.result.about.get("seconds_pruning") if result.setting else None,
@@ -116,9 +116,9 @@ def shuffles_json(study: Study, result: Result) -> Answer | None:
     return {"shuffles": len(shuffled), **spreads}
 
 
-def study_table(study: Study, predicted: Mapping[Recipe, CheckedPrediction]) -> None:
+def print_study(study: Study, predicted: Mapping[Recipe, CheckedPrediction]) -> None:
     """Print a study: table, errors of predictions, verdicts, and warnings."""
-    table = tables.study_table(tables.rows_of(study))
+    table = study_table(rows_of(study))
     heads, *rows = table.only(
         "written", "perplexity", *table.compared, "KL, nats", "not a number", "pruned in, s"
     ).texts

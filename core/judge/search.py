@@ -16,16 +16,7 @@ from core.models.windows import Windows, read, windows
 from core.plan.allocation import allocate
 from core.prune.exact_recipe import profile_of
 from core.requests import AllocationRequest, BestRequest, BestSpec, ModelShape, Recipe, Request
-from core.results import (
-    Forecast,
-    Study,
-    candidates,
-    forecast_of_study,
-    search_plan,
-    shortlist,
-    study_results,
-    text_splits,
-)
+from core.results import Forecast, Study, candidates, forecast_of_study, search_plan, study_results, text_splits
 from core.results.candidates import default_anchors
 from core.results.forecast import STEP, Prediction
 from core.results.stored_forecasts import load_forecasts, transferred_to
@@ -159,7 +150,7 @@ class Search:
 
     def _best_at(self, target: float) -> None:
         """Evaluate uniform, then candidates that may beat the best so far, the best predicted first."""
-        pool = shortlist.candidates(self.profile, search_plan.response_pruner(self.request), target)
+        pool = search_plan.candidates(self.profile, search_plan.response_pruner(self.request), target)
         self.predicted += len(pool.allocations) * len(self.treatments)
         self.notes += pool.left_out
         tried = set()  # titles, each with its treatment
@@ -170,7 +161,7 @@ class Search:
         uniform = AllocationRequest(target=target)
         first = following() or Recipe(allocation=uniform, **self.treatments[0]._asdict())
         self._evaluate(first.uniform)
-        for _ in range(1, shortlist.MOST):
+        for _ in range(1, search_plan.MOST):
             if (recipe := following()) is None:
                 return
             tried.add((recipe.allocation.base.title, recipe.treatment))

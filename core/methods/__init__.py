@@ -32,26 +32,29 @@ from core.methods.lsa import Lsa
 from core.methods.manual import Manual
 from core.methods.owl import Owl
 from core.methods.perturbation import Kind
+from core.methods.pruners import (
+    DEFAULT_PRUNER,
+    MOMENTS,
+    PRUNERS,
+    PRUNERS_WITHOUT_TEXT,
+    SPARSIFIERS,
+    Statistic,
+    pruners_counting,
+)
 from core.methods.quantisation import HALF
-from core.methods.repairs import CHAINS, REPAIRS
 from core.methods.residual import Residual, ResidualLinear, ResidualRescaled
 from core.methods.response import Response
 from core.methods.selection import Pattern, Warn
 from core.methods.treatments import (
     ANY,
-    DEFAULT_PRUNER,
-    MOMENTS,
+    CHAINS,
     NO_REPAIR,
-    PRUNERS,
-    PRUNERS_WITHOUT_TEXT,
+    REPAIRS,
     REPAIRS_WITHOUT_BUDGET,
     SINGLE_LAYER_TREATMENTS,
-    SPARSIFIERS,
     TREATMENTS,
-    Statistic,
     Treatment,
     default_pruner,
-    pruners_counting,
     treatment,
 )
 from core.methods.uniform import Uniform

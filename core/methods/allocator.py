@@ -53,9 +53,6 @@ class Evidence(Protocol):
     def layers_removal(self) -> Array:
         """Mean of `removal` over the linears of a layer, (layers,)."""
 
-    def highest(self, pruner: str, objective: str, per_linear: bool) -> float:
-        """Largest sparsity that was measured alone."""
-
     def least_harm(self, pruner: str, objective: str, per_linear: bool, layers: bool = False) -> Array:
         """Shares that meet the target with the least total harm, (units,). layers: drop whole layers too."""
 
@@ -98,9 +95,8 @@ class Allocator(Spec):
     caption: ClassVar = ""  # beside its parameters: the paper, and where its code differs
     profiled: ClassVar = True  # looks at a profile; else at the number of layers alone
     reference: ClassVar = False  # there is a code of its authors, whose numbers leave the bounds
-    measured: ClassVar = (
-        False  # goes by measured responses: inside the bounds, and no further than what it calls `highest`
-    )
+    # goes by measured responses, of its `pruner` and `objective`: inside the bounds, and no further than was measured
+    measured: ClassVar = False
     by_hand: ClassVar = False  # is no method: the numbers are given
 
     def wish(self, evidence: Evidence) -> Array:

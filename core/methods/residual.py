@@ -1,12 +1,32 @@
 """The real damage of pruning a layer."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, ValidationInfo
 
-from core.base import Positions, capital, number
+from core.base import Positions, brief, capital, listed, number
 from core.methods.perturbation import Injection, Kind, Stream
-from core.methods.treatments import Share, Treated
+from core.methods.treatments import DEFAULT_PRUNER, TREATMENTS, Treated
+
+
+def share_of(value: Any, about: ValidationInfo) -> Any:
+    """Validate a field after `pruner`: a share as stored, or a level as a person writes it (`0.7`, `3`, `Q4_0`).
+
+    Raises:
+        ValueError: a quantiser has no such level, or a layer is left out.
+    """
+    pruner = about.data.get("pruner", DEFAULT_PRUNER)  # another one was refused already
+    unit = TREATMENTS[pruner].budget_unit
+    if unit.of_layers:
+        raise ValueError(f"{pruner} leaves whole layers out: write skip")
+    if not (unit.levels and isinstance(value, str)):
+        return value
+    if value not in unit.names:
+        raise ValueError(f"{pruner} has the levels {listed(unit.names)}, not {brief(value)}")
+    return unit.read(value)
+
+
+Share = Annotated[float, BeforeValidator(share_of)]
 
 
 class Residual(Kind):

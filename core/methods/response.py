@@ -6,7 +6,8 @@ from pydantic import Field
 
 from core.base import Array
 from core.methods.allocator import Allocator, Evidence, Parameter
-from core.methods.treatments import DEFAULT_PRUNER, SINGLE_LAYER_TREATMENTS, SPARSIFIERS, TREATMENTS, Treated
+from core.methods.pruners import DEFAULT_PRUNER, SPARSIFIERS
+from core.methods.treatments import SINGLE_LAYER_TREATMENTS, TREATMENTS, Treated
 
 OBJECTIVES = {"drift": "final drift²", "kl": "divergence", "nll": "loss"}
 CURVES = {name: label for name, label in SINGLE_LAYER_TREATMENTS.items() if TREATMENTS[name].pruner in SPARSIFIERS}
@@ -50,9 +51,6 @@ class Response(Allocator):
 
     def wish(self, evidence: Evidence) -> Array:
         return evidence.least_harm(self.pruner, self.objective, self.per_linear, self.granularity == "both")
-
-    def highest(self, evidence: Evidence) -> float:
-        return evidence.highest(self.pruner, self.objective, self.per_linear)
 
     @property
     def per_linear(self) -> bool:

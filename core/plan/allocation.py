@@ -7,7 +7,7 @@ import numpy as np
 
 from core.base import Array, Flags, UserError, frozen
 from core.methods.allocator import Allocator
-from core.plan import correction
+from core.plan import correction, responses
 from core.plan.budget import Bounds, binding, check_finite, project, share_spent
 from core.plan.evidence import Evidence
 from core.plan.solvers import Choices, round_to_levels
@@ -118,11 +118,11 @@ def limits(request: AllocationRequest) -> Bounds:
 
 def _bounds(request: AllocationRequest, profile: Profile | None) -> Bounds:
     """Effective bounds: measured responses allow no more than the largest measured sparsity, corrected or not."""
-    bounds = limits(request)
-    if not request.base.measured or request.budget_unit.levels:
+    base, bounds = request.base, limits(request)
+    if not base.measured or request.budget_unit.levels:
         return bounds
-    highest = request.base.highest(Evidence(linear_parameters(profile), request.target, bounds, profile))
-    return Bounds(request.low, min(request.high, highest))
+    curves = responses.of_profile(profile, base.pruner, base.objective, base.per_linear)
+    return Bounds(bounds.low, min(bounds.high, curves.highest))
 
 
 def _check_linears(base: Allocator, parameters: Array) -> None:

@@ -70,14 +70,6 @@ class Evidence:
             )
         return self.profile.removal.error
 
-    def highest(self, pruner: str, objective: str, per_linear: bool) -> float:
-        """Largest sparsity that was measured alone.
-
-        Raises:
-            UserError: too few sparsities were measured.
-        """
-        return responses.of_profile(self.profile, pruner, objective, per_linear).highest
-
     def least_harm(self, pruner: str, objective: str, per_linear: bool, layers: bool = False) -> Array:
         """The sparsity of every unit that meets the target with the least total harm, (units,): exact for the hulls.
 

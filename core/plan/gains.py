@@ -5,12 +5,13 @@ sequences are the independent observations. `n` is always their number.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from core.base import frozen
-from core.store import Array, Seeds
+from core.base import Estimate, Flags, frozen
+from core.store import Activation, Array, Seeds
 
 CONFIDENCE = 0.95
 BAND = math.log(1.05)
@@ -114,3 +115,84 @@ def tested(logs: Array, band: float = BAND, corrected: bool = True) -> list[int]
 def finite(logs: Array) -> Array:
     """A log of zero drift says nothing: NaN."""
     return np.where(np.isfinite(logs), logs, np.nan)
+
+
+# --- drift on its way through the network, and why it shrinks: dilution, size, kind ---------------------------------
+
+FLOOR_MARGIN = 10
+DIVERGENCE_FLOOR = 4e-7  # nats: mean divergence of a sequence from itself by rounding in float32; it may be below 0
+
+
+def drift_curves(seeds: Seeds) -> Estimate:
+    """Drift `R[i,k]`, each (injection, read): geometric mean over tokens, seeds and sequences, NaN below the diagonal.
+
+    The interval is the 95 % one over sequences.
+    """
+    return Estimate(*np.exp(student(finite(averaged(seeds, "log_drift")))))
+
+
+def drift_left(seeds: Seeds) -> Array:
+    """`R[i,k] / R[i,i]`, (injection, read): what is left at layer k of the drift injected at layer i."""
+    logs = np.mean([finite(each.log_drift).mean(-1) for each in seeds], axis=0)
+    return np.exp(logs - np.diag(logs)[:, None])
+
+
+def below_floor(seeds: Seeds, floor: Array) -> Flags:
+    """True where drift is under ten times the noise floor at the read layer: (injection, read)."""
+    return averaged(seeds, "drift") < FLOOR_MARGIN * floor
+
+
+def unreadable(divergence: Any) -> Any:
+    """True where a mean divergence is under ten times that of rounding alone, in the shape given."""
+    return divergence < FLOOR_MARGIN * DIVERGENCE_FLOOR
+
+
+@frozen
+class Dilution:
+    """`ln r = absolute gain - norm growth`, each (layers, sequences), nats.
+
+    A damage that stays frozen while the stream grows has absolute gain 0, so its `ln r` is minus the growth.
+    """
+
+    absolute: Array  # ln(||d_L|| / ||d_i||)
+    growth: Array  # ln(||h_L|| / ||h_i||)
+
+
+def split_log_gain(seeds: Seeds, activation: Activation) -> Dilution:
+    """Split the log gain into what happened to the damage and what happened to the stream around it."""
+    growth = activation.log_norm[-1] - activation.log_norm
+    return Dilution(absolute=log_gain(seeds) + growth, growth=growth)
+
+
+def crossing(sizes: Array, log_gains: Array) -> Array:
+    """The size at which amplification turns into absorption, per layer; NaN where it does not within the sizes.
+
+    Args:
+        sizes: (sizes,) ascending.
+        log_gains: (sizes, layers), `ln r`.
+
+    Returns:
+        (layers,), by straight lines in ln(size); the largest crossing from above 1 to below 1.
+    """
+    logs, sizes_at_1 = np.log(sizes), np.full(log_gains.shape[1], np.nan)
+    turns = (log_gains[:-1] > 0) & (log_gains[1:] <= 0)
+    for k, layer in np.argwhere(turns[:, :-1]):
+        before, after = log_gains[k : k + 2, layer]
+        sizes_at_1[layer] = np.exp(logs[k] + (logs[k + 1] - logs[k]) * before / (before - after))
+    return sizes_at_1
+
+
+def at_drift(target: Array, drifts: Array, log_gains: Array) -> Array:
+    """`ln r` of a size family where its measured drift at injection equals `target`: (layers,).
+
+    Straight lines in ln(drift) between the measured sizes; NaN outside them, for nothing is extrapolated.
+
+    Args:
+        target: (layers,) measured drift at injection to match.
+        drifts, log_gains: (sizes, layers), in any order of size.
+    """
+    order = drifts.argsort(0)
+    x, y = (np.take_along_axis(each, order, 0) for each in (np.log(drifts), log_gains))
+    with np.errstate(divide="ignore"):
+        wanted = np.log(target)
+    return np.array([np.interp(*row, np.nan, np.nan) for row in zip(wanted, x.T, y.T, strict=True)])

@@ -43,9 +43,7 @@ def curves(sparsities: Array, harm: Array) -> Curves:
     Raises:
         UserError: a harm that is not finite.
     """
-    check_finite(harm)
-    points = np.concatenate([[0.0], sparsities])
-    rising = np.maximum.accumulate(np.maximum(harm, 0), axis=1)
+    points, rising = np.concatenate([[0.0], sparsities]), _rising(harm)
     grid = _grid(points)
     smooth = np.stack([np.interp(grid, points, [0, *row]) ** 2 for row in np.sqrt(rising)])
     least = grid < sparsities[0]
@@ -61,6 +59,12 @@ def check_finite(harm: Array) -> None:
     """
     if not np.isfinite(harm).all():
         raise UserError("a response is NaN: the pruned layer broke the model; measure again in float32")
+
+
+def _rising(harm: Array) -> Array:
+    """Measured harms, never below 0 nor below those of less damage, (units, measured); raises as `check_finite`."""
+    check_finite(harm)
+    return np.maximum.accumulate(np.maximum(harm, 0), axis=1)
 
 
 def _power(sparsities: Array, harm: Array) -> Array:
@@ -154,8 +158,7 @@ def at_levels(profile: Profile, pruner: str, objective: str, per_linear: bool) -
         UserError: too few levels were measured, or a harm is not finite.
     """
     shares, harm = measured(profile, pruner, objective, per_linear)
-    check_finite(harm)
-    return shares, np.maximum.accumulate(np.maximum(harm, 0), axis=1)
+    return shares, _rising(harm)
 
 
 def pruners(profile: Profile, per_linear: bool = False, unit: BudgetUnit = ZEROS) -> list[str]:

@@ -20,8 +20,9 @@ from core.methods import (
     pruners_counting,
 )
 from core.methods.budget_unit import DROPPED, level_at
+from core.methods.pruners import Method
 from core.methods.selection import pattern as read_pattern
-from core.methods.treatments import Method, Pruner, Repair
+from core.methods.treatments import Pruner, Repair
 from core.requests import grammar
 from core.requests.allocations import AllocationRequest
 from core.requests.inputs import MOST_WINDOWS, TextSpec

@@ -10,9 +10,10 @@ from core.base import Estimate, UserError, frozen
 from core.requests import BestRequest, BestSpec, ExportRequest, Recipe
 from core.requests.commands import CommandRequest, command_line
 from core.results import study_results
+from core.results.comparison import Change
 from core.results.forecast import CheckedPrediction
 from core.results.search_plan import final_request, profile_request
-from core.results.setting_result import Change, Result
+from core.results.setting_result import Result
 from core.results.study_results import Study
 from core.results.text_splits import unsplit
 from core.store import Entry, Store

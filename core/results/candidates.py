@@ -32,25 +32,19 @@ def possible(requests: Iterable[AllocationRequest], profile: Profile) -> tuple[l
 
 
 def combined(
-    allocations: Iterable[AllocationRequest],
-    pruner: str,
-    seeds: Sequence[int],
-    pattern: str | None = None,
-    true_sequential: bool = False,
-    **repairs: Any,
+    allocations: Iterable[AllocationRequest], pruner: str, seeds: Sequence[int], **how: Any
 ) -> tuple[Recipe, ...]:
     """Every allocation with every calibration seed; a pruner that looks at no text needs but one.
 
     Args:
-        repairs: the fields of a setting that say what is done to the weights that stay.
+        how: other fields of a setting: its pattern, and what is done to the weights that stay.
 
     Raises:
         UserError: a pattern with an allocation that it does not allow.
     """
-    used = seeds if Treatment(pruner, repairs.get("repair")).reads_text else seeds[:1]
-    how = {"pruner": pruner, "pattern": pattern, "true_sequential": true_sequential} | repairs
+    used = seeds if Treatment(pruner, how.get("repair")).reads_text else seeds[:1]
     return tuple(
-        checked(Recipe, allocation=allocation, calibration_seed=seed, **how)
+        checked(Recipe, allocation=allocation, pruner=pruner, calibration_seed=seed, **how)
         for allocation in allocations
         for seed in used
     )

@@ -1,16 +1,17 @@
 """Intervals of differences: paired over windows, spread over seeds; rank correlations. Pure numpy."""
 
 import math
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, NamedTuple, Self
 
 import numpy as np
 from pydantic import Field
 
-from core.base import Estimate, UserError, frozen
+from core.base import Estimate, UserError, frozen, several
 from core.plan.gains import student
 from core.store import Array
 
+UNKNOWN = Estimate(math.nan, math.nan, math.nan, 0)
 FEWEST_WINDOWS = 8
 FEWEST_SEEDS = 3
 HEAVY_TAILS = 0.5  # of the degrees of freedom of differences between windows
@@ -72,15 +73,6 @@ def percent(difference: Estimate) -> Estimate:
         return difference.map(lambda log: float(100 * np.expm1(log)))
 
 
-def over_seeds(values: Array) -> Estimate:
-    """Mean over seeds with its 95% Student-t interval; NaN ends below 3 seeds.
-
-    Args:
-        values: (seeds,) one number per calibration seed.
-    """
-    return mean(np.asarray(values, np.float64), FEWEST_SEEDS)
-
-
 def mean(samples: Array, fewest: int = 0, share: float = 1.0) -> Estimate:
     """Mean with its 95% Student-t interval; NaN ends below so many samples, NaN throughout if any is not finite.
 
@@ -89,7 +81,7 @@ def mean(samples: Array, fewest: int = 0, share: float = 1.0) -> Estimate:
     """
     n = len(samples)
     if n == 0 or not np.isfinite(samples).all():
-        return Estimate(math.nan, math.nan, math.nan, n)
+        return UNKNOWN._replace(n=n)
     value, low, high = map(float, student(samples, share))
     return Estimate(value, low, high, n) if n >= fewest else Estimate(value, math.nan, math.nan, n)
 
@@ -117,6 +109,46 @@ def _ranks(values: Array) -> Array:
     """Ranks from 1; equal values share the average of theirs."""
     below, alike = (compare(values[:, None], values).sum(1) for compare in (np.greater, np.equal))
     return below + (alike + 1) / 2
+
+
+class Accuracy(NamedTuple):
+    """A fraction right, or a difference of two, with its standard error: NaN for a single example."""
+
+    value: float
+    error: float
+
+    @classmethod
+    def mean(cls, samples: Sequence[Array]) -> Self:
+        """Mean over independent tasks, each (examples,)."""
+        errors = np.array([standard_error(each) for each in samples])
+        return cls(float(np.mean([each.mean() for each in samples])), float(np.sqrt((errors**2).sum()) / len(errors)))
+
+    def __str__(self) -> str:
+        if not np.isfinite(self.value):
+            return "not a number"
+        return f"{self.value:.3f}" + (f" ± {self.error:.3f}" if np.isfinite(self.error) else "")
+
+
+class Change(NamedTuple):
+    """Change of perplexity in per cent, of the losses averaged over the calibration seeds that two settings share."""
+
+    windows: Estimate  # paired over windows
+    seeds: Estimate  # the spread over calibration seeds; of none (n = 0) where none were drawn
+
+    @property
+    def value(self) -> float:
+        return self.windows.value
+
+    @property
+    def quoted(self) -> Estimate:
+        """The interval shown beside the value: over seeds where three or more were drawn, else over windows."""
+        return self.seeds if self.seeds.certain else self.windows
+
+    @property
+    def said(self) -> str:
+        """`-39 % [-73, +40] over 3 calibration seeds`: the value over seeds and the interval that goes with it."""
+        seeds = f" over {several(self.seeds.n, 'calibration seed')}" if self.seeds.n else ""
+        return f"{percent_text(self.quoted)}{seeds}"
 
 
 # --- claims of the literature about damage in a network: what came of testing each. Pure numpy -----------------------

@@ -1,14 +1,14 @@
 """Protocols of measurement: stored studies put together where theirs is the same, and its short name."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
 from core.base import profile_names, unique
-from core.methods import ZEROS, treatments
+from core.methods import DEFAULT_PRUNER, TREATMENTS, ZEROS
 from core.requests import DEFAULT_CALIBRATION, Recipe, StudyRecipe, StudySpec, TextSpec, WindowRequest
 from core.results.setting_result import Result
 from core.results.study_results import Slice, Study, load, slice_of
@@ -41,12 +41,13 @@ def grouped_by_protocol(store: Store, entries: Iterable[Entry]) -> dict[str, Stu
     Args:
         entries: the newest first; where those that ship stand among them does not count.
     """
-    homes = defaultdict(list)
     chosen_on = {entry.spec.selection.text.key for entry in store.entries("best")}
+    studies = []
     for each in (load(store, entry) for entry in sorted(entries, key=_shipped)):
         selects = each.spec.text.key in chosen_on or profile_names.part(label(each.provenance)).endswith("selection")
-        homes[protocol(each.spec), each.profiles].append(replace(each, selects=selects))
-    return {each.entries[-1].key: each for each in sorted(map(merged, homes.values()), key=_place)}
+        studies.append(replace(each, selects=selects))
+    alike = by_protocol(studies, lambda each: (protocol(each.spec), each.profiles))
+    return {each.entries[-1].key: each for each in sorted(alike, key=_place)}
 
 
 def _shipped(entry: Entry) -> tuple[bool, float]:
@@ -114,7 +115,7 @@ class StudySlice(NamedTuple):
 def best_slice(
     groups: Iterable[Study],
     target: float,
-    pruner: str = treatments.DEFAULT_PRUNER,
+    pruner: str = DEFAULT_PRUNER,
     mine: Recipe | None = None,
     has: Callable[[Study, Slice], bool] = lambda *_: True,
 ) -> StudySlice | None:
@@ -132,7 +133,7 @@ def best_slice(
     """
     groups = tuple(groups)
     pattern, first = mine and mine.pattern, main_protocol(groups)
-    budget_unit = treatments.TREATMENTS[pruner].budget_unit
+    budget_unit = TREATMENTS[pruner].budget_unit
 
     def good(one):
         holds = mine is not None and slice_of(mine) == one.part and one.study.of(mine) is not None
@@ -165,11 +166,13 @@ def merged(studies: Sequence[Study]) -> Study:
     return Study(spec, provenance, tuple(points.values()), entries, profiles=profiles, selects=studies[0].selects)
 
 
-def by_protocol(studies: Iterable[Study]) -> list[Study]:
-    """Studies put together where their protocol is the same, whatever profile their allocations looked at."""
+def by_protocol(
+    studies: Iterable[Study], key: Callable[[Study], Hashable] = lambda each: protocol(each.spec)
+) -> list[Study]:
+    """Studies put together where their protocol is the same; by default whatever profile allocations looked at."""
     homes = defaultdict(list)
     for each in studies:
-        homes[protocol(each.spec)].append(each)
+        homes[key(each)].append(each)
     return [merged(parts) for parts in homes.values()]
 
 

@@ -1,11 +1,17 @@
-"""The best setting of a model: its stages as requests, and what they cost at most. No torch."""
+"""The best setting of a model: its stages as requests, what they cost at most, and the candidates. No torch."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
 
-from core.base import number
-from core.methods import ANY, DEFAULT_PRUNER, Treatment
+import numpy as np
+
+from core.base import UserError, frozen, number, several
+from core.methods import ANY, BASES, DEFAULT_PRUNER, Response, Treatment
+from core.plan import prediction, responses
+from core.plan.allocation import allocate
 from core.requests import (
     EACH,
+    AllocationRequest,
     BestRequest,
     Correction,
     EvaluationRequest,
@@ -16,12 +22,14 @@ from core.requests import (
     StudyRequest,
     WindowRequest,
     expanded,
+    recipe_names,
     workload,
 )
 from core.requests.measurements import measurements
 from core.requests.perturbations import OF_LINEARS, SPARSITIES, perturbation
-from core.results.shortlist import MOST
-from core.store import Entry, Store
+from core.results.forecast import Forecast
+from core.results.study_results import Study
+from core.store import Array, Entry, Profile, Store
 
 ANCHORS, TRIES = 4, 3  # where a largest loss was asked: default anchors, and targets that are tried after them
 MEASURED_WINDOWS, MEASURED_LENGTH = 1, 128  # of the profile for the candidates: more predict no better
@@ -61,12 +69,12 @@ def holding(request: BestRequest, store: Store, model: ModelSpec) -> Iterator[En
 def selection_request(request: BestRequest, profile: str | None, recipes: tuple[Recipe, ...]) -> StudyRequest:
     """Candidates on the selection text."""
     solves = any(each.solves for each in request.treatments)
-    part = request.replace(calibration=_part(request.calibration, HALF if solves else QUARTER))
-    return _study(part, profile, recipes, _part(request.selection, HALF))
 
+    def part(text, share):
+        return text.replace(sequences=-(-text.sequences // share))
 
-def _part(text: WindowRequest, share: int) -> WindowRequest:
-    return text.replace(sequences=-(-text.sequences // share))
+    calibration = part(request.calibration, HALF if solves else QUARTER)
+    return _study(request.replace(calibration=calibration), profile, recipes, part(request.selection, HALF))
 
 
 def final_request(request: BestRequest, profile: str | None, chosen: Iterable[Recipe]) -> StudyRequest:
@@ -86,10 +94,8 @@ def judging_seeds(request: BestRequest, treatment: Treatment) -> tuple[int, ...]
     return request.seeds if treatment.reads_text else request.seeds[:1]
 
 
-def _study(
-    request: BestRequest, profile: str | None, settings: tuple[Recipe, ...], text: WindowRequest
-) -> StudyRequest:
-    return request.to(StudyRequest, profile=profile, settings=settings, evaluation=EvaluationRequest(text=text))
+def _study(request: BestRequest, profile: str | None, recipes: tuple[Recipe, ...], text: WindowRequest) -> StudyRequest:
+    return request.to(StudyRequest, profile=profile, settings=recipes, evaluation=EvaluationRequest(text=text))
 
 
 # --- what it will cost ---------------------------------------------------------------------------------------------
@@ -122,3 +128,90 @@ def planned(request: BestRequest, shape: ModelShape, speed: float = workload.SPE
         "recovery": selecting(dearest, dearest) + 2 * training if training else 0.0,
         "final": study(_study(request, None, (), request.final), judged) + 2 * len(seeds) * training,
     }
+
+
+# --- candidates of a search at one target: all are predicted, and few are evaluated.-------------------------------
+
+MOST = 8  # settings that are evaluated at one target
+# Of the correction and of its reverse. Allocations of one method differ little, so only the one predicted best of each
+# is evaluated: the rest would win by luck on the text that selects.
+STRENGTHS = (0.01, 0.02, 0.04, 0.06, 0.08)
+
+
+@frozen
+class Candidates:
+    """Allocations that may be evaluated, and the harm of each of their layers pruned alone."""
+
+    target: float
+    allocations: tuple[AllocationRequest, ...]
+    harms: Array  # (allocations, layers)
+    left_out: tuple[str, ...]  # what cannot be allocated or predicted, with the reason
+
+    def best(
+        self,
+        study: Study | None,
+        forecasts: Iterable[Forecast],
+        treatment: Treatment,
+        tried: Collection[tuple[str, Treatment]],
+    ) -> Recipe | None:
+        """The candidate predicted best; None where none may be better than the best that was measured.
+
+        It may be if its interval reaches below the best; where both are pruned alike, the interval of what tells them
+        apart. Where nothing predicts it is the candidate of least harm.
+
+        Args:
+            study: what was evaluated on the text that selects, which the forecasts predict; None: nothing.
+            treatment: by which that one is pruned.
+            tried: titles of methods that had their turn, each with its pruner and repair.
+        """
+        results = study.settings if study else ()
+        here = (each for each in results if each.finite and each.target == self.target)
+        best = min(here, key=lambda each: each.loss, default=None)
+        least = best.loss - study.dense.loss if best else np.inf
+        worths = {treatment: self.harms.sum(1)}
+        for each in forecasts:
+            if len(each.settings) >= prediction.FEWEST:
+                predicted = each.increases_from_harms(self.harms, best)
+                worths[each.treatment] = np.where(predicted.low < least, predicted.value, np.inf)
+        waiting = [
+            (worth, request, by)
+            for by, every in worths.items()
+            for worth, request in zip(every, self.allocations, strict=True)
+            if np.isfinite(worth) and (request.base.title, by) not in tried
+        ]
+        _, request, by = min(waiting, key=lambda each: each[0], default=(None, None, None))
+        return by and Recipe(allocation=request, **by._asdict())
+
+
+def candidates(profile: Profile, pruner: str, target: float) -> Candidates:
+    """Every method with the grid of its paper, plain, corrected and corrected in reverse.
+
+    Raises:
+        UserError: the profile lacks response curves.
+    """
+    highest, harms_of, left_out, beyond = responses.highest(profile), {}, {}, 0
+    bases = chain.from_iterable(form.grid(target, profile.layers) for form in BASES.values())
+    for base in bases:
+        if isinstance(base, Response):
+            pruners = responses.pruners(profile, base.per_linear)  # whose curves may serve
+            base = base.replace(
+                pruner=pruner if pruner in pruners else responses.pruner_with_curves(profile, base.per_linear)
+            )
+        plain = AllocationRequest(base=base, target=target)
+        for request in (plain, *plain.corrected(STRENGTHS, ("none", "reversed"))):
+            try:
+                [harms] = responses.layer_harms(allocate(request, profile).exact[None], profile)
+            except UserError as reason:
+                left_out.setdefault(str(reason), f"{recipe_names.long(request)} is left out: {reason}")
+                break  # nor can it be stronger
+            if np.isfinite(harms).all():
+                harms_of[request] = harms
+            else:
+                beyond += 1
+    if beyond:
+        left_out[""] = (
+            f"{several(beyond, 'candidate')} prune a layer beyond {highest:g}, the largest sparsity that was measured "
+            "alone: nothing beyond it is predicted"
+        )
+    harms = np.reshape([*harms_of.values()], (-1, profile.layers))
+    return Candidates(target, tuple(harms_of), harms, tuple(left_out.values()))

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 
-from core.base import Estimate, digits, frozen, pruning_troubles, several, unique
+from core.base import digits, frozen, pruning_troubles, unique
 from core.requests import ExactRecipe, Recipe, TaskSpec
-from core.results.comparison import over_seeds, paired, percent, percent_text, standard_error
+from core.results.comparison import FEWEST_SEEDS, UNKNOWN, Accuracy, Change, mean, paired, percent
 from core.store import Array, Losses, ZeroShot
-
-UNKNOWN = Estimate(float("nan"), float("nan"), float("nan"), 0)
 
 
 @frozen
@@ -34,46 +31,6 @@ class SeedResult:
     def seed(self) -> int | None:
         """The seed of its calibration windows; None for the dense model and pruners that look at no text."""
         return self.setting.calibration_seed if self.pruned and self.pruned.calibration else None
-
-
-class Accuracy(NamedTuple):
-    """A fraction right, or a difference of two, with its standard error: NaN for a single example."""
-
-    value: float
-    error: float
-
-    @classmethod
-    def mean(cls, samples: Sequence[Array]) -> Accuracy:
-        """Mean over independent tasks, each (examples,)."""
-        errors = np.array([standard_error(each) for each in samples])
-        return cls(float(np.mean([each.mean() for each in samples])), float(np.sqrt((errors**2).sum()) / len(errors)))
-
-    def __str__(self) -> str:
-        if not np.isfinite(self.value):
-            return "not a number"
-        return f"{self.value:.3f}" + (f" ± {self.error:.3f}" if np.isfinite(self.error) else "")
-
-
-class Change(NamedTuple):
-    """Change of perplexity in per cent, of the losses averaged over the calibration seeds that two settings share."""
-
-    windows: Estimate  # paired over windows
-    seeds: Estimate  # the spread over calibration seeds; of none (n = 0) where none were drawn
-
-    @property
-    def value(self) -> float:
-        return self.windows.value
-
-    @property
-    def quoted(self) -> Estimate:
-        """The interval shown beside the value: over seeds where three or more were drawn, else over windows."""
-        return self.seeds if self.seeds.certain else self.windows
-
-    @property
-    def said(self) -> str:
-        """`-39 % [-73, +40] over 3 calibration seeds`: the value over seeds and the interval that goes with it."""
-        seeds = f" over {several(self.seeds.n, 'calibration seed')}" if self.seeds.n else ""
-        return f"{percent_text(self.quoted)}{seeds}"
 
 
 @frozen
@@ -133,25 +90,10 @@ class Result:
     def finite(self) -> bool:
         return bool(np.isfinite(self.perplexities).all())
 
-    @property
-    def kl(self) -> float:
-        """Mean KL divergence from the dense model, nats."""
-        return self._mean("kl")
-
-    @property
-    def agreement(self) -> float:
-        """Fraction of tokens whose likeliest next token is the dense model's."""
-        return self._mean("agreement")
-
-    @property
-    def zeros(self) -> float:
-        """Fraction of zeros, the mean of linears."""
-        return self._mean("zeros")
-
-    def _mean(self, name: str) -> float:
-        """Over windows, or over linears where a layer may lack one; then over seeds."""
-        mean = np.nanmean if name == "zeros" else np.mean
-        return float(np.mean([mean(getattr(each.evaluated, name)) for each in self.results.values()]))
+    def mean(self, name: str) -> float:
+        """Mean of a field of its losses over windows, or over linears where a layer may lack one; then over seeds."""
+        of_seed = np.nanmean if name == "zeros" else np.mean
+        return float(np.mean([of_seed(getattr(each.evaluated, name)) for each in self.results.values()]))
 
     @property
     def planned(self) -> Array | None:
@@ -252,7 +194,7 @@ class Result:
         a, b = (np.array([of(each.evaluated) for each in side]) for side in pairs)
         windows = percent(paired(a.mean(0), b.mean(0)))
         several = {*self.results, *other.results} != {None}
-        return Change(windows, percent(over_seeds((a - b).mean(1))) if several else UNKNOWN)
+        return Change(windows, percent(mean((a - b).mean(1), FEWEST_SEEDS)) if several else UNKNOWN)
 
     @property
     def against_uniform(self) -> Change | None:

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from core.methods import BASES
 from core.methods.owl import OUTLIER_THRESHOLDS
+from core.methods.pruners import SPARSIFIERS
 from core.methods.response import CURVES
 from core.methods.selection import pattern as read_pattern
-from core.methods.treatments import CHAINS, REPAIRS_WITHOUT_BUDGET, SPARSIFIERS
+from core.methods.treatments import CHAINS, REPAIRS_WITHOUT_BUDGET
 from core.requests.allocations import AllocationRequest, Control, Correction
 from core.requests.recipes import Recipe, uniform
 

@@ -45,7 +45,7 @@ ADDITIONS = {
         "from core.methods.teeth import Teeth",
     ),
     "pruner": Addition(
-        "pruner.py", "core/methods/diagonal.py", "core/methods/treatments.py", "PRUNERS = {",
+        "pruner.py", "core/methods/diagonal.py", "core/methods/pruners.py", "PRUNERS = {",
         '"diagonal": PrunerRow("Diagonal", diagonal, "second_moment", "Least squares.", "w^2")',
         "from core.methods.diagonal import diagonal",
     ),

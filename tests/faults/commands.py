@@ -11,7 +11,7 @@ from core.cli import main
 from core.jobs import records
 from core.measure.sweep import Sweep
 from core.methods.depth_ramp import DepthRamp
-from core.results import search_plan, shortlist
+from core.results import search_plan
 from core.store.cache import Store
 from tests import tiny
 
@@ -111,7 +111,7 @@ COMMANDS = {
 def do_little():
     """Have this process measure and search as little as shows everything, and by the same steps each time."""
     Sweep._size = lambda sweep: 2  # two parts a unit
-    shortlist.BASES = {"depth_ramp": SimpleNamespace(grid=lambda *_: (DepthRamp(beta=0.05),))}
+    search_plan.BASES = {"depth_ramp": SimpleNamespace(grid=lambda *_: (DepthRamp(beta=0.05),))}
     search_plan.SPARSITIES, search_plan.OF_LINEARS = (0.3, 0.7), ()
     records.INTERVAL = 1e9  # between two notes of how far it is
 

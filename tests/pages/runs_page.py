@@ -3,8 +3,8 @@
 from core.methods.owl import Owl
 from core.requests.allocations import AllocationRequest
 from core.requests.recipes import Recipe
+from core.results.study_columns import rows_of
 from core.results.study_results import load as load_study
-from core.results.study_table import rows_of
 from tests import synthetic
 from tests.pages.opening import opened_at, shell, words
 

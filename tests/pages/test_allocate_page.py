@@ -7,7 +7,7 @@ import pytest
 
 from core.cli import main
 from core.methods.budget_unit import BITS as COUNTED
-from core.methods.treatments import pruners_counting
+from core.methods.pruners import pruners_counting
 from tests.pages.allocate_page import command_words, on_screen, opened
 from tests.pages.opening import link, live, opened_at, put, url
 

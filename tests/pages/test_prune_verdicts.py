@@ -3,7 +3,8 @@
 import pytest
 
 from core.results import candidates
-from core.results.setting_result import UNKNOWN, Change, SeedResult
+from core.results.comparison import UNKNOWN, Change
+from core.results.setting_result import SeedResult
 from core.results.study_results import Study
 from core.show.words import perplexity_sentences
 from tests import synthetic

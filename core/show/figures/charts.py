@@ -11,8 +11,7 @@ import plotly.graph_objects as go
 
 from core.base import UserError, digits, times
 from core.methods import BLOCKS
-from core.plan.gains import gains_of, per_layer
-from core.results import propagation
+from core.plan.gains import at_drift, gains_of, per_layer
 from core.results.checkpoints import compared
 from core.show import words
 from core.show.figures import drift, gain, maps
@@ -60,7 +59,7 @@ def matched(view: InView) -> Chart:
     real = next((each for each in (view.name, PRUNED) if each in residuals), residuals[0])
     noise = [gains_of(profile.seeds(each)) for each in noises.values()]
     target = gains_of(profile.seeds(real)).drift
-    logs = propagation.at_drift(target, np.array([n.drift for n in noise]), np.log([n.value for n in noise]))
+    logs = at_drift(target, np.array([n.drift for n in noise]), np.log([n.value for n in noise]))
     unknown = np.full(profile.layers, np.nan)
     lines = (
         gain.line("pruning", profile.seeds(real)),

@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from core.base import Estimate, changed, digits, gain, per_cent, several, times
-from core.plan.gains import averaged, gains_of, student
-from core.results import propagation, spearman
+from core.plan.gains import averaged, drift_curves, gains_of, split_log_gain, student, unreadable
+from core.results import spearman
 from core.show.figures.axes import VERDICT_COLOURS, colour_key, layer_axis, log_axis, note_above, ratio_axis
 from core.show.figures.gain import name_lines
 from core.show.figures.palette import LIGHT, see_through, verdict_colour
@@ -27,7 +27,7 @@ def curves(seeds: Seeds, layer: int) -> Chart:
         seeds: the noise seeds of one perturbation.
         layer: the highlighted injection layer.
     """
-    drift = propagation.curves(seeds)
+    drift = drift_curves(seeds)
     layers = len(drift.value)
     first = averaged(seeds, "drift_first")[layer]
     of_first, of_token = np.where(first > 0, first, np.nan), "first token, after layer %{x}: drift %{y:.3g}"
@@ -125,7 +125,7 @@ def direction(seeds: Seeds, layer: int) -> Chart:
 
 def dilution(seeds: Seeds, activation: Activation, layer: int) -> Chart:
     """Growth of the damage itself and of the stream around it; their quotient is the gain."""
-    split = propagation.dilution(seeds, activation)
+    split = split_log_gain(seeds, activation)
     with np.errstate(invalid="ignore"):  # nothing is known of a layer that the perturbation leaves as it is
         damage = np.exp(np.nansum(split.absolute, axis=1) / np.isfinite(split.absolute).sum(1))
     stream = np.exp(split.growth.mean(1))
@@ -164,10 +164,10 @@ def dilution_sentence(damage: Array, stream: Array, layer: int, still: str = "")
 
 def harm(seeds: Seeds, layer: int) -> Chart:
     """Final drift, divergence and loss increase per injection layer, one above the other."""
-    drift = propagation.curves(seeds)
+    drift = drift_curves(seeds)
     final = (drift.value[:, -1], drift.low[:, -1], drift.high[:, -1])
     kl, nll = (student(averaged(seeds, name)) for name in ("kl", "nll_increase"))
-    layers, lost = len(final[0]), propagation.unreadable(kl[0])
+    layers, lost = len(final[0]), unreadable(kl[0])
     x = np.arange(layers)
     hues = np.where(x == layer, LIGHT.accent, LIGHT.family[1])
     figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.09)
@@ -195,7 +195,7 @@ def harm(seeds: Seeds, layer: int) -> Chart:
 
 
 def _harm_finding(drift: Array, kl: Array) -> str:
-    lost = int(propagation.unreadable(kl).sum())
+    lost = int(unreadable(kl).sum())
     if lost == len(kl):
         return "At no layer does the divergence rise above what rounding in float32 makes of none."
     rounding = f" At {several(lost, 'layer')} the divergence is no more than rounding in float32." if lost else ""

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.base import Flags, digits, number, times
-from core.results import propagation
+from core.plan.gains import below_floor, crossing, drift_left
 from core.show.figures.axes import layer_axis
 from core.show.figures.gain import Line
 from core.show.figures.palette import LIGHT
@@ -44,9 +44,9 @@ def heatmap(seeds: Seeds, floor: Array | None, layer: int | None) -> Chart:
         floor: (injection, read) drift of rounding alone; None while it is not known.
         layer: the injection layer to outline.
     """
-    left = propagation.relative(seeds)
+    left = drift_left(seeds)
     layers, x = len(left), np.arange(len(left))
-    drowned = np.isfinite(left) & (propagation.below_floor(seeds, floor) if floor is not None else False)
+    drowned = np.isfinite(left) & (below_floor(seeds, floor) if floor is not None else False)
     figure = go.Figure(diverging(np.where(drowned, np.nan, np.log2(left)), x, x, "drift"))
     if drowned.any():
         covers, grey = np.where(drowned, 0.0, np.nan), [[0, LIGHT.hidden], [1, LIGHT.hidden]]
@@ -96,7 +96,7 @@ def size_map(sizes: Sequence[float], lines: Sequence[Line], layer: int) -> Chart
     """
     size_array, logs = np.asarray(sizes, float), np.log([each.value for each in lines])
     x, borders, texts = np.arange(logs.shape[1]), edges(size_array), [number(size) for size in sizes]
-    cross = propagation.crossing(size_array, logs)
+    cross = crossing(size_array, logs)
     at_layer, at_size = np.meshgrid(x, size_array)
     hover, gains = "layer %{x}, size %{y}: gain %{customdata:.3g}×", np.exp(logs).ravel()
     crosses, diamond = "layer %{x}: gain crosses 1 at size %{y:.2g}", {"size": 7, "symbol": "diamond"}

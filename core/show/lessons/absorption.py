@@ -7,8 +7,7 @@ import numpy as np
 
 from core.base import UserError, capital, digits, frozen, gain, times
 from core.methods import BLOCKS
-from core.plan.gains import Gains, averaged, gains_of, verdicts_of
-from core.results import propagation
+from core.plan.gains import Gains, averaged, gains_of, split_log_gain, verdicts_of
 from core.show.lessons.shared import (
     DRIVER,
     LAYERS,
@@ -162,7 +161,7 @@ def absorb(profile: Profile, name: str = "") -> Growth:
     seeds = profile.seeds(name or default_noise(noise(profile)))
     stream = profile.activation.log_norm
     logs = averaged(seeds, "log_drift") + stream
-    split = propagation.dilution(seeds, profile.activation)
+    split = split_log_gain(seeds, profile.activation)
     grown, around = np.exp(split.absolute.mean(1)), np.exp(split.growth.mean(1))
     gains = gains_of(seeds)
     absorbing = gain_sentences.where("absorbs", gains.verdicts)

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from core.base import frozen, per_cent, times
-from core.plan.gains import per_layer
-from core.results import propagation, spearman
+from core.plan.gains import drift_curves, per_layer
+from core.results import spearman
 from core.show.lessons.shared import LAYERS, Noted, at_layer, at_layers, default_index, noise, ref
 from core.store import Array, Profile
 
@@ -71,7 +71,7 @@ def drift(profile: Profile) -> Spread:
         UserError: no noise was measured.
     """
     measured = noise(profile)
-    curves = np.stack([propagation.curves(profile.seeds(name)).value for name in measured.values()])
+    curves = np.stack([drift_curves(profile.seeds(name)).value for name in measured.values()])
     notes = tuple(drift_is_not_harm(profile, *each) for each in measured.items())
     return Spread(notes, default_index(measured), list(measured), curves)
 
@@ -79,7 +79,7 @@ def drift(profile: Profile) -> Spread:
 def drift_is_not_harm(profile: Profile, size: float, name: str) -> str:
     """Sentence: rank correlation of final drift and harm over layers, and the two layers that drift misjudges most."""
     seeds = profile.seeds(name)
-    final = propagation.curves(seeds).value[:, -1]
+    final = drift_curves(seeds).value[:, -1]
     harm = per_layer(seeds, "kl")
     agreement = spearman(final, harm)
     if not math.isfinite(agreement):

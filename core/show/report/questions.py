@@ -5,7 +5,8 @@ from functools import cache
 from core.base import UserError, digits, distinct, frozen
 from core.methods import BudgetUnit
 from core.results import CHANGE, Change, Row, Study, Table, protocols, rows_of
-from core.results.study_table import RESULTS, UNIFORM, divergence, study_table
+from core.results.study_columns import RESULTS, UNIFORM, divergence
+from core.results.study_table import study_table
 from core.show.figures import evaluation
 from core.show.figures.style import Chart
 from core.show.report.question_table import PROTOCOLS, QUESTIONS, Question, amount

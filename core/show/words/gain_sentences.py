@@ -7,8 +7,7 @@ import numpy as np
 
 from core.base import Estimate, capital, digits, gain, listed, per_cent, ranges, ratio, several, times
 from core.methods import ATTENTION, BLOCKS, Perturbation
-from core.plan.gains import FEWEST_SEQUENCES, Gains, gains_of, log_gain
-from core.results import propagation
+from core.plan.gains import FEWEST_SEQUENCES, FLOOR_MARGIN, Gains, below_floor, gains_of, log_gain
 from core.results.checkpoints import Compared
 from core.results.comparison import Outcome, intervals, percent_text
 from core.store import Array, Profile
@@ -90,14 +89,12 @@ def of_perturbation(profile: Profile, name: str) -> str:
     if not layers:
         return text
     what = "of every layer" if len(layers) == profile.layers - 1 else f"of {named(layers)}"
-    return (
-        f"{text} The drift {what} is below {propagation.FLOOR_MARGIN} times the noise floor: it may be rounding alone."
-    )
+    return f"{text} The drift {what} is below {FLOOR_MARGIN} times the noise floor: it may be rounding alone."
 
 
 def drowned(profile: Profile, name: str) -> Array:
     """True where drift at the last layer is under ten times that of rounding alone: (layers,) bool."""
-    return propagation.below_floor(profile.seeds(name), profile.floor.drift)[:, -1]
+    return below_floor(profile.seeds(name), profile.floor.drift)[:, -1]
 
 
 def rounding(profile: Profile) -> str:

@@ -11,8 +11,18 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from core.base import ranges
-from core.plan.gains import BAND, FEWEST_SEQUENCES, gains_of, log_gain
-from core.results import propagation
+from core.plan.gains import (
+    BAND,
+    FEWEST_SEQUENCES,
+    at_drift,
+    averaged,
+    crossing,
+    drift_curves,
+    drift_left,
+    gains_of,
+    log_gain,
+    split_log_gain,
+)
 from core.show.words import gain_sentences
 from core.store.results import Floor
 from tests import synthetic
@@ -37,10 +47,10 @@ def some():
 
 
 def test_gain_and_curves_say_the_same(some):
-    found, curves = gains_of(some), propagation.curves(some)
+    found, curves = gains_of(some), drift_curves(some)
     np.testing.assert_allclose(curves.value[:, -1] / np.diag(curves.value), found.value)
-    np.testing.assert_allclose(propagation.relative(some)[:, -1], found.value)
-    np.testing.assert_allclose(np.diag(propagation.relative(some)), 1)
+    np.testing.assert_allclose(drift_left(some)[:, -1], found.value)
+    np.testing.assert_allclose(np.diag(drift_left(some)), 1)
     np.testing.assert_allclose(found.drift, np.diag(curves.value))
     assert found.value[-1] == found.low[-1] == found.high[-1] == 1
 
@@ -63,7 +73,7 @@ def test_no_drift_gives_no_gain_and_no_crash():
     found = gains_of(seeds)
     assert np.isnan(found.value).all() and np.isnan(found.low).all() and np.isnan(found.drift).all()
     assert found.verdicts == ("undecided", "undecided", None)
-    assert np.isnan(propagation.relative(seeds)).all()
+    assert np.isnan(drift_left(seeds)).all()
 
 
 # --- verdicts ------------------------------------------------------------------------------------------------------
@@ -135,16 +145,16 @@ def test_ranges_say_exactly_the_numbers(numbers):
 
 def test_dilution_adds_up_and_frozen_noise_gains_nothing(some):
     activation = synthetic.activation(LAYERS, 10)
-    found = propagation.dilution(some, activation)
+    found = split_log_gain(some, activation)
     np.testing.assert_allclose(found.absolute - found.growth, log_gain(some), atol=1e-12)
     assert (found.growth[-1] == 0).all()
     growth = activation.log_norm[-1] - activation.log_norm
-    frozen = propagation.dilution([builders.with_gains(-growth)], activation)
+    frozen = split_log_gain([builders.with_gains(-growth)], activation)
     np.testing.assert_allclose(frozen.absolute[:-1], 0, atol=1e-12)
 
 
 def crossings(sizes, *layers):
-    return propagation.crossing(np.array(sizes), np.array([*layers, [0.0] * len(sizes)]).T)
+    return crossing(np.array(sizes), np.array([*layers, [0.0] * len(sizes)]).T)
 
 
 @given(st.lists(st.floats(-3, 3), min_size=3, max_size=6))
@@ -161,7 +171,7 @@ def test_a_crossing_lies_within_the_sizes(gains):
 @given(st.floats(0, 1e2) | st.just(math.nan))
 def test_matched_drift_is_interpolated_in_its_log_and_never_extrapolated(wanted):
     drifts, gains = np.array([[0.1], [0.01], [0.7]]), np.array([[0.5], [1.0], [-1.0]])
-    found = propagation.at_drift(np.array([wanted]), drifts, gains)[0]
+    found = at_drift(np.array([wanted]), drifts, gains)[0]
     if 0.01 <= wanted <= 0.7:
         assert found == pytest.approx(np.interp(math.log(wanted), np.log([0.01, 0.1, 0.7]), [1.0, 0.5, -1.0]))
     else:
@@ -173,7 +183,7 @@ def test_matched_drift_is_interpolated_in_its_log_and_never_extrapolated(wanted)
 
 def test_layers_below_ten_times_the_floor_are_named(empty):
     profile, share = builders.stored(empty), np.array([0.05, 0.2, 0.3, 0.05, 0.05, 0.05])
-    drift = propagation.matrix(profile.seeds("gaussian:0.3"))
+    drift = averaged(profile.seeds("gaussian:0.3"), "drift")
     for each in (share, np.ones(6)):
         floor = Floor(drift=drift * each[:, None], half_precision=np.full(6, 0.25))
         assert (gain_sentences.drowned(replace(profile, floor=floor), "gaussian:0.3") == (each > 0.1)).all()

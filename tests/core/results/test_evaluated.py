@@ -15,8 +15,8 @@ from scipy.stats import spearmanr
 from core.base import Estimate, UserError
 from core.requests import Recipe, TaskSpec, grammar
 from core.results import Study, spearman, study_results
-from core.results.comparison import over_seeds, paired, percent
-from core.results.setting_result import Accuracy, SeedResult
+from core.results.comparison import FEWEST_SEEDS, Accuracy, mean, paired, percent
+from core.results.setting_result import SeedResult
 from core.results.study_results import shared_tasks
 from core.store import Losses, Store, ZeroShot
 
@@ -73,7 +73,7 @@ def test_windows_are_paired_after_seeds_are_averaged_and_seeds_are_spread_in_log
     found = of(*a).against(of(*b))
     losses = [np.array([each.evaluated.nll for each in sorted(side, key=lambda each: each.seed)]) for side in (a, b)]
     assert found.windows == percent(paired(losses[0].mean(0), losses[1].mean(0)))
-    assert found.seeds == percent(over_seeds((losses[0] - losses[1]).mean(1)))
+    assert found.seeds == percent(mean((losses[0] - losses[1]).mean(1), FEWEST_SEEDS))
     assert found.quoted == found.seeds
     few = of(*a[:2]).against(of(*b))
     assert few.seeds.n == 2 and not few.seeds.certain and few.quoted == few.windows
@@ -203,7 +203,11 @@ def test_intervals_over_windows_cover_the_mean_as_often_as_they_say(n, differenc
 @pytest.mark.parametrize("n", [3, 5])
 def test_intervals_over_seeds_cover_the_mean_as_often_as_they_say(n):
     draw = np.random.default_rng(n)
-    assert 0.935 <= covered(lambda shape: draw.normal(0.2, 0.1, shape), 0.2, n, 3000, over_seeds) <= 0.965
+    assert (
+        0.935
+        <= covered(lambda shape: draw.normal(0.2, 0.1, shape), 0.2, n, 3000, partial(mean, fewest=FEWEST_SEEDS))
+        <= 0.965
+    )
 
 
 def test_too_few_windows_have_a_value_but_no_interval():

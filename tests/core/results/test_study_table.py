@@ -9,7 +9,8 @@ import pytest
 from core.methods import Owl
 from core.requests import AllocationRequest, Correction, Recipe
 from core.results import rows_of
-from core.results.study_table import MEAN, study_table
+from core.results.study_columns import MEAN
+from core.results.study_table import study_table
 from core.show.report import questions
 from tests.bench.tables import answered
 from tests.builders.profiles import study

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core.base import Estimate
 from core.results import Change, verdict
-from core.results.setting_result import UNKNOWN
+from core.results.comparison import UNKNOWN
 from core.show.report import questions
 from core.show.words import perplexity_sentences
 from core.show.words.perplexity_sentences import sentence

@@ -14,11 +14,11 @@ from core.methods import Manual
 from core.methods.owl import Owl
 from core.plan import responses
 from core.plan.allocation import allocate
-from core.plan.gains import gains_of, verdicts_of
+from core.plan.gains import below_floor, crossing, drift_curves, drift_left, gains_of, split_log_gain, verdicts_of
 from core.plan.sweep import sweep
 from core.requests.allocations import AllocationRequest, Correction
 from core.requests.grammar import OF_ALLOCATION, OF_CORRECTION
-from core.results import comparison, propagation, protocols, study_results
+from core.results import comparison, protocols, study_results
 from core.results.study_results import shared_tasks
 from core.show.lessons import absorption, budgets, damage, shared
 from core.store import HOME, Store
@@ -103,16 +103,16 @@ def reasons(_):
 
 def _of_perturbation(found, name):
     seeds = found.seeds(name)
-    gains, curves = gains_of(seeds), propagation.curves(seeds)
-    split = propagation.dilution(seeds, found.activation)
+    gains, curves = gains_of(seeds), drift_curves(seeds)
+    split = split_log_gain(seeds, found.activation)
     return {
         "firm": [each or "undecided" for each in gains.verdicts],
         "quartiles": np.mean([np.stack([each.ratio_q25.mean(1), each.ratio_q75.mean(1)], 1) for each in seeds], 0),
         "absorption": -np.log(gains.value),
         "curves": {end: fingerprint(getattr(curves, end)) for end in ("value", "low", "high")},
         "final": curves.value[:, -1],
-        "relative": fingerprint(propagation.relative(seeds)),
-        "below-floor": propagation.below_floor(seeds, found.floor.drift).sum(1),
+        "relative": fingerprint(drift_left(seeds)),
+        "below-floor": below_floor(seeds, found.floor.drift).sum(1),
         "dilution": {
             "absolute": split.absolute.mean(1),
             "growth": split.growth.mean(1),
@@ -133,7 +133,7 @@ def _crossing(found):
     """Where noise turns from amplified to absorbed, (layers,)."""
     sizes = shared.noise(found)
     logs = np.stack([np.log(gains_of(found.seeds(name)).value) for name in sizes.values()])
-    return propagation.crossing(np.array(list(sizes)), logs)
+    return crossing(np.array(list(sizes)), logs)
 
 
 def _response(found, harm):
@@ -267,7 +267,7 @@ def _perturb(found):
 
 def _drift(found):
     spread, seeds = damage.drift(found), found.seeds(shared.DRIVER)
-    final, harm = propagation.curves(seeds).value[:, -1], sum(each.kl.mean(1) for each in seeds) / len(seeds)
+    final, harm = drift_curves(seeds).value[:, -1], sum(each.kl.mean(1) for each in seeds) / len(seeds)
     ranked = {"rank-correlation": comparison.spearman(final, harm), "misjudged": damage.misjudged(final, harm)}
     return {"measured sizes": spread.sizes, "measured drift": spread.drift} | ranked
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from core.results import search_plan, shortlist
+from core.results import search_plan
 from tests import tiny
 from tests.core.results.search.asking import DOCUMENTS, SMALL
 
@@ -12,7 +12,7 @@ from tests.core.results.search.asking import DOCUMENTS, SMALL
 @pytest.fixture
 def few(monkeypatch):
     """Few candidates, and a profile of two sparsities."""
-    monkeypatch.setattr(shortlist, "BASES", SMALL)
+    monkeypatch.setattr(search_plan, "BASES", SMALL)
     monkeypatch.setattr(search_plan, "SPARSITIES", (0.3, 0.7))
     monkeypatch.setattr(search_plan, "OF_LINEARS", ())
 

@@ -14,8 +14,8 @@ from core.methods import Response, Treatment, Uniform
 from core.models.progress import Cancelled
 from core.prune import distillation, pruned_model
 from core.requests import EvaluationRequest, MeasureRequest, Recipe, StudyRequest, WindowRequest, grammar, uniform
-from core.results import Change, best, search_plan, shortlist, study_results, text_splits
-from core.results.setting_result import UNKNOWN
+from core.results import Change, best, search_plan, study_results, text_splits
+from core.results.comparison import UNKNOWN
 from core.show.words import advice
 from core.store import Store
 from core.store.parts import delete
@@ -41,7 +41,7 @@ def test_the_best_on_one_text_is_judged_on_another(empty, text, monkeypatch):
     first, second, *others = (each.setting.allocation for each in found.selection.singles if each.setting)
     assert grammar.write(first) == "uniform:0.5" and second.base.kind != "uniform"
     assert {grammar.write(each) for each in others} >= found.provenance.forecasts.keys()
-    assert len(others) <= shortlist.MOST - 2 and found.provenance.predicted == 33
+    assert len(others) <= search_plan.MOST - 2 and found.provenance.predicted == 33
     assert [each.loss for each in found.candidates] == sorted(selecting)
 
     assert found.against_uniform == found.judged(found.winner).against(found.judged(found.uniform))
@@ -146,7 +146,7 @@ def test_pruners_that_stored_settings_predict_join_where_intervals_do_not_tell_t
 
 
 def test_without_rivals_the_answer_is_uniform(empty, text, monkeypatch):
-    monkeypatch.setattr(shortlist, "BASES", grid())
+    monkeypatch.setattr(search_plan, "BASES", grid())
     found = best.load(empty, execute.get(request(text, seeds=(0,)), empty))
     assert found.answer == found.winner == found.uniform
     assert found.against_uniform is None
@@ -178,7 +178,7 @@ def losing(monkeypatch, **share):
 
 def test_most_zeros_within_a_loss(empty, text, monkeypatch, refused):
     """Uniform keeps within the loss at a lower target, is judged there with every seed too, and may be the answer."""
-    monkeypatch.setattr(shortlist, "BASES", grid(Uniform(), Response()))
+    monkeypatch.setattr(search_plan, "BASES", grid(Uniform(), Response()))
     losing(monkeypatch, uniform=0.8, response=0.7)
     asked = request(text, None, max_loss=0.36, seeds=(0, 1))
     found = best.load(empty, execute.get(asked, empty))

@@ -6,7 +6,7 @@ import pytest
 from core.methods import Treatment
 from core.requests import Recipe, grammar
 from core.results import forecast_of_study
-from core.results.shortlist import candidates
+from core.results.search_plan import candidates
 from core.results.stored_forecasts import transferred_to
 from core.store import Store
 from tests.builders import profiles as builders

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from core.plan.gains import gains_of
-from core.results import checkpoints, propagation
+from core.plan.gains import crossing, drift_curves, drift_left, gains_of
+from core.results import checkpoints
 from core.show import figures
 from core.show.figures import charts, drift, gain, maps
 from core.show.figures.charts import COMPARED, GROUPS
@@ -65,7 +65,7 @@ def whole(chart):
 def test_curves_show_every_injection_layer_and_the_interval():
     found = seeds()
     figure = drift.curves(found, 3).figure
-    value = propagation.curves(found).value
+    value = drift_curves(found).value
     np.testing.assert_allclose(trace(figure, "layer 3").y, value[3, 3:])
     bundles = {each.name.removeprefix("other layers, "): each for each in figure.data if "other layers" in each.name}
     assert sum(y is not None for each in bundles.values() for y in each.y) == LAYERS * (LAYERS + 1) / 2 - (LAYERS - 3)
@@ -87,7 +87,7 @@ def test_the_matrix_is_log2_neutral_at_one_and_each_cell_can_be_clicked():
     found = seeds()
     figure = figures.heatmap(found, None, 3).figure
     cells, targets = figure.data[0], trace(figure, "cells")
-    np.testing.assert_allclose(cells.z, np.log2(propagation.relative(found)))
+    np.testing.assert_allclose(cells.z, np.log2(drift_left(found)))
     assert (cells.zmid, cells.zmin) == (0, -cells.zmax)
     assert len(targets.customdata) == LAYERS * (LAYERS + 1) / 2
     np.testing.assert_array_equal(targets.customdata, np.stack([targets.y, targets.x], axis=1))
@@ -123,7 +123,7 @@ def test_every_statistic_has_its_interval(statistic):
 def test_the_size_map_marks_the_crossing():
     lines = of_sizes()
     chart = maps.size_map(SIZES, lines, 2)
-    wanted = propagation.crossing(np.array(SIZES), np.log([each.value for each in lines]))
+    wanted = crossing(np.array(SIZES), np.log([each.value for each in lines]))
     np.testing.assert_allclose(trace(chart.figure, "crossing size").y, wanted)
     assert np.isfinite(wanted).any() and "switching" in chart.finding
 

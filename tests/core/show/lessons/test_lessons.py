@@ -13,9 +13,9 @@ from core.base import UserError
 from core.methods import Owl
 from core.plan.allocation import allocate
 from core.plan.budget import share_spent
+from core.plan.gains import drift_curves
 from core.plan.sweep import sweep
 from core.requests import AllocationRequest, Correction
-from core.results import propagation
 from core.show.lessons import absorption, budgets, damage, shared
 from core.show.lessons.shared import PRUNED
 from core.store import Store, profiles
@@ -85,7 +85,7 @@ def test_chapters_name_the_layer_that_stands_out_and_rounding_is_not_divided_by(
 
 
 def test_drift_that_ranks_as_harm_does_is_said_to(standard):
-    final = propagation.curves(standard.seeds("gaussian:0.3")).value[:, -1]
+    final = drift_curves(standard.seeds("gaussian:0.3")).value[:, -1]
     same = np.repeat(final[:, None] ** 2, 8, axis=1)
     told = shared.plain(damage.drift(with_fields(standard, "gaussian:0.3", kl=same)).sentence)
     assert "harm is 1.00" in told and "always" in told
