@@ -7,7 +7,7 @@ from core.base import UserError, capital, number, per_cent
 from core.results import CHANGE
 from core.results.comparison import FAILS, HOLDS
 from core.show.report import claims, questions
-from core.show.report.benches import BENCHES, Bench
+from core.show.report.questions import BENCHES, Bench
 from pages.ui import form, layout, studies, url_state
 
 st.title("What was measured?", anchor=False)

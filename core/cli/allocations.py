@@ -20,7 +20,7 @@ from core.requests.parsing import fraction
 from core.results import Best, Forecast, Prediction, protocols, text_splits
 from core.results.best import commands, load
 from core.results.stored_forecasts import load_forecast
-from core.show.words import advice, protocol_lines
+from core.show.words import study_lines
 from core.store import Profile, Store, profiles
 
 
@@ -58,7 +58,7 @@ def spread(options: SimpleNamespace, store: Store) -> None:
     say_json(answer)
     _say(allocation, answer)
     if forecast:
-        say(protocol_lines.beside(predicted), protocol_lines.basis(forecast))
+        say(study_lines.beside(predicted), study_lines.basis(forecast))
     else:
         say(f"No prediction: {lacking}")
 
@@ -142,10 +142,10 @@ def best(options: SimpleNamespace, store: Store) -> None:
 def best_json(best: Best, cache: Path | None) -> Answer:
     """JSON of the answer and its evidence; intervals are in per cent of perplexity on the text that judges."""
     return {
-        "answer": advice.written(best.answer),
+        "answer": study_lines.written(best.answer),
         "target": best.answer.allocation.target,
-        "sentence": advice.answer(best),
-        "loss": advice.loss(best),
+        "sentence": study_lines.answer(best),
+        "loss": study_lines.loss(best),
         "roles": text_splits.described(best.request),
         "protocol": {
             "selection": protocol_json(best.selection, best.selection.single(best.winner)),
@@ -177,7 +177,7 @@ def best_json(best: Best, cache: Path | None) -> Answer:
 
 def _judged(best: Best, recipe: Recipe) -> Answer:
     return {
-        "allocation": advice.written(recipe),
+        "allocation": study_lines.written(recipe),
         "perplexity": best.judged(recipe).perplexity,
         "setting": recipe.model_dump(mode="json"),
         "warnings": best.judged(recipe).warnings,
@@ -194,11 +194,11 @@ def _say_best(best: Best, cache: Path | None) -> None:
     say_table(("allocation", "perplexity", "against uniform"), cells, title)
     for each in rows:
         say(each.helped and f"{write(each.setting.allocation)}. {each.helped}")
-    say(*protocol_lines.of_search(best), *best.provenance.left_out, text_splits.described(best.request))
+    say(*study_lines.of_search(best), *best.provenance.left_out, text_splits.described(best.request))
     say(f"Judged on {protocols.short_name(best.final)}.")
-    say(advice.answer(best), style="bold")
-    say(advice.loss(best))
+    say(study_lines.answer(best), style="bold")
+    say(study_lines.loss(best))
     for recipe in dict.fromkeys((best.uniform, best.winner, best.answer)):
         helped = best.judged(recipe).helped
-        say(helped and f"{advice.called(recipe)}, on the text that judges. {helped}")
+        say(helped and f"{study_lines.called(recipe)}, on the text that judges. {helped}")
     say(*commands(best, cache), f"best {best.spec.key}")

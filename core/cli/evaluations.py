@@ -28,7 +28,7 @@ from core.requests.parsing import whole_path
 from core.requests.recipes import TRAINED
 from core.requests.study_file import read_study
 from core.results import CheckedPrediction, Study, candidates, stored_forecasts, study_results
-from core.show.words import advice, protocol_lines
+from core.show.words import study_lines
 from core.store import Entry, Store, parts, profiles
 
 
@@ -65,7 +65,7 @@ def forms_json(request: ExportRequest, store: Store) -> Answer:
         sizes, perplexities, rates = worth(request, store)
     except UserError:  # stored results answer without the model too
         return {"forms": None, "verdict": None}
-    return {"verdict": advice.on_zeros(sizes, perplexities), "forms": [
+    return {"verdict": study_lines.on_zeros(sizes, perplexities), "forms": [
         {"form": name, "bytes": size, "share": size / sizes[DENSE], "perplexity": perplexities.get(name),
          "tokens_per_second": rates.get(name)} for name, size in sizes.items()
     ]}  # fmt: skip
@@ -124,7 +124,7 @@ def anchor(options: SimpleNamespace, store: Store) -> None:
     request = candidates.anchor_study(profile, treated, request_of("anchors", **vars(options)), **trained)
     study = _say_study(store, run(request, store, options))
     try:
-        say(protocol_lines.basis(stored_forecasts.best_forecast([study], profile, treated)))
+        say(study_lines.basis(stored_forecasts.best_forecast([study], profile, treated)))
     except UserError as reason:  # pruning raised no loss, or broke the model
         say(reason)
 

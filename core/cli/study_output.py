@@ -9,7 +9,7 @@ from core.cli.terminal import Answer, say, say_table
 from core.requests import Recipe, TextSpec
 from core.results import Change, CheckedPrediction, Result, Study, protocols, rows_of
 from core.results.study_table import study_table
-from core.show.words import perplexity_sentences, protocol_lines
+from core.show.words import perplexity_sentences, study_lines
 
 
 def point_json(study: Study, result: Result) -> Answer:
@@ -124,8 +124,8 @@ def print_study(study: Study, predicted: Mapping[Recipe, CheckedPrediction]) -> 
     ).texts
     say_table(heads, rows, f"{study.provenance.get('model')}: {protocols.short_name(study)}")
     for setting, prediction in predicted.items():
-        say(protocol_lines.against(setting.name, prediction, study.of(setting).perplexity))
+        say(study_lines.against(setting.name, prediction, study.of(setting).perplexity))
     say(*perplexity_sentences.of_study(study))
     for each in study.settings:
         say(each.helped and f"{each.setting.name}. {each.helped}")
-    say(f"Protocol: {protocol_lines.badge(study)}", f"study {study.spec.key}")
+    say(f"Protocol: {study_lines.badge(study)}", f"study {study.spec.key}")

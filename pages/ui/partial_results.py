@@ -14,7 +14,7 @@ from core.requests.commands import quoted
 from core.results import protocols, study_results
 from core.show import figures, words
 from core.show.figures import Chart, evaluation, perplexity
-from core.show.words import protocol_lines
+from core.show.words import study_lines
 from core.store import Entry, Merged, Store, parts
 from core.store.parts import finished, partial
 from pages.ui import layout
@@ -44,7 +44,7 @@ def perplexities(store: Store, job: Job) -> None:
         return
     chart = perplexity.of_evaluations(study, None)
     points = f"{len(study.singles)} of {len(study.points)} points finished."
-    _show(chart, job, f"{protocols.short_name(study)}. {chart.finding} {points}", protocol_lines.badge(study))
+    _show(chart, job, f"{protocols.short_name(study)}. {chart.finding} {points}", study_lines.badge(study))
 
 
 def training(store: Store, model: ModelSpec, pruned: ExactRecipe | None) -> Chart | None:

@@ -16,7 +16,7 @@ from core.show import figures
 from core.show.figures.gain import thumbnail
 from core.show.report import reports
 from core.show.words import gain_sentences, perplexity_sentences
-from core.show.words.protocol_lines import SHORT
+from core.show.words.study_lines import SHORT
 from core.store import Entry, Store
 from core.store.files import changed
 from core.store.parts import delete

@@ -25,7 +25,7 @@ from core.results import (
     stored_forecasts,
     verdict,
 )
-from core.show.words import protocol_lines
+from core.show.words import study_lines
 from core.store import Entry, Profile, Store
 from pages.ui import current_profile, layout, url_state
 
@@ -158,9 +158,9 @@ def badge(study: Study, among: Sequence[Study] = ()) -> None:
         among: what `choose` chose from; where that is several, they are offered below.
     """
     with st.popover(escape_markdown(protocols.short_name(study)), type="tertiary", help="Protocol", wrap=True):
-        layout.caption(f"{protocol_lines.badge(study)}.")
+        layout.caption(f"{study_lines.badge(study)}.")
         if len(among) > 1:
-            names = zip(among, protocol_lines.names(among), strict=True)
+            names = zip(among, study_lines.names(among), strict=True)
             named = {each.entries[-1].key: escape_markdown(name) for each, name in names}
             st.radio(PICK, list(named), key="study", format_func=named.get)
 

@@ -14,8 +14,8 @@ from core.results import spearman
 from core.results.comparison import FAILS, FEWEST_SEEDS, HOLDS, OPEN, Outcome, intervals
 from core.show import words
 from core.show.report import questions, remake
-from core.show.report.benches import bench_file
 from core.show.report.claims import CLAIMED, CLAIMS, MEASURED, PROFILES, Measured
+from core.show.report.questions import bench_file
 from core.show.words import gain_sentences
 from core.store import HOME, Store, profiles
 

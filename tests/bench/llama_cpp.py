@@ -35,7 +35,7 @@ from core.models.sources import bundled, locate
 from core.plan.allocation import allocate
 from core.plan.sizes import DENSE
 from core.requests.grammar import read_allocation
-from core.show.report.benches import bench_file
+from core.show.report.questions import bench_file
 from core.store import profiles
 from core.store.cache import Store
 from core.store.files import HOST

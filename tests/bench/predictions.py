@@ -17,7 +17,7 @@ from core.results import Forecast, checkpoints, forecast_of_study, protocols
 from core.results.candidates import default_anchors
 from core.results.forecast import errors
 from core.results.stored_forecasts import MIN_ANCHORS
-from core.show.report.benches import bench_file
+from core.show.report.questions import bench_file
 from core.show.words import gain_sentences
 from core.store import HOME, Store, profiles
 

@@ -19,8 +19,8 @@ from core.models.loading import load
 from core.models.sources import locate
 from core.models.windows import windows
 from core.requests.inputs import WindowRequest
-from core.show.report.benches import bench_file
 from core.show.report.claims import PROFILES
+from core.show.report.questions import bench_file
 from core.store import HOME, Store
 
 TEXT = {"source": "demo", "sequences": 16, "length": 64}

@@ -11,7 +11,7 @@ import pytest
 
 from core.show.figures.charts import GROUPS
 from core.show.report import claims, questions
-from core.show.report.benches import BENCHES
+from core.show.report.questions import BENCHES
 from core.store import Store
 from pages.ui.tour import CHAPTERS
 from tests.pages import reading

@@ -36,16 +36,17 @@ def sparsity_by_method(ranked: Sequence[RankedMethod], target: float) -> Chart:
     every = np.concatenate([each.sparsity for each in ranked])
     scale = -REACH / max(0.02, float(np.abs(every - target).max()))  # down the page
     hues = [_hue(each) for each in ranked]
-    figure = go.Figure()
-    for lane, (one, hue) in enumerate(zip(ranked, hues, strict=True)):
-        figure.add_bar(
+    bars = [
+        go.Bar(
             x=np.arange(layers), y=scale * (one.sparsity - target), base=lane, customdata=100 * one.sparsity,
             marker={"color": hue}, name=one.name,
             hovertemplate=f"{one.name}, layer %{{x}}: %{{customdata:.1f}} % zeros<extra></extra>",
-        )  # fmt: skip
+        )
+        for lane, (one, hue) in enumerate(zip(ranked, hues, strict=True))
+    ]  # fmt: skip
     ends = [dict.fromkeys(per_cent(end(one.sparsity), 0) for end in (np.min, np.max)) for one in ranked]
     heads = [f"<b>{one.name}</b>  {' to '.join(each)}" for one, each in zip(ranked, ends, strict=True)]
-    figure.add_trace(labels([-0.6] * count, np.arange(count) - 0.42, heads, hues))
+    names = labels([-0.6] * count, np.arange(count) - 0.42, heads, hues)
     rows = {
         "tickvals": list(range(count)),
         "showticklabels": False,
@@ -53,11 +54,11 @@ def sparsity_by_method(ranked: Sequence[RankedMethod], target: float) -> Chart:
         "title": None,
         "range": [count - 0.5, -0.5],
     }
-    figure.update_layout(barmode="overlay")
     table = pd.DataFrame({"layer": np.arange(layers), **{each.name: each.sparsity for each in ranked}})
     finding = f"Bars up: layers that lose more than the target of {per_cent(target)}. Bars down: layers that lose less."
     title = "Which layers does each method prune more?"
-    drawn = layout(figure, layer_axis(layers, "layer"), rows, rows_height(count, LANE), top=ABOVE)
+    x, height = layer_axis(layers, "layer"), rows_height(count, LANE)
+    drawn = layout([*bars, names], x, rows, height, top=ABOVE, barmode="overlay")
     return Chart("leaderboard-sparsity", title, drawn, finding, table)
 
 
@@ -132,7 +133,9 @@ def linears(sparsity: Array, parameters: Array, names: Sequence[str], bounds: Bo
     layers, count = sparsity.shape
     means = layer_means(sparsity.T, parameters.T)
     bar = colour_bar(tickformat=".2f")
-    figure = by_layer(sparsity, names, "layer %{x}, %{customdata[0]}: %{z:.4f}", bar, "sparsity", room=0.11 * layers)
+    figure = by_layer(
+        sparsity, names, "layer %{x}, %{customdata[0]}: %{z:.4f}", bar, "sparsity", sparsity, 0.11 * layers
+    )
     beside = [f"{each:.2f}" for each in means]
     figure.add_trace(labels([layers - 0.3] * count, np.arange(count), beside, [LIGHT.ink] * count))
     table = layer_table(sparsity, names)

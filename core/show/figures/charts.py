@@ -16,8 +16,6 @@ from core.results.checkpoints import compared
 from core.show import words
 from core.show.figures import drift, gain, maps
 from core.show.figures.axes import layer_axis, log_axis
-from core.show.figures.gain import name_lines
-from core.show.figures.maps import layer_table, logs_by_layer
 from core.show.figures.palette import LIGHT
 from core.show.figures.style import Chart, InView, curve, layout, mark_layer
 from core.show.words import gain_sentences
@@ -66,7 +64,7 @@ def matched(view: InView) -> Chart:
         gain.Line("noise", np.exp(logs), unknown, unknown, *[("not tested",) * profile.layers] * 2),
     )
     between = f"{profile.perturbations[real].label}: a lower gain than noise of the same measured drift"
-    return gain.compared(lines[0], lines[1], view.layer, "Noise against real pruning", between)
+    return gain.compared(lines, view.layer, "Noise against real pruning", between)
 
 
 def repaired(view: InView) -> Chart:
@@ -84,7 +82,7 @@ def repaired(view: InView) -> Chart:
     size = float(np.nanmedian(after.drift / before.drift))
     between = f"{profile.perturbations[mended].label}: a lower gain than without the repair"
     lines = gain.line("repaired", profile.seeds(mended)), gain.line("pruned", profile.seeds(plain))
-    chart = gain.compared(lines[0], lines[1], view.layer, "Repaired damage against damage", between)
+    chart = gain.compared(lines, view.layer, "Repaired damage against damage", between)
     finding = f"{chart.finding} Where it arises, the repaired damage is {times(size)} as large in the median layer."
     return replace(chart, finding=finding)
 
@@ -96,7 +94,7 @@ def parts(view: InView) -> Chart:
         raise UserError(f"measure {' and '.join(names)}, or the preset parts, to see whose loss is absorbed")
     lines = [gain.line(profile.perturbations[name].short, profile.seeds(name)) for name in names]
     between = "Without its attention: a lower gain than without its MLP"
-    chart = gain.compared(lines[0], lines[1], view.layer, "Whose loss is absorbed: attention's or the MLP's?", between)
+    chart = gain.compared(lines, view.layer, "Whose loss is absorbed: attention's or the MLP's?", between)
     return replace(chart, finding=f"{gain_sentences.parts(profile)} {chart.finding}")
 
 
@@ -109,16 +107,12 @@ def heads(view: InView) -> Chart:
     harm = np.stack([per_layer(profile.seeds(name), "kl") for name in left_out], axis=-1)
     called = [each.short for each in left_out.values()]
     hover = "layer %{x}, %{customdata[0]} left out: KL %{customdata[1]:.3g} nats"
-    figure = maps.logs_by_layer(harm, called, hover, "part left out; KL, nats", digits)
-    mark_layer(figure, view.layer)
+    figure = maps.logs_by_layer(harm, called, hover, "part left out; KL, nats", digits, view.layer)
     finding = gain_sentences.most_harmful(harm, [*left_out.values()])
     return Chart("parts-harm", "Which parts matter most?", figure, finding, maps.layer_table(harm, called))
 
 
 # --- another checkpoint beside the model ---------------------------------------------------------------------------
-
-KL_AXIS = {"title": "KL, nats", "rangemode": "tozero", "exponentformat": "none"}
-DOTS = {"size": 5}  # a layer between two that are equal is a point without a line
 
 
 def harm(view: InView) -> Chart:
@@ -135,9 +129,9 @@ def harm(view: InView) -> Chart:
         hovertemplate="layer %{x}: KL %{y:.3g} nats; %{customdata}<extra></extra>",
         name="KL",
     )
-    figure = go.Figure(bars, {"bargap": 0.25})
-    mark_layer(figure, view.layer)
-    layout(figure, layer_axis(len(layers), "layer taken from the other"), KL_AXIS)
+    x = layer_axis(len(layers), "layer taken from the other")
+    y = {"title": "KL, nats", "rangemode": "tozero", "exponentformat": "none"}
+    figure = layout([bars], x, y, shapes=mark_layer(view.layer), bargap=0.25)
     columns = {"layer": layers, "KL, nats": comparison.harm, "flips": comparison.single.flips.mean(1)}
     table = pd.DataFrame(columns | {"tensor": tensors, "its error": errors, "stands out": comparison.odd})
     return Chart("checkpoint-harm", "Which layers went wrong?", figure, gain_sentences.worst(comparison), table)
@@ -149,9 +143,10 @@ def weights(view: InView) -> Chart:
     error = comparison.weights.error
     names = [name.removesuffix(".weight") for name in comparison.tensors]
     hover = "layer %{x}, %{customdata[0]}: %{customdata[1]:.3g} %"
-    figure = logs_by_layer(100 * error, names, hover, "relative error", lambda value: f"{digits(value)} %")
-    mark_layer(figure, view.layer)
-    table = layer_table(error, comparison.tensors)
+    figure = maps.logs_by_layer(
+        100 * error, names, hover, "relative error", lambda value: f"{digits(value)} %", view.layer
+    )
+    table = maps.layer_table(error, comparison.tensors)
     return Chart("checkpoint-weights", "Which weights differ?", figure, gain_sentences.weighed(comparison), table)
 
 
@@ -161,15 +156,17 @@ def parting(view: InView) -> Chart:
     layers = np.arange(len(comparison.harm))
     alone = gains_of([comparison.single]).drift
     lines = {"the whole checkpoint": comparison.drift, "the layer alone": alone}
-    drawn_lines = {name: np.where(values > 0, values, np.nan) for name, values in lines.items()}
-    hues, figure = (LIGHT.accent, LIGHT.ink), go.Figure()
-    for (name, values), hue in zip(drawn_lines.items(), hues, strict=True):
-        figure.add_trace(curve(layers, values, name, f"{name}, after layer %{{x}}: %{{y:.3g}}", hue, marker=DOTS))
-    mark_layer(figure, view.layer)
+    lines = {name: np.where(values > 0, values, np.nan) for name, values in lines.items()}
+    hues, hover = (LIGHT.accent, LIGHT.ink), ", after layer %{x}: %{y:.3g}"
+    marker = {"size": 5}  # a layer between two that are equal is a point without a line
+    traces = [
+        curve(layers, values, name, name + hover, hue, marker=marker)
+        for (name, values), hue in zip(lines.items(), hues, strict=True)
+    ]
     table = pd.DataFrame({"layer": layers, "drift of the whole": comparison.drift, "drift of the layer alone": alone})
     x, y = layer_axis(len(layers), "after layer"), log_axis("drift", comparison.drift, alone).drawn
-    drawn = layout(figure, x, y)
-    name_lines(drawn, drawn_lines, hues)
+    drawn = layout(traces, x, y, shapes=mark_layer(view.layer))
+    gain.name_lines(drawn, lines, hues)
     finding = f"{gain_sentences.parting(comparison)} {gain_sentences.cost(comparison)}"
     return Chart("checkpoint-drift", "Where do the two checkpoints part?", drawn, finding, table)
 

@@ -31,14 +31,16 @@ def curves(seeds: Seeds, layer: int) -> Chart:
     layers = len(drift.value)
     first = averaged(seeds, "drift_first")[layer]
     of_first, of_token = np.where(first > 0, first, np.nan), "first token, after layer %{x}: drift %{y:.3g}"
-    figure = go.Figure(_bundle(drift.value, gains_of(seeds).verdicts, layer))
     x, hover = np.arange(layer, layers), f"perturbed layer {layer}, after layer %{{x}}: drift %{{y:.3g}}"
-    value, low, high = (ends[layer, layer:] for ends in (drift.value, drift.low, drift.high))
-    line = curve(x, value, f"layer {layer}", hover, LIGHT.accent, 3, marker={"size": 5})
-    figure.add_traces([band(x, low, high, LIGHT.accent), line])
-    figure.add_trace(curve(np.arange(layers), of_first, "first token", of_token, LIGHT.ink, 2, "dot"))
+    value, low, high, _ = drift.map(lambda ends: ends[layer, layer:])
+    traces = [
+        *_bundle(drift.value, gains_of(seeds).verdicts, layer),
+        band(x, low, high, LIGHT.accent),
+        curve(x, value, f"layer {layer}", hover, LIGHT.accent, 3, marker={"size": 5}),
+        curve(np.arange(layers), of_first, "first token", of_token, LIGHT.ink, 2, "dot"),
+    ]
     rows = log_axis("drift, relative to the stream", np.append(drift.value, of_first)).drawn
-    colour_key(figure, VERDICT_COLOURS | {f"layer {layer}": LIGHT.accent, "first token": LIGHT.ink})
+    key = colour_key(VERDICT_COLOURS | {f"layer {layer}": LIGHT.accent, "first token": LIGHT.ink})
     i, k = np.nonzero(np.isfinite(drift.value))
     columns = {
         "injection layer": i,
@@ -50,7 +52,7 @@ def curves(seeds: Seeds, layer: int) -> Chart:
     return Chart(
         f"drift-after-layer-{layer}",
         "How does drift grow or shrink?",
-        layout(figure, layer_axis(layers, "after layer"), rows),
+        layout(traces, layer_axis(layers, "after layer"), rows, annotations=key),
         unchanged_layer(seeds, layer) or _curves_finding(drift, first, layer),
         pd.DataFrame(columns),
     )
@@ -58,14 +60,14 @@ def curves(seeds: Seeds, layer: int) -> Chart:
 
 def _bundle(value: Array, verdicts: Sequence[str | None], layer: int) -> list[go.Scatter]:
     """All other injection layers, one trace for each verdict, the lines kept apart by gaps."""
-    layers, traces = len(value), []
-    sure = [verdict if verdict in ("absorbs", "amplifies") else "undecided" for verdict in verdicts]
-    for verdict in ("absorbs", "amplifies", "undecided"):
-        others = [i for i in range(layers) if i != layer and sure[i] == verdict]
-        x = [k for i in others for k in (*range(i, layers), None)]
-        y = [r for i in others for r in (*value[i, i:], None)]
-        injected = [i for i in others for _ in range(layers - i + 1)]
-        hover = "perturbed layer %{customdata}, after layer %{x}: drift %{y:.3g}"
+    bundles = {"absorbs": [], "amplifies": [], "undecided": []}
+    for i, verdict in enumerate(verdicts):
+        if i != layer:
+            bundle = bundles.get(verdict, bundles["undecided"])
+            bundle += [*((k, value[i, k], i) for k in range(i, len(value))), (None, None, i)]
+    traces, hover = [], "perturbed layer %{customdata}, after layer %{x}: drift %{y:.3g}"
+    for verdict, bundle in bundles.items():
+        x, y, injected = ([point[at] for point in bundle] for at in range(3))
         hue = see_through(verdict_colour(verdict), 0.5)
         traces.append(curve(x, y, f"other layers, {verdict}", hover, hue, 1, customdata=injected))
     return traces
@@ -103,20 +105,20 @@ def _curves_finding(drift: Estimate, first: Array, layer: int) -> str:
 def direction(seeds: Seeds, layer: int) -> Chart:
     """Direction of the difference that is left: cosine to the clean stream, and the share of the damage across it."""
     cosine, across = (averaged(seeds, name)[layer] for name in ("cosine", "orthogonal"))
-    lines = {"perpendicular share": (across, LIGHT.accent), "cosine": (cosine, LIGHT.ink)}
-    x, figure = np.arange(len(cosine)), go.Figure()
-    for name, (values, hue) in lines.items():
-        figure.add_trace(curve(x, values, name, f"{name}, after layer %{{x}}: %{{y:.3f}}", hue, 2.5))
-    low, high = float(np.nanmin([cosine, across])), float(np.nanmax([cosine, across]))
+    hues = {"perpendicular share": LIGHT.accent, "cosine": LIGHT.ink}
+    x, hover, lines = np.arange(len(cosine)), ", after layer %{x}: %{y:.3f}", (across, cosine)
+    traces = [
+        curve(x, values, name, name + hover, hue, 2.5) for (name, hue), values in zip(hues.items(), lines, strict=True)
+    ]
+    low, high = np.nanmin(lines), np.nanmax(lines)
     room = max(0.02, 0.15 * (high - low))
     y = {"title": "cosine, share of length", "range": [low - room, min(high + room, 1 + 0.1 * room)]}  # at most 1
-    colour_key(figure, {name: hue for name, (_, hue) in lines.items()})
     finding = unchanged_layer(seeds, layer) or (
         f"{per_cent(across[-1], 0)} of the damage from layer {layer} is perpendicular to the stream at the last layer; "
         f"the perturbed stream keeps a cosine of {cosine[-1]:.3f} to the clean one."
     )
     table = pd.DataFrame({"read layer": x, "cosine": cosine, "share of length across": across}).dropna()
-    drawn = layout(figure, layer_axis(len(x), "after layer"), y)
+    drawn = layout(traces, layer_axis(len(x), "after layer"), y, annotations=colour_key(hues))
     return Chart(f"direction-after-layer-{layer}", "Which way does damage point?", drawn, finding, table)
 
 
@@ -132,12 +134,13 @@ def dilution(seeds: Seeds, activation: Activation, layer: int) -> Chart:
     lines = {"damage grows": damage, "stream grows": stream, "gain": damage / stream, "gain if frozen": 1 / stream}
     net = {"size": 9, "symbol": "diamond", "color": [verdict_colour(each) for each in gains_of(seeds).verdicts]}
     styles: Any = ((LIGHT.family[1], 2), (LIGHT.family[0], 2), (LIGHT.ink, 1, None, net), (LIGHT.guide, 2, "dot"))
-    x, figure = np.arange(len(damage)), go.Figure()
-    for (name, values), style in zip(lines.items(), styles, strict=True):
-        figure.add_trace(curve(x, values, name, f"layer %{{x}}: {name} %{{y:.3g}}×", *style))
-    mark_layer(figure, layer)
+    x = np.arange(len(damage))
+    traces = [
+        curve(x, values, name, f"layer %{{x}}: {name} %{{y:.3g}}×", *style)
+        for (name, values), style in zip(lines.items(), styles, strict=True)
+    ]
     rows = ratio_axis("factor up to the last layer", *lines.values()).drawn
-    layout(figure, layer_axis(len(x), "perturbed layer"), rows, height=HIGH)
+    figure = layout(traces, layer_axis(len(x), "perturbed layer"), rows, HIGH, shapes=mark_layer(layer))
     name_lines(figure, lines, [hue for hue, *_ in styles])
     text = dilution_sentence(damage, stream, layer, unchanged_layer(seeds, layer))
     return Chart("dilution", "Is the gain only dilution?", figure, text, pd.DataFrame({"injection layer": x} | lines))
@@ -165,23 +168,24 @@ def dilution_sentence(damage: Array, stream: Array, layer: int, still: str = "")
 def harm(seeds: Seeds, layer: int) -> Chart:
     """Final drift, divergence and loss increase per injection layer, one above the other."""
     drift = drift_curves(seeds)
-    final = (drift.value[:, -1], drift.low[:, -1], drift.high[:, -1])
+    final = drift.map(lambda ends: ends[:, -1])[:3]
     kl, nll = (student(averaged(seeds, name)) for name in ("kl", "nll_increase"))
     layers, lost = len(final[0]), unreadable(kl[0])
     x = np.arange(layers)
     hues = np.where(x == layer, LIGHT.accent, LIGHT.family[1])
     figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.09)
+    figure.update_yaxes(rangemode="tozero")
     titles = ("drift at the last layer", "divergence of the next token, nats (KL)", "loss increase, nats per token")
+    notes = []
     for row, (title, ends) in enumerate(zip(titles, (final, kl, nll), strict=True), start=1):
         marker = {"size": 7, "color": np.where(lost & (ends is kl), LIGHT.guide, hues).tolist()}
         bars = whiskers(*ends, LIGHT.undecided, 1)
         dots = points(x, ends[0], title, f"layer %{{x}}: %{{y:.3g}} ({title})", marker, error_y=bars)
         figure.add_trace(dots, row=row, col=1)
-        figure.update_yaxes(rangemode="tozero", row=row, col=1)
-        note_above(figure, title, xref="x domain", yref=f"y{row if row > 1 else ''} domain", font={"size": 12})
+        notes.append(note_above(title, xref="x domain", yref=f"y{row if row > 1 else ''} domain", font={"size": 12}))
     axis = layer_axis(layers, "perturbed layer")
-    layout(figure, axis, log_axis("", final[0]).drawn, HIGH).update_xaxes(**(axis | {"title": None}))
-    figure.update_xaxes(title=axis["title"], row=3, col=1)
+    layout(figure, axis, log_axis("", final[0]).drawn, HIGH, annotations=notes).update_xaxes(**(axis | {"title": None}))
+    figure.layout.xaxis3.title = axis["title"]
     columns = {
         "injection layer": x,
         "final drift": final[0],

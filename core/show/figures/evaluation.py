@@ -17,7 +17,7 @@ from core.results import Forecast, Result, Slice, Study
 from core.results.comparison import percent_text
 from core.show.figures.axes import labels, limits, log_axis, margin, ratio_axis, row_axis, wrapped
 from core.show.figures.palette import LIGHT
-from core.show.figures.style import BOTTOM, Chart, curve, layout, points, whiskers
+from core.show.figures.style import BOTTOM, Chart, curve, layout, points, upright, whiskers
 from core.show.words import gain_sentences, perplexity_sentences
 from core.store import Array
 
@@ -50,12 +50,12 @@ def dots(
     error = whiskers(middle, low, high, LIGHT.undecided)
     row = points(values[:, 0], list(names), of, "%{y}: %{customdata}", marker, error_x=error, customdata=list(texts))
     right = float(np.nanmax(values, initial=mark or 0.0))
-    figure = go.Figure([row, labels([right] * len(names), [*names], [f"   {text}" for text in texts], colours)])
-    if mark is not None:
-        figure.add_vline(x=mark, line={"color": LIGHT.guide, "width": 1.5})
+    beside = labels([right] * len(names), [*names], [f"   {text}" for text in texts], colours)
+    shapes = [] if mark is None else [upright(mark, color=LIGHT.guide, width=1.5)]
     rows = row_axis(names)
     lines = 1 + max((text.count("<br>") for text in rows["ticktext"]), default=0)
-    return layout(figure, x, rows, rows_height(len(names), max(34, 18 * lines)), margin(texts), top=ABOVE)
+    height = rows_height(len(names), max(34, 18 * lines))
+    return layout([row, beside], x, rows, height, margin(texts), ABOVE, shapes=shapes)
 
 
 def rows_height(count: int, each: int) -> int:
@@ -124,7 +124,7 @@ def training(tokens: Array, nats: Array) -> Chart:
     marker = {"color": [LIGHT.accent if each == nats[best] else LIGHT.ink for each in nats], "size": 8}
     line = curve(done, nats, "held back", "%{x:,} tokens: %{y:.4g} nats/token", LIGHT.ink, marker=marker)
     x = {"title": "tokens trained on", "range": [-0.03 * last, 1.03 * last], "showgrid": False}
-    figure = layout(go.Figure(line), x, log_axis("KL to the dense model, nats/token (log scale)", nats).drawn)
+    figure = layout([line], x, log_axis("KL to the dense model, nats/token (log scale)", nats).drawn)
     first, least = (digits(nats[at], 3) for at in (0, best))
     finding = f"On windows held back, the KL to the dense model is {first} nats/token before training"
     finding += f" and {least} after {done[best]:,.0f} tokens; the weights from there are kept." if best else "."

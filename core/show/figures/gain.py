@@ -71,20 +71,19 @@ def gains(
     places = [depth(each) if relative else np.arange(len(each.value)) for each in lines]
     colours = shades(len(lines))
     colours[strong] = LIGHT.ink
-    figure = go.Figure()
+    traces = []
     for index, (each, x, hue) in enumerate(zip(lines, places, colours, strict=True)):
         if index != strong:
-            figure.add_traces([band(x, each.low, each.high, hue, 0.15), _curve(each, x, hue, {"size": 5})])
+            traces += [band(x, each.low, each.high, hue, 0.15), _curve(each, x, hue, {"size": 5})]
     main = lines[strong]
     marker = {"size": 9, "color": [verdict_colour(verdict) for verdict in main.verdicts]}
     bars = whiskers(main.value, main.low, main.high, see_through(LIGHT.ink, 0.55), 1)
-    figure.add_trace(_curve(main, places[strong], LIGHT.ink, marker, error_y=bars))
-    colour_key(figure, VERDICT_COLOURS)
+    traces.append(_curve(main, places[strong], LIGHT.ink, marker, error_y=bars))
     axis: dict[str, Any] = DEPTH if relative else layer_axis(len(lines[0].value), "perturbed layer")
-    value_line(figure, 1, 0, axis["range"][1], color=LIGHT.guide, width=1)
-    layout(figure, axis, ratio_axis("gain: drift at the end ÷ where it began", values).drawn)
-    if layer is not None:
-        mark_layer(figure, layer)
+    shapes = [value_line(1, 0, axis["range"][1], color=LIGHT.guide, width=1)]
+    shapes += [] if layer is None else mark_layer(layer)
+    y = ratio_axis("gain: drift at the end ÷ where it began", values).drawn
+    figure = layout(traces, axis, y, shapes=shapes, annotations=colour_key(VERDICT_COLOURS))
     if len(lines) > 1:
         name_lines(figure, {each.name: each.value for each in lines}, colours, strong)
     return Chart("gain-per-layer", title, figure, finding, table(lines))
@@ -133,13 +132,13 @@ def columns(gains: Gains | Line) -> dict[str, Any]:
 # --- one line against another -------------------------------------------------------------------------------------
 
 
-def compared(first: Line, second: Line, layer: int | None, title: str, between: str) -> Chart:
-    """Two lines, and in how many layers the first is absorbed more.
+def compared(lines: Sequence[Line], layer: int | None, title: str, between: str) -> Chart:
+    """Two lines of gains, and in how many layers the first is absorbed more.
 
     Args:
         between: what is compared, as the beginning of the sentence `... in 3 of 29 layers`.
     """
-    return gains([first, second], against(first, second, between), 0, layer, title)
+    return gains(lines, against(lines[0], lines[1], between), 0, layer, title)
 
 
 def against(first: Line, other: Line, between: str) -> str:
@@ -167,7 +166,7 @@ def of_profiles(profile: Profile, twin: Profile, name: str, layer: int, statisti
     lines = [line(title, each.seeds(name), statistic) for title, each in zip(titles, (profile, twin), strict=True)]
     highlighted = layer if profile.layers == twin.layers else None
     between = f"{perturbation(profile.perturbations[name])}. The gain of {titles[0]} is lower than that of {titles[1]}"
-    chart = compared(lines[0], lines[1], highlighted, "Gain of each layer", between)
+    chart = compared(lines, highlighted, "Gain of each layer", between)
     if len({(text.content, text.sequences, text.length) for text in (profile.spec.text, twin.spec.text)}) == 1:
         return chart
     descriptions = [described(each.entry) for each in (profile, twin)]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,22 +48,22 @@ def heatmap(seeds: Seeds, floor: Array | None, layer: int | None) -> Chart:
     left = drift_left(seeds)
     layers, x = len(left), np.arange(len(left))
     drowned = np.isfinite(left) & (below_floor(seeds, floor) if floor is not None else False)
-    figure = go.Figure(diverging(np.where(drowned, np.nan, np.log2(left)), x, x, "drift"))
+    traces = [diverging(np.where(drowned, np.nan, np.log2(left)), x, x, "drift")]
     if drowned.any():
         covers, grey = np.where(drowned, 0.0, np.nan), [[0, LIGHT.hidden], [1, LIGHT.hidden]]
-        figure.add_trace(heat(covers, x, x, None, None, colorscale=grey, name="below the noise floor"))
+        traces.append(heat(covers, x, x, None, None, colorscale=grey, name="below the noise floor"))
     i, k = np.nonzero(np.isfinite(left))
     drift, hidden = left[i, k], drowned[i, k]
     texts = ["below the noise floor" if grey else times(part) for part, grey in zip(drift, hidden, strict=True)]
     pairs = np.stack([i, k], axis=1).tolist()  # as lists: a selection reports packed arrays as dictionaries
     unseen = {each: {"marker": {"opacity": 0}} for each in ("selected", "unselected")}
-    figure.add_trace(
-        cells(k, i, "perturbed layer %{y}, after layer %{x}: %{text}", customdata=pairs, text=texts, **unseen)
-    )
-    if layer is not None:
-        edges = {"x0": layer - 0.5, "x1": layers - 0.5, "y0": layer - 0.5, "y1": layer + 0.5}
-        figure.add_shape(type="rect", line={"color": LIGHT.accent, "width": 2.5}, **edges)
-    layout(figure, layer_axis(layers, "after layer"), layer_axis(layers, "perturbed layer"))
+    hover = "perturbed layer %{y}, after layer %{x}: %{text}"
+    traces.append(cells(k, i, hover, customdata=pairs, text=texts, **unseen))
+    row = [] if layer is None else [
+        {"type": "rect", "x0": layer - 0.5, "x1": layers - 0.5, "y0": layer - 0.5, "y1": layer + 0.5,
+         "line": {"color": LIGHT.accent, "width": 2.5}}
+    ]  # fmt: skip
+    figure = layout(traces, layer_axis(layers, "after layer"), layer_axis(layers, "perturbed layer"), shapes=row)
     columns = {"injection layer": i, "read layer": k, "drift left": drift, "below noise floor": hidden}
     finding = _matrix_sentence(left, drowned)
     return Chart("drift-matrix", "Drift remaining after each layer", figure, finding, pd.DataFrame(columns))
@@ -100,21 +101,17 @@ def size_map(sizes: Sequence[float], lines: Sequence[Line], layer: int) -> Chart
     at_layer, at_size = np.meshgrid(x, size_array)
     hover, gains = "layer %{x}, size %{y}: gain %{customdata:.3g}×", np.exp(logs).ravel()
     crosses, diamond = "layer %{x}: gain crosses 1 at size %{y:.2g}", {"size": 7, "symbol": "diamond"}
-    figure = go.Figure(
-        [
-            diverging(logs / np.log(2), np.arange(len(x) + 1) - 0.5, borders, "gain"),
-            cells(at_layer.ravel(), at_size.ravel(), hover, customdata=gains),
-            curve(x, cross, "crossing size", crosses, LIGHT.ink, 2, marker=diamond),
-        ]
-    )
-    mark_layer(figure, layer)
+    traces = [
+        diverging(logs / np.log(2), np.arange(len(x) + 1) - 0.5, borders, "gain"),
+        cells(at_layer.ravel(), at_size.ravel(), hover, customdata=gains),
+        curve(x, cross, "crossing size", crosses, LIGHT.ink, 2, marker=diamond),
+    ]
     ticks = {"tickvals": sizes, "ticktext": texts, "range": list(np.log10(borders[[0, -1]])), "showgrid": False}
     rows = {"title": "size of the noise", "type": "log"} | ticks
-    table = pd.DataFrame(np.exp(logs).T, columns=[f"gain at {size}" for size in texts])
-    table.insert(0, "injection layer", x)
-    table["crossing size"] = cross
+    columns = {f"gain at {size}": gains for size, gains in zip(texts, np.exp(logs), strict=True)}
+    table = pd.DataFrame({"injection layer": x} | columns | {"crossing size": cross})
     finding = crossing_sentence([each.verdicts for each in lines], cross)
-    drawn = layout(figure, layer_axis(len(x), "perturbed layer"), rows)
+    drawn = layout(traces, layer_axis(len(x), "perturbed layer"), rows, shapes=mark_layer(layer))
     return Chart("gain-by-size", "Does the size of the noise matter?", drawn, finding, table)
 
 
@@ -154,42 +151,42 @@ def _turns(verdicts: Sequence[str]) -> bool:
 
 
 def by_layer(
-    z: Array, names: Sequence[str], hover: str, bar: dict, title: str, written: Array | None = None, room: float = 0.0
-) -> go.Figure:
+    z: Array, names: Sequence[str], hover: str, bar: dict, title: str, written: Array, room: float = 0.0,
+    **more: Any,
+) -> go.Figure:  # fmt: skip
     """A row for each tensor of a layer, a column for each layer.
 
     Args:
         z: (layers, tensors).
         hover: of `%{customdata[0]}`, the tensor, and `%{customdata[1]}`, the value as it is written.
         title: what the colours say.
-        written: (layers, tensors) instead of z; None: that itself.
+        written: (layers, tensors) in words, beside z.
         room: right of the last layer, in layers.
     """
     layers, count = z.shape
     called = [escape(name) for name in names]
-    data = np.repeat(np.array(called)[:, None], layers, 1), (z if written is None else written).T
-    figure = go.Figure(
-        heat(z.T, np.arange(layers), np.arange(count), hover, bar, customdata=np.stack(data, axis=-1), ygap=1.5)
-    )
+    data = np.stack([np.repeat(np.array(called)[:, None], layers, 1), written.T], axis=-1)
+    cells = heat(z.T, np.arange(layers), np.arange(count), hover, bar, customdata=data, ygap=1.5)
     last = [name.rpartition(".")[-1] for name in called]
     rows = {"tickvals": np.arange(count), "ticktext": last, "range": [count - 0.4, -0.6], "showgrid": False}
-    return layout(figure, layer_axis(layers, "layer", room), rows | {"title": title})
+    return layout([cells], layer_axis(layers, "layer", room), rows | {"title": title}, **more)
 
 
 def logs_by_layer(
-    values: Array, names: Sequence[str], hover: str, title: str, write: Callable[[float], str]
+    values: Array, names: Sequence[str], hover: str, title: str, write: Callable[[float], str], layer: int
 ) -> go.Figure:
     """A heatmap as `by_layer`, coloured by the log of values; values not above zero stay empty.
 
     Args:
         write: writes a value at the scale of colours.
+        layer: the highlighted one.
     """
     positive = np.where(values > 0, values, np.nan)
     logs = np.log10(positive)
     usable = logs[np.isfinite(logs)]
     ticks = np.unique(np.linspace(usable.min(), usable.max(), 3)) if usable.size else usable
     bar = colour_bar(tickvals=ticks, ticktext=[write(10**tick) for tick in ticks])
-    return by_layer(logs, names, hover, bar, title, positive)
+    return by_layer(logs, names, hover, bar, title, positive, shapes=mark_layer(layer))
 
 
 def layer_table(values: Array, names: Sequence[str]) -> pd.DataFrame:

@@ -74,12 +74,12 @@ def of_evaluations(study: Study, current: Result | None, part: Slice | None = No
     across = share_axis(
         "share of 16 bits that is saved, %" if budget_unit.bits else f"target, % {budget_unit.unit}", targets
     )
-    figure = go.Figure([trace for index, each in enumerate(curves) for trace in _traces(each, index)])
-    if math.isfinite(dense):
-        value_line(figure, dense, across["range"][0], 100 * targets[-1], color=LIGHT.guide, width=1.5, dash="dot")
-    lines = _name(figure, curves, dense, targets[-1], across["range"][1], values)
-    y = log_axis("perplexity (log scale)", values).drawn
-    layout(figure, across, y, height=HEIGHT * lines // LINES, right=8 + LETTER * WIDEST)
+    start, end = across["range"]
+    guide = value_line(dense, start, 100 * targets[-1], color=LIGHT.guide, width=1.5, dash="dot")
+    names, lines = _names(curves, dense, targets[-1], end, values)
+    traces = [trace for index, each in enumerate(curves) for trace in _traces(each, index)]
+    y, shapes = log_axis("perplexity (log scale)", values).drawn, [guide] * math.isfinite(dense)
+    figure = layout(traces + names, across, y, HEIGHT * lines // LINES, 8 + LETTER * WIDEST, shapes=shapes)
     finding = _ranked(study, results, part.target if part else targets[-1])
     finding += BARS if any(np.isfinite(each.ends).any() for each in curves) else ""
     return Chart("perplexity", "Perplexity against target sparsity", figure, finding, _table(curves))
@@ -117,13 +117,13 @@ def _traces(each: Curve, index: int) -> list[go.Scatter]:
     return [line, points(seeds[:, 0], seeds[:, 1], each.name, hover, marker)]
 
 
-def _name(
-    figure: go.Figure, curves: Sequence[Curve], dense: float, last: float, x: float, values: np.ndarray,
-) -> int:  # fmt: skip
-    """Add names right of the last target, apart from each other, with leaders from where their lines end.
+def _names(
+    curves: Sequence[Curve], dense: float, last: float, x: float, values: np.ndarray
+) -> tuple[list[go.Scatter], int]:
+    """Names right of the last target, apart from each other, with leaders from where their lines end.
 
     Returns:
-        How many lines of names have to fit one under another.
+        Traces, and how many lines of names have to fit one under another.
     """
     placed = [(last, dense, f"dense {digits(dense, 3)}", LIGHT.ink)] if math.isfinite(dense) else []
     for each in curves:
@@ -131,7 +131,7 @@ def _name(
         name = wrapped(each.name if one.target == last else f"{each.name} ({_reach(each)})", WIDEST)
         placed.append((one.target, one.perplexity, f"<b>{name}</b>" if each.in_view else name, each.colour))
     if not placed:
-        return LINES
+        return [], LINES
     targets, heights, names, colours = zip(*placed, strict=True)
     lines = max(LINES, sum(1 + name.count("<br>") for name in names))
     named = line_labels(x, heights, names, colours, values)
@@ -140,8 +140,7 @@ def _name(
         [at for value, to in zip(heights, named.y, strict=True) for at in (value, to, None)],
         "leaders", "", LIGHT.guide, 0.75, hoverinfo="skip",
     )  # fmt: skip
-    figure.add_traces([leaders, named])
-    return lines
+    return [leaders, named], lines
 
 
 def _reach(curve: Curve) -> str:

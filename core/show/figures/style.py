@@ -1,6 +1,6 @@
 """The grammar of all charts: their layout, what is drawn in them, and what stands beside a figure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -52,8 +52,16 @@ class InView:
         return self.profile.seeds(self.name)
 
 
-def layout(figure: go.Figure, x: dict, y: dict, height: int = HEIGHT, right: int = 16, top: int = KEY) -> go.Figure:
-    """The figure with its axes and room for labels; the title of the vertical one lies above it."""
+def layout(
+    traces: go.Figure | Iterable, x: dict, y: dict, height: int = HEIGHT, right: int = 16, top: int = KEY,
+    **more: object,
+) -> go.Figure:  # fmt: skip
+    """Traces with their axes and room for labels; the title of the vertical axis lies above it.
+
+    Args:
+        more: shapes and annotations.
+    """
+    figure = traces if isinstance(traces, go.Figure) else go.Figure(traces)
     above = {"text": y.get("title"), "x": 0, "xref": "container", "y": 1, "yref": "paper", "yanchor": "bottom"}
     whole = {
         "xaxis": x,
@@ -62,7 +70,7 @@ def layout(figure: go.Figure, x: dict, y: dict, height: int = HEIGHT, right: int
         "height": height,
         "margin": {"l": 8, "r": right, "t": top, "b": BOTTOM},
         "uirevision": "keep",
-    }
+    } | more
     return figure.update_layout(whole, overwrite="xaxis2" not in figure.layout)  # to merge takes plotly thrice as long
 
 
@@ -159,11 +167,16 @@ def cells(x: Array, y: Array, hover: str, **more: object) -> go.Scatter:
     return points(x, y, "cells", hover, marker, **more)
 
 
-def mark_layer(figure: go.Figure, x: float) -> None:
+def upright(x: float, **line: object) -> dict:
+    """A line from the bottom to the top."""
+    return {"type": "line", "x0": x, "x1": x, "xref": "x", "y0": 0, "y1": 1, "yref": "y domain", "line": line}
+
+
+def mark_layer(layer: float) -> list[dict]:
     """A dotted line through what is in view."""
-    figure.add_vline(x=x, line={"color": LIGHT.accent, "width": 2, "dash": "dot"})
+    return [upright(layer, color=LIGHT.accent, width=2, dash="dot")]
 
 
-def value_line(figure: go.Figure, y: float, since: float, to: float, **line: object) -> None:
+def value_line(y: float, since: float, to: float, **line: object) -> dict:
     """A line that marks a value from one x to another, so that names beyond are not struck through."""
-    figure.add_shape(type="line", x0=since, x1=to, y0=y, y1=y, line=line)
+    return {"type": "line", "x0": since, "x1": to, "y0": y, "y1": y, "line": line}

@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
+from core.base import capital
 from core.results.comparison import Outcome
 from core.show.figures import Chart, evaluation
-from core.show.report.benches import bench_file
-from core.show.words.gain_sentences import FACTOR, NOT_MEASURED, RANK, SHARE, numbers, sentence
+from core.show.report.questions import bench_file
+from core.show.words.gain_sentences import FACTOR, RANK, SHARE, value
 
 PROFILES = {"SmolLM2": "6e78df68bb8ecfc5", "Gemma 3": "40a79e32dca501bb"}
 CLAIMED = bench_file("claims").with_suffix(".json")  # made by `python -m tests.bench.claims`
@@ -18,6 +19,9 @@ RULE = (
     "A claim holds where every number behind it lies on the claimed side for certain, and does not hold where any lies "
     "on the other side for certain (95 % intervals over sequences, Holm's correction). All else is not decided."
 )
+
+
+NOT_MEASURED = "not measured"
 
 
 class Measured(NamedTuple):
@@ -45,7 +49,18 @@ class Claim(NamedTuple):
     @property
     def sentences(self) -> list[str]:
         """A verdict with its numbers for each model."""
-        return [sentence(model, each and each.tested, self.says, self.unit) for model, each in answers(self).items()]
+        return [f"{model}: {self.sentence(each and each.tested)}." for model, each in answers(self).items()]
+
+    def sentence(self, outcome: Outcome | None) -> str:
+        """What was measured on a model, its verdict first."""
+        if outcome is None:
+            return NOT_MEASURED
+        [n] = {each.n for each in outcome.rows.values()}
+        return f"{outcome.verdict}. {capital(self.says.format_map(self.numbers(outcome)))} (n = {n})"
+
+    def numbers(self, outcome: Outcome) -> dict[str, str]:
+        """Numbers by the names of their rows, and how many layers amplify."""
+        return {name: value(each, self.unit) for name, each in outcome.rows.items()} | outcome.counts
 
     def chart(self) -> Chart:
         """Every number of both models with its interval."""
@@ -137,7 +152,7 @@ def with_numbers(says: str) -> str:
     claims = {key: claim for key, claim in CLAIMS.items() if f"{{{key}[" in says}
     return says.format(
         **{
-            key: {model: numbers(each.tested, claim.unit) for model, each in answers(claim).items() if each}
+            key: {model: claim.numbers(each.tested) for model, each in answers(claim).items() if each}
             for key, claim in claims.items()
         }
     )

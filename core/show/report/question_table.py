@@ -53,31 +53,29 @@ class Question(NamedTuple):
 # --- which settings ------------------------------------------------------------------------------------------------
 
 
-def _every(study: Study) -> list[Result]:
+def _all(study: Study) -> list[Result]:
     """Every setting by pruner, then target; shuffles stand in the sentences only."""
     return [one for part in study.slices for one in study.within(part) if one.control != "shuffled"]
 
 
 def _lowest(study: Study) -> list[Result]:
     """OWL by Wanda and the lowest of every target."""
-    return [
-        one
-        for target in sorted({part.target for part in study.slices})
-        for one in (owl(study, target), best(one for one in study.settings if one.target == target))
-    ]
+    targets = sorted({part.target for part in study.slices})
+    lowest = [best(one for one in study.settings if one.target == target) for target in targets]
+    return [each for one in lowest for each in (owl(study, one.target), one)]
 
 
 def _best_of_methods(study: Study) -> list[Result]:
     """The best setting of every method, by pruner and target."""
     kinds = defaultdict(list)
-    for one in _every(study):
+    for one in _all(study):
         kinds[slice_of(one.setting), one.setting.allocation.base.title].append(one)
     return list(map(best, kinds.values()))
 
 
 def _answering(study: Study) -> list[Result]:
     """Settings that every zero-shot task was asked of."""
-    return [one for one in (study.dense, *_every(study)) if all(map(one.has, study.tasks))]
+    return [one for one in (study.dense, *_all(study)) if all(map(one.has, study.tasks))]
 
 
 def best(settings: Iterable[Result]) -> Result:
@@ -95,32 +93,26 @@ def owl(study: Study, target: float) -> Result:
     return one
 
 
-def _unrepaired(study: Study) -> Control:
-    return lambda one: study.of(one.setting.replace(repair=None)) if one.setting.repair else None
-
-
 def _untrained(study: Study) -> Control:
     """The same without training, by a pruner that reads the fewest windows."""
-    few = min(one.setting.pruner_windows for one in study.settings)
+    few = {"pruner_windows": min(one.setting.pruner_windows for one in study.settings)}
+    return lambda one: study.of((one.setting.untrained or one.setting).replace(**few)) if one.setting else None
 
-    def control(one):
-        return study.of((one.setting.untrained or one.setting).replace(pruner_windows=few)) if one.setting else None
 
-    return control
+def _granularity(one: Result) -> str | None:
+    base = one.setting.allocation.base
+    return base.granularity if base.kind == "response" else None
 
 
 def _per_layer(study: Study) -> Control:
     """The response allocation with a budget per layer, of any objective; None for all others."""
 
-    def granularity(one):
-        base = one.setting.allocation.base
-        return base.kind == "response" and base.granularity
-
-    def control(one):
-        alike = study.within(slice_of(one.setting)) if granularity(one) in ("linear", "both") else ()
-        return next((other for other in alike if granularity(other) == "layer" and not other.strength), None)
-
-    return control
+    per_layer = {
+        slice_of(one.setting): one
+        for one in reversed(study.settings)
+        if _granularity(one) == "layer" and not one.strength
+    }
+    return lambda one: per_layer.get(slice_of(one.setting)) if _granularity(one) in ("linear", "both") else None
 
 
 def _uniform_bits(study: Study) -> Control:
@@ -142,9 +134,8 @@ def _uniform_by_wanda(study: Study) -> Control:
 
 def _influence(study: Study) -> Control:
     """Control: as many layers left out by block influence; None for that itself."""
-    base = BlockInfluence()
-    alike = {one.target: one for one in study.settings if one.setting.allocation.base == base}
-    return lambda one: alike[one.target] if one.setting and one.setting.allocation.base != base else None
+    alike = {one.target: one for one in study.settings if one.setting.allocation.base == BlockInfluence()}
+    return lambda one: alike[one.target] if one.setting and one not in alike.values() else None
 
 
 OWL: dict[str, Any] = {
@@ -175,14 +166,14 @@ LEFT_OUT = (
     "Response leaves out the layers whose leaving out alone was measured to harm least, on the text that block "
     "influence was read on; uniform leaves out layers evenly spaced."
 )
-FEWER_BITS: dict[str, Any] = {
+FEW_BITS: dict[str, Any] = {
     "settings": lambda study: study.settings,
     "against": "uniform bits",
     "control": _uniform_bits,
     "divergence": True,
 }
 TRAINING: dict[str, Any] = {
-    "settings": lambda study: sorted(_every(study), key=lambda one: one.target),
+    "settings": lambda study: sorted(_all(study), key=lambda one: one.target),
     "against": "the same without training",
     "control": _untrained,
     "uniform": True,
@@ -190,40 +181,34 @@ TRAINING: dict[str, Any] = {
 }
 QUESTIONS = {
     "the lowest perplexity": Question("Which setting has the lowest perplexity?", "repaired", _lowest, **OWL),
-    "allocation": Question("What does the allocation alone change?", "plain", _every, corrections=True),
+    "allocation": Question("What does the allocation alone change?", "plain", _all, corrections=True),
     "methods": Question("Which method is best with other pruners and repair?", "selecting", _best_of_methods),
-    "pruner and repair": Question("What do better masks and repair change?", "repaired", _every, **OWL),
+    "pruner and repair": Question("What do better masks and repair change?", "repaired", _all, **OWL),
     "repair": Question(
-        "What does repair alone change?", "repaired", _every, "the same without repair", _unrepaired, paired=True
+        "What does repair alone change?", "repaired", _all, "the same without repair",
+        lambda it: lambda one: it.of(one.setting.replace(repair=None)) if one.setting.repair else None, paired=True,
     ),
-    "allocation and repair": Question(
-        "Does the allocation still matter once weights are repaired?", "repaired", _every
-    ),
+    "allocation and repair": Question("Does the allocation still matter once weights are repaired?", "repaired", _all),
     "per linear": Question(
-        "What does a budget per linear change?", "repaired", _every, "a budget per layer", _per_layer, paired=True
+        "What does a budget per linear change?", "repaired", _all, "a budget per layer", _per_layer, paired=True
     ),
-    "calibration": Question("Does more calibration text change the order?", "calibrated", _every, **OWL),
+    "calibration": Question("Does more calibration text change the order?", "calibrated", _all, **OWL),
     "training": Question(
         "What does training the kept weights win back?", "recovered", note=TRAINED + NO_TRAINING, **TRAINING
     ),
     "own text": Question(
-        "Does training on own text win back more?", "own_text", _every, "the same on calibration text",
-        lambda study: lambda one: study.of(one.setting.replace(recover_text="calibration")), divergence=True,
-        note=OWN_TEXT
+        "Does training on own text win back more?", "own_text", _all, "the same on calibration text",
+        lambda it: lambda one: it.of(one.setting.replace(recover_text="calibration")), divergence=True, note=OWN_TEXT,
     ),
-    "full protocol": Question("Does it hold on all of WikiText-2?", "full", _every, **OWL),
-    "zero-shot": Question(
-        "Do zero-shot tasks agree?", "repaired", _answering, "uniform by Wanda", _uniform_by_wanda
-    ),
-    "correction": Question("Does the correction help?", "controlled", _every, corrections=True),
-    "second family": Question("Does it hold for a second family?", "second_family", _every),
+    "full protocol": Question("Does it hold on all of WikiText-2?", "full", _all, **OWL),
+    "zero-shot": Question("Do zero-shot tasks agree?", "repaired", _answering, "uniform by Wanda", _uniform_by_wanda),
+    "correction": Question("Does the correction help?", "controlled", _all, corrections=True),
+    "second family": Question("Does it hold for a second family?", "second_family", _all),
     "second family's training": Question(
         "What does training win back in a second family?", "second_family_recovered", note=TRAINED, **TRAINING
     ),
-    "bits": Question("Should what suffers most keep more bits?", "bits", note=FOUR_BITS + ZEROS_TOO, **FEWER_BITS),
-    "second family's bits": Question(
-        "Should it in a second family?", "second_family_bits", note=FOUR_BITS, **FEWER_BITS
-    ),
+    "bits": Question("Should what suffers most keep more bits?", "bits", note=FOUR_BITS + ZEROS_TOO, **FEW_BITS),
+    "second family's bits": Question("Should it in a second family?", "second_family_bits", note=FOUR_BITS, **FEW_BITS),
     "layers": Question(
         "Which layers can be left out?", "layers", lambda it: it.settings, "block influence", _influence,
         divergence=True, note=LEFT_OUT,

@@ -21,7 +21,7 @@ from core.show.figures import perplexity
 from core.show.figures.charts import CHARTS, COMPARED, InView
 from core.show.report import remake
 from core.show.report.page import Exhibit, Report, exhibit, page, table
-from core.show.words import advice, gain_sentences, perplexity_sentences, protocol_lines
+from core.show.words import gain_sentences, perplexity_sentences, study_lines
 from core.store import Entry, Profile, Store, profiles
 
 KINDS = ("profile", "study", "best")
@@ -49,8 +49,10 @@ def report(store: Store, entry: Entry) -> Report:
         case "best":
             best = bests.load(store, entry)
             judged = _study(entry, best.final)
-            sentences = (advice.loss(best), *judged.sentences)
-            return replace(judged, title=advice.answer(best), sentences=sentences, commands=tuple(remake.best(best)))
+            sentences = (study_lines.loss(best), *judged.sentences)
+            return replace(
+                judged, title=study_lines.answer(best), sentences=sentences, commands=tuple(remake.best(best))
+            )
     raise UserError(f"{entry.key} is an export: report on the study whose numbers its model card gives")
 
 
@@ -110,7 +112,7 @@ def _study(entry: Entry, study: Study) -> Report:
     return Report(
         title=_headline(study),
         sentences=(
-            f"{protocol_lines.badge(study)}.",
+            f"{study_lines.badge(study)}.",
             *perplexity_sentences.of_study(study),
             *(f"{each.name}: {each.helped}" for each in study.settings if each.helped),
         ),

@@ -9,11 +9,13 @@ from core.base import Estimate, capital, digits, gain, listed, per_cent, ranges,
 from core.methods import ATTENTION, BLOCKS, Perturbation
 from core.plan.gains import FEWEST_SEQUENCES, FLOOR_MARGIN, Gains, below_floor, gains_of, log_gain
 from core.results.checkpoints import Compared
-from core.results.comparison import Outcome, intervals, percent_text
+from core.results.comparison import intervals, percent_text
 from core.store import Array, Profile
 
-DIRECTIONS = {"amplifies": "amplify", "absorbs": "absorb"}  # of one layer, of several
-PHRASES = {word: (word, many) for word, many in DIRECTIONS.items()} | {"undecided": ("is undecided", "are undecided")}
+PHRASES = {  # of one layer, of several
+    "amplifies": ("amplifies", "amplify"), "absorbs": ("absorbs", "absorb"),
+    "undecided": ("is undecided", "are undecided"),
+}  # fmt: skip
 RULE = (
     "A layer amplifies or absorbs if the 95 % interval of its gain over the sequences lies more than 5 % from 1, after "
     f"correction for testing many layers (Holm). With fewer than {FEWEST_SEQUENCES} sequences nothing is decided."
@@ -26,11 +28,11 @@ def headline(gains: Gains) -> str:
         return no_verdict(gains)
     layers = gains.verdicts[:-1]
     count = Counter(layers)
-    first, other = sorted(DIRECTIONS, key=lambda one: (-count[one], one))
+    first, other = sorted(("absorbs", "amplifies"), key=lambda one: -count[one])
     if not count[first]:
         return f"0 of {len(layers)} layers amplify or absorb for certain"
-    rest = f"{count[other] or 'none'} {other if count[other] < 2 else DIRECTIONS[other]}"
-    return f"{count[first]} of {len(layers)} layers {first if len(layers) == 1 else DIRECTIONS[first]}, {rest}"
+    rest = f"{count[other] or 'none'} {PHRASES[other][count[other] > 1]}"
+    return f"{count[first]} of {len(layers)} layers {PHRASES[first][len(layers) > 1]}, {rest}"
 
 
 def first_token(gains: Gains, other: Gains, included: bool) -> str:
@@ -88,8 +90,8 @@ def of_perturbation(profile: Profile, name: str) -> str:
     text = finding(gains_of(profile.seeds(name)))
     if not layers:
         return text
-    what = "of every layer" if len(layers) == profile.layers - 1 else f"of {named(layers)}"
-    return f"{text} The drift {what} is below {FLOOR_MARGIN} times the noise floor: it may be rounding alone."
+    these = "every layer" if len(layers) == profile.layers - 1 else named(layers)
+    return f"{text} The drift of {these} is below {FLOOR_MARGIN} times the noise floor: it may be rounding alone."
 
 
 def drowned(profile: Profile, name: str) -> Array:
@@ -114,17 +116,15 @@ def most_harmful(harm: Array, parts: Sequence[Perturbation]) -> str:
     ranked = sorted(np.ndindex(harm.shape), key=lambda cell: -harm[cell])
     of = [each.part for each in parts]
     single = np.array([part not in BLOCKS for part in of])
-
-    def named(cell):
-        return f"{parts[cell[1]].of(cell[0])} ({digits(harm[cell])} nats)"
-
-    text = f"Most harm is done without {listed(map(named, ranked[:2]))}."
-    if not single.any():
+    called = [f"{parts[cell[1]].of(cell[0])} ({digits(float(harm[cell]))} nats)" for cell in ranked]
+    text = f"Most harm is done without {listed(called[:2])}."
+    heads = [name for (_, part), name in zip(ranked, called, strict=True) if single[part]]
+    if not heads:
         return text
-    alone, head = harm[:, single].sum(), next(cell for cell in ranked if single[cell[1]])
+    alone = harm[:, single].sum()
     times_all = times(alone / harm[:, of.index(ATTENTION)].sum()) if ATTENTION in of else ""
     whole = times_all and f", {times_all} the harm of their attention"
-    return f"{text} Of single heads it is {named(head)}; all heads, one at a time, do {digits(alone)} nats{whole}."
+    return f"{text} Of single heads it is {heads[0]}; all heads, one at a time, do {digits(alone)} nats{whole}."
 
 
 # --- another checkpoint --------------------------------------------------------------------------------------------
@@ -137,22 +137,17 @@ def of_checkpoint(comparison: Compared) -> list[str]:
 
 def worst(comparison: Compared) -> str:
     """One sentence: the layer and the tensor that went wrong, and their cost."""
-    layer = comparison.ranking[0]
-    tensor = comparison.tensor(layer)
-    name, error = comparison.tensors[tensor], comparison.weights.error[layer, tensor]
     if not comparison.weights.error.any():
         return "Every layer is equal in both: they differ outside the layers only."
-    cost, odd = _cost_of(comparison, layer), np.flatnonzero(comparison.odd).tolist()
+    layer, odd = comparison.ranking[0], np.flatnonzero(comparison.odd).tolist()
+    tensor, cost = comparison.tensor(layer), _cost_of(comparison, layer)
+    name, error = comparison.tensors[tensor], per_cent(comparison.weights.error[layer, tensor])
     if not odd:
-        return (
-            f"No layer's weights stand out. Layer {layer} does the most harm: {cost}; its largest error is "
-            f"{per_cent(error)}, of {name}."
-        )
-    lead = f"Layer {layer} stands out"
-    if len(odd) > 1:
-        lead = f"{capital(named(odd))} stand out, and layer {layer} does the most harm of them"
+        harm = f"Layer {layer} does the most harm: {cost}; its largest error is {error}, of {name}."
+        return f"No layer's weights stand out. {harm}"
+    most = f"stand out, and layer {layer} does the most harm of them" if len(odd) > 1 else "stands out"
     usual = f"where the median layer's differs by {per_cent(comparison.usual[tensor])}"
-    return f"{lead}: its {name} differs by {per_cent(error)}, {usual}; {cost}."
+    return f"{capital(named(odd))} {most}: its {name} differs by {error}, {usual}; {cost}."
 
 
 def _cost_of(comparison: Compared, layer: int) -> str:
@@ -199,9 +194,8 @@ def weighed(comparison: Compared) -> str:
     )
 
 
-# --- claims of the literature, tested: a verdict with its numbers for each model -------------------------------------
+# --- numbers with their intervals -----------------------------------------------------------------------------------
 
-NOT_MEASURED = "not measured"
 FACTOR, RANK, SHARE = "factor", "rank correlation", "share"
 
 
@@ -211,23 +205,6 @@ def value(estimate: Estimate, unit: str) -> str:
         return percent_text(estimate.map(lambda share: 100 * share), "")
     alone = gain(estimate.value) if unit == FACTOR else f"{estimate.value:.2f}"
     return f"{alone} [{ratio(estimate.low)}, {ratio(estimate.high)}]"
-
-
-def numbers(outcome: Outcome, unit: str) -> dict[str, str]:
-    """Its numbers by the names of their rows, and how many layers amplify."""
-    return {name: value(each, unit) for name, each in outcome.rows.items()} | outcome.counts
-
-
-def sentence(model: str, outcome: Outcome | None, says: str, unit: str) -> str:
-    """Sentence: what was measured on a model, its verdict first.
-
-    Args:
-        says: a sentence with names of `numbers` in braces.
-    """
-    if outcome is None:
-        return f"{model}: {NOT_MEASURED}."
-    [n] = {each.n for each in outcome.rows.values()}
-    return f"{model}: {outcome.verdict}. {capital(says.format_map(numbers(outcome, unit)))} (n = {n})."
 
 
 def parts(profile: Profile) -> str:

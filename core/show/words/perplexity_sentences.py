@@ -47,7 +47,7 @@ def _over_seeds(change: Change) -> str:
         return ""
     if not seeds.certain:
         return f" ({several(seeds.n, 'calibration seed')})"
-    doubt = ", which is not certain" if verdict(seeds) == "no different" != verdict(change.windows) else ""
+    doubt = ", which is not certain" * (verdict(seeds) == "no different" != verdict(change.windows))
     return f"; over {seeds.n} calibration seeds {percent_text(seeds)}{doubt}"
 
 

@@ -17,7 +17,7 @@ from core.requests.commands import line, request_of
 from core.results import Forecast, Result, Slice, Study, candidates, leaderboard, stored_forecasts
 from core.show.figures import Chart
 from core.show.figures import allocation as charts
-from core.show.words import perplexity_sentences, protocol_lines
+from core.show.words import perplexity_sentences, study_lines
 from core.store import Profile, Store
 from pages.ui import layout, studies, url_state, watch
 from pages.ui.allocate import picture, settings
@@ -102,7 +102,7 @@ def draw(
             "Shaded: the interval.": bars.gauge,
             "Points were measured.": bars.gauge and bars.gauge.marks,
             f"This allocation was measured: {measured and perplexity(measured.perplexity)}.": measured,
-            protocol_lines.basis(forecast): True,
+            study_lines.basis(forecast): True,
         }
         layout.caption(" ".join(said for said, known in sentences.items() if known))
 

@@ -15,7 +15,7 @@ from core.results import Forecast
 from core.show.figures import axes, colour
 from core.show.figures.allocation import level_shades
 from core.show.figures.evaluation import costs_at, costs_of, sensible, sparsities
-from core.show.words import protocol_lines
+from core.show.words import study_lines
 from core.store import Profile, Store
 from pages.ui import layout, url_state
 from pages.ui.allocate import current_allocation, picture
@@ -53,7 +53,7 @@ def _picture(mine: AllocationRequest, forecast: Forecast) -> figure.Figure:
         title="Predicted perplexity at each target",
         says=f"At {{layer}} % zeros, 90 % intervals: {listed}.",
         slots={
-            str(n): figure.Slot(list(map(protocol_lines.interval, *each[:3])), "layer") for n, each in enumerate(costs)
+            str(n): figure.Slot(list(map(study_lines.interval, *each[:3])), "layer") for n, each in enumerate(costs)
         },
         y=axes.log_axis("predicted perplexity (log scale)", *drawn),
         pick=figure.Control("target", "Target sparsity", list(map(per_cent, TARGETS)), 0, TARGETS),
@@ -163,4 +163,4 @@ def draw_sizes(request: AllocationRequest, treatment: Treatment, profile: Profil
     still = request.replace(target=stops[0])
     layout.live(by_size(still, treatment, profile, forecast), {"target": stops.index(request.target)})
     if forecast:
-        layout.caption(f"Shaded: the interval. {protocol_lines.basis(forecast)}")
+        layout.caption(f"Shaded: the interval. {study_lines.basis(forecast)}")

@@ -14,7 +14,7 @@ from core.plan.sizes import DENSE, MASKED
 from core.requests import FORMATS, ExportRequest, StudyRequest
 from core.requests.parsing import whole_path, with_absolute_paths
 from core.results import study_results
-from core.show.words import advice
+from core.show.words import study_lines
 from core.store import Entry, Profile, Store
 from pages.ui import layout, studies, url_state, watch
 from pages.ui.prune.pruning import Pruning
@@ -83,7 +83,7 @@ def _meter(request: ExportRequest, profile: Profile) -> None:
     if rates:
         table["tokens a second (llama.cpp)"] = [formats.digits(rates.get(name, nan), 3) for name in sizes]
     st.table(table)
-    layout.caption(advice.on_zeros(sizes, perplexities))
+    layout.caption(study_lines.on_zeros(sizes, perplexities))
 
 
 def measuring(profile: Profile, how: Pruning) -> str | None:

@@ -12,7 +12,7 @@ from core.results.study_table import study_table
 from core.show.figures import evaluation as drawing
 from core.show.figures import perplexity
 from core.show.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
-from core.show.words import perplexity_sentences, protocol_lines
+from core.show.words import perplexity_sentences, study_lines
 from core.store import Profile, Store
 from pages.ui import form, layout, partial_results, studies
 from pages.ui.prune import pruning
@@ -108,7 +108,7 @@ def known_cost(recipe: Recipe, groups: tuple[Study, ...], profile: Profile) -> N
     if not is_measured:
         label = escape_markdown(f"Predicted perplexity of {recipe_names.setting(recipe.seedless)}")
         st.metric(label, formats.perplexity(prediction.perplexity))
-    layout.caption(protocol_lines.of_allocation(anchors, prediction, measured), protocol_lines.basis(anchors))
+    layout.caption(study_lines.of_allocation(anchors, prediction, measured), study_lines.basis(anchors))
 
 
 def _charts(view: ResultsView, leading: Result) -> None:

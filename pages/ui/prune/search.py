@@ -13,7 +13,7 @@ from core.requests import BestRequest, WindowRequest
 from core.requests.parsing import fraction, numbers, with_absolute_paths
 from core.results import FEWEST_WINDOWS, Best, best, text_splits
 from core.show.report import remake
-from core.show.words import advice, protocol_lines
+from core.show.words import study_lines
 from core.store import Entry, Profile, Store
 from pages.ui import best_setting, form, layout, studies, watch
 from pages.ui.prune import pruning
@@ -124,8 +124,10 @@ def _answer(entry: Entry) -> None:
         return
     layout.header("The answer")
     answer = best_answer.judged(best_answer.answer)
-    studies.hero(f"Perplexity of {advice.called(best_answer.answer)}", answer, answer.against_uniform)
-    st.markdown(f"**{escape_markdown(advice.answer(best_answer))}** {escape_markdown(advice.loss(best_answer))}")
+    studies.hero(f"Perplexity of {study_lines.called(best_answer.answer)}", answer, answer.against_uniform)
+    st.markdown(
+        f"**{escape_markdown(study_lines.answer(best_answer))}** {escape_markdown(study_lines.loss(best_answer))}"
+    )
     best_setting.button(partial(in_view, best_answer), "prune.py", "use")
     layout.caption(text_splits.described(best_answer.request))
     texts = best_answer.provenance.texts
@@ -146,7 +148,7 @@ def _background(best_answer: Best) -> None:
     st.caption(SELECTED)
     if best_answer.provenance.predicted:
         with st.expander("Predicted and measured on the text that selects"):
-            layout.bullets(protocol_lines.of_search(best_answer))
+            layout.bullets(study_lines.of_search(best_answer))
     if left_out := best_answer.provenance.left_out:
         with st.expander(f"Left out: {len(left_out)}"):
             layout.bullets(map(sentence, left_out))

@@ -10,7 +10,7 @@ from core.results import protocols
 from core.show.figures import axes
 from core.show.lessons import budgets
 from core.show.lessons import shared as lessons
-from core.show.words import perplexity_sentences, protocol_lines
+from core.show.words import perplexity_sentences, study_lines
 from core.store import Array, Profile
 from pages.ui import current_profile, studies
 from pages.ui.allocate import picture
@@ -66,7 +66,7 @@ def allocate(profile: Profile) -> parts.Screen:
         head=0,
         first=False,
         lead=LEAD.format(lessons.ref(per_cent(request.target), lessons.FOOT)),
-        notes=[*map(fixed, [sentence, *([protocol_lines.basis(forecast)] if forecast else [])])],
+        notes=[*map(fixed, [sentence, *([study_lines.basis(forecast)] if forecast else [])])],
     )
     return parts.Screen(figure, links)
 

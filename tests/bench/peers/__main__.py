@@ -12,7 +12,7 @@ from core.models.loading import load
 from core.models.sources import locate, read_shape
 from core.models.windows import windows
 from core.requests.inputs import WindowRequest
-from core.show.report.benches import bench_file
+from core.show.report.questions import bench_file
 from core.store.cache import Store
 from tests.bench.peers import perplexities, pruners, sweeps
 from tests.bench.tables import markdown

@@ -15,7 +15,7 @@ from core.requests import AllocationRequest, Recipe, uniform
 from core.results import Prediction, stored_forecasts, study_results
 from core.results.candidates import default_anchors
 from core.results.stored_forecasts import load_forecast
-from core.show.report.benches import BENCHES
+from core.show.report.questions import BENCHES
 from tests import synthetic
 from tests.bench import predictions
 from tests.builders import profiles as builders

@@ -7,7 +7,7 @@ import pytest
 from core.methods import GGUF
 from core.requests import BestSpec, Recipe
 from core.results import protocols
-from core.show.words import protocol_lines
+from core.show.words import study_lines
 from core.store import Store
 from tests import synthetic
 from tests.builders import profiles as builders
@@ -43,7 +43,7 @@ def test_allocations_that_looked_at_unlike_profiles_stand_apart_and_each_names_i
     found = groups().values()
     assert {each.profiles: len(each.settings) for each in found} == {("a" * 16,): 1, ("b" * 16,): 2}
     assert len({protocols.short_name(each) for each in found}) == 1
-    assert all(f"profiles {each.profiles[0][:6]} · studies" in protocol_lines.badge(each) for each in found)
+    assert all(f"profiles {each.profiles[0][:6]} · studies" in study_lines.badge(each) for each in found)
 
 
 def test_beside_another_a_protocol_lends_what_it_has_alone_and_every_seed_of_uniform(study, groups):
@@ -86,7 +86,7 @@ def test_protocols_are_told_apart_wherever_they_are_listed():
         by_model[entry.spec.model].append(entry)
     for entries in by_model.values():
         every = list(protocols.grouped_by_protocol(store, entries).values())
-        names = protocol_lines.names(every)
+        names = study_lines.names(every)
         assert len(set(names)) == len(names)
         assert {protocols.short_name(each) for each in every} <= {name.partition(", profile")[0] for name in names}
 

@@ -5,7 +5,7 @@ import pytest
 from core.base import Estimate
 from core.results.comparison import FAILS, Outcome
 from core.show.report.claims import CLAIMS, SURPRISES, with_numbers
-from core.show.words.gain_sentences import FACTOR, RANK, SHARE, sentence, value
+from core.show.words.gain_sentences import FACTOR, RANK, SHARE, value
 
 FOUND = Outcome(FAILS, {"mean layer": Estimate(0.664, 0.650, 0.683, 16)}, {})
 
@@ -18,9 +18,9 @@ def test_a_number_stands_with_its_interval_in_its_unit(unit, said):
 
 
 def test_a_sentence_says_the_verdict_first_and_how_many_sequences():
-    said = sentence("SmolLM2", FOUND, "the gain is {mean layer}", FACTOR)
-    assert said == "SmolLM2: does not hold. The gain is 0.66× [0.65, 0.68] (n = 16)."
-    assert sentence("Gemma 3", None, "the gain is {mean layer}", FACTOR) == "Gemma 3: not measured."
+    claim = CLAIMS["small"]._replace(says="the gain is {mean layer}")
+    assert claim.sentence(FOUND) == "does not hold. The gain is 0.66× [0.65, 0.68] (n = 16)"
+    assert claim.sentence(None) == "not measured"
 
 
 def test_every_sentence_finds_its_numbers():

@@ -11,7 +11,7 @@ from core.base import formats, profile_names
 from core.plan.sizes import MASKED, SMALLEST, Counts, sizes
 from core.show import words
 from core.show.figures import axes
-from core.show.words import advice
+from core.show.words import study_lines
 from tests import synthetic
 
 
@@ -81,12 +81,12 @@ def test_what_zeros_are_worth_follows_the_numbers():
     counts = Counts(linears=8_000_000, matrices=0, vectors=0)
     few, many = (sizes(counts, MASKED, 16 * kept + 1) for kept in (0.3, 0.1))
     assert (few[MASKED], few[SMALLEST], many[MASKED]) == (5_800_000, 4_500_000, 2_600_000)
-    assert advice.on_zeros(few, {}) == (
+    assert study_lines.on_zeros(few, {}) == (
         "A dense Q4_0 file takes 22.4 % fewer bytes than these zeros: prune for research, or combine both."
     )
-    assert "is 20.00 against 31.00: prune for" in advice.on_zeros(few, {MASKED: 31.0, SMALLEST: 20.0})
-    assert "is 40.00 against 31.00: the zeros cost less" in advice.on_zeros(few, {MASKED: 31.0, SMALLEST: 40.0})
-    assert advice.on_zeros(many, {}) == "These zeros take 42.2 % fewer bytes than a dense Q4_0 file would."
-    assert advice.on_zeros(sizes(counts, "3 bits", 3.6), {}) == (
+    assert "is 20.00 against 31.00: prune for" in study_lines.on_zeros(few, {MASKED: 31.0, SMALLEST: 20.0})
+    assert "is 40.00 against 31.00: the zeros cost less" in study_lines.on_zeros(few, {MASKED: 31.0, SMALLEST: 40.0})
+    assert study_lines.on_zeros(many, {}) == "These zeros take 42.2 % fewer bytes than a dense Q4_0 file would."
+    assert study_lines.on_zeros(sizes(counts, "3 bits", 3.6), {}) == (
         "Linears in 3 bits take 80 % of the bytes of a dense Q4_0 file."
     )

@@ -16,7 +16,7 @@ from core.prune import distillation, pruned_model
 from core.requests import EvaluationRequest, MeasureRequest, Recipe, StudyRequest, WindowRequest, grammar, uniform
 from core.results import Change, best, search_plan, study_results, text_splits
 from core.results.comparison import UNKNOWN
-from core.show.words import advice
+from core.show.words import study_lines
 from core.store import Store
 from core.store.parts import delete
 from tests import tiny
@@ -150,7 +150,7 @@ def test_without_rivals_the_answer_is_uniform(empty, text, monkeypatch):
     found = best.load(empty, execute.get(request(text, seeds=(0,)), empty))
     assert found.answer == found.winner == found.uniform
     assert found.against_uniform is None
-    assert advice.answer(found).startswith("Use uniform at 50 %: ")
+    assert study_lines.answer(found).startswith("Use uniform at 50 %: ")
     assert grammar.write(found.answer.allocation) == "uniform:0.5"
 
 
@@ -194,7 +194,7 @@ def test_most_zeros_within_a_loss(empty, text, monkeypatch, refused):
         change = Change(Estimate(-2.0, -3.0, high, 8), UNKNOWN)
         monkeypatch.setattr(best.Best, "against_uniform", property(lambda _, change=change: change))
         assert found.answer == answer
-    assert advice.answer(found).startswith(f"Use uniform at {per_cent(target)}: ")
+    assert study_lines.answer(found).startswith(f"Use uniform at {per_cent(target)}: ")
     assert found.lost == found.against(judged[0], None).windows
     assert len(best.commands(found)) == 2 and f"uniform:{target}" in best.commands(found)[1]
     with refused("1 %"):
@@ -256,7 +256,7 @@ def test_where_uniform_breaks_the_winner_answers(empty, text, monkeypatch):
     found = best.load(empty, execute.get(request(text), empty))
     assert np.isnan(found.judged(found.uniform).perplexity) and np.isfinite(found.judged(found.winner).perplexity)
     assert found.answer == found.winner != found.uniform
-    assert "uniform breaks the model" in advice.answer(found)
+    assert "uniform breaks the model" in study_lines.answer(found)
 
 
 # --- from the command line --------------------------------------------------------------------------------------------

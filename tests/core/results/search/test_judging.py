@@ -14,7 +14,7 @@ from core.requests import BestRequest, Recipe, grammar
 from core.results import Study, best, candidates, search_plan
 from core.results.best import BestProvenance
 from core.results.setting_result import SeedResult
-from core.show.words import advice
+from core.show.words import study_lines
 from core.store import Losses
 
 TOLD = BestProvenance.model_construct(forecasts={})
@@ -55,10 +55,12 @@ def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift, nois
     found = best.Best(spec, TOLD, None, Study(None, {}, points))
     interval = found.against_uniform
     assert found.answer == (winner if interval.windows.certain and interval.windows.high < 0 else winner.uniform)
-    assert ("does not hold" in advice.answer(found)) == (found.answer != winner)
-    assert advice.answer(found).startswith(f"Use {'OWL' if found.answer == winner else 'uniform'} at 50 %: ")
-    assert "owl" not in advice.answer(found)
-    assert interval.seeds.n == 3 and (not interval.windows.certain or "3 calibration seeds" in advice.answer(found))
+    assert ("does not hold" in study_lines.answer(found)) == (found.answer != winner)
+    assert study_lines.answer(found).startswith(f"Use {'OWL' if found.answer == winner else 'uniform'} at 50 %: ")
+    assert "owl" not in study_lines.answer(found)
+    assert interval.seeds.n == 3 and (
+        not interval.windows.certain or "3 calibration seeds" in study_lines.answer(found)
+    )
 
 
 def test_more_lost_than_was_allowed_is_said():
@@ -70,7 +72,7 @@ def test_more_lost_than_was_allowed_is_said():
     study = Study(None, {}, points)
     found = best.Best(spec, TOLD, study, study)
     assert found.answer == found.fallback == found.uniform
-    assert re.search(r"; 20 % .* by 5 points\.", advice.loss(found))
+    assert re.search(r"; 20 % .* by 5 points\.", study_lines.loss(found))
     lower = Study(None, {}, (*points, invented("uniform", base, target=0.3)))
     assert best.Best(spec, TOLD, lower, lower).fallback.allocation.target == 0.3
     unasked = best.Best(SimpleNamespace(**vars(spec) | {"max_loss": None}), TOLD, lower, lower)

@@ -49,7 +49,7 @@ def test_every_chart_is_whole(layers):
             drift.curves(found, layer), figures.heatmap(found, synthetic.floor(layers).drift, layer),
             gain.gains(lines, "All said.", 1, layer), maps.size_map(SIZES, lines, layer),
             drift.dilution(found, activation, layer), drift.direction(found, layer), drift.harm(found, layer),
-            gain.compared(lines[0], lines[1], layer, "title", "one against the other"),
+            gain.compared(lines[:2], layer, "title", "one against the other"),
         ):  # fmt: skip
             whole(chart)
             assert all(axis.title.text or chart.name == "harm" for axis in chart.figure.select_xaxes())
@@ -210,7 +210,7 @@ def test_parts_left_out_are_held_against_each_other_and_ranked_by_harm(measured,
 
 def test_different_depths_are_laid_over_relative_depth_and_names_are_text():
     lines = [line("<b>bold</b>"), line("shallow", layers=5)]
-    chart = gain.compared(*lines, None, "title", "The first is lower")
+    chart = gain.compared(lines, None, "title", "The first is lower")
     assert list(gain.depth(lines[1])) == [0, 0.25, 0.5, 0.75, 1] and len(chart.table) == LAYERS + 5
     assert (
         "11 layers at equal relative depth." in chart.finding
@@ -219,7 +219,7 @@ def test_different_depths_are_laid_over_relative_depth_and_names_are_text():
     assert "<b>bold" not in chart.figure.to_json().replace("\\u003c", "<")
     value = line().value
     value[5] *= 3
-    alike = gain.compared(line("a"), dataclasses.replace(line("b"), value=value), None, "title", "The first is lower")
+    alike = gain.compared([line("a"), dataclasses.replace(line("b"), value=value)], None, "title", "The first is lower")
     assert "gap is at layer 5: " in alike.finding and "relative" not in alike.figure.layout.xaxis.title.text
 
 

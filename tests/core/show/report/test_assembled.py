@@ -18,7 +18,7 @@ from core.results import best, rows_of, study_results
 from core.results.study_table import study_table
 from core.show.figures.charts import CHARTS, COMPARED, PARTS
 from core.show.report import remake, reports
-from core.show.words import advice, gain_sentences, perplexity_sentences
+from core.show.words import gain_sentences, perplexity_sentences, study_lines
 from core.store import Store, profiles
 from tests import synthetic
 from tests.builders.profiles import stored, study
@@ -170,7 +170,7 @@ def test_the_study_file_in_a_report_reads_back_as_the_request(empty, tmp_path):
 def test_a_best_setting_says_its_answer_and_the_search(empty):
     entry = test_best_part.save(empty, text="text that judges")
     found, told = best.load(empty, entry), reports.report(empty, entry)
-    assert told.title == advice.answer(found) and advice.loss(found) in told.sentences
+    assert told.title == study_lines.answer(found) and study_lines.loss(found) in told.sentences
     assert told.commands == (("The whole search with all its numbers.", best.whole_line(found.request)),)
 
 
