@@ -13,8 +13,8 @@ from core.plan.allocation import allocate
 from core.requests.inputs import ModelSpec, TextSpec
 from core.requests.measurements import ProfileSpec, measurements, methods_of
 from core.requests.perturbations import PRESETS
-from core.requests.recipes import ExactRecipe, Repairs
-from core.requests.studies import StudyRecipe, StudyRequest, StudySpec, TaskSpec
+from core.requests.recipes import Repairs
+from core.requests.studies import ExactRecipe, StudyRecipe, StudyRequest, StudySpec, TaskSpec
 from core.store.cache import Store
 from core.store.parts import TRAINING, distillation_folder
 from core.store.results import (

@@ -9,6 +9,7 @@ from yaml import YAMLError
 from core.base import Array, Fields, escape_markdown, frozen, per_cent
 from core.methods import HALF
 from core.models.sources import HUB_ID, Source
+from core.requests import ExportRequest, ExportSpec, recipe_names
 from core.store.files import pretty
 
 NO_NAME = {"", "other", "unknown", "none", "null"}
@@ -49,6 +50,7 @@ HUB_LICENCES = {  # names of the Hub's `license:` that language models have; any
     *("apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "gpl-3.0", "openrail"),
     *("bigscience-bloom-rail-1.0", "llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "llama4", "gemma"),
 }
+Numbers = list[tuple[str, str, str]]  # of a study: name, value, protocol
 RECIPE, GGUF = "recipe.json", "model.gguf"
 
 
@@ -61,7 +63,7 @@ class Card:
     base_source: str  # as typed; becomes `base_model:` of the metadata if it is a Hub id
     licence: str | None  # of the base model, by its SPDX or Hub name; None if its files do not say
     recipe: Fields  # JSON values: pruner, pattern, sparsity of each layer, target, base and its parameters, ...
-    numbers: list[tuple[str, str, str]]  # name, value, protocol
+    numbers: Numbers
     key: str = ""  # of the record in the cache
 
 
@@ -89,6 +91,35 @@ class Exported:
     def sparsity(self) -> float:
         """Fraction of zeros over all linears."""
         return float(np.nansum(self.achieved * self.weights) / np.nansum(self.weights))
+
+
+def card_of(
+    request: ExportRequest, source: Source, model: str, numbers: Numbers, spec: ExportSpec, label: str | None
+) -> Card:
+    """Build the card of an export, its recipe as JSON values.
+
+    Args:
+        model: as typed, without folders.
+        label: of the calibration text, if one is read.
+    """
+    setting, text = request.setting, spec.pruned.calibration
+    recipe = spec.pruned.model_dump(mode="json", exclude={"calibration", "method"}) | {
+        "target": setting.allocation.target,
+        "allocation": setting.allocation.model_dump(mode="json"),
+        "calibration": text and {
+            "text": label,
+            "content": text.content,
+            "windows": text.sequences,
+            "length": text.length,
+            "seed": setting.calibration_seed,
+        },
+    }  # fmt: skip
+    if spec.pruned.dropped_layers:
+        recipe["left_out"] = spec.pruned.dropped_layers
+    if setting.untrained:
+        recipe["trained"] = setting.repaired
+    title, licence = f"{source.label}, {recipe_names.setting(setting)}", licence_of(source)
+    return Card(title, source.label, model, licence, recipe, numbers, spec.key)
 
 
 def size_words(exported: Exported) -> str:

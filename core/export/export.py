@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base import UserError, frozen, resolved, several, without_folders
+from core.base import frozen, resolved, without_folders
 from core.export import compressed_tensors, gguf_file, target
-from core.export.card import GGUF, RECIPE, Card, Exported, card_text, licence_of, recipe_json, size_words
+from core.export.card import GGUF, RECIPE, Card, Exported, card_of, card_text, recipe_json, size_words
 from core.export.checking import off_plan, reload
+from core.export.file_sizes import measured_numbers
 from core.export.target import check_target, space_needed
 from core.methods import SPARSIFIERS
 from core.methods.quantisation import HALF, QUANT_FORMATS, gguf_type
@@ -23,15 +24,13 @@ from core.models.placement import checkpoint_tensors
 from core.models.progress import ProgressTracker, Report
 from core.models.provenance import provenance, without_project_path
 from core.models.saving import save, without_layers
-from core.prune.exact_recipe import Texts, make_exact
+from core.prune.exact_recipe import make_exact
 from core.prune.pruned_model import count_zeros, prune, restored
-from core.requests import ExactRecipe, ExportRequest, ExportSpec, ModelShape, ModelSpec, recipe_names, workload
+from core.requests import ExportRequest, ExportSpec, ModelShape, workload
 from core.requests.export_and_search import COMPRESSED
-from core.results import study_results
 from core.store import Array, Entry, Store
 from core.store.files import flush, readable, temporary_folder, temporary_path
 
-Numbers = list[tuple[str, str, str]]  # of a study: name, value, protocol
 Step = Callable[[str], None]  # called with the next stage; may raise Cancelled
 
 
@@ -171,7 +170,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: ModelShape,
     target.check_format(request.format, loaded.source, store)
     if request.format == COMPRESSED:
         compressed_tensors.check(loaded)
-    numbers = measured(request, store, loaded.spec, pruned)
+    numbers = measured_numbers(request, store, loaded.spec, pruned)
     takes = workload.treating(shape, request, request.setting, emulates_bfloat16())
     tracker = ProgressTracker(report, sum(takes))
     warnings = []
@@ -186,7 +185,9 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: ModelShape,
 
     with restored(loaded):
         prune(loaded, pruned, calibration, store, tracker, "", takes, warnings.append)
-        card = card_of(request, loaded, numbers, spec, calibration)
+        label = next((each.label for each in calibration.values()), None)
+        model = without_folders(without_project_path(request.model))
+        card = card_of(request, loaded.source, model, numbers, spec, label)
         try:
             planned = np.array(pruned.sparsity)
             if pruned.pruner not in SPARSIFIERS:  # rounding plans no zeros, and makes some
@@ -200,71 +201,3 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: ModelShape,
             target.end(store, folder)
             raise
     return store.get(spec)
-
-
-# --- the card ----------------------------------------------------------------------------------------------------
-
-
-def card_of(request: ExportRequest, loaded: Loaded, numbers: Numbers, spec: ExportSpec, calibration: Texts) -> Card:
-    """Build the card of an export, its recipe as JSON values.
-
-    Args:
-        numbers: from `measured`.
-        calibration: the calibration texts.
-    """
-    setting = request.setting
-    recipe = spec.pruned.model_dump(mode="json", exclude={"calibration", "method"}) | {
-        "target": setting.allocation.target,
-        "allocation": setting.allocation.model_dump(mode="json"),
-        "calibration": None,
-    }
-    if spec.pruned.dropped_layers:
-        recipe["left_out"] = spec.pruned.dropped_layers
-    if setting.untrained:
-        recipe["trained"] = setting.repaired
-    for each in calibration.values():
-        recipe["calibration"] = {
-            "text": each.label,
-            "content": each.spec.content,
-            "windows": each.spec.sequences,
-            "length": each.spec.length,
-            "seed": setting.calibration_seed,
-        }
-    return Card(
-        title=f"{loaded.source.label}, {recipe_names.setting(setting)}",
-        base_model=loaded.source.label,
-        base_source=without_folders(without_project_path(request.model)),
-        licence=licence_of(loaded.source),
-        recipe=recipe,
-        numbers=numbers,
-        key=spec.key,
-    )
-
-
-def measured(request: ExportRequest, store: Store, model: ModelSpec, pruned: ExactRecipe) -> Numbers:
-    """Numbers of a study on the recipe, the dense model and the uniform twin: name, value, protocol.
-
-    Raises:
-        UserError: the study has no such recipe, or measured other weights under its name.
-    """
-    if request.study is None:
-        return []
-    study = study_results.load(store, store.by_key(request.study, ("study",)))
-    own = study.single(request.setting)
-    if own is None:
-        raise UserError(f"study {request.study} has not measured {request.setting.name}: name one that has, or none")
-    if (study.spec.model, own.result.pruned) != (model, pruned):
-        raise UserError(
-            f"study {request.study} measured {request.setting.name} on other files than are here now (the model, the "
-            "calibration text or the profile differs), so its numbers are not this export's: evaluate it again first"
-        )
-    text = study.spec.text
-    protocol = f"{study.provenance.get('text')}, {text.sequences} windows of {text.length} tokens"
-    rows = {"dense": study.dense, "this model": own}
-    if own.uniform:
-        rows["uniform sparsity, same target"] = own.uniform
-    return [(f"perplexity, {name}", f"{each.perplexity:.4g}", protocol) for name, each in rows.items()] + [
-        (f"{task.name}, {name}", f"{answers.acc.mean():.3f}", f"acc, {several(len(answers.acc), 'example')}")
-        for name, each in rows.items()
-        for task, answers in each.result.tasks.items()
-    ]

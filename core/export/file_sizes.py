@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from core.base import UserError, several
+from core.export.card import Numbers
 from core.export.target import count_numbers
 from core.methods import GGUF, LAYERS, dropped_layers, treatment
 from core.models.sources import locate
 from core.plan.sizes import DENSE, MASKED, PATTERN, Counts, sizes
-from core.requests import ExportRequest, Recipe, StudySpec
+from core.requests import ExactRecipe, ExportRequest, ModelSpec, Recipe, StudySpec
 from core.results import study_results
 from core.store import Store
 from core.store.files import HOST
@@ -30,6 +32,35 @@ def worth(request: ExportRequest, store: Store) -> tuple[dict[str, float], ...]:
     source = locate(request.model, store, request.revision, fetch=False)
     timed = read_note(store.root / "rates" / f"llama.cpp-{HOST}-{source.fingerprint}.json") or {"forms": {}}
     return sizes(count_numbers(source, store), *own), perplexities, timed["forms"]
+
+
+def measured_numbers(request: ExportRequest, store: Store, model: ModelSpec, pruned: ExactRecipe) -> Numbers:
+    """Numbers of a study on the recipe, the dense model and the uniform twin: name, value, protocol.
+
+    Raises:
+        UserError: the study has no such recipe, or measured other weights under its name.
+    """
+    if request.study is None:
+        return []
+    study = study_results.load(store, store.by_key(request.study, ("study",)))
+    own = study.single(request.setting)
+    if own is None:
+        raise UserError(f"study {request.study} has not measured {request.setting.name}: name one that has, or none")
+    if (study.spec.model, own.result.pruned) != (model, pruned):
+        raise UserError(
+            f"study {request.study} measured {request.setting.name} on other files than are here now (the model, the "
+            "calibration text or the profile differs), so its numbers are not this export's: evaluate it again first"
+        )
+    text = study.spec.text
+    protocol = f"{study.provenance.get('text')}, {text.sequences} windows of {text.length} tokens"
+    rows = {"dense": study.dense, "this model": own}
+    if own.uniform:
+        rows["uniform sparsity, same target"] = own.uniform
+    return [(f"perplexity, {name}", f"{each.perplexity:.4g}", protocol) for name, each in rows.items()] + [
+        (f"{task.name}, {name}", f"{answers.acc.mean():.3f}", f"acc, {several(len(answers.acc), 'example')}")
+        for name, each in rows.items()
+        for task, answers in each.result.tasks.items()
+    ]
 
 
 def counts_of(place: Mapping, store: Store) -> Counts:

@@ -7,7 +7,7 @@ from functools import partial
 from core.base import Fields, UserError, brief, unique
 from core.jobs import cost
 from core.jobs.context import WorkContext
-from core.judge.resolution import check, resolve
+from core.judge.resolution import check, resolve, texts_of, with_documents
 from core.judge.study_run import StudyRun
 from core.measure.checkpoint_diff import outside, refuse_unlike, tensors
 from core.measure.sweep import Sweep
@@ -184,7 +184,7 @@ def export(request: ExportRequest, context: WorkContext) -> Entry:
 
 
 def search(request: BestRequest, context: WorkContext) -> Entry:
-    from core.judge.search import Search, texts_of, with_documents
+    from core.judge.search import Search
 
     def stage(request, report):
         return context.store.find(request) or run(request, replace(context, report=report))

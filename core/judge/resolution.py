@@ -1,14 +1,16 @@
 """Resolve a study request to exact recipes, texts and tasks."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from core.base import frozen
+from core.base import UserError, frozen
 from core.judge import zeroshot
 from core.models.loading import Loaded, Reader
-from core.models.windows import Windows, windows
+from core.models.windows import Windows, read, windows
 from core.prune.exact_recipe import Texts, check_recipes, make_exact
-from core.requests import EvaluationRequest, StudyRecipe, StudyRequest, StudySpec, TaskSpec
-from core.store import Store
+from core.requests import BestRequest, EvaluationRequest, StudyRecipe, StudyRequest, StudySpec, TaskSpec
+from core.results import text_splits
+from core.store import Entry, Store
 
 
 @frozen
@@ -77,3 +79,40 @@ def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
     )
     spec = StudySpec(model=loaded.spec, text=text.spec, tasks=tasks, points=points)
     return Resolved(spec, text, calibration, {each.name: each for each in read})
+
+
+# --- texts of a search -----------------------------------------------------------------------------------------------
+
+
+def with_documents(request: BestRequest) -> BestRequest:
+    """Give every role of the request documents of its own."""
+    return text_splits.split(request, lambda source: len(read(source).documents))
+
+
+def texts_of(request: BestRequest, reader: Loaded | Reader) -> dict[str, Windows]:
+    """Windows of every role.
+
+    Raises:
+        UserError: a text is too short for its role, or two roles read the same documents.
+    """
+    texts = {}
+    for role, text_request in text_splits.texts(request).items():
+        try:
+            text = windows(text_request, reader)
+        except UserError as reason:
+            raise UserError(f"the {role} text: {reason}") from reason
+        first = next((name for name, each in texts.items() if each.spec.content == text.spec.content), None)
+        if first:
+            raise UserError(f"the {first} and the {role} text are the same: nothing may be chosen on its judge")
+        texts[role] = text
+    return texts
+
+
+def role_read(entry: Entry, request: BestRequest, texts: Mapping[str, Windows]) -> str | None:
+    """The role, selection or final, whose text a profile has read; None if it has read neither."""
+    origin = entry.provenance.get("text_source"), entry.provenance.get("documents")
+    for role in ("selection", "final"):
+        same = entry.spec.text.content == texts[role].spec.content
+        if same or text_splits.reads(*origin, getattr(request, role)):
+            return role
+    return None

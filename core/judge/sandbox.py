@@ -1,9 +1,10 @@
-"""Render untrusted templates in a process of its own, with bounds, so that they run no code.
+"""Bounds on what untrusted tasks may hold: extents of their data files, and templates rendered in another process.
 
 A template may count without end, search with a regular expression that backtracks, or write gigabytes: a process that
 does not answer soon, or takes much memory, is ended, on every system.
 """
 
+import csv
 import faulthandler
 import json
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from datetime import datetime
 from functools import cache, partial
+from pathlib import Path
 from time import monotonic
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -82,6 +84,32 @@ class Renderer:
 
 def _undated(fields: Fields) -> Any:
     return datetime.fromisoformat(fields[MOMENT]) if fields.keys() == {MOMENT} else fields
+
+
+# --- data files -------------------------------------------------------------------------------------------------------
+
+SIGNS = re.compile(rb'"((?:[^"\\]++|\\.)*+)"?(\s*:)?|[][{}]', re.DOTALL)  # of JSON; possessive: no backtracking
+
+
+def table_extent(path: Path, delimiter: str | None) -> tuple[int, int, int]:
+    """No brackets, the number of columns, and the number of rows of a CSV file."""
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        widths = [len(row) for row in csv.reader(file, delimiter=delimiter or ",")]
+    return 0, max(widths, default=0), len(widths)
+
+
+def json_extent(path: Path) -> tuple[int, int, int]:
+    """Deepest nesting of a JSON file, its number of different keys, and its number of lists and objects."""
+    keys, brackets, deepest, depth = set(), 0, 0, 0
+    for sign in SIGNS.finditer(path.read_bytes()):
+        if sign[2]:
+            keys.add(sign[1])
+        elif sign[0] in b"[{":
+            brackets, depth = brackets + 1, depth + 1
+            deepest = max(deepest, depth)
+        elif sign[0] in b"]}":
+            depth -= 1
+    return deepest, len(keys), brackets
 
 
 # --- the other process ---------------------------------------------------------------------------------------------

@@ -5,18 +5,20 @@ import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 
 from core.base import UserError, unique
+from core.judge.resolution import role_read, texts_of, with_documents
 from core.methods import ANY, Treatment
 from core.methods.masked_weights import validation_windows
-from core.models.loading import Loaded, Reader
+from core.models.loading import Loaded
 from core.models.progress import ProgressTracker, Report
 from core.models.provenance import provenance, without_project_path
-from core.models.windows import Windows, read, windows
+from core.models.windows import Windows
 from core.plan.allocation import allocate
 from core.prune.exact_recipe import profile_of
 from core.requests import AllocationRequest, BestRequest, BestSpec, ModelShape, Recipe, Request
-from core.results import Forecast, Study, candidates, forecast_of_study, search_plan, study_results, text_splits
+from core.results import Forecast, Study, candidates, forecast_of_study, search_plan, study_results
 from core.results.candidates import default_anchors
 from core.results.forecast import STEP, Prediction
 from core.results.stored_forecasts import load_forecasts, transferred_to
@@ -51,9 +53,8 @@ class Search:
         texts = texts_of(self.request, self.loaded)
         if self.request.recover_minutes:
             validation_windows(search_plan.selection_request(self.request, None, ()).calibration.sequences)
-        self.costs = search_plan.planned(self.request, self.shape)  # work of every stage at most
-        self.ahead = sum(self.costs.values())  # of stages to come
-        self.costs["selection"] /= search_plan.most_evaluated(self.request)  # of one setting
+        self.ahead = search_plan.planned(self.request, self.shape)  # work of stages to come, at most
+        self.of_setting = self.ahead["selection"] / search_plan.most_evaluated(self.request)
         self.profile = self._profile(texts)
         self.forecasts = load_forecasts(self.store, self.profile, self.request.treatments, self.request.final)
         first = Treatment(search_plan.response_pruner(self.request))
@@ -87,27 +88,15 @@ class Search:
 
     def _profile(self, texts: dict[str, Windows]) -> Profile:
         """The named profile, else a stored one that contains the needed measurements, else a new one."""
-
-        def role_read(entry):
-            origin = entry.provenance.get("text_source"), entry.provenance.get("documents")
-            for role in ("selection", "final"):
-                same = entry.spec.text.content == texts[role].spec.content
-                if same or text_splits.reads(*origin, getattr(self.request, role)):
-                    return role
-            return None
-
         if not self.request.profile and not self.store.find(search_plan.profile_request(self.request)):
             stored = search_plan.holding(self.request, self.store, self.loaded.spec)
-            key = next((each.key for each in stored if not role_read(each)), None)
+            key = next((each.key for each in stored if not role_read(each, self.request, texts)), None)
             self.request = self.request.replace(profile=key)
-            self.ahead -= self.costs["profile"] if key else 0
         key = self.request.profile or self._run("profile", search_plan.profile_request(self.request)).key
         profile = profile_of(key, self.loaded.source, self.store)
-        if role := role_read(profile.entry):
+        if role := role_read(profile.entry, self.request, texts):
             raise UserError(f"profile {profile.key} has read the {role} text: name a profile of another text, or none")
         return profile
-
-    # -- on the text that selects -----------------------------------------------------------------------------------
 
     def _select(self) -> Recipe:
         """Choose the winner: recipes are evaluated one by one, each chosen by the losses of those before it."""
@@ -118,19 +107,12 @@ class Search:
             self._sparser()
         winner, repaired = self._winner(), self.request.treatments[-1]
         if ANY not in (self.request.pruner, self.request.repair) and repaired not in self.treatments:
-            self.ahead = self.costs["repair"] + self.costs["final"]
-            winner = self._lower(
-                winner, Recipe(allocation=winner.allocation, **repaired._asdict()), "repair", "The repair"
-            )
-        if self.request.recover_minutes:
-            self.ahead = self.costs["recovery"] + self.costs["final"]
-            trained = winner.replace(
-                repair="+".join(filter(None, [winner.repair, "distill"])),
-                recover_minutes=self.request.recover_minutes,
-                recover_dtype=self.request.recover_dtype,
-            )
+            changed = Recipe(allocation=winner.allocation, **repaired._asdict())
+            winner = self._lower(winner, changed, "repair", "The repair")
+        if minutes := self.request.recover_minutes:
+            repair = "+".join(filter(None, [winner.repair, "distill"]))
+            trained = winner.replace(repair=repair, recover_minutes=minutes, recover_dtype=self.request.recover_dtype)
             winner = self._lower(winner, trained, "recovery", "The training")
-        self.ahead = self.costs["final"]
         return winner
 
     def _lower(self, winner: Recipe, changed: Recipe, stage: str, what: str) -> Recipe:
@@ -158,12 +140,9 @@ class Search:
         def following():
             return pool.best(self.study, self._forecasts(), self.treatments[0], tried)
 
-        uniform = AllocationRequest(target=target)
-        first = following() or Recipe(allocation=uniform, **self.treatments[0]._asdict())
+        first = following() or Recipe(allocation=AllocationRequest(target=target), **self.treatments[0]._asdict())
         self._evaluate(first.uniform)
-        for _ in range(1, search_plan.MOST):
-            if (recipe := following()) is None:
-                return
+        for recipe in islice(iter(following, None), search_plan.MOST - 1):
             tried.add((recipe.allocation.base.title, recipe.treatment))
             self._evaluate(recipe)
 
@@ -221,42 +200,17 @@ class Search:
         return recipes
 
     def _run(self, name: str, request: Request, times: int = 1) -> Entry:
-        """Run a request as a stage of the search, at most `times` times the cost of its name."""
-        most, tracker, saved = self.costs[name] * times, self.tracker, self.tracker.parts
-        self.ahead -= most
+        """Run a request as a stage of the search; stages before it are over. times: settings, of a selection."""
+        stages, tracker, saved = [*self.ahead], self.tracker, self.tracker.parts
+        self.ahead = {each: self.ahead[each] for each in stages[stages.index(name) :]}
+        most = self.of_setting * times if name == "selection" else self.ahead[name]
+        self.ahead[name] -= most
 
         def tell(progress):
-            tracker.planned = tracker.done + (progress.total or most) + self.ahead
+            tracker.planned = tracker.done + (progress.total or most) + sum(self.ahead.values())
             tracker.parts = saved + progress.parts
             tracker.say(f"{name}: {progress.line}", progress.done)
 
         entry = self.stage(request, tell)
         tracker.done = tracker.highest
         return entry
-
-
-# --- at the door ---------------------------------------------------------------------------------------------------
-
-
-def with_documents(request: BestRequest) -> BestRequest:
-    """Give every role of the request documents of its own."""
-    return text_splits.split(request, lambda source: len(read(source).documents))
-
-
-def texts_of(request: BestRequest, reader: Loaded | Reader) -> dict[str, Windows]:
-    """Windows of every role.
-
-    Raises:
-        UserError: a text is too short for its role, or two roles read the same documents.
-    """
-    texts = {}
-    for role, text_request in text_splits.texts(request).items():
-        try:
-            text = windows(text_request, reader)
-        except UserError as reason:
-            raise UserError(f"the {role} text: {reason}") from reason
-        first = next((name for name, each in texts.items() if each.spec.content == text.spec.content), None)
-        if first:
-            raise UserError(f"the {first} and the {role} text are the same: nothing may be chosen on its judge")
-        texts[role] = text
-    return texts

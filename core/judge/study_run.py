@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -81,7 +80,8 @@ class StudyRun:
         self.tracker.planned = self.tracker.done + sum(map(self._left, pending)) + self._reading * reads
         reference, tokens = None, self.resolved.text.tokens
         if reads:
-            reference = losses.reference(self.loaded, tokens, self._steps("window", self._reading, len(tokens)))
+            step = self.tracker.counted(f"{self.at}: window", self._reading, len(tokens))
+            reference = losses.reference(self.loaded, tokens, step)
         for each in pending:
             self._point(each, reference)
 
@@ -121,21 +121,6 @@ class StudyRun:
         return [unit for unit in self.spec.zero_shot(point) if self.store.measured(unit) is None]
 
     # -- doing it ---------------------------------------------------------------------------------------------------
-
-    def _steps(self, what: str, work: float, of: int, first: int = 0) -> Callable[..., None]:
-        """Function of how many are done here, which counts their work and reports it.
-
-        Args:
-            work: of all of them.
-            first: those done before.
-        """
-        before = self.tracker.done
-
-        def step(done, *_):
-            self.tracker.done = before + work * done / of
-            self._say(f"{what} {first + done} of {of}")
-
-        return step
 
     def _point(self, point: StudyRecipe, reference: Tensor | None) -> None:
         self.at = recipe_names.setting(point.setting) if point.setting else "dense"
@@ -184,7 +169,7 @@ class StudyRun:
             if first in finished:
                 continue
             began, piece, beside = time.perf_counter(), *(each[first : first + PIECE] for each in (tokens, reference))
-            step = self._steps("window", self._reading, len(tokens), first)
+            step = self.tracker.counted(f"{self.at}: window", self._reading, len(tokens), first)
             part = losses.evaluate(self.loaded, piece, beside, step, not point.pruned, zeros)
             parts.save(self.store, unit, first, part, seconds=time.perf_counter() - began)
             self.tracker.parts += 1
@@ -209,7 +194,7 @@ class StudyRun:
     def _task(self, unit: ZeroShotSpec, about: dict) -> None:
         task = self.resolved.tasks[unit.task.name]
         began, questions = time.perf_counter(), unit.task.examples or task.documents
-        step = self._steps(f"{task.name}, question", self._questions(unit), questions)
+        step = self.tracker.counted(f"{self.at}: {task.name}, question", self._questions(unit), questions)
         answers = zeroshot.score(self.loaded, task, unit.task.examples, unit.task.seed, step)
         self._save(unit, answers, about | {"seconds": round(time.perf_counter() - began, 2)})
         self.tracker.parts += 1

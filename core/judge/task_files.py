@@ -4,10 +4,8 @@ A file is plain data of bounded size: keys that run code from the folder (`!func
 read more than the hashed files (`use_prompt`) or write anywhere (`cache_dir`) are refused.
 """
 
-import csv
 import hashlib
 import json
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -29,9 +27,9 @@ from core.base import (
     readable,
     resolved,
 )
+from core.judge.sandbox import json_extent, table_extent
 from core.store.notes import sha256
 
-SIGNS = re.compile(rb'"((?:[^"\\]++|\\.)*+)"?(\s*:)?|[][{}]', re.DOTALL)  # of JSON; possessive: no backtracking
 DEEPEST = 100  # nested brackets: JSON readers may break at thousands
 WIDEST = 10**7  # values, counting those that rows leave out: they are read one by one all the same
 MOST_FILES = 10  # a task's own, and those that it includes
@@ -137,8 +135,7 @@ def with_data(task: TaskFile) -> tuple[Fields, tuple[Path, ...], str]:
         ) from error
     options = task.config["dataset_kwargs"]
     data = {split: _data_file(task, name) for split, name in options["data_files"].items()}
-    files = (*task.sources, *data.values())
-    read = content(files)
+    read = content(files := (*task.sources, *data.values()))
     reading = options | {
         "data_files": {split: str(path) for split, path in data.items()},
         # datasets finds its copy of a file again by path and time alone: a place for every content keeps them apart
@@ -164,35 +161,14 @@ def _data_file(task: TaskFile, written: str) -> Path:
             f"the data file {brief(path.name)} of the task {task.name} is packed, or called as a pattern of names is: "
             "unpack it, or give it a plain name"
         )
-    how = task.config["dataset_kwargs"]
-    depth, keys, rows = _extent(path) if task.config["dataset_path"] == "json" else _table(path, how.get("delimiter"))
+    kind, how = task.config["dataset_path"], task.config["dataset_kwargs"]
+    depth, keys, rows = table_extent(path, how.get("delimiter")) if kind == "csv" else json_extent(path)
     if depth > DEEPEST or keys * max(keys, rows) > WIDEST:
         raise UserError(
             f"the data file {path.name} of the task {task.name} nests over {DEEPEST} lists or objects, or has over "
             f"{WIDEST:,} values with those that its rows leave out: give all the same few keys"
         )
     return path
-
-
-def _table(path: Path, delimiter: str | None) -> tuple[int, int, int]:
-    """No brackets, the number of columns, and the number of rows of a CSV file."""
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        widths = [len(row) for row in csv.reader(file, delimiter=delimiter or ",")]
-    return 0, max(widths, default=0), len(widths)
-
-
-def _extent(path: Path) -> tuple[int, int, int]:
-    """Deepest nesting of a JSON file, its number of different keys, and its number of lists and objects."""
-    keys, brackets, deepest, depth = set(), 0, 0, 0
-    for sign in SIGNS.finditer(path.read_bytes()):
-        if sign[2]:
-            keys.add(sign[1])
-        elif sign[0] in b"[{":
-            brackets, depth = brackets + 1, depth + 1
-            deepest = max(deepest, depth)
-        elif sign[0] in b"]}":
-            depth -= 1
-    return deepest, len(keys), brackets
 
 
 def content(paths: Iterable[Path]) -> str:
@@ -202,8 +178,7 @@ def content(paths: Iterable[Path]) -> str:
 
 def _merged(path: Path) -> tuple[Fields, tuple[Path, ...]]:
     """Merge a file's keys over those of the files that it includes; also all files read."""
-    merged = {}
-    sources = []
+    merged, sources = {}, []
     while path:
         if len(sources) == MOST_FILES:
             raise UserError(f"the task file {sources[0].name} includes itself, or more than {MOST_FILES - 1} files")
@@ -226,8 +201,8 @@ class _Loader(yaml.SafeLoader):
 def _parsed(path: Path) -> Fields:
     text = read_text(access.inside(path), "task file")
     try:
-        # what JSON cannot hold is no task
-        parsed = json.loads(json.dumps(yaml.load(text, _Loader), ensure_ascii=False).encode())
+        written = json.dumps(yaml.load(text, _Loader), ensure_ascii=False)  # what JSON cannot hold is no task
+        parsed = json.loads(written.encode())
     except (yaml.YAMLError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""

@@ -41,6 +41,22 @@ class ProgressTracker:
         self.highest = max(self.highest, self.done + work)
         self.report(Progress(line, int(self.highest), int(self.planned), self.parts))
 
+    def counted(self, what: str, work: float, of: int, first: int = 0) -> Callable[..., None]:
+        """A function of how many are done here, which counts their work and reports it.
+
+        Args:
+            work: of all of them.
+            first: those done before.
+        """
+        last = 0
+
+        def step(done, *_):
+            nonlocal last
+            self.done, last = self.done + work * (done - last) / of, done
+            self.say(f"{what} {first + done} of {of}")
+
+        return step
+
     def steps(self, what: str, count: int, work: float, sequences: bool = False) -> Step:
         """A function that counts and reports each layer, or sequence, that is finished. work: that of all of them."""
 

@@ -64,9 +64,8 @@ def check_replay(loaded: Loaded, tokens: Tensor) -> bool:
     usual = zip(own, errors(others, others), strict=True)
     if all(found <= max(pair) for found, pair in zip(errors(calls, calls, others), usual, strict=True)):
         return True
-    steered = loaded.record(tokens, others[0].entry)
-    wrong = "told what earlier layers made of the text, would differ by {:.1e} once these are pruned"
-    insist(errors(calls, steered), wrong)
+    steered = errors(calls, loaded.record(tokens, others[0].entry))
+    insist(steered, "told what earlier layers made of the text, would differ by {:.1e} once these are pruned")
     return False
 
 
@@ -110,16 +109,13 @@ class DensePath:
     def __init__(self, batches: Sequence[Sequence[Call]], streams: Sequence[Tensor], tried: Sequence[Call]):
         """batches, streams: calls and first streams from `recorded`. tried: a call of each layer on a few tokens."""
         self.batches, self.streams, self.tried = batches, list(streams), tried
-        self.runs = []  # of the current layer
-        self.read = []  # linears of the current layer, so far
-        self.weights = {}  # dense weights of its linears, by parameter name
-        self.factors = {}  # linear -> factor of its output when the layer adds it
 
     def enter(self, index: int, stack: Sequence[Linear]) -> None:
         """Keep a layer's dense weights before any of its linears is pruned."""
-        self.runs, self.read = [calls[index] for calls in self.batches], []
-        self.weights = {f"{each.name}.weight": each.module.weight.clone() for each in stack}
-        self.factors = added(self.tried[index], stack)
+        self.runs = [calls[index] for calls in self.batches]
+        self.read = []  # linears of the layer, so far
+        self.weights = {f"{each.name}.weight": each.module.weight.clone() for each in stack}  # by parameter name
+        self.factors = added(self.tried[index], stack)  # linear -> factor of its output when the layer adds it
 
     def leave(self) -> None:
         """Advance the streams through the dense layer."""

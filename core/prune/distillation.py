@@ -1,12 +1,10 @@
 """Distillation: train the weights that pruning kept, whole model at once; stops and resumes."""
 
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -25,21 +23,15 @@ from core.methods.distillation import (
     gradient,
     has_converged,
     learning_rate_share,
-    steps_on,
-    steps_within,
     windows_of_step,
 )
 from core.methods.masked_weights import MaskedWeights, adam, take_step, training_windows, validation_windows
-from core.models import anatomy, losses, memory
+from core.models import anatomy, losses
 from core.models.loading import Loaded
-from core.models.model_shape import model_shape
 from core.models.patching import patched
-from core.models.placement import checkpoint_tensors, free_memory, is_streamed
 from core.models.progress import Cancelled, Step
-from core.models.replay import Layers, Tensors, continuation_options, entered, skip_layer, tail
-from core.requests.recipes import ExactRecipe
+from core.models.replay import Layers, Tensors, continuation_options, entered, tail
 from core.store.files import patiently, temporary_folder
-from core.store.parts import TRAINING
 
 
 class Distillation:
@@ -183,72 +175,6 @@ def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Step) -> Tensor:
         for index in range(first, len(done)):
             step(index)
     return tokens.index_copy(0, torch.tensor(read), done)
-
-
-def distill(
-    loaded: Loaded,
-    exact: ExactRecipe,
-    tokens: Tensor,
-    walk: Callable[[], object],
-    folder: Path,
-    step: Callable[[Distillation], object],
-    wrote: Step,
-    read: Step,
-    warn: Warn,
-) -> None:
-    """Prune a dense model in place and train the weights that stay; work of an earlier run is not repeated.
-
-    Args:
-        tokens: (windows, length) of the calibration text.
-        walk: prunes it.
-        folder: keeps the state of the training, and its weights once it has ended.
-        step: called with the training after every step; may raise Cancelled.
-        wrote: called with each window that the dense model has written, for training on it; may raise Cancelled.
-        read: called with the number of windows that the dense model has read; may raise Cancelled.
-        warn: called with a sentence if the loss is not finite.
-
-    Raises:
-        UserError: memory does not suffice, there is only one window, or the budget does not pay for a step.
-    """
-    shape = model_shape({name: tuple(each.shape) for name, each in checkpoint_tensors(loaded.model).items()})
-    need = memory.training_bytes(shape, float(np.mean(exact.sparsity)), tokens.numel(), loaded.spec.dtype)
-    what = f"training {loaded.source.label} whole takes {need / 2**30:.2g} GiB of memory beside its weights"
-    advice = "use the repair blockwise, which trains a part of a layer at a time"
-    memory.insist(need, what, advice, 0 if is_streamed(loaded.layers) else free_memory(loaded.model.device))
-    state, reference = load_checkpoint(folder / TRAINING, loaded.model.device), None
-    until = exact.recover_until and steps_on(exact.recover_until, tokens.shape[1])
-    if not state or not is_over(state, until):
-        if exact.recover_text == "own":
-            tokens = own_text(loaded, tokens, folder / "text.safetensors", wrote)
-        with products(loaded, exact.recover_dtype):
-            reference = losses.reference(loaded, tokens, read)
-    if state:
-        for layer in exact.dropped_layers:
-            skip_layer(loaded.layers[layer])
-    else:
-        walk()
-    masked = MaskedWeights(trainable_weights(loaded.layers, exact.recover_norms), state.get("mask"))
-    course = Distillation(loaded, masked, tokens, reference, exact.recover_dtype)
-    if state:
-        course.resume(state)
-    elif exact.recover_tokens:
-        course.steps = steps_on(exact.recover_tokens, tokens.shape[1])
-    else:
-        began = time.perf_counter()
-        course.gradient(0)
-        course.judged(
-            course.batch
-        )  # a step's share of a check, which reads at most about as much as was trained on since
-        course.optimizer.zero_grad(False)
-        course.steps = steps_within(exact.recover_minutes, (time.perf_counter() - began) / 60, "minutes")
-    course.end = min(course.steps, until or course.steps)
-    course.run(lambda: save_checkpoint(folder / TRAINING, course.state()), lambda: step(course), warn)
-
-
-def is_over(state: Tensors, until: int) -> bool:
-    """True if a saved training has nothing left to do. until: its last step, 0 for that of its schedule."""
-    steps = int(state["steps"])
-    return int(state["done"]) >= min(steps, until or steps) or has_converged(state["divergences"].tolist())
 
 
 def save_checkpoint(path: Path, state: Tensors) -> None:

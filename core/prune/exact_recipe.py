@@ -92,6 +92,21 @@ def profile_of(key: str | None, source: Source, store: Store) -> Profile | None:
     return profile
 
 
+def checked_stacks(loaded: Loaded) -> list[list[Linear]]:
+    """Linears of every layer; refuses weights that are shared with another module."""
+    stacks = [anatomy.prunable_linears(layer) for layer in loaded.layers]
+    inside = {id(module) for layer in loaded.layers for module in layer.modules()}
+    outside = [(name, module) for name, module in loaded.model.named_modules() if id(module) not in inside]
+    owner = {id(value): name for name, module in outside for value in module.parameters(recurse=False)}
+    for index, stack in enumerate(stacks):
+        for linear in stack:
+            name = f"{linear.name} of layer {index}"
+            other = owner.setdefault(id(linear.module.weight), name)
+            if other != name:
+                raise UserError(f"{name} and {other} are the same weight: pruning one would prune the other too")
+    return stacks
+
+
 def sparsity_by_linear(exact: ExactRecipe, stacks: Sequence[Sequence[Linear]]) -> Array:
     """Check a recipe against the linears of a model; return the sparsity of each, (layers, linears).
 

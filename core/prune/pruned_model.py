@@ -1,24 +1,37 @@
 """Prune a model by an exact recipe: the walk, and distillation after it; and give its dense weights back."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from core.base import Array
 from core.methods import Warn
-from core.methods.masked_weights import training_windows
-from core.models import anatomy
+from core.methods.distillation import has_converged, steps_on, steps_within
+from core.methods.masked_weights import MaskedWeights, training_windows
+from core.models import anatomy, losses, memory
 from core.models.loading import Loaded
-from core.models.placement import restore
-from core.models.progress import ProgressTracker
-from core.models.replay import restore_layer
-from core.prune.distillation import distill
+from core.models.model_shape import model_shape
+from core.models.placement import checkpoint_tensors, free_memory, is_streamed, restore
+from core.models.progress import ProgressTracker, Step
+from core.models.replay import Tensors, restore_layer, skip_layer
+from core.prune.distillation import (
+    Distillation,
+    load_checkpoint,
+    own_text,
+    products,
+    save_checkpoint,
+    trainable_weights,
+)
 from core.prune.exact_recipe import Texts
 from core.prune.walk import prune_layers
 from core.requests import ExactRecipe
 from core.store import Store
-from core.store.parts import distillation_course, distillation_folder
+from core.store.parts import TRAINING, distillation_course, distillation_folder
 
 
 def prune(
@@ -48,7 +61,6 @@ def prune(
     step = tracker.steps(f"{what}pruned", len(loaded.layers), walking)
 
     def walk():
-        tracker.done += reading
         left = tokens[training_windows(len(tokens))] if exact.distills or exact.pruner_windows else tokens
         return prune_layers(loaded, left[: exact.pruner_windows or None], exact, step, warn)
 
@@ -60,9 +72,7 @@ def prune(
     tracker.planned -= spared
     end = tracker.done + sum(takes) - spared
     wrote = tracker.steps(f"{what}own text,", len(training_windows(len(tokens))), writing, sequences=True)
-
-    def read(done):
-        tracker.say(f"{what}the dense model, window {done} of {len(tokens)}", reading * done / len(tokens))
+    read = tracker.counted(f"{what}the dense model, window", reading, len(tokens))
 
     def trained(course):
         nats, line = course.divergences, f"{what}distilled, step {course.done} of {course.end}"
@@ -74,6 +84,70 @@ def prune(
     distill(loaded, exact, tokens, walk, distillation_folder(store, loaded.spec, exact), trained, wrote, read, warn)
     tracker.done = end
     return count_zeros(loaded)
+
+
+def distill(
+    loaded: Loaded,
+    exact: ExactRecipe,
+    tokens: Tensor,
+    walk: Callable[[], object],
+    folder: Path,
+    step: Callable[[Distillation], object],
+    wrote: Step,
+    read: Step,
+    warn: Warn,
+) -> None:
+    """Prune a dense model in place and train the weights that stay; work of an earlier run is not repeated.
+
+    Args:
+        tokens: (windows, length) of the calibration text.
+        walk: prunes it.
+        folder: keeps the state of the training, and its weights once it has ended.
+        step: called with the training after every step; may raise Cancelled.
+        wrote: called with each window that the dense model has written, for training on it; may raise Cancelled.
+        read: called with the number of windows that the dense model has read; may raise Cancelled.
+        warn: called with a sentence if the loss is not finite.
+
+    Raises:
+        UserError: memory does not suffice, there is only one window, or the budget does not pay for a step.
+    """
+    shape = model_shape({name: tuple(each.shape) for name, each in checkpoint_tensors(loaded.model).items()})
+    need = memory.training_bytes(shape, float(np.mean(exact.sparsity)), tokens.numel(), loaded.spec.dtype)
+    what = f"training {loaded.source.label} whole takes {need / 2**30:.2g} GiB of memory beside its weights"
+    advice = "use the repair blockwise, which trains a part of a layer at a time"
+    memory.insist(need, what, advice, 0 if is_streamed(loaded.layers) else free_memory(loaded.model.device))
+    state, reference = load_checkpoint(folder / TRAINING, loaded.model.device), None
+    until = exact.recover_until and steps_on(exact.recover_until, tokens.shape[1])
+    if not state or not is_over(state, until):
+        if exact.recover_text == "own":
+            tokens = own_text(loaded, tokens, folder / "text.safetensors", wrote)
+        with products(loaded, exact.recover_dtype):
+            reference = losses.reference(loaded, tokens, read)
+    if state:
+        for layer in exact.dropped_layers:
+            skip_layer(loaded.layers[layer])
+    else:
+        walk()
+    masked = MaskedWeights(trainable_weights(loaded.layers, exact.recover_norms), state.get("mask"))
+    course = Distillation(loaded, masked, tokens, reference, exact.recover_dtype)
+    if state:
+        course.resume(state)
+    elif exact.recover_tokens:
+        course.steps = steps_on(exact.recover_tokens, tokens.shape[1])
+    else:
+        began = time.perf_counter()
+        course.gradient(0)
+        course.judged(course.batch)  # a step's share of a check, which reads about as much as was trained on since
+        course.optimizer.zero_grad(False)
+        course.steps = steps_within(exact.recover_minutes, (time.perf_counter() - began) / 60, "minutes")
+    course.end = min(course.steps, until or course.steps)
+    course.run(lambda: save_checkpoint(folder / TRAINING, course.state()), lambda: step(course), warn)
+
+
+def is_over(state: Tensors, until: int) -> bool:
+    """True if a saved training has nothing left to do. until: its last step, 0 for that of its schedule."""
+    steps = int(state["steps"])
+    return int(state["done"]) >= min(steps, until or steps) or has_converged(state["divergences"].tolist())
 
 
 def count_zeros(loaded: Loaded) -> Array:

@@ -20,7 +20,7 @@ from core.models.placement import walk
 from core.models.progress import Step
 from core.models.replay import Call, skip_layer
 from core.prune.calibration import DensePath, check_replay, recorded
-from core.prune.exact_recipe import sparsity_by_linear
+from core.prune.exact_recipe import checked_stacks, sparsity_by_linear
 from core.prune.inputs import Statistics, Sums, watched
 from core.prune.layer_windows import batch_size, repair_windows
 from core.requests import ExactRecipe
@@ -53,7 +53,7 @@ def prune_layers(
         UserError: the recipe does not fit the model; a layer cannot be pruned, or run outside its model's forward, or
             its arguments depend on the streams of earlier layers; or the calibration run is not finite.
     """
-    stacks = _checked_stacks(loaded)
+    stacks = checked_stacks(loaded)
     table, treatment = sparsity_by_linear(exact, stacks), exact.treatment
     windows, gone, pull = treatment.by("window"), dropped_layers(table), "pull" in treatment.statistics
     batches, streams, path = _entered(loaded, tokens, treatment)
@@ -105,21 +105,6 @@ def _entered(
         return batches, streams, None
     own = batches if alike else recorded(loaded, tokens, alike, most)[0]  # stores that dense layers fill
     return batches, streams, DensePath(own, streams, loaded.record(tokens[:1, :CHECKED]))
-
-
-def _checked_stacks(loaded: Loaded) -> list[list[Linear]]:
-    """Linears of every layer; refuses weights that are shared with another module."""
-    stacks = [anatomy.prunable_linears(layer) for layer in loaded.layers]
-    inside = {id(module) for layer in loaded.layers for module in layer.modules()}
-    outside = [(name, module) for name, module in loaded.model.named_modules() if id(module) not in inside]
-    owner = {id(value): name for name, module in outside for value in module.parameters(recurse=False)}
-    for index, stack in enumerate(stacks):
-        for linear in stack:
-            name = f"{linear.name} of layer {index}"
-            other = owner.setdefault(id(linear.module.weight), name)
-            if other != name:
-                raise UserError(f"{name} and {other} are the same weight: pruning one would prune the other too")
-    return stacks
 
 
 def _groups(stack: list[Linear], runs: list[Call], streams: list[Tensor]) -> list[list[Linear]]:

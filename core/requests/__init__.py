@@ -33,10 +33,11 @@ from core.requests.measurements import (
     methods_of,
     stands_for,
 )
-from core.requests.recipes import ExactRecipe, Recipe, uniform
+from core.requests.recipes import Recipe, uniform
 from core.requests.studies import (
     EvaluatedSpec,
     EvaluationRequest,
+    ExactRecipe,
     StudyRecipe,
     StudyRequest,
     StudySpec,

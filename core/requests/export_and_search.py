@@ -12,8 +12,8 @@ from core.requests import recipe_names
 from core.requests.inputs import DEFAULT_CALIBRATION, ModelSpec, OfModel, WindowRequest
 from core.requests.measurements import ProfileSpec
 from core.requests.parsing import fraction, from_text, numbers
-from core.requests.recipes import PRODUCTS, ExactRecipe, Products, Recipe
-from core.requests.studies import StudySpec
+from core.requests.recipes import PRODUCTS, Products, Recipe
+from core.requests.studies import ExactRecipe, StudySpec
 
 COMPRESSED = "compressed-tensors"
 FORMATS = {  # of an export, typed -> full name

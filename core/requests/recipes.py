@@ -2,30 +2,25 @@
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from core.base import Spec, checked, either, optional_field, several
 from core.methods import (
     CHAINS,
     DEFAULT_PRUNER,
-    PRUNERS,
     REPAIRS,
     SPARSIFIERS,
     ZEROS,
     Treatment,
     Uniform,
     default_pruner,
-    dropped_layers,
     pruners_counting,
 )
-from core.methods.budget_unit import DROPPED, level_at
-from core.methods.pruners import Method
 from core.methods.selection import pattern as read_pattern
 from core.methods.treatments import Pruner, Repair
 from core.requests import grammar
 from core.requests.allocations import AllocationRequest
-from core.requests.inputs import MOST_WINDOWS, TextSpec
+from core.requests.inputs import MOST_WINDOWS
 from core.requests.parsing import from_text
 
 BUDGETS = {"recover_minutes", "recover_tokens"}
@@ -42,7 +37,6 @@ WORDS = {
 }
 Products = Literal["float32", "bfloat16"]
 PRODUCTS = "precision while distill trains: bfloat16 is faster on processors that support it, far slower on others"
-Sparsity = tuple[float, ...] | tuple[tuple[float, ...], ...]
 
 
 class Repairs(Spec):
@@ -214,40 +208,3 @@ def uniform(target: float, currency: str = ZEROS.name) -> AllocationRequest:
     """The allocation with every layer alike; its upper bound rises with targets above the default bound."""
     default = AllocationRequest.model_fields["high"].default
     return AllocationRequest(target=target, high=max(default, target), currency=currency)
-
-
-class ExactRecipe(Repairs):
-    """Everything that decides a pruned model's weights; no calibration text if nothing reads one."""
-
-    identity: ClassVar[str] = "PrunedSpec"
-
-    pruner: Pruner
-    sparsity: Sparsity = Field(description="per layer, or per layer and linear")
-    pattern: str | None = None
-    true_sequential: bool = False
-    calibration: TextSpec | None
-    method: Method = Field(default_factory=lambda fields: PRUNERS[fields["pruner"]].method, description="the pruner's")
-    repair_method: int = optional_field(1, "the repair's: stored before there was one, it is the first")
-
-    @property
-    def formats(self) -> list | None:
-        """Format names of the linears, or of the layers, shaped like the sparsity; None: weights are not quantised."""
-        levels = PRUNERS[self.pruner].levels
-
-        def name(share):
-            level = None if share == 1 else level_at(levels, share)
-            return DROPPED if level is None else level.format.name if level.format else level.name
-
-        return np.vectorize(name)(self.sparsity).tolist() if levels else None
-
-    @property
-    def dropped_layers(self) -> list[int]:
-        """Layers that are removed whole."""
-        return dropped_layers(self.sparsity)
-
-    def check(self) -> None:
-        super().check()
-        if self.repair and self.calibration is None:
-            raise ValueError(f"repair={self.repair} goes by a calibration text: name one")
-        if (self.method, self.repair_method) != (PRUNERS[self.pruner].method, self.treatment.repair_method):
-            raise ValueError(f"another version of this program pruned by {self.treatment.name}: prune again")

@@ -3,12 +3,19 @@
 from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
+import numpy as np
 from pydantic import BeforeValidator, Field
 
 from core.base import Fields, Spec, View, model_name, optional_field, several, text_name, unique
+from core.methods import PRUNERS, dropped_layers
+from core.methods.budget_unit import DROPPED, level_at
+from core.methods.pruners import Method
+from core.methods.treatments import Pruner
 from core.requests.inputs import DEFAULT_CALIBRATION, DEFAULT_EVALUATION, ModelSpec, OfModel, TextSpec, WindowRequest
 from core.requests.measurements import OfWeights, OnText
-from core.requests.recipes import ExactRecipe, Recipe
+from core.requests.recipes import Recipe, Repairs
+
+Sparsity = tuple[float, ...] | tuple[tuple[float, ...], ...]
 
 
 class EvaluationRequest(Spec):
@@ -44,6 +51,43 @@ class StudyRequest(OfModel):
     def points(self) -> tuple[Recipe | None, ...]:
         """Every recipe once: the dense model (None) first, each recipe's uniform twin before it."""
         return tuple(unique([None, *(each for setting in self.settings for each in (setting.uniform, setting))]))
+
+
+class ExactRecipe(Repairs):
+    """Everything that decides a pruned model's weights; no calibration text if nothing reads one."""
+
+    identity: ClassVar[str] = "PrunedSpec"
+
+    pruner: Pruner
+    sparsity: Sparsity = Field(description="per layer, or per layer and linear")
+    pattern: str | None = None
+    true_sequential: bool = False
+    calibration: TextSpec | None
+    method: Method = Field(default_factory=lambda fields: PRUNERS[fields["pruner"]].method, description="the pruner's")
+    repair_method: int = optional_field(1, "the repair's: stored before there was one, it is the first")
+
+    @property
+    def formats(self) -> list | None:
+        """Format names of the linears, or of the layers, shaped like the sparsity; None: weights are not quantised."""
+        levels = PRUNERS[self.pruner].levels
+
+        def name(share):
+            level = None if share == 1 else level_at(levels, share)
+            return DROPPED if level is None else level.format.name if level.format else level.name
+
+        return np.vectorize(name)(self.sparsity).tolist() if levels else None
+
+    @property
+    def dropped_layers(self) -> list[int]:
+        """Layers that are removed whole."""
+        return dropped_layers(self.sparsity)
+
+    def check(self) -> None:
+        super().check()
+        if self.repair and self.calibration is None:
+            raise ValueError(f"repair={self.repair} goes by a calibration text: name one")
+        if (self.method, self.repair_method) != (PRUNERS[self.pruner].method, self.treatment.repair_method):
+            raise ValueError(f"another version of this program pruned by {self.treatment.name}: prune again")
 
 
 class EvaluatedSpec(OnText):

@@ -5,8 +5,8 @@ import numpy as np
 from core.requests import grammar
 from core.requests.allocations import AllocationRequest
 from core.requests.export_and_search import BestRequest, BestSpec
-from core.requests.recipes import ExactRecipe, Recipe
-from core.requests.studies import StudyRecipe, StudySpec, TaskSpec
+from core.requests.recipes import Recipe
+from core.requests.studies import ExactRecipe, StudyRecipe, StudySpec, TaskSpec
 from core.store import results
 from tests import synthetic
 

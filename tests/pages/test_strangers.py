@@ -11,7 +11,7 @@ from core.requests.export_and_search import ExportRequest, ExportSpec
 from core.requests.inputs import WindowRequest
 from core.requests.measurements import MeasureRequest, measurements
 from core.requests.perturbations import perturbation
-from core.requests.recipes import ExactRecipe
+from core.requests.studies import ExactRecipe
 from core.show.figures.charts import COMPARED
 from core.show.report import reports
 from core.store.cache import Store

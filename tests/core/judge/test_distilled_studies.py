@@ -130,7 +130,7 @@ def test_a_damaged_training_begins_anew(empty, text, whole):
 def test_what_was_trained_is_exported_and_not_trained_again(empty, text, tmp_path, monkeypatch):
     asked = request(text, "uniform repair=distill recover_minutes=1 recover_norms=yes:0.5", sequences=9)
     clock = SimpleNamespace(perf_counter=iter([0, 12]).__next__)  # a step takes a fifth of the budget
-    monkeypatch.setattr(distillation, "time", clock)
+    monkeypatch.setattr(pruned_model, "time", clock)
     entry = execute.get(asked, empty)
     state = load_checkpoint(checkpoint(empty), torch.device("cpu"))
     tokens, nats = parts.distillation_course(empty, entry.spec.model, entry.spec.points[-1].pruned)
@@ -162,7 +162,7 @@ def test_a_cancelled_training_may_end_with_its_best_which_is_what_one_of_as_many
     with monkeypatch.context() as patch:
         patch.setattr(pruned_model, "prune_layers", lambda *_: pytest.fail("the walk was done again"))
         patch.setattr(Distillation, "gradient", lambda *_: pytest.fail("trained on"))
-        patch.setattr(distillation, "losses", None)  # nor is the dense model read
+        patch.setattr(pruned_model, "losses", None)  # nor is the dense model read
         best = losses(empty, ended)
         execute.get(ended.to(ExportRequest, setting=ended.settings[0], folder=str(tmp_path / "out")), empty)
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")

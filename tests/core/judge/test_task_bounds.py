@@ -5,7 +5,7 @@ import gzip
 import pytest
 from jinja2 import TemplateError
 
-from core.judge import sandbox, task_files, zeroshot
+from core.judge import sandbox, zeroshot
 from tests import tiny
 from tests.builders.task_folder import documents, edit, folder, read, save_rows, task
 from tests.fuzz.judging import judge
@@ -117,14 +117,14 @@ def test_data_that_is_not_what_it_looks_like(tmp_path, refused, make, named):
 
 def test_brackets_in_words_do_not_nest(tmp_path):
     save_rows(tmp_path / "a.jsonl", [each | {"question": ':-[ \\" {' * 9} for each in documents(40)])
-    assert task_files._extent(tmp_path / "a.jsonl") == (2, 3, 2 * 40)
+    assert sandbox.json_extent(tmp_path / "a.jsonl") == (2, 3, 2 * 40)
 
 
 @pytest.mark.parametrize("sign", ['\\"', '"\\\n', "[]"])
 def test_how_far_data_extends_is_seen_soon_in_what_is_no_json(sign, tmp_path):
     """Looking for the other end of each quote again and again would take hours."""
     (tmp_path / "a.jsonl").write_text(sign * 500_000, encoding="utf-8")
-    assert task_files._extent(tmp_path / "a.jsonl") == (sign == "[]", 0, 500_000 * (sign == "[]"))
+    assert sandbox.json_extent(tmp_path / "a.jsonl") == (sign == "[]", 0, 500_000 * (sign == "[]"))
 
 
 @pytest.mark.parametrize(

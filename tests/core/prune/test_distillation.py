@@ -23,7 +23,7 @@ from core.methods.masked_weights import MaskedWeights, training_windows, validat
 from core.models import losses, memory
 from core.models.placement import stream
 from core.models.progress import Cancelled
-from core.prune import distillation
+from core.prune import distillation, pruned_model
 from core.prune.distillation import Distillation, trainable_weights
 from core.prune.walk import prune_layers
 from tests import tiny
@@ -101,10 +101,10 @@ def test_a_model_that_does_not_fit_is_refused_with_what_does(tmp_path, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(memory, "training_bytes", lambda *_: 2**50)
         with pytest.raises(UserError, match=r"takes 1e\+06 GiB of memory .* are free: .* use the repair blockwise"):
-            distillation.distill(*options)
+            pruned_model.distill(*options)
     stream(of.layers, torch.device("cpu"))
     with pytest.raises(UserError, match="use the repair blockwise"):
-        distillation.distill(*options)
+        pruned_model.distill(*options)
 
 
 def test_the_gradient_is_that_of_the_divergence_and_zeros_have_none():

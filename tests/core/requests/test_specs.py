@@ -14,8 +14,8 @@ from core.requests.export_and_search import BestSpec
 from core.requests.inputs import ModelSpec, TextSpec, WindowRequest
 from core.requests.measurements import Measurement, MeasureRequest, PerturbedSpec, ProfileSpec, measurements, methods_of
 from core.requests.perturbations import PRESETS, in_order, perturbation
-from core.requests.recipes import ExactRecipe, Recipe, read_recipe
-from core.requests.studies import StudyRequest
+from core.requests.recipes import Recipe, read_recipe
+from core.requests.studies import ExactRecipe, StudyRequest
 from tests.builders import entries
 
 sizes = st.floats(min_value=0, exclude_min=True, allow_infinity=False)

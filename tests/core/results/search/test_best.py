@@ -12,7 +12,7 @@ from core.base import Estimate, UserError, per_cent
 from core.jobs import execute
 from core.methods import Response, Treatment, Uniform
 from core.models.progress import Cancelled
-from core.prune import distillation, pruned_model
+from core.prune import pruned_model
 from core.requests import EvaluationRequest, MeasureRequest, Recipe, StudyRequest, WindowRequest, grammar, uniform
 from core.results import Change, best, search_plan, study_results, text_splits
 from core.results.comparison import UNKNOWN
@@ -83,7 +83,7 @@ def test_a_stopped_choice_goes_on_where_it_was(empty, text):
 
 
 def test_the_winner_is_trained_and_judged_on_the_text_that_selects(empty, text, monkeypatch):
-    monkeypatch.setattr(distillation, "steps_within", lambda *_: 4)
+    monkeypatch.setattr(pruned_model, "steps_within", lambda *_: 4)
     seen = []
     asked = request(text, repair="refit", recover_minutes=0.01, recover_dtype="bfloat16", seeds=(0,))
     found = best.load(empty, execute.get(asked, empty, report=seen.append))
