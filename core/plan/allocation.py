@@ -15,6 +15,7 @@ from core.requests import AllocationRequest
 from core.store import Profile
 
 WRITTEN_TOLERANCE = 1e-6  # how far a budget that was written down may be off, with all its digits
+SPARSITY_TOLERANCE = 1e-6  # how far a sparsity may be off in one allocation, whatever it is called
 
 
 @frozen
@@ -189,3 +190,8 @@ def family(request: AllocationRequest, profile: Profile, strengths: Array) -> Ar
     else:
         rows = _corrected(request, base, of_units, map(float, strengths), profile)
     return rows.reshape(len(rows), *parameters.shape) if request.base.per_linear else rows
+
+
+def same_allocation(planned: Array, exact: Array) -> bool:
+    """True where two allocations are one, whatever they are called."""
+    return planned.shape == exact.shape and np.allclose(planned, exact, rtol=0, atol=SPARSITY_TOLERANCE)

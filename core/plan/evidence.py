@@ -9,8 +9,7 @@ from core.methods import LAYERS, TREATMENTS, default_pruner
 from core.methods.owl import OUTLIER_THRESHOLDS
 from core.plan import responses
 from core.plan.budget import TOLERANCE, Bounds
-from core.plan.responses import Curves
-from core.plan.solvers import Choices, solve, solve_levels
+from core.plan.solvers import Choices, Curves, solve, solve_levels
 from core.store import Profile
 
 

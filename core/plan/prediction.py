@@ -18,6 +18,7 @@ table is on the Evidence page.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import stdtrit
@@ -136,3 +137,19 @@ def leave_one_out(harms: Array, increases: Array) -> Estimate:
     others = ~np.eye(len(increases), dtype=bool)
     predictions = [fit(harms[rest], increases[rest])(harms[[one]]) for one, rest in enumerate(others)]
     return Estimate(*np.concatenate([each[:3] for each in predictions], axis=1))
+
+
+class Errors(NamedTuple):
+    """Anchors predicted by the others: errors of the loss increase as fractions, and how many intervals held it."""
+
+    median: float
+    ninety: float  # the 90th percentile
+    covered: float  # fraction
+    half_width: float  # median of the intervals, as a fraction of the increase
+
+
+def errors(predictions: Estimate, true: Array) -> Errors:
+    """Errors of predictions, (settings,) each."""
+    off, covered = np.abs(predictions.value / true - 1), (predictions.low <= true) & (true <= predictions.high)
+    half_width = (predictions.high - predictions.low) / (2 * predictions.value)
+    return Errors(*map(float, (np.median(off), np.quantile(off, 0.9), covered.mean(), np.median(half_width))))

@@ -15,14 +15,13 @@ import numpy as np
 from core.base import Estimate, UserError, frozen, per_cent
 from core.methods import MIXED, Treatment
 from core.plan import prediction, responses
-from core.plan.allocation import allocate
+from core.plan.allocation import allocate, same_allocation
 from core.plan.prediction import Predictor
 from core.requests import AllocationRequest, recipe_names
 from core.results.setting_result import Result
 from core.results.study_results import Study
 from core.store import Array, Profile
 
-SPARSITY_TOLERANCE = 1e-6  # how far a sparsity may be off in one allocation, whatever it is called
 STEP = 0.01  # of the targets that `sparsest` tries
 
 
@@ -43,15 +42,6 @@ class CheckedPrediction(NamedTuple):
     high: float
     loss_increase: float
     off: float  # the error of the predicted increase, as a fraction of the measured one
-
-
-class Errors(NamedTuple):
-    """Anchors predicted by the others: errors of the loss increase as fractions, and how many intervals held it."""
-
-    median: float
-    ninety: float  # the 90th percentile
-    covered: float  # fraction
-    half_width: float  # median of the intervals, as a fraction of the increase
 
 
 @frozen
@@ -86,11 +76,11 @@ class Forecast:
         return prediction.fit(self.harms, self.increases)
 
     @cached_property
-    def leave_one_out(self) -> Errors | None:
+    def leave_one_out(self) -> prediction.Errors | None:
         """None below three anchors."""
         if len(self.settings) <= prediction.FEWEST:
             return None
-        return errors(prediction.leave_one_out(self.harms, self.increases), self.increases)
+        return prediction.errors(prediction.leave_one_out(self.harms, self.increases), self.increases)
 
     def increases_of(self, rows: Array) -> Estimate:
         """Predict the increase of many allocations, (rows, layers) or (rows, layers, linears)."""
@@ -190,13 +180,6 @@ class Forecast:
         return request.replace(target=targets[within - 1])
 
 
-def errors(predictions: Estimate, true: Array) -> Errors:
-    """Errors of predictions, (settings,) each."""
-    off, covered = np.abs(predictions.value / true - 1), (predictions.low <= true) & (true <= predictions.high)
-    half_width = (predictions.high - predictions.low) / (2 * predictions.value)
-    return Errors(*map(float, (np.median(off), np.quantile(off, 0.9), covered.mean(), np.median(half_width))))
-
-
 def forecast_of_study(study: Study, profile: Profile, treatment: Treatment) -> Forecast:
     """The settings of one protocol that can serve, each allocation once; settings that broke the model are named."""
     usable, excluded = {}, []
@@ -220,11 +203,6 @@ def usable_settings(study: Study, treatment: Treatment) -> list[Result]:
         if recipe.treatment == treatment and not recipe.pattern and not recipe.true_sequential:
             alike[recipe.repair_options].append(one)
     return max(alike.values(), key=len, default=[])
-
-
-def same_allocation(planned: Array, exact: Array) -> bool:
-    """True where two allocations are one, whatever they are called."""
-    return planned.shape == exact.shape and np.allclose(planned, exact, rtol=0, atol=SPARSITY_TOLERANCE)
 
 
 def _harms(one: Result, profile: Profile) -> Array:

@@ -9,10 +9,10 @@ from typing import NamedTuple
 from core.base import UserError, frozen
 from core.methods import DEFAULT_PRUNER, METHODS
 from core.plan import responses
-from core.plan.allocation import allocate, layer_means, linear_parameters
+from core.plan.allocation import allocate, layer_means, linear_parameters, same_allocation
 from core.requests import AllocationRequest, Correction, recipe_names
 from core.results.comparison import verdict
-from core.results.forecast import Forecast, Prediction, same_allocation, usable_settings
+from core.results.forecast import Forecast, Prediction, usable_settings
 from core.results.protocols import StudySlice, best_slice
 from core.results.setting_result import Result
 from core.results.study_columns import Row

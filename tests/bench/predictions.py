@@ -12,10 +12,10 @@ import pandas as pd
 from core.base import Estimate, profile_names
 from core.methods import ZEROS
 from core.plan import prediction
+from core.plan.prediction import errors
 from core.requests.recipes import TRAINED
 from core.results import Forecast, checkpoints, forecast_of_study, protocols
 from core.results.candidates import default_anchors
-from core.results.forecast import errors
 from core.results.stored_forecasts import MIN_ANCHORS
 from core.show.report.questions import bench_file
 from core.show.words import gain_sentences

@@ -7,7 +7,7 @@ import numpy as np
 from core.base import digits, frozen, per_cent, times
 from core.plan import responses
 from core.plan.gains import unreadable
-from core.plan.responses import check_finite
+from core.plan.solvers import check_finite
 from core.show.lessons.shared import LAYERS, TARGET, Noted, at_layer, check_several, ordinal, ref
 from core.store import Array, Profile
 

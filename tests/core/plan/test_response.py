@@ -14,8 +14,7 @@ from core.plan import responses
 from core.plan.allocation import allocate, family
 from core.plan.budget import Bounds, share_spent
 from core.plan.evidence import Evidence
-from core.plan.responses import curves, hull
-from core.plan.solvers import Choices, solve
+from core.plan.solvers import Choices, curves, hull, solve
 from core.requests.allocations import AllocationRequest, Correction
 from core.results.candidates import CONTROLS
 from tests.core.allocating import PER_LINEAR, estimates, of_linears, profile, quick
