@@ -6,19 +6,16 @@ from types import SimpleNamespace
 import numpy as np
 from hypothesis import HealthCheck, settings
 
-from core.methods import ResidualLinear
 from core.methods.alphapruning import AlphaPruning
 from core.methods.dlp import Dlp
-from core.methods.layer_part import Skip
 from core.methods.lsa import Lsa
 from core.methods.owl import OUTLIER_THRESHOLDS, Owl
 from core.methods.response import Response
 from core.plan import responses
-from core.requests.measurements import Measurement
-from core.requests.perturbations import perturbation
 from core.store.profiles import Profile
 from core.store.results import Removal, Scores, Weights
 from tests import synthetic
+from tests.builders.profiles import measurements
 
 NAMES = ("gaussian:0.3", "residual:wanda:0.4", "residual:wanda:0.7", "residual:wanda:0.9")
 SEEING = (Owl(), AlphaPruning(), Dlp(), Lsa(), Response())
@@ -28,24 +25,26 @@ PER_LINEAR = Response(granularity="linear")
 quick = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 
 
+def harming(name, harm):
+    """Results of one perturbation with this divergence, (layers, sequences), and losses and drift that go with it."""
+    key, alike = measurements(name, "skip" if "linear" in name else name)
+    plain = synthetic.perturbed(*harm.shape, alike)
+    return {key: replace(plain, kl=harm, nll_increase=harm**1.5, final_squared=harm / 2)}
+
+
 def profile(layers, seed=0):
     """A profile of random numbers."""
     rng = np.random.default_rng(seed)
 
     def draw(*shape):
-        rows = 0.05 + rng.random(shape)
-        return rows
+        return 0.05 + rng.random(shape)
 
-    measured = {Measurement(perturbation=perturbation(name)): None for name in NAMES}
-    harm = np.cumsum(np.stack([draw(layers, 3) for _ in NAMES]), axis=0)
-    for level, each in enumerate(measured):
-        plain = synthetic.perturbed(layers, 3, each)
+    measured, harms = {}, np.cumsum(np.stack([draw(layers, 3) for _ in NAMES]), axis=0)
+    for name, harm in zip(NAMES, harms, strict=True):
+        measured |= harming(name, harm)
+        [*_, plain] = measured.values()
         gain = draw(layers, 3) * (np.arange(layers) < layers - 1)[:, None]
-        drift = plain.log_drift.copy()
-        drift[:, -1] = np.einsum("iin->in", plain.log_drift) + gain * rng.choice([-1, 1])
-        measured[each] = replace(
-            plain, log_drift=drift, kl=harm[level], nll_increase=harm[level] ** 1.5, final_squared=harm[level] / 2
-        )
+        plain.log_drift[:, -1] = np.einsum("iin->in", plain.log_drift) + gain * rng.choice([-1, 1])
     sizes = rng.integers(1_000, 5_000_000, (layers, 7)).astype(float)
     weights = Weights(sizes, draw(layers, 7) + 2, draw(layers, 7) + 2)
     scores = Scores(draw(layers, len(OUTLIER_THRESHOLDS)), draw(layers), draw(layers))
@@ -82,12 +81,8 @@ def of_linears(layers, seed=0, linears=3, lacking=None):
         harm = np.zeros((layers, 3))
         for level in LEVELS:
             harm = harm + 0.05 + rng.random((layers, 3))
-            key = Measurement(perturbation=ResidualLinear(pruner="wanda", sparsity=level, linear=name))
-            if lacking is None or key.name != lacking:
-                measured[key] = replace(
-                    synthetic.perturbed(layers, 3, Measurement(perturbation=Skip())),
-                    kl=harm, nll_increase=harm**1.5, final_squared=harm / 2,
-                )  # fmt: skip
+            if (alone := f"residual_linear:wanda:{level}:{name}") != lacking:
+                measured |= harming(alone, harm)
     sizes = rng.integers(1_000, 5_000_000, (layers, linears)).astype(float)
     told = SimpleNamespace(key="invented", spec=None, provenance=plain.provenance | {"linears": list(STACK[:linears])})
     weights = Weights(sizes, plain.weights.alpha_hill[:, :linears], plain.weights.alpha_peak[:, :linears])

@@ -20,7 +20,6 @@ from core.methods.response import Response
 from core.plan import correction
 from core.plan.allocation import allocate, family, layer_means
 from core.plan.budget import Bounds, project, share_spent, shift_linears_to_means, with_fixed_layers
-from core.requests import allocations
 from core.requests.allocations import AllocationRequest, Correction
 from tests.core.allocating import PER_LINEAR, SEEING, of_linears, permuted, profile, quick
 
@@ -41,15 +40,13 @@ def test_the_budget_is_met_inside_the_bounds(bases, data, layers, seed, low):
     here = (of_linears if base is PER_LINEAR else profile)(layers, seed)
     found = allocate(AllocationRequest(base=base, target=target, low=low, correction=fix), here)
     assert found.budget == pytest.approx(target, abs=1e-9)
-    for linears, means in ((found.exact_base, found.base), (found.exact, found.sparsity)):
-        assert share_spent(means, here.weights.parameters.sum(1)) == pytest.approx(target, abs=1e-9)
-        exact = linears if base is PER_LINEAR else means
+    sizes = here.weights.parameters
+    for exact, means in ((found.exact_base, found.base), (found.exact, found.sparsity)):
+        assert share_spent(means, sizes.sum(1)) == pytest.approx(target, abs=1e-9)
         assert low - 1e-12 <= exact.min() and exact.max() <= 0.95 + 1e-12
-        if base is PER_LINEAR:
-            assert exact.shape == (layers, 3)
-            assert np.average(exact, weights=here.weights.parameters) == pytest.approx(target, abs=1e-9)
-    if strength == 0:
-        assert np.array_equal(found.base, found.sparsity) and np.array_equal(found.exact_base, found.exact)
+        of_units = sizes if base.per_linear else sizes.sum(1)
+        assert exact.shape == of_units.shape and share_spent(exact, of_units) == pytest.approx(target, abs=1e-9)
+    assert strength or np.array_equal(found.exact_base, found.exact)
 
 
 @quick
@@ -133,31 +130,21 @@ def told(measured, target, parameters=None):
     return SimpleNamespace(target=target, units=len(measured), parameters=weights, **looked_at)
 
 
-def test_alphapruning_gives_the_published_vector():
-    """LLaMA-7B, 70%, epsilon 0.2: from the metric that the reference repository ships."""
-    alpha, expected = (np.array(text.split(), float) for text in (ALPHA, SPARSITY))
-    assert AlphaPruning(epsilon=0.2).wish(told(alpha, 0.7)) == pytest.approx(expected, abs=1e-4)
-
-
-def test_the_ramp_has_the_ends_of_atp():
-    found = DepthRamp(beta=0.01).wish(told(np.ones(32), 0.7))
-    assert (found[0], found[-1]) == (pytest.approx(0.545), pytest.approx(0.855))
-
-
-def test_owl_by_hand():
-    """Kept more: 0, 0.04 and 0.16 with mean 1/15; so the band is 0.16 wide and not centred on the target."""
-    found = Owl(lam=0.08).wish(told(np.array([0.01, 0.02, 0.05]), 0.7))
-    assert found == pytest.approx([0.7 + 1 / 15, 0.7 + 1 / 15 - 0.04, 0.7 + 1 / 15 - 0.16])
-
-
-def test_dlp_prunes_large_scores_more():
-    assert Dlp(alpha=0.1).wish(told(np.array([1.0, 2.0, 3.0]), 0.5)) == pytest.approx([0.4, 0.5, 0.6])
-
-
-def test_lsa_prunes_large_errors_more():
-    """Importance 7/8, 6/8 and 3/8, stretched to 0.2, 0.15 and 0, whose mean is 0.35 / 3."""
-    found = Lsa(width=0.1).wish(told(np.array([1.0, 2.0, 5.0]), 0.7))
-    assert found == pytest.approx([0.5 + 0.35 / 3, 0.55 + 0.35 / 3, 0.7 + 0.35 / 3])
+@pytest.mark.parametrize(
+    ("base", "measured", "expected"),
+    [
+        # LLaMA-7B, from the metric that the reference repository ships
+        (AlphaPruning(epsilon=0.2), np.array(ALPHA.split(), float), np.array(SPARSITY.split(), float)),
+        (DepthRamp(beta=0.01), np.ones(32), np.linspace(0.545, 0.855, 32)),  # the ends of ATP
+        # kept more: 0, 0.04 and 0.16 with mean 1/15; so the band is 0.16 wide and not centred on the target
+        (Owl(lam=0.08), np.array([0.01, 0.02, 0.05]), 0.7 + 1 / 15 - np.array([0, 0.04, 0.16])),
+        (Dlp(alpha=0.1), np.array([1.0, 2.0, 3.0]), np.array([0.6, 0.7, 0.8])),
+        # importance 7/8, 6/8 and 3/8, stretched to 0.2, 0.15 and 0, whose mean is 0.35 / 3
+        (Lsa(width=0.1), np.array([1.0, 2.0, 5.0]), 0.7 + 0.35 / 3 - np.array([0.2, 0.15, 0])),
+    ],
+)
+def test_at_70_per_cent_an_allocator_gives_what_was_published_or_worked_out_by_hand(base, measured, expected):
+    assert base.wish(told(measured, 0.7)) == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_large_part_is_moved_by_less_and_the_budget_holds():
@@ -173,11 +160,6 @@ def test_lsa_can_take_attention_apart():
     rows = allocate(AllocationRequest(base=Lsa(per="half"), target=0.6), here).exact
     assert (np.ptp(rows[:, :4], axis=1) == 0).all() and (np.ptp(rows[:, 4:], axis=1) == 0).all()
     assert (rows[:, 0] != rows[:, 4]).all()
-
-
-def test_lsa_says_how_to_get_what_it_looks_at(refused):
-    with refused("invented", "--removal"):
-        allocate(AllocationRequest(base=Lsa()), replace(profile(5), removal=None))
 
 
 def test_unclipped_numbers_may_leave_the_bounds_and_sit_on_none():
@@ -224,10 +206,9 @@ HAND = {"1.05": dict.fromkeys(range(3), 0.0), "layer 1 .* 0.97": {1: 0.97}, "eve
 
 @pytest.mark.parametrize("said, hand", HAND.items())
 def test_an_impossible_layer_by_hand_gets_one_sentence(said, hand):
-    with pytest.raises(UserError, match=said):
-        with_fixed_layers(np.full(9, 0.7), hand, np.ones(9), 0.7, Bounds())
-    with pytest.raises(UserError, match=said):
-        with_fixed_layers(np.full((9, 2), 0.7), hand, np.ones((9, 2)), 0.7, Bounds())
+    for shape in (9, (9, 2)):
+        with pytest.raises(UserError, match=said):
+            with_fixed_layers(np.full(shape, 0.7), hand, np.ones(shape), 0.7, Bounds())
 
 
 # --- what cannot be ------------------------------------------------------------------------------------------------
@@ -265,9 +246,8 @@ def test_a_gain_that_is_not_known_drives_nothing(drift):
     here = profile(8)
     for each in here.perturbed.values():
         each.log_drift[3] = drift
-    request = AllocationRequest(correction=allocations.Correction(strength=0.04))
     with pytest.raises(UserError, match=r"layer 3 has no gain under gaussian:0\.3"):
-        allocate(request, here)
+        allocate(AllocationRequest(correction=Correction(strength=0.04)), here)
 
 
 @pytest.mark.parametrize("score", [np.array([0.1 + 0.2, 0.3, 0.3]), np.zeros(3), np.full(3, 7.0)])
@@ -276,6 +256,8 @@ def test_scores_that_differ_by_rounding_are_equal(score):
         assert each.wish(told(score, 0.7, np.array([1.0, 2.0, 3.0]))).tolist() == [0.7] * 3
 
 
-def test_a_model_that_cannot_be_pruned_is_refused():
-    with pytest.raises(UserError, match="not allocated for"):
+def test_a_profile_that_lacks_what_is_looked_at_says_how_to_get_it(refused):
+    with refused("not allocated for"):
         allocate(AllocationRequest(), replace(profile(4), weights=None, scores=None))
+    with refused("invented", "--removal"):
+        allocate(AllocationRequest(base=Lsa()), replace(profile(5), removal=None))

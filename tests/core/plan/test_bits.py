@@ -21,12 +21,9 @@ from core.plan.sizes import Counts, taken, with_target
 from core.plan.solvers import Choices, round_to_levels, solve_levels
 from core.requests import grammar
 from core.requests.allocations import AllocationRequest
-from core.requests.measurements import Measurement
 from core.requests.parsing import read_bytes
-from core.requests.perturbations import perturbation
 from core.requests.recipes import read_recipe
-from tests import synthetic
-from tests.core.allocating import STACK, of_linears, quick
+from tests.core.allocating import STACK, harming, of_linears, quick
 
 SHARES = BITS.shares
 
@@ -35,18 +32,14 @@ def quantised(layers, seed, alike=False, units=(BITS, INTEGERS)):
     """A profile of random numbers, whose linears and layers were measured at every level of the integers."""
     plain, rng = of_linears(layers, seed), np.random.default_rng(seed)
     measured = dict(plain.perturbed)
-    places = ("residual", *(f"residual_linear {name}" for name in STACK))
+    places = ("residual:{}", *(f"residual_linear:{{}}:{name}" for name in STACK))
     for counted, where in product(units, places):
         pruner = default_pruner(counted)
         harm, slope, before = np.zeros((layers, 3)), np.zeros((layers, 3)), 0.0
         for level, share, _ in counted.levels:
             slope = slope + rng.random((layers, 3)) ** 4
             harm, before = harm + slope * (share - before), share
-            kind, _, name = where.partition(" ")
-            key = Measurement(perturbation=perturbation(f"{kind}:{pruner}:{level}{':' * bool(name)}{name}"))
-            measured[key] = replace(
-                synthetic.perturbed(layers, 3, Measurement(perturbation=perturbation("skip"))), kl=harm
-            )
+            measured |= harming(where.format(f"{pruner}:{level}"), harm)
     sizes = np.tile([[3e4, 1e4, 9e4]], (layers, 1)) if alike else plain.weights.parameters
     return replace(plain, perturbed=measured, weights=replace(plain.weights, parameters=sizes))
 
@@ -78,8 +71,7 @@ def test_a_budget_of_bits_is_met_by_whole_levels_and_never_passed(layers, seed, 
 @given(seed=st.integers(0, 10**6), bits=st.sampled_from((2.3, 3.0, 3.5, 5.0)))
 def test_the_plan_is_within_one_step_of_the_best_of_all_plans(seed, bits):
     here = quantised(4, seed, alike=True)
-    harm = np.stack([here.perturbed[Measurement(perturbation=perturbation(f"quantised:{each.name}"))].kl.mean(1)
-                     for each in BITS.levels], axis=1)  # fmt: skip
+    _, harm = at_levels(here, "quantised", "kl", False)
     plans = np.array(list(product(range(4), repeat=4)))
     affordable = plans[np.array(SHARES)[plans].mean(1) >= 1 - bits / 16 - 1e-9]
     totals = harm[np.arange(4), affordable].sum(1)
@@ -101,15 +93,12 @@ def test_controls_hold_the_same_levels_on_units_of_one_size(control):
             assert after[spared].min() >= np.sort(after)[-spared.sum()]
 
 
-def test_the_rule_of_thumb_gives_first_and_last_a_bit_more():
+def test_uniform_between_levels_is_even_and_a_rule_of_thumb_gives_first_and_last_a_bit_more():
+    exact, mean = spent("uniform currency=bits:3.5", quantised(8, 2, alike=True))
+    assert mean == pytest.approx(3.5) and exact[:4].mean() == pytest.approx(exact[4:].mean())
     exact, mean = spent("uniform ends=1 currency=bits:3", quantised(9, 2, alike=True))
     assert list(exact[[0, -1]]) == [0.75, 0.75] and mean == pytest.approx(3)
     assert sorted(exact[1:-1]) == [0.8125] * 5 + [0.875] * 2
-
-
-def test_uniform_between_levels_lies_evenly_over_the_layers():
-    exact, mean = spent("uniform currency=bits:3.5", quantised(8, 2, alike=True))
-    assert mean == pytest.approx(3.5) and exact[:4].mean() == pytest.approx(exact[4:].mean())
 
 
 def test_what_a_step_would_overspend_is_passed_over():
@@ -123,10 +112,9 @@ def test_what_a_step_would_overspend_is_passed_over():
 
 def skipped(layers, seed):
     """A profile of layers of one size that were left out one by one, and the harm of each."""
-    plain, key = of_linears(layers, seed), Measurement(perturbation=perturbation("skip"))
-    kl = np.random.default_rng(seed).random((layers, 3))
-    measured = plain.perturbed | {key: replace(synthetic.perturbed(layers, 3, key), kl=kl)}
-    return replace(plain, perturbed=measured, weights=replace(plain.weights, parameters=np.full((layers, 3), 7.0))), kl
+    plain, kl = of_linears(layers, seed), np.random.default_rng(seed).random((layers, 3))
+    alike = replace(plain.weights, parameters=np.full((layers, 3), 7.0))
+    return replace(plain, perturbed=plain.perturbed | harming("skip", kl), weights=alike), kl
 
 
 @quick
@@ -146,10 +134,8 @@ def test_a_budget_of_layers_leaves_out_as_many_as_it_needs_those_that_harm_least
 def both(layers, seed, alike=False):
     """A profile of linears at the levels of integers, and of layers left out, which harms about as much."""
     here, rng = quantised(layers, seed, alike, [INTEGERS]), np.random.default_rng(seed)
-    key = Measurement(perturbation=perturbation("skip"))
     kl = np.tile(rng.random((layers, 1)) * rng.choice([0.3, 1, 2]), 3)
-    left = {key: replace(synthetic.perturbed(layers, 3, key), kl=kl)}
-    return replace(here, perturbed=here.perturbed | left), kl[:, 0]
+    return replace(here, perturbed=here.perturbed | harming("skip", kl)), kl[:, 0]
 
 
 def harm_of(plan, here, skip):
@@ -211,22 +197,6 @@ def test_uniform_leaves_out_layers_evenly_spaced(share, gone):
     assert dropped_layers(spent(f"uniform currency=layers:{share}", skipped(30, 1)[0])[0]) == gone
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ("uniform currency=layers:0.99", "leaves out all 6 layers"),
-        ("uniform currency=layers:2", "200 % of layers cannot be met"),
-        ("response currency=layers granularity=linear:0.3", "left out whole: write granularity=layer"),
-        ("response currency=layers:0.3", "measure skip"),
-        ("response granularity=both currency=integers:3", "measure skip"),
-        ("response granularity=both:0.5", "beside few bits, not beside zeros: write granularity=linear"),
-    ],
-)
-def test_budgets_of_layers_that_cannot_be(words, said, refused):
-    with refused(said):
-        spent(words, of_linears(6, 1))
-
-
 @given(currency=st.sampled_from((BITS, INTEGERS, GGUF, LAYERS)), share=st.floats(0, 1))
 def test_an_amount_reads_back(currency, share):
     low, high = currency.shares[0], currency.shares[-1]
@@ -241,34 +211,24 @@ def test_an_amount_reads_back(currency, share):
 
 @given(
     counts=st.builds(Counts, st.integers(10**4, 10**9), st.integers(0, 10**8), st.just(100), st.integers(0, 100)),
-    words=st.sampled_from(
+    said=st.sampled_from(
         (
-            "uniform",
-            "uniform ends=1 currency=bits:3",
-            "response currency=gguf",
-            "owl m=5 lam=0.1",
-            "uniform currency=integers",
-            "owl currency=layers",
+            ("uniform", "zeros"), ("owl m=5 lam=0.1", "zeros"), ("uniform ends=1 currency=bits:3", "bits"),
+            ("response currency=gguf", "gguf"), ("uniform currency=integers", "integers"),
+            ("owl currency=layers", "layers"),
         )
     ),
     place=st.floats(0, 1),
-)
-def test_a_budget_in_bytes_is_met_by_the_least_that_has_to_be_saved(counts, words, place):
-    form = grammar.parse(words if ":" in words else f"{words}:0")[1].get("currency", "zeros")
-    treated = treatment(default_pruner(UNITS[form]))
-    ends = {
-        "zeros": (1 / 16, 0.95),
-        "bits": (0.5, 0.875),
-        "gguf": (1 - 8.5 / 16, 1 - 4.5 / 16),
-        "integers": (1 - 8.75 / 16, 1 - 2.28125 / 16),
-        "layers": (0, 0.99),
-    }
-    most = math.floor(np.interp(place, [0, 1], [taken(counts, treated, each) for each in reversed(ends[form])]))
-    asked = with_target(grammar.read_allocation(words, f"{most}B"), counts, treated)
-    assert asked.currency == form and asked.base == grammar.read_allocation(f"{words.split(':')[0]}:0.7"
-        if form == "zeros" else f"{words.split(':')[0]}:{ {'gguf': 6, 'layers': 0.5}.get(form, 3)}").base  # fmt: skip
-    assert taken(counts, treated, asked.target) <= most
-    assert taken(counts, treated, asked.target - 2e-5) >= most - 1
+)  # fmt: skip
+def test_a_budget_in_bytes_is_met_by_the_least_that_has_to_be_saved(counts, said, place):
+    words, unit = said[0], UNITS[said[1]]
+    treated, shares = treatment(default_pruner(unit)), unit.shares or [1 / 16, 0.95]
+    ends = [taken(counts, treated, min(each, 0.99)) for each in (shares[-1], shares[0])]
+    before = grammar.read_allocation(words, f"{math.floor(np.interp(place, [0, 1], ends))}B")
+    asked = with_target(before, counts, treated)
+    assert asked == before.replace(target=asked.target, at_most=None) and asked.budget_unit is unit
+    assert taken(counts, treated, asked.target) <= before.at_most
+    assert taken(counts, treated, asked.target - 2e-5) >= before.at_most - 1
 
 
 @pytest.mark.parametrize(
@@ -299,6 +259,12 @@ def test_a_size_is_read_with_its_unit(written, size):
 @pytest.mark.parametrize(
     ("words", "wrong"),
     [
+        ("uniform currency=layers:0.99", "leaves out all 6 layers"),
+        ("uniform currency=layers:2", "200 % of layers cannot be met"),
+        ("response currency=layers granularity=linear:0.3", "left out whole: write granularity=layer"),
+        ("response currency=layers:0.3", "measure skip"),
+        ("response granularity=both currency=integers:3", "measure skip"),
+        ("response granularity=both:0.5", "beside few bits, not beside zeros: write granularity=linear"),
         ("uniform currency=bits:1.5", "1.5 bits cannot be met: the levels are 8, 4, 3 and 2"),
         ("uniform currency=bytes:3", "there is no currency 'bytes'"),
         ("uniform currency=bits high=0.7:3", "leave low, high, strength"),
@@ -313,7 +279,7 @@ def test_a_size_is_read_with_its_unit(written, size):
 )
 def test_what_cannot_be_is_refused_in_a_sentence(words, wrong):
     with pytest.raises(UserError, match=wrong):
-        read_recipe(words)
+        allocate(read_recipe(words).allocation, of_linears(6, 1))
 
 
 def test_a_target_beyond_what_was_measured_names_that():

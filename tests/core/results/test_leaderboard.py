@@ -23,27 +23,21 @@ def at_target(base, **more):
 
 
 @pytest.fixture
-def profile(empty):
-    return builders.stored(empty, layers=LAYERS, preset="standard", prunable=True, removal=True)
-
-
-@pytest.fixture
-def study(empty, profile):
+def groups(empty, profile, study):
     """All studies of the model in the cache, with one more."""
 
-    def save(*asked, saw=None, **how):
-        settings = [each if isinstance(each, Recipe) else Recipe(allocation=each) for each in asked]
-        builders.study(empty, settings, LAYERS, profile.spec, profile=saw or profile.key, **how)
+    def save(*asked, **how):
+        study(*asked, **how)
         return list(builders.groups(empty, profile.spec.model).values())
 
     return save
 
 
 @pytest.fixture
-def measured(study):
+def measured(groups):
     """Four methods, OWL with parameters of its own, and a correction."""
     fixes = (FIX, FIX.replace(control="reversed"))
-    return study(
+    return groups(
         *map(at_target, (TUNED, AlphaPruning(), Response())), *(at_target(Uniform(), correction=fix) for fix in fixes)
     )
 
@@ -65,14 +59,14 @@ def test_every_method_stands_in_it_and_the_measured_ones_lead_with_what_was_meas
     np.testing.assert_allclose(by_kind["dlp"].sparsity, default)
 
 
-def test_one_that_is_lowest_by_luckier_seeds_alone_is_not_called_lower_than_uniform(profile, study):
+def test_one_that_is_lowest_by_luckier_seeds_alone_is_not_called_lower_than_uniform(profile, groups):
     def rise(setting):
         cost = {"uniform": 2.0, "owl": 2.05}.get(setting.allocation.base.kind, 2.4)
         return cost + 0.3 * (setting.calibration_seed > 0)
 
     asked = [(Owl(), 0), *((AlphaPruning(), seed) for seed in range(3))]
     settings = [Recipe(allocation=at_target(base), calibration_seed=seed) for base, seed in asked]
-    ranked = ranking(profile, study(*settings, cost=rise))
+    ranked = ranking(profile, groups(*settings, cost=rise))
     assert ranked[0].kind == "owl" and ranked[0].measured.against_uniform.quoted.low > 0
     assert "but is worse than Uniform" in perplexity_by_method(ranked, 12.0).finding
 
@@ -85,12 +79,12 @@ def test_the_allocation_on_screen_is_known_where_it_was_measured(profile, measur
     assert Leaderboard(profile).in_view("mine", planned).measured is None
 
 
-def test_methods_that_were_trained_for_another_budget_do_not_stand_in_it(profile, study):
+def test_methods_that_were_trained_for_another_budget_do_not_stand_in_it(profile, groups):
     trained = [
         Recipe(allocation=at_target(base), repair="distill", recover_tokens=tokens)
         for base, tokens in ((TUNED, 2000), (AlphaPruning(), 1000), (Response(), 2000))
     ]
-    [whole] = study(*trained)
+    [whole] = groups(*trained)
     part = Slice(Treatment("wanda", "distill"), None, TARGET)
     assert len(whole.within(part)) == 5, "each beside its uniform twin"
     ranked = Leaderboard(profile, whole, part).ranking(AllocationRequest(target=TARGET))
@@ -99,15 +93,15 @@ def test_methods_that_were_trained_for_another_budget_do_not_stand_in_it(profile
     assert {each.recover_tokens for each in stands} == {2000}
 
 
-def test_a_budget_per_linear_that_was_measured_by_another_profile_stands_beside_that_per_layer(profile, study):
-    study(at_target(Response()))
-    groups = study(at_target(Response(granularity="linear")), saw="b" * 16)
-    both = [each for each in ranking(profile, groups) if each.kind == "response" and each.measured]
-    layers, linears = sorted(both, key=lambda each: each.measured.planned.ndim)
+def test_a_budget_per_linear_that_was_measured_by_another_profile_stands_beside_that_per_layer(profile, groups):
+    groups(at_target(Response()))
+    both = groups(at_target(Response(granularity="linear")), saw="b" * 16)
+    per_response = [each for each in ranking(profile, both) if each.kind == "response" and each.measured]
+    layers, linears = sorted(per_response, key=lambda each: each.measured.planned.ndim)
     planned = linears.measured.planned
     assert (layers.measured.planned.ndim, planned.ndim, linears.name) == (1, 2, "Response per linear")
     assert linears.sparsity.shape == (LAYERS,) and linears.measured.uniform is layers.measured.uniform
-    mine = Leaderboard(profile, *place_at(groups, TARGET)).in_view("mine", planned)
+    mine = Leaderboard(profile, *place_at(both, TARGET)).in_view("mine", planned)
     assert mine.measured is linears.measured
     np.testing.assert_array_equal(mine.sparsity, linears.sparsity)
 

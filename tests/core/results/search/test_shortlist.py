@@ -8,8 +8,6 @@ from core.requests import Recipe, grammar
 from core.results import forecast_of_study
 from core.results.search_plan import candidates
 from core.results.stored_forecasts import transferred_to
-from core.store import Store
-from tests.builders import profiles as builders
 from tests.core.allocating import of_linears
 from tests.core.allocating import profile as random_profile
 
@@ -17,15 +15,14 @@ LAYERS, WANDA = 6, Treatment("wanda")
 
 
 @pytest.fixture
-def profile(empty):
-    return builders.stored(empty, layers=LAYERS, preset="standard", prunable=True)
+def evaluated(study):
+    """Store allocations whose loss is known beforehand, nats over the dense model's."""
 
+    def save(losses, **more):
+        settings = {Recipe(allocation=grammar.read_allocation(line)): loss for line, loss in losses.items()}
+        return study(*settings, cost=settings.__getitem__, **more)
 
-def evaluated(profile, losses, **more):
-    """A study of allocations whose loss is known beforehand, nats over the dense model's."""
-    settings = {Recipe(allocation=grammar.read_allocation(line)): loss for line, loss in losses.items()}
-    store = Store(profile.entry.path.parent.parent)
-    return builders.study(store, list(settings), LAYERS, profile.spec, cost=settings.__getitem__, **more)
+    return save
 
 
 @pytest.mark.parametrize("target", [0.05, 0.5, 0.8])
@@ -50,10 +47,10 @@ def test_linears_are_candidates_where_they_were_measured_and_nothing_beyond_what
     assert not candidates(random_profile(3), "wanda", 0.93).allocations
 
 
-def test_the_next_is_the_best_predicted_whose_interval_reaches_below_the_best_measured(profile):
+def test_the_next_is_the_best_predicted_whose_interval_reaches_below_the_best_measured(profile, evaluated):
     pool = candidates(profile, "wanda", 0.7)
     known = {"uniform:0.7": 2.0, "response:0.7": 1.0}
-    study = evaluated(profile, known)
+    study = evaluated(known)
     anchors = [forecast_of_study(study, profile, WANDA)]
     asked = pool.best(study, anchors, WANDA, set())
     least = grammar.read_allocation("response:0.7")
@@ -65,7 +62,7 @@ def test_the_next_is_the_best_predicted_whose_interval_reaches_below_the_best_me
     assert again.allocation.base.title != asked.allocation.base.title
     every = {(each.base.title, WANDA) for each in pool.allocations}
     assert pool.best(study, anchors, WANDA, every) is None and pool.best(None, [], WANDA, every) is None
-    done = evaluated(profile, known | {"owl:0.7": -0.01})
+    done = evaluated(known | {"owl:0.7": -0.01})
     assert pool.best(done, [forecast_of_study(done, profile, WANDA)], WANDA, set()) is None, (
         "no interval reaches so low"
     )
@@ -73,14 +70,14 @@ def test_the_next_is_the_best_predicted_whose_interval_reaches_below_the_best_me
     assert least_harm.allocation == pool.allocations[int(pool.harms.sum(1).argmin())]
 
 
-def test_anchors_of_another_text_predict_up_to_a_factor_that_few_settings_tell(profile):
+def test_anchors_of_another_text_predict_up_to_a_factor_that_few_settings_tell(profile, evaluated):
     losses = {f"uniform:{each}": 4 * each**3 for each in (0.5, 0.6, 0.7, 0.8)}
-    there, doubled = evaluated(profile, losses), {each: 2 * loss for each, loss in losses.items()}
+    there, doubled = evaluated(losses), {each: 2 * loss for each, loss in losses.items()}
     pool, known = candidates(profile, "wanda", 0.7), forecast_of_study(there, profile, WANDA)
     alone = known.increases_from_harms(pool.harms)
     widths = []
     for count in (1, 3):
-        here = evaluated(profile, dict(list(doubled.items())[:count]), text="another text")
+        here = evaluated(dict(list(doubled.items())[:count]), text="another text")
         [moved] = transferred_to(here, [known])
         found = moved.increases_from_harms(pool.harms)
         assert found.value == pytest.approx(2 * alone.value, rel=0.1)
