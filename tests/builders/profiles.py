@@ -37,7 +37,7 @@ def stored(store, *names, layers=6, preset="quick", removal=False, **more):
     """A profile of these perturbations; without names those of the preset."""
     spec = synthetic.profile_spec(layers, 8, preset, **more).replace(removal=removal)
     if names:
-        spec = spec.model_copy(update={"measurements": measurements(*names)})
+        spec = spec.replace(measurements=measurements(*names))
     return profiles.load(store, store.profile(synthetic.save_profile(store.root, spec, layers)))
 
 

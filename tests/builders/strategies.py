@@ -43,7 +43,7 @@ bases = st.one_of(
     )
 )
 bounded = st.builds(AllocationRequest, base=bases, target=shares, low=shares, high=shares, correction=corrections)
-loose = bounded.map(lambda asked: asked.model_copy(update={"correction": Correction(), "unclipped": True}))
+loose = bounded.map(lambda asked: asked.replace(correction=Correction(), unclipped=True))
 allocations = st.one_of(bounded, loose)
 whole = {
     "pruner": st.sampled_from(list(SPARSIFIERS)),
@@ -58,7 +58,7 @@ patterned = st.sampled_from(["2:4", "4:8", "1:4", "1:32"]).flatmap(
 )
 unbound = st.one_of(st.builds(Recipe, allocation=allocations, **whole), patterned)
 trained = st.builds(
-    lambda one, repair, how: one.model_copy(update={"repair": repair, **how}),
+    lambda one, repair, how: one.replace(repair=repair, **how),
     unbound,
     st.sampled_from([each for each in CHAINS if each not in REPAIRS_WITHOUT_BUDGET]),
     st.one_of(

@@ -98,7 +98,7 @@ def test_paths_lead_nowhere_else(empty, tmp_path, mode, refused, outside_refused
         with outside_refused():
             locate(missing, empty)
     with outside_refused():
-        queue.submit(empty, fake.request().model_copy(update={"model": f"random:{outside}"}))
+        queue.submit(empty, fake.request().replace(model=f"random:{outside}"))
     for typed in ("~nobody-here/x", "random:~nobody-here", "file:~nobody-here/x"):
         with outside_refused():
             access.confine({"model": typed})

@@ -106,8 +106,8 @@ def test_a_family_is_the_allocations_one_by_one(make, base, control):
     here, strengths = make(9, 3), np.array([0, 0.02, 0.1])
     request = AllocationRequest(base=base, correction=Correction(control=control))
     for row, strength in zip(family(request, here, strengths), strengths, strict=True):
-        asked = request.correction.model_copy(update={"strength": float(strength)})
-        found = allocate(request.model_copy(update={"correction": asked}), here)
+        asked = request.correction.replace(strength=float(strength))
+        found = allocate(request.replace(correction=asked), here)
         assert np.array_equal(row, found.exact)
 
 

@@ -38,7 +38,7 @@ def test_numbers_per_linear_set_by_hand_are_kept_and_brought_to_the_budget():
     request = AllocationRequest(base=PER_LINEAR, target=0.6)
     solved = allocate(request, here)
     by_hand = Manual(sparsity=tuple(map(tuple, solved.exact.tolist())))
-    again = allocate(request.model_copy(update={"base": by_hand}), here)
+    again = allocate(request.replace(base=by_hand), here)
     assert again.exact == pytest.approx(solved.exact, abs=1e-9)
     raised = allocate(AllocationRequest(base=by_hand, target=0.65), here)
     assert np.average(raised.exact, weights=here.weights.parameters) == pytest.approx(0.65, abs=1e-9)

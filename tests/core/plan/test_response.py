@@ -31,7 +31,7 @@ from tests.core.allocating import PER_LINEAR, estimates, of_linears, profile, qu
 @example(layers=2, seed=5, target=0.75, objective="drift")  # a measured sparsity a rounding away from a grid point
 def test_response_is_never_estimated_worse_than_uniform_or_one_number_per_layer(make, layers, seed, target, objective):
     here, base = make(layers, seed), Response(objective=objective)
-    fine = base.model_copy(update={"granularity": "linear" if make is of_linears else "layer"})
+    fine = base.replace(granularity="linear" if make is of_linears else "layer")
     found, coarse = (allocate(AllocationRequest(base=each, target=target), here) for each in (fine, base))
     per_layer = np.repeat(coarse.sparsity[:, None], 3, axis=1) if make is of_linears else coarse.sparsity
     for other in (np.full(found.exact.shape, target), per_layer):
@@ -95,7 +95,7 @@ def test_least_harm_sits_on_the_largest_sparsity_measured():
     found = allocate(plain, here)
     reached = found.sparsity >= 0.9 - 1e-9
     assert reached.any() and np.array_equal(found.bound, reached) and found.bounds == Bounds(0, 0.9)
-    loose = allocate(plain.model_copy(update={"unclipped": True}), here)
+    loose = allocate(plain.replace(unclipped=True), here)
     assert np.array_equal(loose.bound, reached)  # it keeps its bounds in either case
 
 

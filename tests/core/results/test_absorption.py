@@ -67,9 +67,8 @@ def test_intervals_are_students_over_sequences():
 @pytest.mark.filterwarnings("error")
 def test_no_drift_gives_no_gain_and_no_crash():
     nothing = constant(0.0, 0.0)
-    still = np.where(np.isnan(nothing.log_drift), np.nan, -np.inf)
-    seeds = [replace(nothing, log_drift=still, ratio=nothing.ratio * np.nan, ratio_q25=nothing.ratio * np.nan,
-                     ratio_q50=nothing.ratio * np.nan, ratio_q75=nothing.ratio * np.nan)]  # fmt: skip
+    unknown = dict.fromkeys(("ratio", "ratio_q25", "ratio_q50", "ratio_q75"), nothing.ratio * np.nan)
+    seeds = [replace(nothing, log_drift=np.where(np.isnan(nothing.log_drift), np.nan, -np.inf), **unknown)]
     found = gains_of(seeds)
     assert np.isnan(found.value).all() and np.isnan(found.low).all() and np.isnan(found.drift).all()
     assert found.verdicts == ("undecided", "undecided", None)
@@ -115,9 +114,11 @@ def test_holm_against_its_definition():
         if p[layer] > 0.05 / (len(p) - rank):
             break
         rejected.add(int(layer))
-    assert {i for i, word in enumerate(found.verdicts) if word in ("amplifies", "absorbs")} == rejected
-    alone = {i for i, word in enumerate(found.uncorrected) if word in ("amplifies", "absorbs")}
-    assert rejected < alone  # the example should show a difference
+    firm, alone = (
+        {i for i, word in enumerate(words) if word in ("amplifies", "absorbs")}
+        for words in (found.verdicts, found.uncorrected)
+    )
+    assert firm == rejected < alone  # the example should show a difference
     assert all(found.uncorrected[i] == found.verdicts[i] for i in rejected)
 
 

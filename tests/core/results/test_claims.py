@@ -1,44 +1,14 @@
-"""Claims of the literature: profiles whose answer is known hold, contradict or leave open what is said."""
-
-from types import SimpleNamespace
+"""Claims of the literature: verdicts are seldom wrong, intervals cover, and what is committed is what tests give."""
 
 import numpy as np
 import pytest
 
 from core.plan.gains import student
 from core.results import spearman
-from core.results.comparison import FAILS, HOLDS, OPEN
+from core.results.comparison import FAILS, HOLDS
 from core.show.report.claims import CLAIMED, MEASURED
 from tests.bench import claims
 from tests.bench.claims import judge
-from tests.builders.profiles import with_gains
-
-LAYERS, SEQUENCES = 9, 12
-EARLY = np.arange(LAYERS - 1) < LAYERS // 3
-NOISE = np.random.default_rng(0).standard_normal((LAYERS, SEQUENCES))
-
-
-@pytest.mark.parametrize(
-    ("means", "verdict"),
-    [
-        (np.where(EARLY, 0.4, -0.4), HOLDS),
-        (np.where(EARLY, -0.4, 0.4), FAILS),
-        (-0.4, FAILS),  # early layers absorb, whatever later ones do
-        (np.where(EARLY, 0.02, -0.4), OPEN),  # within the band nobody amplifies
-    ],
-)
-def test_early_layers_must_amplify_and_later_ones_absorb(means, verdict):
-    logs = np.append(np.broadcast_to(means, LAYERS - 1), 0)[:, None] + 0.05 * NOISE
-    found = claims.order(SimpleNamespace(layers=LAYERS, seeds=lambda _: [with_gains(logs)]))
-    assert found.verdict == verdict and len(found.rows) == 4
-    early = found.rows["noise, first third"]
-    assert early.low < early.value < early.high and early.n == SEQUENCES
-    assert early.value == pytest.approx(np.exp(np.broadcast_to(means, LAYERS - 1)[EARLY].mean()), rel=0.05)
-
-
-def test_too_few_sequences_decide_nothing():
-    assert judge(np.full((1, 7), 1.0) + 0.01 * NOISE[:1, :7]) == OPEN
-    assert judge(np.full((1, 8), 1.0) + 0.01 * NOISE[:1, :8]) == HOLDS
 
 
 @pytest.mark.parametrize("means", [1, 4, 29])
@@ -72,10 +42,6 @@ def test_the_committed_outcomes_are_what_the_tests_give():
             assert (found is None) == (written is None)
             if found:
                 assert (found.protocol, found.command) == (written.protocol, written.command)
-                assert (found.tested.verdict, found.tested.counts) == (
-                    written.tested.verdict,
-                    written.tested.counts,
-                )
-                assert found.tested.rows.keys() == written.tested.rows.keys()
-                for name, row in found.tested.rows.items():
-                    assert row == pytest.approx(written.tested.rows[name], rel=1e-6)
+                tested, before = found.tested, written.tested
+                assert (tested.verdict, tested.counts) == (before.verdict, before.counts)
+                assert tested.rows == {name: pytest.approx(row, rel=1e-6) for name, row in before.rows.items()}

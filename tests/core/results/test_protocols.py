@@ -5,7 +5,8 @@ from collections import defaultdict
 import pytest
 
 from core.methods import GGUF
-from core.requests import BestSpec, Recipe
+from core.requests import BestSpec
+from core.requests.recipes import read_recipe
 from core.results import protocols
 from core.show.words import study_lines
 from core.store import Store
@@ -14,11 +15,10 @@ from tests.builders import profiles as builders
 
 LAYERS = 4
 PROFILE = synthetic.profile_spec(layers=LAYERS, sequences=4, preset="quick")
-UNIFORM, (OWL, ALPHAPRUNING, RESPONSE, LINEARS) = Recipe(), (
-    Recipe(allocation={"base": base})
-    for base in ({"kind": "owl"}, {"kind": "alphapruning"}, {"kind": "response"},
-                 {"kind": "response", "granularity": "linear"})
-)  # fmt: skip
+UNIFORM, OWL, ALPHAPRUNING, RESPONSE, LINEARS, MAGNITUDE = (
+    read_recipe(f"{words}:0.7")
+    for words in ("uniform", "owl", "alphapruning", "response", "response granularity=linear", "uniform by=magnitude")
+)
 LABEL = "c4_en_train_first1000.jsonl, documents {}"
 
 
@@ -75,7 +75,7 @@ def test_what_ships_is_ordered_by_its_width_whatever_order_it_was_written_in_and
 def test_bits_do_not_stand_in_for_zeros_that_save_about_as_much(study, groups):
     level = next(each.share for each in GGUF.levels if each.name == "Q4_0")
     study(UNIFORM)
-    study(Recipe(allocation={"currency": "gguf", "target": level}, pruner="gguf"))
+    study(read_recipe("uniform currency=gguf:Q4_0"))
     for pruner, own in (("wanda", 0.7), ("gguf", level)):
         assert protocols.best_slice(groups().values(), 0.72, pruner).part.target == own
 
@@ -102,7 +102,7 @@ def test_the_main_protocol_has_most_settings_of_the_texts_that_chose_nothing(stu
     assert main() == "many", "whether or not it holds the setting in view"
     study(ALPHAPRUNING, RESPONSE, saw="b", text="few")
     assert main() == "few", "settings count whichever profile they looked at"
-    selection = study(OWL, ALPHAPRUNING, RESPONSE, Recipe(pruner="magnitude"), text="chosen on")
+    selection = study(OWL, ALPHAPRUNING, RESPONSE, MAGNITUDE, text="chosen on")
     assert main() == "chosen on"
     answer = BestSpec(
         model=PROFILE.model, profile=PROFILE, max_loss=None, selection=selection, final=study(OWL, text="judge"),
@@ -110,5 +110,5 @@ def test_the_main_protocol_has_most_settings_of_the_texts_that_chose_nothing(stu
     )  # fmt: skip
     Store(tmp_path).save(answer, None, synthetic.TOLD)
     assert main() == "few", "a search's own selection"
-    study(OWL, ALPHAPRUNING, RESPONSE, Recipe(pruner="magnitude"), text="named", label=LABEL.format("600-799"))
+    study(OWL, ALPHAPRUNING, RESPONSE, MAGNITUDE, text="named", label=LABEL.format("600-799"))
     assert main() == "few", "the project's documents for selection"

@@ -6,8 +6,7 @@ import io
 import numpy as np
 import pytest
 
-from core.methods import Owl
-from core.requests import AllocationRequest, Correction, Recipe
+from core.requests.recipes import read_recipe
 from core.results import rows_of
 from core.results.study_columns import MEAN
 from core.results.study_table import study_table
@@ -15,9 +14,8 @@ from core.show.report import questions
 from tests.bench.tables import answered
 from tests.builders.profiles import study
 
-OWL = Recipe(allocation=AllocationRequest(base=Owl()))
-CORRECTED = Recipe(allocation=AllocationRequest(base=Owl(), correction=Correction(strength=0.02)))
-RESEEDED = OWL.model_copy(update={"calibration_seed": 1})
+OWL, CORRECTED, HALF = map(read_recipe, ("owl:0.7", "owl strength=0.02:0.7", "uniform:0.5"))
+RESEEDED = OWL.replace(calibration_seed=1)
 
 
 def made(store, asked=(OWL, RESEEDED, CORRECTED), **how):
@@ -41,11 +39,8 @@ def test_a_file_holds_every_number_and_nothing_empty(empty):
     heads, *rows = csv.reader(io.StringIO(table.csv))
     assert heads == [*table.numbers] and "not a number" not in heads and len(rows) == 4
     assert [float(row[heads.index("perplexity")]) for row in rows] == table.numbers["perplexity"]
-
-
-def test_what_broke_says_so_in_its_place(empty):
-    table = made(empty, (OWL,), broken={OWL: 2})
-    assert np.isnan(table.numbers["perplexity"][-1]) and "layer 2 " in table.numbers["not a number"][-1]
+    broken = made(empty, (OWL,), broken={OWL: 2}).numbers
+    assert np.isnan(broken["perplexity"][-1]) and "layer 2 " in broken["not a number"][-1]
 
 
 def test_a_mean_of_tasks_is_over_those_that_every_row_has(empty):
@@ -59,8 +54,7 @@ def test_a_mean_of_tasks_is_over_those_that_every_row_has(empty):
 def test_compared_rows_keep_only_what_differs(empty):
     pruned = study_table(made(empty).rows[1:]).differing.values
     assert "calibration seeds" in pruned and not {"study", "zeros", "pruner"} & pruned.keys()
-    half = Recipe(allocation=AllocationRequest(target=0.5))
-    assert made(empty, (OWL, half)).differing.values["zeros"] == [None, 0.5, 0.7, 0.7]
+    assert made(empty, (OWL, HALF)).differing.values["zeros"] == [None, 0.5, 0.7, 0.7]
 
 
 # --- the committed studies -----------------------------------------------------------------------------------------

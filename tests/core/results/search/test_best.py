@@ -26,6 +26,12 @@ from tests.core.results.search.asking import LENGTH, asking, grid, request
 pytestmark = pytest.mark.usefixtures("few")
 
 
+@pytest.fixture
+def search(empty, text):
+    """The answer of a small search."""
+    return lambda target=0.5, **more: best.load(empty, execute.get(request(text, target, **more), empty))
+
+
 # --- end to end ----------------------------------------------------------------------------------------------------
 
 
@@ -102,20 +108,20 @@ def test_the_winner_is_trained_and_judged_on_the_text_that_selects(empty, text, 
 
 def test_too_few_windows_to_train_the_winner_by_are_refused_first(empty, text):
     asked = request(text, recover_minutes=1, seeds=(0,))
-    few = asked.model_copy(update={"calibration": asked.calibration.model_copy(update={"sequences": 2})})
+    few = asked.replace(calibration=asked.calibration.replace(sequences=2))
     with pytest.raises(UserError, match="holds a calibration window back"):
         execute.get(few, empty)
     assert not [*empty.entries()]
 
 
-def test_nothing_is_measured_for_candidates_where_the_cache_holds_it(empty, text):
+def test_nothing_is_measured_for_candidates_where_the_cache_holds_it(search, empty, text):
     """But not where that has read what judges; with norms of inputs alone little calibrates the candidates."""
     for documents, taken in (((0, 20), True), ((40, 59), False)):
         asked = search_plan.profile_request(request(text))
-        window = asked.text.model_copy(update={"documents": documents, "sequences": 2})
+        window = asked.text.replace(documents=documents, sequences=2)
         more = (*asked.measurements, tiny.measurement("gaussian:0.1"))
-        held = execute.get(asked.model_copy(update={"text": window, "measurements": more}), empty)
-        found = best.load(empty, execute.get(request(text, seeds=(0,)), empty))
+        held = execute.get(asked.replace(text=window, measurements=more), empty)
+        found = search(seeds=(0,))
         assert (found.profile == held.key == found.request.profile) == taken
         assert found.selection.spec.calibration.sequences == 1
         delete(empty, held)
@@ -125,7 +131,7 @@ def test_nothing_is_measured_for_candidates_where_the_cache_holds_it(empty, text
     ("times", "evaluated", "joins"), [(1.02, (36, 47), True), (4.0, (36, 47), False), (1.02, (40, 50), False)]
 )
 def test_pruners_that_stored_settings_predict_join_where_intervals_do_not_tell_them_apart(
-    empty, text, monkeypatch, times, evaluated, joins
+    search, empty, text, monkeypatch, times, evaluated, joins
 ):
     """But none that was evaluated on what judges."""
     losing(monkeypatch, uniform=0.8, response=0.7, magnitude=times)
@@ -135,19 +141,19 @@ def test_pruners_that_stored_settings_predict_join_where_intervals_do_not_tell_t
     ]
     asked = StudyRequest(
         model=request(text).model, settings=settings, evaluation=EvaluationRequest(text=window),
-        calibration=window.model_copy(update={"documents": (0, 20)}),
+        calibration=window.replace(documents=(0, 20)),
     )  # fmt: skip
     execute.get(asked, empty)
-    found = best.load(empty, execute.get(request(text, pruner="any", seeds=(0,)), empty))
+    found = search(pruner="any", seeds=(0,))
     assert {each.setting.pruner for each in found.candidates} == {"wanda", *(["magnitude"] if joins else [])}
     unseen = evaluated[1] < found.request.final.documents[0]
     assert found.winner.treatment == Treatment("wanda") and found.provenance.predicted == (1 + unseen) * 33
     assert [each for each in found.candidates if found.predicted(each)]
 
 
-def test_without_rivals_the_answer_is_uniform(empty, text, monkeypatch):
+def test_without_rivals_the_answer_is_uniform(search, monkeypatch):
     monkeypatch.setattr(search_plan, "BASES", grid())
-    found = best.load(empty, execute.get(request(text, seeds=(0,)), empty))
+    found = search(seeds=(0,))
     assert found.answer == found.winner == found.uniform
     assert found.against_uniform is None
     assert study_lines.answer(found).startswith("Use uniform at 50 %: ")
@@ -176,18 +182,17 @@ def losing(monkeypatch, **share):
     monkeypatch.setattr(study_results, "read", invented)
 
 
-def test_most_zeros_within_a_loss(empty, text, monkeypatch, refused):
+def test_most_zeros_within_a_loss(search, monkeypatch, refused):
     """Uniform keeps within the loss at a lower target, is judged there with every seed too, and may be the answer."""
     monkeypatch.setattr(search_plan, "BASES", grid(Uniform(), Response()))
     losing(monkeypatch, uniform=0.8, response=0.7)
-    asked = request(text, None, max_loss=0.36, seeds=(0, 1))
-    found = best.load(empty, execute.get(asked, empty))
+    found = search(None, max_loss=0.36, seeds=(0, 1))
     pruned = {each.setting: each.perplexity / found.selection.dense.perplexity - 1 for each in found.candidates}
     assert pruned[found.winner] <= 0.36 and found.winner.allocation.base.kind == "response"
     within = [each.allocation.target for each, rise in pruned.items() if rise <= 0.36]
     assert found.winner.allocation.target == max(within) and 0.48 <= max(within) <= 0.51
     target = found.fallback.allocation.target
-    assert 0.42 <= target <= 0.45 and len(pruned) <= search_plan.most_evaluated(asked)
+    assert 0.42 <= target <= 0.45 and len(pruned) <= search_plan.most_evaluated(found.request)
     judged = [each.setting for each in found.final.singles if each.setting and each.setting.allocation.target == target]
     assert [(each.allocation.base.kind, each.calibration_seed) for each in judged] == [("uniform", 0), ("uniform", 1)]
     for high, answer in ((-1.0, found.winner), (1.0, judged[0])):
@@ -198,13 +203,13 @@ def test_most_zeros_within_a_loss(empty, text, monkeypatch, refused):
     assert found.lost == found.against(judged[0], None).windows
     assert len(best.commands(found)) == 2 and f"uniform:{target}" in best.commands(found)[1]
     with refused("1 %"):
-        execute.get(request(text, None, max_loss=0.0001), empty)
+        search(None, max_loss=0.0001)
 
 
-def test_a_loss_that_nothing_predicts_is_refused(empty, text, monkeypatch, refused):
+def test_a_loss_that_nothing_predicts_is_refused(search, monkeypatch, refused):
     losing(monkeypatch, uniform=-0.1, response=-0.1)
     with refused("a prediction needs 2 or more"):
-        execute.get(request(text, None, max_loss=0.36, seeds=(0,)), empty)
+        search(None, max_loss=0.36, seeds=(0,))
 
 
 # --- refused at the door -------------------------------------------------------------------------------------------
@@ -222,38 +227,36 @@ def test_a_loss_that_nothing_predicts_is_refused(empty, text, monkeypatch, refus
 def test_a_text_that_does_not_fit_its_role_is_refused(empty, text, change, named, refused, monkeypatch):
     monkeypatch.setattr(execute, "Sweep", lambda *_: pytest.fail("measured before it was refused"))
     asked = request(text)
-    windows = {role: getattr(asked, role).model_copy(update=fields) for role, fields in change.items()}
+    windows = {role: getattr(asked, role).replace(**fields) for role, fields in change.items()}
     with refused(named):
-        execute.get(asked.model_copy(update=windows), empty)
+        execute.get(asked.replace(**windows), empty)
 
 
-def test_the_same_words_under_two_names_are_refused(empty, text, tmp_path, refused):
+def test_the_same_words_under_two_names_are_refused(search, text, tmp_path, refused):
     twin = tmp_path / "twin.jsonl"
     twin.write_bytes(Path(text.removeprefix("file:")).read_bytes())
     one, two = (WindowRequest(source=each, sequences=8, length=LENGTH) for each in (text, f"file:{twin}"))
     with refused("selection", "final"):
-        execute.get(request(text, calibration=WindowRequest(sequences=2), selection=one, final=two), empty)
+        search(calibration=WindowRequest(sequences=2), selection=one, final=two)
 
 
 @pytest.mark.parametrize(("documents", "role"), [((50, 55), "final"), (None, "selection")])
-def test_a_profile_that_has_read_what_selects_or_judges_is_refused(empty, text, documents, role, refused):
+def test_a_profile_that_has_read_what_selects_or_judges_is_refused(search, empty, text, documents, role, refused):
     window = WindowRequest(source=text, documents=documents, sequences=2, length=LENGTH)
-    measured = execute.get(
-        MeasureRequest(model=str(tiny.folder("llama")), text=window, measurements=(tiny.measurement("gaussian:0.3"),)),
-        empty,
-    )
+    one = (tiny.measurement("gaussian:0.3"),)
+    measured = execute.get(MeasureRequest(model=str(tiny.folder("llama")), text=window, measurements=one), empty)
     with refused(measured.key, role):
-        execute.get(request(text, profile=measured.key), empty)
+        search(profile=measured.key)
 
 
 # --- what breaks, and what is kept ---------------------------------------------------------------------------------
 
 
-def test_where_uniform_breaks_the_winner_answers(empty, text, monkeypatch):
+def test_where_uniform_breaks_the_winner_answers(search, monkeypatch):
     monkeypatch.setattr(
         pruned_model, "prune_layers", breaking(pruned_model.prune_layers, lambda plan: np.ptp(plan.sparsity) < 1e-9)
     )
-    found = best.load(empty, execute.get(request(text), empty))
+    found = search()
     assert np.isnan(found.judged(found.uniform).perplexity) and np.isfinite(found.judged(found.winner).perplexity)
     assert found.answer == found.winner != found.uniform
     assert "uniform breaks the model" in study_lines.answer(found)

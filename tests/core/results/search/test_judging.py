@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from core.base import UserError
 from core.requests import BestRequest, Recipe, grammar
+from core.requests.recipes import read_recipe
 from core.results import Study, best, candidates, search_plan
 from core.results.best import BestProvenance
 from core.results.setting_result import SeedResult
@@ -42,14 +43,10 @@ def test_the_winner_has_the_least_loss_and_what_breaks_never_wins():
 def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift, noise, windows):
     draw = np.random.default_rng(7)
     base = 3 + draw.random(windows)
-    points = tuple(
-        point
-        for seed in (0, 1, 2)
-        for point in (
-            invented("uniform", base + 0.01 * seed, seed),
-            invented("owl", base + shift + noise * draw.standard_normal(windows), seed),
-        )
-    )
+    points = ()
+    for seed in (0, 1, 2):
+        noisy = base + shift + noise * draw.standard_normal(windows)
+        points += invented("uniform", base + 0.01 * seed, seed), invented("owl", noisy, seed)
     winner = points[1].setting
     spec = SimpleNamespace(winner=winner, max_loss=None)
     found = best.Best(spec, TOLD, None, Study(None, {}, points))
@@ -88,12 +85,7 @@ def test_a_search_measures_layers_and_linears_alone_by_its_pruner_on_little_text
 
 def test_magnitude_is_judged_with_one_seed():
     asked = BestRequest(target=0.5, pruner="magnitude", repair="none")
-    wanda = asked.model_copy(update={"pruner": "wanda"})
-    winner = Recipe(pruner="magnitude", allocation=grammar.method("depth_ramp", 0.5))
-    assert search_plan.final_request(asked, None, [winner]).settings == (winner,)
-    assert len(search_plan.final_request(wanda, None, [winner.model_copy(update={"pruner": "wanda"})]).settings) == 3
-    repaired = winner.model_copy(update={"repair": "refit"})
-    settings = search_plan.final_request(asked, None, [winner, repaired]).settings
-    assert [(each.repair, each.calibration_seed) for each in settings] == [
-        (None, 0), ("refit", 0), ("refit", 1), ("refit", 2)
-    ]  # fmt: skip
+    winner = read_recipe("depth_ramp by=magnitude:0.5")
+    judged = search_plan.final_request(asked, None, [winner, winner.replace(repair="refit")]).settings
+    assert [(each.repair, each.calibration_seed) for each in judged] == [(None, 0), *(("refit", n) for n in range(3))]
+    assert len(search_plan.final_request(asked, None, [winner.replace(pruner="wanda")]).settings) == 3

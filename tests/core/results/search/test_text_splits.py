@@ -60,9 +60,7 @@ def test_one_file_has_one_place_however_its_path_is_written(refused):
     with refused("overlap"):
         text_splits.check_apart(asked)
     same = {"selection": asked[0], "final": asked[1]}
-    request = BestRequest(target=0.6).model_copy(
-        update={role: each.model_copy(update={"documents": None}) for role, each in same.items()}
-    )
+    request = BestRequest(target=0.6).replace(**{role: each.replace(documents=None) for role, each in same.items()})
     cut = text_splits.split(request, lambda _: 10)
     assert (cut.selection.documents, cut.final.documents) == ((0, 4), (5, 9))
     assert text_splits.unsplit(cut) == request
