@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
 
 from core.measure.sweep import Sweep
 from core.models import anatomy
@@ -74,6 +74,18 @@ def tokenizer():
 def save_tiny(folder, family, seed=0):
     """Write a folder that loads: config.json, safetensors, tokenizer."""
     built(family, seed).save_pretrained(folder)
+    tokenizer().save_pretrained(folder)
+    return folder
+
+
+def llama(folder, width, layers, vocabulary=VOCABULARY):
+    """Write a larger llama, a file for every layer or two of it."""
+    config = LlamaConfig(
+        vocab_size=vocabulary, hidden_size=width, intermediate_size=3 * width, num_hidden_layers=layers,
+        num_attention_heads=8, num_key_value_heads=4, max_position_embeddings=1024, bos_token_id=0, eos_token_id=0,
+    )  # fmt: skip
+    torch.manual_seed(1)
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder, max_shard_size="40MB")
     tokenizer().save_pretrained(folder)
     return folder
 

@@ -65,7 +65,8 @@ def _summary(profile: Profile) -> Answer:
 
 def _tokens(store: Store, entry: Entry) -> list[list[int]]:
     """Token ids, (sequences, length), read again from the text of a profile."""
-    from core.models.loading import fastest_source, load_tokenizer
+    from core.models.loading import load_tokenizer
+    from core.models.saving import fastest_source
     from core.models.sources import locate
     from core.models.windows import tokens
 

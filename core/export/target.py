@@ -15,7 +15,7 @@ from core.base import UserError, access, brief, digest, json_value, resolved
 from core.export.card import RECIPE
 from core.methods.quantisation import QUANT_FORMATS, gguf_type
 from core.models.hub import NotHere
-from core.models.memory import BYTES
+from core.models.machine import BYTES
 from core.models.model_shape import NUMBERED, tensor_shapes
 from core.models.sources import Source, locate, read_shape
 from core.plan.sizes import Counts

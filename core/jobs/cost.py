@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from core.base import access, duration
 from core.jobs import cluster
-from core.models import memory, texts
+from core.models import machine, texts
 from core.models.hub import NotHere
 from core.models.machine import device_named, emulates_bfloat16
 from core.models.sources import Source, locate, read_shape
@@ -55,12 +55,12 @@ def estimate(request: Any, store: Store, device: str = "cpu") -> Cost | None:
     speed = read_note(_speed_file(store, kind, shape, request.dtype))
     need, parts, work = _counted(request, source, shape, kind, speed or workload.SPEED)
     shares = place.shares if place else 1  # each does its own
-    return Cost(int(need) + memory.PROCESS, parts, work / speed / shares if speed else None)
+    return Cost(int(need) + machine.PROCESS, parts, work / speed / shares if speed else None)
 
 
 def _counted(request: Any, source: Source, shape: ModelShape, kind: str, speed: float) -> tuple[float, int, float]:
     """Bytes, parts and work."""
-    weights = memory.weight_bytes(shape, request.dtype, bool(source.gguf))
+    weights = machine.weight_bytes(shape, request.dtype, bool(source.gguf))
     if isinstance(request, BestRequest):
         stages = search_plan.planned(request, shape, speed)
         final = search_plan.final_request(request, None, [Recipe(pruner=search_plan.response_pruner(request))])
@@ -68,13 +68,13 @@ def _counted(request: Any, source: Source, shape: ModelShape, kind: str, speed: 
         need = max(_counted(each, source, shape, kind, speed)[0] for each in runs)
         return need, sum(map(bool, stages.values())), sum(stages.values())
     if isinstance(request, MeasureRequest):
-        need, groups = memory.sweep_bytes(shape, request, weights, is_limited=kind == "cpu")
+        need, groups = machine.sweep_bytes(shape, request, weights, is_limited=kind == "cpu")
         parts = groups * sum(workload.repeats(shape, each) for each in request.measurements)
         work, read = workload.sweep(shape, request, groups), [request.text]
     else:
         study = isinstance(request, StudyRequest)
         recipes = [*filter(None, request.points)] if study else [request.setting]
-        need = memory.walk_bytes(shape, request, weights, recipes)
+        need = machine.walk_bytes(shape, request, weights, recipes)
         work = sum(sum(workload.treating(shape, request, each, emulates_bfloat16(), speed)) for each in recipes)
         parts, read = shape.layers, [request.calibration]
         if study:

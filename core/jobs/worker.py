@@ -4,23 +4,75 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
+
+import psutil
 
 from core.base import UserError, disk_full, shortage
 from core.export import target
 from core.jobs import cluster, processes, records
 from core.jobs import queue as jobs
-from core.jobs.records import Job, Recorder, Status
-from core.models.progress import Cancelled
+from core.jobs.records import Job, Status
+from core.models.progress import Cancelled, Progress
 from core.requests import BY_REQUEST, ExportSpec, ShareRequest
 from core.store import Entry, Store
 from core.store.entries import VIEW_KINDS
 
 PAUSE = 0.2  # seconds between two looks at the queue
+INTERVAL = 0.2  # seconds between two writes of progress.json, at least
 
 
 class Failed(Exception):
     """Another process ran this job and failed; its traceback is in the job's log."""
+
+
+class Recorder:
+    """The report function of a running job: writes progress.json, and raises Cancelled on request."""
+
+    def __init__(self, job: Job, on_progress: Callable[[Status], None]):
+        self.job, self.on_progress = job, on_progress
+        self.first = None  # seconds and work done at the first report
+        self.written = 0.0
+        self.started, self.began = time.time(), time.monotonic()
+        self._write(Status(state="running", line="starting", started=self.started, **processes.identity()))
+
+    def __call__(self, progress: Progress) -> None:
+        """Record a moment.
+
+        Raises:
+            Cancelled: its cancellation was requested.
+        """
+        if self.job.cancelling:
+            raise Cancelled
+        soon = time.monotonic() - self.written < INTERVAL
+        if soon and progress.parts == self.status.parts and progress.done < progress.total:
+            return
+        if progress.total != self.status.total or progress.done < self.status.done:
+            self.first = None
+        rate = self._rate(progress.done)
+        left = (progress.total - progress.done) / rate if rate else None
+        memory = psutil.Process().memory_info().rss
+        self._write(replace(self.status, **vars(progress), rate=rate, seconds_left=left, memory=memory))
+
+    def end(self, **outcome: object) -> None:
+        """Record how the job ended."""
+        status = replace(self.status, seconds_left=None, **outcome)
+        self.job.note(status.error or status.state)
+        self._write(status)
+
+    def _rate(self, done: int) -> float | None:
+        """Work per second since the first report; None before there is something to divide."""
+        now = time.monotonic()
+        self.first = self.first or (now, done)
+        seconds, grown = now - self.first[0], done - self.first[1]
+        return grown / seconds if seconds > 0 and grown > 0 else None
+
+    def _write(self, status: Status) -> None:
+        self.written = time.monotonic()  # no clock that somebody may set back meanwhile
+        self.status = replace(status, updated=self.started + self.written - self.began)
+        self.job.write(self.status)
+        self.on_progress(self.status)
 
 
 def work(store: Store, device: str, idle: float = jobs.IDLE) -> None:

@@ -8,26 +8,25 @@ of the first token also applies to the whole prompt. Cached keys and values stay
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
 
-from core.base import Positions, UserError, frozen
-from core.measure.perturb import normal, rescaled, seeded_generator, selected_linears
+from core.base import UserError
+from core.lab.injections import DENSE, HURT, GenerationInjection
+from core.measure.perturb import seeded_generator, selected_linears
 from core.methods import Treatment
-from core.models.layer_parts import Edit, edited, find_part
+from core.models.layer_parts import find_part
 from core.models.loading import Loaded
-from core.models.replay import call_from_hook, continuation_options, entered
+from core.models.replay import continuation_options
 from core.prune.walk import Masks
 from core.requests.lab import MOST_TOKENS, Talk, Turn, layers_of
 from core.requests.perturbations import perturbation
 from core.store.scenes import Chunk, WrittenToken
 
-DENSE, HURT, TWIN = range(3)  # rows of the batch
 CHUNK_SECONDS = 0.05  # after which a chunk ends with the token being computed: as long as another reader waits
 MAX_CACHE_BYTES = 2**29  # of keys and values: 20 talks of the bundled model at their longest
 MAX_PRUNED_LAYERS = 32  # layers whose pruned weights stay in memory, all of the bundled model's: 14 MB each
@@ -125,7 +124,7 @@ class Continuation:
             if turn := _damage(self.request, at):
                 injected, place = perturbation(turn.word), (self.request.seed or 0, first, ids.shape[1])
                 for layer in layers_of(turn, len(self.loaded.layers)):
-                    damage.enter_context(injected.apply(_GenerationInjection(talker, layer, *place)))
+                    damage.enter_context(injected.apply(GenerationInjection(self.loaded, talker.pruned, layer, *place)))
             logits = self.loaded.model(input_ids=ids, **options).logits[:, -1].float().cpu()
         if not logits.isfinite().all():
             self._cut(at)
@@ -182,77 +181,3 @@ def _damage(request: Talk, at: int) -> Turn | None:
     """Damage in force at a token, whenever it began; None if there is none."""
     last = next((turn for turn in reversed(request.turns) if turn.start <= at), None)
     return last._replace(start=0) if last and last.word else None
-
-
-# --- perturbations while the model writes ----------------------------------------------------------------------------
-
-
-@frozen
-class _GenerationInjection:
-    """An injection while the model writes: each method returns a context that changes the damaged row of every run.
-
-    It takes the place of a layer's recorded run. Nothing is run twice, since a run extends keys and values.
-    """
-
-    continuations: Continuations
-    layer: int
-    seed: int  # of the noise
-    first: int  # position of the first token of the run
-    tokens: int
-
-    @property
-    def entry(self) -> AbstractContextManager:
-        """The layer left out; it caches keys and values all the same."""
-        return self._replaced(lambda entry, _: entry)
-
-    def noise(self, kind: str, like: Tensor | None = None) -> Tensor:
-        """Standard normal noise, (1, tokens, width); that of a position is the same in every run."""
-        width = self.continuations.loaded.config.get_text_config().hidden_size if like is None else like.shape[-1]
-        positions = range(self.first, self.first + self.tokens)
-        return normal(kind, self.seed, self.layer, positions, 1, width).transpose(0, 1)
-
-    def moved(
-        self, direction: Tensor, size: float, positions: Positions, start: Tensor | None = None
-    ) -> AbstractContextManager | Tensor:
-        """Move the stream after the layer, or `start`, by `size` of its norm in a direction, per token."""
-
-        def move(start):
-            return start + rescaled(direction.to(start.device), start, size, "all" if self.first else positions)
-
-        return move(start) if start is not None else self._replaced(lambda _, stream: move(stream))
-
-    def pruned(self, treatment: Treatment, sparsity: float, part: str | None = None) -> AbstractContextManager:
-        """Use pruned weights of linears, all or those of a part, for the damaged row."""
-        weights = self.continuations.pruned(self.layer, treatment, sparsity, part)
-
-        def changed(module, args, output):
-            inputs = args[0].reshape(3, self.tokens, -1)  # OPT's has one row for all tokens
-            own, module.weight.data = module.weight.data, weights[module]
-            try:
-                pruned = module.forward(inputs[HURT : HURT + 1])  # without this hook
-            finally:
-                module.weight.data = own
-            return _with_damaged_row(output.reshape(3, self.tokens, -1), lambda _: pruned).reshape(output.shape)
-
-        return entered(module.register_forward_hook(changed) for module in weights)
-
-    def edited(self, part: str, edit: Edit) -> AbstractContextManager:
-        """Edit the output of a part for the damaged row."""
-        return edited(
-            self.continuations.loaded.layers[self.layer], part, lambda output: _with_damaged_row(output, edit)
-        )
-
-    def _replaced(self, change: Callable[[Tensor, Tensor], Tensor]) -> AbstractContextManager:
-        """Replace the layer's output by a function of its input and output."""
-
-        def replaced(layer, args, kwargs, output):
-            call = call_from_hook(layer, args, kwargs, output)
-            entry = call.entry[HURT : HURT + 1]
-            return call.output(_with_damaged_row(call.exit, lambda stream: change(entry, stream)))
-
-        return self.continuations.loaded.layers[self.layer].register_forward_hook(replaced, with_kwargs=True)
-
-
-def _with_damaged_row(rows: Tensor, change: Edit) -> Tensor:
-    """Apply a change to the damaged row alone."""
-    return torch.cat([rows[:HURT], change(rows[HURT : HURT + 1]), rows[HURT + 1 :]])

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from core.base import UserError, frozen
+from core.lab.injections import MaskedInjection
 from core.measure.engines import Dense
-from core.measure.perturb import Injection, Moments, Stream, selected_linears
-from core.methods import Treatment
+from core.measure.perturb import Injection, Moments, Stream
 from core.models.loading import Loaded
 from core.models.placement import walk
-from core.models.replay import REPLAY_TOLERANCE, Call, Tensors, by_tokens, tail
+from core.models.replay import REPLAY_TOLERANCE, Call, by_tokens, tail
 from core.prune.walk import Masks
 from core.requests.lab import MOST_TOKENS, WORDS, Question
 
@@ -67,19 +67,6 @@ class PerturbedRuns:
     drift: Tensor  # (rows, layers, tokens), NaN before the layer
     words: NextWords
     kl: Tensor  # (rows, tokens) nats
-
-
-@frozen
-class MaskedInjection(Injection):
-    """An injection that prunes with cached masks."""
-
-    masks: Masks
-
-    def _weights(self, treatment: Treatment, sparsity: float, linear: str | None) -> Tensors:
-        return {
-            f"{each.name}.weight": self.masks.weight(each, self.layer, treatment.pruner, sparsity)
-            for each in selected_linears(self.call.layer, linear)
-        }
 
 
 @torch.inference_mode()

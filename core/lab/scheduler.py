@@ -4,7 +4,6 @@ The process starts with the first question, exits after ten minutes without one,
 """
 
 import logging
-import os
 import subprocess
 import sys
 import threading
@@ -17,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from core.base import PROJECT, UserError
-from core.lab.warm_process import receive, send
+from core.base import UserError
+from core.lab.warm_process import receive, send, started
 from core.requests.lab import Question, Talk, Task, TaskKind
 from core.store import Store
 from core.store.notes import read_note, write_note
@@ -26,15 +25,12 @@ from core.store.notes import read_note, write_note
 IDLE = 600.0  # seconds without a question
 MAX_ANSWERS = 64  # remembered
 MAX_READERS = 4096  # readers and tabs whose last turn is remembered
-# The lowest rank is answered first; a talk asks again and again
-RANK = {"row": 0, "lens": 1, "scene": 2, "talk": 3}
+RANK = {"row": 0, "lens": 1, "scene": 2, "talk": 3}  # the lowest is answered first; a talk asks again and again
 LOG = logging.getLogger(__name__)
 State = Literal["cold", "loading", "ready"]
 COMMAND = (sys.executable, "-m", "core.lab.warm_process", "demo")
 STOPPED = "the lab's model stopped while it worked on this, perhaps for want of memory: ask again"
 BROKEN = "the lab's model could not be started: see the terminal that the dashboard runs in"
-# waiting threads yield their core, so that a run beside them continues; libraries draw no progress bars
-ENVIRONMENT = {"OMP_WAIT_POLICY": "passive", "TQDM_DISABLE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
 @dataclass(eq=False)
@@ -81,7 +77,7 @@ class Scheduler:
         """Count the questions before this one, the running one included; 0 once it runs or is answered."""
         with self.changed:
             order = [each.future for each in sorted(self.waiting, key=self._priority)]
-            return order.index(future) + (self.running is not None) if future in order else 0
+            return order.index(future) + bool(self.running) if future in order else 0
 
     def next(self, seconds: float) -> Ticket | None:
         """Wait for the next ticket; None after so many seconds without one."""
@@ -94,30 +90,16 @@ class Scheduler:
                 self.waiting.remove(ticket)
                 if ticket.future.set_running_or_notify_cancel() and not self._answer_from_cache(ticket):
                     self.running = ticket
-                    asker = ticket.reader, ticket.tab
-                    for each in (asker, asker[:1]):
-                        self.served[each] = time.monotonic()
-                        self.served.move_to_end(each)
-                    while len(self.served) > MAX_READERS:
-                        self.served.popitem(last=False)
+                    for each in ((ticket.reader, ticket.tab), (ticket.reader,)):
+                        _keep(self.served, each, time.monotonic(), MAX_READERS)
             return self.running
 
     def answer(self, answer: Any) -> None:
         """Answer the running task and remember the answer; talks are remembered by the process itself."""
         with self.changed:
             if self.running.task.kind != "talk":
-                self.answers[self.running.task] = answer
-            while len(self.answers) > MAX_ANSWERS:
-                self.answers.popitem(last=False)
+                _keep(self.answers, self.running.task, answer, MAX_ANSWERS)
         self.running.future.set_result(answer)
-
-    def fail(self, error: Exception) -> None:
-        """Fail every waiting ticket."""
-        with self.changed:
-            waiting, self.waiting, self.running = self.waiting, [], None
-        for ticket in waiting:
-            if ticket.future.set_running_or_notify_cancel():
-                ticket.future.set_exception(error)
 
     def _priority(self, ticket: Ticket) -> tuple[float, int, float]:
         reader, tab = ticket.reader, ticket.tab
@@ -125,11 +107,19 @@ class Scheduler:
 
     def _answer_from_cache(self, ticket: Ticket) -> bool:
         """Answer a ticket from the remembered answers; False if there is none."""
-        is_remembered = ticket.task in self.answers
-        if is_remembered:
-            self.answers.move_to_end(ticket.task)
-            ticket.future.set_result(self.answers[ticket.task])
-        return is_remembered
+        if ticket.task not in self.answers:
+            return False
+        self.answers.move_to_end(ticket.task)
+        ticket.future.set_result(self.answers[ticket.task])
+        return True
+
+
+def _keep(values: OrderedDict, key: object, value: object, most: int) -> None:
+    """Store a value as the latest; the oldest beyond `most` are forgotten."""
+    values[key] = value
+    values.move_to_end(key)
+    while len(values) > most:
+        values.popitem(last=False)
 
 
 class WarmModel(Scheduler):
@@ -138,8 +128,7 @@ class WarmModel(Scheduler):
     def __init__(self, command: Sequence[str] = COMMAND, idle: float = IDLE):
         """idle: seconds without a question after which the process exits."""
         super().__init__()
-        self.command, self.idle = command, idle
-        self.stage = "cold"
+        self.command, self.idle, self.stage = command, idle, "cold"
         self.since = 0.0  # when loading began
 
     def state(self) -> State:
@@ -172,17 +161,8 @@ class WarmModel(Scheduler):
         stopped = True
         while stopped:
             self.stage, self.since = "loading", time.monotonic()
-            process = subprocess.Popen(
-                self.command,
-                cwd=PROJECT,
-                env={**os.environ, **ENVIRONMENT},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-            )
-            try:
+            with started(self.command) as process:
                 stopped = self._answer(process)
-            finally:
-                _end_process(process)
 
     def _answer(self, process: subprocess.Popen) -> bool:
         """Serve tickets with a process until it crashes (True), has no model or is idle (False)."""
@@ -217,25 +197,15 @@ class WarmModel(Scheduler):
     def _leave(self, reason: str = "") -> None:
         """Stop serving and fail all waiting tickets with the reason."""
         with self.changed:
-            self.stage = "cold"
-            self.fail(UserError(reason))
+            waiting, self.waiting, self.running, self.stage = self.waiting, [], None, "cold"
+        for ticket in waiting:
+            if ticket.future.set_running_or_notify_cancel():
+                ticket.future.set_exception(UserError(reason))
 
 
 def _seconds_file() -> Path:
     """File with the seconds that loading took last time."""
     return Store().root / "remembered" / "lab-seconds.json"
-
-
-def _end_process(process: subprocess.Popen) -> None:
-    """Close a process's input, on which it exits; kill it if it does not."""
-    with suppress(OSError):
-        process.stdin.close()
-    try:
-        process.wait(2)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    process.stdout.close()
 
 
 _WARM_MODEL = WarmModel()

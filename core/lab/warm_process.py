@@ -6,21 +6,36 @@ Tasks arrive on standard input, answers leave on standard output, one line of JS
 import gc
 import json
 import os
+import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, BinaryIO, Protocol
 
-from core.base import Fields, Spec, UserError
+from core.base import PROJECT, Fields, Spec, UserError
 from core.requests.lab import Question, Talk, Task
 from core.store.scenes import Chunk, Lens, Scene, SceneRow
 
 PREFETCH_AFTER = 0.3  # seconds without a task; a reader who is answered in chunks asks again sooner
+# waiting threads yield their core, so that a run beside them continues; libraries draw no progress bars
+ENVIRONMENT = {"OMP_WAIT_POLICY": "passive", "TQDM_DISABLE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 MESSAGE_TYPES = {form.__name__: form for form in (Question, Talk, SceneRow, Lens, Scene, Chunk)}
+
+
+@contextmanager
+def started(command: Sequence[str]) -> Iterator[subprocess.Popen]:
+    """A process that serves, until the end of the block: nothing of it is needed then."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    process = subprocess.Popen(command, cwd=PROJECT, env={**os.environ, **ENVIRONMENT}, **pipes)
+    with suppress(BrokenPipeError), process:  # what it never read
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 class Server(Protocol):

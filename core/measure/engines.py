@@ -155,7 +155,9 @@ def largest_replay_error(group: Group, step: Step) -> float:
 
 
 def half_precision_distance(group: Group) -> Array:
-    """Relative distance of a half-precision stream from the same layers run in float32: (layers,), one sequence."""
+    """Relative distance of a stream from the same layers run in float32: (layers,), one sequence; 0 in float32."""
+    if group.loaded.spec.dtype == "float32":
+        return np.zeros(len(group.calls))
     distance = []
     stream = group.calls[0].entry.float()
     for call in group.calls:

@@ -2,7 +2,7 @@
 
 from core.base import Spec
 from core.methods import Gaussian
-from core.models import memory
+from core.models import machine
 from core.requests import Measurement, ModelShape, ProfileSpec, Share, cut, workload
 
 ROUNDING = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-12}
@@ -21,7 +21,7 @@ def share_of_units(profile: ProfileSpec, shape: ModelShape, share: Share | None)
     if share is None:
         beside = {*profile.units}.difference(map(profile.unit, profile.measurements))
         return beside, dict.fromkeys(profile.measurements, every)
-    size = memory.group_size(shape, profile.text, profile.model.dtype, None)
+    size = machine.group_size(shape, profile.text, profile.model.dtype, None)
     pieces = [(unit, [], took) for unit, took in unit_costs(profile, shape).items()]
     for group in (every[first : first + size] for first in range(0, len(every), size)):
         pieces += [

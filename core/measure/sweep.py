@@ -16,7 +16,7 @@ from core.measure.perturb import Moments
 from core.measure.shares import Sequences, rounding, share_of_units, unit_costs
 from core.measure.weights import removal, scores, weights
 from core.methods import Perturbation
-from core.models import memory
+from core.models import machine
 from core.models.loading import Loaded
 from core.models.machine import HEADROOM
 from core.models.placement import free_memory
@@ -40,14 +40,13 @@ class Sweep:
     engine: str = "wavefront"
     share: Share | None = None  # None: all of it
     others: Mapping[str, Loaded] = field(default_factory=dict)  # checkpoints to compare with, as the profile names them
-    replay: float | None = None  # relative difference between a replayed clean layer and the model's own forward
 
     def __post_init__(self):
+        self.replay = None  # relative difference between a replayed clean layer and the model's own forward
         # Units that are measured whole, and measurements that are made in parts.
         self.units, self.sequences = share_of_units(self.profile, self.shape, self.share)
-        self.costs = unit_costs(self.profile, self.shape)  # work of units beside the clean run and the perturbed ones
-        self.moments = Moments()  # that pass 1 finds
-        self.seconds = {}  # by what took them
+        self.costs = unit_costs(self.profile, self.shape)
+        self.moments, self.seconds = Moments(), {}  # that pass 1 finds; by what took them
         self.speed = None  # work a second of a finished run by the fast engine; None for a short one
         self.warnings = []  # of the part in the making
         self.checked = set()  # batch sizes at which the replay was compared
@@ -64,15 +63,16 @@ class Sweep:
         for each in missing:
             finished = parts.finished(self.store, self.profile.unit(each))
             done = {first + n for first, part in finished.items() for n in range(part.sequences)}
-            pending[each] = [index for index in self.sequences[each] if index not in done]
-        if any(pending.values()) or any(map(self._lacks, self.units)):
-            self._plan(pending)
+            if left := [index for index in self.sequences[each] if index not in done]:
+                pending[each] = left
+        if pending or any(map(self._lacks, self.units)):
             with torch.inference_mode():
-                self._passes({each: sequences for each, sequences in pending.items() if sequences})
+                self._passes(pending)
         for each in missing:
             self._assemble(each)
 
     def _passes(self, pending: Sequences) -> None:
+        self.tracker.planned = self._planned(pending)
         began = time.perf_counter()
         self.moments = self._statistics([each.perturbation for each in pending])
         self._read_off()
@@ -87,19 +87,18 @@ class Sweep:
         """True if a unit beside the perturbed ones belongs to this run and is not stored."""
         return unit in self.units and self.store.measured(unit) is None
 
-    def _plan(self, pending: Sequences) -> None:
-        length, size = self.profile.text.length, self._size()
-        planned = self.profile.text.token_count + sum(work for unit, work in self.costs.items() if self._lacks(unit))
+    def _planned(self, pending: Sequences) -> float:
+        text, size = self.profile.text, self._size()
+        planned = text.token_count + sum(work for unit, work in self.costs.items() if self._lacks(unit))
         for measurement, sequences in pending.items():
             groups = -(-len(sequences) // size)
-            if groups:
-                planned += groups * workload.measurement(self.shape, measurement, len(sequences) * length / groups)
-        self.tracker.planned = planned
+            planned += groups * workload.measurement(self.shape, measurement, len(sequences) * text.length / groups)
+        return planned
 
     def _size(self) -> int:
         """Sequences that are run at once."""
         free = int(HEADROOM * free_memory(self.loaded.model.device))
-        return memory.group_size(self.shape, self.profile.text, self.profile.model.dtype, free)
+        return machine.group_size(self.shape, self.profile.text, self.profile.model.dtype, free)
 
     # -- pass 1 -----------------------------------------------------------------------------------------------------
 
@@ -108,9 +107,8 @@ class Sweep:
         wanted = {found for each in perturbations if each.treatment for found in ("none", *each.treatment.statistics)}
         wanted |= {"norm"} if self._lacks(self.profile.scores) else set()  # what scores are made of
         wanted |= {"second_moment"} if self._lacks(self.profile.removed) else set()
-        work, count = self.profile.text.token_count, self.profile.text.sequences
-        step = self.tracker.steps("pass 1, clean run:", count, work, sequences=True)
-        covariance = any(each.covariance for each in perturbations)
+        text, covariance = self.profile.text, any(each.covariance for each in perturbations)
+        step = self.tracker.steps("pass 1, clean run:", text.sequences, text.token_count, sequences=True)
         activation, moments = clean_statistics(self.loaded, self.windows.tokens, wanted, covariance, step)
         if self._lacks(self.profile.activation):
             self.store.save(self.profile.activation, activation, {})
@@ -137,12 +135,11 @@ class Sweep:
     # -- pass 2 -----------------------------------------------------------------------------------------------------
 
     def _floor(self) -> None:
-        if not self._lacks(self.profile.floor):
-            return
-        group = self._prepared([0])
-        rounded = self._part(group, rounding(self.profile), "noise floor")
-        half = half_precision_distance(group) if self.profile.model.dtype != "float32" else np.zeros(self.shape.layers)
-        self.store.save(self.profile.floor, results.Floor(drift=rounded.drift, half_precision=half), {})
+        if self._lacks(self.profile.floor):
+            group = self._prepared([0])
+            rounded = self._part(group, rounding(self.profile), "noise floor")
+            floor = results.Floor(drift=rounded.drift, half_precision=half_precision_distance(group))
+            self.store.save(self.profile.floor, floor, {})
 
     def _measure(self, pending: Sequences) -> None:
         todo = sorted({index for sequences in pending.values() for index in sequences})
@@ -157,8 +154,8 @@ class Sweep:
                 clear_device_cache()
                 size, halved = size // 2, True
                 self.tracker.say(f"out of memory: going on with {size} sequences at a time")
-                continue
-            todo = todo[len(sequences) :]
+            else:
+                todo = todo[len(sequences) :]
 
     def _group(self, sequences: list[int], pending: Sequences) -> None:
         group = self._prepared(sequences)
@@ -181,12 +178,9 @@ class Sweep:
 
     def _part(self, group: Group, measurement: Measurement, what: str) -> results.Perturbed:
         self._check_replay(group)
-        took = workload.measurement(self.shape, measurement, group.ids.numel())
-
-        def step(layer):
-            self.tracker.say(f"{what}: layer {layer}", took * layer / self.shape.layers)
-
-        part = ENGINES[self.engine](group, measurement, step)
+        took, layers = workload.measurement(self.shape, measurement, group.ids.numel()), self.shape.layers
+        say = self.tracker.say
+        part = ENGINES[self.engine](group, measurement, lambda at: say(f"{what}: layer {at}", took * at / layers))
         self.tracker.done += took
         broken = np.flatnonzero(~np.isfinite(part.kl).all(axis=1))
         if broken.size:

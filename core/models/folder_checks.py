@@ -2,12 +2,15 @@
 
 import json
 import re
+import string
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core.base import UserError, brief, gist, json_value, readable
+from core.base import PROJECT, UserError, brief, gist, json_value, readable
+from core.store.notes import once_per_state
 
 SETTINGS = (
     "config.json", "generation_config.json", "tokenizer_config.json", "processor_config.json",
@@ -29,6 +32,10 @@ MAX_MEMORY = 2**32  # bytes that a process may take which tries a tokenizer
 MAX_COUNT = 1_000_000  # of anything: no model has as many labels, layers or heads
 MAX_MEMBERS = 100_000  # members of a list or an object of settings, tokens added to a vocabulary: each takes a while
 MAX_GROWTH = 8  # tokens that a character may become: one has up to four bytes
+SIGNS = string.printable + "\u00e9\u6f22\U0001f600\U0010fffd"  # the last has no meaning
+SAMPLE_TEXT = "".join(sign * 30 + " " for sign in SIGNS)
+TOKENIZER_SECONDS = 12  # seconds of a processor for these, where a system can limit them
+TOKENIZER_PATIENCE = 60  # seconds by the clock: a busy machine takes long for little
 
 
 def refuse_odd_files(folder: Path, *patterns: str) -> None:
@@ -114,7 +121,19 @@ def _entries(label: str, name: str, content: Any) -> Iterator[tuple[str, Any]]:
         left += each
 
 
-def _tokenizer_trouble(path: str, text: str) -> str | None:
+@once_per_state
+def tokenizer_trouble(path: str) -> str:
+    """Try a tokenizer.json on every kind of sign, in a process of its own; what is wrong, or an empty string."""
+    command = [sys.executable, "-m", "core.models.folder_checks", str(Path(path).absolute()), str(TOKENIZER_SECONDS)]
+    text, patience = SAMPLE_TEXT.encode(), TOKENIZER_PATIENCE
+    try:
+        tried = subprocess.run(command, cwd=PROJECT, input=text, capture_output=True, timeout=patience, check=True)
+        return tried.stdout.decode()
+    except subprocess.SubprocessError:  # killed, by us or for want of memory
+        return "it takes too much time or memory"
+
+
+def _try_tokenizer(path: str, text: str) -> str | None:
     """Try a tokenizer.json on a text: a sentence on what it does wrong, or None.
 
     Raises:
@@ -138,7 +157,7 @@ if __name__ == "__main__":  # a process of its own: a tokenizer.json may make a 
             resource.setrlimit(kind, (most, most))
     sys.stdin.reconfigure(encoding="utf-8")
     try:
-        trouble = _tokenizer_trouble(sys.argv[1], sys.stdin.read())
+        trouble = _try_tokenizer(sys.argv[1], sys.stdin.read())
     except BaseException as error:
         trouble = gist(error)
     print(trouble or "", end="")

@@ -4,9 +4,6 @@ import json
 import logging
 import math
 import shutil
-import string
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,26 +13,22 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
-from core.base import PROJECT, UserError, brief, digest, frozen
+from core.base import UserError, brief, digest, frozen
 from core.models import anatomy, replay
-from core.models.memory import refuse_too_large
+from core.models.folder_checks import SAMPLE_TEXT, tokenizer_trouble
+from core.models.machine import refuse_too_large
 from core.models.model_shape import parsed_once, tensor_shapes
 from core.models.patching import library_errors
 from core.models.placement import checkpoint_pieces
-from core.models.saving import MAX_COPY, find_copy, save, write_copy
+from core.models.saving import MAX_COPY, fastest_source, save, write_copy
 from core.models.sources import Source
 from core.models.weights import load_in_memory, random_weights, read
 from core.requests import Dtype, ModelSpec
 from core.store import Store
-from core.store.notes import once_per_state
 
 LOG = logging.getLogger(__name__)
 MAX_PACKED = 16  # numbers that one in the files may stand for
 MAX_EXTRA = 2**28  # numbers that a model may have beside them
-SIGNS = string.printable + "\u00e9\u6f22\U0001f600\U0010fffd"  # the last has no meaning
-SAMPLE_TEXT = "".join(sign * 30 + " " for sign in SIGNS)
-TOKENIZER_SECONDS = 12  # seconds of a processor for these, where a system can limit them
-TOKENIZER_PATIENCE = 60  # seconds by the clock: a busy machine takes long for little
 MOST_TOKENS = 2**24  # room is made for every id up to the highest
 STREAM_AXES = 3  # axes of a residual stream: sequences, tokens, width
 POSITIONS = ("max_position_embeddings", "max_seq_len")  # of config.json: most tokens, by one of these names
@@ -87,7 +80,7 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
     """
     says = f"{source.label} has no tokenizer that can be read"
     for path in sorted(filter(Path.is_file, source.folder.glob("tokenizer.*json"))):
-        if trouble := _tokenizer_trouble(str(path)):
+        if trouble := tokenizer_trouble(str(path)):
             raise UserError(f"{says}: {path.name} fails on a few words ({trouble})")
     with library_errors(says):
         tokenizer = AutoTokenizer.from_pretrained(source.folder, **source.options)
@@ -96,18 +89,6 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
     if highest >= MOST_TOKENS:
         raise UserError(f"{says}: it has a token {highest:,}, and no vocabulary is as large")
     return tokenizer
-
-
-@once_per_state
-def _tokenizer_trouble(path: str) -> str:
-    """Try a tokenizer.json on every kind of sign, in a process of its own; what is wrong, or an empty string."""
-    command = [sys.executable, "-m", "core.models.folder_checks", str(Path(path).absolute()), str(TOKENIZER_SECONDS)]
-    text, patience = SAMPLE_TEXT.encode(), TOKENIZER_PATIENCE
-    try:
-        tried = subprocess.run(command, cwd=PROJECT, input=text, capture_output=True, timeout=patience, check=True)
-        return tried.stdout.decode()
-    except subprocess.SubprocessError:  # killed, by us or for want of memory
-        return "it takes too much time or memory"
 
 
 @parsed_once()
@@ -148,12 +129,6 @@ def load(
     if store and files.gguf and trained and dtype == "float32":
         _keep_copy(loaded, store)
     return loaded
-
-
-def fastest_source(source: Source, store: Store | None) -> Source:
-    """The files that are fastest to read: the converted copy of a GGUF where there is one, else the source's own."""
-    copy = find_copy(source, store) if store else None
-    return replace(source, folder=copy, gguf=None) if copy else source
 
 
 def _keep_copy(loaded: Loaded, store: Store) -> None:

@@ -1,22 +1,29 @@
-"""Devices and free memory of this machine, found without importing torch."""
+"""Devices and free memory of this machine, and whether a request fits into it. No torch."""
 
 import importlib.metadata
 import platform
 import re
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from core.base import UserError, brief
+from core.methods.distillation import CHUNK, TOKENS_PER_STEP
+from core.models import texts
+from core.models.sources import Source, read_shape
+from core.requests import MeasureRequest, ModelShape, ProfileSpec, Recipe, TextSpec, WindowRequest, workload
+from core.store import Store
 
 try:
     import resource
 except ImportError:  # Windows sets a process no such limits
     resource = None
 
-DEVICE_NAME = re.compile(r"cpu|mps|cuda(:\d{1,3})?")  # of devices
+DEVICE_NAME = re.compile(r"cpu|mps|cuda(:\d{1,3})?")
 CPU = Path("/proc/cpuinfo")
 HEADROOM = 0.8  # share of the free memory that may be planned with
 
@@ -88,3 +95,126 @@ def _bytes_left(folder: Path) -> int | None:
         return None
     files = sum(int(memory.get(name, 0)) for name in ("active_file", "inactive_file"))  # copies, which give way
     return max(0, most - used + files)
+
+
+# --- memory of a request in bytes, counted before it runs, and refused where it cannot suffice. No torch -------------
+
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+LARGEST_GROUP = 16384  # tokens run at once: more does not make a matrix product faster
+WALK_BATCH = 2048  # tokens per forward while pruning
+HARM_STRIDE = ProfileSpec.model_fields["harm_stride"].default
+WORKED_ON = 5  # times a layer's weights, while it is read and pruned
+PROCESS = 600_000_000  # bytes that Python and its libraries take before any model is there
+
+
+def group_size(shape: ModelShape, text: WindowRequest | TextSpec, dtype: str, free: int | None) -> int:
+    """Sequences run at once: at least two groups, so that something can be drawn early, and no more than memory holds.
+
+    Args:
+        free: bytes that may be used, or None to leave memory out of it.
+    """
+    largest = max(1, min(-(-text.sequences // 2), LARGEST_GROUP // text.length))
+    if free is None:
+        return largest
+    return max(1, min(largest, int(free // sequence_bytes(shape, text.length, dtype))))
+
+
+def sequence_bytes(shape: ModelShape, length: int, dtype: str) -> int:
+    """One sequence in a group: clean streams, perturbed streams, logits, and room to compute in."""
+    stream = length * shape.width * BYTES[dtype]
+    return (2 * shape.layers + 16) * stream + 6 * (length // HARM_STRIDE) * shape.vocabulary * 4
+
+
+def sweep_bytes(shape: ModelShape, request: MeasureRequest, weights: int, is_limited: bool) -> tuple[int, int]:
+    """A sweep with one group of sequences at work, and how many groups there are.
+
+    Args:
+        is_limited: True where groups are as small as this machine's memory needs.
+    """
+    text = request.text
+    models = 1 + sum(each.perturbation.compares for each in request.measurements)
+    memory = models * weights + statistics_bytes(shape, request)
+    room = int(HEADROOM * max(free_memory() - memory, 0)) if is_limited else None
+    size = group_size(shape, text, request.dtype, room)
+    return memory + size * sequence_bytes(shape, text.length, request.dtype), -(-text.sequences // size)
+
+
+def statistics_bytes(shape: ModelShape, request: MeasureRequest) -> int:
+    """Second moments of the linears' inputs and covariances of the streams, where they are needed.
+
+    The MLP's width is read off the parameters, as if attention had four square matrices and the MLP two, so that a
+    third one (a gate) makes the figure too large.
+    """
+    perturbations = [each.perturbation for each in request.measurements]
+    inner = max(shape.layer_parameters / (2 * shape.width) - 2 * shape.width, 0)
+    moments = request.removal or any(each.solves for each in perturbations)
+    covariance = any(each.covariance for each in perturbations)
+    return shape.layers * int(4 * moments * (3 * shape.width**2 + inner**2) + 12 * covariance * shape.width**2)
+
+
+def walk_bytes(shape: ModelShape, request: Any, weights: int, recipes: Sequence[Recipe]) -> int:
+    """The weights twice, for the dense ones are kept, the streams of the calibration text, and logits."""
+    text = request.calibration
+    paths = 1 + any(row.follows for each in recipes for row in each.treatment.repairs)  # a dense one beside it
+    read = max((workload.pruner_text(request, each).token_count for each in recipes), default=text.token_count)
+    streams = 3 * paths * read * shape.width * BYTES[request.dtype]
+    trained = (
+        training_bytes(shape, each.allocation.target, text.token_count, request.dtype)
+        for each in recipes
+        if each.distills
+    )
+    return 2 * weights + max([streams + 4 * WALK_BATCH * shape.vocabulary * 4, *trained])
+
+
+def training_bytes(shape: ModelShape, sparsity: float, tokens: int, dtype: str) -> int:
+    """Memory of distill beside the weights: kept ones with their moments, and streams of the calibration text.
+
+    Of a kept weight there are its value, the best one, a gradient and two moments, in float32, and its place; of any
+    the mask, while it is saved.
+    """
+    kept_weights = shape.layers * shape.layer_parameters * (1 + 24 * (1 - sparsity))
+    streams = shape.width * (tokens + (shape.layers + 40) * TOKENS_PER_STEP) * BYTES[dtype]
+    return int(kept_weights + streams + 6 * CHUNK * shape.vocabulary * 4)
+
+
+def weight_bytes(shape: ModelShape, dtype: str, gguf: bool) -> int:
+    """The weights; of a model that memory does not hold those outside its layers, and a layer at work.
+
+    Args:
+        gguf: True where they come from a GGUF file, which is read whole.
+    """
+    whole = gguf or shape.parameters * BYTES[dtype] <= HEADROOM * free_memory()
+    away = 0 if whole else max(shape.layers - WORKED_ON, 0) * shape.layer_parameters
+    return (shape.parameters - away) * BYTES[dtype]
+
+
+def refuse_too_large(source: Source, dtype: str, store: Store) -> None:
+    """Check, before weights are read, that memory can hold what has to be there at once.
+
+    Raises:
+        UserError: it cannot.
+    """
+    need = weight_bytes(read_shape(source, store), dtype, bool(source.gguf))
+    what = f"{source.label} needs {need / 2**30:.2g} GiB of memory for its weights in {dtype}"
+    insist(need, what, "choose a smaller model or another precision")
+
+
+def refuse_too_long(source: str) -> None:
+    """Check, before a text is read, that memory can hold its characters and its tokens.
+
+    Raises:
+        UserError: it cannot.
+    """
+    need = texts.memory_to_read(source)
+    insist(need, f"{brief(source)} may need {need / 2**30:.2g} GiB of memory to be read", "take a part of it")
+
+
+def insist(need: int, what: str, advice: str, free: int | None = None) -> None:
+    """Check that there are so many bytes, of memory or of what is free elsewhere.
+
+    Raises:
+        UserError: there are not.
+    """
+    free = free_memory() if free is None else free
+    if need > free:
+        raise UserError(f"{what}, and {free / 2**30:.2g} GiB are free: close other programs, or {advice}")

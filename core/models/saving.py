@@ -10,6 +10,7 @@ import importlib.metadata
 import json
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -121,6 +122,12 @@ def _dense_config(model: PreTrainedModel) -> Iterator[None]:
 METHOD = 1
 MAX_COPY = 4_000_000_000  # bytes of a copy: larger models are read from their own file
 MAX_COPIES = 3  # copies that stay when one is added
+
+
+def fastest_source(source: Source, store: Store | None) -> Source:
+    """The files that are fastest to read: the converted copy of a GGUF where there is one, else the source's own."""
+    copy = find_copy(source, store) if store else None
+    return replace(source, folder=copy, gguf=None) if copy else source
 
 
 def find_copy(source: Source, store: Store) -> Path | None:

@@ -21,7 +21,7 @@ from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 
 from core.base import Fields, UserError, brief
 from core.models import anatomy, machine, placement
-from core.models.memory import BYTES
+from core.models.machine import BYTES
 from core.models.model_shape import safetensors_shapes
 from core.models.patching import library_errors, patched
 from core.models.placement import OffloadedWeights, offload

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerBase
 
 from core.base import UserError, frozen, several
 from core.models.loading import Reader, tokenizer_hash
-from core.models.memory import refuse_too_long
+from core.models.machine import refuse_too_long
 from core.models.patching import library_errors
 from core.models.texts import MOST_ENCODED, Text, check_size, read
 from core.requests import TextSpec, WindowRequest

@@ -11,7 +11,7 @@ from core.base import UserError, either
 from core.methods import PRUNERS_WITHOUT_TEXT
 from core.models.anatomy import Linear
 from core.models.loading import Loaded
-from core.models.memory import WALK_BATCH
+from core.models.machine import WALK_BATCH
 from core.models.placement import weights_on_device
 from core.models.replay import REPLAY_TOLERANCE, Call, Tensors, entered, entry_stream, replay_error
 from core.prune.inputs import Enough, Names, watched

@@ -13,7 +13,7 @@ from core.base import Array
 from core.methods import Warn
 from core.methods.distillation import has_converged, steps_on, steps_within
 from core.methods.masked_weights import MaskedWeights, training_windows
-from core.models import anatomy, losses, memory
+from core.models import anatomy, losses, machine
 from core.models.loading import Loaded
 from core.models.model_shape import model_shape
 from core.models.placement import checkpoint_tensors, free_memory, is_streamed, restore
@@ -112,10 +112,10 @@ def distill(
         UserError: memory does not suffice, there is only one window, or the budget does not pay for a step.
     """
     shape = model_shape({name: tuple(each.shape) for name, each in checkpoint_tensors(loaded.model).items()})
-    need = memory.training_bytes(shape, float(np.mean(exact.sparsity)), tokens.numel(), loaded.spec.dtype)
+    need = machine.training_bytes(shape, float(np.mean(exact.sparsity)), tokens.numel(), loaded.spec.dtype)
     what = f"training {loaded.source.label} whole takes {need / 2**30:.2g} GiB of memory beside its weights"
     advice = "use the repair blockwise, which trains a part of a layer at a time"
-    memory.insist(need, what, advice, 0 if is_streamed(loaded.layers) else free_memory(loaded.model.device))
+    machine.insist(need, what, advice, 0 if is_streamed(loaded.layers) else free_memory(loaded.model.device))
     state, reference = load_checkpoint(folder / TRAINING, loaded.model.device), None
     until = exact.recover_until and steps_on(exact.recover_until, tokens.shape[1])
     if not state or not is_over(state, until):

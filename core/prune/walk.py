@@ -15,7 +15,7 @@ from core.methods.selection import pattern
 from core.models import anatomy
 from core.models.anatomy import Linear
 from core.models.loading import Loaded
-from core.models.memory import WALK_BATCH
+from core.models.machine import WALK_BATCH
 from core.models.placement import walk
 from core.models.progress import Step
 from core.models.replay import Call, skip_layer

@@ -19,7 +19,7 @@ Arrays = dict[str, np.ndarray]
 def axes_of(result: Any) -> dict[str, tuple[str, ...]]:
     """Field name -> axis names, in order of declaration; empty for a view, which has no result."""
     forms = get_type_hints(result, include_extras=True) if result else {}
-    return {name: form.__metadata__[0] for name, form in forms.items()}
+    return {name: tuple(form.__metadata__[0].split()) for name, form in forms.items()}
 
 
 def encode(result: object | None) -> Arrays:
@@ -43,21 +43,21 @@ def decode(arrays: Arrays, form: Any) -> Any:
 
 
 # Arrays by the names of their axes; the comment beside a field tells content and unit.
-InjectionReadSequence = Annotated[Array, ("injection", "read", "sequence")]
-InjectionRead = Annotated[Array, ("injection", "read")]
-InjectionSequence = Annotated[Array, ("injection", "sequence")]
-LayerSequence = Annotated[Array, ("layer", "sequence")]
-Sequences = Annotated[Array, ("sequence",)]
-LayerLinear = Annotated[Array, ("layer", "linear")]
-LayerThreshold = Annotated[Array, ("layer", "threshold")]
-Layers = Annotated[Array, ("layer",)]
-Reads = Annotated[Array, ("read",)]
-ReadSequence = Annotated[Array, ("read", "sequence")]
-SequenceToken = Annotated[Array, ("sequence", "token")]
-LayerTensor = Annotated[Array, ("layer", "tensor")]
-Rests = Annotated[Array, ("rest",)]
-Windows = Annotated[Array, ("window",)]
-Examples = Annotated[Array, ("example",)]
+InjectionReadSequence = Annotated[Array, "injection read sequence"]
+InjectionRead = Annotated[Array, "injection read"]
+InjectionSequence = Annotated[Array, "injection sequence"]
+LayerSequence = Annotated[Array, "layer sequence"]
+Sequences = Annotated[Array, "sequence"]
+LayerLinear = Annotated[Array, "layer linear"]
+LayerThreshold = Annotated[Array, "layer threshold"]
+Layers = Annotated[Array, "layer"]
+Reads = Annotated[Array, "read"]
+ReadSequence = Annotated[Array, "read sequence"]
+SequenceToken = Annotated[Array, "sequence token"]
+LayerTensor = Annotated[Array, "layer tensor"]
+Rests = Annotated[Array, "rest"]
+Windows = Annotated[Array, "window"]
+Examples = Annotated[Array, "example"]
 
 
 @frozen

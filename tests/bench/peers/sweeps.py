@@ -23,7 +23,7 @@ from transformer_lens.model_bridge import TransformerBridge
 from core.measure.engines import Group, Reader, prepare, wavefront
 from core.measure.perturb import Moments, perturbed
 from core.methods import Gaussian
-from core.models import memory
+from core.models import machine
 from core.models.replay import stream_of
 from core.models.saving import save
 from core.requests import workload
@@ -31,7 +31,7 @@ from core.requests.measurements import Measurement
 from tests.bench.peers.timing import in_turn, ratio, short
 
 NOISE = Measurement(perturbation=Gaussian(size=0.3))
-STRIDE = memory.HARM_STRIDE
+STRIDE = machine.HARM_STRIDE
 Streams = Mapping[int, Tensor]  # layer -> its output
 Forward = Callable[[int], tuple[Streams, Tensor]]  # injection layer -> streams from there on, logits of all tokens
 

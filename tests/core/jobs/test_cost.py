@@ -5,7 +5,7 @@ import pytest
 from core.base import UserError
 from core.jobs import cost
 from core.methods import Treatment
-from core.models import layer_parts, memory
+from core.models import layer_parts, machine
 from core.models.sources import locate, read_shape
 from core.requests import EvaluationRequest, MeasureRequest, ModelShape, Recipe, StudyRequest, WindowRequest, workload
 from core.requests.measurements import measurements
@@ -66,7 +66,7 @@ def test_training_in_emulated_bfloat16_is_told_the_time_that_it_takes_there():
 
 
 def test_a_finished_sweep_did_what_was_planned_before(empty):
-    """In groups that do not come out even, with a residual that solves for weights, and errors of removed weights."""
+    """And the bar moves on and ends full: groups that do not come out even, a residual that solves, removed weights."""
     names = ("gaussian:0.3", "covariance:0.1", "residual:sparsegpt:0.5", "skip")
     whole = request(
         text=WindowRequest(source="random", sequences=5, length=12),
@@ -75,8 +75,12 @@ def test_a_finished_sweep_did_what_was_planned_before(empty):
     )
     of, text = tiny.loaded("llama"), tiny.windows(5, 12)
     profile = tiny.profile(of, text, *(each.name for each in whole.measurements))
-    run = tiny.sweep(of, text, profile.model_copy(update={"removal": True, "prunable": True}), empty)
+    seen = []
+    run = tiny.sweep(of, text, profile.model_copy(update={"removal": True, "prunable": True}), empty, seen.append)
     run.run()
+    done = [each.done for each in seen]
+    assert done == sorted(done) and {each.total for each in seen} == {seen[-1].total}
+    assert done[-1] == pytest.approx(seen[-1].total, rel=1e-3) and seen[-1].parts == len(names) * 2
     assert run.tracker.done == pytest.approx(run.tracker.planned)
     assert run.tracker.planned == pytest.approx(workload.sweep(tiny.shape(of), whole, groups=2), rel=0.2)
 
@@ -84,7 +88,7 @@ def test_a_finished_sweep_did_what_was_planned_before(empty):
 def test_memory_counts_weights_and_one_group(empty):
     single, half = cost.estimate(request(), empty), cost.estimate(request(dtype="bfloat16"), empty)
     weights = 4 * sum(parameter.numel() for parameter in tiny.loaded("llama").model.parameters())
-    assert half.memory < single.memory > weights + memory.PROCESS, "Python and its libraries too"
+    assert half.memory < single.memory > weights + machine.PROCESS, "Python and its libraries too"
 
 
 def studied(empty, recipe, sequences=64, length=32):

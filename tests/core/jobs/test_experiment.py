@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.base import UserError
-from core.jobs import context, execute
+from core.jobs import execute
 from core.measure import sweep as sweeps
 from core.measure.shares import ROUNDING
 from core.methods import Gaussian, Lsa
@@ -25,7 +25,6 @@ from core.requests import (
 )
 from core.store import Store, parts, profiles
 from tests import tiny
-from tests.builders.requests import NAMES
 from tests.builders.requests import measurement as request
 from tests.core.breaking import killed
 
@@ -85,27 +84,15 @@ def test_each_head_and_each_linear_that_every_layer_has_is_measured_by_itself(em
 # --- found or measured ---------------------------------------------------------------------------------------------
 
 
-def test_the_second_time_it_is_found_without_a_model(empty, text, engine_calls, monkeypatch):
-    first = execute.get(request(text), empty)
-    assert sorted(engine_calls) == sorted(NAMES * 2)
-    monkeypatch.setattr(context, "load", lambda *_: pytest.fail("a model was loaded"))
-    monkeypatch.setattr(context, "locate", lambda *_: pytest.fail("files were looked at"))
-    again = execute.get(request(text), empty)
-    assert again.key == first.key and again.provenance == first.provenance
-    assert len(engine_calls) == 6
-
-
 def test_what_is_measured_is_a_whole_profile(empty, text):
     entry = execute.get(request(text, "gaussian:0.3", "skip", seeds=(0, 1)), empty)
     profile = found(empty, entry)
     assert profile.layers == tiny.LAYERS and profile.sequences == 4
     assert [len(seeds) for seeds in profile.by_name.values()] == [2, 1]
     told = profile.provenance
-    assert told["device"] == "cpu" and told["dtype"] == "float32" and told["engine"] == "wavefront"
-    assert told["text"] == "text.txt" and told["replay_error"] == 0
+    assert (told["engine"], told["text"], told["replay_error"]) == ("wavefront", "text.txt", 0)
     assert set(told["seconds"]) == {"loading", "statistics", "sweep"}
     assert {"config.json", "model.safetensors", "tokenizer.json", "text.txt"} <= set(told["files"])
-    assert {"torch", "transformers", "python"} <= set(told["versions"])
     assert profile.weights.parameters.shape == (tiny.LAYERS, 7)
 
 

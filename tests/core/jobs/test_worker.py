@@ -65,19 +65,6 @@ def measured(store):
     return log.read_text().splitlines() if log.exists() else []
 
 
-def test_a_job_runs_in_this_process(store):
-    job = queue.submit(store, fake.request())
-    heard = []
-    entry = worker.run(store, job, {}, heard.append)
-    ended = now(store, job)
-    assert (ended.state, ended.status.result) == ("done", entry.key)
-    assert entry.key == store.find(fake.request()).key
-    assert "finding the model" in [status.line for status in heard] or heard[-1].state == "done"
-    assert len(measured(store)) == 6
-    assert worker.run(store, now(store, job), {}).key == entry.key
-    assert len(measured(store)) == 6
-
-
 def test_a_refused_request_keeps_its_sentence(store):
     (store.root / "refuse").write_text("there is no such model")
     job = queue.submit(store, fake.request())

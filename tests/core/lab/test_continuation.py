@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from core.lab.answers import LabModel
-from core.lab.continuation import DENSE, HURT, TEMPERATURE, TWIN, Continuations
+from core.lab.continuation import TEMPERATURE, Continuations
+from core.lab.injections import DENSE, HURT, TWIN
 from core.measure.perturb import normal, seeded_generator, selected_linears
 from core.models.anatomy import is_prunable
 from core.models.layer_parts import edited

@@ -10,11 +10,8 @@ import pytest
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from core.base import UserError
 from core.measure import checkpoint_diff
-from core.methods import Checkpoint
 from core.models.sources import Source
-from core.requests.perturbations import perturbation
 from core.store.profiles import OtherCheckpoint
 from tests import families, tiny
 
@@ -79,15 +76,6 @@ def test_a_change_outside_the_layers_is_told_apart(empty, inference):
     assert errors.pop("model.embed_tokens.weight") == pytest.approx(0.1, rel=1e-5) and not any(errors.values())
     np.testing.assert_allclose(its.cumulative.entry, 0.1, rtol=1e-5)
     assert its.cumulative.kl.mean() > 0
-
-
-def test_a_path_may_hold_any_sign_and_a_label_says_its_last_part():
-    path = str(Path("/a:b@c,d/pruned").resolve())
-    asked = perturbation(f"checkpoint:{path}")
-    assert asked == Checkpoint(source=path) and asked.name == f"checkpoint:{path}"
-    assert asked.label == "Layer of pruned"
-    with pytest.raises(UserError, match="checkpoint:<source>"):
-        perturbation("checkpoint")
 
 
 def test_what_cannot_be_compared_is_refused_in_a_sentence(refused):

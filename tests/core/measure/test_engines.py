@@ -103,21 +103,16 @@ def test_the_noise_of_a_sequence_does_not_depend_on_its_company():
 
 
 def test_covariance_noise_has_the_covariances_directions():
-    """A stream that varies in three of its 32 directions, equally in each: so does the noise."""
-    of = tiny.loaded("llama")
+    """A stream that varies in three of its 32 directions alone: so does the noise."""
+    of, text = tiny.loaded("llama"), tiny.windows(4, 40)
     basis = torch.linalg.qr(torch.randn(tiny.WIDTH, 3, generator=torch.Generator().manual_seed(1)))[0]
-    projector = basis @ basis.T
-    text = tiny.windows(4, 40)
-    group = prepare(of, text.tokens, range(4), Moments(root=(projector,) * tiny.LAYERS), STRIDE)
-    call = group.calls[2]
-    after = [
-        perturbed(tiny.measurement("covariance:0.3", seed), 2, call, range(4), group.moments) for seed in range(20)
-    ]
-    push = torch.cat([(stream - call.exit)[:, 1:].flatten(0, 1) for stream in after])
-    push = push / push.norm(dim=-1, keepdim=True)
-    assert float((push - push @ projector).norm(dim=-1).max()) < 1e-4  # noise outside the covariance's span
-    second = push.T @ push / len(push)
-    torch.testing.assert_close(second, projector / 3, atol=0.02, rtol=0)
+    group = prepare(of, text.tokens, range(4), Moments(root=(basis @ basis.T,) * tiny.LAYERS), STRIDE)
+    push = (
+        perturbed(tiny.measurement("covariance:0.3"), 2, group.calls[2], range(4), group.moments) - group.calls[2].exit
+    )
+    outside = push - push @ basis @ basis.T
+    assert (outside.norm(dim=-1)[:, 1:] < 1e-4 * push.norm(dim=-1)[:, 1:]).all()
+    assert torch.linalg.matrix_rank(push.flatten(0, 1), rtol=1e-3) == 3
 
 
 # --- an independent reference --------------------------------------------------------------------------------------

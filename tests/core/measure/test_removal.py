@@ -40,16 +40,12 @@ def test_it_is_the_plain_loop(block, monkeypatch):
 
 @pytest.mark.parametrize("family", ["llama", "gpt2", tiny.ODD])
 def test_every_linear_of_a_family_has_its_own(family):
-    of, text = tiny.loaded(family), tiny.windows(4, 16)
-    seen = tiny.inputs(of, text.tokens)
-    moments = [
-        {linear.name: (seen[at, linear.name].T @ seen[at, linear.name]).float() for linear in anatomy.linears(layer)}
-        for at, layer in enumerate(of.layers)
-    ]
-    found = removal(of, moments, text.tokens.numel(), lambda _: None).error
-    for at, layer in enumerate(of.layers):
-        stack = anatomy.linears(layer)
-        assert (found[at, : len(stack)] > 0).all() and torch.tensor(found[at, len(stack) :]).isnan().all()
-        for column, linear in enumerate(stack):
-            mean = moments[at][linear.name] / text.tokens.numel()
-            assert found[at, column] == pytest.approx(error(linear.weight.contiguous(), mean), rel=1e-4)
+    layers, tokens = tiny.loaded(family).layers, 64
+    stacks = [anatomy.linears(layer) for layer in layers]
+    roots = [{each.name: torch.randn(2 * [each.weight.shape[1]]) for each in stack} for stack in stacks]
+    moments = [{name: root @ root.T for name, root in each.items()} for each in roots]
+    found = removal(tiny.loaded(family), moments, tokens, lambda _: None).error
+    for row, stack, moment in zip(found, stacks, moments, strict=True):
+        expected = [error(each.weight.contiguous(), moment[each.name] / tokens) for each in stack]
+        assert row[: len(stack)] == pytest.approx(expected, rel=1e-4) and min(expected) > 0
+        assert torch.tensor(row[len(stack) :]).isnan().all()

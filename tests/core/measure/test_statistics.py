@@ -24,27 +24,26 @@ def found(family, covariance=False):
 def test_norms_influence_and_loss(family):
     ids, activation, _ = found(family)
     of = tiny.loaded(family)
-    for sequence, row in enumerate(ids):
-        calls = replay.record(of.model, of.layers, row[None])
-        for layer, call in enumerate(calls):
-            norm = call.exit[0].double().norm(dim=-1)
-            influence = 1 - cosine_similarity(call.entry[0].double(), call.exit[0].double(), dim=-1)
-            cell = (layer, sequence)
-            assert activation.norm[cell] == pytest.approx(float(norm[1:].mean()), rel=1e-5)
-            assert activation.log_norm[cell] == pytest.approx(float(norm[1:].log().mean()), rel=1e-5)
-            assert activation.norm_first[cell] == pytest.approx(float(norm[0]), rel=1e-5)
-            assert activation.block_influence[cell] == pytest.approx(float(influence[1:].mean()), rel=1e-4, abs=1e-6)
-        loss = float(of.model(input_ids=row[None], labels=row[None]).loss)
-        assert activation.nll[sequence] == pytest.approx(loss, rel=1e-5)
+    calls = replay.record(of.model, of.layers, ids)
+    before, after = (torch.stack([getattr(call, side) for call in calls]).double() for side in ("entry", "exit"))
+    norm = after.norm(dim=-1)  # (layers, sequences, tokens)
+    influence = 1 - cosine_similarity(before, after, dim=-1)
+    losses = [float(of.model(input_ids=row[None], labels=row[None]).loss) for row in ids]
+    for each, expected, atol in (
+        (activation.norm, norm[..., 1:].mean(-1), 0),
+        (activation.log_norm, norm[..., 1:].log().mean(-1), 0),
+        (activation.norm_first, norm[..., 0], 0),
+        (activation.block_influence, influence[..., 1:].mean(-1), 1e-6),
+        (activation.nll, losses, 0),
+    ):
+        np.testing.assert_allclose(each, expected, rtol=1e-4, atol=atol)
 
 
 def test_the_root_squares_to_the_covariance_without_position_0():
     ids, _, moments = found("llama", covariance=True)
     of = tiny.loaded("llama")
-    streams = [replay.record(of.model, of.layers, row[None]) for row in ids]
-    for layer in range(tiny.LAYERS):
-        rows = torch.cat([calls[layer].exit[0, 1:] for calls in streams]).double()
-        expected = torch.cov(rows.T, correction=0)
+    for layer, call in enumerate(replay.record(of.model, of.layers, ids)):
+        expected = torch.cov(call.exit[:, 1:].flatten(0, 1).double().T, correction=0)
         root = moments.root[layer].double()
         torch.testing.assert_close(root, root.T, rtol=1e-4, atol=1e-6)
         squared = root @ root

@@ -9,7 +9,7 @@ import torch
 from core.base import shortage
 from core.measure import sweep as sweeps
 from core.measure.shares import ROUNDING
-from core.models import memory
+from core.models import machine
 from core.models.progress import Cancelled, silent
 from core.store import Store, parts
 from tests import tiny
@@ -55,7 +55,7 @@ def assert_close(one, other, rtol=1e-5):
 def test_numbers_do_not_depend_on_group_sizes(family, tmp_path, no_demo, monkeypatch):
     found = {}
     for size in (1, 2, 5):
-        monkeypatch.setattr(memory, "group_size", lambda *_, size=size: size)
+        monkeypatch.setattr(machine, "group_size", lambda *_, size=size: size)
         store = Store(tmp_path / str(size))
         sweep, profile = run(store, family)
         assert sweep.tracker.parts == len(NAMES) * -(-SEQUENCES // size)
@@ -63,16 +63,6 @@ def test_numbers_do_not_depend_on_group_sizes(family, tmp_path, no_demo, monkeyp
         assert not list(store.root.glob("parts/*")), "parts are left behind"
     assert_close(found[1], found[5])
     assert_close(found[2], found[5])
-
-
-def test_the_bar_moves_on_and_ends_full(empty):
-    seen = []
-    of, text = tiny.loaded("llama"), tiny.windows(SEQUENCES, LENGTH)
-    profile = tiny.profile(of, text, *NAMES).model_copy(update={"prunable": True})
-    tiny.sweep(of, text, profile, empty, seen.append).run()
-    done = [each.done for each in seen]
-    assert done == sorted(done) and len({each.total for each in seen}) == 1
-    assert done[-1] == pytest.approx(seen[-1].total, rel=1e-3) and seen[-1].parts == len(NAMES) * 2
 
 
 # --- the model is left as it was found -----------------------------------------------------------------------------
@@ -153,28 +143,6 @@ def test_raised_damping_is_kept_even_if_the_run_was_stopped(empty, monkeypatch):
 # --- resume --------------------------------------------------------------------------------------------------------
 
 
-def test_finished_parts_are_not_measured_again(tmp_path, no_demo, monkeypatch):
-    whole, broken = Store(tmp_path / "whole"), Store(tmp_path / "broken")
-    _, profile = run(whole)
-    sizes = []
-    engine = sweeps.ENGINES["wavefront"]
-
-    def counted(group, measurement, step):
-        sizes.append(len(group.sequences))
-        return engine(group, measurement, step)
-
-    monkeypatch.setitem(sweeps.ENGINES, "wavefront", counted)
-
-    with pytest.raises(Cancelled):
-        run(broken, report=stop_after(3))
-    assert sizes == [1, 3, 3, 3]  # the noise floor and three parts
-    assert len(list(broken.root.glob("parts/*/*"))) == 3
-    sizes.clear()
-    run(broken)
-    assert sizes == [3, 3, 2, 2, 2, 2, 2]
-    assert_close(units_of(broken, profile), units_of(whole, profile), rtol=0)
-
-
 def test_a_part_that_rots_before_assembly_is_never_left_out_silently(empty, text):
     profile = tiny.profile(tiny.loaded("llama"), text, "skip")
     unit = profile.unit(profile.measurements[0])
@@ -209,14 +177,14 @@ def test_an_output_that_overflows_is_refused_and_not_stored(empty, text, refused
 
 def test_parts_of_two_processes_with_unlike_room_do_not_hide_each_other(empty, text, monkeypatch):
     """The second, with room for one sequence at once, is cancelled after two parts of what the first measures whole."""
-    monkeypatch.setattr(memory, "group_size", lambda *_: SEQUENCES)
+    monkeypatch.setattr(machine, "group_size", lambda *_: SEQUENCES)
     entered = []
 
     def meanwhile(progress):
         if progress.line.startswith("skip") and not entered:
             entered.append(True)
             with monkeypatch.context() as less, pytest.raises(Cancelled):
-                less.setattr(memory, "group_size", lambda *_: 1)
+                less.setattr(machine, "group_size", lambda *_: 1)
                 run(empty, names=("skip",), report=stop_after(2))
 
     _, profile = run(empty, names=("skip",), report=meanwhile)
@@ -237,7 +205,7 @@ def test_a_lack_of_memory_halves_the_group_once(lack, tmp_path, no_demo, monkeyp
         return engine(group, measurement, step)
 
     monkeypatch.setitem(sweeps.ENGINES, "wavefront", hungry)
-    monkeypatch.setattr(memory, "group_size", lambda *_: 4)
+    monkeypatch.setattr(machine, "group_size", lambda *_: 4)
     room = 2
     run(Store(tmp_path / "2"), names=("skip",), report=said.append)
     assert tried == [1, 4, 2, 2, 1], "the noise floor, the group, and halves of it"

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import PreTrainedTokenizerFast
 
 from core.jobs import cost
-from core.models import memory, texts, windows
+from core.models import machine, texts, windows
 from core.models.texts import Text
 from core.requests import WindowRequest
 from core.store import Store
@@ -118,6 +118,6 @@ def test_an_estimate_counts_the_text_and_too_little_memory_refuses_it(tmp_path, 
 
     source = f"file:{long_text}"
     assert told(source) - told("demo") > 0.5 * texts.memory_to_read(source)
-    monkeypatch.setattr(memory, "free_memory", lambda: texts.memory_to_read(source) - 1)
+    monkeypatch.setattr(machine, "free_memory", lambda: texts.memory_to_read(source) - 1)
     with refused("long.txt", "GiB", "part of it"):
         windows.windows(WindowRequest(source=source, sequences=1, length=8), tiny.loaded("llama"))

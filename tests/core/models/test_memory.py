@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.models import loading, memory, sources
+from core.models import loading, machine, sources
 from core.models.model_shape import model_shape
 from core.requests import ModelShape, WindowRequest
 from tests import tiny
@@ -14,27 +14,27 @@ BUNDLED = ModelShape(layers=30, width=576, vocabulary=49152, layer_parameters=3_
     ("sequences", "length", "expected"), [(8, 64, 4), (1, 64, 1), (9, 64, 5), (128, 2048, 8), (4, 40_000, 1)]
 )
 def test_a_group_is_at_most_half_and_at_most_so_many_tokens(sequences, length, expected):
-    assert memory.group_size(BUNDLED, WindowRequest(sequences=sequences, length=length), "float32", None) == expected
+    assert machine.group_size(BUNDLED, WindowRequest(sequences=sequences, length=length), "float32", None) == expected
 
 
 def test_a_group_fits_into_memory_but_is_never_empty():
-    one = memory.sequence_bytes(BUNDLED, 64, "float32")
+    one = machine.sequence_bytes(BUNDLED, 64, "float32")
     text = WindowRequest(sequences=8, length=64)
-    sizes = [memory.group_size(BUNDLED, text, "float32", free) for free in (0, one, 2 * one, 3 * one - 1, 100 * one)]
+    sizes = [machine.group_size(BUNDLED, text, "float32", free) for free in (0, one, 2 * one, 3 * one - 1, 100 * one)]
     assert sizes == [1, 1, 2, 2, 4]
-    assert memory.sequence_bytes(BUNDLED, 64, "bfloat16") < one < memory.sequence_bytes(BUNDLED, 128, "float32")
+    assert machine.sequence_bytes(BUNDLED, 64, "bfloat16") < one < machine.sequence_bytes(BUNDLED, 128, "float32")
 
 
 def test_of_a_model_that_memory_does_not_hold_a_few_layers_are_held(monkeypatch):
     shape = ModelShape(layers=80, width=4, vocabulary=10, layer_parameters=1_000_000, parameters=80_000_500)
-    whole = memory.weight_bytes(shape, "float32", gguf=False)
-    monkeypatch.setattr(memory, "free_memory", lambda: 300_000_000)
-    assert whole - memory.weight_bytes(shape, "float32", gguf=False) == 4 * (80 - memory.WORKED_ON) * 1_000_000
-    assert whole == memory.weight_bytes(shape, "float32", gguf=True)
+    whole = machine.weight_bytes(shape, "float32", gguf=False)
+    monkeypatch.setattr(machine, "free_memory", lambda: 300_000_000)
+    assert whole - machine.weight_bytes(shape, "float32", gguf=False) == 4 * (80 - machine.WORKED_ON) * 1_000_000
+    assert whole == machine.weight_bytes(shape, "float32", gguf=True)
 
 
 def test_memory_that_cannot_suffice_is_refused_before_weights_are_read(empty, monkeypatch, refused):
-    monkeypatch.setattr(memory, "free_memory", lambda: 1000)
+    monkeypatch.setattr(machine, "free_memory", lambda: 1000)
     monkeypatch.setattr(loading, "read", lambda *_: pytest.fail("weights are read"))
     with refused("GiB of memory", "close other programs"):
         loading.load(sources.locate(str(tiny.folder("llama")), empty), store=empty)

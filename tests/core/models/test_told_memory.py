@@ -5,8 +5,6 @@ import subprocess
 import sys
 
 import pytest
-import torch
-import transformers
 
 from core.jobs import cost
 from core.jobs.queue import PROJECT
@@ -35,15 +33,7 @@ def pruning(model, length):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """Eight layers, 512 wide, 35 million random weights."""
-    folder = tmp_path_factory.mktemp("middle")
-    config = transformers.LlamaConfig(
-        vocab_size=8192, hidden_size=512, intermediate_size=1536, num_hidden_layers=8, num_attention_heads=8,
-        max_position_embeddings=1024, bos_token_id=0, eos_token_id=0,
-    )  # fmt: skip
-    torch.manual_seed(1)
-    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
-    tiny.tokenizer().save_pretrained(folder)
-    return str(folder)
+    return str(tiny.llama(tmp_path_factory.mktemp("middle"), width=512, layers=8, vocabulary=8192))
 
 
 @pytest.mark.slow

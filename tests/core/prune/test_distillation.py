@@ -20,7 +20,7 @@ from core.methods.distillation import (
     windows_of_step,
 )
 from core.methods.masked_weights import MaskedWeights, training_windows, validation_windows
-from core.models import losses, memory
+from core.models import losses, machine
 from core.models.placement import stream
 from core.models.progress import Cancelled
 from core.prune import distillation, pruned_model
@@ -99,7 +99,7 @@ def test_a_model_that_does_not_fit_is_refused_with_what_does(tmp_path, monkeypat
     of, recipe = tiny.fresh("llama"), exact("wanda", 0.6, repair="distill", recover_tokens=10**4)
     options = (of, recipe, TOKENS, lambda: pytest.fail("pruned"), tmp_path, *[lambda _: None] * 4)
     with monkeypatch.context() as patch:
-        patch.setattr(memory, "training_bytes", lambda *_: 2**50)
+        patch.setattr(machine, "training_bytes", lambda *_: 2**50)
         with pytest.raises(UserError, match=r"takes 1e\+06 GiB of memory .* are free: .* use the repair blockwise"):
             pruned_model.distill(*options)
     stream(of.layers, torch.device("cpu"))

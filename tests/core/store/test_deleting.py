@@ -72,9 +72,10 @@ def test_parts_of_what_is_whole_are_swept(empty, keys):
     assert not parts.finished(empty, unit)
 
 
-def test_entries_of_a_kind_that_is_gone_are_left_alone(empty, keys):
+def test_entries_of_a_kind_that_is_gone_and_folders_of_earlier_versions_are_left_alone(empty, keys):
     old = empty.root / "writing" / "0123456789abcdef" / "spec.json"
     write_file(old, b'{"prompt": "Once"}')
+    write_file(empty.root / "profile" / "0123456789abcdef" / "manifest.json", b"{}")
     parts.sweep(empty)
     assert old.is_file() and not empty.troubles()
     assert {each.key for each in empty.entries()} == set(keys.values())

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from core.requests import lab
 from core.store import scenes
 from tests.bench.lab import questions, sizes
 
@@ -24,8 +23,5 @@ def test_the_opening_scene_turns_a_dog_into_a_fish():
 def test_a_scene_is_whole(question):
     found = scenes.examples()[question]
     assert "".join(found.tokens) == question.sentence
-    layers, tokens = found.layers, len(found.tokens)
-    shapes = {np.shape(each) for each in (found.kl, found.flipped, found.norms)}
-    assert layers == 30 and shapes == {(layers, tokens)} and len(found.gain) == layers
-    assert [[each is None for each in row] for row in found.drift] == np.tri(layers, k=-1, dtype=bool).tolist()
-    assert {len(words) for row in (*found.perturbed, found.dense) for words in row} == {lab.WORDS}
+    assert {np.shape(each) for each in (found.kl, found.flipped, found.norms)} == {(30, len(found.tokens))}
+    assert [[each is None for each in row] for row in found.drift] == np.tri(30, k=-1, dtype=bool).tolist()

@@ -1,0 +1,100 @@
+"""Injections of the lab: with cached masks, and into one row of a batch while a model writes."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import torch
+from torch import Tensor, nn
+
+from core.base import Positions, frozen
+from core.measure.perturb import Injection, normal, rescaled, selected_linears
+from core.methods import Treatment
+from core.models.layer_parts import Edit, edited
+from core.models.loading import Loaded
+from core.models.replay import Tensors, call_from_hook, entered
+from core.prune.walk import Masks
+
+DENSE, HURT, TWIN = range(3)  # rows of the batch: the dense model, the damaged one, the dense one on the damaged's text
+
+
+@frozen
+class MaskedInjection(Injection):
+    """An injection that prunes with cached masks."""
+
+    masks: Masks
+
+    def _weights(self, treatment: Treatment, sparsity: float, linear: str | None) -> Tensors:
+        return {
+            f"{each.name}.weight": self.masks.weight(each, self.layer, treatment.pruner, sparsity)
+            for each in selected_linears(self.call.layer, linear)
+        }
+
+
+@frozen
+class GenerationInjection:
+    """An injection while the model writes: each method returns a context that changes the damaged row of every run.
+
+    It takes the place of a layer's recorded run. Nothing is run twice, since a run extends keys and values.
+    """
+
+    loaded: Loaded
+    prune: Callable[..., dict[nn.Module, Tensor]]  # of a layer, see `Continuations`
+    layer: int
+    seed: int  # of the noise
+    first: int  # position of the first token of the run
+    tokens: int
+
+    @property
+    def entry(self) -> AbstractContextManager:
+        """The layer left out; it caches keys and values all the same."""
+        return self._replaced(lambda entry, _: entry)
+
+    def noise(self, kind: str, like: Tensor | None = None) -> Tensor:
+        """Standard normal noise, (1, tokens, width); that of a position is the same in every run."""
+        width = self.loaded.config.get_text_config().hidden_size if like is None else like.shape[-1]
+        positions = range(self.first, self.first + self.tokens)
+        return normal(kind, self.seed, self.layer, positions, 1, width).transpose(0, 1)
+
+    def moved(
+        self, direction: Tensor, size: float, positions: Positions, start: Tensor | None = None
+    ) -> AbstractContextManager | Tensor:
+        """Move the stream after the layer, or `start`, by `size` of its norm in a direction, per token."""
+
+        def move(start):
+            return start + rescaled(direction.to(start.device), start, size, "all" if self.first else positions)
+
+        return move(start) if start is not None else self._replaced(lambda _, stream: move(stream))
+
+    def pruned(self, treatment: Treatment, sparsity: float, part: str | None = None) -> AbstractContextManager:
+        """Use pruned weights of linears, all or those of a part, for the damaged row."""
+        weights = self.prune(self.layer, treatment, sparsity, part)
+
+        def changed(module, args, output):
+            inputs = args[0].reshape(3, self.tokens, -1)  # OPT's has one row for all tokens
+            own, module.weight.data = module.weight.data, weights[module]
+            try:
+                pruned = module.forward(inputs[HURT : HURT + 1])  # without this hook
+            finally:
+                module.weight.data = own
+            return _with_damaged_row(output.reshape(3, self.tokens, -1), lambda _: pruned).reshape(output.shape)
+
+        return entered(module.register_forward_hook(changed) for module in weights)
+
+    def edited(self, part: str, edit: Edit) -> AbstractContextManager:
+        """Edit the output of a part for the damaged row."""
+        return edited(self.loaded.layers[self.layer], part, lambda output: _with_damaged_row(output, edit))
+
+    def _replaced(self, change: Callable[[Tensor, Tensor], Tensor]) -> AbstractContextManager:
+        """Replace the layer's output by a function of its input and output."""
+
+        def replaced(layer, args, kwargs, output):
+            call = call_from_hook(layer, args, kwargs, output)
+            entry = call.entry[HURT : HURT + 1]
+            return call.output(_with_damaged_row(call.exit, lambda stream: change(entry, stream)))
+
+        return self.loaded.layers[self.layer].register_forward_hook(replaced, with_kwargs=True)
+
+
+def _with_damaged_row(rows: Tensor, change: Edit) -> Tensor:
+    """Apply a change to the damaged row alone."""
+    return torch.cat([rows[:HURT], change(rows[HURT : HURT + 1]), rows[HURT + 1 :]])
