@@ -1,6 +1,6 @@
 """Perturb one sentence at each layer, or at one, and read the effect on every token. See `wavefront`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import torch
@@ -120,8 +120,7 @@ def perturb_layers(
                 streams[:] = [rows]
 
     walk(run.loaded.layers, [[call] for call in run.calls], streams, join)
-    parts = [_read_output(run, part) for part in torch.cat(streams).split(max(1, HEAD_ROWS // run.tokens))]
-    *words, kl = (torch.cat(each) for each in zip(*parts, strict=True))
+    *words, kl = _read(run, torch.cat(streams), _words_and_kl, run.dense.log_p, run.dense.p)
     if not (kl.isfinite().all() and drift[:, -1].isfinite().all()):
         raise UserError(f"the numbers overflow with {question.perturbation.name}: choose a smaller size")
     return PerturbedRuns(drift, NextWords(*words), kl)
@@ -142,8 +141,7 @@ def read_lens(run: CleanRun, streams: Stream) -> NextWords:
         top, at = logits.float().max(-1, keepdim=True)
         return at, (top - logits.float().logsumexp(-1, keepdim=True)).exp()
 
-    logits = (tail(run.loaded.model, run.calls, part) for part in streams.split(max(1, HEAD_ROWS // run.tokens)))
-    return NextWords(*map(torch.cat, zip(*(by_tokens(read, each) for each in logits), strict=True)))
+    return NextWords(*_read(run, streams, read))
 
 
 def _perturbed(question: Question, injection: Injection) -> Stream:
@@ -156,17 +154,18 @@ def _perturbed(question: Question, injection: Injection) -> Stream:
     return torch.where((torch.arange(tokens) == question.token)[:, None], changed, injection.exit)
 
 
-def _read_output(run: CleanRun, streams: Stream) -> tuple[Tensor, Tensor, Tensor]:
-    """Next words, their probabilities, (rows, tokens, words), and KL(dense || perturbed) of some last-layer streams."""
-
-    def read(logits, dense_log_p, dense_p):
-        log_p = logits.float().log_softmax(-1)
-        words = _top_words(log_p)
-        return words.ids, words.probability, (dense_p * (dense_log_p - log_p)).sum(-1, dtype=torch.float64)
-
-    logits = tail(run.loaded.model, run.calls, streams)
-    rows = [by_tokens(read, row, run.dense.log_p, run.dense.p) for row in logits.split(1)]
+def _read(run: CleanRun, streams: Stream, read: Callable[..., tuple], *beside: Tensor) -> tuple[Tensor, ...]:
+    """Apply `read` to the logits of some last-layer streams, as `by_tokens` does, and to what lies beside them."""
+    parts = (tail(run.loaded.model, run.calls, part) for part in streams.split(max(1, HEAD_ROWS // run.tokens)))
+    rows = [by_tokens(read, row, *beside) for part in parts for row in part.split(1)]
     return tuple(map(torch.cat, zip(*rows, strict=True)))
+
+
+def _words_and_kl(logits: Tensor, dense_log_p: Tensor, dense_p: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Next words, their probabilities, (tokens, words), and KL(dense || perturbed)."""
+    log_p = logits.float().log_softmax(-1)
+    words = _top_words(log_p)
+    return words.ids, words.probability, (dense_p * (dense_log_p - log_p)).sum(-1, dtype=torch.float64)
 
 
 def _top_words(log_p: Tensor) -> NextWords:

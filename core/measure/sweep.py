@@ -18,7 +18,6 @@ from core.measure.weights import removal, scores, weights
 from core.methods import Perturbation
 from core.models import machine
 from core.models.loading import Loaded
-from core.models.machine import HEADROOM
 from core.models.placement import free_memory
 from core.models.progress import ProgressTracker
 from core.models.replay import REPLAY_TOLERANCE
@@ -97,7 +96,7 @@ class Sweep:
 
     def _size(self) -> int:
         """Sequences that are run at once."""
-        free = int(HEADROOM * free_memory(self.loaded.model.device))
+        free = int(machine.HEADROOM * free_memory(self.loaded.model.device))
         return machine.group_size(self.shape, self.profile.text, self.profile.model.dtype, free)
 
     # -- pass 1 -----------------------------------------------------------------------------------------------------

@@ -20,7 +20,6 @@ from transformers import PreTrainedModel
 
 from core.base import UserError
 from core.models import machine
-from core.models.machine import HEADROOM
 from core.models.progress import Step
 from core.models.replay import Call, Layers, Tensors
 
@@ -196,7 +195,7 @@ def place(model: PreTrainedModel, layers: Layers, where: torch.device) -> None:
     if model.device == where:
         return
     size = sum(each.nbytes for each in model.parameters())
-    if is_streamed(layers) or size >= HEADROOM * free_memory(where):
+    if is_streamed(layers) or size >= machine.HEADROOM * free_memory(where):
         stream(layers, where)
     model._apply(lambda each: each if each.is_meta else each.to(where))
 

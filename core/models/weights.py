@@ -21,7 +21,6 @@ from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 
 from core.base import Fields, UserError, brief
 from core.models import anatomy, machine, placement
-from core.models.machine import BYTES
 from core.models.model_shape import safetensors_shapes
 from core.models.patching import library_errors, patched
 from core.models.placement import OffloadedWeights, offload
@@ -43,7 +42,7 @@ def read(source: Source, config: Any, dtype: Dtype, store: Store | None) -> PreT
     """
     if source.gguf is None:
         shapes = [safetensors_shapes(path) for path in source.weights]
-        size = BYTES[dtype] * sum(math.prod(shape) for file in shapes for shape in file.values())
+        size = machine.BYTES[dtype] * sum(math.prod(shape) for file in shapes for shape in file.values())
         if size > machine.HEADROOM * placement.free_memory(torch.device("cpu")):
             return read_by_layers(source, config, dtype, store)
     return load_in_memory(source, config, dtype)

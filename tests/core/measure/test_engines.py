@@ -12,7 +12,9 @@ from torch import Tensor
 from core.measure.engines import hooks, prepare, wavefront
 from core.measure.first_pass import clean_statistics
 from core.measure.perturb import Moments, normal, perturbed
+from core.methods import Treatment
 from core.models import anatomy
+from core.prune.walk import prune_linear
 from tests import tiny
 
 pytestmark = pytest.mark.usefixtures("inference")
@@ -186,23 +188,15 @@ def noise(layer, stream, size=0.3):
 
 
 def wanda_layers(family, ids, asked):
-    """Each layer's state after Wanda at 70 %, of one linear if only one is asked for, row by row in numpy.
-
-    A linear loses `int(numel * 0.7)` weights; the rows that lose one more than others lie evenly apart.
-    """
+    """Each layer's state after Wanda at 70 %, of one linear if only one is asked for."""
     of = tiny.loaded(family)
     states = [copy.deepcopy(layer.state_dict()) for layer in of.layers]
-    for (index, name), rows in tiny.inputs(of, ids).items():
-        if asked.startswith("residual_linear") and not asked.endswith(f":{name}"):
-            continue
-        module = of.layers[index].get_submodule(name)
-        turned = type(module).__name__ == "Conv1D"
-        weight = module.weight.T.numpy().copy() if turned else module.weight.numpy().copy()
-        gone = int(weight.size * 0.7)
-        for number, row in enumerate(weight):
-            count = gone * (number + 1) // len(weight) - gone * number // len(weight)
-            row[np.argsort(np.abs(row) * rows.norm(dim=0).numpy(), kind="stable")[:count]] = 0
-        states[index][f"{name}.weight"] = torch.from_numpy(weight.T.copy() if turned else weight)
+    rows = tiny.inputs(of, ids)
+    for index, layer in enumerate(of.layers):
+        for each in anatomy.linears(layer):
+            if not asked.startswith("residual_linear") or asked.endswith(f":{each.name}"):
+                statistics = {"norm": {each.name: rows[index, each.name].norm(dim=0).float()}}
+                states[index][f"{each.name}.weight"] = prune_linear(each, index, Treatment("wanda"), statistics, 0.7)
     return states
 
 

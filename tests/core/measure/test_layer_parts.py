@@ -1,6 +1,5 @@
 """Parts of layers: found in every family, and edited as plain hooks written for each would."""
 
-import hashlib
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -10,7 +9,7 @@ from torch import Tensor
 from core.base import UserError
 from core.measure.engines import hooks, largest_replay_error, prepare, wavefront
 from core.measure.first_pass import clean_statistics
-from core.measure.perturb import Injection, Moments, perturbed
+from core.measure.perturb import Injection, Moments, normal, perturbed
 from core.models.anatomy import decoder_layers, linears
 from core.models.layer_parts import edited, find_part
 from tests import families, tiny
@@ -103,7 +102,7 @@ def test_without_any_of_its_heads_an_attention_gives_the_bias_of_its_projection(
 # --- as perturbations ------------------------------------------------------------------------------------------------
 
 
-def wanted(family, name):
+def wanted(name):
     """The part that a perturbation changes, and what it makes of what that gives, as the definitions say."""
     what, *rest = name.split(":")
     part = ":".join(rest[what == "gaussian" :])
@@ -111,16 +110,12 @@ def wanted(family, name):
     def changed(given, layer):
         found = given.clone()
         if what == "skip":
-            return found * 0
-        if what == "mean":
+            found[:] = 0
+        elif what == "mean":
             found[:, 1:] = given[:, 1:].mean(1, keepdim=True)
-            return found
-        for row in range(len(given)):
-            digest = hashlib.sha256(f"gaussian_part {part} 0 {layer} {row}".encode()).digest()
-            generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
-            z = torch.randn(given.shape[1:], generator=generator)
-            push = 0.3 * given[row].norm(dim=-1, keepdim=True) * z / z.norm(dim=-1, keepdim=True)
-            found[row, 1:] += push[1:]
+        else:
+            z = normal(f"gaussian_part {part}", 0, layer, range(len(given)), *given.shape[1:])
+            found[:, 1:] += (0.3 * given.norm(dim=-1, keepdim=True) * z / z.norm(dim=-1, keepdim=True))[:, 1:]
         return found
 
     return part, changed
@@ -138,7 +133,7 @@ def test_both_engines_give_alike_bit_for_bit_what_plain_hooks_give(family):
         asked = tiny.measurement(name)
         if alone:
             tiny.assert_close(*(engine(group, asked, lambda _: None) for engine in (wavefront, hooks)), name)
-        part, change = wanted(family, name)
+        part, change = wanted(name)
         for layer in (0, 2):
             call = group.calls[layer]
             with plainly(family, call.layer, part, lambda out, layer=layer, change=change: change(out, layer)):

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from core.models import hub, windows
+from core.models import hub, loading, sources, windows
 from core.models.sources import locate, read_shape
 from tests import tiny
 from tests.fuzz.hub import COMMIT, Answer, Hub, believed
@@ -37,6 +37,19 @@ def test_a_model_is_fetched_with_the_token_of_the_environment(here, empty, monke
     assert read_shape(found, empty).layers == tiny.LAYERS
     assert "Bearer hf_invented" in here.tokens
     assert locate("org/name", empty, COMMIT).label == f"org/name@{COMMIT}"
+
+
+def test_models_at_hand_tell_shape_or_trouble(here, empty, monkeypatch, refused):
+    """One whole model, one whose weights are not there, and none that is bundled."""
+    monkeypatch.setattr(sources, "BUNDLED", "not-there.gguf")
+    whole = locate("org/name", empty)
+    del here.files["models"]["model.safetensors"]
+    with refused("org/half", "safetensors"):
+        locate("org/half", empty)
+    told = {each["source"]: (each["layers"], each["trouble"]) for each in sources.local_models(empty)}
+    assert list(told) == ["demo", "org/half", "org/name"] and told["org/name"] == (tiny.LAYERS, None)
+    assert "install" in told["demo"][1] and told["org/half"][0] is None and "safetensors" in told["org/half"][1]
+    assert loading.load(whole).spec.content == whole.content
 
 
 @pytest.mark.parametrize(

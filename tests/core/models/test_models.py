@@ -289,36 +289,6 @@ def test_sizes_that_no_weight_has_are_refused_before_they_are_built(tmp_path, re
         loading.load(locate(str(folder), Store(tmp_path)), store=Store(tmp_path))
 
 
-def test_models_at_hand_tell_shape_or_trouble(empty, monkeypatch, tmp_path):
-    """A Hub cache with one whole model and one whose weights are not there."""
-    import huggingface_hub
-
-    def put(name, *left_out):
-        repository = tmp_path / f"models--{name.replace('/', '--')}"
-        shutil.copytree(
-            tiny.folder("llama"), repository / "snapshots" / "abc", ignore=shutil.ignore_patterns(*left_out)
-        )
-        (repository / "refs").mkdir()
-        (repository / "refs" / "main").write_text("abc")
-        (repository / "blobs").mkdir()
-
-    monkeypatch.setattr(sources, "BUNDLED", "not-there.gguf")
-    put("tiny/whole")
-    put("tiny/half", "*.safetensors")
-    scan = huggingface_hub.scan_cache_dir
-    monkeypatch.setattr(huggingface_hub, "scan_cache_dir", lambda: scan(tmp_path))
-    fetch = huggingface_hub.snapshot_download
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *a, **k: fetch(*a, cache_dir=tmp_path, **k))
-    found = {each["source"]: each for each in sources.local_models(empty)}
-    assert list(found) == ["demo", "tiny/half", "tiny/whole"]
-    assert "install" in found["demo"]["trouble"]
-    assert found["tiny/whole"]["layers"] == tiny.LAYERS and found["tiny/whole"]["trouble"] is None
-    assert found["tiny/half"]["layers"] is None and "safetensors" in found["tiny/half"]["trouble"]
-    here = locate("tiny/whole", empty)
-    assert here.content == "tiny/whole@abc"  # a Hub model is named by its commit
-    assert loading.load(here).spec.content == "tiny/whole@abc"
-
-
 def test_an_index_leads_nowhere_else_and_counts_where_it_chooses(tmp_path, empty, refused):
     folder = tiny.save_tiny(tmp_path / "model", "llama")
     tiny.save_tiny(tmp_path / "other", "llama", seed=1)

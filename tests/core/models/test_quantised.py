@@ -2,61 +2,26 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 import torch
 import transformers
-from safetensors.torch import load_file, save_file
 
 from core.models import loading
 from core.models.sources import locate
 from tests import tiny
-
-GROUP, BITS = 16, 4
-FORMAT = {
-    "quant_method": "compressed-tensors",
-    "format": "pack-quantized",
-    "quantization_status": "compressed",
-    "ignore": ["lm_head"],
-    "config_groups": {
-        "all": {
-            "targets": ["Linear"],
-            "weights": {"num_bits": BITS, "type": "int", "symmetric": True, "strategy": "group", "group_size": GROUP},
-        }
-    },
-}
+from tests.core.export import test_packed
 
 
-def packed(folder):
-    """Pack the linears of a folder's layers into four bits; every weight that this stands for."""
-    from compressed_tensors.compressors import pack_to_int32
-
-    stored, meant = load_file(folder / "model.safetensors"), {}
-    for name, value in list(stored.items()):
-        if ".layers." in name and value.ndim == 2:
-            groups = value.unflatten(1, (-1, GROUP))
-            scale = groups.abs().amax(2) / (2 ** (BITS - 1) - 1)
-            code = (groups / scale[..., None]).round()
-            value = (code * scale[..., None]).flatten(1)
-            inside = name.removesuffix(".weight")
-            stored[f"{inside}.weight_packed"] = pack_to_int32(code.flatten(1).to(torch.int8), BITS)
-            stored |= {f"{inside}.weight_scale": scale, f"{inside}.weight_shape": torch.tensor(value.shape)}
-            del stored[name]
-        meant[name] = value
-    save_file(stored, folder / "model.safetensors", {"format": "pt"})
-    settings = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(settings | {"quantization_config": FORMAT}))
-    return meant
-
-
-def test_what_llm_compressor_exports_is_read_as_dense_weights(tmp_path, empty):
+def test_weights_of_one_width_are_read_as_dense_ones(tmp_path, empty, monkeypatch):
+    """By transformers' own way, as what LLM Compressor writes; several widths are tested with the export."""
     pytest.importorskip("compressed_tensors", reason="compressed-tensors is not installed")
-    folder = Path(shutil.copytree(tiny.folder("llama"), tmp_path / "four-bits"))
-    meant = packed(folder)
-    found = loading.load(locate(str(folder), empty), store=empty)
-    state = found.model.state_dict()
-    assert state.keys() == meant.keys() and all(torch.equal(state[name], value) for name, value in meant.items())
+    monkeypatch.setattr(test_packed, "FORM_ROWS", [["int4g32s"] * 7] * tiny.LAYERS)
+    loaded = test_packed.rounded_to(test_packed.loaded_from("llama", empty))
+    test_packed.packed_to(tmp_path, loaded)
+    found, meant = loading.load(locate(str(tmp_path / "out"), empty), store=empty), loaded.model.state_dict()
+    for name, value in meant.items():  # transformers multiplies in the float16 of the scales
+        torch.testing.assert_close(found.model.state_dict()[name], value, rtol=2**-11, atol=0)
     assert {type(linear) for linear in found.layers[0].modules() if hasattr(linear, "in_features")} == {torch.nn.Linear}
 
 
@@ -64,7 +29,7 @@ def quantised(folder, method):
     """A folder that says its weights are quantised by a method."""
     shutil.copytree(tiny.folder("llama"), folder)
     settings = json.loads((folder / "config.json").read_text())
-    told = FORMAT | {"quant_method": method, "bits": BITS, "group_size": GROUP}
+    told = {"quant_method": method, "bits": 4, "group_size": 16}
     (folder / "config.json").write_text(json.dumps(settings | {"quantization_config": told}))
     return folder
 
