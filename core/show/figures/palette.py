@@ -74,7 +74,7 @@ def shades(count: int) -> list[str]:
 
 
 def _tones(look: Palette) -> list[str]:
-    return [_mixed(*look.family, step / TONES) for step in range(TONES + 1)]
+    return [mixed(*look.family, step / TONES) for step in range(TONES + 1)]
 
 
 def verdict_colour(verdict: str | None) -> str:
@@ -89,10 +89,11 @@ def see_through(colour: str, opacity: float) -> str:
 
 def readable(colour: str, look: Palette = LIGHT) -> str:
     """A colour for words: mixed with ink until it stands out from the page by 4.5 : 1, as WCAG asks for."""
-    return next(tone for share in range(11) if _contrast(tone := _mixed(colour, look.ink, share / 10), look.page) > 4.5)
+    return next(tone for share in range(11) if contrast(tone := mixed(colour, look.ink, share / 10), look.page) > 4.5)
 
 
-def _mixed(one: str, other: str, share: float) -> str:
+def mixed(one: str, other: str, share: float) -> str:
+    """A share of the way from one colour to another."""
     pairs = zip(*map(_channels, (one, other)), strict=True)
     return "#{:02X}{:02X}{:02X}".format(*(round(a + (b - a) * share) for a, b in pairs))
 
@@ -102,7 +103,8 @@ def _channels(colour: str) -> tuple[int, ...]:
     return tuple(bytes.fromhex(colour[1:]))
 
 
-def _contrast(*colours: str) -> float:
+def contrast(*colours: str) -> float:
+    """Ratio of the luminances of two colours, from 1 to 21, as WCAG 2 counts it."""
     linear = [[(part / 255 + 0.055) ** 2.4 / 1.055**2.4 for part in _channels(each)] for each in colours]
     dark, light = sorted(np.dot(each, (0.2126, 0.7152, 0.0722)) + 0.05 for each in linear)
     return light / dark

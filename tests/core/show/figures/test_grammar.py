@@ -11,7 +11,7 @@ import pytest
 from core.base import UserError
 from core.show.figures import DARK, LIGHT, in_palette
 from core.show.figures.charts import CHARTS
-from core.show.figures.palette import HUE, readable, see_through, shades
+from core.show.figures.palette import HUE, contrast, mixed, readable, see_through, shades
 from core.show.figures.style import BOTTOM, TOP, InView, themed
 from core.store import Store, profiles
 
@@ -21,23 +21,6 @@ LEAST = 4.5  # WCAG 2, AA
 THEMES = tomllib.loads((ROOT / ".streamlit/config.toml").read_text("utf-8"))["theme"]
 TEXT = ("soft", "font", "size", "scale", "st-font", "st-text-color", "st-primary-color", "st-background-color")
 LOOKS = pytest.mark.parametrize(("look", "theme"), [(LIGHT, THEMES["light"]), (DARK, THEMES["dark"])])
-
-
-def luminance(colour):
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(one, other):
-    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def mixed(colour, page, share):
-    """A colour as it lies thinly on a page."""
-    parts = [[int(each[at : at + 2], 16) for at in (1, 3, 5)] for each in (colour, page)]
-    return "#{:02x}{:02x}{:02x}".format(*(round(share * a + (1 - share) * b) for a, b in zip(*parts, strict=True)))
 
 
 def fonts(part):
@@ -84,6 +67,7 @@ def test_what_is_drawn_in_light_colours_is_shown_in_dark_ones_by_meaning(count):
 
 @LOOKS
 def test_names_stand_out_from_the_page_whatever_the_colour_of_what_they_name(look, theme):
+    assert contrast("#777777", "#FFFFFF") == pytest.approx(4.478, abs=1e-3), "as WCAG has it"
     colours = ["#{:02x}{:02x}{:02x}".format(*each) for each in product((0, 64, 128, 192, 255), repeat=3)]
     assert min(contrast(readable(colour, look), look.page) for colour in colours) > 4.45
 
@@ -93,9 +77,9 @@ def test_every_word_of_a_live_picture_can_be_read(look, theme):
     words = (look.soft, look.ink, look.amplify, look.absorb, theme["primaryColor"], theme.get("textColor", "#FAFAFA"))
     assert min(contrast(each, look.page) for each in words) >= LEAST
     primary = theme["primaryColor"]
-    assert contrast(primary, mixed(primary, look.page, 0.16)) >= LEAST, "a choice that is taken"
+    assert contrast(primary, mixed(look.page, primary, 0.16)) >= LEAST, "a choice that is taken"
     share = float(re.search(r"TINT = ([\d.]+)", (LIVE / "cells.js").read_text("utf-8"))[1])
-    cells = [mixed(colour, look.page, share) for colour in (look.accent, *(stop for _, stop in look.diverging))]
+    cells = [mixed(look.page, colour, share) for colour in (look.accent, *(stop for _, stop in look.diverging))]
     assert min(contrast(theme.get("textColor", "#FAFAFA"), each) for each in cells) >= LEAST, "a word in a cell"
     written = re.findall(r"(?<![-\w])(?:color|fill): var\(--([\w-]+)\)", (LIVE / "live.css").read_text("utf-8"))
     assert written and set(written) <= {*TEXT, "tint"}
