@@ -62,7 +62,6 @@ faults: .venv/tested
 
 load: .venv/tested
 	$(PY) -m tests.bench.load
-	$(PY) -m tests.bench.talk
 
 # The product beside others, which bring libraries of their own: a virtual environment of the bench's own.
 bench: .venv-bench/installed
