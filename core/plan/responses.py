@@ -76,6 +76,7 @@ def at_levels(profile: Profile, pruner: str, objective: str, per_linear: bool) -
     return shares, rising(harm)
 
 
+@lru_cache
 def pruners(profile: Profile, per_linear: bool = False, unit: BudgetUnit = ZEROS) -> list[str]:
     """Pruners with curves in a profile, the default first; of every linear alone where `per_linear`."""
     names = []

@@ -38,13 +38,13 @@ def test_every_candidate_is_once_in_the_pool_and_reads_back_as_written(profile, 
 
 
 def test_linears_are_candidates_where_they_were_measured_and_nothing_beyond_what_was_is():
-    for here, there in ((of_linears(3), True), (random_profile(3), False)):
+    plain = random_profile(LAYERS)
+    for here, there in ((of_linears(LAYERS), True), (plain, False)):
         found = candidates(here, "wanda", 0.6)
         assert ("Response per linear" in {each.base.title for each in found.allocations}) is there
         assert any("per linear" in each and "left out" in each for each in found.left_out) is not there
-    high = candidates(random_profile(3), "wanda", 0.89)
-    assert any("beyond 0.9" in each for each in high.left_out)
-    assert not candidates(random_profile(3), "wanda", 0.93).allocations
+    assert any("beyond 0.9" in each for each in candidates(plain, "wanda", 0.89).left_out)
+    assert not candidates(plain, "wanda", 0.93).allocations
 
 
 def test_the_next_is_the_best_predicted_whose_interval_reaches_below_the_best_measured(profile, evaluated):
