@@ -6,6 +6,7 @@ Names offered here load nothing but Python; only those of `core.base.spec` load 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from core.base import access as access  # offered as it is: else its name would be looked for in the specs
 from core.base.errors import Broken, Unreadable, UserError, brief, disk_full, gist, out_of_memory, shortage
 from core.base.formats import (
     GUESSING,
@@ -66,26 +67,7 @@ if TYPE_CHECKING:
         word,
     )
 
-OF_SPEC = [
-    "Array",
-    "Estimate",
-    "Flags",
-    "Positions",
-    "Spec",
-    "View",
-    "optional_field",
-    "checked",
-    "digest",
-    "frozen",
-    "key_of",
-    "look_up",
-    "number",
-    "with_changes",
-    "word",
-]
-
 
 def __getattr__(name: str) -> Any:
-    if name in OF_SPEC:
-        return getattr(import_module("core.base.spec"), name)
-    raise AttributeError(f"module 'core.base' has no attribute {name!r}")
+    """A name of `core.base.spec`, the only other module that nobody has loaded yet."""
+    return getattr(import_module("core.base.spec"), name)

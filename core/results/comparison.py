@@ -1,7 +1,7 @@
 """Intervals of differences: paired over windows, spread over seeds; rank correlations. Pure numpy."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, NamedTuple, Self
 
 import numpy as np
@@ -165,13 +165,3 @@ class Outcome:
     counts: Annotated[
         dict[str, str], Field(alias="counted")
     ]  # how many layers amplify, in words: `layers`, and with the first token too
-
-
-def intervals(rows: Mapping[str, Array], factors: bool = True) -> dict[str, Estimate]:
-    """Mean of each row's samples with its 95 % interval.
-
-    Args:
-        factors: the samples are logs of factors, whose geometric mean is wanted.
-    """
-    means = {name: mean(samples) for name, samples in rows.items()}
-    return {name: row.map(math.exp) for name, row in means.items()} if factors else means

@@ -101,7 +101,7 @@ class Study:
         """Control -> settings that differ from a corrected one in that alone; `none` is the correction itself."""
         by_control = defaultdict(list)
         if one.setting and one.strength:
-            for each in self.singles if one in self.singles else self.settings:
+            for each in one.beside.values():
                 if each.setting and uncontrolled(each.setting) == uncontrolled(one.setting):
                     by_control[each.control].append(each)
         return by_control

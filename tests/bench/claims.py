@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from core.plan.gains import BAND, FEWEST_SEQUENCES, gains_of, log_gain, tested
-from core.results import spearman
-from core.results.comparison import FAILS, FEWEST_SEEDS, HOLDS, OPEN, Outcome, intervals
+from core.results import comparison, spearman
+from core.results.comparison import FAILS, FEWEST_SEEDS, HOLDS, OPEN, Outcome
 from core.show import words
 from core.show.report import questions, remake
 from core.show.report.claims import CLAIMED, CLAIMS, MEASURED, PROFILES, Measured
@@ -24,6 +24,12 @@ QUANTISED = {"SmolLM2": "47bb54f6056b1cca", "Gemma 3": "022c9feba4ce445a"}  # be
 REPAIR = ("final norm", "later layers")  # columns of the table of the bench of self-repair
 STATED, APART = 0.3, 0.1  # the share that the final norm is said to make up, and how far from it a share may be
 Test = Callable[[str], Measured | None]  # of a model; None where it was not measured
+
+
+def intervals(rows, factors=True):
+    """Mean of each row's samples with its 95 % interval. factors: of the factors that they are the logs of."""
+    means = {name: comparison.mean(samples) for name, samples in rows.items()}
+    return {name: row.map(np.exp) for name, row in means.items()} if factors else means
 
 
 def judge(expected, band=0.0, fewest=FEWEST_SEQUENCES):

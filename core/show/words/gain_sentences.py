@@ -9,7 +9,7 @@ from core.base import Estimate, capital, digits, gain, listed, per_cent, ranges,
 from core.methods import ATTENTION, BLOCKS, Perturbation
 from core.plan.gains import FEWEST_SEQUENCES, FLOOR_MARGIN, Gains, below_floor, gains_of, log_gain
 from core.results.checkpoints import Compared
-from core.results.comparison import intervals, percent_text
+from core.results.comparison import mean, percent_text
 from core.store import Array, Profile
 
 PHRASES = {  # of one layer, of several
@@ -209,6 +209,6 @@ def value(estimate: Estimate, unit: str) -> str:
 
 def parts(profile: Profile) -> str:
     """Sentence: what is left at the end of losing attention, and of losing the MLP, in the mean over layers."""
-    logs = {part: log_gain(profile.seeds(f"skip:{part}"))[:-1].mean(0) for part in BLOCKS}
-    attention, mlp = (value(each, FACTOR) for each in intervals(logs).values())
+    logs = (log_gain(profile.seeds(f"skip:{part}"))[:-1].mean(0) for part in BLOCKS)
+    attention, mlp = (value(mean(each).map(np.exp), FACTOR) for each in logs)
     return f"Of what a layer loses without its attention, {attention} is left at the end; without its MLP, {mlp}."
