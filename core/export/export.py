@@ -14,8 +14,8 @@ from core.export.card import GGUF, RECIPE, Card, Exported, card_of, card_text, r
 from core.export.checking import off_plan, reload
 from core.export.file_sizes import measured_numbers
 from core.export.target import check_target, space_needed
-from core.methods import SPARSIFIERS
-from core.methods.quantisation import HALF, QUANT_FORMATS, gguf_type
+from core.methods import HALF, SPARSIFIERS
+from core.methods.quantisation import QUANT_FORMATS, gguf_type
 from core.methods.selection import pattern
 from core.models import anatomy
 from core.models.loading import Loaded

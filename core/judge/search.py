@@ -18,9 +18,9 @@ from core.models.windows import Windows
 from core.plan.allocation import allocate
 from core.prune.exact_recipe import profile_of
 from core.requests import AllocationRequest, BestRequest, BestSpec, ModelShape, Recipe, Request
-from core.results import Forecast, Study, candidates, forecast_of_study, search_plan, study_results
+from core.results import Forecast, Prediction, Study, candidates, forecast_of_study, search_plan, study_results
 from core.results.candidates import default_anchors
-from core.results.forecast import STEP, Prediction
+from core.results.forecast import STEP
 from core.results.stored_forecasts import load_forecasts, transferred_to
 from core.store import Entry, Profile, Store
 

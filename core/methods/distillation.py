@@ -10,8 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.base.errors import UserError
-from core.base.spec import number
+from core.base import UserError, number
 from core.methods.masked_weights import training_windows
 from core.methods.selection import Tensor
 

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from core.base import Array, Flags, UserError, frozen
-from core.methods.allocator import Allocator
+from core.methods import Allocator
 from core.plan import correction, responses
 from core.plan.budget import Bounds, binding, check_finite, project, share_spent
 from core.plan.evidence import Evidence

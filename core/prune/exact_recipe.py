@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.base import Array, UserError
-from core.methods import PRUNERS, dropped_layers, level_at
+from core.methods import PRUNERS, Pattern, dropped_layers, level_at
 from core.methods.distillation import steps_on
 from core.methods.masked_weights import training_windows, validation_windows
-from core.methods.selection import Pattern, pattern
+from core.methods.selection import pattern
 from core.models import anatomy
 from core.models.anatomy import Linear
 from core.models.loading import Loaded, Reader

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from core.base import UserError, checked, per_cent, unique
-from core.methods import METHODS, ZEROS, BudgetUnit, Response, Treatment, default_pruner
-from core.methods.allocator import Allocator
+from core.methods import METHODS, ZEROS, Allocator, BudgetUnit, Response, Treatment, default_pruner
 from core.plan import responses
 from core.plan.allocation import linear_parameters, spread_budget
 from core.requests import AllocationRequest, Recipe, StudyRequest, recipe_names, uniform

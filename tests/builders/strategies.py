@@ -4,14 +4,12 @@ from typing import get_args
 
 from hypothesis import strategies as st
 
-from core.methods import BASES
+from core.methods import BASES, CHAINS, REPAIRS_WITHOUT_BUDGET, SPARSIFIERS
 from core.methods.owl import OUTLIER_THRESHOLDS
-from core.methods.pruners import SPARSIFIERS
 from core.methods.response import CURVES
 from core.methods.selection import pattern as read_pattern
-from core.methods.treatments import CHAINS, REPAIRS_WITHOUT_BUDGET
-from core.requests.allocations import AllocationRequest, Control, Correction
-from core.requests.recipes import Recipe, uniform
+from core.requests import AllocationRequest, Correction, Recipe, uniform
+from core.requests.allocations import Control
 
 shares = st.floats(0, 1, exclude_max=True)
 drivers = st.sampled_from(["gaussian:0.3", "gaussian:0.01@all", "residual:wanda:0.7", "skip"])

@@ -6,14 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 from hypothesis import HealthCheck, settings
 
-from core.methods.alphapruning import AlphaPruning
-from core.methods.dlp import Dlp
-from core.methods.lsa import Lsa
-from core.methods.owl import OUTLIER_THRESHOLDS, Owl
-from core.methods.response import Response
+from core.methods import AlphaPruning, Dlp, Lsa, Owl, Response
+from core.methods.owl import OUTLIER_THRESHOLDS
 from core.plan import responses
-from core.store.profiles import Profile
-from core.store.results import Removal, Scores, Weights
+from core.store import Profile, Removal, Scores, Weights
 from tests import synthetic
 from tests.builders.profiles import measurements
 

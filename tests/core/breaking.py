@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from core.store.results import Array
+from core.store import Array
 
 Walk = Callable[..., Array]
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.cli import main
-from core.store import entries
-from core.store.cache import Store
+from core.store import Store, entries
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,12 @@ from core.methods import (
     SPARSIFIERS,
     UNITS,
     ZEROS,
+    Allocator,
     BudgetUnit,
     Treatment,
     default_pruner,
 )
-from core.methods.allocator import Allocator, Parameter, steps
+from core.methods.allocator import Parameter, steps
 from core.plan import responses
 from core.requests import AllocationRequest, Correction, grammar
 from core.requests.allocations import DEFAULT_METHOD as OPENING

@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 from core.base import UserError, digits, escape_markdown, per_cent, perplexity
-from core.methods import DEFAULT_PRUNER, Treatment
-from core.methods.owl import Owl
+from core.methods import DEFAULT_PRUNER, Owl, Treatment
 from core.requests import AllocationRequest, Correction, grammar
 from core.results import protocols
 from core.show.figures import axes

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.base.formats import duration, sentence
+from core.base import duration, sentence
 
 
 @pytest.mark.parametrize(

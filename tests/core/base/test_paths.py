@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.base.paths import expanded, resolved
+from core.base import expanded, resolved
 from core.requests.parsing import absolute
 
 

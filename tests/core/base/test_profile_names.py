@@ -2,8 +2,7 @@
 
 import pytest
 
-from core.base import profile_names
-from core.base.formats import distinct
+from core.base import distinct, profile_names
 from core.base.profile_names import Described
 
 DEMO = "SmolLM2-135M-Instruct, dequantised Q4_1 (demo)"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.base.errors import disk_full, out_of_memory, shortage
+from core.base import disk_full, out_of_memory, shortage
 
 
 @pytest.mark.parametrize(

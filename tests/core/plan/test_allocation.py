@@ -9,18 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from core.base.errors import UserError
-from core.methods import Manual, Uniform
-from core.methods.alphapruning import AlphaPruning
-from core.methods.depth_ramp import DepthRamp
-from core.methods.dlp import Dlp
-from core.methods.lsa import Lsa, apart
-from core.methods.owl import Owl
-from core.methods.response import Response
+from core.base import UserError
+from core.methods import AlphaPruning, DepthRamp, Dlp, Lsa, Manual, Owl, Response, Uniform
+from core.methods.lsa import apart
 from core.plan import correction
 from core.plan.allocation import allocate, family, layer_means
 from core.plan.budget import Bounds, project, share_spent, shift_linears_to_means, with_fixed_layers
-from core.requests.allocations import AllocationRequest, Correction
+from core.requests import AllocationRequest, Correction
 from tests.core.allocating import PER_LINEAR, SEEING, of_linears, permuted, profile, quick
 
 BASES = (*SEEING, Uniform(), DepthRamp(), Owl(m=3, lam=0.3), Dlp(alpha=0.5), Lsa(per="half"))

@@ -10,17 +10,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.cli.allocations import allocated_json
-from core.methods import BITS, GGUF, INTEGERS, LAYERS, UNITS, dropped_layers
-from core.methods.treatments import default_pruner, treatment
+from core.methods import BITS, GGUF, INTEGERS, LAYERS, UNITS, default_pruner, dropped_layers, treatment
 from core.plan.allocation import allocate
 from core.plan.budget import TOLERANCE, share_spent
 from core.plan.responses import at_levels
 from core.plan.sizes import Counts, taken, with_target
 from core.plan.solvers import Choices, round_to_levels, solve_levels
-from core.requests import grammar
-from core.requests.allocations import AllocationRequest
+from core.requests import AllocationRequest, grammar
 from core.requests.parsing import read_bytes
 from core.requests.recipes import read_recipe
 from tests.core.allocating import STACK, harming, of_linears, quick

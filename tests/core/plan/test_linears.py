@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.methods import Manual
 from core.plan.allocation import allocate, spread_budget
-from core.requests import grammar
-from core.requests.allocations import AllocationRequest
+from core.requests import AllocationRequest, grammar
 from tests.core.allocating import PER_LINEAR, estimates, of_linears, profile, quick
 
 

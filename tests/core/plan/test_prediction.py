@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.plan import prediction, responses
 from tests.core.allocating import of_linears, quick
 

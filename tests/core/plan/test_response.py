@@ -8,14 +8,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core.base.errors import UserError
-from core.methods.response import Response
+from core.base import UserError
+from core.methods import Response
 from core.plan import responses
 from core.plan.allocation import allocate, family
 from core.plan.budget import Bounds, share_spent
 from core.plan.evidence import Evidence
 from core.plan.solvers import Choices, curves, hull, solve
-from core.requests.allocations import AllocationRequest, Correction
+from core.requests import AllocationRequest, Correction
 from core.results.candidates import CONTROLS
 from tests.core.allocating import PER_LINEAR, estimates, of_linears, profile, quick
 
