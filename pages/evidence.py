@@ -10,7 +10,7 @@ from core.show.report import claims, questions
 from core.show.report.questions import BENCHES, Bench
 from pages.ui import form, layout, studies, url_state
 
-st.title("What was measured?", anchor=False)
+layout.title("What was measured?")
 st.caption(
     "Of the bundled model, unless the question says otherwise. Changes are paired over windows; brackets are 95 % "
     "intervals, over calibration seeds where there are three or more. An interval that holds 0 decides nothing."
@@ -22,7 +22,7 @@ name = form.choice("Question", TITLES, "question", claims.PAPER)
 
 def show_claims() -> None:
     """Draw the claims of the literature by model, the surprises, and each claim with its measurements."""
-    st.header(claims.TITLE, anchor=False)
+    layout.header(claims.TITLE)
     rows = [["Claim", *claims.PROFILES], ["---"] * (1 + len(claims.PROFILES))]
     for claim in claims.CLAIMS.values():
         rows.append([claim.title, *(f":{HUES.get(word, 'gray')}-badge[{word}]" for word in claim.verdicts)])
@@ -44,7 +44,7 @@ def show_bench(bench: Bench) -> str:
     if bench.bars:
         layout.show(bench.chart(name), "evidence", name)
     else:
-        st.header(bench.title, anchor=False)
+        layout.header(bench.title)
     st.caption(bench.about)
     layout.show_table(bench.table(name), f"All numbers: {bench.title}")
     return bench.command

@@ -1,13 +1,33 @@
 """The Learn page: absorption explained in six chapters on stored measurements."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import streamlit as st
 
 from core.base import UserError, escape_markdown, sentence
 from core.show import words
 from core.store import Profile
 from pages.ui import current_profile, form, glossary, layout
-from pages.ui.tour import CHAPTERS, noise
+from pages.ui.tour import Screen, budget, noise
 
+
+class Chapter(NamedTuple):
+    """One screen of the tour."""
+
+    title: str
+    draw: Callable[[Profile], Screen]  # raises UserError where a profile lacks the numbers
+    terms: str  # of the glossary
+
+
+CHAPTERS = {
+    "perturb": Chapter("Perturb", noise.perturb, "layer, perturbation, gaussian, positions"),
+    "drift": Chapter("Drift", noise.drift, "drift, harm, rank correlation, noise floor"),
+    "amplify": Chapter("Amplify", noise.amplify, "gain, verdict, positions, attention sink"),
+    "absorb": Chapter("Absorb", noise.absorb, "absorption, dilution, frozen-noise baseline, twin"),
+    "allocate": Chapter("Allocate", budget.allocate, "budget, OWL, correction, strength, response, nats"),
+    "prune": Chapter("Prune", budget.prune, "Wanda, residual, response, harm, nats, perplexity, skip"),
+}
 KEYS = list(CHAPTERS)
 TITLES = {key: f"{number} {each.title}" for number, (key, each) in enumerate(CHAPTERS.items(), 1)}
 

@@ -132,17 +132,17 @@ def hero(about: str, one: Result, change: Change | None, other: str = "uniform")
     Args:
         change: against the other; None: there is nothing to compare with.
     """
-    if one.trouble or change is None or not math.isfinite(change.value):
-        written = "not a number" if one.trouble else one.written
-        st.metric(escape_markdown(about), escape_markdown(written), help=one.trouble or None)
-        return
-    size, _, interval = change.said.partition(" %")
-    word = verdict(change.quoted)
-    how = {"delta_color": HUES.get(word, "off"), "delta_arrow": "auto" if word in HUES else "off"}
-    ends = escape_markdown(f"95 % interval {interval.strip(' ,')}")
-    st.metric(
-        escape_markdown(about), one.written, f"{size} % against {escape_markdown(other)}", delta_description=ends, **how
-    )
+    written, how = "not a number" if one.trouble else one.written, {}
+    if not one.trouble and change and math.isfinite(change.value):
+        size, _, interval = change.said.partition(" %")
+        word = verdict(change.quoted)
+        how = {
+            "delta": f"{size} % against {escape_markdown(other)}",
+            "delta_color": HUES.get(word, "off"),
+            "delta_arrow": "auto" if word in HUES else "off",
+            "delta_description": escape_markdown(f"95 % interval {interval.strip(' ,')}"),
+        }
+    st.metric(escape_markdown(about), written, help=one.trouble or None, **how)
 
 
 def helped(settings: Iterable[Result]) -> None:

@@ -3,6 +3,7 @@
 from core.show.lessons import shared as lessons
 from tests.pages.opening import given, opened_at, pictures
 
+CHAPTERS = ("perturb", "drift", "amplify", "absorb", "allocate", "prune")
 GUESSED = {"sink": "stay"}
 
 

@@ -13,8 +13,8 @@ from core.show.figures.charts import GROUPS
 from core.show.report import claims, questions
 from core.show.report.questions import BENCHES
 from core.store import Store
-from pages.ui.tour import CHAPTERS
 from tests.pages import reading
+from tests.pages.learn_page import CHAPTERS
 from tests.pages.opening import opened_at
 
 APPROVED = Path(__file__).parent / "approved"

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from core.show.lessons.shared import REFERENCE
-from pages.ui.tour import CHAPTERS
-from tests.pages.learn_page import GUESSED, opened, text
+from tests.pages.learn_page import CHAPTERS, GUESSED, opened, text
 from tests.pages.opening import links, live, opened_at, paint, url
 
 
-@pytest.mark.parametrize("chapter", list(CHAPTERS))
+@pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_chapter_is_a_sentence_a_figure_a_task_and_a_way_on(chapter, cache):
     app = opened(profile=cache["deep"], chapter=chapter, **GUESSED)
     assert not app.info and not app.error
@@ -55,7 +54,7 @@ def slots_in(said):
     return said.replace("}", "{").split("{")[1::2]
 
 
-@pytest.mark.parametrize("chapter", list(CHAPTERS))
+@pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_link_stays_in_the_address_as_it_is(chapter, cache):
     """A page that wrote it anew would put another entry between the reader and the way back."""
     tour = opened(profile=cache["deep"], chapter=chapter, **GUESSED)
@@ -63,7 +62,7 @@ def test_a_link_stays_in_the_address_as_it_is(chapter, cache):
         assert url(opened_at(element.proto.page, **link)) == link, element.proto.page
 
 
-@pytest.mark.parametrize("chapter", list(CHAPTERS))
+@pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_tab_draws_the_figure_first_and_the_whole_chapter_once_it_stands(chapter, cache):
     app = opened_at("learn", painted=False, profile=cache["deep"], chapter=chapter)
     first = live(app)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from itertools import permutations
+from typing import NamedTuple
 
 import numpy as np
 
@@ -116,40 +117,27 @@ def _sink_sentence(profile: Profile) -> str:
     )
 
 
-@frozen
-class Growth:
-    """The damage and the stream around it, in the units of the residual stream."""
+class Growth(NamedTuple):
+    """The damage and the stream around it, in the units of the residual stream; of several perturbations if stacked."""
 
-    stream: Array  # (layers,) ||h_k||, geometric mean
-    damage: Array  # (injection, read) ||h'_k - h_k||, the same; NaN below the diagonal
-    gain: Array  # (layers,) of the relative drift
-    grown: Array  # (layers,) factor by which the damage grows to the last layer
-    around: Array  # (layers,) factor by which the stream does
+    stream: Array  # (..., layers) ||h_k||, geometric mean
+    damage: Array  # (..., injection, read) ||h'_k - h_k||, the same; NaN below the diagonal
+    gain: Array  # (..., layers) of the relative drift
+    grown: Array  # (..., layers) factor by which the damage grows to the last layer
+    around: Array  # (..., layers) factor by which the stream does
     sentence: str
 
-
-@frozen
-class Lengths:
-    """Growths of several perturbations, stacked along the first axis, beside damage that stays as long as it was."""
-
-    stream: Array
-    damage: Array
-    constant: Array
-    gain: Array
-    grown: Array
-    around: Array
+    @property
+    def constant(self) -> Array:
+        """(..., injection, read) damage as if it stayed as long as it was where it entered."""
+        first = np.diagonal(self.damage, axis1=-2, axis2=-1)[..., None]
+        return np.where(np.isfinite(self.damage), first, np.nan)
 
 
-def lengths(growths: Iterable[Growth]) -> Lengths:
-    """The lengths of several growths."""
-    every = list(growths)
-    stacked = {
-        name: np.stack([getattr(each, name) for each in every])
-        for name in ("stream", "damage", "gain", "grown", "around")
-    }
-    damage = stacked["damage"]
-    first = np.diagonal(damage, axis1=1, axis2=2)[..., None]
-    return Lengths(constant=np.where(np.isfinite(damage), first, np.nan), **stacked)
+def stacked(growths: Iterable[Growth]) -> Growth:
+    """Growths along a new first axis, with the sentence of the first."""
+    *arrays, sentences = zip(*growths, strict=True)
+    return Growth(*map(np.stack, arrays), sentences[0])
 
 
 def absorb(profile: Profile, name: str = "") -> Growth:

@@ -154,25 +154,6 @@ class Key(NamedTuple):
     shape: str = "block"  # line, dash, outline, arrow or dot
 
 
-TONES = {"amplifies": "amplify", "absorbs": "absorb"}  # of verdicts; any other is undecided
-FATES = {
-    "amplifies": "the rest of the network amplifies it",
-    "absorbs": "the rest of the network absorbs it",
-    None: "it is the last layer, so its gain is [1×](foot) by definition",
-}
-DECIDED = (Key("amplify", "amplifies"), Key("absorb", "absorbs"))
-
-
-def tones(verdicts: Sequence[str | None]) -> list[str]:
-    """The colour of each verdict."""
-    return [TONES.get(each, "undecided") for each in verdicts]
-
-
-def fates(verdicts: Sequence[str | None]) -> list[str]:
-    """Each verdict in words; the last layer has none."""
-    return [FATES.get(each, "whether it is amplified or absorbed is undecided") for each in verdicts]
-
-
 @frozen
 class Figure:
     """Everything the picture may show. Frames are all settings of the controls, the last control running fastest."""

@@ -1,5 +1,7 @@
 """Live pictures that answer a page at a glance, drawn before the chart library has loaded."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from core.base import capital, gain, per_cent, ratio
@@ -10,11 +12,18 @@ from core.show.figures.gain import table
 from core.show.words import gain_sentences
 from core.store import Array, Profile
 from pages.ui import layout
-from pages.ui.live.figure import DECIDED, Bars, Figure, Key, Line, Slot, fates, pick, tones
+from pages.ui.live.figure import Bars, Figure, Key, Line, Slot, pick, written
 
 HEIGHT = 284  # px: it ends on a laptop's first screen, and a row of the map beside it is high enough to be clicked
 WITH, WITHOUT = "with the first token", "without the first token"
-KEY = (*DECIDED, Key("undecided", "undecided"))
+
+
+FATES = {  # tone of a verdict, and what it says; the last layer has none
+    "amplifies": ("amplify", "the rest of the network amplifies it"),
+    "absorbs": ("absorb", "the rest of the network absorbs it"),
+    None: ("undecided", "it is the last layer, so its gain is [1×](foot) by definition"),
+}
+UNDECIDED = ("undecided", "whether it is amplified or absorbed is undecided")
 
 
 def gains(profile: Profile, name: str, other: str | None, statistic: str, layer: int, file: str) -> None:
@@ -24,49 +33,53 @@ def gains(profile: Profile, name: str, other: str | None, statistic: str, layer:
         other: the same perturbation at the other positions, drawn as a line; None where it was not measured there.
         file: the name of the file of its numbers.
     """
-    line = figures.line(name, profile.seeds(name), statistic)
-    included = getattr(profile.perturbations[name], "positions", "all") == "all"
-    beside = other and figures.line(WITHOUT if included else WITH, profile.seeds(other), statistic)
-    picture = gain_bars(
-        line, figures.STATISTICS[statistic], layer, gain_sentences.of_perturbation(profile, name), beside
+    lines = [figures.line(name, profile.seeds(name), statistic)]
+    if other:
+        included = getattr(profile.perturbations[name], "positions", "all") == "all"
+        lines.append(figures.line(WITHOUT if included else WITH, profile.seeds(other), statistic))
+    line, *beside = lines
+    y = axes.ratio_axis(f"gain, {figures.STATISTICS[statistic]}", *(each.value for each in lines))
+    bars = gain_bars(line.value[None], [line.verdicts], y, layer)
+    intervals = [f"[{ratio(low)}, {ratio(high)}]" for low, high in zip(line.low, line.high, strict=True)]
+    says, slots = (
+        "Layer {layer}: gain {gain} {interval}; {verdict}.",
+        bars.slots | {"interval": Slot(intervals, "layer")},
     )
-    layout.head(picture.title, table([line, beside] if beside else [line]), file, "live-gains", brief=True, chart=False)
+    for each in beside:
+        slots["beside"] = Slot([*map(gain, each.value)], "layer")
+        says += f" {capital(each.name)}: {{beside}}."
+    picture = replace(
+        bars,
+        finding=gain_sentences.of_perturbation(profile, name),
+        says=says,
+        slots=slots,
+        lines=[Line(each.value[None], "ink") for each in beside],
+        key=[*bars.key, *(Key("ink", each.name, "line") for each in beside)],
+        height=HEIGHT,
+        first=True,
+    )
+    layout.head(picture.title, table(lines), file, "live-gains", brief=True, chart=False)
     layout.live(picture)
 
 
-def gain_bars(line: figures.Line, statistic: str, layer: int, finding: str, beside: figures.Line | None) -> Figure:
-    """A bar per layer from 1×, upward where the rest of the network amplifies.
+def gain_bars(values: Array, verdicts: Sequence[Sequence[str | None]], y: axes.Axis, layer: int) -> Figure:
+    """A bar per layer from 1× in every frame, upward where the rest of the network amplifies; with words for each.
 
     Args:
-        statistic: how the gain was averaged, in words.
-        finding: what the bars show, in a sentence.
-        beside: gains at the other positions, as a line over the bars.
+        values, verdicts: (frames, layers).
     """
-    intervals = [f"[{ratio(low)}, {ratio(high)}]" for low, high in zip(line.low, line.high, strict=True)]
-    slots = {
-        "gain": Slot([*map(gain, line.value)], "layer"),
-        "interval": Slot(intervals, "layer"),
-        "verdict": Slot(fates(line.verdicts), "layer"),
-    }
-    says, others = "Layer {layer}: gain {gain} {interval}; {verdict}.", [beside] if beside else []
-    for each in others:
-        slots["beside"] = Slot([*map(gain, each.value)], "layer")
-        says += f" {capital(each.name)}: {{beside}}."
+    known = [[FATES.get(each, UNDECIDED) for each in row] for row in verdicts]
     return Figure(
         name="gains",
         title="Gain of each layer",
-        finding=finding,
-        says=says,
-        slots=slots,
-        y=axes.ratio_axis(f"gain, {statistic}", line.value, *(each.value for each in others)),
-        pick=pick("Highlighted layer", len(line.value), layer),
-        bars=Bars(line.value[None], [tones(line.verdicts)]),
-        lines=[Line(each.value[None], "ink") for each in others],
-        key=(*KEY, *(Key("ink", each.name, "line") for each in others)),
+        says="",
+        slots={"gain": written(gain, values), "verdict": Slot([[said for _, said in row] for row in known], "both")},
+        y=y,
+        pick=pick("Highlighted layer", values.shape[1], layer),
+        bars=Bars(values, [[tone for tone, _ in row] for row in known]),
+        key=[Key("amplify", "amplifies"), Key("absorb", "absorbs"), Key("undecided", "undecided")],
         foot=1.0,
         x="perturbed layer",
-        height=HEIGHT,
-        first=True,
     )
 
 

@@ -1,26 +1,42 @@
-"""The tour: six chapters, each a sentence, a live figure on measured numbers, and one thing to do."""
+"""The tour: six chapters, each a sentence, a live figure on measured numbers, and one thing to do.
 
-from collections.abc import Callable
-from typing import NamedTuple
+Here the parts of a chapter: its screen, its sliders, and its links to the pages that show every layer and size.
+"""
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
+
+from core.base import frozen
 from core.store import Profile
-from pages.ui.tour import budget, noise
-from pages.ui.tour.parts import Screen
+from pages.ui import url_state
+from pages.ui.live.figure import Control, Figure
+
+Link = tuple[str, str, dict[str, str]]  # page, label and the view that it opens
 
 
-class Chapter(NamedTuple):
-    """One screen of the tour."""
+@frozen
+class Screen:
+    """The screen of a chapter: a live figure, links to other pages, guesses to make first, and a sentence below."""
 
-    title: str
-    draw: Callable[[Profile], Screen]  # raises UserError where a profile lacks the numbers
-    terms: str  # of the glossary
+    figure: Figure
+    links: Sequence[Link]
+    below: str = ""
+    guesses: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # button -> what it sets
 
 
-CHAPTERS = {
-    "perturb": Chapter("Perturb", noise.perturb, "layer, perturbation, gaussian, positions"),
-    "drift": Chapter("Drift", noise.drift, "drift, harm, rank correlation, noise floor"),
-    "amplify": Chapter("Amplify", noise.amplify, "gain, verdict, positions, attention sink"),
-    "absorb": Chapter("Absorb", noise.absorb, "absorption, dilution, frozen-noise baseline, twin"),
-    "allocate": Chapter("Allocate", budget.allocate, "budget, OWL, correction, strength, response, nats"),
-    "prune": Chapter("Prune", budget.prune, "Wanda, residual, response, harm, nats, perplexity, skip"),
-}
+def link(page: str, label: str, profile: Profile, **choices: object) -> Link:
+    """A link to another page with the same view."""
+    usual = {"statistic": "geometric"} if page == "absorption.py" else {}  # else what was last chosen there would stay
+    return page, label, {"profile": profile.key} | {key: str(value) for key, value in (usual | choices).items()}
+
+
+def control(key: str, label: str, stops: Mapping[str, str], usual: str, **more: object) -> Control:
+    """A control whose value is in the URL; stops are value -> words."""
+    at = list(stops).index(url_state.sync(key, list(stops), usual))
+    return Control(key, label, list(stops.values()), at, list(stops), **more)
+
+
+def slider(key: str, label: str, values: Sequence[float], usual: int, write: Callable[[float], str]) -> Control:
+    """A slider of the strengths that were measured, held in the URL."""
+    stops = {f"{value:g}": write(value) for value in values}
+    return control(key, label, stops, f"{values[usual]:g}", marks=list(enumerate(stops.values())))

@@ -11,11 +11,10 @@ from core.show.lessons import budgets
 from core.show.lessons import shared as lessons
 from core.show.words import perplexity_sentences, study_lines
 from core.store import Array, Profile
-from pages.ui import current_profile, studies
+from pages.ui import current_profile, studies, tour
 from pages.ui.allocate import picture
 from pages.ui.allocate.settings import TARGETS
 from pages.ui.live.figure import Bars, Figure, Key, Slot, fixed, pick, written
-from pages.ui.tour import parts
 
 START = 0.04
 SAYS, PREDICTED = (
@@ -33,7 +32,7 @@ OPENING = (
 )
 
 
-def allocate(profile: Profile) -> parts.Screen:
+def allocate(profile: Profile) -> tour.Screen:
     """OWL's allocation under a correction that is dragged either way, with the predicted perplexity below."""
     forecast, _ = studies.forecast_of(studies.groups(profile), profile, Treatment(DEFAULT_PRUNER))
     request = AllocationRequest(base=Owl(), target=lessons.TARGET, correction=Correction(driver=lessons.DRIVER))
@@ -42,11 +41,11 @@ def allocate(profile: Profile) -> parts.Screen:
         raise UserError(swept.off)
     stops = {f"{strength:g}": _named(strength) for strength in swept.strengths}
     [slider] = figure.controls
-    push = parts.control("push", picture.STRENGTH, stops, f"{START:g}", marks=slider.marks, spoken=slider.spoken)
+    push = tour.control("push", picture.STRENGTH, stops, f"{START:g}", marks=slider.marks, spoken=slider.spoken)
     # without "hand" what was last chosen there would stay
     choices = {"allocation": grammar.write(_corrected(request, swept.strengths[push.index])), "hand": ""}
     ways = {"allocate.py": "Try every method on Allocate", "prune.py": "Prune with this allocation"}
-    links = [parts.link(page, label, profile, **choices) for page, label in ways.items()]
+    links = [tour.link(page, label, profile, **choices) for page, label in ways.items()]
     costs = forecast and forecast.perplexities(swept.rows).value
     sentence, gauge = budgets.pushed(swept.strengths, costs), figure.gauge
     figure = replace(
@@ -67,7 +66,7 @@ def allocate(profile: Profile) -> parts.Screen:
         lead=LEAD.format(lessons.ref(per_cent(request.target), lessons.FOOT)),
         notes=[*map(fixed, [sentence, *([study_lines.basis(forecast)] if forecast else [])])],
     )
-    return parts.Screen(figure, links)
+    return tour.Screen(figure, links)
 
 
 def _told(rows: Array, costs: Array | None) -> dict[str, Slot]:
@@ -88,13 +87,13 @@ def _named(strength: float) -> str:
     return f"the correction at {strength:g}" if strength > 0 else f"the reverse at {-strength:g}"
 
 
-def prune(profile: Profile) -> parts.Screen:
+def prune(profile: Profile) -> tour.Screen:
     """The measured harm of each layer pruned alone, under a slider of sparsity; below, that of all layers at once."""
     lesson, layer = budgets.prune(profile), current_profile.layer(profile)
-    zeros = parts.slider("zeros", "Share of zeros", lesson.sparsities, lesson.at, per_cent)
+    zeros = tour.slider("zeros", "Share of zeros", lesson.sparsities, lesson.at, per_cent)
     sparsity = lesson.sparsities[zeros.index]
     label, residual = "See drift beside harm on Absorption", f"residual:wanda:{sparsity:g}"
-    links = [parts.link("absorption.py", label, profile, perturbation=residual, layer=layer)]
+    links = [tour.link("absorption.py", label, profile, perturbation=residual, layer=layer)]
     ranks = [[budgets.rank(row, each) for each in range(len(row))] for row in lesson.harm]
     figure = Figure(
         name="prune",
@@ -113,7 +112,7 @@ def prune(profile: Profile) -> parts.Screen:
         lead=OPENING,
         notes=[Slot(lesson.notes)],
     )
-    return parts.Screen(figure, links + _pruning(profile, sparsity), _whole(profile))
+    return tour.Screen(figure, links + _pruning(profile, sparsity), _whole(profile))
 
 
 def _whole(profile: Profile) -> str:
@@ -127,10 +126,10 @@ def _whole(profile: Profile) -> str:
     return f"**All layers at once, measured.** {escape_markdown(measured)}"
 
 
-def _pruning(profile: Profile, target: float) -> list[parts.Link]:
+def _pruning(profile: Profile, target: float) -> list[tour.Link]:
     """The link to Prune where the model can be pruned; to 70 % where that page lacks the target."""
     target = target if target in TARGETS else lessons.TARGET
     allocation = grammar.write(grammar.method("response", target))
     label = f"Prune all layers to {per_cent(target)} zeros"
-    link = parts.link("prune.py", label, profile, allocation=allocation, by="wanda", hand="")
+    link = tour.link("prune.py", label, profile, allocation=allocation, by="wanda", hand="")
     return [] if profile.weights is None else [link]

@@ -1,8 +1,9 @@
 """Chapters 1 to 4: the effect of noise after one layer, its drift, its gain after a guess, and dilution."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from core.base import changed, digits, gain, per_cent, times
+from core.base import changed, digits, per_cent, times
 from core.methods import BLOCKS
 from core.show.figures import axes
 from core.show.figures.charts import PARTS
@@ -10,9 +11,9 @@ from core.show.lessons import absorption, damage
 from core.show.lessons import shared as lessons
 from core.show.words import gain_sentences
 from core.store import Profile, Store
-from pages.ui import current_profile, url_state
-from pages.ui.live.figure import DECIDED, Bars, Control, Figure, Key, Line, Slot, fates, fixed, pick, tones, written
-from pages.ui.tour import parts
+from pages.ui import current_profile, tour, url_state
+from pages.ui.live import overview
+from pages.ui.live.figure import Bars, Control, Figure, Key, Line, Slot, fixed, pick, written
 
 GUESS = (
     "**Guess.** Here the noise spared the first token of every sequence. Now add it on that one token too. What "
@@ -21,15 +22,15 @@ GUESS = (
 WHERE = {"after_first": "noise, first token spared", "all": "noise, first token included"}
 
 
-def _in_view(lesson: damage.Noise | damage.Spread, profile: Profile) -> tuple[int, Control, parts.Link]:
+def _in_view(lesson: damage.Noise | damage.Spread, profile: Profile) -> tuple[int, Control, tour.Link]:
     """The layer, the noise slider, and a link to the same on Absorption."""
-    noise = parts.slider("noise", "Noise size, relative to the stream", lesson.sizes, lesson.at, "{:g}".format)
+    noise = tour.slider("noise", "Noise size, relative to the stream", lesson.sizes, lesson.at, "{:g}".format)
     layer, names = current_profile.layer(profile), list(lessons.noise(profile).values())
     about = {"perturbation": names[noise.index], "layer": layer, "positions": "after_first"}
-    return layer, noise, parts.link("absorption.py", "See every layer and size on Absorption", profile, **about)
+    return layer, noise, tour.link("absorption.py", "See every layer and size on Absorption", profile, **about)
 
 
-def perturb(profile: Profile) -> parts.Screen:
+def perturb(profile: Profile) -> tour.Screen:
     """Share of changed predictions over the layer where noise enters, under a noise slider."""
     lesson = damage.perturb(profile)
     layer, noise, link = _in_view(lesson, profile)
@@ -55,10 +56,10 @@ def perturb(profile: Profile) -> parts.Screen:
         ),
         notes=[Slot(lesson.notes), fixed(lesson.faint)],
     )
-    return parts.Screen(figure, [link])
+    return tour.Screen(figure, [link])
 
 
-def drift(profile: Profile) -> parts.Screen:
+def drift(profile: Profile) -> tour.Screen:
     """Drift curves of all injection layers, one picked, under a noise slider.
 
     Each is a multiple of where it starts: so all sizes share an axis.
@@ -93,40 +94,33 @@ def drift(profile: Profile) -> parts.Screen:
         ),
         notes=[Slot(lesson.notes)],
     )
-    return parts.Screen(figure, [link])
+    return tour.Screen(figure, [link])
 
 
-def amplify(profile: Profile) -> parts.Screen:
+def amplify(profile: Profile) -> tour.Screen:
     """Gains without the first token; with it after the guess: a bar from 1×, upward where a layer amplifies."""
     lesson = absorption.amplify(profile)
     guess = url_state.sync("sink", [None, *absorption.GUESSES], None)
     layer = current_profile.layer(profile)
-    what = parts.control("noise-at", "What is done", WHERE, "all", kind="choice") if guess else None
+    what = tour.control("noise-at", "What is done", WHERE, "all", kind="choice") if guess else None
     where = what.values[what.index] if what else "after_first"
     noise = {"perturbation": lessons.noise(profile)[lesson.size], "positions": where}
-    link = parts.link("absorption.py", "See verdicts for every size on Absorption", profile, layer=layer, **noise)
+    link = tour.link("absorption.py", "See verdicts for every size on Absorption", profile, layer=layer, **noise)
     changes = {text: {"sink": key, "layer": lesson.most, "noise-at": "all"} for key, text in absorption.GUESSES.items()}
     visible, values = lesson.rows(bool(guess)), lesson.gains(bool(guess))
     notes = [absorption.answer_to_guess(guess, lesson), lesson.sentence, lesson.why] if guess else []
-    figure = Figure(
+    y = axes.ratio_axis("gain (log scale)", values)
+    bars = overview.gain_bars(values, [each.verdicts for each in visible], y, layer)
+    figure = replace(
+        bars,
         name="amplify",
-        title="Gain of each layer",
         finding=lessons.plain(lesson.sentence) if guess else gain_sentences.finding(lesson.without),
         says=f"Noise of size [{lesson.size:g}](layers), {{done}}: after layer [{{layer}}](layer-{{layer}}), the gain "
         "is [{gain}](layer-{layer}); {verdict}.",
-        slots={
-            "done": Slot(["first token spared", "on every token"][: len(visible)]),
-            "gain": written(gain, values),
-            "verdict": Slot([fates(each.verdicts) for each in visible], "both"),
-        },
-        y=axes.ratio_axis("gain (log scale)", values),
+        slots=bars.slots | {"done": Slot(["first token spared", "on every token"][: len(visible)])},
         controls=[what] if what else [],
+        key=[*bars.key[:-1], Key("undecided", "undecided: within 5 % of 1×, or uncertain")],
         height=220,
-        pick=pick("Layer", values.shape[1], layer),
-        bars=Bars(values, [tones(each.verdicts) for each in visible]),
-        key=[*DECIDED, Key("undecided", "undecided: within 5 % of 1×, or uncertain")],
-        foot=1.0,
-        x="layer where the damage starts",
         lead=(
             "**Gain** = drift at the last layer ÷ drift where the damage started. Above [1×](foot) the rest of the "
             "network **amplifies** it, below [1×](foot) it **absorbs** it. **Try:** "
@@ -134,10 +128,10 @@ def amplify(profile: Profile) -> parts.Screen:
         ),
         notes=[*map(fixed, notes)],
     )
-    return parts.Screen(figure, [link], guesses={} if guess else changes)
+    return tour.Screen(figure, [link], guesses={} if guess else changes)
 
 
-def absorb(profile: Profile) -> parts.Screen:
+def absorb(profile: Profile) -> tour.Screen:
     """Lengths of damage and stream, for noise and, where that was measured, a part left out; below, the twin's."""
     layer, names = current_profile.layer(profile), lessons.noise(profile)
     pair = [current_profile.load(entry.key) for entry in absorption.twins(Store(), profile) or ()]
@@ -146,15 +140,15 @@ def absorb(profile: Profile) -> parts.Screen:
     if profile.key in keys:
         choices["compare"] = keys[1 - keys.index(profile.key)]
     label = "See dilution on Absorption" + (", beside the twin" if "compare" in choices else "")
-    links = [parts.link("absorption.py", label, profile, layer=layer, **choices)]
+    links = [tour.link("absorption.py", label, profile, layer=layer, **choices)]
     growths, sentences = {"noise": absorption.absorb(profile)}, [_compared(*pair) if pair else ""]
     if entry := absorption.with_parts(Store(), profile):
         other = current_profile.load(entry.key)
         for name in (f"skip:{part}" for part in BLOCKS):
             growths[f"{other.perturbations[name].short} left out"] = absorption.absorb(other, name)
         sentences.insert(0, f"**Which part absorbs?** {gain_sentences.parts(other)}")
-        links.append(parts.link("absorption.py", "See attention, MLP and heads", other, layer=layer, group=PARTS))
-    return parts.Screen(_lengths(growths, layer, sentences), links)
+        links.append(tour.link("absorption.py", "See attention, MLP and heads", other, layer=layer, group=PARTS))
+    return tour.Screen(_lengths(growths, layer, sentences), links)
 
 
 def _compared(trained: Profile, twin: Profile) -> str:
@@ -166,12 +160,12 @@ def _compared(trained: Profile, twin: Profile) -> str:
 
 def _lengths(growths: Mapping[str, absorption.Growth], layer: int, sentences: Sequence[str]) -> Figure:
     """Two lengths over the layers, for each way of hurting one; their distance is the drift."""
-    drawn = absorption.lengths(growths.values())
+    drawn = absorption.stacked(growths.values())
     ways = {name: name for name in growths}
     return Figure(
         name="absorb",
         title="Length of the damage and of the stream",
-        finding=growths["noise"].sentence,
+        finding=drawn.sentence,
         says="After layer [{layer}](damage-start) the damage [{grown}](damage-end) and the stream "
         "[{around}](stream-end), so drift [{fate}](damage-end stream-end). If the damage had stayed constant, drift "
         "would fall to [{frozen}](constant-end).",
@@ -182,7 +176,7 @@ def _lengths(growths: Mapping[str, absorption.Growth], layer: int, sentences: Se
             "frozen": written(times, 1 / drawn.around),
         },
         y=axes.log_axis("length of the vectors (log scale)", drawn.stream, drawn.damage),
-        controls=[parts.control("damage", "What is done", ways, "noise", kind="choice")] if len(ways) > 1 else [],
+        controls=[tour.control("damage", "What is done", ways, "noise", kind="choice")] if len(ways) > 1 else [],
         height=220,
         pick=pick("Damage at layer", drawn.stream.shape[1], layer),
         lines=[
