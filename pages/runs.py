@@ -37,7 +37,7 @@ def line(job: queue.Job) -> None:
     if job.state == "failed" and job.status.error:
         layout.caption(sentence(job.status.error))
     elif job.state == "running":
-        watch.standing(job)
+        st.fragment(run_every=2.0)(watch.standing)(job.key)
     with layout.row():
         if job.state != "done":
             layout.link(watch.page(job), "Watch" if job.active else "Details", {"job": job.key})

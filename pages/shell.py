@@ -37,7 +37,7 @@ if not page.url_path:
 wide, narrow = (in_palette(each, url_state.look()) for each in (layout.LOGO, layout.MARK))
 st.logo(wide, size="large", icon_image=narrow)
 url_state.enter(page.url_path)
-layout.style()
+st.html(f"<style>{layout.STYLE}</style>")
 with layout.shortages(), cache.listed_once():
     live.watch_theme()
     if page.url_path not in UNPROFILED:

@@ -110,11 +110,6 @@ def row(align: str = "center", **more: Any) -> Any:
     return st.container(horizontal=True, vertical_alignment=align, **more)
 
 
-def style() -> None:
-    """Write the styles of all pages, once a run."""
-    st.html(f"<style>{STYLE}</style>")
-
-
 def is_first_paint() -> bool:
     """True while a page is drawn down to its live picture only; the rest follows once the browser shows that.
 

@@ -8,7 +8,7 @@ import streamlit as st
 from core.base import UserError, access, distinct, escape_markdown, profile_names, sentence, several
 from core.methods import DEFAULT_PRUNER
 from core.plan.gains import gains_of
-from core.requests import AllocationRequest, recipe_names
+from core.requests import AllocationRequest
 from core.requests.perturbations import in_order
 from core.results import Row, protocols, rows_of, study_results
 from core.results.study_table import beside_first, study_table
@@ -178,22 +178,17 @@ def link(entry: Entry) -> None:
     if entry.kind == "profile":
         watch.open_profile(entry.key)
         return
-    study = getattr(entry.spec, "final", entry.spec)
-    profile = current_profile.of_model(study.model)
+    profile = current_profile.of_model(entry.spec.model)
     if profile is None:
         st.caption("The Prune page shows it once a profile of its model is here: measure one.")
         return
-    layout.to_prune("Open on the Prune page", "results", study=study.key, profile=profile)
+    layout.to_prune("Open on the Prune page", "results", study=entry.key, profile=profile)
 
 
 def title(entry: Entry) -> str:
     """A result in a list."""
+    if entry.kind == "profile":
+        return current_profile.name(entry)
     provenance, spec = entry.provenance, entry.spec
-    match entry.kind:
-        case "profile":
-            return current_profile.name(entry)
-        case "study":
-            label = f"{protocols.name_of_spec(spec, provenance)} · {len(spec.points)} points"
-        case _:
-            label = f"best setting: {recipe_names.setting(spec.winner)}"
+    label = f"{protocols.name_of_spec(spec, provenance)} · {len(spec.points)} points"
     return f"{profile_names.short(provenance.get('model', '?'))} · {label} · {entry.key[:6]}"

@@ -62,7 +62,7 @@ def watched() -> Job | None:
 
 
 def _live(key: str) -> None:
-    store, job = Store(), _standing(key)
+    store, job = Store(), standing(key)
     with layout.row():
         cancel(job)
         if job.state == "queued" and not queue.worker_alive(store, job.device):
@@ -79,12 +79,7 @@ def cancel(job: Job) -> None:
     layout.button(label, queue.cancel, [job], key=f"cancel-{job.key}", disabled=job.cancelling)
 
 
-def standing(job: Job) -> None:
-    """Draw the progress of a job in a list of runs, again every two seconds until it has ended."""
-    st.fragment(run_every=2.0)(_standing)(job.key)
-
-
-def _standing(key: str) -> Job:
+def standing(key: str) -> Job:
     """Draw the progress of a job that runs or waits; the whole page anew once it has ended or was deleted."""
     store = Store()
     try:

@@ -40,10 +40,6 @@ class Sink:
     sentence: str  # which those are
     why: str  # what the first token is
 
-    def gains(self, including: bool) -> Array:
-        """(1, layers) without the first token, or (2, layers) with a row including it."""
-        return np.stack([each.value for each in self.rows(including)])
-
     def rows(self, including: bool) -> list[Gains]:
         """Gains without the first token and, where wanted, including it."""
         return [self.without, *[self.including] * including]

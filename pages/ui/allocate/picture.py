@@ -42,9 +42,9 @@ def drawn(
     """
     allocation = allocate(request, profile)
     swept = sweep(allocation, STRENGTHS, profile, dict(fixed), CONTROLS)
-    figure = replace(_bars(swept, allocation), hand=_hand(swept, allocation, forecast, dict(fixed)))
-    if fixed:
-        figure = replace(figure, key=[*figure.key, Key("ink", "set by hand", "dot")])
+    bars = _bars(swept, allocation)
+    key = [*bars.key, *[Key("ink", "set by hand", "dot")] * bool(fixed)]
+    figure = replace(bars, key=key, hand=_hand(swept, allocation, forecast, dict(fixed)))
     if forecast is None:
         return swept, replace(figure, controls=[_control(swept)])
     costs = forecast.perplexities(swept.rows)

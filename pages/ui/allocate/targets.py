@@ -58,7 +58,7 @@ def _picture(mine: AllocationRequest, forecast: Forecast) -> figure.Figure:
         y=axes.log_axis("predicted perplexity (log scale)", *drawn),
         pick=figure.Control("target", "Target sparsity", list(map(per_cent, TARGETS)), 0, TARGETS),
         lines=[
-            figure.Line(cost[None], tone, points=_points(each, forecast))
+            figure.Line([cost], tone, points=_points(each, forecast))
             for (each, tone), cost in zip(requests.items(), drawn, strict=True)
         ],
         key=[figure.Key(tone, name, "line") for name, tone in zip(names, requests.values(), strict=True)],

@@ -41,7 +41,7 @@ def pick(label: str, layers: int, index: int) -> Control:
 class Bars:
     """A bar per layer in every frame; the picked layer stands out. Tones are colours, or fields of the palette."""
 
-    values: Array  # (frames, layers)
+    values: Sequence[Array]  # (frames, layers)
     tones: Sequence[Sequence[str]] | None = None  # (frames)(layers)
     tone: str = "undecided"  # of all where there are none of their own
     base: Array | None = None  # (layers,) outlined behind
@@ -76,7 +76,7 @@ class Line:
     Its mark is a name that sentences refer to; `NAME-start` and `NAME-end` are its ends.
     """
 
-    values: Array  # (frames, layers), or (frames, picked, layers) with NaN before the picked layer
+    values: Sequence[Array]  # (frames, layers), or (frames, picked, layers) with NaN before the picked layer
     tone: str
     dash: bool = False
     bundle: bool = False  # the lines of all other layers stand behind
@@ -185,7 +185,7 @@ class Figure:
     @cached_property
     def text(self) -> str:
         """JSON, as it travels: written once where a figure is drawn for many, and a text is passed on fastest."""
-        layers = (self.bars or self.lines[0]).values.shape[-1]
+        layers = len((self.bars or self.lines[0]).values[0])
         return json.dumps(live.plain(self) | {"layers": layers, "finding": plain(self.finding)})
 
 

@@ -6,6 +6,7 @@ from functools import partial
 
 from core.base import capital, gain, per_cent, ratio
 from core.methods import BudgetUnit
+from core.plan.gains import Gains
 from core.show import figures
 from core.show.figures import axes
 from core.show.figures.gain import table
@@ -15,6 +16,7 @@ from pages.ui import layout
 from pages.ui.live.figure import Bars, Figure, Key, Line, Slot, pick, written
 
 HEIGHT = 284  # px: it ends on a laptop's first screen, and a row of the map beside it is high enough to be clicked
+VERDICTS = Key("amplify", "amplifies"), Key("absorb", "absorbs"), Key("undecided", "undecided")
 WITH, WITHOUT = "with the first token", "without the first token"
 
 
@@ -33,13 +35,11 @@ def gains(profile: Profile, name: str, other: str | None, statistic: str, layer:
         other: the same perturbation at the other positions, drawn as a line; None where it was not measured there.
         file: the name of the file of its numbers.
     """
-    lines = [figures.line(name, profile.seeds(name), statistic)]
+    line, beside = figures.line(name, profile.seeds(name), statistic), []
     if other:
         included = getattr(profile.perturbations[name], "positions", "all") == "all"
-        lines.append(figures.line(WITHOUT if included else WITH, profile.seeds(other), statistic))
-    line, *beside = lines
-    y = axes.ratio_axis(f"gain, {figures.STATISTICS[statistic]}", *(each.value for each in lines))
-    bars = gain_bars(line.value[None], [line.verdicts], y, layer)
+        beside = [figures.line(WITHOUT if included else WITH, profile.seeds(other), statistic)]
+    bars = gain_bars([line], f"gain, {figures.STATISTICS[statistic]}", layer, beside)
     intervals = [f"[{ratio(low)}, {ratio(high)}]" for low, high in zip(line.low, line.high, strict=True)]
     says, slots = (
         "Layer {layer}: gain {gain} {interval}; {verdict}.",
@@ -53,31 +53,35 @@ def gains(profile: Profile, name: str, other: str | None, statistic: str, layer:
         finding=gain_sentences.of_perturbation(profile, name),
         says=says,
         slots=slots,
-        lines=[Line(each.value[None], "ink") for each in beside],
-        key=[*bars.key, *(Key("ink", each.name, "line") for each in beside)],
         height=HEIGHT,
         first=True,
     )
-    layout.head(picture.title, table(lines), file, "live-gains", brief=True, chart=False)
+    layout.head(picture.title, table([line, *beside]), file, "live-gains", brief=True, chart=False)
     layout.live(picture)
 
 
-def gain_bars(values: Array, verdicts: Sequence[Sequence[str | None]], y: axes.Axis, layer: int) -> Figure:
+def gain_bars(
+    rows: Sequence[Gains | figures.Line], title: str, layer: int, beside: Sequence[figures.Line] = ()
+) -> Figure:
     """A bar per layer from 1× in every frame, upward where the rest of the network amplifies; with words for each.
 
     Args:
-        values, verdicts: (frames, layers).
+        rows: of every frame.
+        title: of the axis.
+        beside: drawn as lines over the bars.
     """
-    known = [[FATES.get(each, UNDECIDED) for each in row] for row in verdicts]
+    values = [each.value for each in rows]
+    fates = [[FATES.get(each, UNDECIDED) for each in row.verdicts] for row in rows]
     return Figure(
         name="gains",
         title="Gain of each layer",
         says="",
-        slots={"gain": written(gain, values), "verdict": Slot([[said for _, said in row] for row in known], "both")},
-        y=y,
-        pick=pick("Highlighted layer", values.shape[1], layer),
-        bars=Bars(values, [[tone for tone, _ in row] for row in known]),
-        key=[Key("amplify", "amplifies"), Key("absorb", "absorbs"), Key("undecided", "undecided")],
+        slots={"gain": written(gain, values), "verdict": Slot([[words for _, words in row] for row in fates], "both")},
+        y=axes.ratio_axis(title, *values, *(each.value for each in beside)),
+        pick=pick("Highlighted layer", len(values[0]), layer),
+        bars=Bars(values, [[tone for tone, _ in row] for row in fates]),
+        lines=[Line([each.value], "ink") for each in beside],
+        key=[*VERDICTS, *(Key("ink", each.name, "line") for each in beside)],
         foot=1.0,
         x="perturbed layer",
     )
@@ -112,7 +116,7 @@ def sparsity_bars(sparsity: Array, target: float, unit: BudgetUnit) -> Figure:
         says="A bar is a layer that is left out: {target} of all." if whole else sentence.format(unit.unit),
         slots={name: Slot([write(amount)]) for name, amount in ends.items()},
         y=amount_axis(unit, low - room, high + room),
-        bars=Bars(amounts[None]),
+        bars=Bars([amounts]),
         key=() if whole else [Key("undecided", "difference from target")],
         foot=0.0 if whole else mean,
         height=170,

@@ -107,10 +107,9 @@ def amplify(profile: Profile) -> tour.Screen:
     noise = {"perturbation": lessons.noise(profile)[lesson.size], "positions": where}
     link = tour.link("absorption.py", "See verdicts for every size on Absorption", profile, layer=layer, **noise)
     changes = {text: {"sink": key, "layer": lesson.most, "noise-at": "all"} for key, text in absorption.GUESSES.items()}
-    visible, values = lesson.rows(bool(guess)), lesson.gains(bool(guess))
+    visible = lesson.rows(bool(guess))
     notes = [absorption.answer_to_guess(guess, lesson), lesson.sentence, lesson.why] if guess else []
-    y = axes.ratio_axis("gain (log scale)", values)
-    bars = overview.gain_bars(values, [each.verdicts for each in visible], y, layer)
+    bars = overview.gain_bars(visible, "gain (log scale)", layer)
     figure = replace(
         bars,
         name="amplify",
@@ -119,7 +118,7 @@ def amplify(profile: Profile) -> tour.Screen:
         "is [{gain}](layer-{layer}); {verdict}.",
         slots=bars.slots | {"done": Slot(["first token spared", "on every token"][: len(visible)])},
         controls=[what] if what else [],
-        key=[*bars.key[:-1], Key("undecided", "undecided: within 5 % of 1×, or uncertain")],
+        key=[*overview.VERDICTS[:2], Key("undecided", "undecided: within 5 % of 1×, or uncertain")],
         height=220,
         lead=(
             "**Gain** = drift at the last layer ÷ drift where the damage started. Above [1×](foot) the rest of the "
