@@ -10,7 +10,7 @@ from core.show import figures, words
 from core.show.figures.charts import COMPARED, GAIN, GLANCE, GROUPS, InView
 from core.show.report import claims
 from core.show.words import gain_sentences
-from pages.ui import absorption_charts, current_profile, form, glossary, layout, url_state
+from pages.ui import absorption_charts, choices, current_profile, form, glossary, layout, url_state
 from pages.ui.live import overview
 
 TERMS = "drift, gain, absorption, verdict, positions, dilution, harm, nats, rank correlation, noise floor"
@@ -48,8 +48,8 @@ if not any(map(math.isfinite, gains.value[:-1])):
         absorption_charts.show(COMPARED, InView(profile, name, current_profile.layer(profile)), name)
     url_state.end()
 groups = [each for each in GROUPS if each != GLANCE]  # one of them is drawn, below what stands at the top
-group = url_state.sync("group", groups, groups[0])
-statistic = url_state.sync("statistic", list(figures.STATISTICS), "geometric", drawn=group == GAIN)
+group = choices.sync("group", groups, groups[0])
+statistic = choices.sync("statistic", list(figures.STATISTICS), "geometric", drawn=group == GAIN)
 layer = current_profile.layer(profile)
 prefix = f"{profile.key[:6]}-{name}"
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.base import UserError, per_cent
 from core.plan.allocation import linear_parameters
-from pages.ui import best_setting, current_profile, glossary, layout, studies, url_state, watch
+from pages.ui import best_setting, choices, current_profile, glossary, layout, studies, url_state, watch
 from pages.ui.allocate import current_allocation, settings, targets
 
 profile = current_profile.profile()
@@ -25,7 +25,7 @@ with right:
     levels, treatment = request.budget_unit.levels, settings.treatment(request.budget_unit)
     forecast, refusal = studies.forecast_of(protocols, profile, treatment, request.base.per_linear)
 with left:
-    by_hand = "" if levels else url_state.text("hand", "")
+    by_hand = "" if levels else choices.text("hand", "")
     try:
         allocation = current_allocation.in_view(request, by_hand, profile)
     except UserError as error:

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.base import UserError
+from core.lab import scheduler
 from core.show.lessons import sentence
 from core.show.report import claims
 from core.store import Store
@@ -17,6 +18,12 @@ ABOUT = (
     "SmolLM2-135M-Instruct, 30 layers, dequantised from Q4_1, live on this computer. One sentence is an example, not a "
     "measurement."
 )
+
+
+def drawn() -> None:
+    """The picture stands in a browser: the rest of the page follows, and the model gets ready."""
+    layout.go_on()
+    scheduler.wake()
 
 
 layout.title("What does the network do with damage?")
@@ -41,8 +48,8 @@ if own is None:
     if instead is None:
         url_state.end()
     scenes[answers.EXAMPLE] = instead
-drawn = answers.drawn if layout.is_first_paint() else None
-grid.draw(view.sentence, view.state, question.KINDS, scenes, words or {}, answers.EXAMPLE, question.moved, drawn)
+at_first = drawn if layout.is_first_paint() else None
+grid.draw(view.sentence, view.state, question.KINDS, scenes, words or {}, answers.EXAMPLE, question.moved, at_first)
 if layout.is_first_paint():
     url_state.end()
 row = own.rows.get(view.state.layer) if own else None

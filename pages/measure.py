@@ -15,7 +15,7 @@ from core.requests import MeasureRequest, WindowRequest
 from core.requests.commands import command_line, request_of
 from core.requests.perturbations import PRESETS, STANDARD
 from core.store import Store
-from pages.ui import form, glossary, layout, url_state, watch
+from pages.ui import choices, form, glossary, layout, watch
 
 OWN = "own list"
 MODELS = {"demo": "SmolLM2-135M-Instruct, dequantised Q4_1"}
@@ -72,7 +72,7 @@ def perturbations() -> dict[str, Any]:
     preset = form.switch("What is done to each layer", presets, "measure-preset", "quick", on_change=fill)
     own = preset == OWN
     filled = "quick" if own else preset
-    chosen, perturbed = PRESETS[filled], url_state.several("measure-perturbations", names_of(filled), drawn=own)
+    chosen, perturbed = PRESETS[filled], choices.several("measure-perturbations", names_of(filled), drawn=own)
     if own:
         st.multiselect(
             "Perturbations",

@@ -17,11 +17,11 @@ from core.show import figures, words
 from core.show.figures import Chart
 from core.show.figures.charts import CHECKS, COMPARED, GAIN, GLANCE, GROUPS, PARTS, ChartRow
 from core.show.figures.style import KEY, TOP, InView
-from core.show.lessons.absorption import with_parts
+from core.show.lessons.shared import with_parts
 from core.show.report import remake
 from core.show.words import gain_sentences
 from core.store import Profile, Store
-from pages.ui import current_profile, form, layout, url_state, watch
+from pages.ui import current_profile, form, layout, watch
 from pages.ui.live import overview
 
 ABOUT_STATISTICS = (
@@ -97,7 +97,7 @@ def show(group: str, view: InView, prefix: str) -> None:
     rows, twin = GROUPS[group], None
     if group == GAIN:  # which asks how gains are averaged
         with layout.row("top"):
-            url_state.switch("Average over tokens", figures.STATISTICS, "statistic", help=ABOUT_STATISTICS)
+            form.segments("Average over tokens", figures.STATISTICS, "statistic", help=ABOUT_STATISTICS)
             twin = compare_with(view.name)
     if group == COMPARED:
         ask(view.profile)

@@ -9,7 +9,7 @@ from core.base import UserError, distinct, profile_names, pruning_troubles
 from core.requests import ModelSpec
 from core.show import words
 from core.store import Entry, Profile, Store, largest_committed, profiles
-from pages.ui import glossary, layout, url_state
+from pages.ui import choices, glossary, layout, url_state
 
 PREFERRED_PERTURBATION = "gaussian:0.3"  # the perturbation shown unasked, where it was measured
 
@@ -20,7 +20,7 @@ def choose() -> None:
     if not entries:
         return
     unasked = _unasked(entries.values(), st.session_state["page"])
-    url_state.sync("profile", list(entries), unasked.key, _abbreviated(), named=not unasked.committed)
+    choices.sync("profile", list(entries), unasked.key, _abbreviated(), named=not unasked.committed)
     st.sidebar.selectbox("Profile", list(entries), key="profile", format_func=names(entries.values()).get)
 
 
@@ -109,4 +109,4 @@ def warn(profile: Profile) -> None:
 
 def layer(profile: Profile) -> int:
     """The layer picked, the same on every page."""
-    return url_state.sync("layer", range(profile.layers), profile.layers // 3)
+    return choices.sync("layer", range(profile.layers), profile.layers // 3)

@@ -9,11 +9,11 @@ from typing import Any, TypeVar, get_args
 
 import streamlit as st
 
-from core.base import Spec, UserError, capital, checked, unique
+from core.base import Spec, UserError, capital, checked, escape_markdown, unique
 from core.models import machine
 from core.requests import WindowRequest
 from core.requests.parsing import absolute
-from pages.ui import url_state
+from pages.ui import choices
 
 Option = TypeVar("Option")
 TEXTS = {
@@ -68,7 +68,7 @@ def _field(of: type[Spec], name: str, key: str, place: Any, usual: Any, **more: 
         return choice(options=alike(options), key=key, usual=usual, place=place, **how)
     if ends:
         how = {"min_value": max(0, int(ends["ge"])), "max_value": ends["le"]} | how
-        value = url_state.whole_number(key, usual, range(how["min_value"], how["max_value"] + 1))
+        value = choices.sync(key, range(how["min_value"], how["max_value"] + 1), usual)
         place.number_input(key=key, step=max(how["min_value"], 1), **how)
         return value
     return words(key=key, usual=usual or "", place=place, placeholder=(field.examples or [None])[0], **how).strip()
@@ -76,28 +76,34 @@ def _field(of: type[Spec], name: str, key: str, place: Any, usual: Any, **more: 
 
 def words(label: str, key: str, usual: str = "", place: Any = st, **more: Any) -> str:
     """A line of text, as typed."""
-    typed = url_state.text(key, usual)
+    typed = choices.text(key, usual)
     place.text_input(label, key=key, **more)
     return typed
 
 
 def switch(label: str, options: Mapping[str, str], key: str, usual: str, **more: Any) -> str:
     """One of a few, all in sight."""
-    chosen = url_state.sync(key, list(options), usual)
-    url_state.switch(label, options, key, **more)
+    chosen = choices.sync(key, list(options), usual)
+    segments(label, options, key, **more)
     return chosen
+
+
+def segments(label: str, options: Mapping[str, str], key: str, **more: Any) -> None:
+    """The widget of `switch` alone, of a choice that was read before."""
+    named = {value: escape_markdown(words) for value, words in options.items()}
+    st.segmented_control(label, list(options), key=key, format_func=named.get, required=True, **more)
 
 
 def checkbox(label: str, key: str, place: Any = st, **more: Any) -> bool:
     """A box, empty at first."""
-    ticked = url_state.sync(key, [False, True], False)
+    ticked = choices.sync(key, [False, True], False)
     place.checkbox(label, key=key, **more)
     return ticked
 
 
 def choice(label: str, options: Mapping[Option, str], key: str, usual: Option, place: Any = st, **more: Any) -> Option:
     """One of a list that opens."""
-    chosen = url_state.sync(key, list(options), usual)
+    chosen = choices.sync(key, list(options), usual)
     place.selectbox(label, list(options), key=key, format_func=options.get, **more)
     return chosen
 
@@ -115,7 +121,7 @@ def device(place: Any = st) -> str:
 
 def source(label: str, options: Mapping[str, str], key: str, usual: str, place: Any = st, help: str = TYPED) -> str:
     """One of the options, or another as typed."""
-    typed = url_state.text(key, usual)
+    typed = choices.text(key, usual)
     place.selectbox(
         label,
         unique([*options, typed]),

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -17,92 +16,11 @@ from core.show.figures.style import themed
 from pages.ui import url_state
 from pages.ui.live import figure
 
-PERCENT_COLUMNS = (
-    "target",
-    "zeros",
-    "agreement",
-    "zeros, mean of linears",
-)  # columns of fractions, written in per cent
-
-
-# While it is fetched, a chart says so; any other element keeps its place without a grey box.
-# Scripts, and the element that watches the theme, take no room.
-# A text of several lines has a row of its own.
-# A button with a sentence on it is set as text, from the left.
-# Picked options have the colours of the page: those of the accent are too pale on the dark theme.
-# A narrow field shows that its text goes on; the name on a card wraps.
-# The perplexity that answers a page is large, its change beside it; both wrap.
-# The button of a chart's numbers is an icon; its name is for screen readers.
-# Small headings stand over pictures in a row.
-# A page begins at its top; where that is narrow, below the button of the menu.
-# On a phone the buttons of the tour stay at the foot of the screen.
-# The lab's line of progress has a fixed height, and so have its buttons before they are drawn.
-# The presenter's switch never covers a warning, nor the title of a narrow page.
-# Commands have one colour, for the default ones are too pale; an option is never broken after a hyphen.
-STYLE = """
-[data-testid="stSkeleton"] { background: none !important; animation: none !important; }
-.stPrintGraphic > [data-testid="stSkeleton"]::after { content: "Drawing the chart…"; }
-[data-testid="stElementContainer"]:has(> [data-testid="stHtml"] > script:only-child) { display: none; }
-[data-testid="stLayoutWrapper"]:has(> .st-key-theme) { position: absolute; }
-[data-testid="stLayoutWrapper"]:has(> [class*="st-key-whole-line-"]) { flex-basis: 100%; }
-[data-testid="stMainBlockContainer"] { padding-top: 1.5rem; position: relative; }
-[data-testid="stHeader"] { background: none; pointer-events: none; }
-[data-testid="stHeader"] :is(button, a) { pointer-events: auto; }
-[data-testid="stPopoverButton"] p { text-align: left; }
-[class*="st-key-numbers-"] button { min-height: 1.5rem; padding: 0 0.25rem; }
-[class*="st-key-numbers-"] button { position: relative; overflow: hidden; }
-[class*="st-key-numbers-"] button :is(p, div[aria-hidden]) { position: absolute; width: 1px; clip-path: inset(50%); }
-.js-plotly-plot .modebar-container { display: none; }
-[data-testid="stHeading"] h3 { font-size: 1.125rem; }
-.save { padding: 0.4rem 0.75rem; border: 1px solid #8886; border-radius: 0.5rem; font: inherit; background: none; }
-.st-key-status { min-height: 1.5rem; }
-.st-key-present { position: absolute; top: 4rem; right: 5rem; width: auto; z-index: 1; }
-@media (max-width: 1270px) { .st-key-status { min-height: 3rem; } .st-key-present { position: static; } }
-@media (max-width: 440px) { .st-key-examples { min-height: 8.5rem; } }
-@media (max-width: 768px) {
-  .st-key-present { display: none; }
-  [data-testid="stMainBlockContainer"] { padding-top: 4rem; }
-  [data-testid="stHeader"] { background: inherit; pointer-events: auto; }
-}
-@media (max-width: 640px) {
-  [data-testid="stMainBlockContainer"] { padding-bottom: 6rem; }
-  .st-key-ways {
-    position: fixed; left: 0; right: 0; bottom: 0; z-index: 100; padding: 0.5rem 1rem;
-    justify-content: space-between; backdrop-filter: blur(1rem); border-top: 1px solid #8884;
-  }
-}
-[data-testid="stTextInput"] input { text-overflow: ellipsis; }
-[data-testid="stMultiSelect"] [data-tag] { color: inherit; border: 1px solid; max-width: 100%; }
-[data-testid="stMultiSelect"] [data-tag] { background: color-mix(in srgb, currentColor 8%, transparent); }
-[data-testid="stPageLink"] * { white-space: normal; }
-[data-testid="stMetric"] > div { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 1rem; }
-[data-testid="stMetricLabel"] { flex-basis: 100%; }
-[data-testid="stMetricValue"] { font-size: 48px; line-height: 1.2; }
-[data-testid="stMetric"] p, [data-testid="stMetric"] [data-testid] { white-space: normal; }
-[data-testid="stElementContainer"]:has([data-testid="stAlert"]) ~ .st-key-present { position: static; }
-[data-testid="stCode"] .token { color: inherit !important; }
-[data-testid="stCode"] .token.parameter { white-space: nowrap; }
-"""
-
-
+PERCENT_COLUMNS = ("target", "zeros", "agreement", "zeros, mean of linears")  # of fractions, written in per cent
 # The chart's own button is hidden, and still saves it.
 SAVE_BUTTON = """<button id="save-{0}" class="save">Download SVG</button><script>
 document.getElementById("save-{0}").onclick = () => document.querySelector(".st-key-{0} .modebar-btn").click()
 </script>"""
-
-
-ROOM_STYLE = (Path(__file__).parent / "live" / "room.css").read_text("utf-8")
-LEAVE_SCRIPT = """<script>document.onkeydown = ({ key }) => {
-if (key === "Escape") document.querySelector(".st-key-present input:checked")?.click()
-}</script>"""
-
-
-def present() -> None:
-    """The switch of the presenter's mode, which Esc leaves."""
-    presents = url_state.sync("present", [False, True], False)
-    st.toggle("Present", key="present")
-    if presents:
-        st.html(f"<style>{ROOM_STYLE}</style>{LEAVE_SCRIPT}", unsafe_allow_javascript=True)
 
 
 def row(align: str = "center", **more: Any) -> Any:
@@ -300,11 +218,3 @@ def numbers(table: pd.DataFrame, about: str, file: str, key: str, chart: bool = 
 def download(csv: Callable[[], str], file: str, key: str) -> None:
     """A table to take along, made when it is asked for."""
     st.download_button("Download CSV", csv, f"{file}.csv", "text/csv", key=f"{key}-csv", on_click="ignore")
-
-
-# --- the product's name and mark: noise, and what the layers leave of it ---------------------------------------------
-
-NAME = "Absorption explorer"
-HERE = Path(__file__).parent
-MARK = (HERE / "mark.svg").read_text("utf-8")  # alone
-LOGO = (HERE / "name.svg").read_text("utf-8")  # beside the name in outlines: no machine lacks its font

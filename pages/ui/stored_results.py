@@ -20,7 +20,7 @@ from core.show.words.study_lines import SHORT
 from core.store import Entry, Store
 from core.store.files import changed
 from core.store.parts import delete
-from pages.ui import best_setting, current_profile, layout, studies, url_state, watch
+from pages.ui import best_setting, choices, current_profile, layout, studies, url_state, watch
 
 ACROSS, NARROWEST = 3, 230  # cards beside each other on a laptop; px of a card: one fills a phone
 
@@ -96,7 +96,7 @@ def evaluated(store: Store) -> None:
         best_setting.card(studies.groups(store.profile(key)), target, url_state.last("by", DEFAULT_PRUNER), "prune.py")
     table = study_table(rows.values())
     studies.show_table(table, "Every evaluated setting with all that was measured of it", "evaluations", "evaluations")
-    picked = url_state.several(COMPARED, [], rows)
+    picked = choices.several(COMPARED, [], rows)
     forms = ((row.called, row.name, f"{row.name} ({row.key})") for row in rows.values())
     named = dict(zip(rows, distinct(forms), strict=True))
     st.multiselect("Compared settings (the first is the reference)", list(rows), key=COMPARED, format_func=named.get)

@@ -27,7 +27,7 @@ from core.results import (
 )
 from core.show.words import study_lines
 from core.store import Entry, Profile, Store
-from pages.ui import current_profile, layout, url_state
+from pages.ui import choices, current_profile, layout
 
 ABOUT = (
     "A perplexity is the mean over a setting's calibration seeds; a change uses only the seeds that both settings "
@@ -123,7 +123,7 @@ def choose(among: Sequence[Study], recipe: Recipe) -> Study:
     homes = {entry.key: key for key, each in by_key.items() for entry in each.entries}
     place = protocols.best_slice(among, recipe.allocation.target, recipe.treatment.name, recipe)
     first = place.study.entries[-1].key if place else next(iter(by_key))
-    return by_key[url_state.sync("study", list(by_key), first, homes)]
+    return by_key[choices.sync("study", list(by_key), first, homes)]
 
 
 def hero(about: str, one: Result, change: Change | None, other: str = "uniform") -> None:

@@ -15,10 +15,11 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from core.jobs import queue
-from core.store.cache import Store
+from core.store import Store
 from tests import synthetic
 
 ROOT = Path(__file__).resolve().parents[2]
+APP = ("streamlit", "run", "app.py", "--server.headless=true", "--server.port")
 QUIET = ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 PATIENCE = 60_000  # ms: a browser beside others takes long to load the chart library
 HISTORY = 25  # steps back in a tab that another test may use: a browser keeps 50
@@ -35,28 +36,29 @@ CALM = """([asked, quiet]) => {
 
 
 @contextmanager
-def serving(cache, port=None, **environment):
-    """Run the app until the block ends, on a free port where none is given; yields its address."""
+def serving(cache, port=None, command=APP, **environment):
+    """Run the app, or a command that ends with its option of a port, until the block ends; yields its address."""
     port = port or free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
-    around = os.environ | {"ABSORPTION_CACHE": str(cache)} | environment
-    server = subprocess.Popen(command, cwd=ROOT, env=around, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
+    with process("-m", *command, str(port), env=os.environ | {"ABSORPTION_CACHE": str(cache)} | environment) as server:
         address = f"http://127.0.0.1:{port}"
         _wait(f"{address}/_stcore/health", server)
         yield address
-    finally:
-        _stop(server)
 
 
-def _stop(server):
-    """End a server as its user would: ask, and where it still waits for a browser that does not let go, insist."""
-    server.terminate()
+@contextmanager
+def process(*command, **how):
+    """Run Python until the block ends, as its user would end it: ask, and where a browser holds it, insist."""
+    quiet = {"cwd": ROOT, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    started = subprocess.Popen([sys.executable, *command], **quiet, **how)
     try:
-        server.wait(timeout=20)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait(timeout=20)
+        yield started
+    finally:
+        started.terminate()
+        try:
+            started.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait(timeout=20)
 
 
 def free_port():
@@ -80,17 +82,13 @@ def _wait(health, server):
 @contextmanager
 def working(cache, *command):
     """A process that serves the queue of a cache on the CPU until the block ends; the real worker, or another."""
-    asked = command or ("-m", "core", "work", "--cache", str(cache), "--device", "cpu", "--idle", "300")
-    process = subprocess.Popen([sys.executable, *asked], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
+    usual = "-m", "core", "work", "--cache", str(cache), "--device", "cpu", "--idle", "300"
+    with process(*command or usual):
         for _ in range(900):
             if queue.worker_alive(Store(cache), "cpu"):
                 break
             time.sleep(0.1)
         yield
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 @pytest.fixture(scope="session")

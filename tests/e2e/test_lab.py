@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from pages.ui.lab import question
-from tests.e2e.conftest import silence, wait_for_query
+from tests.e2e.conftest import wait_for_query
 
 PATIENCE = 240_000  # ms for a model to be loaded on a busy machine
 FRESH = "true"
@@ -117,21 +117,6 @@ def test_who_wants_less_motion_sees_the_end_at_once(demo, window):
     expect(lab).to_have_attribute("data-layer", "4")
     assert lab.locator(".play").get_attribute("data-playing") == "false"
     expect(lab.locator(".at")).to_contain_text("layer 29")
-
-
-def drag(page, lab):
-    """The layer follows the finger without a call to the server."""
-    expect(page.get_by_text("is loading")).to_have_count(0, timeout=PATIENCE)  # the page looks whether it is ready
-    seen = []
-    page.mouse.move(*cell(lab, 4, 2))
-    with silence(page):
-        page.mouse.down()
-        for layer in range(5, 25):
-            page.mouse.move(*cell(lab, layer, 2))
-            seen.append((lab.get_attribute("data-layer"), lab.locator(".says").inner_text()))
-    assert [int(layer) for layer, _ in seen] == list(range(5, 25))
-    assert len({said for _, said in seen}) == 20
-    wait_for_query(page, layer="24")
 
 
 @pytest.mark.bundled

@@ -1,14 +1,12 @@
 """In a real browser: the tour's figures follow mouse and keyboard without a call to the server."""
 
 import re
-from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.e2e.conftest import drag, settle, wait_for_query
 
-Tab = Callable[..., Page]
 LINE = "path => path.getAttribute('d')"
 
 
@@ -95,9 +93,3 @@ def test_one_step_back_leads_from_the_real_page_to_the_chapter(lesson, tab):
     expect(page.locator("h1")).to_have_text("What is absorption?")
     settle(page)
     assert page.url == here
-
-
-# --- words and marks ------------------------------------------------------------------------------------------------
-
-
-# --- from chapter to chapter ----------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from pages.ui import layout
 from tests.e2e.conftest import ROOT, hosts, serving, settle
 
 ARTEFACTS = ROOT / "test-artefacts"
@@ -72,7 +71,7 @@ def test_a_page_may_be_the_first_request_ever(tab, tmp_path):
         expect(page.locator("h1")).to_be_visible()
         expect(page.get_by_role("dialog")).to_have_count(0)
         assert urlparse(page.url).path == "/measure"
-        assert page.title() == f"Measure · {layout.NAME}"
+        assert page.title() == "Measure · Absorption explorer"
         expect(page.get_by_test_id("stSidebarLogo")).to_be_visible()
         expect(page.get_by_test_id("stSidebarNav").get_by_test_id("stIconMaterial")).to_have_count(len(PAGES))
 

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from core.show.report.reports import html
-from core.store.cache import Store
+from core.store import Store
 from tests import synthetic
 
 EVIL = "<img src=https://example.org/x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"

@@ -3,7 +3,7 @@
 from playwright.sync_api import expect
 
 from core.jobs import queue
-from core.store.cache import Store
+from core.store import Store
 from tests import fake_experiment as fake
 from tests.e2e.conftest import free_port, serving, working
 

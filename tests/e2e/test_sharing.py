@@ -1,9 +1,6 @@
 """A server that others use: a class that may only look, and a group that a proxy lets in."""
 
 import re
-import subprocess
-import sys
-from contextlib import contextmanager
 from http.client import HTTPConnection
 from urllib.parse import urlparse
 
@@ -11,27 +8,18 @@ import pytest
 from playwright.sync_api import expect
 
 from core.jobs import queue
-from core.store.cache import Store
+from core.store import Store
 from tests import fake_experiment as fake
 from tests import synthetic
-from tests.e2e.conftest import READY, ROOT, _stop, _wait, free_port, still
+from tests.e2e.conftest import READY, serving, still
 
 pytestmark = pytest.mark.timeout(900)
 SLOW = 240_000  # ms: a server that starts beside others
 
 
-@contextmanager
-def serving(cache, *options):
-    """`python -m core serve` until the block ends; yields its address."""
-    port = free_port()
-    command = [sys.executable, "-m", "core", "serve", "--port", str(port), "--cache", str(cache), *options]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    server = subprocess.Popen(command, cwd=ROOT, **quiet)
-    try:
-        _wait(f"http://127.0.0.1:{port}/_stcore/health", server)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        _stop(server)
+def sharing(cache, *options):
+    """`python -m core serve` with a cache."""
+    return serving(cache, command=("core", "serve", "--cache", str(cache), *options, "--port"))
 
 
 def test_a_class_may_only_look(tab, tmp_path):
@@ -39,7 +27,7 @@ def test_a_class_may_only_look(tab, tmp_path):
     synthetic.save_profile(store.root, synthetic.profile_spec(4, 8, "quick"), 4)
     queue.submit(store, fake.request())
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
-    with serving(tmp_path, "--share", "lab.example.org", "--read-only") as address:
+    with sharing(tmp_path, "--share", "lab.example.org", "--read-only") as address:
         connection = HTTPConnection(urlparse(address).netloc, timeout=60)
         connection.request("GET", "/", headers={"Host": "lab.example.org"})
         assert connection.getresponse().status == 200
@@ -58,7 +46,7 @@ def test_all_whom_the_proxy_lets_in_may_do_the_same(tab, tmp_path):
     store = Store(tmp_path / "cache")
     key = synthetic.save_profile(store.root, synthetic.profile_spec(4, 8, "quick"), 4)
     run = queue.submit(store, fake.request())
-    with serving(store.root, "--share", "lab.example.org", "--root", str(tmp_path)) as address:
+    with sharing(store.root, "--share", "lab.example.org", "--root", str(tmp_path)) as address:
         page = tab(f"{address}/measure?job={run.key}", until=READY)
         page.get_by_role("button", name="Cancel", exact=True).click(timeout=SLOW)
         expect(page.get_by_text("Cancelled at")).to_be_visible(timeout=SLOW)

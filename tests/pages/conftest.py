@@ -7,14 +7,9 @@ from streamlit.testing.v1 import AppTest
 
 from core.jobs import cost, queue
 from core.lab import scheduler
-from core.methods.alphapruning import AlphaPruning
-from core.methods.dlp import Dlp
-from core.methods.owl import Owl
-from core.methods.response import Response
-from core.requests.allocations import AllocationRequest
-from core.requests.recipes import Recipe
-from core.store import profiles
-from core.store.cache import Store
+from core.methods import AlphaPruning, Dlp, Owl, Response
+from core.requests import AllocationRequest, Recipe
+from core.store import Store, profiles
 from tests import synthetic
 from tests.fake_warm import Warm
 from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE

@@ -69,6 +69,11 @@ def given(component):
     return json.loads(data.pop("fixed", "{}")) | data
 
 
+def picture(app, part):
+    """What the live picture that has such a part was given."""
+    return next(data for data in map(given, pictures(app)) if part in data)
+
+
 def live(app):
     """What the page's first live picture was given."""
     return given(pictures(app)[0])

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from core.cli import main
+from core.methods import Response, pruners_counting
 from core.methods.budget_unit import BITS as COUNTED
-from core.methods.pruners import pruners_counting
-from tests.pages.allocate_page import command_words, on_screen, opened
+from core.plan.allocation import allocate
+from core.requests import AllocationRequest, grammar
+from pages.ui.allocate import current_allocation
+from tests.pages.allocate_page import command_words, load_, on_screen, opened
 from tests.pages.opening import link, live, opened_at, put, url
 
 VIEWS = [
@@ -107,3 +110,38 @@ def test_a_plan_of_bits_is_pruned_by_what_counts_bits():
     app = opened_at("prune", allocation=words, profile=BITS, part="export")
     assert not app.exception and not app.warning and not app.error
     assert app.segmented_control(key="by").options == [*pruners_counting(COUNTED).values()]
+
+
+# --- layers set by hand, and budgets of linears ----------------------------------------------------------------------
+
+
+def test_layers_set_by_hand_stay_while_the_others_keep_the_budget(cache):
+    app = opened(profile=cache["deep"])
+    start = on_screen(app)
+    app.text_input(key="hand").set_value("4:0.5").run()
+    found = on_screen(app)
+    assert found[4] == 0.5
+    assert len(set(np.delete(found - start, 4).round(12))) == 1  # one shift for all the others
+    assert url(app)["hand"] == "4:0.5"
+    held = {name: at for name, at in live(app)["state"].items() if name.startswith("hand") and at >= 0}
+    assert held == {"hand4": 500}
+    app.text_input(key="hand").set_value("").run()
+    assert on_screen(app) == pytest.approx(start) and "hand" not in app.query_params
+
+
+IMPOSSIBLE = ",".join(f"{layer}:0.1" for layer in range(20))
+
+
+@pytest.mark.parametrize("hand", [IMPOSSIBLE, "30:0.5", "1:1.0", "a:0.5", "1"])
+def test_an_impossible_layer_by_hand_is_said_and_left_out(hand, cache):
+    app = opened(profile=cache["deep"], hand=hand)
+    assert "set by hand" in app.error[0].value
+    assert on_screen(app).min() > 0.5
+
+
+def test_the_file_of_a_budget_per_linear_is_read_as_it_was_written(cache, tmp_path):
+    here, path = load_(cache["linear"]), tmp_path / "allocation.json"
+    found = allocate(AllocationRequest(base=Response(granularity="linear"), target=0.6), here)
+    path.write_text(current_allocation.written(found, here), encoding="utf-8")
+    again = allocate(grammar.from_file(path), here)
+    assert np.array_equal(again.exact, found.exact) and again.request.target == pytest.approx(0.6)

@@ -5,44 +5,18 @@ import json
 import numpy as np
 import pytest
 
-from core.base.formats import duration, per_cent
+from core.base import duration, per_cent
 from core.cli import main
 from core.jobs import cost, queue
-from core.methods.owl import Owl
-from core.methods.treatments import Treatment
-from core.requests import grammar
-from core.requests.allocations import AllocationRequest, Correction
-from core.requests.measurements import measurements
-from core.requests.perturbations import perturbation
+from core.methods import Owl, Treatment
+from core.requests import AllocationRequest, Correction, grammar
 from core.results import stored_forecasts
-from core.store.cache import Store
+from core.store import Store
 from pages.ui import current_profile
 from tests import synthetic
 from tests.pages.allocate_page import on_screen, opened, predicted, targets
 from tests.pages.opening import live, url
 from tests.pages.prune_page import EXPECTED
-
-
-@pytest.fixture
-def store(empty_cache):
-    """An empty cache that the environment points at."""
-    return Store(empty_cache)
-
-
-@pytest.fixture
-def by_sparsegpt(store):
-    """A profile whose layers were pruned alone by SparseGPT, and by Wanda at one sparsity only."""
-    names = ("gaussian:0.3", "residual:wanda:0.7", *(f"residual:sparsegpt:{each}" for each in (0.5, 0.7, 0.9)))
-    measured = measurements([perturbation(name) for name in names])
-    spec = synthetic.profile_spec(12, 8, prunable=True).model_copy(update={"measurements": measured})
-    return synthetic.save_profile(store.root, spec, 12)
-
-
-def test_nothing_is_predicted_where_nothing_was_evaluated(by_sparsegpt):
-    app = opened(profile=by_sparsegpt, strength="0")
-    assert not app.error
-    assert live(app)["hero"] is live(app)["gauge"] is None
-    assert "for Wanda yet" in app.info[0].value
 
 
 def test_a_button_evaluates_what_predicts(bare, monkeypatch):
@@ -51,7 +25,8 @@ def test_a_button_evaluates_what_predicts(bare, monkeypatch):
         monkeypatch.setitem(synthetic.TOLD, name, "demo")
     key = synthetic.save_profile(bare.root, synthetic.profile_spec(6, prunable=True), 6)
     app = opened(profile=key, by="alps", repair="refit")
-    assert "python" not in app.info[0].value
+    assert not app.error and live(app)["hero"] is live(app)["gauge"] is None
+    assert "for ALPS + refit yet" in app.info[0].value and "python" not in app.info[0].value
     button = app.button(key="anchors")
     assert duration(EXPECTED.seconds) in button.label and cost.words(EXPECTED) in button.help
     assert f"--profile {key} --pruner alps --repair refit" in button.help

@@ -2,8 +2,7 @@
 
 import pytest
 
-from core.requests import grammar
-from core.requests.recipes import Recipe
+from core.requests import Recipe, grammar
 from tests import synthetic
 from tests.pages.opening import badges, opened_at, url
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, save

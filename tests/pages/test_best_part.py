@@ -1,12 +1,6 @@
 """The best-setting part of the prune page: exactly the request chosen, the answer from its data, links that hold."""
 
-import pytest
-
-from core.requests import grammar
-from core.requests.export_and_search import BestRequest, BestSpec
-from core.requests.inputs import WindowRequest
-from core.requests.recipes import Recipe
-from core.requests.studies import StudyRequest
+from core.requests import BestRequest, BestSpec, Recipe, StudyRequest, WindowRequest, grammar
 from core.results import best, candidates, study_results
 from tests import synthetic
 from tests.pages.opening import badges, put, url, words
@@ -86,15 +80,6 @@ def test_a_greatest_loss_takes_the_place_of_the_target(store):
     assert not [each for each in app.text_input if each.key == "best_target"]
     put(app, "best_loss", "12.5%")
     assert submitted(app, store, "best-run") == BestRequest(max_loss=0.125)
-
-
-@pytest.mark.parametrize(
-    ("key", "value"), [("best_loss", "20"), ("best_loss", "much"), ("best_text", " "), ("best_seeds", "one")]
-)
-def test_bad_input_is_one_sentence_and_loses_nothing(store, key, value):
-    app = part(best_for="loss", **{key: value})
-    [said] = [each.value for each in app.error]
-    assert value.strip() in said and app.button(key="best-run").disabled and app.session_state[key] == value
 
 
 # --- the answer ----------------------------------------------------------------------------------------------------

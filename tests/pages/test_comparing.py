@@ -3,10 +3,10 @@
 import pytest
 
 from core.jobs import queue
-from core.requests.measurements import Measurement
+from core.requests import Measurement
 from core.requests.perturbations import perturbation
 from core.show.figures.charts import COMPARED
-from core.store.cache import Store
+from core.store import Store
 from pages.ui import absorption_charts, current_profile
 from tests import synthetic, tiny
 from tests.pages.opening import opened_at, put, url

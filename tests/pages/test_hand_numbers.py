@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.plan import prediction
 from core.plan.allocation import layer_means
 from core.plan.budget import Bounds, share_spent, shift_linears_to_means, with_fixed_layers

@@ -10,16 +10,9 @@ from core.cli import app as cli
 from core.cli import main
 from core.show import help_lines
 from tests import lines
-from tests.pages.opening import shell
 
 LINES = [line for group in help_lines.GROUPS.values() for line in group]
 HEAVY = [line for line in LINES if line.startswith(lines.HEAVY)]
-
-
-def test_the_page_shows_every_line(empty_cache):
-    app = shell().run().switch_page("help.py").run()
-    assert [each.value for each in app.code] == [f"python -m core {line}" for line in LINES]
-    assert [each.value for each in app.header] == list(help_lines.GROUPS)
 
 
 @pytest.mark.parametrize("line", HEAVY)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.requests.lab import question
 from pages.ui import server
 from pages.ui.lab import question as asking
@@ -14,7 +14,7 @@ from pages.ui.lab.question import OPENING
 from pages.ui.live import grid
 from tests.bench.lab import keep_scene
 from tests.fake_warm import LAYERS, scene
-from tests.pages.opening import opened_at, pictures
+from tests.pages.opening import opened_at, picture, pictures
 
 OWN = "A red door"
 NOISE, EVERYWHERE = question(OPENING, "gaussian:0.3"), question(OPENING, "gaussian:0.3", first=True)
@@ -29,14 +29,7 @@ def stored(filled_cache, model):
 
 def opened(**view):
     """The page with a view in its URL."""
-    app = opened_at("lab", **view)
-    return app
-
-
-def given(app, part):
-    """What a live part of the page was given."""
-    found = [json.loads(each.proto.json) for each in pictures(app)]
-    return next(each for each in found if part in each)
+    return opened_at("lab", **view)
 
 
 def standing(app):
@@ -46,7 +39,7 @@ def standing(app):
 
 def shown(app):
     """The answer to the question as the browser looks for it."""
-    data = given(app, "answers")
+    data = picture(app, "answers")
     state, kind = data["state"], data["kinds"][data["state"]["kind"]]
     where = str(state["token"]) if state["only"] else "all" if state["first"] or not kind["choosy"] else "after_first"
     return json.loads(data["answers"].get(f"{data['sentence']}|{list(kind['stops'])[state['size']]}|{where}", "{}"))
@@ -61,7 +54,7 @@ def test_a_stored_answer_is_on_the_screen_at_once_with_its_twin(stored, model):
     assert hit["mean"][-1] == pytest.approx(scene(0.5).gain[16], rel=0.01)
     assert hit["ratio"][-1][0] is None, "the first token is spared"
     assert "With the first token damaged too" in hit["says"]
-    assert len(given(app, "answers")["answers"]) == 2
+    assert len(picture(app, "answers")["answers"]) == 2
     assert shown(opened())["hit"]["16"]["mean"][-1] > 1
 
 
@@ -70,7 +63,7 @@ def test_ones_own_sentence_is_answered_for_the_layer_first_and_then_for_all(stor
     asked = question(OWN, "gaussian:0.3", first=True)
     assert list(model.rows) == [(asked, 7)] and list(model.scenes) == [asked]
     assert shown(app) == {}, "nothing is made up"
-    data = given(app, "answers")
+    data = picture(app, "answers")
     assert json.loads(data["answers"][data["fallback"]])["layers"] == LAYERS
     model.rows[asked, 7].set_result(scene(0.8).row(7))
     app.run()
@@ -116,7 +109,7 @@ def test_without_stored_answers_the_page_waits_for_the_model(filled_cache, model
 
 def test_a_link_carries_the_view(stored, model):
     app = opened(sentence=OWN, layer="4", token="2", only="True", perturbation="residual:wanda:0.9")
-    data = given(app, "answers")
+    data = picture(app, "answers")
     kind = data["kinds"][data["state"]["kind"]]
     assert list(kind["stops"])[data["state"]["size"]] == "residual:wanda:0.9"
     assert (data["state"]["layer"], data["state"]["token"], data["state"]["only"]) == (4, 2, True)

@@ -8,7 +8,7 @@ import pytest
 
 from core.show.lessons.shared import REFERENCE
 from tests.pages.learn_page import CHAPTERS, GUESSED, opened, text
-from tests.pages.opening import links, live, opened_at, paint, url
+from tests.pages.opening import links, live, opened_at, url
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
@@ -19,6 +19,8 @@ def test_a_chapter_is_a_sentence_a_figure_a_task_and_a_way_on(chapter, cache):
     assert figure["title"] and figure["layers"] == 30 and figure["finding"] in text(app)
     assert "Try:" in text(app)
     assert links(app)[0]["profile"] == cache["deep"]
+    for element, link in zip(app.main.get("page_link"), links(app), strict=True):  # stays in the address as it is
+        assert url(opened_at(element.proto.page, **link)) == link, element.proto.page
     for each in (figure, live(opened(profile=cache["deep"], chapter=chapter))):  # after a guess and before it
         assert_every_frame_has_its_words_and_numbers(each)
         assert_every_number_refers_to_a_mark(each)
@@ -54,22 +56,9 @@ def slots_in(said):
     return said.replace("}", "{").split("{")[1::2]
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_a_link_stays_in_the_address_as_it_is(chapter, cache):
-    """A page that wrote it anew would put another entry between the reader and the way back."""
-    tour = opened(profile=cache["deep"], chapter=chapter, **GUESSED)
-    for element, link in zip(tour.main.get("page_link"), links(tour), strict=True):
-        assert url(opened_at(element.proto.page, **link)) == link, element.proto.page
-
-
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_a_tab_draws_the_figure_first_and_the_whole_chapter_once_it_stands(chapter, cache):
-    app = opened_at("learn", painted=False, profile=cache["deep"], chapter=chapter)
-    first = live(app)
-    assert first["waiting"] and not app.get("page_link")
-    paint(app)
-    app.run()
-    assert live(app) == first and app.get("page_link"), "what is alike is not sent again"
-
-
-# --- words ---------------------------------------------------------------------------------------------------------
+def test_a_profile_that_lacks_something_leads_to_one_that_does_not(cache):
+    for chapter in ("amplify", "prune"):
+        app = opened(profile=cache["shallow"], chapter=chapter, **GUESSED)
+        assert app.info
+        assert links(app)[0] == {"profile": "demo", "chapter": chapter}
+    assert live(opened(profile=cache["shallow"]))["controls"][0]["stops"] == ["0.3"]

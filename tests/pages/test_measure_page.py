@@ -3,20 +3,13 @@
 import pytest
 import streamlit as st
 
-from core.jobs import cost, processes, queue
+from core.jobs import processes, queue
 from core.jobs.records import Status
 from core.models import hub
 from core.requests.commands import request_of
 from tests import fake_experiment as fake
-from tests.pages.opening import opened_at, put, shell, url
-from tests.pages.prune_page import EXPECTED, broken_off, submitted
-
-
-@pytest.fixture
-def store(bare, monkeypatch):
-    """An empty cache; the cost is invented and no worker starts."""
-    monkeypatch.setattr(cost, "estimate", lambda *_: EXPECTED)
-    return bare
+from tests.pages.opening import opened_at, put, url
+from tests.pages.prune_page import broken_off, submitted
 
 
 def opened(**view):
@@ -50,36 +43,6 @@ def test_what_the_hub_cache_holds_is_offered_and_can_be_picked(store, monkeypatc
 def test_run_queues_one_job_and_the_address_names_it(store):
     app = opened()
     assert submitted(app, store) == request_of("measure")
-
-
-def test_a_preset_fills_in_its_amounts_and_may_be_changed(store):
-    app = opened()
-    put(app, "measure-preset", "standard")
-    assert (app.number_input(key="measure-sequences").value, app.number_input(key="measure-length").value) == (16, 256)
-    put(app, "measure-sequences", 12)
-    assert "--preset standard --sequences 12 --" in shown(app)
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "sentence"),
-    [
-        ("perturbations", ["gauss:0.3"], "There is no perturbation 'gauss'"),
-        ("perturbations", ["gaussian:-1"], "Size: input should be greater than 0"),
-        ("perturbations", [], "Choose at least one perturbation"),
-        ("seeds", "one", "whole numbers"), ("documents", "599", "first-last"), ("model", " ", "The model is empty"),
-        ("device", "gpu", "There is no device 'gpu'"),
-    ],
-)  # fmt: skip
-def test_bad_input_is_one_sentence_and_loses_nothing(store, key, value, sentence):
-    app = shell().run()
-    for name, typed in {"preset": "own list", "perturbations": ["gaussian:0.25"], key: value}.items():
-        app.session_state[f"measure-{name}"] = typed
-    app.switch_page("measure.py").run()
-    assert sentence in app.error[0].value
-    assert len(app.error) == 1
-    assert app.button(key="run").disabled
-    assert app.session_state[f"measure-{key}"] == value
-    assert app.session_state["measure-preset"] == "own list"
 
 
 @pytest.mark.parametrize("name", ["length", "sequences"])
@@ -117,11 +80,15 @@ def test_a_link_holds_every_choice(store):
     assert {*LINK} - {*app.query_params} <= {"measure-device"}  # what is as usual need not be said
 
 
-def test_the_back_button_takes_a_preset_back_with_its_amounts(store):
+def test_a_preset_fills_in_its_amounts_which_may_be_changed_and_the_back_button_takes_it_back(store):
     app = opened()
     assert not app.query_params
     put(app, "measure-preset", "standard")
     assert url(app) == {"measure-preset": "standard"}
+    assert (app.number_input(key="measure-sequences").value, app.number_input(key="measure-length").value) == (16, 256)
+    put(app, "measure-sequences", 12)
+    assert "--preset standard --sequences 12 --" in shown(app)
+    app.query_params.pop("measure-sequences")
     app.query_params.pop("measure-preset")
     app.run()
     assert app.number_input(key="measure-sequences").value == 8

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.store.cache import Store
+from core.store import Store
 from tests.pages.opening import opened_at, put, url
 
 WHOLE, LINEARS = "6e78df", "5d5fdc"  # the profile on most text, and that of each linear alone

@@ -9,11 +9,7 @@ from core.export import target
 from core.export.card import RECIPE
 from core.jobs import cost
 from core.models.sources import Source
-from core.requests.export_and_search import ExportRequest
-from core.requests.inputs import WindowRequest
-from core.requests.recipes import Recipe
-from core.requests.studies import StudyRequest
-from core.requests.workload import ModelShape
+from core.requests import ExportRequest, ModelShape, Recipe, StudyRequest, WindowRequest
 from pages.ui.prune import export
 from tests import synthetic
 from tests.pages.opening import put, words

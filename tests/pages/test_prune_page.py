@@ -1,13 +1,13 @@
-"""The prune page itself: it opens without a model or a heavy library, and a study is watched until it ends."""
+"""The prune page itself: a study is watched until it ends, and a part shows what was chosen before another."""
+
+import pytest
 
 from core.jobs import processes
+from core.requests import DEFAULT_CALIBRATION, StudyRequest
 from core.requests.recipes import read_recipe
-from core.requests.studies import StudyRequest
 from tests import synthetic
-from tests.pages.opening import badges, figures, named
+from tests.pages.opening import badges, figures, named, put, url
 from tests.pages.prune_page import LAYERS, PROFILE, broken_off, family, opened
-
-# --- watching ------------------------------------------------------------------------------------------------------
 
 
 def part_way(store):
@@ -43,3 +43,37 @@ def test_a_training_is_drawn_while_it_runs_and_once_it_has_ended(store):
     told = "held back, the KL to the dense model is 1.40 nats/token before training and 1.10 after 20,480 tokens"
     assert any(told in each.value for each in app.caption)
     assert any(trace.get("name") == "held back" for each in figures(app) for trace in each["data"])
+
+
+# --- from one part to another ----------------------------------------------------------------------------------------
+
+
+def to(app, part):
+    """Another tab of the page, in a browser that has forgotten every widget which is not drawn.
+
+    Such a browser shows a widget at its default unless it is told a value, and answers so with the next click.
+    """
+    before = {each.key for each in (*app.text_input, *app.number_input)}
+    put(app, "part", part)
+    for each in (*app.text_input, *app.number_input):
+        if each.key not in before:
+            each.set_value(each.proto.value if each.proto.set_value else each.proto.default)
+    return app.run()
+
+
+@pytest.mark.parametrize("part", ["evaluate", "results", "export"])
+def test_after_best_setting_the_calibration_is_what_it_was(store, part):
+    app = to(to(opened(part=part), "best"), part)
+    assert not app.error
+    assert app.text_input(key="seeds").value == "0"
+    assert app.number_input(key="calibration_windows").value == DEFAULT_CALIBRATION.sequences
+    assert app.number_input(key="calibration_length").value == DEFAULT_CALIBRATION.length
+
+
+def test_a_target_survives_a_look_at_the_other_aim(store):
+    app = opened(part="best", best_for="loss")
+    put(app, "best_for", "target")
+    put(app, "best_target", "50%")
+    put(app, "best_for", "loss")
+    put(app, "best_for", "target")
+    assert app.text_input(key="best_target").value == url(app)["best_target"] == "50%"

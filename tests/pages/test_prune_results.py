@@ -5,17 +5,13 @@ import re
 
 import pytest
 
-from core.requests import grammar
-from core.requests.allocations import AllocationRequest
+from core.requests import AllocationRequest, grammar
 from core.results import candidates
-from core.show.figures import perplexity
 from core.store.profiles import load
 from pages.ui import studies
 from tests import synthetic
 from tests.pages.opening import badges, figures, words
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, family, opened, save, verdict
-
-# --- results -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -63,29 +59,14 @@ def grouped(store):
     return studies.groups(load(store, store.profile(PROFILE.key)))
 
 
-def drawn(group):
-    """Names of the curves of perplexity against target."""
-    return set(perplexity.of_evaluations(group, None).table["method"])
-
-
-def recalibrated(store, asked, windows, profile=PROFILE.key):
-    """A study calibrated on so many windows."""
-    spec = synthetic.study_spec(PROFILE, asked, LAYERS)
-
-    def amount(point):
-        if point.pruned is None or point.pruned.calibration is None:
-            return point
-        used = point.pruned.calibration.model_copy(update={"windows": point.pruned.calibration.windows[:windows]})
-        return point.model_copy(update={"pruned": point.pruned.model_copy(update={"calibration": used})})
-
-    spec = spec.model_copy(update={"points": tuple(map(amount, spec.points))})
-    return synthetic.save_study(store.root, spec, LAYERS, profile)
+def measured(store, base, profile=PROFILE.key):
+    """A study of one base at the target in view, which looked at that profile."""
+    recipes = candidates.combined([grammar.method(base, 0.7)], "wanda", (0,))
+    return synthetic.save_study(store.root, synthetic.study_spec(PROFILE, recipes, LAYERS), LAYERS, profile)
 
 
 def test_what_another_profile_measured_alike_is_shown_but_is_not_the_setting_in_view(store):
-    uniform = candidates.combined([AllocationRequest(target=0.7)], "wanda", (0,))
-    mine = recalibrated(store, uniform, 16)
-    another = recalibrated(store, candidates.combined([grammar.method("owl", 0.7)], "wanda", (0,)), 16, "another")
+    mine, another = measured(store, "uniform"), measured(store, "owl", "another")
     app = opened(study=mine, detail="all")
     assert "OWL" in set(app.dataframe[-1].value["allocation"])
     other = "Your setting (OWL, 70 % zeros, Wanda) has not been evaluated with this profile."
@@ -95,7 +76,35 @@ def test_what_another_profile_measured_alike_is_shown_but_is_not_the_setting_in_
     assert not opened(study=another, base="uniform").info
 
 
-# --- zero-shot -----------------------------------------------------------------------------------------------------
+# --- what is predicted before it runs --------------------------------------------------------------------------------
 
 
-# --- what was evaluated elsewhere ------------------------------------------------------------------------------------
+OTHERS = candidates.combined([AllocationRequest(target=each) for each in (0.5, 0.6, 0.7, 0.8)], "wanda", (0,))
+
+
+def said(app, begins):
+    [found] = [each for each in app.caption if each.value.startswith(begins)]
+    return found
+
+
+def test_a_setting_is_predicted_before_it_runs_and_never_by_itself(store):
+    save(store, OTHERS)
+    app = opened(part="evaluate")
+    hero, _ = app.metric
+    assert hero.label == "Predicted perplexity of OWL, 70 % zeros, Wanda"
+    before = said(app, f"Predicted perplexity {hero.value}, 90 % interval [")
+    owl = candidates.combined([OWL], "wanda", (0,))
+    cost = lambda setting: 0.1 if setting == owl[0] else synthetic.invented_cost(setting)  # noqa: E731
+    save(store, owl, cost, allocated=True)
+    app = opened(part="evaluate")
+    after = said(app, before.value.partition(";")[0])
+    assert f"; measured {float(app.metric[0].value):.1f}; unpruned " in after.value
+    assert "4 settings evaluated with Wanda" in after.help == before.help
+
+
+def test_what_cannot_be_predicted_is_one_sentence(store):
+    save(store, OTHERS)
+    for view in ({"by": "magnitude"}, {"pattern": "2:4"}, {"sequential": "True"}):
+        app = opened(part="evaluate", **view)
+        why = said(app, "Nothing predicts this setting: ").value
+        assert ". " not in why and ";" not in why and not app.error

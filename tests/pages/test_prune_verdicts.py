@@ -2,10 +2,9 @@
 
 import pytest
 
-from core.results import candidates
-from core.results.comparison import UNKNOWN, Change
+from core.results import Change, Study, candidates
+from core.results.comparison import UNKNOWN
 from core.results.setting_result import SeedResult
-from core.results.study_results import Study
 from core.show.words import perplexity_sentences
 from tests import synthetic
 from tests.pages.prune_page import LAYERS, OWL, PROFILE

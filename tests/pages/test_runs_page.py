@@ -1,18 +1,23 @@
-"""Runs: what is in the cache, what can be done with it."""
+"""Runs: what is in the cache, what can be done with it, and evaluated settings beside each other."""
 
 from collections import Counter
 
-from core.jobs import queue
+import pytest
+
+from core.jobs import processes, queue
 from core.jobs.records import Status
+from core.methods import Owl
+from core.requests import AllocationRequest, Recipe
+from core.results import rows_of
+from core.results.study_results import load
 from tests import fake_experiment as fake
 from tests import synthetic
-from tests.pages.opening import links, words
-from tests.pages.runs_page import opened
+from tests.pages.opening import links, opened_at, put, url, words
 
 
 def test_a_result_is_deleted(bare):
     synthetic.save_profile(bare.root, synthetic.profile_spec(4, 8, "quick"), 4)
-    app = opened()
+    app = opened_at("runs")
     next(button for button in app.button if button.label == "Delete it").click().run()
     assert not list(bare.entries())
 
@@ -20,7 +25,7 @@ def test_a_result_is_deleted(bare):
 def test_a_corrupt_entry_is_reported(bare):
     key = synthetic.save_profile(bare.root, synthetic.profile_spec(4, 8, "quick"), 4)
     (bare.root / "profile" / f"{key}.safetensors").write_text("{}")
-    app = opened()
+    app = opened_at("runs")
     assert key in app.warning[0].value
 
 
@@ -33,7 +38,7 @@ def test_jobs_show_their_state_and_what_can_be_done(bare):
     ]
     for seed, status in enumerate(states):
         queue.submit(bare, fake.request(seed=seed)).write(status)
-    app = opened()
+    app = opened_at("runs")
     said = words(app.markdown)
     assert all(f"badge[{state}]" in said for state in ("queued", "interrupted", "failed"))
     assert Counter(each.label for each in app.button).items() >= {("Cancel", 1), ("Resume", 2), ("Forget", 3)}
@@ -44,9 +49,9 @@ def test_a_run_whose_profile_was_deleted_says_so_in_place_of_a_link(bare):
     """The link would open another model without a word."""
     key = synthetic.save_profile(bare.root, synthetic.profile_spec(4, 8, "quick"), 4)
     queue.submit(bare, fake.request()).write(Status(state="done", result=key))
-    assert links(opened()).count({"profile": key}) == 3, "by its card, by its actions and by its run"
+    assert links(opened_at("runs")).count({"profile": key}) == 3, "by its card, by its actions and by its run"
     (bare.root / "profile" / f"{key}.safetensors").unlink()
-    app = opened()
+    app = opened_at("runs")
     assert "Its result was deleted." in [each.value for each in app.caption]
     assert {"profile": key} not in links(app)
 
@@ -54,9 +59,47 @@ def test_a_run_whose_profile_was_deleted_says_so_in_place_of_a_link(bare):
 def test_resume_and_forget(bare):
     job = queue.submit(bare, fake.request())
     job.write(Status(state="running"))
-    app = opened()
+    app = opened_at("runs")
     app.button(key=f"resume-{job.key}").click().run()
     assert queue.job(bare, job.key).state == "queued"
     app.button(key=f"cancel-{job.key}").click().run()
     app.button(key=f"forget-{job.key}").click().run()
     assert queue.jobs(bare) == []
+
+
+def test_a_refusal_stands_on_the_page_until_something_else_is_done(bare):
+    job = queue.submit(bare, fake.request())
+    job.write(Status(state="failed", error="no model", bad_request=True))
+    app = opened_at("runs")
+    with processes.take(job.lock):
+        app.button(key=f"forget-{job.key}").click().run()
+    assert len(app.error) == 1
+    assert queue.jobs(bare) == [queue.job(bare, job.key)]
+    app.run()
+    assert not app.error
+
+
+def test_picked_settings_are_compared_with_the_first_in_the_link_and_back_takes_it_back(bare):
+    owl = Recipe(allocation=AllocationRequest(base=Owl()))
+    spec = synthetic.study_spec(synthetic.profile_spec(6, 8, "quick"), (owl, owl.replace(calibration_seed=1)), 6)
+    key = synthetic.save_study(bare.root, spec, 6)
+    first, second = (f"{key[:6]}-{place}" for place in (1, 2))
+    uniform, other = rows_of(load(bare, bare.by_key(key)))[1:3]
+    app = opened_at("runs", show="evaluations")
+    assert "compare" not in app.query_params
+    put(app, "compare", [first, second])
+    assert url(app)["compare"] == f"{first},{second}"
+    app = opened_at("runs", **url(app))
+    table, change = app.dataframe[1].value, other.one.against(uniform.one).windows
+    assert table["against the first, %"][1] == pytest.approx(change.value)
+    assert table["the first low"][1] == pytest.approx(change.low)
+    assert "against Uniform, 70 % zeros" in words(app.markdown)
+    assert [each.value for each in app.metric] == [uniform.one.written, other.one.written]
+    assert app.metric[0].delta == "" and app.metric[1].delta.endswith(" % against the first")
+    app.query_params["compare"] = first  # as the back button does
+    app.run()
+    assert app.session_state["compare"] == [first]
+    app.query_params.pop("compare")
+    app.run()
+    assert app.session_state["compare"] == [] and "compare" not in app.query_params
+    assert not app.warning

@@ -11,6 +11,7 @@ from starlette.datastructures import Headers
 from core.store.files import write_file
 from pages.ui import server
 from pages.ui.server import MEDIA_TYPES, STATIC, assets, guard, welcome
+from pages.ui.talk_stream import Talks
 from tests.core.store.test_deleting import GONE, by
 
 
@@ -75,6 +76,9 @@ def test_streamlit_answers_for_everything_else():
         (known + "/", "GET"),
     ):
         assert ask(assets, path, method=method)[1], (method, path)
+    talk = f"/talk/{server.VERSION}"
+    for path, method in ((talk, "POST"), ("/talk/0", "GET"), (f"{talk}/x", "GET")):
+        assert ask(Talks, path, method=method)[1], (method, path)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from core.base.errors import UserError
+from core.base import UserError
 from pages.ui.lab.question import OPENING
 from tests import synthetic
 from tests.pages.opening import PAGES, ROOT, live, opened_at, paint, shell
@@ -57,28 +57,16 @@ def test_a_profile_with_a_missing_unit_gets_one_sentence(empty_cache):
     assert "measure it again" in app.error[0].value
 
 
-def loads(statement):
-    """Run a statement in a fresh interpreter and fail if it loaded a heavy library."""
-    command = [sys.executable, "-c", f"{statement}\n{GUARD}"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
-
-
 def test_no_page_loads_torch_or_transformers():
     modules = [path.relative_to(ROOT).with_suffix("") for path in sorted((ROOT / "pages" / "ui").rglob("*.py"))]
     imports = [f"import {'.'.join(path.parts).removesuffix('.__init__')}" for path in modules]
     opened = "AppTest.from_file('pages/shell.py', default_timeout=120).run().switch_page('{}.py').run()"
     pages = [f"assert not {opened.format(page)}.exception" for page in PAGES]
-    done = loads("\n".join([*imports, "from streamlit.testing.v1 import AppTest", *pages]))
-    assert done.returncode == 0, done.stderr[-500:]
+    script = "\n".join([*imports, "from streamlit.testing.v1 import AppTest", *pages, GUARD])
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, timeout=240, check=True)
 
 
-def test_the_guard_bites():
-    done = loads("import transformers")
-    assert done.returncode == 1
-    assert "transformers" in done.stderr
-
-
-@pytest.mark.parametrize("page", ["absorption", "allocate", "prune"])
+@pytest.mark.parametrize("page", ["learn", "absorption", "allocate", "prune"])
 def test_a_tab_draws_the_live_picture_first_and_the_whole_page_once_it_stands(page, cache):
     app = opened_at(page, painted=False, part="results")
     first, shown = live(app), len(app.main)

@@ -7,14 +7,12 @@ from google.protobuf.message import Message
 
 from core.jobs import cost, queue
 from core.jobs.records import Status
-from core.requests.export_and_search import ExportRequest, ExportSpec
-from core.requests.inputs import WindowRequest
-from core.requests.measurements import MeasureRequest, measurements
+from core.requests import ExactRecipe, ExportRequest, ExportSpec, MeasureRequest, WindowRequest
+from core.requests.measurements import measurements
 from core.requests.perturbations import perturbation
-from core.requests.studies import ExactRecipe
 from core.show.figures.charts import COMPARED
 from core.show.report import reports
-from core.store.cache import Store
+from core.store import Store
 from pages.ui import stored_results
 from tests import synthetic
 from tests.pages import test_best_part as answers

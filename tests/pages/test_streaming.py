@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.store.scenes import Chunk, WrittenToken
 from pages.ui import server, talk_stream
 from pages.ui.talk_stream import Talks
@@ -212,15 +212,3 @@ def test_pages_of_other_addresses_start_nothing(app, warm):
             assert here.sent[0]["status"] == 403 and not warm.asked
 
     asyncio.run(play())
-
-
-@pytest.mark.parametrize("changed", [{"method": "POST"}, {"path": "/talk/0"}, {"path": f"/talk/{server.VERSION}/x"}])
-def test_streamlit_answers_for_everything_else(app, changed):
-    passed = []
-
-    async def send(message):
-        passed.append(message["status"])
-
-    scope = {"type": "http", "method": "GET", "path": f"/talk/{server.VERSION}", "headers": []} | changed
-    asyncio.run(app(scope, None, send))
-    assert passed == [404]

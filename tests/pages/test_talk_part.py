@@ -1,30 +1,21 @@
 """Lab, break it while it talks: what the picture is given, a link to it, and what the browser may tell."""
 
-import json
-
 import pytest
 
-from core.base.errors import UserError
+from core.base import UserError
 from pages.ui import live, url_state
 from pages.ui.lab import talk
 from pages.ui.lab.question import LAYERS
-from tests.pages.opening import opened_at, pictures
-
-
-def given(app):
-    """What the picture was given, the words of all readers among it."""
-    found = [json.loads(each.proto.json) for each in pictures(app)]
-    own = next(each for each in found if "prompt" in each)
-    return json.loads(own["fixed"]) | own
+from tests.pages.opening import opened_at, picture
 
 
 def test_a_link_carries_the_prompt_the_damage_over_time_and_the_seed(model):
     turns = "0~3~residual:wanda:0.7:mlp,12~0~"
     app = opened_at("lab", write="A red door", turns=turns, seed="7")
-    data = given(app)
+    data = picture(app, "prompt")
     assert (data["prompt"], data["seed"], data["state"]["turns"], data["linked"]) == ("A red door", 7, turns, True)
     app.session_state["seed"] = 0
-    assert given(app.run())["seed"] is None
+    assert picture(app.run(), "prompt")["seed"] is None
 
 
 @pytest.mark.parametrize(
@@ -34,7 +25,7 @@ def test_a_link_carries_the_prompt_the_damage_over_time_and_the_seed(model):
 def test_turns_that_cannot_be_are_said_and_the_example_stands(model, wrong):
     app = opened_at("lab", turns=wrong)
     assert "turns" in app.warning[0].value
-    assert given(app)["state"]["turns"] == talk.OPENING
+    assert picture(app, "prompt")["state"]["turns"] == talk.OPENING
 
 
 def test_turns_are_spelt_in_one_way():

@@ -1,13 +1,11 @@
 """Chapters 3 and 4: what amplifies, and what of a falling drift is dilution and what is learned."""
 
 from collections.abc import Iterable
-from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
 
 from core.base import UserError, capital, digits, frozen, gain, times
-from core.methods import BLOCKS
 from core.plan.gains import Gains, averaged, gains_of, split_log_gain, verdicts_of
 from core.show.lessons.shared import (
     DRIVER,
@@ -22,7 +20,7 @@ from core.show.lessons.shared import (
     ref,
 )
 from core.show.words import gain_sentences
-from core.store import Array, Entry, Profile, Store
+from core.store import Array, Profile
 
 SINK = 5.0  # times the others' length; a token that draws attention to itself stands out by far more
 STAYS = 1.2  # a gain that changes by less than this factor hardly changes
@@ -169,42 +167,6 @@ def _diluted_sentence(absorbing: list[int], diluted: list[int], grown: Array, ar
         f"Falling drift can be mere dilution: at {where}, the damage itself grows. After layer {at_layer(most)} it "
         f"grows {at_layer(most, times(grown[most]))} and the stream {at_layer(most, times(around[most]))}."
     )
-
-
-def with_parts(store: Store, profile: Profile) -> Entry | None:
-    """This profile, or else another one of its model, in which attention and MLP were left out; None without any."""
-    wanted = {f"skip:{part}" for part in BLOCKS}
-    alike = (each for each in store.entries() if each.spec.model == profile.spec.model)
-    return next((each for each in (profile.entry, *alike) if wanted <= set(each.spec.names)), None)
-
-
-def twins(store: Store, profile: Profile) -> tuple[Entry, Entry] | None:
-    """This model and its randomly initialised twin on one text, both with noise: the profile itself, then the latest.
-
-    None where there is no such pair.
-    """
-
-    def noisy(spec):
-        perturbations = (each.perturbation for each in spec.measurements)
-        return any(each.isotropic and each.positions == "after_first" for each in perturbations)
-
-    alike = [
-        each
-        for each in store.entries("profile")
-        if each.spec.model.content == profile.spec.model.content and noisy(each.spec)
-    ]
-    pairs = (
-        (one, other)
-        for one, other in permutations(alike, 2)
-        if one.spec.model.initialised is None and other.spec.model.initialised is not None
-        if one.spec.text == other.spec.text
-    )
-
-    def near(pair):
-        made = [str(each.provenance.get("created", "")) for each in reversed(pair)]
-        return profile.key in {each.key for each in pair}, made
-
-    return max(pairs, key=near, default=None)
 
 
 def learned(trained: Profile, twin: Profile) -> str:

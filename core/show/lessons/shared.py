@@ -7,11 +7,13 @@ A sentence refers to things in the picture by marks, as in `ends at [0.19](curve
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import permutations
 
 import numpy as np
 
 from core.base import Positions, UserError, frozen
-from core.store import Profile
+from core.methods import BLOCKS
+from core.store import Entry, Profile, Store
 
 REFERENCE = re.compile(r"\[([^\[\]]+)\]\(([^()]+)\)")
 LAYERS = "layers"
@@ -93,3 +95,42 @@ def ordinal(number: int) -> str:
     """`1st`, `2nd`, `13th`."""
     teens = number % 100 in (11, 12, 13)
     return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
+# --- other profiles beside the one in view ---------------------------------------------------------------------------
+
+
+def with_parts(store: Store, profile: Profile) -> Entry | None:
+    """This profile, or else another one of its model, in which attention and MLP were left out; None without any."""
+    wanted = {f"skip:{part}" for part in BLOCKS}
+    alike = (each for each in store.entries() if each.spec.model == profile.spec.model)
+    return next((each for each in (profile.entry, *alike) if wanted <= set(each.spec.names)), None)
+
+
+def twins(store: Store, profile: Profile) -> tuple[Entry, Entry] | None:
+    """This model and its randomly initialised twin on one text, both with noise: the profile itself, then the latest.
+
+    None where there is no such pair.
+    """
+
+    def noisy(spec):
+        perturbations = (each.perturbation for each in spec.measurements)
+        return any(each.isotropic and each.positions == "after_first" for each in perturbations)
+
+    alike = [
+        each
+        for each in store.entries("profile")
+        if each.spec.model.content == profile.spec.model.content and noisy(each.spec)
+    ]
+    pairs = (
+        (one, other)
+        for one, other in permutations(alike, 2)
+        if one.spec.model.initialised is None and other.spec.model.initialised is not None
+        if one.spec.text == other.spec.text
+    )
+
+    def near(pair):
+        made = [str(each.provenance.get("created", "")) for each in reversed(pair)]
+        return profile.key in {each.key for each in pair}, made
+
+    return max(pairs, key=near, default=None)

@@ -29,7 +29,7 @@ from core.requests.allocations import DEFAULT_METHOD as OPENING
 from core.results import candidates
 from core.show import words
 from core.store import Profile
-from pages.ui import form, url_state
+from pages.ui import choices, form
 
 STRENGTHS = steps(0, 0.1, 0.001)
 TARGETS = steps(0, 0.95, 0.01)
@@ -80,9 +80,9 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
     """
 
     def chosen(name, options, usual):
-        return url_state.sync(KEYS.get(name, name), list(options), usual, drawn=drawn)
+        return choices.sync(KEYS.get(name, name), list(options), usual, drawn=drawn)
 
-    url_state.unfold(WORD, PARTS, _decoded)
+    choices.unfold(WORD, PARTS, _decoded)
     measured = (each for each in UNITS.values() for fine in (True, False) if responses.pruners(profile, fine, each))
     measured_units = (
         each.name for each in measured if not each.of_layers
@@ -105,7 +105,7 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
     if fields["control"] == "shuffled":
         fields["seed"] = chosen("seed", range(10), rest["seed"])
     request = grammar.build(kind, fields, fields.pop("target"))
-    url_state.fold(WORD, PARTS, grammar.write(request))
+    choices.fold(WORD, PARTS, grammar.write(request))
     return request
 
 
@@ -146,7 +146,7 @@ def draw(request: AllocationRequest, profile: Profile) -> None:
     for each in parameters(method, request.budget_unit):
         key = KEYS.get(each.name, each.name)
         if isinstance(each.options, dict):
-            url_state.switch(each.label, each.options, key)
+            form.segments(each.label, each.options, key)
         else:
             st.select_slider(each.label, each.options, key=key, format_func="{:g}".format)
     if request.budget_unit.levels:

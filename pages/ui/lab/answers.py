@@ -14,9 +14,8 @@ from core.lab import scheduler
 from core.requests.lab import Question
 from core.show.lessons import sentence
 from core.store.scenes import Scene, SceneRow, examples, lenses, rows
-from pages.ui import layout
 from pages.ui.lab.question import KINDS, View
-from pages.ui.live.grid import Answered, key, lens_text
+from pages.ui.live.grid import Answered, lens_text
 
 KEPT_QUESTIONS = 8  # questions of each kind that a tab remembers: a layer at every size
 LOOK_SECONDS = 0.2  # between two looks at an unanswered question
@@ -98,8 +97,7 @@ def answers(view: View) -> tuple[dict[str, Answered], str]:
     Raises:
         UserError: what is wrong with the question.
     """
-    here, question = tab(), view.question()
-    layer = view.state.layer
+    here, question, layer = tab(), view.question(), view.state.layer
     if here.scene(question) is None:
         wanted = [("scene", None)] if here.row(question, layer) else [("row", layer), ("scene", None)]
         for come in filter(_come, [here.ask(kind, question, at) for kind, at in wanted]):
@@ -108,7 +106,7 @@ def answers(view: View) -> tuple[dict[str, Answered], str]:
     for each in view.sizes:
         if row := here.row(own := each.question(), layer):
             by_name[name(each)] = _assembled(own, row, {layer: row})
-    for flipped in (False, True) if view.is_choosy else (False,):
+    for flipped in range(1 + view.is_choosy):
         own = view.question(flipped)
         twin = here.scene(view.question(not flipped)) if view.is_choosy else None
         if scene := here.scene(own):
@@ -127,17 +125,17 @@ def words(view: View) -> dict[str, str] | None:
     if not view.state.words:
         return {}
     question = view.question()
-    lens = lenses().get(question)
-    if lens is None:
+    if (lens := lenses().get(question)) is None:
         coming = tab().ask("lens", question, view.state.layer)
         lens = coming.result() if _come(coming) else None
     return {name(view): lens_text(lens)} if lens else None
 
 
 def name(view: View, flipped: bool = False) -> str:
-    """The name of a question in the picture."""
-    first = view.state.first != flipped or not KINDS[view.state.kind].choosy
-    return key(view.sentence, view.word, first, view.only)
+    """The name of a question in the picture; the browser makes the same."""
+    everywhere = view.state.first != flipped or not KINDS[view.state.kind].choosy
+    where = view.only if view.only is not None else "all" if everywhere else "after_first"
+    return f"{view.sentence}|{view.word}|{where}"
 
 
 def example() -> Answered | None:
@@ -158,15 +156,8 @@ def _assembled(
     twin: Scene | None = None,
     gains: Sequence = (),
 ) -> Answered:
-    twins = {layer: twin.row(layer) for layer in rows} if twin else {}
-    hits = {layer: sentence.hit(question, row, gains, twins.get(layer)) for layer, row in rows.items()}
+    hits = {at: sentence.hit(question, row, gains, twin and twin.row(at)) for at, row in rows.items()}
     return Answered(shared, rows, hits)
-
-
-def drawn() -> None:
-    """The picture stands in a browser: the rest of the page follows, and the model gets ready."""
-    layout.go_on()
-    scheduler.wake()
 
 
 # --- how far it is --------------------------------------------------------------------------------------------------
@@ -188,9 +179,8 @@ def status(view: View, stage: str, waits: bool) -> None:
 
 
 def _looking(view: View, stage: str, state: str, waits: bool) -> None:
-    if (_stage(view), scheduler.state()) != (stage, state) or (
-        waits and tab().ask("lens", view.question(), view.state.layer).done()
-    ):
+    has_words = waits and tab().ask("lens", view.question(), view.state.layer).done()
+    if has_words or (_stage(view), scheduler.state()) != (stage, state):
         st.rerun()
     st.caption(_said(view, stage))
 
@@ -206,23 +196,19 @@ def _stage(view: View) -> str:
     return "layer" if here.row(question, view.state.layer) or (row and row.done()) else "none"
 
 
-def _loading() -> str:
-    """Sentence on the seconds the model has been loading, and took the last time."""
+def _said(view: View, stage: str) -> str:
+    here, question, state = tab(), view.question(), scheduler.state()
     past, before = scheduler.loading()
     usual = f"it took {before:.0f} s last time" if before else "usually less than a minute"
-    return f"The model is loading, {past:.0f} s so far; {usual}."
-
-
-def _said(view: View, stage: str) -> str:
-    here, question = tab(), view.question()
+    loading = f"The model is loading, {past:.0f} s so far; {usual}."
     if question in examples():
-        return f":material/inventory_2: Stored answer. {MODEL.get(scheduler.state()) or _loading()}"
+        return f":material/inventory_2: Stored answer. {MODEL.get(state, loading)}"
     if stage in ("whole", "sized"):
         scene = here.scene(question)
         took = f"Measured live in {scene.seconds:.1f} s: {several(len(scene.tokens), 'token')}, every layer."
         return f":material/bolt: {took}"
-    if scheduler.state() != "ready":
-        return f":material/hourglass: {_loading()} Your sentence is next."
+    if state != "ready":
+        return f":material/hourglass: {loading} Your sentence is next."
     if stage == "layer":
         return f":material/bolt: Layer {view.state.layer} is measured; the other layers follow."
     ahead = scheduler.count_ahead(here.futures["row", question, view.state.layer])

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.base import per_cent
 from core.requests.lab import MOST_TOKENS, REMOVED, Question, question
-from pages.ui import form, layout, url_state
+from pages.ui import choices, form, layout, url_state
 from pages.ui.live.grid import Kind, State
 
 SIZES = ("0.01", "0.03", "0.1", "0.2", "0.3", "0.5", "0.7", "1")
@@ -111,16 +111,16 @@ def sentence() -> str:
 
 def current_view(typed: str) -> View:
     """The view of a sentence, with the choices made in the picture."""
-    word = url_state.sync("perturbation", list(WORDS), DEFAULT_DAMAGE)
-    layer = url_state.sync("layer", range(LAYERS), LAYER)
-    token = url_state.sync("token", range(LAST_TOKEN, MOST_TOKENS), LAST_TOKEN)
-    first = url_state.sync("first", [False, True], FIRST)
-    only = url_state.sync("only", [False, True], False)
-    words = url_state.sync("words", [False, True], False)
+    word = choices.sync("perturbation", list(WORDS), DEFAULT_DAMAGE)
+    layer = choices.sync("layer", range(LAYERS), LAYER)
+    token = choices.sync("token", range(LAST_TOKEN, MOST_TOKENS), LAST_TOKEN)
+    first = choices.sync("first", [False, True], FIRST)
+    only = choices.sync("only", [False, True], False)
+    words = choices.sync("words", [False, True], False)
     return View(typed, State(layer, token, *WORDS[word], first, only and token != LAST_TOKEN, words))
 
 
 def moved(state: State) -> None:
     """Keep the choices made in the picture."""
-    choices = {name: value for name, value in state._asdict().items() if name not in ("kind", "size")}
-    st.session_state.update(choices, perturbation=View("", state).word)
+    chosen = {name: value for name, value in state._asdict().items() if name not in ("kind", "size")}
+    st.session_state.update(chosen, perturbation=View("", state).word)

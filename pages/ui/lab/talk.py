@@ -12,7 +12,7 @@ from core.base import UserError, brief, checked, escape_markdown, per_cent
 from core.requests.lab import Talk, layers_of
 from core.requests.perturbations import perturbation
 from core.show.figures.axes import Axis
-from pages.ui import form, layout, live, server, url_state
+from pages.ui import choices, form, layout, live, server, url_state
 from pages.ui.lab.question import KINDS, LAYERS, SHARES
 
 COMPONENT = live.component("talk")
@@ -106,16 +106,16 @@ def show() -> None:
     st.markdown("Two copies of one model write on from your words. Damage one of them while it writes, then heal it.")
     prompt, seed = (
         form.words("Words to write on from", "write", DEFAULT_PROMPT),
-        url_state.whole_number("seed", 0, SEEDS),
+        choices.sync("seed", SEEDS, 0),
     )
     with layout.row(gap="small"):
         for name, words in PROMPTS.items():
             _set(name, write=words)
         drawn = {0: "Likeliest word", seed or 1: f"Sampled, seed {seed or 1}"}
-        url_state.switch("Next word", drawn, "seed", label_visibility="collapsed")
+        form.segments("Next word", drawn, "seed", label_visibility="collapsed")
         _set(":material/casino:", seed=randrange(1, SEEDS.stop), help="Sample with another seed")
     try:
-        turns = read(url_state.text("turns", OPENING))
+        turns = read(choices.text("turns", OPENING))
     except UserError as error:
         url_state.refuse(f"The link asks for turns that cannot be: {escape_markdown(error)}.")
         turns = OPENING

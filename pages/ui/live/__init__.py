@@ -55,7 +55,7 @@ def draw(
     scale = ", ".join(f"{colour} {place:.0%}" for place, colour in look.diverging)  # as the stops of a gradient
     colours = {**vars(look), "scale": scale, "font": FONT, "size": f"{SIZE}px"}
     state = {name: at for name, (at, _) in choices.items()}
-    waits = st.session_state["view"].waits
+    waits = url_state.current().waits
     if drawn:
         waits.setdefault(key, uuid4().hex)  # the same from now on, so reported once; a new session reports again
     picture(

@@ -138,7 +138,7 @@ def draw(
 
     Args:
         sentence: what the keys of answers to it begin with.
-        answers: by sentence, damage and place, as `key` makes them.
+        answers: by sentence, damage and place, as the browser names them.
         lenses: by the same names, as `lens_text` writes them.
         fallback: of the answer that is shown while there is none to the question.
         moved: called with what the reader chose, once it is let go.
@@ -166,12 +166,6 @@ def draw(
         **{name: (int(getattr(state, name)), range(2)) for name in SWITCHES},
     }
     live.draw(COMPONENT, KEY, data, choices, told, drawn)
-
-
-def key(sentence: str, word: str, first: bool, token: int | None) -> str:
-    """The name of a question; the browser makes the same."""
-    where = str(token) if token is not None else "all" if first else "after_first"
-    return f"{sentence}|{word}|{where}"
 
 
 def _plain(row: SceneRow, hit: Hit) -> dict[str, object]:

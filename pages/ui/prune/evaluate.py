@@ -10,7 +10,7 @@ from core.requests.parsing import fractions
 from core.results import candidates
 from core.show.report import remake
 from core.store import Profile, Store
-from pages.ui import form, layout, url_state, watch
+from pages.ui import choices, form, layout, watch
 from pages.ui.allocate import settings
 from pages.ui.prune.pruning import Pruning
 
@@ -59,7 +59,7 @@ def _family(here: AllocationRequest, profile: Profile) -> Asked:
     st.caption("Dense, uniform and the uncorrected base are always evaluated too; Allocate sets whose gains correct.")
     driver = settings.read(profile, drawn=False).correction.driver
     strengths = form.words("Strengths", "strengths", "0.02, 0.04, 0.06, 0.08, 0.1")
-    picked = url_state.several("controls", list(candidates.CONTROLS), candidates.CONTROLS)
+    picked = choices.several("controls", list(candidates.CONTROLS), candidates.CONTROLS)
     controls = [each for each in candidates.CONTROLS if each in picked]  # in an order of their own
     st.pills("Controls", candidates.CONTROLS, selection_mode="multi", key="controls", help=settings.ABOUT_CONTROLS)
     return lambda: (candidates.family(here, driver, fractions(strengths, "strengths"), controls, SHUFFLES), [])

@@ -20,7 +20,7 @@ from core.requests import (
 from core.requests.parsing import absolute, numbers
 from core.results import candidates
 from core.store import Profile
-from pages.ui import form, layout, url_state
+from pages.ui import choices, form, layout
 from pages.ui.allocate import current_allocation, settings
 from pages.ui.live import overview
 
@@ -42,7 +42,7 @@ def allocation_in_view(profile: Profile) -> AllocationRequest:
     request = settings.read(profile, drawn=False)
     if not request.correction.strength:  # there is no correction, whatever would have driven it
         request = request.replace(correction=Correction())
-    return current_allocation.in_view(request, url_state.text("hand", ""), profile).request
+    return current_allocation.in_view(request, choices.text("hand", ""), profile).request
 
 
 def bars(recipe: Recipe, profile: Profile) -> None:

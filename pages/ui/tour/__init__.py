@@ -8,7 +8,7 @@ from dataclasses import field
 
 from core.base import frozen
 from core.store import Profile
-from pages.ui import url_state
+from pages.ui import choices
 from pages.ui.live.figure import Control, Figure
 
 Link = tuple[str, str, dict[str, str]]  # page, label and the view that it opens
@@ -32,7 +32,7 @@ def link(page: str, label: str, profile: Profile, **choices: object) -> Link:
 
 def control(key: str, label: str, stops: Mapping[str, str], usual: str, **more: object) -> Control:
     """A control whose value is in the URL; stops are value -> words."""
-    at = list(stops).index(url_state.sync(key, list(stops), usual))
+    at = list(stops).index(choices.sync(key, list(stops), usual))
     return Control(key, label, list(stops.values()), at, list(stops), **more)
 
 

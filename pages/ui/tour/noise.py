@@ -11,7 +11,7 @@ from core.show.lessons import absorption, damage
 from core.show.lessons import shared as lessons
 from core.show.words import gain_sentences
 from core.store import Profile, Store
-from pages.ui import current_profile, tour, url_state
+from pages.ui import choices, current_profile, tour
 from pages.ui.live import overview
 from pages.ui.live.figure import Bars, Control, Figure, Key, Line, Slot, fixed, pick, written
 
@@ -100,7 +100,7 @@ def drift(profile: Profile) -> tour.Screen:
 def amplify(profile: Profile) -> tour.Screen:
     """Gains without the first token; with it after the guess: a bar from 1×, upward where a layer amplifies."""
     lesson = absorption.amplify(profile)
-    guess = url_state.sync("sink", [None, *absorption.GUESSES], None)
+    guess = choices.sync("sink", [None, *absorption.GUESSES], None)
     layer = current_profile.layer(profile)
     what = tour.control("noise-at", "What is done", WHERE, "all", kind="choice") if guess else None
     where = what.values[what.index] if what else "after_first"
@@ -133,15 +133,15 @@ def amplify(profile: Profile) -> tour.Screen:
 def absorb(profile: Profile) -> tour.Screen:
     """Lengths of damage and stream, for noise and, where that was measured, a part left out; below, the twin's."""
     layer, names = current_profile.layer(profile), lessons.noise(profile)
-    pair = [current_profile.load(entry.key) for entry in absorption.twins(Store(), profile) or ()]
-    choices = {"perturbation": lessons.default_noise(names), "positions": "after_first"}
+    pair = [current_profile.load(entry.key) for entry in lessons.twins(Store(), profile) or ()]
+    view = {"perturbation": lessons.default_noise(names), "positions": "after_first"}
     keys = [each.key for each in pair]
     if profile.key in keys:
-        choices["compare"] = keys[1 - keys.index(profile.key)]
-    label = "See dilution on Absorption" + (", beside the twin" if "compare" in choices else "")
-    links = [tour.link("absorption.py", label, profile, layer=layer, **choices)]
+        view["compare"] = keys[1 - keys.index(profile.key)]
+    label = "See dilution on Absorption" + (", beside the twin" if "compare" in view else "")
+    links = [tour.link("absorption.py", label, profile, layer=layer, **view)]
     growths, sentences = {"noise": absorption.absorb(profile)}, [_compared(*pair) if pair else ""]
-    if entry := absorption.with_parts(Store(), profile):
+    if entry := lessons.with_parts(Store(), profile):
         other = current_profile.load(entry.key)
         for name in (f"skip:{part}" for part in BLOCKS):
             growths[f"{other.perturbations[name].short} left out"] = absorption.absorb(other, name)

@@ -280,7 +280,7 @@ def _amplify(found):
 
 def _absorb(found):
     growth = _named(absorption.absorb(found), "stream", "damage", "gain", "grown", "around")
-    pair = absorption.twins(Store(), found)
+    pair = shared.twins(Store(), found)
     return growth | {"twins": pair and [each.key for each in pair]}
 
 

@@ -150,10 +150,10 @@ def test_a_twin_is_found_on_the_same_text_only_and_only_with_noise(empty):
     elsewhere = twin(text=model.spec.text.model_copy(update={"length": 32}))
     quiet = tuple(each for each in model.spec.measurements if not each.perturbation.isotropic)
     twin(measurements=quiet, methods=synthetic.methods_of(quiet))
-    assert absorption.twins(empty, model) is None
+    assert shared.twins(empty, model) is None
     same = twin()
-    assert [entry.key for entry in absorption.twins(empty, model)] == [model.key, same]
-    assert absorption.twins(empty, profiles.load(empty, empty.profile(elsewhere)))[1].key == same
+    assert [entry.key for entry in shared.twins(empty, model)] == [model.key, same]
+    assert shared.twins(empty, profiles.load(empty, empty.profile(elsewhere)))[1].key == same
 
 
 def test_with_too_few_sequences_neither_dilution_nor_training_is_judged(empty):

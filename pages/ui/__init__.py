@@ -1,1 +1,0 @@
-"""Shared parts of pages: choices, charts, running jobs. Imports neither torch nor transformers."""

@@ -1,1 +1,0 @@
-"""Parts of the Prune page: evaluation, results, search and export."""
