@@ -44,8 +44,8 @@ def show(chapter: str, profile: Profile) -> None:
     try:
         screen = CHAPTERS[chapter].draw(profile)
     except UserError as error:
-        reason = f"This profile cannot show this chapter. {escape_markdown(sentence(error))}"
-        layout.nothing(reason, "learn.py", "See it with the bundled model", {"profile": "demo", "chapter": chapter})
+        st.info(f"This profile cannot show this chapter. {escape_markdown(sentence(error))}")
+        layout.link("learn.py", "See it with the bundled model", {"profile": "demo", "chapter": chapter})
         return
     layout.live(screen.figure)
     if screen.guesses:

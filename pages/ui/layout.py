@@ -175,12 +175,6 @@ def button(label: str, act: Callable[..., object], args: tuple | list = (), **mo
         st.rerun()
 
 
-def nothing(reason: str, page: str, label: str, query: dict[str, str] | None = None) -> None:
-    """Say why there is nothing to see, and link to where that is changed."""
-    st.info(reason)
-    link(page, label, query)
-
-
 def bullets(lines: Iterable[str]) -> None:
     """Sentences, one below the other."""
     st.markdown("\n".join(f"- {escape_markdown(each)}" for each in lines))
@@ -206,9 +200,8 @@ def commands(steps: Iterable[tuple[str, str]]) -> None:
 
 def numbers(table: pd.DataFrame, about: str, file: str, key: str, chart: bool = False) -> None:
     """An icon that opens the data of a picture, to be downloaded as the chart of that key is."""
-    with st.popover(
-        f"Numbers: {escape_markdown(about)}", type="tertiary", icon=":material/table_view:", key=f"numbers-{key}"
-    ):
+    label, icon = f"Numbers: {escape_markdown(about)}", ":material/table_view:"
+    with st.popover(label, type="tertiary", icon=icon, key=f"numbers-{key}"):
         show_table(table, f"Numbers of: {about}", height=240)
         download(lambda: table.to_csv(index=False), file, key)
         if chart:

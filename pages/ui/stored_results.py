@@ -29,9 +29,8 @@ def gallery(store: Store) -> None:
     """Draw the cards, bundled profiles first and the largest of them on top, and the actions on a profile."""
     entries = {entry.key: entry for entry in store.entries()}
     if not entries:
-        layout.nothing(
-            "Nothing has been measured yet: choose a model and run a measurement.", "measure.py", "Measure a model"
-        )
+        st.info("Nothing has been measured yet: choose a model and run a measurement.")
+        layout.link("measure.py", "Measure a model")
         return
     called = current_profile.names(entries.values())
     with st.grid(ACROSS, min_column_width=NARROWEST):
@@ -89,7 +88,8 @@ def evaluated(store: Store) -> None:
     read = [_rows(str(entry.path), changed(entry.path), entry) for entry in entries.values()]
     rows = {_short(row.key): row for found in read for row in found}
     if not rows:
-        layout.nothing(NOTHING, "prune.py", "Prune and evaluate")
+        st.info(NOTHING)
+        layout.link("prune.py", "Prune and evaluate")
         return
     if key := st.session_state.get("profile"):
         target = url_state.last("target", AllocationRequest().target)

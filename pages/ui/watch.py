@@ -13,7 +13,6 @@ from core.show.figures.charts import COMPARED
 from core.store import Entry, Store
 from pages.ui import layout, partial_results
 
-WHOLE_NAMES = "[data-testid=stSidebar] [data-testid=stPageLink-NavLink] * { white-space: normal }"
 HEIGHT = 680  # px of the live figure with its folded numbers: nothing below moves when it appears
 PICTURES = {MeasureRequest: partial_results.matrix, StudyRequest: partial_results.perplexities}
 
@@ -21,7 +20,6 @@ PICTURES = {MeasureRequest: partial_results.matrix, StudyRequest: partial_result
 def sidebar() -> None:
     """One line per job that runs or waits; looks again every two seconds only while there is one."""
     if queue.active(Store()):
-        st.html(f"<style>{WHOLE_NAMES}</style>")
         st.caption("Runs")
         st.fragment(run_every=2.0)(_lines)()
 

@@ -28,7 +28,7 @@ METHODS = {"part": "evaluate", "evaluate": "methods"}
         ("prune", METHODS, "calibration_documents", "599", "first-last"),
         ("prune", METHODS, "targets", "high", "are not sparsities"),
         ("prune", METHODS, "text", " ", "The text is empty"),
-        ("prune", METHODS, "allocation", "owl high=0.6:0.7", "lies outside the bounds"),
+        ("prune", METHODS, "allocation", "owl m=5 lam=0.08 high=0.6:0.7", "lies outside the bounds"),
     ],
 )
 def test_bad_input_is_one_sentence_and_loses_nothing(store, page, view, key, value, sentence):

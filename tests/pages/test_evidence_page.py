@@ -18,7 +18,7 @@ def test_what_surprises_is_so():
 
 def test_fewer_bits_where_they_hurt_least_beat_uniform_bits_in_a_second_family_too():
     rows = questions.answer("second family's bits").at(3.6)
-    kl = {row.called.removesuffix(", int3g32, integers"): row.one.kl for row in rows}
+    kl = {row.called.removesuffix(", int3g32, integers"): row.one.mean("kl") for row in rows}
     controls = kl["Response per linear, shuffled (0)"], kl["Response per linear, reversed"]
     assert kl["Response per linear"] < 0.7 * kl["Uniform"] < kl["Uniform"] < min(controls)
 

@@ -109,18 +109,23 @@ def sentence() -> str:
     return form.words("Your sentence", "sentence", OPENING, label_visibility="collapsed", placeholder=about)
 
 
+CHOICES = {  # of a state, and what each opens with
+    "layer": (range(LAYERS), LAYER),
+    "token": (range(LAST_TOKEN, MOST_TOKENS), LAST_TOKEN),
+    "first": ([False, True], FIRST),
+    "only": ([False, True], False),
+    "words": ([False, True], False),
+}
+
+
 def current_view(typed: str) -> View:
     """The view of a sentence, with the choices made in the picture."""
-    word = choices.sync("perturbation", list(WORDS), DEFAULT_DAMAGE)
-    layer = choices.sync("layer", range(LAYERS), LAYER)
-    token = choices.sync("token", range(LAST_TOKEN, MOST_TOKENS), LAST_TOKEN)
-    first = choices.sync("first", [False, True], FIRST)
-    only = choices.sync("only", [False, True], False)
-    words = choices.sync("words", [False, True], False)
-    return View(typed, State(layer, token, *WORDS[word], first, only and token != LAST_TOKEN, words))
+    kind, size = WORDS[choices.sync("perturbation", list(WORDS), DEFAULT_DAMAGE)]
+    chosen = {name: choices.sync(name, *each) for name, each in CHOICES.items()}
+    chosen["only"] &= chosen["token"] != LAST_TOKEN
+    return View(typed, State(kind=kind, size=size, **chosen))
 
 
 def moved(state: State) -> None:
     """Keep the choices made in the picture."""
-    chosen = {name: value for name, value in state._asdict().items() if name not in ("kind", "size")}
-    st.session_state.update(chosen, perturbation=View("", state).word)
+    st.session_state.update({name: getattr(state, name) for name in CHOICES}, perturbation=View("", state).word)
