@@ -1,6 +1,5 @@
 """Help: every line that is shown can be pasted."""
 
-import json
 import shlex
 
 import pytest
@@ -26,8 +25,6 @@ def test_a_line_that_answers_at_once(line, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(shlex.split(line)) == 0
     assert capsys.readouterr().out.strip()
-    assert main([*shlex.split(line), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)
 
 
 @pytest.mark.slow
