@@ -3,13 +3,20 @@
 import pytest
 import streamlit as st
 
-from core.jobs import processes, queue
+from core.jobs import cost, processes, queue
 from core.jobs.records import Status
 from core.models import hub
 from core.requests.commands import request_of
 from tests import fake_experiment as fake
 from tests.pages.opening import opened_at, put, url
-from tests.pages.prune_page import broken_off, submitted
+from tests.pages.prune_page import EXPECTED, broken_off, submitted
+
+
+@pytest.fixture
+def store(bare, monkeypatch):
+    """An empty cache; the cost is invented and no worker starts."""
+    monkeypatch.setattr(cost, "estimate", lambda *_: EXPECTED)
+    return bare
 
 
 def opened(**view):
