@@ -11,6 +11,7 @@ from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parents[2]
+CHAPTERS = ("perturb", "drift", "amplify", "absorb", "allocate", "prune")
 PAGES = ("lab", "learn", "measure", "absorption", "allocate", "prune", "evidence", "runs", "help", "glossary")
 # What is installed stays as it is: it is looked through for components once, where every tab would do it anew.
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)

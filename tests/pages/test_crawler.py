@@ -14,8 +14,7 @@ from core.show.report import claims, questions
 from core.show.report.questions import BENCHES
 from core.store import Store
 from tests.pages import reading
-from tests.pages.learn_page import CHAPTERS
-from tests.pages.opening import opened_at
+from tests.pages.opening import CHAPTERS, opened_at
 
 APPROVED = Path(__file__).parent / "approved"
 OWL = "owl strength=0.04 driver=gaussian:0.3:0.7"

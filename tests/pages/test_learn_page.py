@@ -6,9 +6,31 @@ import re
 import numpy as np
 import pytest
 
-from core.show.lessons.shared import REFERENCE
-from tests.pages.learn_page import CHAPTERS, GUESSED, opened, text
-from tests.pages.opening import links, live, opened_at, url
+from core.show.lessons.shared import REFERENCE, plain
+from tests.pages.opening import CHAPTERS, given, links, live, opened_at, pictures, url
+
+GUESSED = {"sink": "stay"}
+
+
+def opened(**view):
+    """The page with a view in its URL."""
+    return opened_at("learn", **view)
+
+
+def text(app):
+    """What Streamlit draws and what stands beside the live picture as it opens, without references."""
+    told = [each.value for each in app.markdown]
+    for picture in map(given, pictures(app)):
+        told += map(plain, (picture["lead"], *(opening(picture, slot) for slot in picture["notes"])))
+    return "\n".join(told)
+
+
+def opening(picture, slot):
+    """What a note says in the frame that the picture opens with."""
+    frame = 0
+    for control in picture["controls"]:
+        frame = frame * len(control["stops"]) + control["index"]
+    return slot["table"][frame if slot["by"] == "frame" else 0]
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
