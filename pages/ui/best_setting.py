@@ -71,9 +71,8 @@ def using(row: Row) -> dict[str, str]:
     """
     one, study = row.one, row.study
     mine = one.result.setting, one.result.pruned
-    holding = (each for each in (*study.entries, *study.guests) for point in each.spec.points
-               if (point.setting, point.pruned) == mine)  # fmt: skip
-    entry = next(holding)
+    entry = next(each for each in (*study.entries, *study.guests) for point in each.spec.points
+                 if (point.setting, point.pruned) == mine)  # fmt: skip
     provenance = entry.provenance
     request, looked_at, text = one.setting.allocation, current_profile.of_model(study.spec.model), None
     if request.base.profiled or request.correction.strength:

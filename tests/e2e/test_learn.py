@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import settle, wait_for_query
+from tests.e2e.conftest import wait_for_query
 
 
 @pytest.fixture
@@ -67,17 +67,3 @@ def test_the_keyboard_reaches_every_control(lesson, tab):
 
 def said(page):
     return re.escape(says(page).inner_text())
-
-
-def test_one_step_back_leads_from_the_real_page_to_the_chapter(lesson, tab):
-    page = tab(f"{lesson}&chapter=allocate")
-    here, entries = page.url, page.evaluate("history.length")
-    page.get_by_test_id("stPageLink").get_by_text("Try every method on Allocate").click()
-    expect(page.locator("h1")).not_to_have_text("What is absorption?")
-    page.wait_for_function("before => history.length > before", arg=entries)
-    settle(page, quiet=1500)
-    assert page.evaluate("history.length") == entries + 1, page.evaluate("navigation.entries().map(e => e.url)")
-    page.go_back()
-    expect(page.locator("h1")).to_have_text("What is absorption?")
-    settle(page)
-    assert page.url == here

@@ -1,7 +1,6 @@
 """Break it while it talks, in a real browser with the real model: writing, hurting, going back, pausing, a link."""
 
 import json
-import os
 from urllib.parse import parse_qs, urlparse
 
 import pytest
@@ -13,15 +12,14 @@ from tests.e2e.conftest import settle, wait_for_query
 PATIENCE = 240_000  # ms for a model to be loaded and to write on a busy machine
 SHORTER = "write=A+bird+sang&turns=1~16~gaussian:1"
 pytestmark = pytest.mark.bundled
-# Moves a control and tells the ms until the first token that was written after that stands on the page.
+# Moves a control and waits until the first token that was written after that stands on the page.
 MOVE = """(control, value) => new Promise((done) => {
     performance.clearMarks("token")
     control.value = value
-    const began = performance.now()
     control.dispatchEvent(new Event("input", { bubbles: true }))
     const look = () => {
         const [token] = performance.getEntriesByName("token")
-        if (token) requestAnimationFrame(() => done(performance.now() - began))
+        if (token) requestAnimationFrame(done)
         else setTimeout(look, 1)
     }
     look()
@@ -75,15 +73,15 @@ def test_the_example_is_written_hurt_and_healed_and_says_what_is_seen(demo, tab)
 
 
 def test_ones_own_prompt_is_hurt_while_it_is_written(demo, tab):
-    """What a move takes to be answered is printed; it is asked once the model stands, and the next token obeys it."""
+    """A move is asked once the model stands, and the next token obeys it."""
     page, talk = opened(tab, f"{demo}/lab?{SHORTER}")
     field = page.get_by_role("textbox", name="Words to write on from")
     field.fill("Every evening the lighthouse keeper")
     field.press("Enter")
     expect(talk.locator(".hurt")).to_contain_text("lighthouse", timeout=PATIENCE)
     page.wait_for_function("talk => Number(talk.dataset.tokens) > 3", arg=talk.element_handle(), timeout=PATIENCE)
-    times = [talk.locator(".size").evaluate(MOVE, value) for value in (2, 6, 3, 7)]
-    print(f"a move is answered in {[round(each) for each in times]} ms at load {os.getloadavg()[0]:.1f}")
+    for value in (2, 6, 3, 7):
+        talk.locator(".size").evaluate(MOVE, value)
     at = pause(talk)
     turns = asked(page)[-1]["turns"]
     assert [word for _, _, word in turns][-4:] == ["gaussian:0.1", "gaussian:0.7", "gaussian:0.2", "gaussian:1"]

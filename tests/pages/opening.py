@@ -100,12 +100,6 @@ def links(app):
     return [dict(parse_qsl(each.proto.query_string, keep_blank_values=True)) for each in app.main.get("page_link")]
 
 
-def link(app, label):
-    """What the link of that name says in the URL."""
-    labels = [each.proto.label for each in app.main.get("page_link")]
-    return links(app)[labels.index(label)]
-
-
 def badges(app):
     """The protocols on the page: the short name of each, and all that it opens."""
     found = [each for each in app.get("popover") if each.proto.popover.help == "Protocol"]

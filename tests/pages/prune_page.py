@@ -18,18 +18,17 @@ PROFILE = synthetic.profile_spec(LAYERS, prunable=True)
 OWL = grammar.method("owl", 0.7)
 
 
-def family(seeds=(0,)):
+def family():
     """OWL with its correction and controls at two strengths, and two more allocators."""
     asked = candidates.family(OWL, "gaussian:0.3", [0.0, 0.04, 0.08], candidates.CONTROLS, 5)
     more = [grammar.method(name, 0.7) for name in ("alphapruning", "depth_ramp")]
-    return candidates.combined([*asked, *more], "wanda", seeds)
+    return candidates.combined([*asked, *more], "wanda", (0,))
 
 
-def save(store, asked, costs=synthetic.invented_cost, windows=24, **more):
+def save(store, asked, costs=synthetic.invented_cost, windows=24, tasks=(), allocated=False, **more):
     """A study of the profile in the cache, whose allocations are those of the profile where `allocated`."""
-    named = {name: more.pop(name) for name in ("tasks", "length") if name in more}
-    label, allocated = str(more.get("text", "invented evaluation text")), more.pop("allocated", False)
-    spec = synthetic.study_spec(PROFILE, asked, LAYERS, windows, text=label, **named)
+    label = more.get("text", "invented evaluation text")
+    spec = synthetic.study_spec(PROFILE, asked, LAYERS, windows, text=label, tasks=tasks)
     if allocated:
         spec = synthetic.as_allocated(spec, profiles.load(store, store.profile(PROFILE.key)))
     return synthetic.save_study(store.root, spec, LAYERS, PROFILE.key, costs, **more)
@@ -56,8 +55,3 @@ def broken_off(store, request, device="cpu", **status):
         fake.get(request, store)
     job.write(Status(state="running", total=6, seconds_left=95, **status))
     return job
-
-
-def verdict(app):
-    """The sentences of the verdicts, which are the first of the details."""
-    return next(each.value for each in app.markdown if each.value.startswith("- "))

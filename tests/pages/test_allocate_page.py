@@ -12,7 +12,7 @@ from core.plan.allocation import allocate
 from core.requests import AllocationRequest, grammar
 from pages.ui.allocate import current_allocation
 from tests.pages.allocate_page import command_words, load_, on_screen, opened
-from tests.pages.opening import link, live, opened_at, put, url
+from tests.pages.opening import live, opened_at, put, url
 
 VIEWS = [
     {"base": "owl", "m": "3.0", "lam": "0.12", "target": "0.6", "strength": "0.04", "control": "reversed"},
@@ -78,12 +78,6 @@ def test_a_word_that_does_not_read_is_said_and_dropped(word, named, cache):
     app = opened(profile=cache["deep"], allocation=word)
     assert len(app.warning) == 1 and named in app.warning[0].value
     assert "allocation" not in app.query_params
-
-
-def test_the_way_to_prune_carries_the_view(cache):
-    app = opened(profile=cache["deep"], base="dlp", target="0.6", strength="0.03")
-    words = "dlp alpha=0.15 strength=0.03 driver=gaussian:0.3:0.6"
-    assert link(app, "Prune with this allocation") == {"profile": cache["deep"], "allocation": words}
 
 
 BITS = "dc7d3640a11bc23a"  # committed: linears of the bundled model in 4, 3 and 2 bits

@@ -14,17 +14,14 @@ ANSWERED = BestRequest(
 )
 
 
-def save(
-    store, costs = synthetic.invented_cost, request = ANSWERED,
-    methods = METHODS, **told,
-):  # fmt: skip
+def save(store, request=ANSWERED, methods=METHODS, **told):
     """An answer of the profile's model: its selection, its final comparison, and the view over both."""
     target = request.target or 0.7
     tried = [Recipe(pruner=request.pruner, allocation=grammar.read_allocation(f"{each}:{target}")) for each in methods]
-    selection = _study(store, tried, costs, f"selects {request.key}", request)
+    selection = _study(store, tried, f"selects {request.key}", request)
     winner = candidates.choose(selection)
     seeded = [winner.model_copy(update={"calibration_seed": seed}) for seed in request.seeds]
-    final = _study(store, seeded, costs, f"judges {request.key}", request)
+    final = _study(store, seeded, f"judges {request.key}", request)
     spec = BestSpec(
         model=PROFILE.model, profile=PROFILE, max_loss=request.max_loss, selection=selection.spec, final=final.spec,
         winner=winner,
@@ -33,10 +30,10 @@ def save(
     return store.entry(store.save(spec, None, about | told))
 
 
-def _study(store, settings, costs, text, request):
+def _study(store, settings, text, request):
     spec = synthetic.study_spec(PROFILE, settings, LAYERS, 12, 256, text)
     asked = request.to(StudyRequest, profile=PROFILE.key, settings=tuple(settings))
-    synthetic.save_study(store.root, spec, LAYERS, PROFILE.key, costs, text=text, request=asked)
+    synthetic.save_study(store.root, spec, LAYERS, PROFILE.key, text=text, request=asked)
     return study_results.read(store, spec)
 
 

@@ -21,7 +21,6 @@ CONTEXT = 5  # tokens that are quoted where the next word is asked for
 class Hit:
     """One layer hit, as the picture draws it."""
 
-    layer: int
     entered: Array  # (tokens,) drift that a token's is compared with: its own where it was hit, else the mean of those
     ratio: Array  # (layers from the one hit on, tokens) drift against it; NaN where nothing has arrived
     mean: Array  # (layers from the one hit on,) geometric, over the tokens after the first that were hit; NaN if none
@@ -44,7 +43,7 @@ def hit(question: Question, row: SceneRow, gains: Iterable[float | None] = (), t
     mean = np.array([_geometric(each[compared]) for each in ratio])
     if row.gain is not None:
         mean[-1] = row.gain  # the same, not computed from rounded drift
-    return Hit(row.layer, entered, ratio, mean, story(question, row, entered, gains, twin))
+    return Hit(entered, ratio, mean, story(question, row, entered, gains, twin))
 
 
 def _geometric(values: Array) -> float:
@@ -52,24 +51,19 @@ def _geometric(values: Array) -> float:
     return float(np.exp(np.log(finite).mean())) if finite.size else np.nan
 
 
-@frozen
-class Sink:
-    """A token whose vector is far longer than the others'."""
+def sink(norms: Iterable[Iterable[float]]) -> dict[str, float] | None:
+    """The token on which attention rests, how many times `longer` than the median it is at most, and at which layer.
 
-    token: int
-    longer: float  # times the median of the others, at most
-    layer: int  # where
-
-
-def sink(norms: Iterable[Iterable[float]]) -> Sink | None:
-    """The token on which attention rests, if there is one; norms are (layers, tokens)."""
+    Args:
+        norms: (layers, tokens).
+    """
     length = np.array(norms, float)
     if length.shape[1] < 2:
         return None
     longer = length / np.median(length, axis=1, keepdims=True)
     layer, token = np.unravel_index(longer.argmax(), longer.shape)
-    sink = Sink(int(token), float(longer[layer, token]), int(layer))
-    return sink if sink.longer > SINK else None
+    sink = {"token": int(token), "longer": float(longer[layer, token]), "layer": int(layer)}
+    return sink if sink["longer"] > SINK else None
 
 
 def token_word(token: str, first: bool = False) -> str:

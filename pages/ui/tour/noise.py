@@ -135,10 +135,9 @@ def absorb(profile: Profile) -> tour.Screen:
     layer, names = current_profile.layer(profile), lessons.noise(profile)
     pair = [current_profile.load(entry.key) for entry in lessons.twins(Store(), profile) or ()]
     view = {"perturbation": lessons.default_noise(names), "positions": "after_first"}
-    keys = [each.key for each in pair]
-    if profile.key in keys:
-        view["compare"] = keys[1 - keys.index(profile.key)]
-    label = "See dilution on Absorption" + (", beside the twin" if "compare" in view else "")
+    label, others = "See dilution on Absorption", [each.key for each in pair if each.key != profile.key]
+    if len(others) == 1:  # else the pair is another one, on another text
+        label, view["compare"] = f"{label}, beside the twin", others[0]
     links = [tour.link("absorption.py", label, profile, layer=layer, **view)]
     growths, sentences = {"noise": absorption.absorb(profile)}, [_compared(*pair) if pair else ""]
     if entry := lessons.with_parts(Store(), profile):

@@ -175,15 +175,9 @@ def test_what_is_learned_depends_on_the_twin(standard):
     assert "gaussian:0.3" in nothing and PRUNED in nothing and "learned" not in nothing
 
 
-def pushed(profile):
-    """OWL under the correction of the tour, and its reverse."""
-    request = AllocationRequest(base=Owl(), target=shared.TARGET, correction=Correction(driver=shared.DRIVER))
-    allocation = allocate(request, profile)
-    return allocation, sweep(allocation, np.linspace(0, 0.1, 51).round(6), profile, {}, {})
-
-
 def test_a_sweep_runs_from_the_reverse_over_the_base_to_the_correction(standard):
-    allocation, found = pushed(standard)
+    allocation = allocate(AllocationRequest(base=Owl(), correction=Correction(driver=shared.DRIVER)), standard)
+    found = sweep(allocation, np.linspace(0, 0.1, 51).round(6), standard, {}, {})
     strengths, middle = np.array(found.strengths), found.frame(0)
     assert strengths[middle] == 0 and strengths == pytest.approx(-strengths[::-1])
     assert found.rows[middle] == pytest.approx(allocation.base)

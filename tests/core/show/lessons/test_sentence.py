@@ -105,8 +105,7 @@ def test_what_just_happened(asked, shown, twin, said):
 
 
 def test_the_sink_is_a_token_far_longer_than_the_others():
-    found = sentence.sink([[2, 1, 1], [1, 60, 2]])
-    assert (found.token, found.longer, found.layer) == (1, 30, 1)
+    assert sentence.sink([[2, 1, 1], [1, 60, 2]]) == {"token": 1, "longer": 30, "layer": 1}
     assert sentence.sink([[2, 1, 1]]) is None
     assert sentence.sink([[7]]) is None
 
