@@ -19,15 +19,11 @@ def chart(app, title):
     return next(json.loads(each.proto.spec) for each in app.get("plotly_chart") if each.proto.alt.startswith(title))
 
 
-def lanes(app):
-    """Name -> sparsity per layer, as the strips of bars show it."""
-    drawn = chart(app, "Which layers does each method prune more?")["data"]
-    return {each["name"]: numbers(each["customdata"]) / 100 for each in drawn if each["type"] == "bar"}
-
-
 def on_screen(app):
-    """Sparsity per layer of the allocation in view."""
-    return next(values for name, values in lanes(app).items() if name.startswith("this allocation"))
+    """Sparsity per layer of the allocation in view, as its strip of bars shows it."""
+    drawn = chart(app, "Which layers does each method prune more?")["data"]
+    bars = next(each for each in drawn if each["type"] == "bar" and each["name"].startswith("this allocation"))
+    return numbers(bars["customdata"]) / 100
 
 
 def predicted(app):

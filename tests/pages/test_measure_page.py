@@ -29,14 +29,6 @@ def shown(app):
     return app.code[0].value
 
 
-def own(app, *perturbations):
-    """Switch to an own list."""
-    app.segmented_control(key="measure-preset").set_value("own list")
-    app.run()
-    app.session_state["measure-perturbations"] = list(perturbations)
-    return app.run()
-
-
 def test_what_the_hub_cache_holds_is_offered_and_can_be_picked(store, monkeypatch):
     monkeypatch.setattr(hub, "cached", lambda kind: [{"model": "org/held", "dataset": "org/texts"}[kind]])
     st.cache_data.clear()

@@ -22,7 +22,7 @@ def test_the_answer_is_the_perplexity_with_its_change_and_the_interval_of_that(s
     owl = candidates.combined([OWL], "wanda", (0, 1, 2))
     save(store, owl, lambda setting: 3 + shift * (setting.allocation.base.kind == "owl"), windows)
     app = opened()
-    [group] = grouped(store)
+    [group] = studies.groups(load(store, store.profile(PROFILE.key)))
     [shown], one = app.metric, group.of(owl[0])
     assert shown.value == one.written and shown.label == "Perplexity of OWL, 70 % zeros, Wanda"
     size, told = shown.delta.removesuffix(" % against uniform"), shown.proto.delta_description
@@ -51,11 +51,6 @@ def test_unlike_protocols_are_never_on_one_axis(store):
     [line] = badges(app)
     assert "another text" in line
     assert json.dumps(figures(app)[1]) != drawn
-
-
-def grouped(store):
-    """The profile's studies, those of one protocol together."""
-    return studies.groups(load(store, store.profile(PROFILE.key)))
 
 
 def measured(store, base, profile=PROFILE.key):

@@ -5,7 +5,7 @@ import re
 import pytest
 from google.protobuf.message import Message
 
-from core.jobs import cost, queue
+from core.jobs import queue
 from core.jobs.records import Status
 from core.requests import ExactRecipe, ExportRequest, ExportSpec, MeasureRequest, WindowRequest
 from core.requests.measurements import measurements
@@ -17,7 +17,7 @@ from pages.ui import stored_results
 from tests import synthetic
 from tests.pages import test_best_part as answers
 from tests.pages.opening import PAGES, choices, opened_at
-from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE, family, save
+from tests.pages.prune_page import LAYERS, PROFILE, family, save
 
 FORMS = (
     "**mallory**", "`mallory`", "<b>mallory</b>", "[mallory](x)", "![mallory](", "$mallory$", ":smile:",
@@ -62,23 +62,17 @@ def made(tmp_path_factory):
     exported = ExportSpec(model=PROFILE.model, pruned=half, folder=folder)
     store.save(exported, None, told | {"model": NAME, "folder": folder, "bytes": 1, "dense_bytes": 2})
     for seed, state in enumerate(("queued", "failed", "done")):
-        _jobs(store, seed, state)
+        text = WindowRequest(source=f"file:{folder}", seed=seed)
+        measured = MeasureRequest(model=NAME + UNSEEN, text=text, measurements=PROFILE.measurements)
+        for request in (measured, ExportRequest(model=NAME, folder=f"{folder}{seed}", setting=family()[0])):
+            status = Status(state=state, line=NAME + UNSEEN, error=NAME + UNSEEN, total=9, done=1, result="0" * 16)
+            queue.submit(store, request).write(status)
     return store.root
-
-
-def _jobs(store, seed, state):
-    text = WindowRequest(source=f"file:/{NAME}{UNSEEN}", seed=seed)
-    measured = MeasureRequest(model=NAME + UNSEEN, text=text, measurements=PROFILE.measurements)
-    exported = ExportRequest(model=NAME, folder=f"/{NAME}{UNSEEN}{seed}", setting=family()[0])
-    for request in (measured, exported):
-        job = queue.submit(store, request)
-        job.write(Status(state=state, line=NAME + UNSEEN, error=NAME + UNSEEN, total=9, done=1, result="0" * 16))
 
 
 @pytest.fixture
 def stranger(store, made, monkeypatch):
     monkeypatch.setenv("ABSORPTION_CACHE", str(made))
-    monkeypatch.setattr(cost, "estimate", lambda *_: EXPECTED)
     return Store(made)
 
 

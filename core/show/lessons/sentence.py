@@ -54,6 +54,8 @@ def _geometric(values: Array) -> float:
 def sink(norms: Iterable[Iterable[float]]) -> dict[str, float] | None:
     """The token on which attention rests, how many times `longer` than the median it is at most, and at which layer.
 
+    None if no token is far longer than the others.
+
     Args:
         norms: (layers, tokens).
     """
