@@ -131,7 +131,7 @@ class Growth(NamedTuple):
 def stacked(growths: Iterable[Growth]) -> Growth:
     """Growths along a new first axis, with the sentence of the first."""
     *arrays, sentences = zip(*growths, strict=True)
-    return Growth(*map(np.stack, arrays), sentences[0])
+    return Growth._make([*map(np.stack, arrays), sentences[0]])
 
 
 def absorb(profile: Profile, name: str = "") -> Growth:
