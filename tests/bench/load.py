@@ -147,8 +147,8 @@ def texts(readers):
 
 
 def main(readers="20"):
-    console = Console(width=120)
-    console.print(pages(int(readers), False), pages(int(readers), True), texts(int(readers)))
+    for table in (lambda count: pages(count, False), lambda count: pages(count, True), texts):
+        Console(width=120).print(table(int(readers)))
     print(f"load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "")
 
 
