@@ -22,6 +22,7 @@ from core.requests.parsing import numbers, span
 from core.requests.study_file import read_study
 from core.store.cache import Store
 from tests import gguf_files, tiny
+from tests.builders.task_folder import YAML
 from tests.fuzz.judging import SECONDS, bounded, judge
 from tests.fuzz.values import SPECIAL
 
@@ -170,8 +171,17 @@ def test_a_gguf_of_impossible_depth(architecture, layers, tmp_path, store):
 # --- what else a person names --------------------------------------------------------------------------------------
 
 
+TASK = {
+    "birds.yaml": YAML.format(data="birds.jsonl") + "\ninclude: more.yml",
+    "more.yml": "tag: x",
+    "birds.jsonl": "{}",
+}
+
+
 def from_tasks(path):
-    task_files.with_data(next(iter(task_files.read(path.parent).values())))
+    for name in TASK.keys() - {path.name}:
+        path.with_name(name).write_text(TASK[name], encoding="utf-8")
+    task_files.with_data(task_files.read(path.parent)["local_birds"])
 
 
 READ = {
@@ -181,14 +191,12 @@ READ = {
     "text.raw": lambda path: windows.read(f"file:{path}"),
     "text.jsonl": lambda path: windows.read(f"file:{path}"),
     "text.parquet": lambda path: windows.read(f"file:{path}"),
-    "task.yaml": from_tasks,
+    **dict.fromkeys(TASK, from_tasks),
 }
-NO_TEXT = {("text.txt", "deep"), ("text.txt", "digits"), ("text.raw", "deep"), ("text.raw", "digits")}
+SOUND = {*product(("text.txt", "text.raw"), ("deep", "digits")), ("birds.jsonl", "digits")}
 
 
-@pytest.mark.parametrize(
-    ("name", "way"), [(name, way) for name in READ for way in SPECIAL if (name, way) not in NO_TEXT]
-)
+@pytest.mark.parametrize(("name", "way"), [(name, way) for name in READ for way in SPECIAL if (name, way) not in SOUND])
 def test_a_special_file_that_a_person_names(name, way, tmp_path):
     SPECIAL[way](tmp_path / name)
     one_sentence(lambda: READ[name](tmp_path / name))

@@ -1,9 +1,7 @@
 """Task folders: keys of other types, nested or repeated without end, special files, and data of every kind."""
 
 import json
-import os
 
-import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +9,6 @@ from hypothesis import strategies as st
 from core.judge import task_files
 from tests.builders.task_folder import YAML
 from tests.fuzz.judging import answered, fuzz
-from tests.fuzz.test_hostile_files import SPECIAL
 from tests.fuzz.values import changed, odd
 
 TASK = yaml.safe_load(YAML.format(data="birds.jsonl"))
@@ -51,19 +48,3 @@ def test_a_task_folder(tmp_path_factory, data):
     found = answered(lambda: task_files.read(where))
     for each in (found or {}).values():
         answered(lambda each=each: task_files.with_data(each))
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes are those of Unix")
-@pytest.mark.parametrize("name", ["birds.yaml", "more.yml", "birds.jsonl"])
-@pytest.mark.parametrize("way", SPECIAL)
-def test_a_special_file_in_a_task_folder(name, way, tmp_path):
-    for written, content in (("birds.yaml", yaml.safe_dump(TASK | {"include": "more.yml"})), ("more.yml", "tag: x")):
-        (tmp_path / written).write_text(content, encoding="utf-8")
-    (tmp_path / "birds.jsonl").write_text(json.dumps(ROW), encoding="utf-8")
-    (tmp_path / name).unlink()
-    SPECIAL[way](tmp_path / name)
-
-    def opened():
-        return task_files.with_data(task_files.read(tmp_path)["local_birds"])
-
-    assert answered(opened) is None or (name == "birds.jsonl" and way == "digits")
