@@ -1,10 +1,5 @@
-"""Every chart is drawn as it was approved: its finding, and of each trace its numbers in brief and what it says.
+"""Every chart is drawn as it was approved: its finding, and of each trace its numbers in brief and what it says."""
 
-`APPROVE=1 python -m pytest tests/core/show/figures/test_pictures.py` approves what is drawn now; read the difference
-before it is committed.
-"""
-
-import os
 from base64 import b64decode
 from dataclasses import fields, replace
 from pathlib import Path
@@ -25,7 +20,7 @@ from core.show.figures import allocation, charts, drift, evaluation, gain, maps,
 from core.show.figures.style import InView
 from core.show.report import claims, questions
 from core.store import Losses, Store, profiles
-from tests import synthetic
+from tests import approved, synthetic
 from tests.builders.profiles import seeds, stored
 
 APPROVED = Path(__file__).parent / "approved"
@@ -228,7 +223,4 @@ CASES |= {each.__name__: each for each in (odd_layers, drowned, compared, evalua
 def test_a_chart_is_drawn_as_it_was_approved(case, tmp_path):
     every = CASES[case](Store(tmp_path))
     lines = [line for chart in every for line in ([chart] if isinstance(chart, str) else written(chart))]
-    file = APPROVED / f"{case.replace(':', '-')}.txt"
-    if os.environ.get("APPROVE"):
-        file.write_text("\n".join(lines) + "\n", "utf-8")
-    assert lines == file.read_text("utf-8").splitlines()
+    approved.check(APPROVED / f"{case.replace(':', '-')}.txt", lines)
