@@ -211,11 +211,14 @@ def state(model):
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
 
+def same(one, other):
+    """True if two states hold the same tensors, bit by bit."""
+    return one.keys() == other.keys() and all(torch.equal(each, other[name]) for name, each in one.items())
+
+
 def assert_untouched(model, before):
     """The weights are bit-identical to before, and no hook or forward override is left."""
-    after = model.state_dict()
-    assert after.keys() == before.keys()
-    assert all(torch.equal(after[name], before[name]) for name in before)
+    assert same(model.state_dict(), before)
     for name, module in model.named_modules():
         assert not module._forward_hooks, f"a forward hook is left on {name}"
         assert not module._forward_pre_hooks, f"a forward pre-hook is left on {name}"

@@ -27,7 +27,6 @@ MAX_ANSWERS = 64  # remembered
 MAX_READERS = 4096  # readers and tabs whose last turn is remembered
 RANK = {"row": 0, "lens": 1, "scene": 2, "talk": 3}  # the lowest is answered first; a talk asks again and again
 LOG = logging.getLogger(__name__)
-State = Literal["cold", "loading", "ready"]
 COMMAND = (sys.executable, "-m", "core.lab.warm_process", "demo")
 STOPPED = "the lab's model stopped while it worked on this, perhaps for want of memory: ask again"
 BROKEN = "the lab's model could not be started: see the terminal that the dashboard runs in"
@@ -131,8 +130,8 @@ class WarmModel(Scheduler):
         self.command, self.idle, self.stage = command, idle, "cold"
         self.since = 0.0  # when loading began
 
-    def state(self) -> State:
-        """State of the model: `ready` in memory, `loading`, or `cold`."""
+    def state(self) -> Literal["cold", "loading", "ready"]:
+        """State of the model: in memory if `ready`."""
         return self.stage
 
     def loading(self) -> tuple[float, float | None]:

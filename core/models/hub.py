@@ -74,14 +74,14 @@ def model_folder(repository: str, revision: str | None, fetch: bool) -> Path:
             snapshot_download(repository, **request)
             why = NotHere(f"the Hub gave only a part of {label}: ask again, or give a local folder")
         except Exception as error:  # of the Hub, of the network, of a login page that answers in place of the Hub
-            why = _why_not(error, repository, revision)
+            why = _why_not(error, repository, revision, label)
     try:
         return Path(snapshot_download(repository, **request, local_files_only=True))  # what is here must do, if whole
     except Exception as error:
-        raise (why or _why_not(error, repository, revision)) from error
+        raise (why or _why_not(error, repository, revision, label)) from error
 
 
-def _why_not(error: Exception, repository: str, revision: str | None) -> UserError:
+def _why_not(error: Exception, repository: str, revision: str | None, label: str) -> UserError:
     """The reason why the Hub does not give a model, as a refusal."""
     from huggingface_hub import errors
 
@@ -101,7 +101,6 @@ def _why_not(error: Exception, repository: str, revision: str | None) -> UserErr
             return NotHere(
                 f"the Hub does not accept your token for {repository}: run `hf auth login`, or set another HF_TOKEN"
             )
-    label = f"{repository}@{revision}" if revision else repository
     return NotHere(
         f"{label} is not in the local Hub cache and the Hub cannot be reached: go online, or give a local folder"
     )

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -189,13 +189,11 @@ class Store:
 
     def resolved(self, request: Request) -> View | None:
         """View that a request was resolved to; None also if a local file or a pruner has changed since."""
-        try:
+        with suppress(OSError, ValueError, KeyError, TypeError):  # never resolved, or by another version: it is cheap
             note = read_note(self._note(request))
-            if all(stamp(Path(each[0])) == each for each in note["files"]):
+            if all(stamp(each[0]) == each for each in note["files"]):
                 view = BY_REQUEST[type(request)].view.model_validate(note["view"])
                 return None if view.is_outdated else view
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # never resolved, or by another version: resolving again is cheap
         return None
 
     def _note(self, request: Request) -> Path:

@@ -93,11 +93,8 @@ def lenses() -> dict[Question, Lens]:
 
 @lru_cache(maxsize=4)
 def _read_answers(folder: Path, name: str, answer: type[Spec]) -> dict[Question, Any]:
-    answers = {}
-    for path in sorted(folder.glob(f"{name}-*.json.gz")):
-        content = json.loads(gzip.decompress(path.read_bytes()))
-        answers[Question.model_validate(content["question"])] = answer.model_validate(content[name])
-    return answers
+    contents = (json.loads(gzip.decompress(path.read_bytes())) for path in sorted(folder.glob(f"{name}-*.json.gz")))
+    return {Question.model_validate(each["question"]): answer.model_validate(each[name]) for each in contents}
 
 
 def rows() -> dict[tuple[Question, int], SceneRow]:

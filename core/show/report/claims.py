@@ -52,7 +52,7 @@ class Claim(NamedTuple):
         return [f"{model}: {self.sentence(each and each.tested)}." for model, each in answers(self).items()]
 
     def sentence(self, outcome: Outcome | None) -> str:
-        """What was measured on a model, its verdict first."""
+        """Measured values of a model, its verdict first."""
         if outcome is None:
             return NOT_MEASURED
         [n] = {each.n for each in outcome.rows.values()}

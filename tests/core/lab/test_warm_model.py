@@ -125,9 +125,8 @@ def served(scheduler):
     [
         ([(talk, "1", "a"), (scene, "2", "a"), (row, "3", "a")], 0, "321"),
         ([(row, "a1", "a", "1"), (row, "a2", "a", "2"), (row, "b", "b")], 2, "a1ba2"),
-        ([(scene, f"{reader}{tab}", reader, tab) for reader in "ab" for tab in "123"], 5, "a1b1a2b2a3b3"),
     ],
-    ids=["quick kinds first", "readers take turns", "so do their tabs"],
+    ids=["quick kinds first", "readers take turns"],
 )
 def test_who_is_answered_when(tasks, ahead, order):
     one = Scheduler()

@@ -188,20 +188,22 @@ def noise(layer, stream, size=0.3):
 
 
 def wanda_layers(family, ids, asked):
-    """Each layer's state after Wanda at 70 %, of one linear if only one is asked for."""
+    """Each layer's state after Wanda at 70 %, of one linear or one part if only that is asked for."""
     of = tiny.loaded(family)
     states = [copy.deepcopy(layer.state_dict()) for layer in of.layers]
-    rows = tiny.inputs(of, ids)
+    rows, (*_, only) = tiny.inputs(of, ids), asked.partition("wanda:0.7")
     for index, layer in enumerate(of.layers):
         for each in anatomy.linears(layer):
-            if not asked.startswith("residual_linear") or asked.endswith(f":{each.name}"):
+            part = ":attention" if "att" in each.name else ":mlp"
+            if only in ("", part, f":{each.name}"):
                 statistics = {"norm": {each.name: rows[index, each.name].norm(dim=0).float()}}
                 states[index][f"{each.name}.weight"] = prune_linear(each, index, Treatment("wanda"), statistics, 0.7)
     return states
 
 
 ALONE = {"llama": ("self_attn.k_proj", "mlp.down_proj"), "gpt2": ("attn.c_attn", "mlp.c_proj"), "opt": ("fc1",)}
-DEFINED = [(family, name) for family in ALONE for name in ("gaussian:0.3", "residual:wanda:0.7")]
+WHOLE = ("gaussian:0.3", "residual:wanda:0.7", "residual:wanda:0.7:attention", "residual:wanda:0.7:mlp")
+DEFINED = [(family, name) for family in ALONE for name in WHOLE]
 DEFINED += [(family, f"residual_linear:wanda:0.7:{name}") for family, names in ALONE.items() for name in names]
 
 

@@ -1,6 +1,6 @@
 """Parts of layers: found in every family, and edited as plain hooks written for each would."""
 
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -8,9 +8,8 @@ from torch import Tensor
 
 from core.base import UserError
 from core.measure.engines import hooks, largest_replay_error, prepare, wavefront
-from core.measure.first_pass import clean_statistics
-from core.measure.perturb import Injection, Moments, normal, perturbed
-from core.models.anatomy import decoder_layers, linears
+from core.measure.perturb import Moments, normal, perturbed
+from core.models.anatomy import decoder_layers
 from core.models.layer_parts import edited, find_part
 from tests import families, tiny
 
@@ -83,22 +82,6 @@ def test_what_the_parts_give_is_all_that_a_layer_adds_to_the_stream(family):
         torch.testing.assert_close(call.entry + seen["attention"] + seen["mlp"], call.exit, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("family", WITH_PARTS)
-def test_without_any_of_its_heads_an_attention_gives_the_bias_of_its_projection(family):
-    model, layers = model_of(family)
-    heads = tiny.WIDTH // families.HEAD  # query heads: half as many hold keys and values where a family lets them
-    last, given = where(family, layers[0], "head"), []
-    with ExitStack() as stack:
-        for head in range(heads):
-            stack.enter_context(edited(layers[0], f"head:{head}", torch.zeros_like))
-        stack.callback(last.register_forward_hook(lambda _, __, output: given.append(output)).remove)
-        model(IDS, use_cache=False)
-    bias = torch.zeros(tiny.WIDTH) if last.bias is None else last.bias
-    assert torch.equal(given[0], bias.expand_as(given[0]))
-    with pytest.raises(UserError, match=rf"no head {heads}: the attention has heads 0 to {heads - 1}"):
-        find_part(layers[0], f"head:{heads}")
-
-
 # --- as perturbations ------------------------------------------------------------------------------------------------
 
 
@@ -143,24 +126,9 @@ def test_both_engines_give_alike_bit_for_bit_what_plain_hooks_give(family):
             near = 4 * torch.finfo(torch.float32).eps * float(stream.abs().max()) if asked.perturbation.noise else 0
             torch.testing.assert_close(ours, stream, rtol=0, atol=near)
     tiny.assert_untouched(group.loaded.model, tiny.built(family).state_dict())
-
-
-@pytest.mark.parametrize("family", tiny.PRUNABLE)
-def test_only_the_linears_of_the_part_are_pruned(family):
-    of, text = tiny.loaded(family), tiny.windows(3, 9)
-    moments = clean_statistics(of, text.tokens, ("norm",), False, lambda _: None)[1]
-    group = prepare(of, text.tokens, range(3), moments, 2)
-    call = group.calls[1]
-    names = {each.name for each in linears(call.layer)}
-    of_attention = {name for name in names if "att" in name}
-    for part, own in (("attention", of_attention), ("mlp", names - of_attention)):
-        asked = tiny.measurement(f"residual:wanda:0.7:{part}")
-        fast, plain = (engine(group, asked, lambda _: None) for engine in (wavefront, hooks))
-        tiny.assert_close(fast, plain, part)
-        weights = Injection(0, 1, call, group.sequences, moments)._weights(asked.perturbation.treatment, 0.7, None)
-        expected = call(call.entry, {f"{name}.weight": weights[f"{name}.weight"] for name in own})
-        assert torch.equal(perturbed(asked, 1, call, group.sequences, moments), expected)
-    tiny.assert_untouched(of.model, tiny.built(family).state_dict())
+    heads = tiny.WIDTH // families.HEAD  # query heads: half as many hold keys and values where a family lets them
+    with pytest.raises(UserError, match=rf"no head {heads}: the attention has heads 0 to {heads - 1}"):
+        find_part(call.layer, f"head:{heads}")
 
 
 def test_a_layer_without_attention_is_refused():

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from core.models import loading, saving
 from core.models.sources import locate
@@ -26,8 +25,7 @@ def source(path, empty):
 
 def assert_same(found, expected):
     assert (found.spec, found.source, found.tokenizer_hash) == (expected.spec, expected.source, expected.tokenizer_hash)
-    own, theirs = found.model.state_dict(), expected.model.state_dict()
-    assert own.keys() == theirs.keys() and all(torch.equal(own[name], theirs[name]) for name in own)
+    assert tiny.same(found.model.state_dict(), expected.model.state_dict())
     for text in ("The heron, 3 fish;", " Öl 🙂\n\nend"):
         assert found.tokenizer(text)["input_ids"] == expected.tokenizer(text)["input_ids"]
 

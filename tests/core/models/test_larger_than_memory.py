@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 from core.export.checking import load_back
 from core.jobs import execute
@@ -50,8 +49,7 @@ def test_the_numbers_and_the_export_are_those_of_a_model_that_fits(empty, tmp_pa
         execute.get(export(text, folders[-1], recipe(repair="refit")), store)
     for one, other in zip(*units, strict=True):
         tiny.assert_close(one, other)
-    one, other = (load_back(folder)[0].state_dict() for folder in folders)
-    assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+    assert tiny.same(*(load_back(folder)[0].state_dict() for folder in folders))
     assert len(list(folders[1].glob("*.safetensors"))) == tiny.LAYERS + 1
 
 

@@ -40,9 +40,8 @@ def copy(tmp_path):
 @pytest.mark.parametrize("family", [*tiny.FAMILIES, "mpt"])
 def test_a_family_loads_as_it_was_saved_and_is_found_by_structure(family, empty):
     """Weights; layers and linears, each read as out times in; and its shape, by the headers of its files alone."""
-    loaded, expected = loaded_from(tiny.folder(family), empty), tiny.built(family).state_dict()
-    state = loaded.model.state_dict()
-    assert all(torch.equal(state[name], expected[name]) for name in expected)
+    loaded = loaded_from(tiny.folder(family), empty)
+    assert tiny.same(loaded.model.state_dict(), tiny.built(family).state_dict())
     assert not loaded.model.training and not any(p.requires_grad for p in loaded.model.parameters())
     assert loaded.longest == (None if family == "bloom" else tiny.LONGEST)
     assert loaded.spec.dtype == "float32" and loaded.spec.initialised is None
@@ -84,8 +83,8 @@ def test_a_model_in_several_files_is_the_same_model(tmp_path, empty, refused):
     tiny.tokenizer().save_pretrained(tmp_path / "sharded")
     shards = sorted((tmp_path / "sharded").glob("*.safetensors"))
     assert len(shards) > 2
-    found, expected = loaded_from(tmp_path / "sharded", empty), tiny.built("llama").state_dict()
-    assert all(torch.equal(value, expected[name]) for name, value in found.model.state_dict().items())
+    found = loaded_from(tmp_path / "sharded", empty)
+    assert tiny.same(found.model.state_dict(), tiny.built("llama").state_dict())
     whole = sources.read_shape(locate(str(tiny.folder("llama")), empty), empty)
     assert sources.read_shape(found.source, empty) == whole
     shards[1].unlink()
@@ -117,8 +116,7 @@ def test_a_random_twin_differs_from_the_trained_and_is_the_same_again(empty):
     assert torch.equal(torch.get_rng_state(), state)  # the caller's random numbers were disturbed
     trained = loaded_from(path, empty)
     assert twin.spec == again.spec != trained.spec and "random" in twin.source.label
-    for name, value in twin.model.state_dict().items():
-        assert torch.equal(value, again.model.state_dict()[name])
+    assert tiny.same(twin.model.state_dict(), again.model.state_dict())
     assert not torch.equal(twin.model.lm_head.weight, trained.model.lm_head.weight)
 
 
@@ -312,8 +310,7 @@ def test_an_index_leads_nowhere_else_and_counts_where_it_chooses(tmp_path, empty
         index(chosen)
         found.append(loaded_from(folder, empty))
     assert found[0].spec.content != found[1].spec.content
-    one, two = (each.model.state_dict() for each in found)
-    assert not all(torch.equal(value, two[name]) for name, value in one.items())
+    assert not tiny.same(*(each.model.state_dict() for each in found))
 
 
 def test_how_a_tokenizer_cuts_and_fills_is_no_part_of_it(tmp_path):

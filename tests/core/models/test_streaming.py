@@ -101,8 +101,7 @@ def test_a_streamed_model_is_the_model_and_saved_layer_by_layer_it_loads_anywher
     one, whole = (sorted((tmp_path / each).glob("*.safetensors")) for each in ("layers", "plain"))
     assert len(one) == tiny.LAYERS + 1
     assert {name for path in one for name in load_file(path)} == {name for path in whole for name in load_file(path)}
-    state = load_back(tmp_path / "layers")[0].state_dict()
-    assert state.keys() == own.keys() and all(torch.equal(value, own[name]) for name, value in state.items())
+    assert tiny.same(load_back(tmp_path / "layers")[0].state_dict(), own)
 
 
 @pytest.mark.parametrize(
@@ -133,8 +132,7 @@ def test_it_is_pruned_and_repaired_alike_and_comes_back(family, repair, twin):
         assert all(torch.equal(value, own[name]) for name, value in weights(of).items())
         logits = [each.model(input_ids=TEXT.tokens, use_cache=False).logits for each in (of, plain)]
         assert torch.equal(*logits)
-    after = weights(of)
-    assert all(torch.equal(after[name], before[name]) for name in before)
+    assert tiny.same(weights(of), before)
     assert_streamed(of)
 
 
