@@ -24,12 +24,9 @@ def test_a_profile_is_called_by_model_text_and_amount(model, text, name):
     assert profile_names.profile(Described(model, text, 16, 256, "abc")) == f"{name} · 16 × 256"
 
 
-def test_a_comparison_is_called_by_the_other_checkpoint_too():
-    assert profile_names.profile(Described("m", "c4", 8, 64, "abc", "wanda-50")) == "m · C4 · 8 × 64 · against wanda-50"
-
-
 def test_no_two_profiles_are_called_alike_and_only_what_differs_is_added():
     first = Described("m-Instruct", "c4, documents 0-599", 16, 256, "aaaaaa")
+    assert profile_names.profile(first._replace(beside="wanda-50")) == "m · C4 · 16 × 256 · against wanda-50"
     known = [first, first._replace(model="m"), first._replace(text="c4, documents 600-799"), first._replace(length=64)]
     found = distinct(map(profile_names.forms, [*known, first._replace(key="bbbbbb")]))
     assert len(set(found)) == len(found)

@@ -13,7 +13,7 @@ from core.base import UserError
 from core.methods import AlphaPruning, DepthRamp, Dlp, Lsa, Manual, Owl, Response, Uniform
 from core.methods.lsa import apart
 from core.plan import correction
-from core.plan.allocation import allocate, family, layer_means
+from core.plan.allocation import allocate, layer_means
 from core.plan.budget import Bounds, project, share_spent, shift_linears_to_means, with_fixed_layers
 from core.requests import AllocationRequest, Correction
 from tests.core.allocating import PER_LINEAR, SEEING, of_linears, permuted, profile, quick
@@ -94,16 +94,6 @@ def test_controls_move_over_the_same_width_as_the_correction(gain, seed):
     plain = direction(gain)
     for control in (-plain, correction.shuffled(plain, seed), correction.ramp(plain)):
         assert np.ptp(control) == pytest.approx(np.ptp(plain), abs=1e-12)
-
-
-@pytest.mark.parametrize(("make", "base", "control"), [(profile, Owl(), "reversed"), (of_linears, PER_LINEAR, "ramp")])
-def test_a_family_is_the_allocations_one_by_one(make, base, control):
-    here, strengths = make(9, 3), np.array([0, 0.02, 0.1])
-    request = AllocationRequest(base=base, correction=Correction(control=control))
-    for row, strength in zip(family(request, here, strengths), strengths, strict=True):
-        asked = request.correction.replace(strength=float(strength))
-        found = allocate(request.replace(correction=asked), here)
-        assert np.array_equal(row, found.exact)
 
 
 # --- golden values -------------------------------------------------------------------------------------------------

@@ -4,32 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from core.base import UserError
 from core.methods import Manual
 from core.plan.allocation import allocate, spread_budget
 from core.requests import AllocationRequest, grammar
-from tests.core.allocating import PER_LINEAR, estimates, of_linears, profile, quick
-
-
-@quick
-@given(layers=st.integers(2, 9), seed=st.integers(0, 10**6))
-def test_estimates_per_linear_are_sums_over_linears(layers, seed):
-    here, rng = of_linears(layers, seed), np.random.default_rng(seed)
-    rows = rng.uniform(0, 0.9, (3, layers, 3))
-    rows[2, 0, 1] = 0.93
-    found = estimates(rows, here, "kl")
-    alone = np.where(np.eye(3 * layers, dtype=bool).reshape(-1, layers, 3), rows[:2, None], 0)
-    assert found[:2] == pytest.approx([estimates(each, here, "kl").sum() for each in alone])
-    assert np.isnan(found[2])
-    one = np.zeros((layers, 3))
-    one[1, 2] = 0.7
-    [harm] = [
-        each.kl[1].mean() for key, each in here.perturbed.items() if key.name == "residual_linear:wanda:0.7:mlp.up"
-    ]
-    assert estimates(one[None], here, "kl")[0] <= harm * (1 + 1e-9)  # the hull lies on or below what was measured
+from tests.core.allocating import PER_LINEAR, of_linears, profile
 
 
 def test_numbers_per_linear_set_by_hand_are_kept_and_brought_to_the_budget():

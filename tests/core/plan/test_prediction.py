@@ -106,7 +106,7 @@ def test_linears_pruned_evenly_count_as_their_layer(layers, seed):
 
 
 def test_a_linear_may_go_as_far_as_it_was_measured_and_no_further():
-    here, rows = of_linears(4, 0), np.full((3, 4, 3), 0.6)
-    rows[:, 1, 2] = 0.89, 0.9, 0.901
-    within, last, beyond = responses.layer_harms(rows, here)[:, 1]
-    assert 0 < within < last and np.isnan(beyond)
+    here, rows = of_linears(4, 0), np.full((4, 4, 3), 0.6)
+    rows[:, 1, 2] = 0.89, 0.9, 0.901, -0.1
+    within, last, *beyond = responses.layer_harms(rows, here)[:, 1]
+    assert 0 < within < last and np.isnan(beyond).all()

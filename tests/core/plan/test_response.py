@@ -113,12 +113,6 @@ def test_no_correction_of_least_harm_goes_further_than_was_measured(seed, streng
         assert np.isfinite(responses.layer_harms(found.exact[None], here)).all()
 
 
-@pytest.mark.parametrize("sparsity", [-0.1, 0.92])
-def test_what_lies_beyond_what_was_measured_or_below_nothing_has_no_estimate(sparsity):
-    row, here = np.array([sparsity, 0.5, 0.5, 0.5]), profile(4)
-    assert np.isnan(estimates(row[None], here)[0])
-
-
 @quick
 @given(seed=st.integers(0, 10**6), units=st.integers(1, 5), budget=st.floats(0.05, 1.95))
 def test_a_budget_is_met_with_the_least_harm(seed, units, budget):

@@ -1,14 +1,36 @@
 """Claims of the literature: verdicts are seldom wrong, intervals cover, and what is committed is what tests give."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from core.plan.gains import student
 from core.results import spearman
-from core.results.comparison import FAILS, HOLDS
+from core.results.comparison import FAILS, HOLDS, OPEN
 from core.show.report.claims import CLAIMED, MEASURED
 from tests.bench import claims
 from tests.bench.claims import judge
+from tests.builders.profiles import with_gains
+
+EARLY, NOISE = np.arange(8) < 3, 0.05 * np.random.default_rng(0).standard_normal((9, 12))
+
+
+@pytest.mark.parametrize(
+    ("means", "verdict"),
+    [
+        (np.where(EARLY, 0.4, -0.4), HOLDS),
+        (np.where(EARLY, -0.4, 0.4), FAILS),
+        (np.full(8, -0.4), FAILS),  # early layers absorb, whatever later ones do
+        (np.where(EARLY, 0.02, -0.4), OPEN),  # within the band nobody amplifies
+    ],
+)
+def test_early_layers_must_amplify_and_later_ones_absorb(means, verdict):
+    logs = np.append(means, 0)[:, None] + NOISE
+    found = claims.order(SimpleNamespace(layers=9, seeds=lambda _: [with_gains(logs)]))
+    early = found.rows["noise, first third"]
+    assert (found.verdict, len(found.rows), early.n) == (verdict, 4, 12) and early.low < early.value < early.high
+    assert early.value == pytest.approx(np.exp(means[EARLY].mean()), rel=0.05)
 
 
 @pytest.mark.parametrize("means", [1, 4, 29])

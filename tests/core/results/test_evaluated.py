@@ -148,17 +148,6 @@ def test_what_is_still_to_come_is_left_out():
 
 # --- intervals and rank correlations ----------------------------------------------------------------------------------
 
-losses = st.lists(st.floats(0.1, 12), min_size=8, max_size=40).map(np.array)
-
-
-@given(losses, st.integers(0, 1 << 30))
-def test_swapping_the_two_mirrors_the_interval(a, seed):
-    b = a + np.random.default_rng(seed).normal(0.1, 0.3, len(a))
-    one, other = paired(a, b), paired(b, a)
-    np.testing.assert_allclose([one.value, one.low, one.high], [-other.value, -other.high, -other.low], atol=1e-12)
-    assert one.low < one.value < one.high
-    assert one.value == pytest.approx(float(np.mean(a) - np.mean(b)), abs=1e-12)
-
 
 def covered(draw, truth, n, trials, of):
     """Share of intervals that hold the mean of what was drawn."""

@@ -8,7 +8,6 @@ import pytest
 from core.methods import METHODS, AlphaPruning, Owl, Response, Treatment, Uniform
 from core.plan.allocation import allocate
 from core.requests import AllocationRequest, Correction, Recipe
-from core.results import Slice
 from core.results.leaderboard import Leaderboard, place_at, tied
 from core.results.stored_forecasts import best_forecast
 from core.show.figures.allocation import perplexity_by_method
@@ -79,20 +78,6 @@ def test_the_allocation_on_screen_is_known_where_it_was_measured(profile, measur
     assert Leaderboard(profile).in_view("mine", planned).measured is None
 
 
-def test_methods_that_were_trained_for_another_budget_do_not_stand_in_it(profile, groups):
-    trained = [
-        Recipe(allocation=at_target(base), repair="distill", recover_tokens=tokens)
-        for base, tokens in ((TUNED, 2000), (AlphaPruning(), 1000), (Response(), 2000))
-    ]
-    [whole] = groups(*trained)
-    part = Slice(Treatment("wanda", "distill"), None, TARGET)
-    assert len(whole.within(part)) == 5, "each beside its uniform twin"
-    ranked = Leaderboard(profile, whole, part).ranking(AllocationRequest(target=TARGET))
-    stands = [each.measured.setting for each in ranked if each.measured]
-    assert sorted(each.allocation.base.kind for each in stands) == ["owl", "response", "uniform"]
-    assert {each.recover_tokens for each in stands} == {2000}
-
-
 def test_a_budget_per_linear_that_was_measured_by_another_profile_stands_beside_that_per_layer(profile, groups):
     groups(at_target(Response()))
     both = groups(at_target(Response(granularity="linear")), saw="b" * 16)
@@ -101,9 +86,6 @@ def test_a_budget_per_linear_that_was_measured_by_another_profile_stands_beside_
     planned = linears.measured.planned
     assert (layers.measured.planned.ndim, planned.ndim, linears.name) == (1, 2, "Response per linear")
     assert linears.sparsity.shape == (LAYERS,) and linears.measured.uniform is layers.measured.uniform
-    mine = Leaderboard(profile, *place_at(both, TARGET)).in_view("mine", planned)
-    assert mine.measured is linears.measured
-    np.testing.assert_array_equal(mine.sparsity, linears.sparsity)
 
 
 def test_a_method_that_goes_beyond_what_was_measured_is_predicted_up_to_there(profile, measured):

@@ -219,7 +219,6 @@ def test_a_loss_that_nothing_predicts_is_refused(search, monkeypatch, refused):
     ("change", "named"),
     [
         ({"calibration": {"sequences": 200}}, "calibration"),
-        ({"final": {"sequences": 7}}, "8"),
         ({"final": {"documents": (0, 5)}, "selection": {"documents": (5, 20)}}, "overlap"),
         ({"selection": {"source": "file:nowhere.txt"}}, "nowhere.txt"),
     ],
