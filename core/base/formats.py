@@ -4,6 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -134,22 +135,17 @@ def pruning_troubles(warnings: Sequence[str], stopped: Sequence[str] = ()) -> st
     return " ".join([*sentences, *(f"Pruning broke the model: {each}." for each in stopped)]) or None
 
 
-def runs(numbers: Sequence[int]) -> list[list[int]]:
+def runs(numbers: Iterable[int]) -> list[list[int]]:
     """`[0, 1, 2, 5]` -> `[[0, 1, 2], [5]]`."""
-    groups = []
-    for number in numbers:
-        if groups and number == groups[-1][-1] + 1:
-            groups[-1].append(number)
-        else:
-            groups.append([number])
-    return groups
+    groups = groupby(enumerate(numbers), lambda each: each[1] - each[0])
+    return [[number for _, number in group] for _, group in groups]
 
 
-def ranges(numbers: Sequence[int]) -> str:
+def ranges(numbers: Iterable[int]) -> str:
     """`[0, 1, 2, 5]` -> `0 to 2 and 5`."""
     parts = []
     for run in runs(numbers):
-        parts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(number) for number in run]
+        parts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run)
     return listed(parts)
 
 
