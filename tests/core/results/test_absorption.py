@@ -109,11 +109,9 @@ def test_holm_against_its_definition():
     logs, found = log_gain(seeds)[:-1], gains_of(seeds)
     t = (np.abs(logs.mean(1)) - BAND) / (logs.std(1, ddof=1) / math.sqrt(10))
     p = 2 * stats.t.sf(t, 9)
-    order, rejected = np.argsort(p), set()
-    for rank, layer in enumerate(order):
-        if p[layer] > 0.05 / (len(p) - rank):
-            break
-        rejected.add(int(layer))
+    order = np.argsort(p)
+    beyond = p[order] > 0.05 / np.arange(len(p), 0, -1)
+    rejected = {*order[: beyond.argmax()].tolist()}
     firm, alone = (
         {i for i, word in enumerate(words) if word in ("amplifies", "absorbs")}
         for words in (found.verdicts, found.uncorrected)
