@@ -10,11 +10,7 @@ from pages.ui.allocate import current_allocation, settings, targets
 profile = current_profile.profile()
 current_profile.heading("How is a budget spread over layers?", profile)
 watch.watched()
-try:
-    linear_parameters(profile)
-except UserError as error:
-    layout.error(error)
-    url_state.end()
+linear_parameters(profile)  # refused for a model that cannot be pruned
 
 protocols = studies.groups(profile)
 left, right = st.columns([5, 3], gap="large")  # the chart first, on a phone too

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from core.base import UserError, capital, number, per_cent
+from core.base import capital, number, per_cent
 from core.results import CHANGE
 from core.results.comparison import FAILS, HOLDS
 from core.show.report import claims, questions
@@ -70,13 +70,10 @@ def show_answer(answer: questions.Answer) -> str:
     return answer.question.command
 
 
-try:
-    if name == claims.PAPER:
-        show_claims()
-        url_state.end()
-    bench = BENCHES.get(name)
-    command = show_bench(bench) if bench else show_answer(questions.answer(name))
-    st.caption("This line measures it again; what is committed is not measured twice.")
-    layout.command(command)
-except UserError as lacking:
-    layout.error(lacking)
+if name == claims.PAPER:
+    show_claims()
+    url_state.end()
+bench = BENCHES.get(name)
+command = show_bench(bench) if bench else show_answer(questions.answer(name))
+st.caption("This line measures it again; what is committed is not measured twice.")
+layout.command(command)

@@ -66,5 +66,5 @@ with layout.shortages(), cache.listed_once():
         watch.sidebar()
     if page.url_path in PRESENTED:
         present()
-    with url_state.written():
+    with url_state.written(), layout.shortages():
         page.run()

@@ -151,11 +151,9 @@ def compare_with(name: str) -> Profile | None:
     if not profiles:
         return None
     twin = form.choice("Compare with", {None: "no other profile", **profiles}, "compare", None, width=360)
-    try:
+    other = None
+    with layout.shortages():
         other = current_profile.load(twin) if twin else None
-    except UserError as error:
-        layout.error(error)
-        return None
     if other and name not in other.by_name:
         st.caption("The other profile does not hold this perturbation: measure it there to compare.")
     return other

@@ -59,11 +59,7 @@ def profile() -> Profile:
     if key is None:
         st.info("Nothing is measured yet: run a measurement on the Measure page, or remake the demo with `make demo`.")
         url_state.end()
-    try:
-        return load(key)
-    except UserError as error:
-        layout.error(error)
-        url_state.end()
+    return load(key)
 
 
 def load(key: str) -> Profile:

@@ -154,7 +154,7 @@ def error(message: object) -> None:
 
 @contextmanager
 def shortages() -> Iterator[None]:
-    """Say in a sentence why what is inside cannot be drawn: its cache is a file, its memory is full, a result lies."""
+    """Say in a sentence why what is inside cannot be drawn: a cache is a file, memory is full, a result lies."""
     try:
         yield
     except Exception as trouble:

@@ -86,7 +86,7 @@ def predicted(recipe: Recipe, profile: Profile) -> tuple[Forecast, Prediction, R
     request = recipe.allocation
     forecast, why = forecast_of(groups(profile), profile, recipe.treatment, request.base.per_linear)
     if forecast is None:
-        raise UserError(str(why))
+        raise why
     has, asks = (each.repair_options or "the pruner reads all windows" for each in (forecast, recipe))
     if has != asks:
         raise UserError(

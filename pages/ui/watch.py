@@ -47,9 +47,7 @@ def watched() -> Job | None:
     except UserError as error:
         layout.warn(error)
         return None
-    if st.session_state.get("job watched") != job.key:  # the button that began it may be far below
-        st.session_state["job watched"] = job.key
-        layout.to_top(job.key)
+    layout.to_top(job.key)  # the button that began it may be far below
     with st.container(border=True):
         st.markdown(f"**{escape_markdown(capital(job.request.title))}**")
         if job.active:

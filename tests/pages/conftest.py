@@ -9,10 +9,10 @@ from core.jobs import cost, queue
 from core.lab import scheduler
 from core.methods import AlphaPruning, Dlp, Owl, Response
 from core.requests import AllocationRequest, Recipe
-from core.store import Store, profiles
+from core.store import Store
 from tests import synthetic
 from tests.fake_warm import Warm
-from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE
+from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE, save
 
 
 @pytest.fixture(autouse=True)
@@ -67,18 +67,12 @@ def store(bare, one_profile, monkeypatch):
 
 
 @pytest.fixture
-def studied(tmp_path, empty_cache, monkeypatch):
-    """A profile whose model was evaluated at two targets, at one of them with too few allocations; returns its key."""
-    root = tmp_path / "studied"
-    spec = synthetic.profile_spec(6, preset="standard", prunable=True).model_copy(update={"removal": True})
-    key = synthetic.save_profile(root, spec, 6, "studied")
-    bases = (Owl(), Dlp(), AlphaPruning(), Response())
-    asked = [Recipe(allocation=AllocationRequest(base=base, target=0.7)) for base in bases]
-    asked += [Recipe(allocation=AllocationRequest(base=Owl(), target=0.5))]
-    profile = profiles.load(Store(root), Store(root).profile(key))
-    synthetic.save_study(root, synthetic.as_allocated(synthetic.study_spec(spec, asked, 6), profile), 6, key)
-    monkeypatch.setenv("ABSORPTION_CACHE", str(root))
-    return key
+def studied(store):
+    """The profile's model was evaluated at two targets, at one of them with too few allocations; returns its key."""
+    bases = [(Owl(), 0.5), *((base, 0.7) for base in (Owl(), Dlp(), AlphaPruning(), Response()))]
+    asked = [Recipe(allocation=AllocationRequest(base=base, target=target)) for base, target in bases]
+    save(store, asked, allocated=True)
+    return PROFILE.key
 
 
 @pytest.fixture(scope="session")

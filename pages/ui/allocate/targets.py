@@ -102,11 +102,9 @@ def _sparsest(request: AllocationRequest, forecast: Forecast) -> None:
     how = {"index": None, "placeholder": "Choose a rise", "format_func": lambda rise: f"+{per_cent(rise)}"}
     if not st.selectbox(HOW_SPARSE, (0.02, 0.05, 0.1, 0.2, 0.5, 1.0), key="accept", on_change=accepted, **how):
         return
-    try:
+    with layout.shortages():
         most = perplexity(forecast.study.dense.perplexity * (1 + state["accept"]))
         st.caption(f"{per_cent(largest())} zeros is the most that is predicted to stay below {most}.")
-    except UserError as error:
-        layout.error(error)
 
 
 # --- few bits ------------------------------------------------------------------------------------------------------
