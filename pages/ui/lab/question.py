@@ -60,9 +60,8 @@ class View(NamedTuple):
     @property
     def sizes(self) -> list["View"]:
         """The same damage of every other size, the nearest first."""
-        others = [n for n in range(len(KINDS[self.state.kind].stops)) if n != self.state.size]
-        others.sort(key=lambda n: abs(n - self.state.size))
-        return [self._replace(state=self.state._replace(size=n)) for n in others]
+        nearest = sorted(range(len(KINDS[self.state.kind].stops)), key=lambda n: abs(n - self.state.size))
+        return [self._replace(state=self.state._replace(size=n)) for n in nearest[1:]]
 
     @property
     def only(self) -> int | None:

@@ -104,10 +104,8 @@ def show() -> None:
     """Draw the prompt, the seed, and the picture that writes."""
     layout.header("Break it while it talks")
     st.markdown("Two copies of one model write on from your words. Damage one of them while it writes, then heal it.")
-    prompt, seed = (
-        form.words("Words to write on from", "write", DEFAULT_PROMPT),
-        choices.sync("seed", SEEDS, 0),
-    )
+    prompt = form.words("Words to write on from", "write", DEFAULT_PROMPT)
+    seed = choices.sync("seed", SEEDS, 0)
     with layout.row(gap="small"):
         for name, words in PROMPTS.items():
             _set(name, write=words)

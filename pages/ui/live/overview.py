@@ -41,10 +41,8 @@ def gains(profile: Profile, name: str, other: str | None, statistic: str, layer:
         beside = [figures.line(WITHOUT if included else WITH, profile.seeds(other), statistic)]
     bars = gain_bars([line], f"gain, {figures.STATISTICS[statistic]}", layer, beside)
     intervals = [f"[{ratio(low)}, {ratio(high)}]" for low, high in zip(line.low, line.high, strict=True)]
-    says, slots = (
-        "Layer {layer}: gain {gain} {interval}; {verdict}.",
-        bars.slots | {"interval": Slot(intervals, "layer")},
-    )
+    says = "Layer {layer}: gain {gain} {interval}; {verdict}."
+    slots = bars.slots | {"interval": Slot(intervals, "layer")}
     for each in beside:
         slots["beside"] = Slot([*map(gain, each.value)], "layer")
         says += f" {capital(each.name)}: {{beside}}."

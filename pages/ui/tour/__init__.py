@@ -24,10 +24,10 @@ class Screen:
     guesses: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # button -> what it sets
 
 
-def link(page: str, label: str, profile: Profile, **choices: object) -> Link:
+def link(page: str, label: str, profile: Profile, **view: object) -> Link:
     """A link to another page with the same view."""
     usual = {"statistic": "geometric"} if page == "absorption.py" else {}  # else what was last chosen there would stay
-    return page, label, {"profile": profile.key} | {key: str(value) for key, value in (usual | choices).items()}
+    return page, label, {"profile": profile.key} | {key: str(value) for key, value in (usual | view).items()}
 
 
 def control(key: str, label: str, stops: Mapping[str, str], usual: str, **more: object) -> Control:

@@ -17,10 +17,8 @@ from pages.ui.allocate.settings import TARGETS
 from pages.ui.live.figure import Bars, Figure, Key, Slot, fixed, pick, written
 
 START = 0.04
-SAYS, PREDICTED = (
-    "Layers lose [{low}](layers) to [{high}](layers) of their weights.",
-    " Predicted perplexity: [{cost}](gauge).",
-)
+SAYS = "Layers lose [{low}](layers) to [{high}](layers) of their weights."
+PREDICTED = " Predicted perplexity: [{cost}](gauge)."
 LEAD = (
     "Prune to a **budget** of {} zeros: which layers should lose more weights? **OWL** spares layers with many "
     "outliers. The **correction** then takes more from layers that absorb and spares those that amplify. **Try:** drag "
