@@ -13,12 +13,12 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.export.card import Card
 from core.export.export import Contents
 from core.export.export import export as write
 from core.measure import checkpoint_diff
-from core.methods.owl import Owl
+from core.methods import Owl
 from core.methods.refit import errors
 from core.models import anatomy, loading
 from core.models.loading import Loaded
@@ -27,9 +27,8 @@ from core.models.losses import reference
 from core.models.sources import locate
 from core.plan.allocation import allocate as spread
 from core.prune.walk import prune_layers
-from core.requests.allocations import AllocationRequest, Correction
-from core.store import profiles
-from core.store.cache import Store
+from core.requests import AllocationRequest, Correction
+from core.store import Store, profiles
 from tests import families, tiny
 from tests.builders.recipes import exact
 

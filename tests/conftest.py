@@ -13,8 +13,7 @@ from hypothesis import settings
 if "PYTEST_XDIST_WORKER" in os.environ:  # a process per core: threads beyond that would wait for one another
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from core.store import entries
-from core.store.cache import Store
+from core.store import Store, entries
 from tests import synthetic
 
 if TYPE_CHECKING:

@@ -16,15 +16,11 @@ from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.models.progress import Progress, silent
-from core.requests.inputs import WindowRequest
-from core.requests.measurements import MeasureRequest
+from core.requests import MeasureRequest, StudyRequest, WindowRequest
 from core.requests.perturbations import PRESETS
-from core.requests.studies import StudyRequest
-from core.store import parts
-from core.store.cache import Store
-from core.store.results import Perturbed, axes_of
+from core.store import Perturbed, Store, axes_of, parts
 from tests import synthetic
 
 LAYERS = 6

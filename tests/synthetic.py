@@ -10,25 +10,23 @@ from safetensors.numpy import save_file
 from core.methods import Manual, ResidualLinear
 from core.methods.owl import OUTLIER_THRESHOLDS
 from core.plan.allocation import allocate
-from core.requests.inputs import ModelSpec, TextSpec
-from core.requests.measurements import ProfileSpec, measurements, methods_of
+from core.requests import (
+    ExactRecipe,
+    ModelSpec,
+    ProfileSpec,
+    StudyRecipe,
+    StudyRequest,
+    StudySpec,
+    TaskSpec,
+    TextSpec,
+    methods_of,
+)
+from core.requests.measurements import measurements
 from core.requests.perturbations import PRESETS
 from core.requests.recipes import Repairs
-from core.requests.studies import ExactRecipe, StudyRecipe, StudyRequest, StudySpec, TaskSpec
-from core.store.cache import Store
+from core.store import Activation, Cumulative, Difference, Losses, Perturbed, Removal, Scores, Store, Weights, ZeroShot
 from core.store.parts import TRAINING, distillation_folder
-from core.store.results import (
-    Activation,
-    Cumulative,
-    Difference,
-    Floor,
-    Losses,
-    Perturbed,
-    Removal,
-    Scores,
-    Weights,
-    ZeroShot,
-)
+from core.store.results import Floor
 
 LENGTH = 64
 OTHER = "/invented/other"  # where a checkpoint that a profile is compared with lies

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.cli import main
-from core.store.cache import Store
+from core.store import Store
 from tests import tiny
 from tests.bench.tables import README
 from tests.core.jobs.test_shares import numbers

@@ -19,8 +19,7 @@ from core.models.progress import ProgressTracker, silent
 from core.models.sources import Source
 from core.models.windows import Windows
 from core.prune.inputs import Sums
-from core.requests.inputs import ModelSpec, TextSpec
-from core.requests.measurements import Measurement, ProfileSpec, methods_of
+from core.requests import Measurement, ModelSpec, ProfileSpec, TextSpec, methods_of
 from core.requests.perturbations import perturbation
 from tests import families
 

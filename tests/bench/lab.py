@@ -6,8 +6,7 @@ import json
 from core.lab.answers import LabModel
 from core.models.loading import load
 from core.models.sources import locate
-from core.store import scenes
-from core.store.cache import Store
+from core.store import Store, scenes
 from core.store.files import write_file
 from pages.ui.lab.question import EXAMPLES, LAYERS
 

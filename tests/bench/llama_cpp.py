@@ -36,8 +36,7 @@ from core.plan.allocation import allocate
 from core.plan.sizes import DENSE
 from core.requests.grammar import read_allocation
 from core.show.report.questions import bench_file
-from core.store import profiles
-from core.store.cache import Store
+from core.store import Store, profiles
 from core.store.files import HOST
 from core.store.notes import write_note
 

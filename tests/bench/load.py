@@ -26,10 +26,9 @@ from rich.console import Console
 from rich.table import Table
 
 from core.jobs import queue
-from core.requests.inputs import WindowRequest
-from core.requests.measurements import MeasureRequest
+from core.requests import MeasureRequest, WindowRequest
 from core.requests.perturbations import PRESETS
-from core.store.cache import Store
+from core.store import Store
 from pages.ui.server import VERSION
 from tests.bench.visitor import Visitor, open_socket
 from tests.e2e.conftest import ROOT, serving

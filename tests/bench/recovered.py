@@ -25,10 +25,10 @@ from core.models.sources import locate
 from core.models.windows import windows
 from core.prune.exact_recipe import make_exact
 from core.prune.pruned_model import prune, restored
-from core.requests.inputs import WindowRequest
+from core.requests import WindowRequest
 from core.requests.study_file import read_study
 from core.show.report.questions import bench_file
-from core.store.cache import Store
+from core.store import Store
 
 WINDOWS = 48  # of 512 tokens, of each text
 QUESTIONS = 200  # of each task

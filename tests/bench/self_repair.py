@@ -18,7 +18,7 @@ import torch
 from core.models.loading import load
 from core.models.sources import locate
 from core.models.windows import windows
-from core.requests.inputs import WindowRequest
+from core.requests import WindowRequest
 from core.show.report.claims import PROFILES
 from core.show.report.questions import bench_file
 from core.store import HOME, Store

@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from core.methods.pruners import PRUNERS
+from core.methods import PRUNERS
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(path for folder in ("core", "pages") for path in (ROOT / folder).rglob("*.py"))

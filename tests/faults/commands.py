@@ -10,9 +10,9 @@ from types import SimpleNamespace
 from core.cli import main
 from core.jobs import records
 from core.measure.sweep import Sweep
-from core.methods.depth_ramp import DepthRamp
+from core.methods import DepthRamp
 from core.results import search_plan
-from core.store.cache import Store
+from core.store import Store
 from tests import tiny
 
 LENGTH = 12

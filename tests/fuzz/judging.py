@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 from hypothesis import HealthCheck, settings
 
-from core.base.errors import UserError
+from core.base import UserError
 
 SECONDS = 20
 MEMORY = 2**30  # bytes that an answer may add to the process

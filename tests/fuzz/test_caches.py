@@ -10,13 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.base.errors import UserError, shortage
+from core.base import UserError, shortage
 from core.cli import main
 from core.jobs import queue
-from core.requests.measurements import MeasureRequest
+from core.requests import MeasureRequest
 from core.requests.perturbations import PRESETS
-from core.store import entries, profiles
-from core.store.cache import Store
+from core.store import Store, entries, profiles
 from core.store.parts import sweep
 from tests.builders.entries import save
 from tests.fuzz.judging import SECONDS, bounded, fuzz, judge

@@ -9,7 +9,7 @@ import typer.main
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.cli import main
 from core.jobs import queue, worker
 from core.requests.command_table import OPTIONS

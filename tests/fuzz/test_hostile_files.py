@@ -10,17 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.judge import task_files
 from core.methods.selection import pattern
 from core.models import loading, windows
 from core.models.sources import locate
+from core.requests import WindowRequest, read_share
 from core.requests.grammar import read_allocation
-from core.requests.inputs import WindowRequest
-from core.requests.jobs import read_share
 from core.requests.parsing import numbers, span
 from core.requests.study_file import read_study
-from core.store.cache import Store
+from core.store import Store
 from tests import gguf_files, tiny
 from tests.builders.task_folder import YAML
 from tests.fuzz.judging import SECONDS, bounded, judge

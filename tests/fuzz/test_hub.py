@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from core.models import windows
 from core.models.loading import load
 from core.models.sources import locate, read_shape
-from core.store.cache import Store
+from core.store import Store
 from tests import tiny
 from tests.fuzz.hub import Answer, Hub, believed
 from tests.fuzz.judging import answered, fuzz

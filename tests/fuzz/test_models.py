@@ -11,8 +11,8 @@ from core.models import windows
 from core.models.loading import load
 from core.models.saving import save
 from core.models.sources import locate, read_shape
-from core.requests.inputs import WindowRequest
-from core.store.cache import Store
+from core.requests import WindowRequest
+from core.store import Store
 from tests import tiny
 from tests.fuzz import values
 from tests.fuzz.judging import answered, fuzz

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from core.jobs import queue
 from core.jobs.records import Status
 from core.lab import scheduler
-from core.store.cache import Store
+from core.store import Store
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.fake_warm import Warm

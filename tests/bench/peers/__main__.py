@@ -11,9 +11,9 @@ import pandas as pd
 from core.models.loading import load
 from core.models.sources import locate, read_shape
 from core.models.windows import windows
-from core.requests.inputs import WindowRequest
+from core.requests import WindowRequest
 from core.show.report.questions import bench_file
-from core.store.cache import Store
+from core.store import Store
 from tests.bench.peers import perplexities, pruners, sweeps
 from tests.bench.tables import markdown
 

@@ -26,8 +26,7 @@ from core.methods import Gaussian
 from core.models import machine
 from core.models.replay import stream_of
 from core.models.saving import save
-from core.requests import workload
-from core.requests.measurements import Measurement
+from core.requests import Measurement, workload
 from tests.bench.peers.timing import in_turn, ratio, short
 
 NOISE = Measurement(perturbation=Gaussian(size=0.3))

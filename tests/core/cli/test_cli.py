@@ -8,13 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from core.base.formats import digits
+from core.base import digits
 from core.cli import main
 from core.jobs import context
 from core.measure import sweep as sweeps
 from core.plan.gains import gains_of
-from core.store import files, profiles
-from core.store.cache import Store
+from core.store import Store, files, profiles
 from tests import tiny
 
 PERTURB = "gaussian:0.3,residual:wanda:0.7,skip"

@@ -4,10 +4,9 @@ import pytest
 
 from core.jobs import processes, queue
 from core.jobs.records import Status
-from core.requests.export_and_search import ExportSpec
+from core.requests import ExportSpec
 from core.requests.recipes import read_recipe
-from core.store import profiles
-from core.store.cache import Store
+from core.store import Store, profiles
 from tests import fake_experiment as fake
 from tests import synthetic
 

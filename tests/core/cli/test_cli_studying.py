@@ -10,10 +10,9 @@ from core.cli import terminal
 from core.jobs import execute, worker
 from core.methods import Manual
 from core.prune import pruned_model
-from core.requests.allocations import AllocationRequest
-from core.requests.recipes import Recipe
+from core.requests import AllocationRequest, Recipe
 from core.results import CheckedPrediction, stored_forecasts
-from core.store.cache import Store
+from core.store import Store
 from tests import tiny
 from tests.builders import requests
 from tests.core.breaking import breaking

@@ -8,11 +8,8 @@ from pathlib import Path
 import pytest
 
 from core.models import windows
-from core.requests.export_and_search import BestRequest
-from core.requests.inputs import WindowRequest
+from core.requests import BestRequest, Recipe, StudyRequest, WindowRequest
 from core.requests.perturbations import PRESETS
-from core.requests.recipes import Recipe
-from core.requests.studies import StudyRequest
 from core.requests.study_file import read_study
 from core.results import text_splits
 from tests.lines import request_of_line

@@ -5,8 +5,7 @@ import hashlib
 import pytest
 
 from core.show import words
-from core.store import profiles
-from core.store.cache import Store
+from core.store import Store, profiles
 from tests import tiny
 
 TELLTALE = b"tell-tale"

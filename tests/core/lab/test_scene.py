@@ -12,9 +12,8 @@ from core.lab.answers import LabModel, gain
 from core.measure.engines import prepare, wavefront
 from core.measure.perturb import Moments
 from core.prune import walk
-from core.requests import lab
-from core.requests.inputs import WindowRequest
-from core.requests.measurements import MeasureRequest, ProfileSpec, measurements
+from core.requests import MeasureRequest, ProfileSpec, WindowRequest, lab
+from core.requests.measurements import measurements
 from core.requests.perturbations import perturbation
 from core.store import profiles
 from core.store.scenes import examples, lenses

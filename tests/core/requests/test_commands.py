@@ -9,21 +9,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.methods import Manual
-from core.requests import grammar
-from core.requests.allocations import AllocationRequest
+from core.requests import (
+    AllocationRequest,
+    BestRequest,
+    EvaluationRequest,
+    MeasureRequest,
+    Recipe,
+    StudyRequest,
+    WindowRequest,
+    expanded,
+    grammar,
+)
 from core.requests.commands import command_line, line, quoted
-from core.requests.export_and_search import BestRequest
-from core.requests.inputs import WindowRequest
-from core.requests.measurements import MeasureRequest, expanded, measurements
+from core.requests.measurements import measurements
 from core.requests.perturbations import PRESETS, perturbation
-from core.requests.recipes import Recipe, read_recipe
-from core.requests.studies import EvaluationRequest, StudyRequest
+from core.requests.recipes import read_recipe
 from core.results.best import whole_line
 from core.results.text_splits import split
 from core.show.report.remake import request_of_profile
-from core.store.cache import Store
+from core.store import Store
 from tests.lines import options_of, request_of_line
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -3,11 +3,10 @@
 import pytest
 from hypothesis import given
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.methods import Manual
-from core.requests import grammar, recipe_names
-from core.requests.allocations import AllocationRequest
-from core.requests.recipes import Recipe, read_recipe
+from core.requests import AllocationRequest, Recipe, grammar, recipe_names
+from core.requests.recipes import read_recipe
 from tests.builders.strategies import allocations, settings
 
 

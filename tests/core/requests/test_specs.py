@@ -5,17 +5,36 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from core.base.spec import checked
-from core.methods import PERTURBATION_KINDS, Gaussian, Residual
-from core.methods.gaussian import Covariance
-from core.methods.layer_part import GaussianPart, Mean, ResidualPart, Skip, SkipPart
-from core.methods.residual import ResidualRescaled
-from core.requests.export_and_search import BestSpec
-from core.requests.inputs import ModelSpec, TextSpec, WindowRequest
-from core.requests.measurements import Measurement, MeasureRequest, PerturbedSpec, ProfileSpec, measurements, methods_of
+from core.base import checked
+from core.methods import (
+    PERTURBATION_KINDS,
+    Covariance,
+    Gaussian,
+    GaussianPart,
+    Mean,
+    Residual,
+    ResidualPart,
+    ResidualRescaled,
+    Skip,
+    SkipPart,
+)
+from core.requests import (
+    BestSpec,
+    ExactRecipe,
+    Measurement,
+    MeasureRequest,
+    ModelSpec,
+    PerturbedSpec,
+    ProfileSpec,
+    Recipe,
+    StudyRequest,
+    TextSpec,
+    WindowRequest,
+    methods_of,
+)
+from core.requests.measurements import measurements
 from core.requests.perturbations import PRESETS, in_order, perturbation
-from core.requests.recipes import Recipe, read_recipe
-from core.requests.studies import ExactRecipe, StudyRequest
+from core.requests.recipes import read_recipe
 from tests.builders import entries
 
 sizes = st.floats(min_value=0, exclude_min=True, allow_infinity=False)

@@ -9,13 +9,17 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as tried
 from hypothesis import strategies as st
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.methods import Manual
-from core.requests import grammar, recipe_names
-from core.requests.allocations import AllocationRequest
-from core.requests.inputs import WindowRequest
-from core.requests.recipes import Recipe
-from core.requests.studies import EvaluationRequest, StudyRequest
+from core.requests import (
+    AllocationRequest,
+    EvaluationRequest,
+    Recipe,
+    StudyRequest,
+    WindowRequest,
+    grammar,
+    recipe_names,
+)
 from core.requests.study_file import read_study, write_study
 from tests.builders.strategies import settings
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from core.base.errors import UserError
-from core.requests.measurements import PerturbedSpec
+from core.base import UserError
+from core.requests import PerturbedSpec
 from core.store import files, parts
 from core.store.files import write_file
 from tests import synthetic

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
-from core.requests.jobs import BY_REQUEST
+from core.requests import BY_REQUEST
 from core.store import HOME, Store
 from core.store.entries import KINDS, SUFFIX
 

@@ -18,14 +18,13 @@ from hypothesis import strategies as st
 from pydantic import create_model
 from safetensors.numpy import load
 
-from core.base.errors import shortage
-from core.requests.measurements import MeasureRequest, ProfileSpec, measurements
+from core.base import shortage
+from core.requests import MeasureRequest, ProfileSpec
+from core.requests.measurements import measurements
 from core.requests.perturbations import perturbation
-from core.store import cache, parts, profiles, results
-from core.store.cache import Store
+from core.store import Perturbed, Store, axes_of, cache, parts, profiles, results
 from core.store.entries import write_entry
 from core.store.files import discard
-from core.store.results import Perturbed, axes_of
 from tests import synthetic
 from tests.builders import entries
 

@@ -4,8 +4,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from core.base.spec import number
-from core.methods.perturbation import Injection, Kind, Stream
+from core.base import number
+from core.methods import Kind
+from core.methods.perturbation import Injection, Stream
 
 
 class Shrink(Kind):

@@ -6,7 +6,8 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from core.methods.selection import Pattern, least
+from core.methods import Pattern
+from core.methods.selection import least
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,17 +6,15 @@ from itertools import combinations
 
 import numpy as np
 
-from core.base.errors import UserError
-from core.base.spec import checked
+from core.base import UserError, checked
 from core.cli.study_output import study_json
 from core.cli.terminal import as_json
-from core.methods import Manual
-from core.methods.owl import Owl
+from core.methods import Manual, Owl
 from core.plan import responses
 from core.plan.allocation import allocate
 from core.plan.gains import below_floor, crossing, drift_curves, drift_left, gains_of, split_log_gain, verdicts_of
 from core.plan.sweep import sweep
-from core.requests.allocations import AllocationRequest, Correction
+from core.requests import AllocationRequest, Correction
 from core.requests.grammar import OF_ALLOCATION, OF_CORRECTION
 from core.results import comparison, protocols, study_results
 from core.results.study_results import shared_tasks
