@@ -6,7 +6,7 @@ of families and capabilities is yes only where the trial of that cell passes.
 
 import tempfile
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -57,7 +57,7 @@ class Trial:
 
     def swept(self, *names, prunable=False):
         """What a sweep measures."""
-        asked = tiny.profile(self.loaded, TEXT, *names).model_copy(update={"prunable": prunable})
+        asked = tiny.profile(self.loaded, TEXT, *names).replace(prunable=prunable)
         sweep = tiny.sweep(self.loaded, TEXT, asked, self.store)
         sweep.run()
         assert sweep.engine == "wavefront" and not sweep.replay
@@ -97,29 +97,18 @@ def allocate(of):
     assert abs(found.budget - TARGET) < 1e-9 and len(set(found.sparsity)) == LAYERS
 
 
-def wanda(of):
-    """Half of every row goes, and what stays is as it was."""
-    pairs = zip(_weights(of.loaded), _weights(of.pruned("wanda")), strict=True)
-    assert all(torch.equal(ours.where(theirs != 0, 0), theirs) for ours, theirs in pairs)
-
-
-def sparsegpt(of):
-    """What stays makes up for what went."""
-    _made_up(of, of.pruned("sparsegpt"))
-
-
-def alps(of):
-    """What stays makes up for what went."""
-    _made_up(of, of.pruned("alps"))
+def stays(pruner, as_it_was, of):
+    """What stays is as it was, or makes up for what went."""
+    pairs = zip(_weights(of.loaded), _weights(of.pruned(pruner)), strict=True)
+    assert {torch.equal(ours.where(theirs != 0, 0), theirs) for ours, theirs in pairs} == {as_it_was}
 
 
 def repair(of):
     """The first layer keeps its mask, and its outputs come nearer to the dense."""
     plain, mended = (of.pruned("wanda", repair) for repair in (None, "refit"))
-    given = tiny.inputs(of.loaded, TEXT.tokens)
-    for linear in anatomy.prunable_linears(of.loaded.layers[0]):
+    given, linears = tiny.inputs(of.loaded, TEXT.tokens), anatomy.prunable_linears(of.loaded.layers[0])
+    for linear, before, after in zip(linears, _weights(plain), _weights(mended), strict=False):
         rows = given[0, linear.name].float()
-        before, after = (_named(each, linear.name) for each in (plain, mended))
         assert torch.equal(before != 0, after != 0)
         far = [errors(linear.weight, each, rows.T @ rows).sum() for each in (before, after)]
         assert far[1] < far[0], linear.name
@@ -159,9 +148,9 @@ CAPABILITIES = {
     "measure pruning damage": damage,
     "compare": compare,
     "allocate": allocate,
-    "Wanda": wanda,
-    "SparseGPT": sparsegpt,
-    "ALPS": alps,
+    "Wanda": partial(stays, "wanda", True),
+    "SparseGPT": partial(stays, "sparsegpt", False),
+    "ALPS": partial(stays, "alps", False),
     "repair": repair,
     "evaluate": evaluate,
     "export": export,
@@ -178,18 +167,9 @@ def cell(family, capability):
     return "yes"
 
 
-def _made_up(of, pruned):
-    pairs = list(zip(_weights(of.loaded), _weights(pruned), strict=True))
-    assert all(not torch.equal(ours.where(theirs != 0, 0), theirs) for ours, theirs in pairs)
-
-
 def _weights(of):
     """Of every linear, (out, in)."""
     return [linear.weight for layer in of.layers for linear in anatomy.prunable_linears(layer)]
-
-
-def _named(of, name):
-    return next(linear.weight for linear in anatomy.prunable_linears(of.layers[0]) if linear.name == name)
 
 
 def _logits(of):

@@ -1,11 +1,8 @@
 """Caches for tests: an empty one, and one with invented profiles."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -15,9 +12,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a process per core: threads beyond th
 
 from core.store import Store, entries
 from tests import synthetic
-
-if TYPE_CHECKING:
-    pass
 
 settings.register_profile("unhurried", settings.default, deadline=None)  # a busy machine is no finding
 settings.load_profile("unhurried")

@@ -36,7 +36,7 @@ def request(sequences=8, seed=0, preset="quick"):
 def resolve(asked):
     """What an invented model and text make of a request."""
     profile = synthetic.profile_spec(LAYERS, asked.text.sequences, seed=asked.text.seed)
-    return profile.model_copy(update={"measurements": asked.measurements})
+    return profile.replace(measurements=asked.measurements)
 
 
 def get(

@@ -1,12 +1,10 @@
 """A warm model that answers when a test says so, with invented scenes."""
 
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 
 import numpy as np
 
-from core.requests.lab import Question, Talk
-from core.store.scenes import Chunk, Lens, Scene, SceneRow
+from core.store.scenes import Lens, Scene
 
 LAYERS = 30
 TOKENS = ("The", " old", " door", "s", ".")
@@ -44,18 +42,14 @@ def lens(layer, tokens=TOKENS, layers=LAYERS):
     return Lens(dense=tuple(row[k >= 20] for k in range(layers)), hurt={layer: hurt})
 
 
-@dataclass
 class Warm:
     """A stand-in for `core.lab.scheduler`: keeps questions until `answer_row`, `answer_scene` or `write` answers."""
 
-    standing: str = "ready"
-    waiting: int = 0
-    before: float | None = 9.0  # seconds that loading took
-    woken: int = 0
-    rows: dict[tuple[Question, int], Future[SceneRow]] = field(default_factory=dict)
-    lenses: dict[tuple[Question, int], Future[Lens]] = field(default_factory=dict)
-    scenes: dict[Question, Future[Scene]] = field(default_factory=dict)
-    texts: dict[Talk, Future[Chunk]] = field(default_factory=dict)
+    standing, waiting, woken = "ready", 0, 0
+    before = 9.0  # seconds that loading took
+
+    def __init__(self):
+        self.rows, self.lenses, self.scenes, self.texts = {}, {}, {}, {}
 
     def state(self):
         return self.standing

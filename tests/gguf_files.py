@@ -34,16 +34,15 @@ def write(path, family="llama", kind="Q4_1", seed=0):
     """Write a tiny model with the matrices of its layers in one type; every weight that this stands for."""
     model, writer = tiny.built(family, seed), gguf.GGUFWriter(path, family)
     config = model.config
-    writer.add_context_length(config.max_position_embeddings), writer.add_embedding_length(config.hidden_size)
-    writer.add_block_count(config.num_hidden_layers), writer.add_feed_forward_length(config.intermediate_size)
-    writer.add_head_count(config.num_attention_heads), writer.add_head_count_kv(config.num_key_value_heads)
-    (
-        writer.add_key_length(families.HEAD),
-        writer.add_value_length(families.HEAD),
-        writer.add_sliding_window(families.HEAD),
-    )
-    writer.add_layer_norm_rms_eps(1e-5), writer.add_layer_norm_eps(1e-5), writer.add_rope_dimension_count(families.HEAD)
-    writer.add_vocab_size(tiny.VOCABULARY)
+    said = {
+        "context_length": config.max_position_embeddings, "embedding_length": config.hidden_size,
+        "block_count": config.num_hidden_layers, "feed_forward_length": config.intermediate_size,
+        "head_count": config.num_attention_heads, "head_count_kv": config.num_key_value_heads,
+        "layer_norm_rms_eps": 1e-5, "layer_norm_eps": 1e-5, "vocab_size": tiny.VOCABULARY,
+        **dict.fromkeys(("key_length", "value_length", "sliding_window", "rope_dimension_count"), families.HEAD),
+    }  # fmt: skip
+    for name, value in said.items():
+        getattr(writer, f"add_{name}")(value)
     _tokenizer(writer)
     [arch] = [arch for arch, name in gguf.MODEL_ARCH_NAMES.items() if name == family]
     names, meant = gguf.get_tensor_name_map(arch, config.num_hidden_layers), {}

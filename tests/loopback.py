@@ -1,7 +1,5 @@
 """A server of HTTP on this machine, on a port of its own, for as long as a block."""
 
-from __future__ import annotations
-
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 

@@ -211,9 +211,7 @@ def study_spec(
 ):  # fmt: skip
     """A study of a profile's model; each unit gets the target, moved a little by the setting's name."""
     points = tuple(_point(profile, each, layers) for each in StudyRequest(settings=tuple(asked)).points)
-    read = profile.text.model_copy(
-        update={"content": text, "length": length, "windows": tuple((0, length * n) for n in range(windows))}
-    )
+    read = profile.text.replace(content=text, length=length, windows=tuple((0, length * n) for n in range(windows)))
     zero_shot = tuple(TaskSpec(name=name, content=name, examples=200, seed=0) for name in tasks)
     return StudySpec(model=profile.model, text=read, tasks=zero_shot, points=points)
 
@@ -222,13 +220,11 @@ def _point(profile, setting, layers):
     if setting is None:
         return StudyRecipe(setting=None, pruned=None)
     target = setting.allocation.target
-    rng = np.random.default_rng(int(setting.model_copy(update={"calibration_seed": 0}).key[:8], 16))
+    rng = np.random.default_rng(int(setting.replace(calibration_seed=0).key[:8], 16))
     moved = 0.0 if setting == setting.uniform else 0.03
     units = (layers, len(LINEARS)) if setting.allocation.base.per_linear else (layers,)
     sparsity = np.clip(target + moved * rng.standard_normal(units), 0, 0.95).round(6)
-    drawn = profile.text.model_copy(
-        update={"content": "invented calibration", "windows": ((0, setting.calibration_seed),) * 16}
-    )
+    drawn = profile.text.replace(content="invented calibration", windows=((0, setting.calibration_seed),) * 16)
     pruned = ExactRecipe(
         pruner=setting.pruner,
         sparsity=tuple(map(tuple, sparsity.tolist())) if sparsity.ndim > 1 else tuple(sparsity.tolist()),
@@ -248,9 +244,9 @@ def as_allocated(spec, profile):
         if point.setting is None:
             return point
         numbers = Manual(sparsity=allocate(point.setting.allocation, profile).exact.tolist()).sparsity
-        return point.model_copy(update={"pruned": point.pruned.model_copy(update={"sparsity": numbers})})
+        return point.replace(pruned=point.pruned.replace(sparsity=numbers))
 
-    return spec.model_copy(update={"points": tuple(map(exact, spec.points))})
+    return spec.replace(points=tuple(map(exact, spec.points)))
 
 
 def evaluated(point, windows, layers=30, cost=invented_cost):
@@ -327,7 +323,7 @@ def linears_spec(layers=30, sparsities=(0.5, 0.7, 0.9), preset="standard"):
     alone = measurements(
         ResidualLinear(pruner="wanda", sparsity=sparsity, linear=name) for name in LINEARS for sparsity in sparsities
     )
-    return plain.model_copy(update={"measurements": (*plain.measurements, *alone)})
+    return plain.replace(measurements=(*plain.measurements, *alone))
 
 
 def _start_of_linear(asked, layers):

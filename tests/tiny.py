@@ -2,6 +2,7 @@
 
 import gc
 import tempfile
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
@@ -213,6 +214,14 @@ def state(model):
 def same(one, other):
     """True if two states hold the same tensors, bit by bit."""
     return one.keys() == other.keys() and all(torch.equal(each, other[name]) for name, each in one.items())
+
+
+@contextmanager
+def untouched(model):
+    """What is done inside leaves the model as it was."""
+    before = state(model)
+    yield
+    assert_untouched(model, before)
 
 
 def assert_untouched(model, before):

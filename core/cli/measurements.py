@@ -58,9 +58,7 @@ def show(options: SimpleNamespace, store: Store) -> None:
 
 def _summary(profile: Profile) -> Answer:
     """JSON that `measure` prints."""
-    entry = profile.entry
-    record = profile.spec.record(profile.provenance)
-    return {"key": entry.key, **record, "layers": profile.layers}
+    return {"key": profile.entry.key, **profile.spec.record(profile.provenance), "layers": profile.layers}
 
 
 def _tokens(store: Store, entry: Entry) -> list[list[int]]:
@@ -131,16 +129,16 @@ def gains_table(profile: Profile, name: str) -> None:
     Raises:
         UserError: it was not measured.
     """
-    profile.seeds(name)
-    row = next(row for row in gains_json(profile) if row["name"] == name)
-    layers = zip(row["gains"], *row["interval"].T, row["verdict"], strict=True)
+    gains = gains_of(profile.seeds(name))
+    layers = zip(gains.value, gains.low, gains.high, gains.verdicts, strict=True)
     cells = [
         (str(layer), *(digits(each, 3) for each in numbers), verdict or "")
         for layer, (*numbers, verdict) in enumerate(layers)
     ]
     title = f"Gain per layer under {name}, with its 95 % interval: {_measured(profile)}"
     say_table(("layer", "gain", "at least", "at most", "verdict"), cells, title, words=0)
-    say(f"{name}: {row['finding']}", f"The last layer is 1 by definition. {gain_sentences.RULE}")
+    finding = gain_sentences.of_perturbation(profile, name)
+    say(f"{name}: {finding}", f"The last layer is 1 by definition. {gain_sentences.RULE}")
 
 
 def matrix_table(name: str, matrix: np.ndarray) -> None:

@@ -44,10 +44,19 @@ def groups(loaded: Loaded, formats: NDArray[np.str_]) -> Groups:
     for layer, row in zip(loaded.layers, formats, strict=True):
         for linear, form in zip(anatomy.prunable_linears(layer), row, strict=False):
             targets.setdefault(QUANT_FORMATS[form], []).append(names[id(linear.module)])
-    alike = {"type": "int", "strategy": "group"}
-    weights = {form: alike | {"num_bits": form.bits, "group_size": form.group, "symmetric": form.symmetric}
-               for form in sorted(targets)}  # fmt: skip
-    return {form.name: {"targets": targets[form], "weights": said} for form, said in weights.items()}
+    return {
+        form.name: {
+            "targets": linears,
+            "weights": {
+                "type": "int",
+                "strategy": "group",
+                "num_bits": form.bits,
+                "group_size": form.group,
+                "symmetric": form.symmetric,
+            },
+        }
+        for form, linears in sorted(targets.items())
+    }
 
 
 def recipe(loaded: Loaded, formats: NDArray[np.str_], pruner: str | None) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -75,9 +76,10 @@ class StudyRun:
             UserError: a recipe that cannot be met.
             Cancelled: the report function said so; finished pieces stay.
         """
-        pending = [each for each in self._mine() if self._lacks_losses(each) or self._lacking_tasks(each)]
-        reads = any(map(self._lacks_losses, pending))
-        self.tracker.planned = self.tracker.done + sum(map(self._left, pending)) + self._reading * reads
+        pending = {each: missing for each in self._mine() if (missing := [*self._missing(each)])}
+        reads = any(isinstance(unit, EvaluatedSpec) for missing in pending.values() for unit in missing)
+        work = sum(sum(self._pruning(each)) + sum(map(self._work, missing)) for each, missing in pending.items())
+        self.tracker.planned = self.tracker.done + work + self._reading * reads
         reference, tokens = None, self.resolved.text.tokens
         if reads:
             step = self.tracker.counted(f"{self.at}: window", self._reading, len(tokens))
@@ -96,17 +98,14 @@ class StudyRun:
         falls = zip(cut([sum(self._pruning(each)) + judging for each in points], self.share.of), points, strict=True)
         return [each for part, each in falls if part == self.share.part]
 
-    def _left(self, point: StudyRecipe) -> float:
-        """Work of pruning and of the units not yet judged."""
-        judged = self._reading * self._lacks_losses(point)
-        return sum(self._pruning(point)) + judged + sum(map(self._questions, self._lacking_tasks(point)))
-
     @property
     def _reading(self) -> float:
         """Work of one run over the text."""
         return self.shape.to_logits * self.resolved.text.tokens.numel()
 
-    def _questions(self, unit: ZeroShotSpec) -> float:
+    def _work(self, unit: EvaluatedSpec | ZeroShotSpec) -> float:
+        if isinstance(unit, EvaluatedSpec):
+            return self._reading
         questions = unit.task.examples or self.resolved.tasks[unit.task.name].documents
         return self.shape.to_logits * workload.EXAMPLE * questions
 
@@ -114,11 +113,10 @@ class StudyRun:
         setting = point.setting
         return workload.treating(self.shape, self.request, setting, emulates_bfloat16()) if setting else ()
 
-    def _lacks_losses(self, point: StudyRecipe) -> bool:
-        return self.store.measured(self.spec.evaluated(point)) is None
-
-    def _lacking_tasks(self, point: StudyRecipe) -> list[ZeroShotSpec]:
-        return [unit for unit in self.spec.zero_shot(point) if self.store.measured(unit) is None]
+    def _missing(self, point: StudyRecipe) -> Iterator[EvaluatedSpec | ZeroShotSpec]:
+        """The losses of a point, then its tasks, where they are not stored by the time that they come up."""
+        units = (self.spec.evaluated(point), *self.spec.zero_shot(point))
+        return (unit for unit in units if self.store.measured(unit) is None)
 
     # -- doing it ---------------------------------------------------------------------------------------------------
 
@@ -136,10 +134,11 @@ class StudyRun:
                 about["seconds_pruning"] = round(time.perf_counter() - began, 2)
             if broken:
                 return self._broke(point, zeros, broken, about)
-            if self._lacks_losses(point):
-                self._losses(point, zeros, reference, about)
-            for unit in self._lacking_tasks(point):
-                self._task(unit, about)
+            for unit in self._missing(point):
+                if isinstance(unit, EvaluatedSpec):
+                    self._losses(unit, zeros, reference, about)
+                else:
+                    self._task(unit, about)
 
     def _prune(self, point: StudyRecipe, warnings: list[str]) -> Array:
         takes, read = self._pruning(point), self.resolved.calibration
@@ -152,36 +151,35 @@ class StudyRun:
             zeros: (layers, linears) as far as pruning got.
         """
         about |= {"warnings": [*about["warnings"], str(reason)], "stopped": str(reason)}
-        if self._lacks_losses(point):
-            nan = np.full(len(self.resolved.text.tokens), np.nan)
-            self._save_losses(point, Losses(nan, nan, nan, zeros), reason.layer, about)
-        for unit in self._lacking_tasks(point):
-            rows = zeroshot.drawn(self.resolved.tasks[unit.task.name], unit.task.examples, unit.task.seed)
-            nan = np.full(len(rows), np.nan)
-            self._save(unit, ZeroShot(np.array(rows, float), nan, nan), about | {"seconds": 0.0})
+        for unit in self._missing(point):
+            if isinstance(unit, EvaluatedSpec):
+                nan = np.full(len(self.resolved.text.tokens), np.nan)
+                self._save_losses(unit, Losses(nan, nan, nan, zeros), reason.layer, about)
+            else:
+                rows = zeroshot.drawn(self.resolved.tasks[unit.task.name], unit.task.examples, unit.task.seed)
+                nan = np.full(len(rows), np.nan)
+                self._save(unit, ZeroShot(np.array(rows, float), nan, nan), about | {"seconds": 0.0})
         self.tracker.parts += 1
         self._say(str(reason))
 
-    def _losses(self, point: StudyRecipe, zeros: Array, reference: Tensor, about: dict) -> None:
-        unit, tokens = self.spec.evaluated(point), self.resolved.text.tokens
-        finished = parts.finished(self.store, unit)
+    def _losses(self, unit: EvaluatedSpec, zeros: Array, reference: Tensor, about: dict) -> None:
+        tokens, finished = self.resolved.text.tokens, parts.finished(self.store, unit)
         for first in range(0, len(tokens), PIECE):
             if first in finished:
                 continue
             began, piece, beside = time.perf_counter(), *(each[first : first + PIECE] for each in (tokens, reference))
             step = self.tracker.counted(f"{self.at}: window", self._reading, len(tokens), first)
-            part = losses.evaluate(self.loaded, piece, beside, step, not point.pruned, zeros)
+            part = losses.evaluate(self.loaded, piece, beside, step, not unit.pruned, zeros)
             parts.save(self.store, unit, first, part, seconds=time.perf_counter() - began)
             self.tracker.parts += 1
             self._say(f"saved {first + len(piece)} of {len(tokens)} windows")
         whole = parts.partial(self.store, unit)
         if self.store.measured(unit) is None:  # else another process was faster, and may have dropped its parts
             broken = losses.first_broken(self.loaded, tokens, whole.nll)  # pieces of an earlier run lack it
-            self._save_losses(point, whole, broken, about)
+            self._save_losses(unit, whole, broken, about)
 
-    def _save_losses(self, point: StudyRecipe, arrays: Losses, broken: int | None, about: dict) -> None:
-        unit = self.spec.evaluated(point)
-        read = point.pruned and point.pruned.calibration
+    def _save_losses(self, unit: EvaluatedSpec, arrays: Losses, broken: int | None, about: dict) -> None:
+        read = unit.pruned and unit.pruned.calibration
         fields = {
             "text": self.resolved.text.label,
             "calibration": self.resolved.calibration[read.key].label if read else None,
@@ -194,7 +192,7 @@ class StudyRun:
     def _task(self, unit: ZeroShotSpec, about: dict) -> None:
         task = self.resolved.tasks[unit.task.name]
         began, questions = time.perf_counter(), unit.task.examples or task.documents
-        step = self.tracker.counted(f"{self.at}: {task.name}, question", self._questions(unit), questions)
+        step = self.tracker.counted(f"{self.at}: {task.name}, question", self._work(unit), questions)
         answers = zeroshot.score(self.loaded, task, unit.task.examples, unit.task.seed, step)
         self._save(unit, answers, about | {"seconds": round(time.perf_counter() - began, 2)})
         self.tracker.parts += 1

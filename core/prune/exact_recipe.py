@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.base import Array, UserError
-from core.methods import PRUNERS, Pattern, dropped_layers, level_at
+from core.methods import PRUNERS, dropped_layers, level_at
 from core.methods.distillation import steps_on
 from core.methods.masked_weights import training_windows, validation_windows
 from core.methods.selection import pattern
@@ -124,9 +124,18 @@ def sparsity_by_linear(exact: ExactRecipe, stacks: Sequence[Sequence[Linear]]) -
         )
     table = np.broadcast_to(sparsity if sparsity.ndim == 2 else sparsity[:, None], (layers, linears))
     own, gone = pattern(exact.pattern) if exact.pattern else None, dropped_layers(table)
-    for layer, column in np.ndindex(table.shape):
-        if layer not in gone:
-            _check_share(table[layer, column], layer, own, row.budget_unit.of_layers)
+    of_layers = row.budget_unit.of_layers
+    for (layer, _), share in np.ndenumerate(table):
+        if layer in gone:
+            continue
+        if not (share == 0 if of_layers else 0 <= share < 1):  # NaN neither
+            right = "be 0" if of_layers else "lie from 0 to below 1"
+            left_out = "be 1 in all of a layer that is left out"
+            raise UserError(f"the sparsity of layer {layer} is {share:g}: it must {right}, or {left_out}")
+        if own and abs(share - own.sparsity) > 1e-9:
+            raise UserError(
+                f"{own.name} fixes every layer's sparsity at {own.sparsity:g}: the plan has {share:g} in layer {layer}"
+            )
     for layer, stack in enumerate(stacks if own or row.levels else ()):
         for linear, share in zip(stack if layer not in gone else (), table[layer], strict=False):
             try:
@@ -135,16 +144,3 @@ def sparsity_by_linear(exact: ExactRecipe, stacks: Sequence[Sequence[Linear]]) -
             except UserError as error:
                 raise UserError(f"layer {layer}, {linear.name}: {error}") from error
     return table
-
-
-def _check_share(share: float, layer: int, own: Pattern | None, of_layers: bool) -> None:
-    """Refuse a sparsity that the pattern, or a pruner of whole layers, does not allow; NaN too."""
-    if not (share == 0 if of_layers else 0 <= share < 1):
-        right = "be 0" if of_layers else "lie from 0 to below 1"
-        raise UserError(
-            f"the sparsity of layer {layer} is {share:g}: it must {right}, or be 1 in all of a layer that is left out"
-        )
-    if own and abs(share - own.sparsity) > 1e-9:
-        raise UserError(
-            f"{own.name} fixes every layer's sparsity at {own.sparsity:g}: the plan has {share:g} in layer {layer}"
-        )

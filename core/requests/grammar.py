@@ -36,15 +36,6 @@ def read_allocation(text: str, at_most: str | None = None) -> AllocationRequest:
     return build(*parse(text))
 
 
-def method(words: str, target: float | str) -> AllocationRequest:
-    """Read `owl m=5 lam=0.08 strength=0.04 driver=gaussian:0.3 control=reversed high=0.9` and a target.
-
-    Raises:
-        UserError: an unknown method or parameter, or a value out of range.
-    """
-    return build(*parse(f"{words}:{target}"))
-
-
 def parse(text: str) -> tuple[str, dict[str, str], str]:
     """Split `owl m=5 lam=0.08:0.7` into (`owl`, {`m`: `5`, `lam`: `0.08`}, `0.7`).
 
@@ -78,7 +69,7 @@ def build(
         more: further words of the grammar, taken out of `parameters` already; refusals list them.
 
     Raises:
-        UserError: as `method`.
+        UserError: an unknown parameter, or a value out of range.
     """
     own = [name for name in BASES[kind].model_fields if name != "kind"]
     allowed = [*own, *OF_CORRECTION, *OF_ALLOCATION, *more]

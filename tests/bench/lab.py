@@ -21,7 +21,7 @@ def main():
     for at, asked in enumerate(questions()[:2]):  # the opening one, with the first token and without
         found = [answering.lens(asked, layer) for layer in range(LAYERS)]
         hurt = {layer: after for each in found for layer, after in each.hurt.items()}
-        print(keep_words(str(at), asked, found[0].model_copy(update={"hurt": hurt})), flush=True)
+        print(keep_words(str(at), asked, found[0].replace(hurt=hurt)), flush=True)
     print(keep_rows([(asked, answering.row(asked, layer)) for asked, layer in sizes()]), flush=True)
 
 

@@ -21,7 +21,7 @@ def measurement(text, *names, model=None, family="llama", sequences=4, length=LE
 
 
 def recipe(words="uniform", target=0.5, **more):
-    return Recipe(allocation=grammar.method(words, target), **more)
+    return Recipe(allocation=grammar.read_allocation(f"{words}:{target}"), **more)
 
 
 def study(text, *recipes, windows=20, family="llama", sequences=4, length=LENGTH, **more):

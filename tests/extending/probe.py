@@ -71,48 +71,25 @@ def page(name, **view):
     return app
 
 
-def said(app, name):
-    """What the URL says of a setting."""
-    found = app.query_params[name]
-    return found if isinstance(found, str) else found[0]
-
-
 def _allocator(key):
-    asked = {"allocation": "teeth bite=0.1:0.5"}
-    app = page("allocate", profile=key, **asked)
-    found = say("allocate", "--profile", key, "--allocation", "teeth:0.5")
+    app = page("allocate", profile=key, allocation=SETTING)
     return {
-        "command": found["sparsity"],
+        "command": say("allocate", "--profile", key, "--allocation", "teeth:0.5")["sparsity"],
         "options": app.selectbox(key="base").options,
         "slider": app.select_slider(key="bite").value,
-        "asked": asked,
-        "url": {name: said(app, name) for name in asked},
     }
 
 
 def _pruner(model, text, key):
-    from core.jobs import cost
-    from core.requests.measurements import MeasureRequest, measurements
-    from core.requests.perturbations import perturbation
-    from core.store.cache import Store
-
     where = ("--model", model, "--calibration", text, "--evaluate", text, "--windows", "8", *SHORT)
     pruned = say("prune", *where, "--pruner", "diagonal", "--allocation", SETTING)
-
     app = page("prune", profile=key, base="teeth", part="evaluate", by="diagonal")
-
-    def memory(name):
-        asked = MeasureRequest(model=model, measurements=measurements([perturbation(name)]))
-        return cost.estimate(asked, Store()).memory
-
     return {
         "achieved": float(np.mean(pruned["achieved"])),
         "perplexity": pruned["evaluation"]["perplexity"],
         "warnings": pruned["warnings"],
-        "url": said(app, "by"),
         "page": app.session_state["by"],
         "calibrated": pruned["evaluation"]["protocol"]["calibration"] is not None,
-        "more_memory": memory("residual:diagonal:0.5") > memory("residual:wanda:0.5"),
     }
 
 
@@ -123,7 +100,6 @@ def _perturbation(key):
         "command": {each["name"]: each["gains"] for each in rows},
         "options": app.selectbox(key="perturbation").options,
         "said": app.header[0].value,
-        "url": said(app, "perturbation"),
     }
 
 

@@ -81,7 +81,7 @@ def prunables(tmp_path_factory):
     same text, a quick `shallow` one that lacks much, and one that measured each `linear` alone."""
     root = tmp_path_factory.mktemp("prunables")
     trained = synthetic.profile_spec(seed=7, prunable=True)  # keys of its own: pages remember profiles by key
-    twin = trained.model_copy(update={"model": trained.model.model_copy(update={"initialised": 0})})
+    twin = trained.replace(model=trained.model.replace(initialised=0))
     quick = synthetic.profile_spec(4, 8, "quick", seed=7, prunable=True)
     keys = {
         "linear": synthetic.save_profile(root, synthetic.linears_spec(6), 6, "each linear alone"),

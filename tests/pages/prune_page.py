@@ -15,13 +15,13 @@ from tests.pages.opening import opened_at, url
 LAYERS = 6
 EXPECTED = Cost(memory=2**30, parts=6, seconds=120)
 PROFILE = synthetic.profile_spec(LAYERS, prunable=True)
-OWL = grammar.method("owl", 0.7)
+OWL = grammar.read_allocation("owl:0.7")
 
 
 def family():
     """OWL with its correction and controls at two strengths, and two more allocators."""
     asked = candidates.family(OWL, "gaussian:0.3", [0.0, 0.04, 0.08], candidates.CONTROLS, 5)
-    more = [grammar.method(name, 0.7) for name in ("alphapruning", "depth_ramp")]
+    more = [grammar.read_allocation(f"{name}:0.7") for name in ("alphapruning", "depth_ramp")]
     return candidates.combined([*asked, *more], "wanda", (0,))
 
 

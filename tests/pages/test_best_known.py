@@ -8,7 +8,7 @@ from tests.pages.opening import badges, opened_at, url
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, save
 
 LINEARS = synthetic.linears_spec(LAYERS)
-BEST = Recipe(allocation=grammar.method("response granularity=linear", 0.7), repair="refit")
+BEST = Recipe(allocation=grammar.read_allocation("response granularity=linear:0.7"), repair="refit")
 PLACES = [("allocate", {}), ("prune", {}), ("runs", {"show": "evaluations"})]
 
 

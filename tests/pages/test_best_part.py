@@ -20,7 +20,7 @@ def save(store, request=ANSWERED, methods=METHODS, **told):
     tried = [Recipe(pruner=request.pruner, allocation=grammar.read_allocation(f"{each}:{target}")) for each in methods]
     selection = _study(store, tried, f"selects {request.key}", request)
     winner = candidates.choose(selection)
-    seeded = [winner.model_copy(update={"calibration_seed": seed}) for seed in request.seeds]
+    seeded = [winner.replace(calibration_seed=seed) for seed in request.seeds]
     final = _study(store, seeded, f"judges {request.key}", request)
     spec = BestSpec(
         model=PROFILE.model, profile=PROFILE, max_loss=request.max_loss, selection=selection.spec, final=final.spec,
@@ -63,7 +63,7 @@ def test_run_queues_what_was_chosen_and_the_url_restores_it(store):
         repair="refit",
         recover_minutes=5,
         recover_dtype="bfloat16",
-        calibration=window.model_copy(update={"sequences": 5}),
+        calibration=window.replace(sequences=5),
         selection=window,
         final=window,
         profile=PROFILE.key,
@@ -100,7 +100,7 @@ def test_a_lost_measurement_is_said(store):
 
 def test_one_button_brings_the_answer_into_view_and_step_3_exports_it(store, tmp_path_factory):
     """Whatever was in view before: another method, calibration, pattern and layers set by hand."""
-    calibrated = ANSWERED.model_copy(update={"calibration": WindowRequest(sequences=16, length=64)})
+    calibrated = ANSWERED.replace(calibration=WindowRequest(sequences=16, length=64))
     entry = save(store, request=calibrated, methods=("uniform", "dlp"))
     found, folder = best.load(store, entry), tmp_path_factory.mktemp("outside").resolve() / "pruned"
     assert found.answer.allocation.base.kind == "dlp"

@@ -20,7 +20,7 @@ def key(empty_cache, monkeypatch):
     monkeypatch.setattr(synthetic, "TOLD", synthetic.TOLD | {"model_source": str(tiny.folder("llama"))})
     monkeypatch.setitem(synthetic.TOLD, "text_source", "demo")
     asked = (Measurement(perturbation=perturbation(f"checkpoint:{OTHER}")),)
-    spec = synthetic.profile_spec(6, 8, "quick").model_copy(update={"measurements": asked})
+    spec = synthetic.profile_spec(6, 8, "quick").replace(measurements=asked)
     return synthetic.save_profile(empty_cache, spec, 6)
 
 

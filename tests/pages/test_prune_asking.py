@@ -20,9 +20,9 @@ def test_run_queues_what_was_chosen(store, tmp_path):
         "length": "64", "tasks": "boolq, rte", "examples": "50", "part": "evaluate",
     }  # fmt: skip
     found = submitted(opened(**chosen), store)
-    base = grammar.method("dlp", 0.6)
+    base = grammar.read_allocation("dlp:0.6")
     fix = Correction(strength=0.03, control="reversed")
-    both = (base, base.model_copy(update={"correction": fix}))
+    both = (base, base.replace(correction=fix))
     assert found.settings == candidates.combined(both, "sparsegpt", (0, 1), true_sequential=True)
     assert found.calibration == WindowRequest(source="allenai/c4", documents=(0, 9), sequences=4, length=32)
     assert found.evaluation == EvaluationRequest(

@@ -55,7 +55,7 @@ def test_unlike_protocols_are_never_on_one_axis(store):
 
 def measured(store, base, profile=PROFILE.key):
     """A study of one base at the target in view, which looked at that profile."""
-    recipes = candidates.combined([grammar.method(base, 0.7)], "wanda", (0,))
+    recipes = candidates.combined([grammar.read_allocation(f"{base}:0.7")], "wanda", (0,))
     return synthetic.save_study(store.root, synthetic.study_spec(PROFILE, recipes, LAYERS), LAYERS, profile)
 
 

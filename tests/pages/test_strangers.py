@@ -31,7 +31,7 @@ READ = {"body", "title", "label", "help", "content", "content_help", "captions",
 AS_IS = {"text": "body", "json": "body", "html": "body"}  # the same fields of elements that read none
 
 TAKEN = measurements([perturbation("checkpoint:0123456789abcdef")])
-BESIDE = PROFILE.model_copy(update={"measurements": TAKEN})
+BESIDE = PROFILE.replace(measurements=TAKEN)
 TASK = "mallory_:smile:_www.mallory.net"
 VIEWS = (
     *((page, {}) for page in ("absorption", "allocate", "learn", "lab", "measure", "help")),

@@ -127,7 +127,7 @@ def _whole(profile: Profile) -> str:
 def _pruning(profile: Profile, target: float) -> list[tour.Link]:
     """The link to Prune where the model can be pruned; to 70 % where that page lacks the target."""
     target = target if target in TARGETS else lessons.TARGET
-    allocation = grammar.write(grammar.method("response", target))
+    allocation = grammar.write(grammar.read_allocation(f"response:{target}"))
     label = f"Prune all layers to {per_cent(target)} zeros"
     link = tour.link("prune.py", label, profile, allocation=allocation, by="wanda", hand="")
     return [] if profile.weights is None else [link]

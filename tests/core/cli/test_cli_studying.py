@@ -35,6 +35,15 @@ def run(say):
 
 
 @pytest.fixture
+def measure(run, texts):
+    """Measure the tiny model, or another, on a small text."""
+    few = ["--sequences", 4, "--length", 12, "--json"]
+    return lambda *names, model=MODEL: run(
+        "measure", "--model", model, "--text", texts[1], "--perturb", ",".join(names), *few
+    )
+
+
+@pytest.fixture
 def prune(run, texts):
     """Prune a tiny model on a small text."""
     return lambda *words, by="uniform:0.5", model=MODEL: run(
@@ -86,10 +95,8 @@ def test_an_export_has_the_bytes_that_are_told_and_evaluates_as_measured(prune, 
     assert again["perplexity"] == pytest.approx(told["evaluation"]["perplexity"], rel=1e-5)
 
 
-def test_a_trained_model_has_anchors_by_the_budget_named(say, run, texts):
-    curves = [word for each in (0.5, 0.95) for word in ("--perturb", f"residual:wanda:{each}")]
-    text = ["--text", texts[1], "--sequences", 4, "--length", 12, "--device", "cpu", "--json"]
-    key = say("measure", "--model", MODEL, *text, *curves).json["key"]
+def test_a_trained_model_has_anchors_by_the_budget_named(measure, run, texts):
+    key = measure("residual:wanda:0.5", "residual:wanda:0.95").json["key"]
     asked = ["anchors", "--profile", key, "--repair", "distill", *SMALL, *texts]
     run(*asked).refused("recover_minutes or recover_tokens")
     told = run(*asked, "--recover-tokens", 2048, "--pruner-windows", 2, "--json").json
@@ -98,16 +105,23 @@ def test_a_trained_model_has_anchors_by_the_budget_named(say, run, texts):
     assert len(settings) == 4 and trained == {("distill", 2048, 2)}
 
 
-def test_a_budget_in_bytes_is_what_the_export_writes_and_allocate_says_it_too(say, prune, texts, tmp_path):
+def test_a_budget_in_bytes_is_what_the_export_writes_and_allocate_says_it_too(say, measure, prune, tmp_path):
     """In GGUF types, whose file tells the bytes of every weight."""
     found = prune(
         "--at-most", "64kB", "--export", tmp_path / "out", "--format", "gguf", "--json", by="uniform currency=gguf"
     ).json
     written = sum(tensor.n_bytes for tensor in GGUFReader(next((tmp_path / "out").glob("*.gguf"))).tensors)
     assert written <= found["forms"][1]["bytes"] <= 64_000
-    text = ["--text", texts[1], "--sequences", 4, "--length", 12, "--device", "cpu", "--json"]
-    key = say("measure", "--model", MODEL, *text, "--perturb", "skip").json["key"]
-    asked = ["allocate", "--profile", key, "--allocation", "uniform currency=gguf", "--at-most", "64kB", "--json"]
+    asked = [
+        "allocate",
+        "--profile",
+        measure("skip").json["key"],
+        "--allocation",
+        "uniform currency=gguf",
+        "--at-most",
+        "64kB",
+        "--json",
+    ]
     told = say(*asked).json
     assert told["file_bytes"] == pytest.approx(written, abs=2) and told["sparsity"] == found["planned"]
     say(*asked, "--max-loss", "10%").refused("--max-loss and --at-most", "give one of the two")
@@ -137,13 +151,12 @@ def test_what_the_model_cannot_have_is_refused_before_anything_is_evaluated(prun
     assert not list((tmp_path / "cache").glob("evaluated*/*"))
 
 
-def test_a_mixture_of_experts_is_refused_with_the_reason(prune, say, texts):
+def test_a_mixture_of_experts_is_refused_with_the_reason(prune, measure):
     """If it is to be pruned, or only to be hurt by pruning."""
     model = tiny.folder("mixtral")
     why = ("MixtralDecoderLayer", "mlp.experts", "whose inputs cannot be watched", "drift can be measured")
     prune("--json", model=model).refused(*why)
-    asked = ["--text", texts[1], "--sequences", 4, "--length", 12, "--perturb", "residual:wanda:0.5"]
-    say("measure", "--model", model, *asked, "--device", "cpu", "--json").refused(*why)
+    measure("residual:wanda:0.5", model=model).refused(*why)
 
 
 @pytest.fixture
@@ -256,10 +269,9 @@ def test_what_breaks_is_told_and_not_exported(prune, tmp_path, monkeypatch):
     assert told.code == 2 and "not finite" in told.err and not (tmp_path / "out").exists()
 
 
-def test_a_study_tells_protocol_base_seeds_and_shuffles(run, study, texts, monkeypatch):
+def test_a_study_tells_protocol_base_seeds_and_shuffles(measure, study, monkeypatch):
     """Of a correction with its shuffles, of two bases and three calibration seeds."""
-    words = ["--text", texts[1], "--sequences", 2, "--length", 12, "--perturb", "gaussian:0.3", "--json"]
-    key = run("measure", "--model", MODEL, *words).json["key"]
+    key = measure("gaussian:0.3").json["key"]
     ramp = "depth_ramp beta=0.02"
     fixed = [f"{ramp} strength=0.05{more}" for more in ("", *(f" control=shuffled seed={seed}" for seed in range(3)))]
     asked = f'profile = "{key}"\nseeds = [0, 1, 2]\nsettings = {json.dumps([ramp, *fixed])}'

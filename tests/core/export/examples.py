@@ -8,7 +8,7 @@ import torch
 from core.export.card import Card
 from core.export.export import Contents, export
 from core.models import anatomy, loading
-from core.models.sources import Source
+from core.models.sources import Source, locate
 from tests import tiny
 
 CARD = Card(
@@ -26,6 +26,10 @@ def pruned(family, dtype="float32", sparsity=SPARSITY):
     """A fresh model of a folder with the least weights of each row zeroed."""
     source = Source(f"tiny {family}", tiny.folder(family), None, f"tiny-{family}", None)
     return with_zeros(loading.load(source, dtype), sparsity)
+
+
+def read(path, store, dtype="float32"):
+    return loading.load(locate(str(path), store), dtype)
 
 
 def with_zeros(loaded, sparsity=SPARSITY):

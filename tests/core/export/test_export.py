@@ -16,12 +16,12 @@ from core.export.card import RECIPE, licence_of
 from core.export.target import FORMER, check_target
 from core.models import anatomy, loading
 from core.models.saving import without_layers
-from core.models.sources import Source, locate
+from core.models.sources import Source
 from core.prune.pruned_model import count_zeros
 from core.requests import grammar
 from core.store import Store
 from tests import gguf_files, tiny
-from tests.core.export.examples import CARD, SPARSITY, logits, pruned, write, zero_rows
+from tests.core.export.examples import CARD, SPARSITY, logits, pruned, read, write, zero_rows
 
 # --- what is written -----------------------------------------------------------------------------------------------
 
@@ -29,10 +29,9 @@ from tests.core.export.examples import CARD, SPARSITY, logits, pruned, write, ze
 @pytest.mark.parametrize("family", ["llama", "gpt2", "opt"])
 def test_a_folder_loads_back_as_the_pruned_model(family, tmp_path):
     loaded = pruned(family)
-    before, config = tiny.state(loaded.model), loaded.model.config.to_dict()
-    exported = write(loaded, tmp_path)
-
-    tiny.assert_untouched(loaded.model, before)
+    config = loaded.model.config.to_dict()
+    with tiny.untouched(loaded.model):
+        exported = write(loaded, tmp_path)
     assert loaded.model.config.to_dict() == config
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "out", local_files_only=True).eval()
     assert torch.equal(logits(model), logits(loaded.model))
@@ -74,50 +73,27 @@ def test_the_configuration_is_plain(llama, tmp_path):
 # --- what stops it -------------------------------------------------------------------------------------------------
 
 
-def spoiled(monkeypatch, spoil):
-    load_back = checking.load_back
-
-    def changed(folder, *how):
-        found = load_back(folder, *how)
-        spoil(*found)
-        return found
-
-    monkeypatch.setattr(checking, "load_back", changed)
-
-
-def _one_weight(model, tokenizer):
-    model.lm_head.weight.data[5, 3] += 1
-
-
-def _nan(model, tokenizer):
-    model.lm_head.weight.data[5, 3] = float("nan")
-
-
-def _one_zero(model, tokenizer):
+def _one_zero(model, _):
     weight = anatomy.linears(anatomy.decoder_layers(model)[0])[0].weight.data
     weight[tuple(torch.nonzero(weight == 0)[0])] = 1e-30
 
 
-def _quantised(model, tokenizer):
-    model.config.quantization_config = {"quant_method": "gguf"}
-
-
-def _other_tokens(model, tokenizer):
-    tokenizer.add_tokens(["heron"])
-
-
 @pytest.mark.parametrize(
     ("spoil", "named"),
-    [(_one_weight, "lm_head.weight.*logits"), (_one_zero, "1 weights differ"), (_nan, "logits differ by inf"),
-     (_quantised, "quantization_config"), (_other_tokens, "vocabulary")],
-)  # fmt: skip
+    [
+        (lambda model, _: model.lm_head.weight.data[5, 3].add_(1), "lm_head.weight.*logits"),
+        (lambda model, _: model.lm_head.weight.data[5, 3].fill_(torch.nan), "logits differ by inf"),
+        (lambda model, _: setattr(model.config, "quantization_config", {"quant_method": "gguf"}), "quantization_conf"),
+        (lambda _, tokenizer: tokenizer.add_tokens(["heron"]), "vocabulary"),
+        (_one_zero, "1 weights differ"),
+    ],
+)
 def test_a_folder_that_differs_is_not_kept(spoil, named, llama, tmp_path, monkeypatch):
-    spoiled(monkeypatch, spoil)
-    before = tiny.state(llama.model)
-    with pytest.raises(RuntimeError, match=named):
+    load_back = checking.load_back
+    monkeypatch.setattr(checking, "load_back", lambda *how: (found := load_back(*how), spoil(*found))[0])
+    with tiny.untouched(llama.model), pytest.raises(RuntimeError, match=named):
         write(llama, tmp_path)
     assert not list(tmp_path.iterdir())
-    tiny.assert_untouched(llama.model, before)
 
 
 def test_one_weight_per_row_is_forgiven_and_zeros_of_the_dense_model_may_stay(tmp_path):
@@ -209,13 +185,13 @@ def test_a_failed_rename_brings_the_earlier_back(llama, tmp_path, monkeypatch):
 def test_a_model_of_a_gguf_file_is_written_plain(tmp_path, empty):
     """It keeps its quantiser in memory, and some zeros of rounding."""
     gguf_files.write(tmp_path / "tiny.gguf")
-    loaded = loading.load(locate(str(tmp_path / "tiny.gguf"), empty))
+    loaded = read(tmp_path / "tiny.gguf", empty)
     before = count_zeros(loaded)
     for linear in anatomy.prunable_linears(loaded.layers[1]):
         zero_rows(linear.weight, 0.5)
-    weights, quantizer = tiny.state(loaded.model), loaded.model.hf_quantizer
-    exported = write(loaded, tmp_path, np.array([0, 0.5, 0, 0]), before)
-    tiny.assert_untouched(loaded.model, weights)
+    quantizer = loaded.model.hf_quantizer
+    with tiny.untouched(loaded.model):
+        exported = write(loaded, tmp_path, np.array([0, 0.5, 0, 0]), before)
     assert loaded.model.hf_quantizer is quantizer and loaded.model.config.quantization_config is not None
     assert "quantization_config" not in json.loads((tmp_path / "out" / "config.json").read_bytes())
     assert exported.achieved[1] == pytest.approx(np.full(7, 0.5), abs=0.05) and exported.difference == 0

@@ -20,7 +20,7 @@ from core.plan import sizes
 from core.requests import ExportRequest, Recipe, grammar, uniform
 from core.requests.recipes import read_recipe
 from tests import families, gguf_files, tiny
-from tests.core.export.examples import SPARSITY, logits, with_zeros, write
+from tests.core.export.examples import SPARSITY, logits, read, with_zeros, write
 
 KNOWN = ("llama", "qwen2", "qwen3", "gemma2", "gemma3_text")
 
@@ -35,7 +35,7 @@ def saved(folder, family, **more):
 
 
 def pruned(folder, store, dtype="float32"):
-    return with_zeros(loading.load(locate(str(folder), store), dtype))
+    return with_zeros(read(folder, store, dtype))
 
 
 @pytest.mark.parametrize(
@@ -73,14 +73,14 @@ def test_the_file_holds_the_quantised_model(family, form, tmp_path, empty):
 
 def test_what_a_gguf_model_says_of_itself_is_kept(tmp_path, empty):
     gguf_files.write(tmp_path / "tiny.gguf", kind="Q4_1")
-    loaded = loading.load(locate(str(tmp_path / "tiny.gguf"), empty))
+    loaded = read(tmp_path / "tiny.gguf", empty)
     write(loaded, tmp_path, np.zeros(4), np.ones((4, 7)), "gguf:Q4_1")
     old, new = (gguf.GGUFReader(path).fields for path in (tmp_path / "tiny.gguf", tmp_path / "out" / GGUF))
     told = [name for name in old if name.startswith(("tokenizer.", "llama."))]
     assert len(told) > 12
     assert [new[name].contents() for name in told] == [pytest.approx(old[name].contents()) if "epsilon" in name
                                                        else old[name].contents() for name in told]  # fmt: skip
-    again = loading.load(locate(str(tmp_path / "out" / GGUF), empty)).model.state_dict()
+    again = read(tmp_path / "out" / GGUF, empty).model.state_dict()
     first = gguf_files.write(tmp_path / "again.gguf", kind="Q4_1")
     layers = [name for name in again if ".layers." in name]
     assert all(np.array_equal(again[name].numpy(), first[name]) for name in layers), "Q4_1 gives Q4_1 back"
@@ -92,7 +92,7 @@ def test_sentencepiece_tokens_are_written(tmp_path, empty):
     vocabulary = {token: place for place, token in enumerate([*letters, *map("".join, merges)])}
     folder = saved(tmp_path / "model", "llama", vocab_size=len(vocabulary) + 3)
     LlamaTokenizer(vocab=vocabulary, merges=merges).save_pretrained(folder)
-    loaded = loading.load(locate(str(folder), empty))
+    loaded = read(folder, empty)
     write(loaded, tmp_path, np.zeros(4), form="gguf")
     fields = gguf.GGUFReader(tmp_path / "out" / GGUF).fields
     assert fields["tokenizer.ggml.model"].contents() == "llama"
@@ -156,7 +156,7 @@ def test_a_dense_folder_has_the_bytes_that_are_predicted(family, tmp_path, empty
 
 
 def test_a_plan_of_several_types_is_written_and_its_bytes_are_predicted(tmp_path, empty):
-    loaded = loading.load(locate(str(saved(tmp_path / "model", "llama")), empty))
+    loaded = read(saved(tmp_path / "model", "llama"), empty)
     types = [["Q8_0"] * 7, ["Q4_0"] * 7, ["Q8_0", *["Q4_0"] * 6], ["Q5_1"] * 7]
     exported = write(loaded, tmp_path, np.zeros(4), np.ones(()), "gguf:F16", types)
     reader = gguf.GGUFReader(tmp_path / "out" / GGUF)

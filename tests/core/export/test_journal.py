@@ -9,10 +9,10 @@ from core.export import export as exports
 from core.export import target as journal
 from core.jobs import execute
 from core.jobs.queue import tidy
-from core.prune import pruned_model
 from core.store import parts
 from core.store.files import write_file
 from tests.builders.requests import export
+from tests.core.breaking import no_pruning
 from tests.core.store.test_deleting import GONE, by
 
 
@@ -20,7 +20,7 @@ def test_an_export_that_was_killed_before_its_run_ended_is_not_made_again(empty,
     asked = export(text, tmp_path / "out")
     made = execute.get(asked, empty)  # as a worker does, which then notes that the run is done
     tidy(empty)
-    monkeypatch.setattr(pruned_model, "prune_layers", lambda *_: pytest.fail("the model was pruned again"))
+    no_pruning(monkeypatch)
     assert execute.get(asked, empty) == made
     assert made.provenance["folder"] == str(tmp_path / "out") and made.provenance["difference"] == 0
     journal.end(empty, tmp_path / "out")

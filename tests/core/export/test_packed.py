@@ -11,21 +11,16 @@ from transformers import AutoModelForCausalLM
 from core.base import UserError, checked
 from core.export import compressed_tensors, target
 from core.methods.quantisation import QUANT_FORMATS, rounded
-from core.models import anatomy, loading
-from core.models.sources import locate
+from core.models import anatomy
 from core.plan import sizes
 from core.requests import ExportRequest
 from core.requests.export_and_search import COMPRESSED
 from core.requests.recipes import read_recipe
 from tests import tiny
-from tests.core.export.examples import logits, write
+from tests.core.export.examples import logits, read, write
 
 FORM_ROWS = [["int4g32s"] * 7, ["int2g32s", *["int3g32s"] * 6], ["int8g32s"] * 7, ["int3g32s"] * 7]
 NONE = np.zeros(4)
-
-
-def loaded_from(family, store):
-    return loading.load(locate(str(tiny.folder(family)), store))
 
 
 def rounded_to(loaded):
@@ -51,7 +46,7 @@ def library():
 
 @pytest.mark.parametrize("family", ["llama", "gemma2", "bloom"])  # the last two tie their embeddings
 def test_the_folder_holds_the_rounded_model(family, tmp_path, empty):
-    loaded = rounded_to(loaded_from(family, empty))
+    loaded = rounded_to(read(tiny.folder(family), empty))
     meant = [linear.weight.clone() for layer in loaded.layers for linear in anatomy.prunable_linears(layer)]
     exported = packed_to(tmp_path, loaded)
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "out", dtype=torch.float32).eval()
@@ -67,9 +62,9 @@ def test_the_folder_holds_the_rounded_model(family, tmp_path, empty):
 
 
 def test_our_own_reader_takes_every_width_for_what_it_is_and_settings_name_every_linear_once(tmp_path, empty):
-    loaded = rounded_to(loaded_from("llama", empty))
+    loaded = rounded_to(read(tiny.folder("llama"), empty))
     packed_to(tmp_path, loaded)
-    again, state = loading.load(locate(str(tmp_path / "out"), empty), store=empty), loaded.model.state_dict()
+    again, state = read(tmp_path / "out", empty), loaded.model.state_dict()
     assert again.model.state_dict().keys() == state.keys()
     assert all(torch.equal(state[name], value) for name, value in again.model.state_dict().items())
     assert {type(linear) for linear in again.layers[0].modules() if hasattr(linear, "in_features")} == {torch.nn.Linear}
@@ -104,7 +99,7 @@ def test_a_recipe_that_the_format_does_not_hold(words, options, about):
 
 def test_linears_that_the_library_does_not_know(empty, refused):
     with refused("own linears", "dense"):
-        compressed_tensors.check(loaded_from("gpt2", empty))
+        compressed_tensors.check(read(tiny.folder("gpt2"), empty))
 
 
 def test_a_missing_library_is_named_before_any_work(tmp_path, empty, refused, monkeypatch):
@@ -121,5 +116,5 @@ def test_a_folder_that_differs_is_not_kept(tmp_path, empty, monkeypatch):
                             for name, group in real(*given).items()}  # fmt: skip
     monkeypatch.setattr(compressed_tensors, "groups", wrong)
     with pytest.raises((RuntimeError, UserError)):
-        packed_to(tmp_path, rounded_to(loaded_from("llama", empty)))
+        packed_to(tmp_path, rounded_to(read(tiny.folder("llama"), empty)))
     assert not (tmp_path / "out").exists()

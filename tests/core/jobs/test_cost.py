@@ -61,7 +61,7 @@ def test_training_in_emulated_bfloat16_is_told_the_time_that_it_takes_there():
         for recipe, emulates in ((float32, True), (bfloat16, True), (bfloat16, False))
     )
     assert built_in < plain and 13 <= emulated / plain <= 20
-    own = request.model_copy(update={"dtype": "bfloat16"})  # whose speed is measured in that precision
+    own = request.replace(dtype="bfloat16")  # whose speed is measured in that precision
     assert workload.treating(shape, own, bfloat16, True)[-1] == plain
 
 
@@ -76,7 +76,7 @@ def test_a_finished_sweep_did_what_was_planned_before(empty):
     of, text = tiny.loaded("llama"), tiny.windows(5, 12)
     profile = tiny.profile(of, text, *(each.name for each in whole.measurements))
     seen = []
-    run = tiny.sweep(of, text, profile.model_copy(update={"removal": True, "prunable": True}), empty, seen.append)
+    run = tiny.sweep(of, text, profile.replace(removal=True, prunable=True), empty, seen.append)
     run.run()
     done = [each.done for each in seen]
     assert done == sorted(done) and {each.total for each in seen} == {seen[-1].total}

@@ -162,7 +162,7 @@ MANY = {"sequences": 4000, "length": 12}
 def test_what_cannot_be_met_is_refused_before_the_weights_are_read(asked, said, empty, text, monkeypatch):
     monkeypatch.setattr(loading, "read", lambda *_: pytest.fail("the weights were read"))
     few, many = (WindowRequest(source=text, **how) for how in ({"sequences": 8, "length": 12}, MANY))
-    request = asked(few, many).model_copy(update={"model": str(tiny.folder("llama"))})
+    request = asked(few, many).replace(model=str(tiny.folder("llama")))
     with pytest.raises(UserError, match=said):
         execute.get(request, empty)
 
@@ -244,8 +244,8 @@ def test_what_is_deleted_with_another_result_meanwhile_is_measured_again(empty, 
     short, settings = WindowRequest(source=text, sequences=4, length=8), (Recipe(pruner="magnitude"),)
     study = StudyRequest(model=str(tiny.folder("llama")), evaluation=EvaluationRequest(text=short), settings=settings)
     for asked, other in (
-        (request(text, "gaussian:0.3"), request(text, "gaussian:0.3").model_copy(update={"text": short})),
-        (study, study.model_copy(update={"settings": ()})),
+        (request(text, "gaussian:0.3"), request(text, "gaussian:0.3").replace(text=short)),
+        (study, study.replace(settings=())),
     ):
         one, left = execute.get(other, empty), ["to delete"]
 

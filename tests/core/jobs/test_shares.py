@@ -54,7 +54,7 @@ def test_shares_are_neighbours_and_about_as_much(works, of):
 def test_every_piece_falls_to_one_share(of):
     loaded, text = tiny.loaded("llama"), tiny.windows(sequences=7)
     asked = tiny.profile(loaded, text, "gaussian:0.3", "residual:wanda:0.7", "skip")
-    asked = asked.model_copy(update={"prunable": True, "removal": True})
+    asked = asked.replace(prunable=True, removal=True)
     shares = [share_of_units(asked, tiny.shape(loaded), Share(part=part, of=of)) for part in range(1, of + 1)]
     units = Counter(unit for whole, _ in shares for unit in whole - {asked.activation})
     assert units == dict.fromkeys({asked.weights, asked.scores, asked.floor, asked.removed}, 1)

@@ -19,7 +19,7 @@ from core.store import Store, parts
 from core.store.parts import delete
 from tests import tiny
 from tests.builders.requests import study
-from tests.core.breaking import killed
+from tests.core.breaking import killed, no_pruning
 
 TOKENS = "uniform repair=refit+distill recover_dtype=bfloat16 recover_tokens={}:0.5"
 DISTILLED, SHORT = TOKENS.format(12000), TOKENS.format(4096)  # 11 steps, 4
@@ -68,11 +68,6 @@ def whole(tmp_path_factory):
     return SimpleNamespace(entry=entry, result=result, nll=result.evaluated.nll, told=told, read=read)
 
 
-@pytest.fixture
-def no_walk(monkeypatch):
-    monkeypatch.setattr(pruned_model, "prune_layers", lambda *_: pytest.fail("the walk was done again"))
-
-
 def test_the_pruner_reads_no_window_that_stops_the_training_and_progress_adds_up(whole):
     assert whole.read == [35] and whole.result.about["seconds_pruning"] > 0
     assert len(distilled(whole.told)) == 11 and any("model, window 40 of 40" in each.line for each in whole.told)
@@ -95,7 +90,8 @@ experiment.get(StudyRequest.model_validate_json(Path(sys.argv[2]).read_text()), 
 """
 
 
-def test_a_killed_study_goes_on_and_ends_bit_for_bit_as_a_whole_one(empty, tmp_path, text, whole, no_walk):
+def test_a_killed_study_goes_on_and_ends_bit_for_bit_as_a_whole_one(empty, tmp_path, text, whole, monkeypatch):
+    no_pruning(monkeypatch)
     asked = request(text)
     (tmp_path / "request.json").write_text(asked.model_dump_json())
     assert killed(CHILD, empty.root, tmp_path / "request.json") == "step 9\n"
@@ -136,7 +132,7 @@ def test_what_was_trained_is_exported_and_not_trained_again(empty, text, tmp_pat
     tokens, nats = parts.distillation_course(empty, entry.spec.model, entry.spec.points[-1].pruned)
     assert tokens.tolist() == [1024 * each for each in range(6)] and nats.tolist() == state["divergences"].tolist()
     assert int(state["steps"]) == 5 and int(state["mask"].sum()) == len(state["best"])
-    monkeypatch.setattr(pruned_model, "prune_layers", lambda *_: pytest.fail("pruned again"))
+    no_pruning(monkeypatch)
     exported = asked.to(ExportRequest, setting=asked.settings[0], folder=str(tmp_path / "out"), study=entry.key)
     execute.get(exported, empty)
     [file] = (tmp_path / "out").glob("*.safetensors")
@@ -160,7 +156,7 @@ def test_a_cancelled_training_may_end_with_its_best_which_is_what_one_of_as_many
     assert "1 nats from the dense model on windows held back after 4,096 tokens, 5 before" in told[-1]
     ended, later = (request(text, f"{DISTILLED[:-4]} recover_until={each}:0.5") for each in (4096, 5000))
     with monkeypatch.context() as patch:
-        patch.setattr(pruned_model, "prune_layers", lambda *_: pytest.fail("the walk was done again"))
+        no_pruning(patch)
         patch.setattr(Distillation, "gradient", lambda *_: pytest.fail("trained on"))
         patch.setattr(pruned_model, "losses", None)  # nor is the dense model read
         best = losses(empty, ended)

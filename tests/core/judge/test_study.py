@@ -14,17 +14,15 @@ from core.plan.allocation import spread_budget
 from core.prune import pruned_model
 from core.prune.pruned_model import restored
 from core.prune.walk import prune_layers
-from core.requests import AllocationRequest, EvaluationRequest, MeasureRequest, Recipe, StudyRequest, WindowRequest
-from core.requests.measurements import measurements
-from core.requests.perturbations import perturbation
+from core.requests import AllocationRequest, EvaluationRequest, Recipe, StudyRequest, WindowRequest
 from core.results import study_results
 from core.results.candidates import choose, ranked
 from core.store import Store
 from tests import tiny
 from tests.builders import task_folder
 from tests.builders.recipes import exact
-from tests.builders.requests import LENGTH, export, recipe, study
-from tests.core.breaking import spoiling
+from tests.builders.requests import export, measurement, recipe, study
+from tests.core.breaking import no_pruning, spoiling
 
 RAMP = recipe("depth_ramp beta=0.05")
 HALF_AND_MORE = [recipe(target=each) for each in (0.6, 0.5)]
@@ -56,7 +54,7 @@ def test_a_study_measures_what_a_plain_walk_and_loop_give(empty, text):
     read = windows(request.evaluation.text, loaded).tokens
     dense = reference(loaded, read)
     assert np.allclose(found.dense.result.evaluated.nll, evaluate(loaded, read, dense).nll, rtol=1e-5)
-    assert abs(found.dense.kl) < 1e-6 and found.dense.agreement == 1
+    assert abs(found.dense.mean("kl")) < 1e-6 and found.dense.mean("agreement") == 1
     with restored(loaded):
         achieved = prune_layers(loaded, calibration, exact("wanda", 0.5 + 0.05 * (np.arange(4) - 1.5)))
         plain = evaluate(loaded, read, dense).nll
@@ -151,12 +149,7 @@ def test_what_cannot_be_pruned_is_no_number_and_the_others_go_on(empty, text, tm
 
 
 def test_a_profile_of_another_model_is_refused(empty, text, refused):
-    request = MeasureRequest(
-        model=str(tiny.folder("qwen2")),
-        text=WindowRequest(source=text, sequences=2, length=LENGTH),
-        measurements=measurements([perturbation("gaussian:0.3")]),
-    )
-    measured = execute.get(request, empty)
+    measured = execute.get(measurement(text, "gaussian:0.3", family="qwen2", sequences=2), empty)
     with refused(measured.key):
         execute.get(study(text, recipe("owl"), profile=measured.key), empty)
 
@@ -169,7 +162,7 @@ def test_an_export_gives_no_numbers_that_are_not_its_own(empty, text, tmp_path, 
     entry = execute.get(study(text, RAMP), empty)
     path = Path(text.removeprefix("file:"))
     path.write_text(path.read_text()[7:])
-    monkeypatch.setattr(pruned_model, "prune_layers", lambda *_: pytest.fail("the model was pruned"))
+    no_pruning(monkeypatch)
     with refused(entry.key, "calibration text"):
         execute.get(export(text, tmp_path / "out", study=entry.key), empty)
 
@@ -177,18 +170,11 @@ def test_an_export_gives_no_numbers_that_are_not_its_own(empty, text, tmp_path, 
 # --- tasks that change ---------------------------------------------------------------------------------------------
 
 
-def of_dense(tmp_path, text, task, changed=None):
-    """A model and a task folder of its own, and a request for all questions of a task."""
-    model = tiny.save_tiny(tmp_path / "model", "llama")
-    where = task_folder.folder(tmp_path / "tasks", changed)
-    evaluation = EvaluationRequest(
-        text=WindowRequest(source=text, sequences=2, length=16), tasks=(task,), tasks_from=str(where), examples=None
-    )
-    return model, where, StudyRequest(model=str(model), evaluation=evaluation)
-
-
 def test_a_task_file_that_was_edited_is_asked_anew_and_a_tokenizer_is_part_of_an_answer(empty, tmp_path, text):
-    model, where, request = of_dense(tmp_path, text, "local_birds")
+    model, where = tiny.save_tiny(tmp_path / "model", "llama"), task_folder.folder(tmp_path / "tasks")
+    judged = WindowRequest(source=text, sequences=2, length=16)
+    asked = EvaluationRequest(text=judged, tasks=("local_birds",), tasks_from=str(where), examples=None)
+    request = StudyRequest(model=str(model), evaluation=asked)
     first = execute.get(request, empty)
     assert execute.get(request, empty).key == first.key
     (where / "birds.jsonl").write_text((where / "birds.jsonl").read_text().replace('"gold": 0', '"gold": 1'))

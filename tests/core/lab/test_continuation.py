@@ -49,7 +49,7 @@ def written(talker, asked, listener="", seconds=0.0):
     """All tokens from the first wanted one on, chunk after chunk."""
     steps, end = [], None
     while end is None:
-        chunk = talker.advance(asked.model_copy(update={"start": asked.start + len(steps)}), listener, seconds)
+        chunk = talker.advance(asked.replace(start=asked.start + len(steps)), listener, seconds)
         steps, end = [*steps, *chunk.steps], chunk.end
     assert [each.at for each in steps] == list(range(asked.start, asked.start + len(steps)))
     return steps
@@ -196,9 +196,9 @@ def test_chunks_pauses_and_detours_never_change_the_text(talker):
         each, start = chance.choice(asked), chance.randrange(14)
         listener, seconds = chance.choice("ab"), chance.choice((0.0, 0.01, 9.0))
         if chance.random() < 0.3:
-            talker.advance(each.model_copy(update={"start": start}), listener, seconds)
+            talker.advance(each.replace(start=start), listener, seconds)
         else:
-            found = written(talker, each.model_copy(update={"start": start}), listener, seconds)
+            found = written(talker, each.replace(start=start), listener, seconds)
             assert found == expected[each][start:]
 
 

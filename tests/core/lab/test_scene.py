@@ -90,7 +90,7 @@ def test_masks_that_were_found_ahead_are_those_found_when_asked(llama, monkeypat
     expected, ready = llama.scene(question), LabModel(llama.loaded)
     assert len(list(ready.prefetch())) == len(lab.REMOVED) * tiny.LAYERS * 7
     monkeypatch.setattr(walk, "prune_linear", lambda *_: pytest.fail("it was found ahead"))
-    assert ready.scene(question).model_copy(update={"seconds": expected.seconds}) == expected
+    assert ready.scene(question).replace(seconds=expected.seconds) == expected
 
 
 @torch.inference_mode()

@@ -301,25 +301,25 @@ def test_the_real_process_answers_several_readers(empty_cache):
     folder = str(tiny.folder("llama"))
     one = WarmModel([sys.executable, "-m", "core.lab.warm_process", folder])
     of = {"model": folder}
-    asked = [lab.question(words, "gaussian:0.3").model_copy(update=of) for words in tiny.SENTENCES[:4]]
+    asked = [lab.question(words, "gaussian:0.3").replace(**of) for words in tiny.SENTENCES[:4]]
     here = LabModel(tiny.loaded("llama"))
     found = at_once(
         one, 6, lambda reader: [Task("row", asked[reader % 4], reader % tiny.LAYERS), Task("scene", asked[reader % 4])]
     )
     for reader, (of_row, of_scene) in found.items():
         expected = here.scene(asked[reader % 4])
-        assert of_scene.model_copy(update={"seconds": 0}) == expected.model_copy(update={"seconds": 0})
+        assert of_scene.replace(seconds=0) == expected.replace(seconds=0)
         assert of_row.drift == expected.row(reader % tiny.LAYERS).drift
     said = lab.Talk(model=folder, prompt="The heron", turns=((0, 1, "skip"), (3, 1, "")), tokens=8)
     steps = []
     while len(steps) < 8:
-        steps += one.ask(Task("talk", said.model_copy(update={"start": len(steps)})), "a").result(SOON).steps
+        steps += one.ask(Task("talk", said.replace(start=len(steps))), "a").result(SOON).steps
     assert tuple(steps) == Continuations(here.loaded, here.masks).advance(said, seconds=SOON).steps
     for wrong in (
         Task("row", asked[0], tiny.LAYERS),
-        Task("talk", said.model_copy(update={"turns": ((0, 9, "skip"),)})),
+        Task("talk", said.replace(turns=((0, 9, "skip"),))),
     ):
         assert isinstance(one.ask(wrong, "a").exception(SOON), UserError)
     one.idle = 0
-    one.ask(Task("scene", asked[0].model_copy(update={"sentence": "The end"})), "a").result(SOON)
+    one.ask(Task("scene", asked[0].replace(sentence="The end")), "a").result(SOON)
     until(lambda: one.state() == "cold")

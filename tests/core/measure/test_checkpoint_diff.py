@@ -51,9 +51,8 @@ def compared(of, other, store, engine="wavefront", text=None):
 def test_a_change_in_one_layer_is_found_there_and_is_all_that_the_whole_run_sees(family, empty, inference):
     """With one layer changed the other checkpoint is the model with that layer replaced: two ways to one number."""
     of, layer = tiny.loaded(family), 2
-    before = tiny.state(of.model)
-    single, its = compared(of, changed(of, at(layer, "", 1.5)), empty)
-    tiny.assert_untouched(of.model, before)
+    with tiny.untouched(of.model):
+        single, its = compared(of, changed(of, at(layer, "", 1.5)), empty)
     elsewhere = np.arange(tiny.LAYERS) != layer
     assert (single.kl[elsewhere] < ROUNDING).all() and not single.final_squared[elsewhere].any()
     assert (single.kl[layer] > 10 * ROUNDING).all()

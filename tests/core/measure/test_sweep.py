@@ -71,9 +71,9 @@ def test_numbers_do_not_depend_on_group_sizes(family, tmp_path, no_demo, monkeyp
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_the_model_is_bit_identical_after_a_sweep_and_the_self_check_passes(family, empty):
     model = tiny.loaded(family).model
-    before, names = tiny.state(model), NAMES if family in tiny.PRUNABLE else ("gaussian:0.3", "covariance:0.3", "skip")
-    sweep, _ = run(empty, family, names)
-    tiny.assert_untouched(model, before)
+    names = NAMES if family in tiny.PRUNABLE else ("gaussian:0.3", "covariance:0.3", "skip")
+    with tiny.untouched(model):
+        sweep, _ = run(empty, family, names)
     assert not any(parameter.is_inference() for parameter in model.parameters())
     assert sweep.engine == "wavefront" and sweep.replay == 0
     assert sweep.checked == {1, 3, 2}, "every batch size is looked at"
@@ -82,7 +82,6 @@ def test_the_model_is_bit_identical_after_a_sweep_and_the_self_check_passes(fami
 @pytest.mark.parametrize("engine", ["wavefront", "hooks"])
 def test_the_model_is_bit_identical_after_a_cancel_at_any_moment(engine, tmp_path, no_demo):
     model = tiny.loaded("llama").model
-    before = tiny.state(model)
     moments = []
     run(Store(tmp_path / "whole"), report=moments.append, engine=engine)
     for at in range(0, len(moments), 11):
@@ -92,9 +91,8 @@ def test_the_model_is_bit_identical_after_a_cancel_at_any_moment(engine, tmp_pat
             if next(left, None) is None:
                 raise Cancelled
 
-        with pytest.raises(Cancelled):
+        with tiny.untouched(model), pytest.raises(Cancelled):
             run(Store(tmp_path / f"{at}"), report=stop, engine=engine)
-        tiny.assert_untouched(model, before)
 
 
 # --- fallback ------------------------------------------------------------------------------------------------------
@@ -234,12 +232,11 @@ def test_the_floor_is_what_rounding_sized_noise_becomes(empty):
 def test_half_precision_knows_its_distance_from_float32(dtype, engine, empty):
     of = tiny.loaded("llama")
     half = tiny.built("llama").to(getattr(torch, dtype))
-    of = replace(of, model=half, spec=of.spec.model_copy(update={"dtype": dtype}))
+    of = replace(of, model=half, spec=of.spec.replace(dtype=dtype))
     text = tiny.windows(3, LENGTH)
     profile = tiny.profile(of, text, "gaussian:0.3", "residual:wanda:0.7")
-    before = tiny.state(half)
-    tiny.sweep(of, text, profile, empty, engine=engine).run()
-    tiny.assert_untouched(half, before)
+    with tiny.untouched(half):
+        tiny.sweep(of, text, profile, empty, engine=engine).run()
     floor = empty.load(profile.floor)
     unit = ROUNDING[dtype]
     assert (floor.half_precision > unit / 19).all() and (floor.half_precision < 50 * unit).all()

@@ -45,7 +45,7 @@ def in_files(folder, dtype="float32"):
     """A model whose layers stay in their files."""
     source, config = locate(str(folder), Store(tiny.kept("cache"))), AutoConfig.from_pretrained(folder)
     model = read_by_layers(source, config, dtype, None).eval().requires_grad_(False)
-    spec = tiny.loaded("llama").spec.model_copy(update={"content": source.content, "dtype": dtype})
+    spec = tiny.loaded("llama").spec.replace(content=source.content, dtype=dtype)
     return Loaded(tiny.tokenizer(), source, "tiny", model.config, model, spec)
 
 

@@ -26,21 +26,23 @@ def statistic(pruner, norm):
     return {"none": None, "norm": norm, "second_moment": torch.diag(norm**2)}[pruner.statistic]
 
 
+def drop(weight, score, rows, columns, count):
+    """Zero so many of some rows and columns, those that score least."""
+    for _, row, column in sorted((float(score[row, j]), row, j) for row in rows for j in columns)[:count]:
+        weight[row, column] = 0
+
+
 @given(shapes, sparsities, st.integers(0, 99))
 def test_the_least_go_as_in_a_naive_loop(shape, sparsity, seed):
     """Of every row by Wanda, of the whole linear by magnitude; exactly so many, and what stays is unchanged."""
     weight, norm = drawn(shape, seed)
-    before = weight.clone()
-    by_row, at_once = weight.clone(), weight.clone()
-    each, left = divmod(int(weight.numel() * sparsity), shape[0])
-    counts = [each + (left * (row + 1) // shape[0] - left * row // shape[0]) for row in range(shape[0])]
-    for row in range(shape[0]):
-        scores = sorted((abs(float(weight[row, j])) * float(norm[j]), j) for j in range(shape[1]))
-        for _, j in scores[: counts[row]]:
-            by_row[row, j] = 0
-    scores = sorted((abs(float(weight[row, j])), row, j) for row in range(shape[0]) for j in range(shape[1]))
-    for _, row, j in scores[: int(weight.numel() * sparsity)]:
-        at_once[row, j] = 0
+    before, by_row, at_once = weight.clone(), weight.clone(), weight.clone()
+    rows, columns, count = range(shape[0]), range(shape[1]), int(weight.numel() * sparsity)
+    each, left = divmod(count, shape[0])
+    for row in rows:
+        more = left * (row + 1) // shape[0] - left * row // shape[0]
+        drop(by_row, weight.abs() * norm, [row], columns, each + more)
+    drop(at_once, weight.abs(), rows, columns, count)
     assert torch.equal(wanda(weight, norm, sparsity), by_row)
     assert torch.equal(magnitude(weight, None, sparsity), at_once)
     assert torch.equal(weight, before)  # the weight itself was changed
@@ -81,13 +83,10 @@ def test_every_group_keeps_exactly_n_of_m(pruner, asked, rows, groups, seed):
 @given(patterns, st.integers(1, 5), st.integers(1, 5), st.integers(0, 99))
 def test_groups_keep_what_counts_most(asked, rows, groups, seed):
     weight, norm = drawn((rows, groups * asked.of), seed)
-    expected = torch.zeros_like(weight)
+    expected = weight.clone()
     for row in range(rows):
         for start in range(0, weight.shape[1], asked.of):
-            columns = range(start, start + asked.of)
-            ranked = sorted(columns, key=lambda j: -abs(float(weight[row, j])) * float(norm[j]))
-            for j in ranked[: asked.kept]:
-                expected[row, j] = weight[row, j]
+            drop(expected, weight.abs() * norm, [row], range(start, start + asked.of), asked.of - asked.kept)
     assert torch.equal(wanda(weight, norm, asked.sparsity, asked), expected)
     plain = wanda(weight, torch.ones_like(norm), asked.sparsity, asked)
     assert torch.equal(magnitude(weight, None, asked.sparsity, asked), plain)

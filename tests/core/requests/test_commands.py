@@ -114,11 +114,11 @@ SEARCHES = {
     "one text": BestRequest(max_loss=0.125, calibration=ONE, selection=ONE, final=ONE),
     "a text for each": BestRequest(
         target=0.55, pruner="sparsegpt", seeds=(3, 1), profile="0123456789abcdef", revision="main",
-        dtype="bfloat16", calibration=ONE, selection=ONE.model_copy(update={"source": "third/text"}),
-        final=ONE.model_copy(update={"source": "other/text"}),
+        dtype="bfloat16", calibration=ONE, selection=ONE.replace(source="third/text"),
+        final=ONE.replace(source="other/text"),
     ),
     "two roles share": BestRequest(
-        max_loss=1.5, calibration=ONE, selection=ONE, final=ONE.model_copy(update={"source": "other/text"})
+        max_loss=1.5, calibration=ONE, selection=ONE, final=ONE.replace(source="other/text")
     ),
 }  # fmt: skip
 
@@ -132,7 +132,7 @@ def test_the_line_of_a_search_asks_the_same(name):
 
 def text(role, **how):
     stored = split(SEARCHES["one text"], lambda source: 23)
-    return stored.model_copy(update={role: getattr(stored, role).model_copy(update=how)})
+    return stored.model_copy(update={role: getattr(stored, role).replace(**how)})
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_what_an_earlier_version_of_a_pruner_or_repair_gave_is_no_result(refused
     assert "repair_method" not in ExactRecipe(**pruned, repair="refit").model_dump()
     asked = tuple(Measurement(perturbation=perturbation(name)) for name in ("skip", "residual:wanda:0.7"))
     before = ProfileSpec(model=UNIT.model, text=TEXT, measurements=asked)
-    after = before.model_copy(update={"methods": methods_of(asked)})
+    after = before.replace(methods=methods_of(asked))
     assert before.is_outdated and not after.is_outdated and "methods" not in before.model_dump()
     assert [before.unit(each) == after.unit(each) for each in asked] == [True, False]
 

@@ -26,7 +26,7 @@ rises = st.dictionaries(st.integers(0, 5), st.floats(-2, 2), min_size=1, max_siz
 
 def result(words, nll, seed=0, pruner="wanda", **more):
     """One setting measured once; the dense model has no words."""
-    made = words and Recipe(allocation=grammar.method(words, 0.5), calibration_seed=seed, pruner=pruner)
+    made = words and Recipe(allocation=grammar.read_allocation(f"{words}:0.5"), calibration_seed=seed, pruner=pruner)
     pruned = words and SimpleNamespace(calibration=None if pruner == "magnitude" else f"text {seed}")
     found = Losses(nll=nll, kl=0.1 * nll, agreement=0 * nll + 0.5, zeros=np.full((2, 1), 0.5))
     return SeedResult(made, pruned, found, more.pop("tasks", {}), more)

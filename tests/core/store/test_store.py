@@ -158,7 +158,7 @@ def test_a_result_that_cannot_be_read_for_a_while_stays_where_it_is(number, empt
 
 
 def test_a_part_of_another_unit_is_set_aside(empty, unit):
-    other = unit.model_copy(update={"harm_stride": unit.harm_stride + 1})
+    other = unit.replace(harm_stride=unit.harm_stride + 1)
     parts.save(empty, other, 0, perturbed(sequences=4))
     parts.folder(empty, other).rename(parts.folder(empty, unit))
     assert parts.finished(empty, unit) == {}

@@ -19,7 +19,7 @@ from core.show.words import study_lines
 from core.store import Store
 from core.store.parts import delete
 from tests import tiny
-from tests.core.breaking import breaking
+from tests.core.breaking import breaking, no_pruning
 from tests.core.results.search.asking import LENGTH, asking, grid, request
 
 pytestmark = pytest.mark.usefixtures("few")
@@ -55,7 +55,7 @@ def test_the_best_on_one_text_is_judged_on_another(empty, text, monkeypatch):
     contents = {found.spec.profile.text.content, found.spec.selection.text.content, found.spec.final.text.content}
     assert len(contents) == 3
 
-    monkeypatch.setattr(pruned_model, "prune_layers", lambda *_: pytest.fail("measured twice"))
+    no_pruning(monkeypatch)
     assert execute.get(asked, empty).key == entry.key
     delete(empty, entry)
     kept = {each.key for each in empty.entries("study")}
@@ -277,7 +277,7 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(say, text, tmp_
     [key] = [each.key for each in Store(tmp_path / "cache").entries("best")]
     assert answer["key"] == key
 
-    monkeypatch.setattr(pruned_model, "prune_layers", lambda *_: pytest.fail("the printed line prunes something else"))
+    no_pruning(monkeypatch)
     assert all(f"--cache {tmp_path / 'cache'}" in line for line in answer["commands"])
     measure, prune = ([*shlex.split(line)[3:], "--json"] for line in answer["commands"])
     assert say(*measure).json["key"] == answer["profile"]

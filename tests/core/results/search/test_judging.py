@@ -22,7 +22,7 @@ TOLD = BestProvenance.model_construct(forecasts={})
 
 
 def invented(words, losses, seed=0, target=0.5, pruner="wanda"):
-    setting = Recipe(pruner=pruner, allocation=grammar.method(words, target), calibration_seed=seed)
+    setting = Recipe(pruner=pruner, allocation=grammar.read_allocation(f"{words}:{target}"), calibration_seed=seed)
     evaluated = Losses(nll=losses, kl=losses, agreement=losses, zeros=np.zeros((1, 1)))
     pruned = SimpleNamespace(calibration=None if pruner == "magnitude" else "a text")
     return SeedResult(setting, pruned, evaluated, {}, {})

@@ -144,10 +144,10 @@ def test_a_twin_is_found_on_the_same_text_only_and_only_with_noise(empty):
     model = stored(empty, layers=LAYERS)
 
     def twin(**fields):
-        spec = model.spec.model_copy(update={"model": model.spec.model.model_copy(update={"initialised": 0}), **fields})
+        spec = model.spec.replace(model=model.spec.model.replace(initialised=0), **fields)
         return synthetic.save_profile(empty.root, spec, LAYERS)
 
-    elsewhere = twin(text=model.spec.text.model_copy(update={"length": 32}))
+    elsewhere = twin(text=model.spec.text.replace(length=32))
     quiet = tuple(each for each in model.spec.measurements if not each.perturbation.isotropic)
     twin(measurements=quiet, methods=synthetic.methods_of(quiet))
     assert shared.twins(empty, model) is None
