@@ -10,7 +10,6 @@ from websockets.sync.client import ClientConnection, connect
 
 PATIENCE = 120.0  # seconds for one message
 EVENTS = "$$STREAMLIT_INTERNAL_KEY_{}__events"  # where a live picture tells what happened in it
-ENDED = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
 
 
 def open_socket(address):
@@ -25,7 +24,6 @@ class Visitor:
     socket: ClientConnection
     errors: list[str] = field(default_factory=list)  # what pages showed as exceptions
     bytes: int = 0  # received
-    runs: int = 0  # of a script, whole
     page: str = ""  # hash, as the server names it
     query: str = ""  # of the address bar
     hashes: set[str] = field(default_factory=set)  # of messages that a browser keeps
@@ -34,9 +32,9 @@ class Visitor:
     picture: tuple[str, dict[str, int]] | None = None  # the last live picture, and what the reader holds in it
     fragments: dict[str, tuple[float, float]] = field(default_factory=dict)  # id -> every so many seconds, next time
 
-    def open(self, name, query=""):
+    def open(self, name):
         """Open a page until all of it is drawn; seconds."""
-        self.page, self.query, self.picture, self.fragments = "", query, None, {}
+        self.page, self.query, self.picture, self.fragments = "", "", None, {}
         return self._timed(name=name)
 
     def move(self, name, value):
@@ -108,7 +106,6 @@ class Visitor:
             case "delta":
                 self._element(said)
             case "script_finished":
-                self.runs += said.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
                 return said.script_finished
         return None
 

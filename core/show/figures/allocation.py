@@ -169,14 +169,18 @@ def shades_of(budget_unit: BudgetUnit) -> list[tuple[str, str]]:
     return [(hues[name], name) for name in called]
 
 
+def _nearest(shares: Array, unit: BudgetUnit) -> Array:
+    """The place of the level nearest to each share."""
+    return np.abs(shares[..., None] - unit.shares).argmin(-1)
+
+
 def level_shades(shares: Array, unit: BudgetUnit) -> tuple[list[list[str]], dict[str, str]]:
     """The colour of the level nearest to each share, and what the colours stand for.
 
     Args:
         shares: (rows, layers) what each saves.
     """
-    hues = shades_of(unit)
-    nearest = np.abs(shares[..., None] - unit.shares).argmin(-1)
+    hues, nearest = shades_of(unit), _nearest(shares, unit)
     return [[hues[at][0] for at in row] for row in nearest], dict(hues[at] for at in np.unique(nearest))
 
 
@@ -187,14 +191,13 @@ def bits(plan: Array, names: Sequence[str], budget_unit: BudgetUnit) -> Chart:
         plan: (layers, linears) the shares that levels save.
         names: of the linears.
     """
-    shares = np.array(budget_unit.shares)
-    level, written = np.abs(plan[..., None] - shares).argmin(-1), HALF * (1 - plan)
+    level, written = _nearest(plan, budget_unit), HALF * (1 - plan)
     figure = by_layer(level, names, "layer %{x}, %{customdata[0]}: %{customdata[1]} bits", {}, "", written)
-    last = max(len(shares) - 1, 1)
+    last = max(len(budget_unit.shares) - 1, 1)
     scale = [[at / last, hue] for at, (hue, _) in enumerate(shades_of(budget_unit))]
     how = {"colorscale": scale, "zmin": 0, "zmax": last, "showscale": False, "textfont": {"size": SMALL}}
     whole = "%{text:.0f}" * bool(np.all(written == written.round()))  # a cell holds one figure
     figure.update_traces(text=written.T, texttemplate=whole, **how)
     top = level.max()
-    finding = f"{(level == top).sum()} of {level.size} linears get {budget_unit.phrase(shares[top])}."
+    finding = f"{(level == top).sum()} of {level.size} linears get {budget_unit.phrase(budget_unit.shares[top])}."
     return Chart("linears", "Bits of every linear", figure, finding, layer_table(written, names))

@@ -69,8 +69,7 @@ def colour(kind: str | None) -> str:
 
 def shades(count: int) -> list[str]:
     """Colours for lines of one family, pale to strong: they order it and mean nothing else."""
-    tones = _tones(LIGHT)
-    return [tones[round(place)] for place in np.linspace(0, TONES, count)]
+    return [_tones(LIGHT)[round(place)] for place in np.linspace(0, TONES, count)]
 
 
 def _tones(look: Palette) -> list[str]:
@@ -94,19 +93,19 @@ def readable(colour: str, look: Palette = LIGHT) -> str:
 
 def mixed(one: str, other: str, share: float) -> str:
     """A share of the way from one colour to another."""
-    pairs = zip(*map(_channels, (one, other)), strict=True)
-    return "#{:02X}{:02X}{:02X}".format(*(round(a + (b - a) * share) for a, b in pairs))
+    start, end = _channels(one), _channels(other)
+    return "#{:02X}{:02X}{:02X}".format(*np.rint(start + (end - start) * share).astype(int))
 
 
-def _channels(colour: str) -> tuple[int, ...]:
+def _channels(colour: str) -> np.ndarray:
     """`#rrggbb` as three numbers up to 255."""
-    return tuple(bytes.fromhex(colour[1:]))
+    return np.array([*bytes.fromhex(colour[1:])])
 
 
 def contrast(*colours: str) -> float:
     """Ratio of the luminances of two colours, from 1 to 21, as WCAG 2 counts it."""
-    linear = [[(part / 255 + 0.055) ** 2.4 / 1.055**2.4 for part in _channels(each)] for each in colours]
-    dark, light = sorted(np.dot(each, (0.2126, 0.7152, 0.0722)) + 0.05 for each in linear)
+    linear = [(_channels(each) / 255 + 0.055) ** 2.4 / 1.055**2.4 for each in colours]
+    dark, light = sorted(np.dot(linear, (0.2126, 0.7152, 0.0722)) + 0.05)
     return light / dark
 
 

@@ -81,7 +81,7 @@ def of_evaluations(study: Study, current: Result | None, part: Slice | None = No
     y, shapes = log_axis("perplexity (log scale)", values).drawn, [guide] * math.isfinite(dense)
     figure = layout(traces + names, across, y, HEIGHT * lines // LINES, 8 + LETTER * WIDEST, shapes=shapes)
     finding = _ranked(study, results, part.target if part else targets[-1])
-    finding += BARS if any(np.isfinite(each.ends).any() for each in curves) else ""
+    finding += BARS * any(np.isfinite(each.ends).any() for each in curves)
     return Chart("perplexity", "Perplexity against target sparsity", figure, finding, _table(curves))
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.base import formats, profile_names
+from core.base import formats
 from core.plan.sizes import MASKED, SMALLEST, Counts, sizes
 from core.show import words
 from core.show.figures import axes
@@ -57,12 +57,6 @@ def test_names_are_broken_where_they_may_be(name, lines):
 )  # fmt: skip
 def test_a_column_is_written_with_the_same_decimals_throughout(values, form):
     assert words.column(np.array(values)) == form
-
-
-def test_models_in_a_list_say_whether_they_were_trained():
-    label = "SmolLM2-135M-Instruct, dequantised Q4_1 (demo)"
-    assert profile_names.model(label) == "SmolLM2-135M-Instruct"
-    assert profile_names.model(f"random: {label}, untrained twin") == "SmolLM2-135M-Instruct, untrained"
 
 
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=9), st.floats(0.01, 2))
