@@ -4,7 +4,6 @@
 committed.
 """
 
-import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from core.show.figures.charts import GROUPS
 from core.show.report import claims, questions
 from core.show.report.questions import BENCHES
 from core.store import Store
+from tests import approved
 from tests.pages import reading
 from tests.pages.opening import CHAPTERS, opened_at
 
@@ -33,13 +33,7 @@ VIEWS = [
 
 
 def check(name, app):
-    """Compare what a page says with the approved text, or approve it."""
-    file = APPROVED / f"{name}.txt"
-    said = reading.text(app)
-    if os.environ.get("APPROVE"):
-        file.write_text(said, "utf-8")
-    assert file.exists(), f"{file.name} was never approved: {__doc__}"
-    assert said.splitlines() == file.read_text("utf-8").splitlines()
+    approved.check(APPROVED / f"{name}.txt", reading.text(app).splitlines())
 
 
 def name(page, view):

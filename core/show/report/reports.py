@@ -18,7 +18,7 @@ from core.results.study_table import study_table
 from core.show import words
 from core.show.figures import evaluation as drawing
 from core.show.figures import perplexity
-from core.show.figures.charts import CHARTS, COMPARED, InView
+from core.show.figures.charts import CHARTS, InView
 from core.show.report import remake
 from core.show.report.page import Exhibit, Report, exhibit, page, table
 from core.show.words import gain_sentences, perplexity_sentences, study_lines
@@ -93,9 +93,8 @@ def _charts(profile: Profile, name: str) -> Iterator[Exhibit]:
     note = f"{label}; the marked layer, {view.layer}, has the greatest gain · {words.named(profile)}"
 
     for row in CHARTS:
-        if row.group != COMPARED or name in profile.others:
-            with suppress(UserError):  # nothing of the kind was measured
-                yield exhibit(row.draw(view), note, f"{profile.key[:6]} {row.key}", label)
+        with suppress(UserError):  # nothing of the kind was measured
+            yield exhibit(row.draw(view), note, f"{profile.key[:6]} {row.key}", label)
 
 
 # --- studies -------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Protocols in a line: all that must be alike before two numbers are compared, and names that tell several apart."""
+"""Lines on studies: what must be alike before two numbers are compared, predictions, and answers of a search."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
