@@ -1,4 +1,4 @@
-"""The questions that committed studies answer, or that a bench answered once, each with its table: Evidence, the README."""
+"""Questions that committed studies answer, or a bench answered once, each with its table: Evidence, the README."""
 
 from functools import cache
 from pathlib import Path
