@@ -53,12 +53,6 @@ def words(elements):
     return " ".join(each.value for each in elements)
 
 
-def choices(views):
-    """What the URLs of pages, opened at these views, can say."""
-    tabs = [opened_at(page, **view) for page, view in views]
-    return sorted({"job", "allocation", *(key for tab in tabs for key in tab.session_state["view"].remembered)})
-
-
 def pictures(app):
     """The live pictures on the page: every live part but the one that waits for another theme."""
     return [each for each in app.get("bidi_component") if "theme" not in each.proto.component_name]

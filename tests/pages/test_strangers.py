@@ -16,7 +16,7 @@ from core.store import Store
 from pages.ui import stored_results
 from tests import synthetic
 from tests.pages import test_best_part as answers
-from tests.pages.opening import PAGES, choices, opened_at
+from tests.pages.opening import PAGES, opened_at
 from tests.pages.prune_page import LAYERS, PROFILE, family, save
 
 FORMS = (
@@ -77,7 +77,8 @@ def stranger(store, made, monkeypatch):
 
 
 def test_a_link_is_text(stranger):
-    keys = choices(VIEWS)
+    tabs = [opened_at(page, **view) for page, view in VIEWS]
+    keys = {"job", "allocation"}.union(*(tab.session_state["view"].remembered for tab in tabs))
     assert len(keys) > 50
     for page in PAGES:
         check(opened_at(page, **dict.fromkeys(keys, NAME + UNSEEN)), page)
