@@ -64,11 +64,8 @@ class ModelServer:
         """
         request = task.request
         self._use(OfModel(model=request.model))
-        match task.kind:
-            case "talk":
-                return self.continuations.advance(request, task.listener)
-            case "scene":
-                return self.lab.scene(request)
+        if task.kind == "talk":
+            return self.continuations.advance(request, task.listener)
         return getattr(self.lab, task.kind)(request, task.layer)
 
 
@@ -79,35 +76,12 @@ class LabModel:
         self.loaded = loaded
         self.clean = lru_cache(MAX_SENTENCES)(partial(scene.run_clean, loaded))
 
-    def scene(self, question: Question) -> Scene:
-        """Measure the perturbation at every layer in turn.
+    def scene(self, question: Question, layer: int | None = None, streams: list[Tensor] | None = None) -> Scene:
+        """Measure the perturbation at every layer in turn, or at one; `streams` see `scene.perturb_layers`.
 
         Raises:
-            UserError: too many tokens, no such token, or numbers that overflow.
+            UserError: too many tokens, no such token or layer, or numbers that overflow.
         """
-        return Scene(**self._answer(question, None))
-
-    def row(self, question: Question, layer: int) -> SceneRow:
-        """Measure it at one layer.
-
-        Raises:
-            UserError: see `scene`; or there is no such layer.
-        """
-        return SceneRow(layer=layer, **self._answer(question, layer))
-
-    def lens(self, question: Question, layer: int) -> Lens:
-        """Read the next word off the stream after each layer, damaged at one layer and clean.
-
-        Raises:
-            UserError: see `row`.
-        """
-        streams = []
-        self._answer(question, layer, streams)
-        run = self.clean(question.sentence)
-        return Lens(dense=self._words(run.lens), hurt={layer: self._words(scene.read_lens(run, torch.cat(streams)))})
-
-    def _answer(self, question: Question, layer: int | None, streams: list[Tensor] | None = None) -> dict[str, object]:
-        """Fields of an answer: of one layer, or lists over all; `streams` see `scene.perturb_layers`."""
         began, run = time.perf_counter(), self.clean(question.sentence)
         if layer is not None:
             check_layer(layer, len(run.calls))
@@ -115,21 +89,38 @@ class LabModel:
         moments = self.covariance if question.perturbation.covariance else Moments()
         perturbed = scene.perturb_layers(run, question, layers, moments, self.masks, streams)
         first = [words.ids[..., 0] for words in (perturbed.words, run.words)]
-        fields = {
-            "drift": tuple(
+        return Scene(
+            drift=tuple(
                 (None,) * layer + _numbers(rows[layer:]) for layer, rows in zip(layers, perturbed.drift, strict=True)
             ),
-            "gain": tuple(gain(rows, layer) for layer, rows in zip(layers, perturbed.drift, strict=True)),
-            "perturbed": self._words(perturbed.words),
-            "flipped": tuple(map(tuple, (first[0] != first[1]).tolist())),
-            "kl": _numbers(perturbed.kl),
-        }
-        return (fields if layer is None else {name: values[0] for name, values in fields.items()}) | {
-            "tokens": tuple(self.loaded.tokenizer.decode([each]) for each in run.ids[0].tolist()),
-            "norms": _numbers(torch.cat([call.exit.float().norm(dim=-1) for call in run.calls])),
-            "dense": self._words(run.words)[0],
-            "seconds": _rounded(time.perf_counter() - began),
-        }
+            gain=tuple(gain(rows, layer) for layer, rows in zip(layers, perturbed.drift, strict=True)),
+            perturbed=self._words(perturbed.words),
+            flipped=tuple(map(tuple, (first[0] != first[1]).tolist())),
+            kl=_numbers(perturbed.kl),
+            tokens=tuple(self.loaded.tokenizer.decode([each]) for each in run.ids[0].tolist()),
+            norms=_numbers(torch.cat([call.exit.float().norm(dim=-1) for call in run.calls])),
+            dense=self._words(run.words)[0],
+            seconds=_rounded(time.perf_counter() - began),
+        )
+
+    def row(self, question: Question, layer: int) -> SceneRow:
+        """Measure it at one layer.
+
+        Raises:
+            UserError: see `scene`.
+        """
+        return self.scene(question, layer).row(0).replace(layer=layer)
+
+    def lens(self, question: Question, layer: int) -> Lens:
+        """Read the next word off the stream after each layer, damaged at one layer and clean.
+
+        Raises:
+            UserError: see `scene`.
+        """
+        streams = []
+        self.scene(question, layer, streams)
+        run = self.clean(question.sentence)
+        return Lens(dense=self._words(run.lens), hurt={layer: self._words(scene.read_lens(run, torch.cat(streams)))})
 
     def _words(self, words: scene.NextWords) -> tuple[tuple[tuple[NextWord, ...], ...], ...]:
         """Next words with their probabilities, by row and token."""

@@ -52,9 +52,9 @@ class Continuations:
             UserError: a prompt without tokens or with too many, or a damage that the model cannot take.
         """
         until, talk = time.perf_counter() + seconds, self._talk(request, listener)
-        writes, end = len(talk.steps) <= request.start, talk.end(request)
+        writes, end = len(talk.steps) <= request.start, talk.end()
         while writes and end is None:
-            end = talk.write(self) or talk.end(request)
+            end = talk.write() or talk.end()
             writes = time.perf_counter() < until
         self.recent[listener] = talk
         while len(self.recent) > 1 and sum(each.bytes for each in self.recent.values()) > MAX_CACHE_BYTES:
@@ -71,7 +71,7 @@ class Continuations:
                     find_part(layers[layer], part)
         talk = self.recent.pop(listener, None)
         if talk is None or (talk.request.prompt, talk.request.seed) != (request.prompt, request.seed):
-            talk, longest = Continuation(self.loaded, request), min(MOST_TOKENS, self.loaded.longest or MOST_TOKENS)
+            talk, longest = Continuation(self, request), min(MOST_TOKENS, self.loaded.longest or MOST_TOKENS)
             if not 1 <= (count := len(talk.prompt)) <= longest:
                 raise UserError(f"the prompt has {count} tokens and the lab takes 1 to {longest}: shorten it")
         talk.change_damage(request)
@@ -88,9 +88,9 @@ class Continuations:
 class Continuation:
     """A talk in progress: its tokens, and cached keys and values."""
 
-    def __init__(self, loaded: Loaded, request: Talk):
-        self.loaded, self.request = loaded, request
-        self.prompt = loaded.tokenizer(request.prompt, verbose=False)["input_ids"]
+    def __init__(self, talker: Continuations, request: Talk):
+        self.loaded, self.pruned, self.request = talker.loaded, talker.pruned, request
+        self.prompt = self.loaded.tokenizer(request.prompt, verbose=False)["input_ids"]
         self.texts = [*self.prompt], [*self.prompt]  # of the dense model and of the damaged one
         self.steps = []
         self.cache = DynamicCache()  # without window sizes, so that cropping loses nothing
@@ -106,16 +106,17 @@ class Continuation:
         self._cut(next((at for at in written if _damage(request, at) != _damage(self.request, at)), len(self.steps)))
         self.request = request
 
-    def end(self, request: Talk) -> str | None:
+    def end(self) -> str | None:
         """Empty if complete, a sentence if the model's positions are used up; None if it continues."""
-        if len(self.steps) >= request.tokens or (self.steps and self.steps[-1].dense is self.steps[-1].hurt is None):
+        both_ended = any(each.dense is each.hurt is None for each in self.steps[-1:])
+        if both_ended or len(self.steps) >= self.request.tokens:
             return ""
         longest = self.loaded.longest
         if longest is not None and len(self.texts[DENSE]) > longest:
             return f"the text ends here: the model's positions allow {longest} tokens, the prompt's included"
         return None
 
-    def write(self, talker: Continuations) -> str | None:
+    def write(self) -> str | None:
         """Write one token of each text; a sentence if the numbers overflow."""
         at, first = len(self.steps), self.cache.get_seq_length()
         ids = torch.tensor([self.texts[row][first:] for row in (DENSE, HURT, HURT)], device=self.loaded.model.device)
@@ -124,7 +125,7 @@ class Continuation:
             if turn := _damage(self.request, at):
                 injected, place = perturbation(turn.word), (self.request.seed or 0, first, ids.shape[1])
                 for layer in layers_of(turn, len(self.loaded.layers)):
-                    damage.enter_context(injected.apply(GenerationInjection(self.loaded, talker.pruned, layer, *place)))
+                    damage.enter_context(injected.apply(GenerationInjection(self.loaded, self.pruned, layer, *place)))
             logits = self.loaded.model(input_ids=ids, **options).logits[:, -1].float().cpu()
         if not logits.isfinite().all():
             self._cut(at)

@@ -39,7 +39,8 @@ def clean_statistics(
     watching = (
         [(layer, anatomy.prunable_linears(layer), Sums(wanted, home)) for layer in loaded.layers] if wanted else []
     )
-    spread = _Covariance() if needs_covariance else None
+    width = loaded.config.get_text_config().hidden_size
+    spread = [_Covariance(width) for _ in loaded.layers] if needs_covariance else []
     rows = defaultdict(list)
     for index, row in enumerate(tokens):
         with entered(watched(layer, stack, sums.add) for layer, stack, sums in watching):
@@ -48,8 +49,8 @@ def clean_statistics(
             rows[name].append(values)
         logits = tail(loaded.model, calls, calls[-1].exit)[0, :-1].float()
         rows["nll"].append(float(cross_entropy(logits, row[1:].to(logits.device))))
-        if spread:
-            spread.add([call.exit[0, 1:] for call in calls])
+        for covariance, call in zip(spread, calls, strict=False):
+            covariance.add(call.exit[0, 1:])
         step(index)
     broken = ~np.isfinite(rows["norm"]).all(0)
     if broken.any():
@@ -60,7 +61,7 @@ def clean_statistics(
     activation = Activation(**{name: np.stack(values, axis=-1) for name, values in rows.items()})
     names = {"norm", *MOMENTS}.intersection(wanted)
     inputs = {each: tuple(sums.of(each) for *_, sums in watching) for each in names}
-    return activation, Moments(**inputs, root=spread.roots() if spread else ())
+    return activation, Moments(**inputs, root=tuple(each.root() for each in spread))
 
 
 def _stream_numbers(calls: Sequence[Call]) -> dict[str, np.ndarray]:
@@ -76,31 +77,24 @@ def _stream_numbers(calls: Sequence[Call]) -> dict[str, np.ndarray]:
 
 
 class _Covariance:
-    """Covariance of the residual stream at every layer, without position 0, centred."""
+    """Covariance of the residual stream after a layer, without position 0, centred."""
 
-    def __init__(self):
+    def __init__(self, width: int):
         self.count = 0
-        self.total = []  # of each layer
-        self.products = []  # of each layer
+        self.total = torch.zeros(width, dtype=torch.float64)
+        self.products = torch.zeros(width, width, dtype=torch.float64)
 
-    def add(self, streams: list[Tensor]) -> None:
-        """streams: per layer (tokens, width)."""
-        streams = [stream.float().cpu().double() for stream in streams]
-        if not self.total:
-            self.total = [torch.zeros_like(stream[0]) for stream in streams]
-            self.products = [stream.new_zeros(stream.shape[1], stream.shape[1]) for stream in streams]
-        self.count += len(streams[0])
-        for total, products, stream in zip(self.total, self.products, streams, strict=True):
-            total += stream.sum(0)
-            products.addmm_(stream.T, stream)
+    def add(self, stream: Tensor) -> None:
+        """stream: (tokens, width)."""
+        stream = stream.float().cpu().double()
+        self.count += len(stream)
+        self.total += stream.sum(0)
+        self.products.addmm_(stream.T, stream)
 
-    def roots(self) -> tuple[Tensor, ...]:
-        """The symmetric square root of each covariance: unique, unlike its eigenvectors' signs."""
-        roots = []
-        for products, total in zip(self.products, self.total, strict=True):
-            mean = total / self.count
-            covariance = products / self.count - torch.outer(mean, mean)
-            values, vectors = torch.linalg.eigh((covariance + covariance.T) / 2)
-            scale = math.sqrt(max(float(values[-1]), 1e-300))  # only the direction counts: keep float32 in range
-            roots.append(((vectors * (values.clamp(min=0).sqrt() / scale)) @ vectors.T).float())
-        return tuple(roots)
+    def root(self) -> Tensor:
+        """The symmetric square root of the covariance: unique, unlike its eigenvectors' signs."""
+        mean = self.total / self.count
+        covariance = self.products / self.count - torch.outer(mean, mean)
+        values, vectors = torch.linalg.eigh((covariance + covariance.T) / 2)
+        scale = math.sqrt(max(float(values[-1]), 1e-300))  # only the direction counts: keep float32 in range
+        return ((vectors * (values.clamp(min=0).sqrt() / scale)) @ vectors.T).float()

@@ -230,16 +230,12 @@ def test_the_floor_is_what_rounding_sized_noise_becomes(empty):
 @pytest.mark.parametrize("engine", ["wavefront", "hooks"])
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision_knows_its_distance_from_float32(dtype, engine, empty):
-    of = tiny.loaded("llama")
-    half = tiny.built("llama").to(getattr(torch, dtype))
-    of = replace(of, model=half, spec=of.spec.replace(dtype=dtype))
-    text = tiny.windows(3, LENGTH)
+    of, unit = tiny.fresh("llama", getattr(torch, dtype)), ROUNDING[dtype]
+    of, text = replace(of, spec=of.spec.replace(dtype=dtype)), tiny.windows(3, LENGTH)
     profile = tiny.profile(of, text, "gaussian:0.3", "residual:wanda:0.7")
-    with tiny.untouched(half):
+    with tiny.untouched(of.model):
         tiny.sweep(of, text, profile, empty, engine=engine).run()
-    floor = empty.load(profile.floor)
-    unit = ROUNDING[dtype]
-    assert (floor.half_precision > unit / 19).all() and (floor.half_precision < 50 * unit).all()
-    assert (np.diff(floor.half_precision) > -unit / 2).all()  # rounding adds up from layer to layer
-    found = empty.load(profile.unit(profile.measurements[0]))
-    np.testing.assert_allclose(np.diag(found.drift), 0.3, rtol=0.02)
+    distance = empty.load(profile.floor).half_precision
+    assert (distance > unit / 19).all() and (distance < 50 * unit).all()
+    assert (np.diff(distance) > -unit / 2).all()  # rounding adds up from layer to layer
+    np.testing.assert_allclose(np.diag(units_of(empty, profile)["gaussian:0.3"].drift), 0.3, rtol=0.02)
