@@ -75,11 +75,6 @@ def told(line):
     return shlex.split(line.partition(" > ")[0], comments=True)[3:]
 
 
-def test_the_lines_are_found():
-    assert [line for block in BLOCKS for line in block] == LINES
-    assert {"measure", "prune", "best", "show"} <= {line.split()[3] for line in LINES}
-
-
 @pytest.mark.parametrize("line", [line for line in LINES if not is_heavy(line)])
 def test_a_line_that_answers_at_once(line, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

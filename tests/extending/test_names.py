@@ -21,8 +21,3 @@ def compared(source):
 def test_no_pruner_is_known_by_name():
     found = {str(path): compared(path.read_text(encoding="utf-8")) & set(PRUNERS) for path in FILES}
     assert not {path: names for path, names in found.items() if names}
-
-
-def test_the_guard_bites():
-    assert compared("x = 1 if pruner == 'wanda' else 2") == {"wanda"}
-    assert compared("match pruner:\n    case 'wanda':\n        pass") == {"wanda"}

@@ -1,7 +1,5 @@
 """Speed beside others, in one run: `python -m tests.bench.peers`; `--write` keeps them for the Evidence page."""
 
-from __future__ import annotations
-
 import argparse
 import tempfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The loss of windows beside lm-eval's own likelihoods of the same windows."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from lm_eval.models.huggingface import HFLM

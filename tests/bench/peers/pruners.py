@@ -1,7 +1,5 @@
 """Wanda and SparseGPT beside llm-compressor's, on the same calibration windows and judged on the same others."""
 
-from __future__ import annotations
-
 import copy
 import tempfile
 import time

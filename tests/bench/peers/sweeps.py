@@ -4,8 +4,6 @@ All see the same model, tokens and damaged streams, and read the same of them: t
 harm to the output. Only how the damaged streams are run on differs.
 """
 
-from __future__ import annotations
-
 import copy
 import tempfile
 from collections.abc import Callable, Mapping

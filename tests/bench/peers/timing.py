@@ -1,7 +1,5 @@
 """Contenders in turn, several rounds, so that what else the machine does falls on all alike."""
 
-from __future__ import annotations
-
 import statistics
 import time
 from dataclasses import dataclass

@@ -114,6 +114,3 @@ def test_a_window_is_never_worse_than_its_start_on_what_is_held_back(spoilt):
     assert held_error(error) <= start
     if not spoilt > 0:
         assert torch.equal(kept.weights[0], before)
-
-
-# --- asked for -----------------------------------------------------------------------------------------------------

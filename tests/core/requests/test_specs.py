@@ -33,7 +33,7 @@ from core.requests import (
     methods_of,
 )
 from core.requests.measurements import measurements
-from core.requests.perturbations import PRESETS, in_order, perturbation
+from core.requests.perturbations import in_order, perturbation
 from core.requests.recipes import read_recipe
 from tests.builders import entries
 
@@ -187,13 +187,6 @@ def test_only_noise_is_repeated_for_seeds_and_nothing_twice():
 def test_a_bad_window_is_refused_in_one_sentence(field, value, named, refused):
     with refused(named):
         checked(WindowRequest, **{field: value})
-
-
-def test_presets_ask_each_measurement_once_and_hold_what_the_pages_show():
-    assert all(len({*each.measurements}) == len(each.measurements) for each in PRESETS.values())
-    names = {each.name for each in PRESETS["standard"].measurements}
-    shown = {"gaussian:0.3 seed 1", "gaussian:0.3@all", "residual_rescaled:wanda:0.7:-0.3"}
-    assert {each.name for each in PRESETS["quick"].measurements} | shown <= names
 
 
 def test_perturbations_are_listed_by_kind_then_by_what_is_pruned_then_by_size():

@@ -5,9 +5,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from core.base import Array
-from core.methods import Allocator
-from core.methods.allocator import Evidence, Parameter, steps
+from core.base.spec import Array
+from core.methods.allocator import Allocator, Evidence, Parameter, steps
 
 
 class Teeth(Allocator):
