@@ -53,11 +53,11 @@ def per_layer(seeds: Seeds, field: str) -> Array:
 def gains_of(seeds: Seeds) -> Gains:
     """Gains with intervals and verdicts; see `Gains`."""
     logs = log_gain(seeds)
-    mean, low, high = student(logs)
+    value, low, high = np.exp(student(logs))
     return Gains(
-        value=np.exp(mean),
-        low=np.exp(low),
-        high=np.exp(high),
+        value,
+        low,
+        high,
         mean_ratio=per_layer(seeds, "ratio"),
         median=per_layer(seeds, "ratio_q50"),
         drift=np.exp(np.mean([finite(np.einsum("iin->in", each.log_drift)).mean(1) for each in seeds], axis=0)),

@@ -98,7 +98,7 @@ class Table:
     def differing(self) -> Table:
         """The numbers, and of all else what differs between rows."""
         names = [name for name, values in self.values.items()
-                if name not in ORIGIN | {"pruner": 0, "zeros": 0, "protocol": 0} or len(set(values)) > 1]  # fmt: skip
+                if name not in {*ORIGIN, "pruner", "zeros", "protocol"} or len(set(values)) > 1]  # fmt: skip
         return self.only(*names)
 
 

@@ -65,8 +65,8 @@ def test_what_ships_is_ordered_by_its_width_whatever_order_it_was_written_in_and
     entries = [entry for entry in store.entries("study") if entry.committed]
     one, other = (protocols.grouped_by_protocol(store, each) for each in (entries, entries[::-1]))
     assert len(entries) > len(one) and list(one) == list(other)
-    for key, found in one.items():
-        assert [each.name for each in found.settings] == [each.name for each in other[key].settings]
+    names = [[[each.name for each in found.settings] for found in side.values()] for side in (one, other)]
+    assert names[0] == names[1]
     demo = store.demo().spec
     own = builders.study(store, [UNIFORM], 30, demo).spec
     assert next(iter(builders.groups(store, demo.model))) == own.key

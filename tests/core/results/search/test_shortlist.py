@@ -63,9 +63,7 @@ def test_the_next_is_the_best_predicted_whose_interval_reaches_below_the_best_me
     every = {(each.base.title, WANDA) for each in pool.allocations}
     assert pool.best(study, anchors, WANDA, every) is None and pool.best(None, [], WANDA, every) is None
     done = evaluated(known | {"owl:0.7": -0.01})
-    assert pool.best(done, [forecast_of_study(done, profile, WANDA)], WANDA, set()) is None, (
-        "no interval reaches so low"
-    )
+    assert pool.best(done, [forecast_of_study(done, profile, WANDA)], WANDA, set()) is None, "none reaches so low"
     least_harm = pool.best(None, [], WANDA, set())
     assert least_harm.allocation == pool.allocations[int(pool.harms.sum(1).argmin())]
 
@@ -83,7 +81,5 @@ def test_anchors_of_another_text_predict_up_to_a_factor_that_few_settings_tell(p
         assert found.value == pytest.approx(2 * alone.value, rel=0.1)
         assert ((found.high / found.value) > (alone.high / alone.value)).all()
         widths.append(found.high / found.value)
-        assert moved.perplexities(np.full((1, LAYERS), 0.7)).value == pytest.approx(
-            np.exp(here.dense.loss + moved.increases_of(np.full((1, LAYERS), 0.7)).value)
-        )
+        assert moved.as_perplexities(found).value == pytest.approx(here.dense.perplexity * np.exp(found.value))
     assert (widths[1] < widths[0]).all()

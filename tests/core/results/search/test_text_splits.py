@@ -53,14 +53,10 @@ def test_one_document_cannot_have_three_roles(refused):
 
 
 def test_one_file_has_one_place_however_its_path_is_written(refused):
-    asked = [
-        WindowRequest(source=source, documents=span)
-        for source, span in (("file:texts/a.jsonl", (10, 29)), ("file:texts/../texts/a.jsonl", (12, 31)))
-    ]
+    one, two = (WindowRequest(source=f"file:{each}") for each in ("texts/a.jsonl", "texts/../texts/a.jsonl"))
     with refused("overlap"):
-        text_splits.check_apart(asked)
-    same = {"selection": asked[0], "final": asked[1]}
-    request = BestRequest(target=0.6).replace(**{role: each.replace(documents=None) for role, each in same.items()})
+        text_splits.check_apart([one.replace(documents=(10, 29)), two.replace(documents=(12, 31))])
+    request = BestRequest(target=0.6, selection=one, final=two)
     cut = text_splits.split(request, lambda _: 10)
     assert (cut.selection.documents, cut.final.documents) == ((0, 4), (5, 9))
     assert text_splits.unsplit(cut) == request
