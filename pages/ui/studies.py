@@ -34,6 +34,7 @@ ABOUT = (
     "share. Intervals are 95 %, paired over windows."
 )
 HUES = {"gains": "blue", "costs": "orange"}  # of a change that is certain
+ANOTHER_WAY = "its pruner and repair were evaluated another way ({}), so choose that or evaluate this one ({})"
 PICK = "Choose a protocol. Numbers of unlike protocols never share a chart."
 
 
@@ -89,9 +90,7 @@ def predicted(recipe: Recipe, profile: Profile) -> tuple[Forecast, Prediction, R
         raise why
     has, asks = (each.repair_options or "the pruner reads all windows" for each in (forecast, recipe))
     if has != asks:
-        raise UserError(
-            f"its pruner and repair were evaluated another way ({has}), so choose that or evaluate this one ({asks})"
-        )
+        raise UserError(ANOTHER_WAY.format(has, asks))
     others, measured = without_allocation(forecast, request, request.uncorrected)
     return others, others.predict(allocate(request, profile).exact), measured
 

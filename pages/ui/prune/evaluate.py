@@ -23,10 +23,7 @@ def show(how: Pruning, profile: Profile) -> None:
     allocations_of, judged = _settings(how, profile), _evaluation()
 
     def request():
-        allocations, left_out = allocations_of()
-        for note in left_out:
-            layout.warn(note)
-        settings = tuple(each.replace(allocation=one) for one in allocations for each in how.request.settings)
+        settings = tuple(each.replace(allocation=one) for one in allocations_of() for each in how.request.settings)
         return how.request.to(StudyRequest, settings=settings, evaluation=judged())  # with every calibration seed
 
     def about(study):
@@ -39,30 +36,34 @@ def show(how: Pruning, profile: Profile) -> None:
     st.caption("Stored points are not measured again; each new one is saved as soon as it is finished.")
 
 
-Asked = Callable[[], tuple[list[AllocationRequest], list[str]]]
-
-
-def _settings(how: Pruning, profile: Profile) -> Asked:
-    """Draw the choice of settings; return a function of the allocations and of notes on those left out."""
+def _settings(how: Pruning, profile: Profile) -> Callable[[], list[AllocationRequest]]:
+    """Draw the choice of settings; return a function of the allocations, which says which are left out."""
     here = how.setting.allocation
     what = "alone" if here.budget_unit.levels else form.switch("Evaluate", candidates.WHAT, "evaluate", "alone")
     if how.setting.pattern or what == "alone":
         st.caption("Dense and uniform are always evaluated too, and so is the base of a corrected setting.")
-        return lambda: (candidates.alone(here), [])
+        return lambda: candidates.alone(here)
     if what == "family":
         return _family(here, profile)
     targets = form.words("Target sparsities", "targets", "0.5, 0.6, 0.7")
-    return lambda: candidates.methods(here, fractions(targets, "targets"), profile)
+
+    def methods():
+        allocations, left_out = candidates.methods(here, fractions(targets, "targets"), profile)
+        for note in left_out:
+            layout.warn(note)
+        return allocations
+
+    return methods
 
 
-def _family(here: AllocationRequest, profile: Profile) -> Asked:
+def _family(here: AllocationRequest, profile: Profile) -> Callable[[], list[AllocationRequest]]:
     st.caption("Dense, uniform and the uncorrected base are always evaluated too; Allocate sets whose gains correct.")
     driver = settings.read(profile, drawn=False).correction.driver
     strengths = form.words("Strengths", "strengths", "0.02, 0.04, 0.06, 0.08, 0.1")
     picked = choices.several("controls", list(candidates.CONTROLS), candidates.CONTROLS)
     controls = [each for each in candidates.CONTROLS if each in picked]  # in an order of their own
     st.pills("Controls", candidates.CONTROLS, selection_mode="multi", key="controls", help=settings.ABOUT_CONTROLS)
-    return lambda: (candidates.family(here, driver, fractions(strengths, "strengths"), controls, SHUFFLES), [])
+    return lambda: candidates.family(here, driver, fractions(strengths, "strengths"), controls, SHUFFLES)
 
 
 def _evaluation() -> Callable[[], EvaluationRequest]:

@@ -120,8 +120,7 @@ def _answer(entry: Entry) -> None:
     """The answer in a sentence, what it rests on, and the button that uses it."""
     best_answer = _read(str(entry.path), entry)
     if not (best_answer.selection.complete and best_answer.final.complete):
-        layout.error("a measurement that this answer rests on is gone from the cache: ask the same again to have it")
-        return
+        raise UserError("a measurement that this answer rests on is gone from the cache: ask the same again to have it")
     layout.header("The answer")
     answer = best_answer.judged(best_answer.answer)
     studies.hero(f"Perplexity of {study_lines.called(best_answer.answer)}", answer, answer.against_uniform)
