@@ -14,7 +14,7 @@ from tests import synthetic
 from tests.fake_warm import Warm
 from tests.fuzz.judging import bounded, fuzz
 from tests.fuzz.values import odd
-from tests.pages.opening import PAGES, choices, opened_at
+from tests.pages.opening import PAGES, opened_at
 from tests.pages.test_strangers import VIEWS
 
 SOUND = (
@@ -47,7 +47,9 @@ def alone(keys, empty_cache, monkeypatch):
     monkeypatch.setattr(queue, "ensure_worker", lambda *_: None)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setenv("ABSORPTION_CACHE", str(keys[0]))
-    return choices(VIEWS), keys[1]
+    tabs = [opened_at(page, **view) for page, view in VIEWS]
+    names = {"job", "allocation", *(key for tab in tabs for key in tab.session_state["view"].remembered)}
+    return sorted(names), keys[1]
 
 
 @fuzz
