@@ -19,14 +19,6 @@ SMALL = grid(Uniform(), DepthRamp(beta=0.05), Response())
 
 
 def request(text, target=0.5, **more):
-    window = WindowRequest(source=text, sequences=8, length=LENGTH)
-    calibration = WindowRequest(source=text, sequences=3, length=LENGTH)
-    asked = {"model": str(tiny.folder("llama")), "target": target, "calibration": calibration}
-    asked |= {"repair": "none"}
-    return BestRequest(**(asked | {"selection": window, "final": window} | more))
-
-
-def asking(text):
-    """The same in words of the command line."""
-    return ["best", "--model", tiny.folder("llama"), "--target", 0.5, "--text", text, "--windows", 8,
-            "--length", LENGTH, "--sequences", 3, "--repair", "none"]  # fmt: skip
+    few, window = (WindowRequest(source=text, sequences=count, length=LENGTH) for count in (3, 8))
+    usual = {"model": str(tiny.folder("llama")), "repair": "none", "calibration": few, "selection": window}
+    return BestRequest(target=target, **usual | {"final": window} | more)
