@@ -72,8 +72,8 @@ def card(key: str, root: str) -> tuple[str, str, str, str]:
         several(len(seeds[0].ratio), "layer"),
         several(len(perturbations), "perturbation"),
     ]
-    headline, label = gain_sentences.headline(gains_of(seeds)), perturbations[name].told(entry.provenance).label
-    return thumbnail(figures.line(name, seeds)), headline, label, " · ".join(filter(None, size))
+    gains, label = gains_of(seeds), perturbations[name].told(entry.provenance).label
+    return thumbnail(gains), gain_sentences.headline(gains), label, " · ".join(filter(None, size))
 
 
 # --- every evaluated setting of every stored study: one table, and settings beside each other ------------------------

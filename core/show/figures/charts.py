@@ -29,9 +29,9 @@ def gains(view: InView) -> Chart:
     profile, name = view.profile, view.name
     if view.twin and name in view.twin.by_name:
         return gain.of_profiles(profile, view.twin, name, view.layer, view.statistic)
-    names = words.family(profile, name)
-    lines = [gain.line(profile.perturbations[each].short, profile.seeds(each), view.statistic) for each in names]
-    return gain.gains(lines, gain_sentences.of_perturbation(profile, name), names.index(name), view.layer)
+    called = {each: profile.perturbations[each].short for each in words.family(profile, name)}
+    lines = {short: gain.by_statistic(profile.seeds(each), view.statistic) for each, short in called.items()}
+    return gain.gains(lines, gain_sentences.of_perturbation(profile, name), called[name], view.layer)
 
 
 def sizes(view: InView) -> Chart:
@@ -43,7 +43,7 @@ def sizes(view: InView) -> Chart:
         raise UserError(
             "measure gaussian noise at two or more sizes (for instance 0.03 and 0.3) to see where absorption begins"
         )
-    lines = [gain.line(name, view.profile.seeds(name), view.statistic) for name in noises.values()]
+    lines = [gain.by_statistic(view.profile.seeds(name), view.statistic) for name in noises.values()]
     return maps.size_map(list(noises), lines, view.layer)
 
 
@@ -55,14 +55,12 @@ def matched(view: InView) -> Chart:
     if len(noises) < 2 or not residuals:
         raise UserError("measure gaussian noise at two or more sizes, and residual:wanda:0.7, to compare them")
     real = next((each for each in (view.name, PRUNED) if each in residuals), residuals[0])
-    noise = [gains_of(profile.seeds(each)) for each in noises.values()]
-    target = gains_of(profile.seeds(real)).drift
-    logs = at_drift(target, np.array([n.drift for n in noise]), np.log([n.value for n in noise]))
-    unknown = np.full(profile.layers, np.nan)
-    lines = (
-        gain.line("pruning", profile.seeds(real)),
-        gain.Line("noise", np.exp(logs), unknown, unknown, *[("not tested",) * profile.layers] * 2),
-    )
+    sizes = [gains_of(profile.seeds(each)) for each in noises.values()]
+    pruning = gains_of(profile.seeds(real))
+    logs = at_drift(pruning.drift, np.array([n.drift for n in sizes]), np.log([n.value for n in sizes]))
+    unknown, untested = np.full(profile.layers, np.nan), ("not tested",) * profile.layers
+    noise = replace(pruning, value=np.exp(logs), low=unknown, high=unknown, verdicts=untested, uncorrected=untested)
+    lines = {"pruning": pruning, "noise": noise}
     between = f"{profile.perturbations[real].label}: a lower gain than noise of the same measured drift"
     return gain.compared(lines, view.layer, "Noise against real pruning", between)
 
@@ -81,7 +79,7 @@ def repaired(view: InView) -> Chart:
     before, after = (gains_of(profile.seeds(name)) for name in (plain, mended))
     size = float(np.nanmedian(after.drift / before.drift))
     between = f"{profile.perturbations[mended].label}: a lower gain than without the repair"
-    lines = gain.line("repaired", profile.seeds(mended)), gain.line("pruned", profile.seeds(plain))
+    lines = {"repaired": after, "pruned": before}
     chart = gain.compared(lines, view.layer, "Repaired damage against damage", between)
     finding = f"{chart.finding} Where it arises, the repaired damage is {times(size)} as large in the median layer."
     return replace(chart, finding=finding)
@@ -92,7 +90,7 @@ def parts(view: InView) -> Chart:
     profile, names = view.profile, [f"skip:{part}" for part in BLOCKS]
     if not set(names) <= profile.by_name.keys():
         raise UserError(f"measure {' and '.join(names)}, or the preset parts, to see whose loss is absorbed")
-    lines = [gain.line(profile.perturbations[name].short, profile.seeds(name)) for name in names]
+    lines = {profile.perturbations[name].short: gains_of(profile.seeds(name)) for name in names}
     between = "Without its attention: a lower gain than without its MLP"
     chart = gain.compared(lines, view.layer, "Whose loss is absorbed: attention's or the MLP's?", between)
     return replace(chart, finding=f"{gain_sentences.parts(profile)} {chart.finding}")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.base import frozen, profile_names, times
+from core.base import profile_names, times
 from core.plan.gains import Gains, averaged, gains_of, student
 from core.results import spearman
 from core.show.figures.axes import VERDICT_COLOURS, colour_key, layer_axis, line_labels, margin, ratio_axis, wrapped
@@ -30,99 +30,85 @@ WIDE, HIGH = 240, 56  # px of a thumbnail
 TOP = 2.0  # the least gain, and its inverse, that reach its edge: a small change looks small on every card
 
 
-@frozen
-class Line:
-    """One line of gains: what it is called, its values and intervals (layers,), and a verdict per layer."""
-
-    name: str
-    value: Array
-    low: Array
-    high: Array
-    verdicts: tuple[str | None, ...]
-    uncorrected: tuple[str | None, ...]  # the same by each layer's own interval
-
-
-def line(name: str, seeds: Seeds, statistic: str = "geometric") -> Line:
+def by_statistic(seeds: Seeds, statistic: str) -> Gains:
     """Gains by a statistic with the 95% interval over sequences. Verdicts are the geometric mean's whatever is shown.
 
     Args:
         statistic: `geometric` exp(mean ln ratio), `ratio` mean ratio, `median` over tokens, then mean over sequences.
     """
     gains = gains_of(seeds)
-    interval = gains.value, gains.low, gains.high
-    if statistic != "geometric":
-        mean, low, high = student(averaged(seeds, "ratio" if statistic == "ratio" else "ratio_q50"))
-        interval = mean, np.maximum(low, 1e-9), high
-    return Line(name, *interval, gains.verdicts, gains.uncorrected)
+    if statistic == "geometric":
+        return gains
+    mean, low, high = student(averaged(seeds, "ratio" if statistic == "ratio" else "ratio_q50"))
+    return replace(gains, value=mean, low=np.maximum(low, 1e-9), high=high)
 
 
 def gains(
-    lines: Sequence[Line], finding: str, strong: int, layer: int | None,
+    lines: Mapping[str, Gains], finding: str, strong: str, layer: int | None,
     title: str = "Gain of each layer",
 ) -> Chart:  # fmt: skip
     """Gain over injection layers with 95% intervals, over relative depth where models are not equally deep.
 
     Args:
-        strong: index of the line that carries its verdicts in colour.
+        strong: the line that carries its verdicts in colour.
         layer: the highlighted injection layer; None: none is.
     """
-    relative = len({len(each.value) for each in lines}) > 1
-    values = np.concatenate([each.value for each in lines])
-    places = [depth(each) if relative else np.arange(len(each.value)) for each in lines]
-    colours = shades(len(lines))
-    colours[strong] = LIGHT.ink
+    relative = len({len(each.value) for each in lines.values()}) > 1
+    values = np.concatenate([each.value for each in lines.values()])
+    places = {name: depth(each) if relative else np.arange(len(each.value)) for name, each in lines.items()}
+    colours = dict(zip(lines, shades(len(lines)), strict=True)) | {strong: LIGHT.ink}
     traces = []
-    for index, (each, x, hue) in enumerate(zip(lines, places, colours, strict=True)):
-        if index != strong:
-            traces += [band(x, each.low, each.high, hue, 0.15), _curve(each, x, hue, {"size": 5})]
+    for name, each in lines.items():
+        if name != strong:
+            hue, x = colours[name], places[name]
+            traces += [band(x, each.low, each.high, hue, 0.15), _curve(name, each, x, hue, {"size": 5})]
     main = lines[strong]
     marker = {"size": 9, "color": [verdict_colour(verdict) for verdict in main.verdicts]}
     bars = whiskers(main.value, main.low, main.high, see_through(LIGHT.ink, 0.55), 1)
-    traces.append(_curve(main, places[strong], LIGHT.ink, marker, error_y=bars))
-    axis: dict[str, Any] = DEPTH if relative else layer_axis(len(lines[0].value), "perturbed layer")
+    traces.append(_curve(strong, main, places[strong], LIGHT.ink, marker, error_y=bars))
+    axis: dict[str, Any] = DEPTH if relative else layer_axis(len(main.value), "perturbed layer")
     shapes = [value_line(1, 0, axis["range"][1], color=LIGHT.guide, width=1)]
     shapes += [] if layer is None else mark_layer(layer)
     y = ratio_axis("gain: drift at the end ÷ where it began", values).drawn
     figure = layout(traces, axis, y, shapes=shapes, annotations=colour_key(VERDICT_COLOURS))
     if len(lines) > 1:
-        name_lines(figure, {each.name: each.value for each in lines}, colours, strong)
+        name_lines(figure, {name: each.value for name, each in lines.items()}, [*colours.values()], strong)
     return Chart("gain-per-layer", title, figure, finding, table(lines))
 
 
-def _curve(each: Line, x: Array, colour: str, marker: dict, **more: Any) -> go.Scatter:
-    name, count = escape(each.name), len(each.value)
+def _curve(called: str, each: Gains, x: Array, colour: str, marker: dict, **more: Any) -> go.Scatter:
+    name, count = escape(called), len(each.value)
     texts = [f"layer {layer} of {count}, {verdict or 'by definition 1'}" for layer, verdict in enumerate(each.verdicts)]
     return curve(x, each.value, name, f"{name}, %{{text}}: %{{y:.3g}}×", colour, marker=marker, text=texts, **more)
 
 
 def name_lines(
-    figure: go.Figure, lines: Mapping[str, Array], colours: Sequence[str], strong: int | None = None
+    figure: go.Figure, lines: Mapping[str, Array], colours: Sequence[str], strong: str | None = None
 ) -> None:
     """Add the names of lines in the left margin, for at the right all meet; the axis goes there."""
     values = np.concatenate(list(lines.values()))
     heights = [next(iter(each[np.isfinite(each)]), 1.0) for each in lines.values()]
-    names = [wrapped(name, WIDEST) for name in lines]
-    names = [f"<b>{name}</b>" if at == strong else name for at, name in enumerate(names)]
+    names = [f"<b>{wrapped(name, WIDEST)}</b>" if name == strong else wrapped(name, WIDEST) for name in lines]
     figure.add_trace(line_labels(figure.layout.xaxis.range[0], heights, names, colours, values, "left"))
     figure.update_layout(margin_l=margin(names), yaxis_side="right")
 
 
-def depth(line: Line) -> Array:
+def depth(line: Gains) -> Array:
     """`layer / (layers - 1)`, 0 at the first layer and 1 at the last."""
     layers = len(line.value)
     return np.arange(layers) / max(1, layers - 1)
 
 
-def table(lines: Sequence[Line]) -> pd.DataFrame:
+def table(lines: Mapping[str, Gains]) -> pd.DataFrame:
     """Every gain with its interval and verdict, a row each."""
     frames = [
-        pd.DataFrame({"line": each.name, "injection layer": np.arange(len(each.value))} | columns(each))
-        for each in lines
+        pd.DataFrame({"line": name, "injection layer": np.arange(len(each.value))} | columns(each))
+        for name, each in lines.items()
     ]
     return pd.concat(frames, ignore_index=True)
 
 
-def columns(gains: Gains | Line) -> dict[str, Any]:
+def columns(gains: Gains) -> dict[str, Any]:
     """Column -> gain of every layer, its interval, and its verdict, also without the correction for many layers."""
     named = {"verdict": gains.verdicts, "verdict without correction": gains.uncorrected}
     verdicts = {name: [each or "none: 1 by definition" for each in verdicts] for name, verdicts in named.items()}
@@ -132,25 +118,26 @@ def columns(gains: Gains | Line) -> dict[str, Any]:
 # --- one line against another -------------------------------------------------------------------------------------
 
 
-def compared(lines: Sequence[Line], layer: int | None, title: str, between: str) -> Chart:
+def compared(lines: Mapping[str, Gains], layer: int | None, title: str, between: str) -> Chart:
     """Two lines of gains, and in how many layers the first is absorbed more.
 
     Args:
         between: what is compared, as the beginning of the sentence `... in 3 of 29 layers`.
     """
-    return gains(lines, against(lines[0], lines[1], between), 0, layer, title)
+    return gains(lines, against(lines, between), next(iter(lines)), layer, title)
 
 
-def against(first: Line, other: Line, between: str) -> str:
+def against(lines: Mapping[str, Gains], between: str) -> str:
     """Sentence on how alike two lines are, at the layers of the first and equal relative depth of the other.
 
     The last layer, 1 by definition, is left out.
     """
+    first, other = lines.values()
     ours = np.log(first.value)[:-1]
     theirs = np.interp(depth(first), depth(other), np.log(other.value))[:-1]
     finite = np.isfinite(ours) & np.isfinite(theirs)
     if not finite.any():
-        return f"Nothing can be compared: no layer has both {first.name} and {other.name}."
+        return f"Nothing can be compared: no layer has both {' and '.join(lines)}."
     most = int(np.where(finite, np.abs(ours - theirs), -1).argmax())
     unlike = "" if len(first.value) == len(other.value) else " at equal relative depth"
     alike = spearman(ours, theirs)
@@ -163,7 +150,8 @@ def against(first: Line, other: Line, between: str) -> str:
 def of_profiles(profile: Profile, twin: Profile, name: str, layer: int, statistic: str) -> Chart:
     """Gains under one perturbation in two profiles, each named; unlike texts are said, unlike depths drawn alike."""
     titles = beside_curves([profile, twin])
-    lines = [line(title, each.seeds(name), statistic) for title, each in zip(titles, (profile, twin), strict=True)]
+    both = zip(titles, (profile, twin), strict=True)
+    lines = {title: by_statistic(each.seeds(name), statistic) for title, each in both}
     highlighted = layer if profile.layers == twin.layers else None
     between = f"{perturbation(profile.perturbations[name])}. The gain of {titles[0]} is lower than that of {titles[1]}"
     chart = compared(lines, highlighted, "Gain of each layer", between)
@@ -177,7 +165,7 @@ def of_profiles(profile: Profile, twin: Profile, name: str, layer: int, statisti
     return replace(chart, finding=f"{chart.finding} {remark}")
 
 
-def thumbnail(line: Line) -> str:
+def thumbnail(line: Gains) -> str:
     """A bar per layer from 1×, coloured by verdict, upward where the rest of the network amplifies; as SVG."""
     logs = np.nan_to_num(np.log(line.value), posinf=0.0, neginf=0.0)
     edge = max(np.log(TOP), float(np.abs(logs).max()))

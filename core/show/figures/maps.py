@@ -10,9 +10,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.base import Flags, digits, number, times
-from core.plan.gains import below_floor, crossing, drift_left
+from core.plan.gains import Gains, below_floor, crossing, drift_left
 from core.show.figures.axes import layer_axis
-from core.show.figures.gain import Line
 from core.show.figures.palette import LIGHT
 from core.show.figures.style import Chart, cells, colour_bar, curve, heat, layout, mark_layer
 from core.show.words.gain_sentences import named
@@ -88,7 +87,7 @@ def _matrix_sentence(left: Array, drowned: Flags) -> str:
 # --- size of the noise --------------------------------------------------------------------------------------------
 
 
-def size_map(sizes: Sequence[float], lines: Sequence[Line], layer: int) -> Chart:
+def size_map(sizes: Sequence[float], lines: Sequence[Gains], layer: int) -> Chart:
     """Gain of gaussian noise over injection layers and sizes, the crossing size of each layer marked.
 
     Args:

@@ -1,6 +1,6 @@
 """Live pictures that answer a page at a glance, drawn before the chart library has loaded."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -9,7 +9,7 @@ from core.methods import BudgetUnit
 from core.plan.gains import Gains
 from core.show import figures
 from core.show.figures import axes
-from core.show.figures.gain import table
+from core.show.figures.gain import by_statistic, table
 from core.show.words import gain_sentences
 from core.store import Array, Profile
 from pages.ui import layout
@@ -35,17 +35,17 @@ def gains(profile: Profile, name: str, other: str | None, statistic: str, layer:
         other: the same perturbation at the other positions, drawn as a line; None where it was not measured there.
         file: the name of the file of its numbers.
     """
-    line, beside = figures.line(name, profile.seeds(name), statistic), []
+    line, beside = by_statistic(profile.seeds(name), statistic), {}
     if other:
         included = getattr(profile.perturbations[name], "positions", "all") == "all"
-        beside = [figures.line(WITHOUT if included else WITH, profile.seeds(other), statistic)]
+        beside = {WITHOUT if included else WITH: by_statistic(profile.seeds(other), statistic)}
     bars = gain_bars([line], f"gain, {figures.STATISTICS[statistic]}", layer, beside)
     intervals = [f"[{ratio(low)}, {ratio(high)}]" for low, high in zip(line.low, line.high, strict=True)]
     says = "Layer {layer}: gain {gain} {interval}; {verdict}."
     slots = bars.slots | {"interval": Slot(intervals, "layer")}
-    for each in beside:
+    for called, each in beside.items():
         slots["beside"] = Slot([*map(gain, each.value)], "layer")
-        says += f" {capital(each.name)}: {{beside}}."
+        says += f" {capital(called)}: {{beside}}."
     picture = replace(
         bars,
         finding=gain_sentences.of_perturbation(profile, name),
@@ -54,32 +54,30 @@ def gains(profile: Profile, name: str, other: str | None, statistic: str, layer:
         height=HEIGHT,
         first=True,
     )
-    layout.head(picture.title, table([line, *beside]), file, "live-gains", brief=True, chart=False)
+    layout.head(picture.title, table({name: line} | beside), file, "live-gains", brief=True, chart=False)
     layout.live(picture)
 
 
-def gain_bars(
-    rows: Sequence[Gains | figures.Line], title: str, layer: int, beside: Sequence[figures.Line] = ()
-) -> Figure:
+def gain_bars(rows: Sequence[Gains], title: str, layer: int, beside: Mapping[str, Gains] | None = None) -> Figure:
     """A bar per layer from 1× in every frame, upward where the rest of the network amplifies; with words for each.
 
     Args:
         rows: of every frame.
         title: of the axis.
-        beside: drawn as lines over the bars.
+        beside: drawn as lines over the bars, by name.
     """
-    values = [each.value for each in rows]
+    values, others = [each.value for each in rows], beside or {}
     fates = [[FATES.get(each, UNDECIDED) for each in row.verdicts] for row in rows]
     return Figure(
         name="gains",
         title="Gain of each layer",
         says="",
         slots={"gain": written(gain, values), "verdict": Slot([[words for _, words in row] for row in fates], "both")},
-        y=axes.ratio_axis(title, *values, *(each.value for each in beside)),
+        y=axes.ratio_axis(title, *values, *(each.value for each in others.values())),
         pick=pick("Highlighted layer", len(values[0]), layer),
         bars=Bars(values, [[tone for tone, _ in row] for row in fates]),
-        lines=[Line([each.value], "ink") for each in beside],
-        key=[*VERDICTS, *(Key("ink", each.name, "line") for each in beside)],
+        lines=[Line([each.value], "ink") for each in others.values()],
+        key=[*VERDICTS, *(Key("ink", called, "line") for called in others)],
         foot=1.0,
         x="perturbed layer",
     )

@@ -10,12 +10,12 @@ import pytest
 
 from core.base import Estimate, UserError
 from core.plan.allocation import allocate, linear_parameters
+from core.plan.gains import gains_of
 from core.requests import AllocationRequest, Recipe
 from core.requests.grammar import read_allocation
 from core.results import Result
 from core.results.leaderboard import Leaderboard
 from core.results.setting_result import SeedResult
-from core.show import figures
 from core.show.figures import allocation, charts, drift, evaluation, gain, maps, perplexity
 from core.show.figures.style import InView
 from core.show.report import claims, questions
@@ -84,8 +84,8 @@ def of_profile(key):
     return profiles.load(store, store.by_key(key, ("profile",)))
 
 
-def line(name="0.3", size=0.3, layers=LAYERS):
-    return figures.line(name, seeds(f"gaussian:{size}", layers))
+def line(layers=LAYERS):
+    return gains_of(seeds(layers=layers))
 
 
 def changed(**values):
@@ -132,9 +132,10 @@ def compared(store):
     """Lines of other depth, name and statistic; profiles of other models and texts; repairs; a tensor without error."""
     value = line().value
     value[5] *= 3
-    yield gain.compared([line("<b>bold</b>"), line("shallow", layers=5)], None, "title", "The first is lower")
-    yield gain.compared([line("a"), replace(line("b"), value=value)], None, "title", "The first is lower")
-    yield from (gain.gains([figures.line("0.3", seeds(), each)], "All said.", 0, 2) for each in gain.STATISTICS)
+    for other in ({"<b>bold</b>": line(), "shallow": line(5)}, {"a": line(), "b": replace(line(), value=value)}):
+        yield gain.compared(other, None, "title", "The first is lower")
+    for statistic in gain.STATISTICS:
+        yield gain.gains({"0.3": gain.by_statistic(seeds(), statistic)}, "All said.", "0.3", 2)
     yield charts.gains(InView(of_profile("6e78df"), "gaussian:0.3", 4, "ratio", of_profile("40a79e")))
     yield charts.gains(InView(of_profile("acb889"), "skip", 4, "median", of_profile("d5aa18")))
     profile = stored(store, *REPAIRS, "residual:magnitude:0.5", "skip", layers=LAYERS)
