@@ -73,12 +73,15 @@ def perplexity_by_method(ranked: Sequence[RankedMethod], dense: float) -> Chart:
     figure = dots("perplexity", names, values, [*map(_row_text, ranked)], axis, colours=[*map(_hue, ranked)])
     figure.layout.height = rows_height(len(names), LANE)  # its rows are the lanes of the chart beside it
     figure.data[0].marker.symbol = ["circle-open" if each.predicted else "circle" for each in ranked]
-    table = pd.DataFrame(values, columns=["perplexity", "low", "high"])
-    table.insert(0, "method", names)
-    table["predicted"] = [each.predicted is not None for each in ranked]
     changes = [each.measured and each.measured.against_uniform for each in ranked]
-    table["against uniform, %"] = [each.value if each else math.nan for each in changes]
-    table["seeds"] = [len(each.measured.results) if each.measured else 0 for each in ranked]
+    columns = {
+        "method": names,
+        **dict(zip(("perplexity", "low", "high"), values.T, strict=True)),
+        "predicted": [each.predicted is not None for each in ranked],
+        "against uniform, %": [each.value if each else math.nan for each in changes],
+        "seeds": [len(each.measured.results) if each.measured else 0 for each in ranked],
+    }
+    table = pd.DataFrame(columns)
     return Chart("leaderboard-perplexity", "What does each method cost?", figure, _lowest(ranked, dense), table)
 
 

@@ -158,10 +158,10 @@ def correction(study: Study, base: Result, current: Result | None) -> Chart:
     mine = current.name if current else None
     rows = {one.name: change for one, change in changed.items()}
     chart = changes(rows, mine, base.name, "The correction beside its controls")
-    findings = []
-    for control, what in (("none", "measured strength"), ("shuffled", "shuffle")):
-        alike = [change for one, change in changed.items() if one.control == control]
-        findings.append(perplexity_sentences.tally(alike, what, base.name))
+    findings = [
+        perplexity_sentences.tally([each for one, each in changed.items() if one.control == control], what, base.name)
+        for control, what in (("none", "measured strength"), ("shuffled", "shuffle"))
+    ]
     return replace(chart, name="correction", finding=" ".join(filter(None, findings)))
 
 

@@ -57,12 +57,11 @@ def of_evaluations(study: Study, current: Result | None, part: Slice | None = No
     Args:
         part: what is compared, over all targets, with the lowest there by whatever pruner; None: everything.
     """
-    drawn = defaultdict(list)  # by name, and whether it is in view
+    drawn, mine = defaultdict(list), current and current.name
     for one in sorted(_compared(study, part), key=lambda one: one.target):
-        mine = current is not None and one.name == current.name
-        if one.finite and (mine or not one.strength):
-            drawn[one.name, mine].append(one)
-    curves = [Curve(name, settings, mine) for (name, mine), settings in drawn.items()]
+        if one.finite and (one.name == mine or not one.strength):
+            drawn[one.name].append(one)
+    curves = [Curve(name, settings, name == mine) for name, settings in drawn.items()]
     curves.sort(key=lambda curve: curve.in_view)
     dense = study.dense.perplexity if study.dense else math.nan
     results = [one for each in curves for one in each.settings]

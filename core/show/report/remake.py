@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from core.base import UserError, checked
-from core.methods import MIXED, Perturbation
+from core.methods import MIXED
 from core.methods.budget_unit import MIXED_GONE
 from core.requests import MeasureRequest, StudyRequest, WindowRequest
 from core.requests.commands import command_line, line
@@ -27,17 +27,14 @@ def profile(entry: Entry) -> list[Command]:
         request = request_of_profile(entry)
     except UserError:
         return [(NOTHING_SAID, "python -m core measure --model MODEL --text TEXT")]
-    offered = tuple(each for each in request.measurements if not _is_gone(each.perturbation))
+    # zeros and integers in one linear were measured by an earlier version, and can be asked for no more
+    treated = ((each, each.perturbation.treatment) for each in request.measurements)
+    offered = tuple(each for each, treatment in treated if not treatment or treatment.budget_unit is not MIXED)
     engine = "hooks" if provenance.get("engine") == "hooks" else "wavefront"
     about = "The measurement." if "seed" in provenance else f"The measurement. {UNSEEDED}"
     if offered != request.measurements:
         about = f"The measurement but for a part of it: {MIXED_GONE}."
     return [(about, command_line(request.replace(measurements=offered), device=_device(provenance), engine=engine))]
-
-
-def _is_gone(perturbation: Perturbation) -> bool:
-    """True if the perturbation was measured by an earlier version and can be asked for no more."""
-    return bool(perturbation.treatment) and perturbation.treatment.budget_unit is MIXED
 
 
 def request_of_profile(entry: Entry) -> MeasureRequest:
@@ -52,11 +49,8 @@ def request_of_profile(entry: Entry) -> MeasureRequest:
         WindowRequest,
         source=provenance.get("text_source"),
         documents=provenance.get("documents"),
-        sequences=spec.text.sequences,
-        length=spec.text.length,
         seed=provenance.get("seed", 0),
-        packing=spec.text.packing,
-        bos=spec.text.bos,
+        **{name: getattr(spec.text, name) for name in ("sequences", "length", "packing", "bos")},
     )
     return checked(
         MeasureRequest,
