@@ -189,16 +189,16 @@ def wrapped(name: str, width: int) -> str:
     return "<br>".join(map(escape, lines))
 
 
-def note_above(text: str, x: float = 0, anchor: str = "left", **more: object) -> dict:
+def note_above(text: str, **more: object) -> dict:
     """A remark over the picture, inside which something would cross it."""
-    place = {"x": x, "y": 1, "xref": "paper", "yref": "paper", "xanchor": anchor, "yanchor": "bottom"}
+    place = {"x": 0, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
     return place | {"text": text, "showarrow": False} | more
 
 
 def colour_key(hues: Mapping[str, str]) -> list[dict]:
     """Key to the colours of a picture, above it."""
     key = "   ".join(f'<span style="color:{readable(hue)}">● {name}</span>' for name, hue in hues.items())
-    return [note_above(key, 1, "right", yshift=24)]
+    return [note_above(key, x=1, xanchor="right", yshift=24)]
 
 
 VERDICT_COLOURS = {word: verdict_colour(word) for word in ("amplifies", "undecided", "absorbs")}

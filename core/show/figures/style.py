@@ -119,11 +119,10 @@ def points(
 
 def band(x: Sequence[float] | Array, low: Array, high: Array, colour: str, opacity: float = 0.2) -> go.Scatter:
     """The area between two curves, where both are known."""
-    usable = np.isfinite(low) & np.isfinite(high)
-    x = np.asarray(x, float)[usable]
+    x, low, high = np.array([x, low, high], float)[:, np.isfinite(low) & np.isfinite(high)]
     return go.Scatter(
         x=np.concatenate([x, x[::-1]]),
-        y=np.concatenate([low[usable], high[usable][::-1]]),
+        y=np.concatenate([low, high[::-1]]),
         fill="toself",
         fillcolor=see_through(colour, opacity),
         line={"width": 0},
