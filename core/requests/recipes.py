@@ -149,13 +149,10 @@ class Recipe(Repairs):
             raise ValueError(f"{self.pruner} decides on every weight: leave {self.repair or self.pattern} out")
         if self.pruner_windows and not self.treatment.reads_text:
             raise ValueError(f"{self.pruner} reads no calibration text: leave pruner_windows out")
-        if self.pattern is not None:
-            fixed = read_pattern(self.pattern)
-            if not isinstance(self.allocation.base, Uniform) or abs(self.allocation.target - fixed.sparsity) > 1e-9:
-                raise ValueError(
-                    f"{fixed.name} fixes every layer's sparsity at {fixed.sparsity:g}: "
-                    f"use the uniform allocation with target {fixed.sparsity:g}"
-                )
+        fixed, target = read_pattern(self.pattern) if self.pattern else None, self.allocation.target
+        if fixed and not (isinstance(self.allocation.base, Uniform) and abs(target - fixed.sparsity) <= 1e-9):
+            right = f"use the uniform allocation with target {fixed.sparsity:g}"
+            raise ValueError(f"{fixed.name} fixes every layer's sparsity at {fixed.sparsity:g}: {right}")
 
     @property
     def uniform(self) -> Self:
