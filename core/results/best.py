@@ -69,8 +69,7 @@ class Best:
 
     def predicted(self, candidate: Result) -> CheckedPrediction | None:
         """The prediction made of a candidate before it was evaluated; None without one."""
-        forecasts = self.provenance.forecasts
-        if not (forecast := forecasts and forecasts.get(candidate.setting.name)):
+        if not (forecast := self.provenance.forecasts.get(candidate.setting.name)):
             return None
         return CheckedPrediction(*forecast, off=forecast[-1] / (candidate.loss - self.selection.dense.loss) - 1)
 
