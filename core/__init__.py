@@ -1,6 +1,7 @@
 """Measure how a language model's later layers amplify or absorb a perturbation, and spend a sparsity budget by it."""
 
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -31,6 +32,18 @@ class _Moved(MetaPathFinder, Loader):
 
 
 sys.meta_path.append(_Moved())
+
+
+def lazily(room: str, **files: str) -> Callable[[str], Any]:
+    """`__getattr__` of a room: its public names, by the files that they lie in, which load (torch too) on first use."""
+    file_of = {name: file for file, names in files.items() for name in names.split()}
+
+    def public(name: str) -> Any:
+        if name not in file_of:
+            raise AttributeError(f"module {room!r} has no attribute {name!r}")
+        return getattr(import_module(f"{room}.{file_of[name]}"), name)
+
+    return public
 
 
 def __getattr__(name: str) -> Any:

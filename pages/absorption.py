@@ -5,7 +5,7 @@ import math
 import streamlit as st
 
 from core.base import OUTDATED, escape_markdown
-from core.plan.gains import gains_of
+from core.plan import gains_of
 from core.show import figures, words
 from core.show.figures.charts import COMPARED, GAIN, GLANCE, GROUPS, InView
 from core.show.report import claims

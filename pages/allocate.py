@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.base import UserError, per_cent
-from core.plan.allocation import linear_parameters
+from core.plan import linear_parameters
 from pages.ui import best_setting, choices, current_profile, glossary, layout, studies, url_state, watch
 from pages.ui.allocate import current_allocation, settings, targets
 

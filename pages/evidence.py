@@ -4,8 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from core.base import capital, number, per_cent
-from core.results import CHANGE
-from core.results.comparison import FAILS, HOLDS
+from core.results import CHANGE, FAILS, HOLDS
 from core.show.report import claims, questions
 from core.show.report.questions import BENCHES, Bench
 from pages.ui import form, layout, studies, url_state

@@ -11,9 +11,7 @@ import streamlit as st
 from core.base import UserError, capital, unique
 from core.methods import PERTURBATION_KINDS
 from core.models import hub, machine
-from core.requests import MeasureRequest, WindowRequest
-from core.requests.commands import command_line, request_of
-from core.requests.perturbations import PRESETS, STANDARD
+from core.requests import PRESETS, STANDARD, MeasureRequest, WindowRequest, command_line, request_of
 from core.store import Store
 from pages.ui import choices, form, glossary, layout, watch
 

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.base import UserError
-from core.plan.allocation import linear_parameters
+from core.plan import linear_parameters
 from pages.ui import best_setting, current_profile, form, layout, studies, url_state, watch
 from pages.ui.allocate import settings
 from pages.ui.lab import talk

@@ -14,19 +14,14 @@ import numpy as np
 import torch
 
 from core.base import UserError
-from core.export.card import Card
-from core.export.export import Contents
-from core.export.export import export as write
+from core.export import Card, Contents
+from core.export import export as exporting
 from core.measure import checkpoint_diff
-from core.methods import Owl
-from core.methods.refit import errors
-from core.models import anatomy, loading
-from core.models.loading import Loaded
-from core.models.losses import evaluate as losses
-from core.models.losses import reference
-from core.models.sources import locate
-from core.plan.allocation import allocate as spread
-from core.prune.walk import prune_layers
+from core.methods import Owl, errors
+from core.models import Loaded, anatomy, loading, locate, reference
+from core.models import evaluate as losses
+from core.plan import allocate as spread
+from core.prune import prune_layers
 from core.requests import AllocationRequest, Correction
 from core.store import Store, profiles
 from tests import families, tiny
@@ -138,7 +133,7 @@ def export(of):
     pruned = of.pruned("magnitude")
     card = Card("tried", "tiny", "tiny", "apache-2.0", {"pruner": "magnitude", "pattern": None}, [])
     with tempfile.TemporaryDirectory() as folder:
-        made = write(pruned, Path(folder) / "out", card, Contents(np.full(LAYERS, TARGET)))
+        made = exporting.export(pruned, Path(folder) / "out", card, Contents(np.full(LAYERS, TARGET)))
         again = loading.load(locate(str(made.path), of.store))
         assert made.difference == 0 and torch.equal(_logits(again), _logits(pruned))
 

@@ -17,9 +17,8 @@ from types import ModuleType
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from core.base import UserError
-from core.models.progress import Progress, silent
-from core.requests import MeasureRequest, StudyRequest, WindowRequest
-from core.requests.perturbations import PRESETS
+from core.models import Progress, silent
+from core.requests import PRESETS, MeasureRequest, StudyRequest, WindowRequest
 from core.store import Perturbed, Store, axes_of, parts
 from tests import synthetic
 

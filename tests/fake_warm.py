@@ -4,7 +4,7 @@ from concurrent.futures import Future
 
 import numpy as np
 
-from core.store.scenes import Lens, Scene
+from core.store import Lens, Scene
 
 LAYERS = 30
 TOKENS = ("The", " old", " door", "s", ".")

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import typer
 
 from core.cli import app
-from core.requests.commands import request_of
+from core.requests import request_of
 
 HEAVY = ("measure", "compare", "evaluate", "anchors", "prune", "best")  # load the model: a minute or more on two cores
 

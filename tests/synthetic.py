@@ -7,26 +7,37 @@ from types import MappingProxyType
 import numpy as np
 from safetensors.numpy import save_file
 
-from core.methods import Manual, ResidualLinear
-from core.methods.owl import OUTLIER_THRESHOLDS
-from core.plan.allocation import allocate
+from core.methods import OUTLIER_THRESHOLDS, Manual, ResidualLinear
+from core.plan import allocate
 from core.requests import (
+    PRESETS,
     ExactRecipe,
     ModelSpec,
     ProfileSpec,
+    Repairs,
     StudyRecipe,
     StudyRequest,
     StudySpec,
     TaskSpec,
     TextSpec,
+    measurements,
     methods_of,
 )
-from core.requests.measurements import measurements
-from core.requests.perturbations import PRESETS
-from core.requests.recipes import Repairs
-from core.store import Activation, Cumulative, Difference, Losses, Perturbed, Removal, Scores, Store, Weights, ZeroShot
-from core.store.parts import TRAINING, distillation_folder
-from core.store.results import Floor
+from core.store import (
+    TRAINING,
+    Activation,
+    Cumulative,
+    Difference,
+    Floor,
+    Losses,
+    Perturbed,
+    Removal,
+    Scores,
+    Store,
+    Weights,
+    ZeroShot,
+    distillation_folder,
+)
 
 LENGTH = 64
 OTHER = "/invented/other"  # where a checkpoint that a profile is compared with lies
@@ -320,7 +331,7 @@ LINEARS = (
 def linears_spec(layers=30, sparsities=(0.5, 0.7, 0.9), preset="standard"):
     """A profile in which each linear was pruned alone too."""
     plain = profile_spec(layers, preset=preset, prunable=True)
-    alone = measurements(
+    alone = measurements.measurements(
         ResidualLinear(pruner="wanda", sparsity=sparsity, linear=name) for name in LINEARS for sparsity in sparsities
     )
     return plain.replace(measurements=(*plain.measurements, *alone))

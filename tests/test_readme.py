@@ -13,7 +13,7 @@ import typer
 
 from core.cli import app, main
 from core.models import windows
-from core.requests.study_file import read_study
+from core.requests import read_study
 from core.show.report import questions
 from tests import lines, tiny
 from tests.bench.tables import README, written

@@ -12,16 +12,10 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
 
-from core.measure.sweep import Sweep
-from core.models import anatomy
-from core.models.loading import Loaded, tokenizer_hash
-from core.models.model_shape import model_shape
-from core.models.progress import ProgressTracker, silent
-from core.models.sources import Source
-from core.models.windows import Windows
-from core.prune.inputs import Sums
-from core.requests import Measurement, ModelSpec, ProfileSpec, TextSpec, methods_of
-from core.requests.perturbations import perturbation
+from core.measure import Sweep
+from core.models import Loaded, ProgressTracker, Source, Windows, anatomy, model_shape, silent, tokenizer_hash
+from core.prune import Sums
+from core.requests import Measurement, ModelSpec, ProfileSpec, TextSpec, methods_of, perturbation
 from tests import families
 
 gc.freeze()  # what is imported stays: every export collects garbage, and looks for it among the rest alone
@@ -144,7 +138,7 @@ def spoil_second_moments(monkeypatch):
 
 def shape(of):
     """The outline that a loaded model's files would show."""
-    return model_shape({name: tuple(tensor.shape) for name, tensor in of.model.state_dict().items()})
+    return model_shape.model_shape({name: tuple(tensor.shape) for name, tensor in of.model.state_dict().items()})
 
 
 def text_file(folder, times=12):

@@ -10,6 +10,8 @@ from core.base import access as access  # offered as it is: else its name would 
 from core.base.errors import Broken, Unreadable, UserError, brief, disk_full, gist, out_of_memory, shortage
 from core.base.formats import (
     GUESSING,
+    INVISIBLE,
+    JOINER,
     OUTDATED,
     capital,
     changed,
@@ -47,6 +49,7 @@ from core.base.paths import (
     resolved,
     without_folders,
 )
+from core.base.profile_names import FILE, Described
 
 if TYPE_CHECKING:
     from core.base.spec import (

@@ -12,14 +12,10 @@ from core.cli.study_output import change_json, interval_json, protocol_json, see
 from core.cli.terminal import Answer, command, say, say_json, say_table
 from core.export.file_sizes import counts_of
 from core.methods import DEFAULT_PRUNER, HALF, treatment
-from core.plan.allocation import Allocation, allocate
-from core.plan.sizes import taken, with_target
-from core.requests import Recipe
-from core.requests.grammar import read_allocation, write
-from core.requests.parsing import fraction
-from core.results import Best, Forecast, Prediction, protocols, text_splits
-from core.results.best import commands, load
-from core.results.stored_forecasts import load_forecast
+from core.plan import Allocation, allocate, taken, with_target
+from core.requests import Recipe, fraction, read_allocation, write
+from core.results import Best, Forecast, Prediction, commands, load_forecast, protocols, text_splits
+from core.results.best import load
 from core.show.words import study_lines
 from core.store import Profile, Store, profiles
 

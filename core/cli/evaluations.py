@@ -11,8 +11,9 @@ from core.export.file_sizes import counts_of, worth
 from core.jobs import cluster, cost, queue
 from core.methods import treatment
 from core.models import machine
-from core.plan.sizes import DENSE, with_target
+from core.plan import DENSE, with_target
 from core.requests import (
+    TRAINED,
     BestRequest,
     ExportRequest,
     MeasureRequest,
@@ -22,11 +23,10 @@ from core.requests import (
     StudyRequest,
     Unfinished,
     read_share,
+    read_study,
+    request_of,
+    whole_path,
 )
-from core.requests.commands import request_of
-from core.requests.parsing import whole_path
-from core.requests.recipes import TRAINED
-from core.requests.study_file import read_study
 from core.results import CheckedPrediction, Study, candidates, stored_forecasts, study_results
 from core.show.words import study_lines
 from core.store import Entry, Store, parts, profiles

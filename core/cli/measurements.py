@@ -10,10 +10,9 @@ from core.base import OUTDATED, UserError, digits, per_cent, pruning_troubles
 from core.cli import terminal
 from core.cli.evaluations import run_command, run_shares
 from core.cli.terminal import Answer, command, say, say_json, say_table
-from core.plan.gains import averaged, gains_of, per_layer
-from core.requests.commands import request_of
-from core.results import checkpoints
-from core.results.checkpoints import Compared
+from core.plan import averaged, gains_of, per_layer
+from core.requests import request_of
+from core.results import Compared, checkpoints
 from core.show.words import gain_sentences
 from core.store import Entry, Profile, Store, profiles
 

@@ -11,11 +11,9 @@ from core.cli.terminal import Answer, Cache, Json, command, out, runs_app, runs_
 from core.export.target import check_early
 from core.jobs import queue
 from core.jobs.records import Job
-from core.requests import JOBS, ExportRequest, Recipe, StudyRequest
-from core.requests.parsing import whole_path, with_absolute_paths
+from core.requests import JOBS, ExportRequest, Recipe, StudyRequest, whole_path, with_absolute_paths
 from core.results import Study, best, study_results
-from core.store import Entry, Store
-from core.store.parts import delete
+from core.store import Entry, Store, delete
 
 
 @runs_app.callback()

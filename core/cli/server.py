@@ -14,7 +14,7 @@ from core.base import UserError, access, resolved
 from core.cli.terminal import Cache, Json, app, out, say, say_json
 from core.jobs import processes, queue
 from core.models import machine
-from core.requests.command_table import DEVICE
+from core.requests import DEVICE
 from core.store import Store
 
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")

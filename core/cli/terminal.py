@@ -20,9 +20,8 @@ from rich.table import Table
 
 from core.base import OUTDATED, UserError, disk_full, exists, expanded
 from core.jobs.records import Status
-from core.requests.command_table import CACHE, JSON, OPTIONS, Option
-from core.store import Entry, Store
-from core.store.files import abandoned, write_file
+from core.requests import CACHE, JSON, OPTIONS, Option
+from core.store import Entry, Store, abandoned, write_file
 
 Answer = dict[str, Any]  # a JSON object, values by name
 out = Console(emoji=False)

@@ -10,7 +10,7 @@ from core.base import Array, Fields, escape_markdown, frozen, per_cent
 from core.methods import HALF
 from core.models.sources import HUB_ID, Source
 from core.requests import ExportRequest, ExportSpec, recipe_names
-from core.store.files import pretty
+from core.store import pretty
 
 NO_NAME = {"", "other", "unknown", "none", "null"}
 

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from core.base import Fields, UserError
-from core.methods.quantisation import QUANT_FORMATS, dequantise, quantise
+from core.methods import QUANT_FORMATS, dequantise, quantise
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.placement import checkpoint_pieces, is_streamed
-from core.store.files import pretty
+from core.store import pretty
 
 Groups = dict[str, Fields]
 

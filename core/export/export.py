@@ -14,9 +14,7 @@ from core.export.card import GGUF, RECIPE, Card, Exported, card_of, card_text, r
 from core.export.checking import off_plan, reload
 from core.export.file_sizes import measured_numbers
 from core.export.target import check_target, space_needed
-from core.methods import HALF, SPARSIFIERS
-from core.methods.quantisation import QUANT_FORMATS, gguf_type
-from core.methods.selection import pattern
+from core.methods import HALF, QUANT_FORMATS, SPARSIFIERS, gguf_type, pattern
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.machine import emulates_bfloat16
@@ -26,10 +24,8 @@ from core.models.provenance import provenance, without_project_path
 from core.models.saving import save, without_layers
 from core.prune.exact_recipe import make_exact
 from core.prune.pruned_model import count_zeros, prune, restored
-from core.requests import ExportRequest, ExportSpec, ModelShape, workload
-from core.requests.export_and_search import COMPRESSED
-from core.store import Array, Entry, Store
-from core.store.files import flush, readable, temporary_folder, temporary_path
+from core.requests import COMPRESSED, ExportRequest, ExportSpec, ModelShape, workload
+from core.store import Array, Entry, Store, flush, readable, temporary_folder, temporary_path
 
 Step = Callable[[str], None]  # called with the next stage; may raise Cancelled
 

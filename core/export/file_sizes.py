@@ -11,9 +11,7 @@ from core.models.sources import locate
 from core.plan.sizes import DENSE, MASKED, PATTERN, Counts, sizes
 from core.requests import ExactRecipe, ExportRequest, ModelSpec, Recipe, StudySpec
 from core.results import study_results
-from core.store import Store
-from core.store.files import HOST
-from core.store.notes import read_note
+from core.store import HOST, Store, read_note
 
 
 def worth(request: ExportRequest, store: Store) -> tuple[dict[str, float], ...]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from core.base import UserError
 from core.export.card import GGUF
 from core.export.target import gguf_family
-from core.methods.quantisation import QUANT_FORMATS
+from core.methods import QUANT_FORMATS
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.placement import checkpoint_pieces, is_streamed

@@ -13,17 +13,14 @@ from pathlib import Path
 
 from core.base import UserError, access, brief, digest, json_value, resolved
 from core.export.card import RECIPE
-from core.methods.quantisation import QUANT_FORMATS, gguf_type
+from core.methods import QUANT_FORMATS, gguf_type
 from core.models.hub import NotHere
 from core.models.machine import BYTES
 from core.models.model_shape import NUMBERED, tensor_shapes
 from core.models.sources import Source, locate, read_shape
-from core.plan.sizes import Counts
-from core.requests import ExportRequest
-from core.requests.export_and_search import COMPRESSED
-from core.store import HOME, Entry, Store
-from core.store.files import abandoned, temporary_path
-from core.store.notes import read_note, write_note
+from core.plan import Counts
+from core.requests import COMPRESSED, ExportRequest
+from core.store import HOME, Entry, Store, abandoned, read_note, temporary_path, write_note
 
 BESIDE_WEIGHTS = 50_000_000  # bytes kept for tokenizer, card and headers
 

@@ -11,8 +11,7 @@ from core.models.loading import Loaded, Reader, load
 from core.models.progress import Progress, Report
 from core.models.sources import locate, read_shape
 from core.requests import ModelShape, OfModel
-from core.store import Store
-from core.store.notes import stamp
+from core.store import Store, stamp
 
 
 @dataclass

@@ -11,8 +11,7 @@ from core.models.machine import device_named, emulates_bfloat16
 from core.models.sources import Source, locate, read_shape
 from core.requests import BestRequest, MeasureRequest, ModelShape, Recipe, StudyRequest, workload
 from core.results import search_plan
-from core.store import Store
-from core.store.notes import read_note, write_note
+from core.store import Store, read_note, write_note
 
 
 class Cost(NamedTuple):

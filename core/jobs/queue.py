@@ -18,8 +18,7 @@ from core.export import target
 from core.jobs import processes, records
 from core.jobs.records import Job, Status
 from core.requests import Request, ShareRequest
-from core.store import Store, parts
-from core.store.files import discard
+from core.store import Store, discard, parts
 
 GRACE = 20.0  # seconds a run may take to obey a cancellation
 IDLE = 600.0  # seconds a worker waits for more work

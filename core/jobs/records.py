@@ -16,8 +16,7 @@ from core.base import Fields, capital, duration, per_cent
 from core.jobs import processes
 from core.models.progress import Progress
 from core.requests import JOBS, Request
-from core.store.files import content, pretty, write_file
-from core.store.notes import once_per_state
+from core.store import content, once_per_state, pretty, write_file
 
 LOG = 2**20  # bytes of a log that are read, from its end
 REQUESTS = {row.request.__name__: row.request for row in JOBS}

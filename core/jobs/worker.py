@@ -16,8 +16,7 @@ from core.jobs import queue as jobs
 from core.jobs.records import Job, Status
 from core.models.progress import Cancelled, Progress
 from core.requests import BY_REQUEST, ExportSpec, ShareRequest
-from core.store import Entry, Store
-from core.store.entries import VIEW_KINDS
+from core.store import VIEW_KINDS, Entry, Store
 
 PAUSE = 0.2  # seconds between two looks at the queue
 INTERVAL = 0.2  # seconds between two writes of progress.json, at least

@@ -9,19 +9,27 @@ from itertools import islice
 
 from core.base import UserError, unique
 from core.judge.resolution import role_read, texts_of, with_documents
-from core.methods import ANY, Treatment
-from core.methods.masked_weights import validation_windows
+from core.methods import ANY, Treatment, validation_windows
 from core.models.loading import Loaded
 from core.models.progress import ProgressTracker, Report
 from core.models.provenance import provenance, without_project_path
 from core.models.windows import Windows
-from core.plan.allocation import allocate
+from core.plan import allocate
 from core.prune.exact_recipe import profile_of
 from core.requests import AllocationRequest, BestRequest, BestSpec, ModelShape, Recipe, Request
-from core.results import Forecast, Prediction, Study, candidates, forecast_of_study, search_plan, study_results
-from core.results.candidates import default_anchors
-from core.results.forecast import STEP
-from core.results.stored_forecasts import load_forecasts, transferred_to
+from core.results import (
+    STEP,
+    Forecast,
+    Prediction,
+    Study,
+    candidates,
+    default_anchors,
+    forecast_of_study,
+    load_forecasts,
+    search_plan,
+    study_results,
+    transferred_to,
+)
 from core.store import Entry, Profile, Store
 
 

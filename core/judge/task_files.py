@@ -28,7 +28,7 @@ from core.base import (
     resolved,
 )
 from core.judge.sandbox import json_extent, table_extent
-from core.store.notes import sha256
+from core.store import sha256
 
 DEEPEST = 100  # nested brackets: JSON readers may break at thousands
 WIDEST = 10**7  # values, counting those that rows leave out: they are read one by one all the same

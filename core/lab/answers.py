@@ -22,10 +22,8 @@ from core.models.placement import device, is_streamed
 from core.models.progress import silent
 from core.models.windows import windows
 from core.prune.walk import Masks
-from core.requests import OfModel, WindowRequest
-from core.requests.lab import REMOVED, Question, Task, check_layer
-from core.store import Store
-from core.store.scenes import Chunk, Lens, NextWord, Scene, SceneRow
+from core.requests import REMOVED, OfModel, Question, Task, WindowRequest, check_layer
+from core.store import Chunk, Lens, NextWord, Scene, SceneRow, Store
 
 CALIBRATION = WindowRequest(source="demo", sequences=8, length=128)  # text for pruning in the lab
 MAX_SENTENCES = 16  # whose clean runs are kept in memory

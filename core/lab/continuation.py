@@ -23,9 +23,8 @@ from core.models.layer_parts import find_part
 from core.models.loading import Loaded
 from core.models.replay import continuation_options
 from core.prune.walk import Masks
-from core.requests.lab import MOST_TOKENS, Talk, Turn, layers_of
-from core.requests.perturbations import perturbation
-from core.store.scenes import Chunk, WrittenToken
+from core.requests import MOST_TOKENS, Talk, Turn, layers_of, perturbation
+from core.store import Chunk, WrittenToken
 
 CHUNK_SECONDS = 0.05  # after which a chunk ends with the token being computed: as long as another reader waits
 MAX_CACHE_BYTES = 2**29  # of keys and values: 20 talks of the bundled model at their longest

@@ -14,7 +14,7 @@ from core.models.loading import Loaded
 from core.models.placement import walk
 from core.models.replay import REPLAY_TOLERANCE, Call, by_tokens, tail
 from core.prune.walk import Masks
-from core.requests.lab import MOST_TOKENS, WORDS, Question
+from core.requests import MOST_TOKENS, WORDS, Question
 
 HEAD_ROWS = 128  # tokens whose logits are computed at once: more would not fit the processor's cache
 

@@ -18,9 +18,8 @@ from typing import Any, Literal
 
 from core.base import UserError
 from core.lab.warm_process import receive, send, started
-from core.requests.lab import Question, Talk, Task, TaskKind
-from core.store import Store
-from core.store.notes import read_note, write_note
+from core.requests import Question, Talk, Task, TaskKind
+from core.store import Store, read_note, write_note
 
 IDLE = 600.0  # seconds without a question
 MAX_ANSWERS = 64  # remembered

@@ -17,8 +17,8 @@ from queue import Empty, SimpleQueue
 from typing import Any, BinaryIO, Protocol
 
 from core.base import PROJECT, Fields, Spec, UserError
-from core.requests.lab import Question, Talk, Task
-from core.store.scenes import Chunk, Lens, Scene, SceneRow
+from core.requests import Question, Talk, Task
+from core.store import Chunk, Lens, Scene, SceneRow
 
 PREFETCH_AFTER = 0.3  # seconds without a task; a reader who is answered in chunks asks again sooner
 # waiting threads yield their core, so that a run beside them continues; libraries draw no progress bars

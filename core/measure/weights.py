@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.methods.owl import OUTLIER_THRESHOLDS
+from core.methods import OUTLIER_THRESHOLDS
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.placement import weights_on_device

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Union
 
 from pydantic import Field
 
-from core.methods.allocator import Allocator
+from core.methods.allocator import Allocator, Evidence, Parameter, steps
 from core.methods.alphapruning import AlphaPruning
 from core.methods.block_influence import BlockInfluence
+from core.methods.blockwise import EPOCHS
 from core.methods.budget_unit import (
     BITS,
+    DROPPED,
     GGUF,
     INTEGERS,
     LAYERS,
     MIXED,
+    MIXED_GONE,
     ZEROS,
     BudgetUnit,
     Level,
@@ -25,26 +28,53 @@ from core.methods.budget_unit import (
 )
 from core.methods.checkpoint import Checkpoint
 from core.methods.depth_ramp import DepthRamp
+from core.methods.distillation import (
+    CHUNK,
+    LEARNING_RATE,
+    MAX_CHECKS,
+    PROMPT_TOKENS,
+    TOKENS_AT_ONCE,
+    TOKENS_PER_STEP,
+    batch_of,
+    check_steps,
+    gradient,
+    has_converged,
+    learning_rate_share,
+    steps_on,
+    steps_within,
+    windows_of_step,
+)
 from core.methods.dlp import Dlp
 from core.methods.gaussian import Covariance, Gaussian
-from core.methods.layer_part import ATTENTION, BLOCKS, MLP, GaussianPart, Mean, ResidualPart, Skip, SkipPart
-from core.methods.lsa import Lsa
+from core.methods.layer_part import ATTENTION, BLOCKS, MLP, GaussianPart, Mean, ResidualPart, Skip, SkipPart, head_of
+from core.methods.lsa import Lsa, apart
 from core.methods.manual import Manual
-from core.methods.owl import Owl
-from core.methods.perturbation import Kind
+from core.methods.masked_weights import (
+    VALIDATION_EVERY,
+    MaskedWeights,
+    adam,
+    take_step,
+    training_windows,
+    validation_windows,
+)
+from core.methods.owl import OUTLIER_THRESHOLDS, Owl
+from core.methods.perturbation import Injection, Kind, Stream
 from core.methods.pruners import (
     DEFAULT_PRUNER,
     MOMENTS,
     PRUNERS,
     PRUNERS_WITHOUT_TEXT,
     SPARSIFIERS,
+    Method,
     Statistic,
     pruners_counting,
 )
-from core.methods.quantisation import HALF
+from core.methods.quantisation import HALF, QUANT_FORMATS, dequantise, fed_back, gguf_type, quantise, rounded
+from core.methods.refit import errors
 from core.methods.residual import Residual, ResidualLinear, ResidualRescaled
-from core.methods.response import Response
-from core.methods.selection import Pattern, Warn
+from core.methods.response import CURVES, Response
+from core.methods.selection import Pattern, Warn, least, pattern
+from core.methods.sparsegpt import BLOCK
 from core.methods.treatments import (
     ANY,
     CHAINS,
@@ -53,8 +83,13 @@ from core.methods.treatments import (
     REPAIRS_WITHOUT_BUDGET,
     SINGLE_LAYER_TREATMENTS,
     TREATMENTS,
+    Pruner,
+    Repair,
+    Repaired,
+    Searched,
     Treatment,
     default_pruner,
+    table_position,
     treatment,
 )
 from core.methods.uniform import Uniform

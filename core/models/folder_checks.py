@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.base import PROJECT, UserError, brief, gist, json_value, readable
-from core.store.notes import once_per_state
+from core.store import once_per_state
 
 SETTINGS = (
     "config.json", "generation_config.json", "tokenizer_config.json", "processor_config.json",

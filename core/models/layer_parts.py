@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from core.base import UserError
-from core.methods import ATTENTION, MLP
-from core.methods.layer_part import head_of
+from core.methods import ATTENTION, MLP, head_of
 from core.models.anatomy import Linear, linears
 
 Edit = Callable[[Tensor], Tensor]  # (rows, tokens, width) -> the same shape

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from core.base import UserError, brief
-from core.methods.distillation import CHUNK, TOKENS_PER_STEP
+from core.methods import CHUNK, TOKENS_PER_STEP
 from core.models import texts
 from core.models.sources import Source, read_shape
 from core.requests import MeasureRequest, ModelShape, ProfileSpec, Recipe, TextSpec, WindowRequest, workload

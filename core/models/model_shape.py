@@ -13,8 +13,7 @@ from pathlib import Path
 from core.base import UserError, gist, json_value, readable
 from core.models.patching import patched
 from core.requests import ModelShape
-from core.store import Store
-from core.store.notes import remembered
+from core.store import Store, remembered
 
 Shapes = dict[str, tuple[int, ...]]
 HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")  # as configurations call their number

@@ -14,8 +14,7 @@ import torch
 from core.base import PROJECT, Fields
 from core.models import anatomy
 from core.models.loading import Loaded
-from core.store import Store
-from core.store.notes import file_hash
+from core.store import Store, file_hash
 
 VERSIONS = ("torch", "transformers", "numpy", "accelerate")
 

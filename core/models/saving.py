@@ -23,9 +23,7 @@ from core.models.patching import library_errors, patched
 from core.models.placement import checkpoint_pieces, is_streamed
 from core.models.replay import Layers
 from core.models.sources import Source
-from core.store import Store
-from core.store.files import changed, discard, pretty, readable, temporary_folder
-from core.store.notes import file_hash, sha256
+from core.store import Store, changed, discard, file_hash, pretty, readable, sha256, temporary_folder
 
 FOREIGN = (  # what a plain dense config.json lacks
     "quantization_config", "compression_config", "sparsity_config", "distributed_config",

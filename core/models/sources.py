@@ -11,8 +11,7 @@ from core.models import hub
 from core.models.folder_checks import refuse_foreign_code, refuse_odd_files
 from core.models.model_shape import heads_of, model_shape, tensor_shapes
 from core.requests import ModelShape
-from core.store import Store
-from core.store.notes import combined, file_hash
+from core.store import Store, combined, file_hash
 
 BUNDLED = "SmolLM2-135M-Instruct.Q4_1.gguf"
 KINDS = "demo, a folder, a .gguf file, or a Hub id such as organisation/name"

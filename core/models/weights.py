@@ -26,8 +26,7 @@ from core.models.patching import library_errors, patched
 from core.models.placement import OffloadedWeights, offload
 from core.models.sources import Source
 from core.requests import Dtype
-from core.store import Store
-from core.store.files import temporary_prefix
+from core.store import Store, temporary_prefix
 
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()

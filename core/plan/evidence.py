@@ -5,8 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from core.base import Array, Flags, UserError, frozen, listed
-from core.methods import LAYERS, TREATMENTS, default_pruner
-from core.methods.owl import OUTLIER_THRESHOLDS
+from core.methods import LAYERS, OUTLIER_THRESHOLDS, TREATMENTS, default_pruner
 from core.plan import responses
 from core.plan.budget import TOLERANCE, Bounds
 from core.plan.solvers import Choices, Curves, solve, solve_levels

@@ -6,8 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from core.base import UserError
-from core.methods import LAYERS, SINGLE_LAYER_TREATMENTS, TREATMENTS, ZEROS, BudgetUnit, default_pruner
-from core.methods.treatments import table_position
+from core.methods import LAYERS, SINGLE_LAYER_TREATMENTS, TREATMENTS, ZEROS, BudgetUnit, default_pruner, table_position
 from core.plan.budget import TOLERANCE
 from core.plan.solvers import Curves, curves, rising
 from core.store import Array, Profile

@@ -6,8 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.base import UserError, listed, megabytes
-from core.methods import GGUF, HALF, LAYERS, Treatment
-from core.methods.quantisation import QUANT_FORMATS
+from core.methods import GGUF, HALF, LAYERS, QUANT_FORMATS, Treatment
 from core.plan.allocation import limits
 from core.requests import AllocationRequest
 

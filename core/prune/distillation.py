@@ -12,26 +12,30 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 from transformers import DynamicCache
 
-from core.methods import Warn
-from core.methods.distillation import (
+from core.methods import (
     CHUNK,
     LEARNING_RATE,
     PROMPT_TOKENS,
     TOKENS_AT_ONCE,
+    MaskedWeights,
+    Warn,
+    adam,
     batch_of,
     check_steps,
     gradient,
     has_converged,
     learning_rate_share,
+    take_step,
+    training_windows,
+    validation_windows,
     windows_of_step,
 )
-from core.methods.masked_weights import MaskedWeights, adam, take_step, training_windows, validation_windows
 from core.models import anatomy, losses
 from core.models.loading import Loaded
 from core.models.patching import patched
 from core.models.progress import Cancelled, Step
 from core.models.replay import Layers, Tensors, continuation_options, entered, tail
-from core.store.files import patiently, temporary_folder
+from core.store import patiently, temporary_folder
 
 
 class Distillation:

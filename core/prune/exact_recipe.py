@@ -5,16 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.base import Array, UserError
-from core.methods import PRUNERS, dropped_layers, level_at
-from core.methods.distillation import steps_on
-from core.methods.masked_weights import training_windows, validation_windows
-from core.methods.selection import pattern
+from core.methods import PRUNERS, dropped_layers, level_at, pattern, steps_on, training_windows, validation_windows
 from core.models import anatomy
 from core.models.anatomy import Linear
 from core.models.loading import Loaded, Reader
 from core.models.sources import Source
 from core.models.windows import Windows, windows
-from core.plan.allocation import linear_parameters, spread_budget
+from core.plan import linear_parameters, spread_budget
 from core.requests import ExactRecipe, ExportRequest, Recipe, StudyRequest
 from core.store import Profile, Store, profiles
 

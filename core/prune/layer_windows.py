@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from core.base import UserError
-from core.methods import BLOCKS
-from core.methods.masked_weights import VALIDATION_EVERY, MaskedWeights
+from core.methods import BLOCKS, VALIDATION_EVERY, MaskedWeights
 from core.models.anatomy import Linear
 from core.models.layer_parts import find_part
 from core.models.replay import Call, Tensors, entered, stream_of

@@ -10,9 +10,7 @@ import torch
 from torch import Tensor
 
 from core.base import Array
-from core.methods import Warn
-from core.methods.distillation import has_converged, steps_on, steps_within
-from core.methods.masked_weights import MaskedWeights, training_windows
+from core.methods import MaskedWeights, Warn, has_converged, steps_on, steps_within, training_windows
 from core.models import anatomy, losses, machine
 from core.models.loading import Loaded
 from core.models.model_shape import model_shape
@@ -30,8 +28,7 @@ from core.prune.distillation import (
 from core.prune.exact_recipe import Texts
 from core.prune.walk import prune_layers
 from core.requests import ExactRecipe
-from core.store import Store
-from core.store.parts import TRAINING, distillation_course, distillation_folder
+from core.store import TRAINING, Store, distillation_course, distillation_folder
 
 
 def prune(

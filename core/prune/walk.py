@@ -9,9 +9,18 @@ import torch
 from torch import Tensor
 
 from core.base import Array, Broken, UserError, either
-from core.methods import PRUNERS, PRUNERS_WITHOUT_TEXT, SPARSIFIERS, Pattern, Statistic, Treatment, Warn, dropped_layers
-from core.methods.masked_weights import training_windows
-from core.methods.selection import pattern
+from core.methods import (
+    PRUNERS,
+    PRUNERS_WITHOUT_TEXT,
+    SPARSIFIERS,
+    Pattern,
+    Statistic,
+    Treatment,
+    Warn,
+    dropped_layers,
+    pattern,
+    training_windows,
+)
 from core.models import anatomy
 from core.models.anatomy import Linear
 from core.models.loading import Loaded

@@ -3,8 +3,11 @@
 A *request* is what a person typed; the worker resolves it to a *spec*, which names models and texts by their content.
 """
 
-from core.requests.allocations import AllocationRequest, Correction
-from core.requests.export_and_search import FORMATS, BestRequest, BestSpec, ExportRequest, ExportSpec
+from core.requests.allocations import DEFAULT_METHOD, AllocationRequest, Control, Correction
+from core.requests.command_table import CACHE, DEVICE, JSON, OPTIONS, Option
+from core.requests.commands import CommandRequest, command_line, line, quoted, request_of
+from core.requests.export_and_search import COMPRESSED, FORMATS, BestRequest, BestSpec, ExportRequest, ExportSpec
+from core.requests.grammar import OF_ALLOCATION, OF_CORRECTION, read_allocation, write
 from core.requests.inputs import (
     DEFAULT_CALIBRATION,
     DEFAULT_EVALUATION,
@@ -15,6 +18,19 @@ from core.requests.inputs import (
     WindowRequest,
 )
 from core.requests.jobs import BY_REQUEST, JOBS, Request, Share, ShareRequest, Unfinished, cut, read_share
+from core.requests.lab import (
+    MOST_TOKENS,
+    REMOVED,
+    WORDS,
+    Question,
+    Talk,
+    Task,
+    TaskKind,
+    Turn,
+    check_layer,
+    layers_of,
+    question,
+)
 from core.requests.measurements import (
     EACH,
     ActivationSpec,
@@ -33,7 +49,21 @@ from core.requests.measurements import (
     methods_of,
     stands_for,
 )
-from core.requests.recipes import Recipe, uniform
+from core.requests.parsing import (
+    PROJECT,
+    absolute,
+    fraction,
+    fractions,
+    numbers,
+    read_bytes,
+    span,
+    whole_path,
+    with_absolute_paths,
+    with_paths,
+)
+from core.requests.perturbations import OF_LINEARS, PRESETS, SPARSITIES, STANDARD, in_order, perturbation
+from core.requests.recipe_names import spoken
+from core.requests.recipes import TRAINED, Recipe, Repairs, read_recipe, uniform
 from core.requests.studies import (
     EvaluatedSpec,
     EvaluationRequest,
@@ -44,4 +74,5 @@ from core.requests.studies import (
     TaskSpec,
     ZeroShotSpec,
 )
+from core.requests.study_file import STUDY_FILE, read_study, write_study
 from core.requests.workload import ModelShape

@@ -5,9 +5,17 @@ from typing import Annotated
 from pydantic import Field
 
 from core.base import Fields, Spec, View, either, look_up, model_name, optional_field, per_cent, unique
-from core.methods import ANY, DEFAULT_PRUNER, PRUNERS, SPARSIFIERS, TREATMENTS, Treatment
-from core.methods.quantisation import QUANT_FORMATS
-from core.methods.treatments import Repaired, Searched
+from core.methods import (
+    ANY,
+    DEFAULT_PRUNER,
+    PRUNERS,
+    QUANT_FORMATS,
+    SPARSIFIERS,
+    TREATMENTS,
+    Repaired,
+    Searched,
+    Treatment,
+)
 from core.requests import recipe_names
 from core.requests.inputs import DEFAULT_CALIBRATION, ModelSpec, OfModel, WindowRequest
 from core.requests.measurements import ProfileSpec

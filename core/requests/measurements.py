@@ -7,8 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from core.base import Fields, Spec, View, model_name, optional_field, text_name, unique
-from core.methods import PRUNERS, Perturbation
-from core.methods.pruners import Method
+from core.methods import PRUNERS, Method, Perturbation
 from core.requests.inputs import ModelSpec, OfModel, TextSpec, WindowRequest
 
 MOST = 1000  # measurements at once

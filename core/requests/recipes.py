@@ -11,13 +11,14 @@ from core.methods import (
     REPAIRS,
     SPARSIFIERS,
     ZEROS,
+    Pruner,
+    Repair,
     Treatment,
     Uniform,
     default_pruner,
     pruners_counting,
 )
-from core.methods.selection import pattern as read_pattern
-from core.methods.treatments import Pruner, Repair
+from core.methods import pattern as read_pattern
 from core.requests import grammar
 from core.requests.allocations import AllocationRequest
 from core.requests.inputs import MOST_WINDOWS

@@ -7,10 +7,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 
 from core.base import Fields, Spec, View, model_name, optional_field, several, text_name, unique
-from core.methods import PRUNERS, dropped_layers, level_at
-from core.methods.budget_unit import DROPPED
-from core.methods.pruners import Method
-from core.methods.treatments import Pruner
+from core.methods import DROPPED, PRUNERS, Method, Pruner, dropped_layers, level_at
 from core.requests.inputs import DEFAULT_CALIBRATION, DEFAULT_EVALUATION, ModelSpec, OfModel, TextSpec, WindowRequest
 from core.requests.measurements import OfWeights, OnText
 from core.requests.recipes import Recipe, Repairs

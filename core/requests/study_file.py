@@ -10,8 +10,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.base import Fields, UserError, checked, expanded, gist, number, read_text, with_changes
-from core.methods import DEFAULT_PRUNER, MIXED
-from core.methods.budget_unit import MIXED_GONE
+from core.methods import DEFAULT_PRUNER, MIXED, MIXED_GONE
 from core.requests import grammar
 from core.requests.inputs import WindowRequest
 from core.requests.parsing import with_paths

@@ -5,8 +5,7 @@ Weights were seen on a CPU. How long a token takes is measured while a run goes 
 
 from typing import Any, NamedTuple
 
-from core.methods import PRUNERS, Treatment
-from core.methods.blockwise import EPOCHS
+from core.methods import EPOCHS, PRUNERS, Treatment
 from core.requests.inputs import WindowRequest
 from core.requests.measurements import Measurement, MeasureRequest, stands_for
 from core.requests.recipes import Recipe

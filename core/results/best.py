@@ -7,8 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from core.base import Estimate, UserError, frozen
-from core.requests import BestRequest, BestSpec, ExportRequest, Recipe
-from core.requests.commands import CommandRequest, command_line
+from core.requests import BestRequest, BestSpec, CommandRequest, ExportRequest, Recipe, command_line
 from core.results import study_results
 from core.results.comparison import Change
 from core.results.forecast import CheckedPrediction

@@ -6,8 +6,7 @@ from typing import Any
 
 from core.base import UserError, checked, per_cent, unique
 from core.methods import METHODS, ZEROS, Allocator, BudgetUnit, Response, Treatment, default_pruner
-from core.plan import responses
-from core.plan.allocation import linear_parameters, spread_budget
+from core.plan import linear_parameters, responses, spread_budget
 from core.requests import AllocationRequest, Recipe, StudyRequest, recipe_names, uniform
 from core.results.setting_result import Result
 from core.results.study_results import Study

@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from core.base import Flags, UserError, either, frozen
-from core.plan.gains import unreadable
+from core.plan import unreadable
 from core.store import Array, Cumulative, Difference, Perturbed, Profile
 
 STANDS_OUT = 6.0  # spreads from the median layer: layers that are quantised alike stay below

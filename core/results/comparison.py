@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from core.base import Estimate, UserError, frozen, several
-from core.plan.gains import student
+from core.plan import student
 from core.store import Array
 
 UNKNOWN = Estimate(math.nan, math.nan, math.nan, 0)

@@ -14,9 +14,7 @@ import numpy as np
 
 from core.base import Estimate, UserError, frozen, per_cent
 from core.methods import MIXED, Treatment
-from core.plan import prediction, responses
-from core.plan.allocation import allocate, same_allocation
-from core.plan.prediction import Predictor
+from core.plan import Predictor, allocate, prediction, responses, same_allocation
 from core.requests import AllocationRequest, recipe_names
 from core.results.setting_result import Result
 from core.results.study_results import Study

@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 from core.base import UserError, frozen
 from core.methods import DEFAULT_PRUNER, METHODS
-from core.plan import responses
-from core.plan.allocation import allocate, layer_means, linear_parameters, same_allocation
+from core.plan import allocate, layer_means, linear_parameters, responses, same_allocation
 from core.requests import AllocationRequest, Correction, recipe_names
 from core.results.comparison import verdict
 from core.results.forecast import Forecast, Prediction, usable_settings

@@ -7,10 +7,11 @@ import numpy as np
 
 from core.base import UserError, frozen, number, several
 from core.methods import ANY, BASES, DEFAULT_PRUNER, Response, Treatment
-from core.plan import prediction, responses
-from core.plan.allocation import allocate
+from core.plan import allocate, prediction, responses
 from core.requests import (
     EACH,
+    OF_LINEARS,
+    SPARSITIES,
     AllocationRequest,
     BestRequest,
     Correction,
@@ -22,11 +23,11 @@ from core.requests import (
     StudyRequest,
     WindowRequest,
     expanded,
+    perturbation,
     recipe_names,
     workload,
 )
 from core.requests.measurements import measurements
-from core.requests.perturbations import OF_LINEARS, SPARSITIES, perturbation
 from core.results.forecast import Forecast
 from core.results.study_results import Study
 from core.store import Array, Entry, Profile, Store

@@ -9,8 +9,7 @@ import numpy as np
 from core.base import UserError, several
 from core.methods import Treatment
 from core.plan import prediction, responses
-from core.requests import Recipe, StudyRequest, WindowRequest
-from core.requests.commands import line
+from core.requests import Recipe, StudyRequest, WindowRequest, line
 from core.results import protocols, text_splits
 from core.results.forecast import CheckedPrediction, Forecast, forecast_of_study
 from core.results.study_results import Study, load

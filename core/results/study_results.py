@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core.base import UserError, distinct, frozen
-from core.methods import Treatment
-from core.methods.treatments import table_position
+from core.methods import Treatment, table_position
 from core.requests import Recipe, StudySpec, TaskSpec, recipe_names
 from core.results.setting_result import Result, SeedResult
 from core.store import Entry, Store

@@ -6,8 +6,7 @@ from itertools import combinations
 import numpy as np
 
 from core.base import UserError, text_name
-from core.requests import BestRequest, WindowRequest
-from core.requests.parsing import absolute
+from core.requests import BestRequest, WindowRequest, absolute
 from core.results.comparison import FEWEST_WINDOWS
 
 ROLES = {"calibration": 3, "selection": 1, "final": 1}  # shares of a text's documents: 60, 20, 20% of one for all

@@ -6,8 +6,7 @@ from functools import cached_property
 
 from core.base import Positions, UserError, frozen
 from core.methods import Perturbation
-from core.requests import Measurement, ProfileSpec
-from core.requests.perturbations import in_order
+from core.requests import Measurement, ProfileSpec, in_order
 from core.store.cache import Store
 from core.store.entries import Entry
 from core.store.results import Activation, Cumulative, Difference, Floor, Perturbed, Removal, Scores, Weights

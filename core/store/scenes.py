@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.base import Spec
-from core.requests.lab import Question
+from core.requests import Question
 from core.store import entries
 
 NextWord = tuple[str, float]  # a word and its probability

@@ -10,9 +10,8 @@ from core.base import UserError, checked, escape_markdown, profile_names, senten
 from core.methods import Checkpoint
 from core.models import machine
 from core.models.sources import text_is_here
-from core.requests import MeasureRequest, WindowRequest
+from core.requests import MeasureRequest, WindowRequest, absolute
 from core.requests.measurements import measurements
-from core.requests.parsing import absolute
 from core.show import figures, words
 from core.show.figures import Chart
 from core.show.figures.charts import CHECKS, COMPARED, GAIN, GLANCE, GROUPS, PARTS, ChartRow

@@ -8,11 +8,9 @@ import streamlit as st
 from core.base import UserError, escape_markdown
 from core.methods import Treatment
 from core.models.sources import text_is_here
-from core.plan.allocation import allocate
-from core.requests import AllocationRequest, Recipe, WindowRequest, grammar, recipe_names
-from core.requests.parsing import PROJECT, with_paths
-from core.results import Row, Study, leaderboard, slice_of
-from core.results.study_results import profile_key
+from core.plan import allocate
+from core.requests import PROJECT, AllocationRequest, Recipe, WindowRequest, grammar, recipe_names, with_paths
+from core.results import Row, Study, leaderboard, profile_key, slice_of
 from core.store import Profile, Store
 from pages.ui import current_profile, layout, studies, url_state
 from pages.ui.allocate import settings

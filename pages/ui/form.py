@@ -11,8 +11,7 @@ import streamlit as st
 
 from core.base import Spec, UserError, capital, checked, escape_markdown, unique
 from core.models import machine
-from core.requests import WindowRequest
-from core.requests.parsing import absolute
+from core.requests import WindowRequest, absolute
 from pages.ui import choices
 
 Option = TypeVar("Option")

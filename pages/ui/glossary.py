@@ -6,7 +6,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from core.methods import BASES, PERTURBATION_KINDS, PRUNERS, REPAIRS
-from core.plan.gains import FLOOR_MARGIN
+from core.plan import FLOOR_MARGIN
 from core.show.words import gain_sentences
 
 

@@ -9,14 +9,12 @@ import streamlit as st
 from core.base import escape_markdown, text_name
 from core.export.card import GGUF
 from core.jobs.records import Job
-from core.requests import ExactRecipe, Measurement, ModelSpec, ProfileSpec
-from core.requests.commands import quoted
+from core.requests import ExactRecipe, Measurement, ModelSpec, ProfileSpec, quoted
 from core.results import protocols, study_results
 from core.show import figures, words
 from core.show.figures import Chart, evaluation, perplexity
 from core.show.words import study_lines
-from core.store import Entry, Merged, Store, parts
-from core.store.parts import finished, partial
+from core.store import Entry, Merged, Store, finished, partial, parts
 from pages.ui import layout
 
 FIRST = "The first picture comes with the first part that is finished."

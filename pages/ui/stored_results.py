@@ -7,9 +7,8 @@ import streamlit as st
 
 from core.base import UserError, access, distinct, escape_markdown, profile_names, sentence, several
 from core.methods import DEFAULT_PRUNER
-from core.plan.gains import gains_of
-from core.requests import AllocationRequest
-from core.requests.perturbations import in_order
+from core.plan import gains_of
+from core.requests import AllocationRequest, in_order
 from core.results import Row, protocols, rows_of, study_results
 from core.results.study_table import beside_first, study_table
 from core.show import figures
@@ -17,9 +16,7 @@ from core.show.figures.gain import thumbnail
 from core.show.report import reports
 from core.show.words import gain_sentences, perplexity_sentences
 from core.show.words.study_lines import SHORT
-from core.store import Entry, Store
-from core.store.files import changed
-from core.store.parts import delete
+from core.store import Entry, Store, changed, delete
 from pages.ui import best_setting, choices, current_profile, layout, studies, url_state, watch
 
 ACROSS, NARROWEST = 3, 230  # cards beside each other on a laptop; px of a card: one fills a phone

@@ -10,8 +10,7 @@ import streamlit as st
 
 from core.base import UserError, escape_markdown
 from core.methods import Treatment
-from core.plan import responses
-from core.plan.allocation import allocate
+from core.plan import allocate, responses
 from core.requests import AllocationRequest, Recipe
 from core.results import (
     CHANGE,

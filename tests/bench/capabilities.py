@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from core.show.report.questions import bench_file
+from core.show.report import bench_file
 from tests.capabilities import CAPABILITIES, cell
 from tests.families import FAMILIES
 

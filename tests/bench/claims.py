@@ -9,13 +9,10 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from core.plan.gains import BAND, FEWEST_SEQUENCES, gains_of, log_gain, tested
-from core.results import comparison, spearman
-from core.results.comparison import FAILS, FEWEST_SEEDS, HOLDS, OPEN, Outcome
+from core.plan import BAND, FEWEST_SEQUENCES, gains_of, log_gain, tested
+from core.results import FAILS, FEWEST_SEEDS, HOLDS, OPEN, Outcome, comparison, spearman
 from core.show import words
-from core.show.report import questions, remake
-from core.show.report.claims import CLAIMED, CLAIMS, MEASURED, PROFILES, Measured
-from core.show.report.questions import bench_file
+from core.show.report import CLAIMED, CLAIMS, MEASURED, PROFILES, Measured, bench_file, questions, remake
 from core.show.words import gain_sentences
 from core.store import HOME, Store, profiles
 

@@ -3,11 +3,9 @@
 import gzip
 import json
 
-from core.lab.answers import LabModel
-from core.models.loading import load
-from core.models.sources import locate
-from core.store import Store, scenes
-from core.store.files import write_file
+from core.lab import LabModel
+from core.models import load, locate
+from core.store import Store, scenes, write_file
 from pages.ui.lab.question import EXAMPLES, LAYERS
 
 

@@ -23,22 +23,13 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from core.export.card import GGUF, Card
-from core.export.export import Contents, export
-from core.export.gguf_file import TYPES
-from core.methods import dropped_layers
-from core.methods.quantisation import QUANT_FORMATS
-from core.models import anatomy, loading
-from core.models.replay import skip_layer
-from core.models.saving import without_layers
-from core.models.sources import bundled, locate
-from core.plan.allocation import allocate
-from core.plan.sizes import DENSE
-from core.requests.grammar import read_allocation
-from core.show.report.questions import bench_file
-from core.store import Store, profiles
-from core.store.files import HOST
-from core.store.notes import write_note
+from core.export import GGUF, TYPES, Card, Contents, export
+from core.methods import QUANT_FORMATS, dropped_layers
+from core.models import anatomy, bundled, loading, locate, skip_layer, without_layers
+from core.plan import DENSE, allocate
+from core.requests import read_allocation
+from core.show.report import bench_file
+from core.store import HOST, Store, profiles, write_note
 
 LENGTH = 512  # tokens of a window, of which llama.cpp judges the second half
 LAYERS = "6e78df68bb8ecfc5"  # the committed profile that says which layers harm least when they are left out
@@ -72,7 +63,7 @@ def main(binaries, text, folder, chunks="8", threads="2"):
         form = name if name in QUANT_FORMATS else "F16"
         holds = Contents(np.zeros(depth - len(gone)), np.ones(()), f"gguf:{form}", types)
         with without_layers(loaded.model, gone):
-            exported = export(loaded, out / name, CARD, holds, overwrite=True)
+            exported = export.export(loaded, out / name, CARD, holds, overwrite=True)
         for layer in gone:
             skip_layer(loaded.layers[layer])
         half = half or {key: value.clone() for key, value in loaded.model.state_dict().items()}

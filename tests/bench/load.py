@@ -26,8 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from core.jobs import queue
-from core.requests import MeasureRequest, WindowRequest
-from core.requests.perturbations import PRESETS
+from core.requests import PRESETS, MeasureRequest, WindowRequest
 from core.store import Store
 from pages.ui.server import VERSION
 from tests.bench.visitor import Visitor, open_socket

@@ -11,13 +11,10 @@ import pandas as pd
 
 from core.base import Estimate, profile_names
 from core.methods import ZEROS
-from core.plan import prediction
-from core.plan.prediction import errors
-from core.requests.recipes import TRAINED
-from core.results import Forecast, checkpoints, forecast_of_study, protocols
-from core.results.candidates import default_anchors
-from core.results.stored_forecasts import MIN_ANCHORS
-from core.show.report.questions import bench_file
+from core.plan import errors, prediction
+from core.requests import TRAINED
+from core.results import MIN_ANCHORS, Forecast, checkpoints, default_anchors, forecast_of_study, protocols
+from core.show.report import bench_file
 from core.show.words import gain_sentences
 from core.store import HOME, Store, profiles
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFReader, GGUFValueType, GGUFWriter, quants
 
-from core.base.profile_names import FILE
-from core.models.sources import bundled
+from core.base import FILE
+from core.models import bundled
 
 TYPES = ("Q8_0", "Q4_0", "Q2_K")
 OWN = ("GGUF.", "general.architecture")  # what the writer says itself

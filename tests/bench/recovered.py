@@ -15,19 +15,12 @@ import numpy as np
 import pandas as pd
 
 from core.base import per_cent
-from core.judge import zeroshot
-from core.judge.resolution import resolve
-from core.methods.masked_weights import training_windows, validation_windows
-from core.models import losses
-from core.models.loading import load
-from core.models.progress import ProgressTracker
-from core.models.sources import locate
-from core.models.windows import windows
-from core.prune.exact_recipe import make_exact
-from core.prune.pruned_model import prune, restored
-from core.requests import WindowRequest
-from core.requests.study_file import read_study
-from core.show.report.questions import bench_file
+from core.judge import resolve, zeroshot
+from core.methods import training_windows, validation_windows
+from core.models import ProgressTracker, load, locate, losses, windows
+from core.prune import make_exact, prune, restored
+from core.requests import WindowRequest, read_study
+from core.show.report import bench_file
 from core.store import Store
 
 WINDOWS = 48  # of 512 tokens, of each text
@@ -48,7 +41,7 @@ def main(study, cache, text, tasks):
         "trained on": read[training_windows(len(read))][-WINDOWS:],
         "held back": read[validation_windows(len(read))],
         HELD_OUT: resolved.text.tokens,
-        WIKITEXT: windows(wikitext, loaded).tokens,
+        WIKITEXT: windows.windows(wikitext, loaded).tokens,
     }
     dense = {name: losses.reference(loaded, tokens) for name, tokens in texts.items()}
     asked = zeroshot.tasks(TASKS, Path(tasks))

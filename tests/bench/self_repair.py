@@ -15,12 +15,9 @@ import sys
 import pandas as pd
 import torch
 
-from core.models.loading import load
-from core.models.sources import locate
-from core.models.windows import windows
+from core.models import load, locate, windows
 from core.requests import WindowRequest
-from core.show.report.claims import PROFILES
-from core.show.report.questions import bench_file
+from core.show.report import PROFILES, bench_file
 from core.store import HOME, Store
 
 TEXT = {"source": "demo", "sequences": 16, "length": 64}
@@ -78,7 +75,7 @@ def split(loaded, calls, at, head, readout):
 def measure(called, model, bos):
     """A row per sequence, summed over heads and their tokens of the largest direct effect."""
     loaded = load(locate(model, Store(HOME)))
-    text = windows(WindowRequest(**TEXT, bos=bos), loaded)
+    text = windows.windows(WindowRequest(**TEXT, bos=bos), loaded)
     calls, readout = loaded.record(text.tokens), Readout(loaded, text.tokens)
     sums = torch.zeros(3, TEXT["sequences"])
     for at in range(len(calls) // 2, len(calls)):

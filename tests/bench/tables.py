@@ -4,10 +4,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from core.results import rows_of
-from core.results.study_table import study_table
-from core.show.report import questions
-from core.show.report.question_table import best
+from core.results import rows_of, study_table
+from core.show.report import best, questions
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 NAME = "the lowest perplexity"
@@ -34,7 +32,9 @@ def with_trained(answer):
         lowest = best(one for one in trained.settings if one.target == target)
         rows += rows_of(trained, [lowest])
     rows.sort(key=lambda row: row.one.target)
-    return replace(answer, table=study_table(rows, {answer.question.against: answer.question.control(answer.study)}))
+    return replace(
+        answer, table=study_table.study_table(rows, {answer.question.against: answer.question.control(answer.study)})
+    )
 
 
 def written(text):

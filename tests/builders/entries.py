@@ -1,7 +1,6 @@
 """Whole entries of each kind for tests of the cache: a profile, a study with tasks, a best setting."""
 
-from core.requests import AllocationRequest, BestRequest, BestSpec, Recipe
-from core.requests.recipes import read_recipe
+from core.requests import AllocationRequest, BestRequest, BestSpec, Recipe, read_recipe
 from tests import synthetic
 from tests.builders import profiles
 

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.requests import Measurement
-from core.requests.perturbations import perturbation
+from core.requests import Measurement, perturbation
 from core.results import protocols, study_results
 from core.store import profiles
 from tests import synthetic

@@ -1,8 +1,16 @@
 """Requests for measurements, studies and exports of tiny models."""
 
-from core.requests import EvaluationRequest, ExportRequest, MeasureRequest, Recipe, StudyRequest, WindowRequest, grammar
-from core.requests.measurements import measurements
-from core.requests.perturbations import perturbation
+from core.requests import (
+    EvaluationRequest,
+    ExportRequest,
+    MeasureRequest,
+    Recipe,
+    StudyRequest,
+    WindowRequest,
+    grammar,
+    measurements,
+    perturbation,
+)
 from tests import tiny
 
 LENGTH = 12
@@ -15,7 +23,7 @@ def measurement(text, *names, model=None, family="llama", sequences=4, length=LE
     return MeasureRequest(
         model=str(model or tiny.folder(family)),
         text=WindowRequest(source=text, sequences=sequences, length=length),
-        measurements=measurements([perturbation(name) for name in names or NAMES], seeds),
+        measurements=measurements.measurements([perturbation(name) for name in names or NAMES], seeds),
         **more,
     )
 

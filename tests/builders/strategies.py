@@ -4,12 +4,9 @@ from typing import get_args
 
 from hypothesis import strategies as st
 
-from core.methods import BASES, CHAINS, REPAIRS_WITHOUT_BUDGET, SPARSIFIERS
-from core.methods.owl import OUTLIER_THRESHOLDS
-from core.methods.response import CURVES
-from core.methods.selection import pattern as read_pattern
-from core.requests import AllocationRequest, Correction, Recipe, uniform
-from core.requests.allocations import Control
+from core.methods import BASES, CHAINS, CURVES, OUTLIER_THRESHOLDS, REPAIRS_WITHOUT_BUDGET, SPARSIFIERS
+from core.methods import pattern as read_pattern
+from core.requests import AllocationRequest, Control, Correction, Recipe, uniform
 
 shares = st.floats(0, 1, exclude_max=True)
 drivers = st.sampled_from(["gaussian:0.3", "gaussian:0.01@all", "residual:wanda:0.7", "skip"])

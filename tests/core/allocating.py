@@ -6,8 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 from hypothesis import HealthCheck, settings
 
-from core.methods import AlphaPruning, Dlp, Lsa, Owl, Response
-from core.methods.owl import OUTLIER_THRESHOLDS
+from core.methods import OUTLIER_THRESHOLDS, AlphaPruning, Dlp, Lsa, Owl, Response
 from core.plan import responses
 from core.store import Profile, Removal, Scores, Weights
 from tests import synthetic

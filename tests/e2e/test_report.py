@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from core.show.report.reports import html
+from core.show.report import html
 from core.store import Store
 from tests import synthetic
 

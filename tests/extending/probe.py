@@ -107,7 +107,7 @@ def _job(model):
     from core.requests.count import CountRequest
 
     from core.jobs import queue, worker
-    from core.store.cache import Store
+    from core.store import Store
 
     store = Store()
     request = CountRequest(model=model)
@@ -123,16 +123,15 @@ def _job(model):
 
 
 def _currency():
-    from core.plan.allocation import spread_budget
-    from core.requests.grammar import read_allocation
+    from core.plan import spread_budget
+    from core.requests import read_allocation
 
     return spread_budget(read_allocation("uniform currency=bytes:12"), np.ones((4, 1))).exact.tolist()
 
 
 def _candidates():
     from core.methods import BASES
-    from core.requests.allocations import AllocationRequest
-    from core.requests.grammar import write
+    from core.requests import AllocationRequest, write
 
     every = (base for form in BASES.values() for base in form.grid(0.5, 4))
     return [write(AllocationRequest(base=base, target=0.5)) for base in every]

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 from core.cli import main
 from core.jobs import records
-from core.measure.sweep import Sweep
+from core.measure import Sweep
 from core.methods import DepthRamp
 from core.results import search_plan
 from core.store import Store

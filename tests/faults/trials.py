@@ -13,10 +13,7 @@ from dataclasses import dataclass, field
 
 import transformers.modeling_utils
 
-from core.store.entries import KINDS, SUFFIX, read
-from core.store.files import TEMPORARY
-from core.store.parts import TRAINING
-from core.store.results import encode
+from core.store import KINDS, SUFFIX, TEMPORARY, TRAINING, encode, read
 from tests.faults.commands import COMMANDS, do_little, prepared
 from tests.faults.steps import Steps, killed, nothing
 

@@ -13,10 +13,8 @@ from hypothesis import strategies as st
 from core.base import UserError, shortage
 from core.cli import main
 from core.jobs import queue
-from core.requests import MeasureRequest
-from core.requests.perturbations import PRESETS
-from core.store import Store, entries, profiles
-from core.store.parts import sweep
+from core.requests import PRESETS, MeasureRequest
+from core.store import Store, entries, profiles, sweep
 from tests.builders.entries import save
 from tests.fuzz.judging import SECONDS, bounded, fuzz, judge
 from tests.fuzz.test_hostile_files import soon  # noqa: F401 (what waits for a pipe is woken)

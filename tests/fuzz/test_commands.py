@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from core.base import UserError
 from core.cli import main
 from core.jobs import queue, worker
-from core.requests.command_table import OPTIONS
+from core.requests import OPTIONS
 from core.store import entries
 from tests.fuzz.judging import bounded, fuzz, judge
 

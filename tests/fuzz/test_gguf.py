@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.models.sources import locate, read_shape
+from core.models import locate, read_shape
 from core.store import Store
 from tests import gguf_files
 from tests.fuzz.judging import answered, fuzz

@@ -12,13 +12,9 @@ import pytest
 
 from core.base import UserError
 from core.judge import task_files
-from core.methods.selection import pattern
-from core.models import loading, windows
-from core.models.sources import locate
-from core.requests import WindowRequest, read_share
-from core.requests.grammar import read_allocation
-from core.requests.parsing import numbers, span
-from core.requests.study_file import read_study
+from core.methods import pattern
+from core.models import loading, locate, windows
+from core.requests import WindowRequest, numbers, read_allocation, read_share, read_study, span
 from core.store import Store
 from tests import gguf_files, tiny
 from tests.builders.task_folder import YAML

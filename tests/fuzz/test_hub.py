@@ -9,9 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.models import windows
-from core.models.loading import load
-from core.models.sources import locate, read_shape
+from core.models import load, locate, read_shape, windows
 from core.store import Store
 from tests import tiny
 from tests.fuzz.hub import Answer, Hub, believed

@@ -7,10 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.models import windows
-from core.models.loading import load
-from core.models.saving import save
-from core.models.sources import locate, read_shape
+from core.models import load, locate, read_shape, save, windows
 from core.requests import WindowRequest
 from core.store import Store
 from tests import tiny

@@ -6,8 +6,7 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.requests import StudyRequest
-from core.requests.study_file import read_study, write_study
+from core.requests import StudyRequest, read_study, write_study
 from tests.fuzz.judging import answered, fuzz
 from tests.fuzz.values import changed
 

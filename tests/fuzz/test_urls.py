@@ -5,8 +5,7 @@ from huggingface_hub import constants
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.jobs import queue
-from core.jobs.records import Status
+from core.jobs import Status, queue
 from core.lab import scheduler
 from core.store import Store
 from tests import fake_experiment as fake

@@ -4,8 +4,7 @@ import json
 import shlex
 from pathlib import Path
 
-from core.store import Store
-from core.store.profiles import load
+from core.store import Store, load
 from tests.pages.opening import given, live, numbers, opened_at, pictures
 
 

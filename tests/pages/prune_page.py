@@ -2,9 +2,7 @@
 
 import pytest
 
-from core.jobs import queue
-from core.jobs.cost import Cost
-from core.jobs.records import Status
+from core.jobs import Cost, Status, queue
 from core.requests import grammar
 from core.results import candidates
 from core.store import profiles

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.show.figures.charts import GAIN
+from core.show.figures import GAIN
 from pages.ui import current_profile
 from tests import synthetic
 from tests.pages.opening import figures, live, named, opened_at, url

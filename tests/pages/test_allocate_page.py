@@ -8,9 +8,9 @@ import pytest
 from core.base import duration, per_cent
 from core.cli import main
 from core.jobs import cost, queue
+from core.methods import BITS as COUNTED
 from core.methods import Owl, Response, Treatment, pruners_counting
-from core.methods.budget_unit import BITS as COUNTED
-from core.plan.allocation import allocate
+from core.plan import allocate
 from core.requests import AllocationRequest, Correction, grammar
 from core.results import stored_forecasts
 from core.store import Store

@@ -3,9 +3,8 @@
 import pytest
 
 from core.jobs import queue
-from core.requests import Measurement
-from core.requests.perturbations import perturbation
-from core.show.figures.charts import COMPARED
+from core.requests import Measurement, perturbation
+from core.show.figures import COMPARED
 from core.store import Store
 from pages.ui import absorption_charts, current_profile
 from tests import synthetic, tiny

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from core.show.figures.charts import GROUPS
-from core.show.report import claims, questions
-from core.show.report.questions import BENCHES
+from core.show.figures import GROUPS
+from core.show.report import BENCHES, claims, questions
 from core.store import Store
 from tests import approved
 from tests.pages import reading

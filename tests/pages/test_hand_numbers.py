@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 from core.base import UserError
-from core.plan import prediction
-from core.plan.allocation import layer_means
-from core.plan.budget import Bounds, share_spent, shift_linears_to_means, with_fixed_layers
+from core.plan import Bounds, layer_means, prediction, share_spent, shift_linears_to_means, with_fixed_layers
 
 FILE = Path(__file__).parents[1] / "front" / "hand.json"
 LAYERS = 5

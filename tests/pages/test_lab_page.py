@@ -6,7 +6,7 @@ import re
 import pytest
 
 from core.base import UserError
-from core.requests.lab import question
+from core.requests import question
 from pages.ui import live, server, url_state
 from pages.ui.lab import question as asking
 from pages.ui.lab import talk

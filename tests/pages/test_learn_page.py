@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from core.show.lessons.shared import REFERENCE, plain
+from core.show.lessons import shared
 from tests.pages.opening import CHAPTERS, given, links, live, opened_at, pictures, url
 
 GUESSED = {"sink": "stay"}
@@ -21,7 +21,7 @@ def text(app):
     """What Streamlit draws and what stands beside the live picture as it opens, without references."""
     told = [each.value for each in app.markdown]
     for picture in map(given, pictures(app)):
-        told += map(plain, (picture["lead"], *(opening(picture, slot) for slot in picture["notes"])))
+        told += map(shared.plain, (picture["lead"], *(opening(picture, slot) for slot in picture["notes"])))
     return "\n".join(told)
 
 
@@ -51,11 +51,11 @@ def test_a_chapter_is_a_sentence_a_figure_a_task_and_a_way_on(chapter, cache):
 def assert_every_number_refers_to_a_mark(figure):
     """In the frames of every note too; the key alone, which names what is drawn, refers to nothing."""
     words = [figure["lead"], figure["says"]]
-    said = REFERENCE.sub("", figure["says"])
+    said = shared.REFERENCE.sub("", figure["says"])
     spoken = [slot for name, slot in figure["slots"].items() if f"{{{name}}}" in said]
     words += np.concatenate([np.ravel(slot["table"]) for slot in (*spoken, *figure["notes"])] or [[]]).tolist()
-    alone = [each for each in words if re.search(r"\d", REFERENCE.sub("", each))]
-    assert alone == [] and any(REFERENCE.search(each) for each in words)
+    alone = [each for each in words if re.search(r"\d", shared.REFERENCE.sub("", each))]
+    assert alone == [] and any(shared.REFERENCE.search(each) for each in words)
 
 
 def assert_every_frame_has_its_words_and_numbers(figure):

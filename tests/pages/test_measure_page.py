@@ -3,10 +3,9 @@
 import pytest
 import streamlit as st
 
-from core.jobs import cost, processes, queue
-from core.jobs.records import Status
+from core.jobs import Status, cost, processes, queue
 from core.models import hub
-from core.requests.commands import request_of
+from core.requests import request_of
 from tests import fake_experiment as fake
 from tests.pages.opening import opened_at, put, url
 from tests.pages.prune_page import EXPECTED, broken_off, submitted

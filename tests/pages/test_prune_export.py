@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from core.export import target
-from core.export.card import RECIPE
+from core.export import RECIPE, target
 from core.jobs import cost
-from core.models.sources import Source
+from core.models import Source
 from core.requests import ExportRequest, ModelShape, Recipe, StudyRequest, WindowRequest
 from pages.ui.prune import export
 from tests import synthetic

@@ -3,8 +3,7 @@
 import pytest
 
 from core.jobs import processes
-from core.requests import DEFAULT_CALIBRATION, StudyRequest
-from core.requests.recipes import read_recipe
+from core.requests import DEFAULT_CALIBRATION, StudyRequest, read_recipe
 from tests import synthetic
 from tests.pages.opening import badges, figures, named, put, url
 from tests.pages.prune_page import LAYERS, PROFILE, broken_off, family, opened

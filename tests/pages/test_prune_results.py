@@ -7,7 +7,7 @@ import pytest
 
 from core.requests import AllocationRequest, grammar
 from core.results import candidates
-from core.store.profiles import load
+from core.store import load
 from pages.ui import studies
 from tests import synthetic
 from tests.pages.opening import badges, figures, words

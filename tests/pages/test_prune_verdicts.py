@@ -2,9 +2,7 @@
 
 import pytest
 
-from core.results import Change, Study, candidates
-from core.results.comparison import UNKNOWN
-from core.results.setting_result import SeedResult
+from core.results import UNKNOWN, Change, SeedResult, Study, candidates
 from core.show.words import perplexity_sentences
 from tests import synthetic
 from tests.pages.prune_page import LAYERS, OWL, PROFILE

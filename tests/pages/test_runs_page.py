@@ -4,12 +4,10 @@ from collections import Counter
 
 import pytest
 
-from core.jobs import processes, queue
-from core.jobs.records import Status
+from core.jobs import Status, processes, queue
 from core.methods import Owl
 from core.requests import AllocationRequest, Recipe
-from core.results import rows_of
-from core.results.study_results import load
+from core.results import rows_of, study_results
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.opening import links, opened_at, put, url, words
@@ -84,7 +82,7 @@ def test_picked_settings_are_compared_with_the_first_in_the_link_and_back_takes_
     spec = synthetic.study_spec(synthetic.profile_spec(6, 8, "quick"), (owl, owl.replace(calibration_seed=1)), 6)
     key = synthetic.save_study(bare.root, spec, 6)
     first, second = (f"{key[:6]}-{place}" for place in (1, 2))
-    uniform, other = rows_of(load(bare, bare.by_key(key)))[1:3]
+    uniform, other = rows_of(study_results.load(bare, bare.by_key(key)))[1:3]
     app = opened_at("runs", show="evaluations")
     assert "compare" not in app.query_params
     put(app, "compare", [first, second])

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from starlette.datastructures import Headers
 
-from core.store.files import write_file
+from core.store import write_file
 from pages.ui import server
 from pages.ui.server import MEDIA_TYPES, STATIC, assets, guard, welcome
 from pages.ui.talk_stream import Talks

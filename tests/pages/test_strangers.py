@@ -5,12 +5,17 @@ import re
 import pytest
 from google.protobuf.message import Message
 
-from core.jobs import queue
-from core.jobs.records import Status
-from core.requests import ExactRecipe, ExportRequest, ExportSpec, MeasureRequest, WindowRequest
-from core.requests.measurements import measurements
-from core.requests.perturbations import perturbation
-from core.show.figures.charts import COMPARED
+from core.jobs import Status, queue
+from core.requests import (
+    ExactRecipe,
+    ExportRequest,
+    ExportSpec,
+    MeasureRequest,
+    WindowRequest,
+    measurements,
+    perturbation,
+)
+from core.show.figures import COMPARED
 from core.show.report import reports
 from core.store import Store
 from pages.ui import stored_results
@@ -30,7 +35,7 @@ UNSEEN = "\u202emallory\x1b[0m\r\n\r\n# mallory"
 READ = {"body", "title", "label", "help", "content", "content_help", "captions", "text"}  # fields read as Markdown
 AS_IS = {"text": "body", "json": "body", "html": "body"}  # the same fields of elements that read none
 
-TAKEN = measurements([perturbation("checkpoint:0123456789abcdef")])
+TAKEN = measurements.measurements([perturbation("checkpoint:0123456789abcdef")])
 BESIDE = PROFILE.replace(measurements=TAKEN)
 TASK = "mallory_:smile:_www.mallory.net"
 VIEWS = (

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from core.base import UserError
-from core.store.scenes import Chunk, WrittenToken
+from core.store import Chunk, WrittenToken
 from pages.ui import server, talk_stream
 from pages.ui.talk_stream import Talks
 

@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from core.methods import BASES, SPARSIFIERS
-from core.requests.allocations import Control
+from core.requests import Control
 from tests.replay.compare import difference, report
 from tests.replay.probe.plain import ASKED
 

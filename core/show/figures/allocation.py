@@ -9,10 +9,8 @@ import plotly.graph_objects as go
 
 from core.base import per_cent, perplexity
 from core.methods import HALF, BudgetUnit
-from core.plan.allocation import layer_means
-from core.plan.budget import Bounds, binding
-from core.results import verdict
-from core.results.leaderboard import THIS_ALLOCATION, RankedMethod, tied
+from core.plan import Bounds, binding, layer_means
+from core.results import THIS_ALLOCATION, RankedMethod, tied, verdict
 from core.show.figures.axes import labels, layer_axis, log_axis
 from core.show.figures.evaluation import ABOVE, dots, rows_height
 from core.show.figures.maps import by_layer, layer_table

@@ -11,8 +11,8 @@ import plotly.graph_objects as go
 
 from core.base import UserError, digits, times
 from core.methods import BLOCKS
-from core.plan.gains import at_drift, gains_of, per_layer
-from core.results.checkpoints import compared
+from core.plan import at_drift, gains_of, per_layer
+from core.results import compared
 from core.show import words
 from core.show.figures import drift, gain, maps
 from core.show.figures.axes import layer_axis, log_axis

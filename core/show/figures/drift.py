@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from core.base import Estimate, changed, digits, gain, per_cent, several, times
-from core.plan.gains import averaged, drift_curves, gains_of, split_log_gain, student, unreadable
+from core.plan import averaged, drift_curves, gains_of, split_log_gain, student, unreadable
 from core.results import spearman
 from core.show.figures.axes import VERDICT_COLOURS, colour_key, layer_axis, log_axis, note_above, ratio_axis
 from core.show.figures.gain import name_lines

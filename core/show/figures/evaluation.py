@@ -11,10 +11,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.base import GUESSING, Estimate, UserError, capital, digits
-from core.plan.allocation import Allocation, allocate
+from core.plan import Allocation, allocate
 from core.requests import AllocationRequest
-from core.results import Forecast, Result, Slice, Study
-from core.results.comparison import percent_text
+from core.results import Forecast, Result, Slice, Study, percent_text
 from core.show.figures.axes import labels, limits, log_axis, margin, ratio_axis, row_axis, wrapped
 from core.show.figures.palette import LIGHT
 from core.show.figures.style import BOTTOM, Chart, curve, layout, points, upright, whiskers

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.base import profile_names, times
-from core.plan.gains import Gains, averaged, gains_of, student
+from core.plan import Gains, averaged, gains_of, student
 from core.results import spearman
 from core.show.figures.axes import VERDICT_COLOURS, colour_key, layer_axis, line_labels, margin, ratio_axis, wrapped
 from core.show.figures.palette import LIGHT, see_through, shades, verdict_colour

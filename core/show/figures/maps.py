@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.base import Flags, digits, number, times
-from core.plan.gains import Gains, below_floor, crossing, drift_left
+from core.plan import Gains, below_floor, crossing, drift_left
 from core.show.figures.axes import layer_axis
 from core.show.figures.palette import LIGHT
 from core.show.figures.style import Chart, cells, colour_bar, curve, heat, layout, mark_layer

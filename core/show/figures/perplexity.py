@@ -12,9 +12,8 @@ import plotly.graph_objects as go
 
 from core.base import digits, frozen, per_cent
 from core.methods import ZEROS
-from core.requests.recipe_names import spoken
-from core.results import FEWEST_WINDOWS, Result, Slice, Study, slice_of
-from core.results.leaderboard import interval
+from core.requests import spoken
+from core.results import FEWEST_WINDOWS, Result, Slice, Study, interval, slice_of
 from core.show.figures.axes import LETTER, line_labels, log_axis, share_axis, wrapped
 from core.show.figures.palette import LIGHT, colour
 from core.show.figures.style import DASHES, Chart, curve, layout, points, value_line, whiskers

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.base import UserError, capital, digits, frozen, gain, times
-from core.plan.gains import Gains, averaged, gains_of, split_log_gain, verdicts_of
+from core.plan import Gains, averaged, gains_of, split_log_gain, verdicts_of
 from core.show.lessons.shared import (
     DRIVER,
     LAYERS,

@@ -5,9 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.base import digits, frozen, per_cent, times
-from core.plan import responses
-from core.plan.gains import unreadable
-from core.plan.solvers import check_finite
+from core.plan import check_finite, responses, unreadable
 from core.show.lessons.shared import LAYERS, TARGET, Noted, at_layer, check_several, ordinal, ref
 from core.store import Array, Profile
 

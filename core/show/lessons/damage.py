@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from core.base import frozen, per_cent, times
-from core.plan.gains import drift_curves, per_layer
+from core.plan import drift_curves, per_layer
 from core.results import spearman
 from core.show.lessons.shared import LAYERS, Noted, at_layer, at_layers, default_index, noise, ref
 from core.store import Array, Profile

@@ -6,11 +6,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from core.base import digits, frozen, gain, per_cent
-from core.plan.gains import BAND
-from core.requests.lab import Question
+from core.plan import BAND
+from core.requests import Question
 from core.show.lessons.absorption import SINK
-from core.store import Array
-from core.store.scenes import SceneRow
+from core.store import Array, SceneRow
 
 ROUNDING = 1e-6  # drift that rounding alone brings about: nothing has arrived
 LINES = ("space", "line break", "blank line", "blank lines")  # names of tokens without a letter, by their line breaks

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from pydantic import TypeAdapter
 
 from core.base import capital
-from core.results.comparison import Outcome
+from core.results import Outcome
 from core.show.figures import Chart, evaluation
 from core.show.report.questions import bench_file
 from core.show.words.gain_sentences import FACTOR, RANK, SHARE, value

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from core.methods import BITS, INTEGERS, MIXED, ZEROS, BlockInfluence, BudgetUnit, treatment
-from core.results import Result, Slice, Study, slice_of
-from core.results.study_columns import UNIFORM, Control
+from core.results import UNIFORM, Control, Result, Slice, Study, slice_of
 
 PROTOCOLS = {  # folder of studies -> their protocol
     "plain": "C4 held out 16 × 512, calibrated on 4 × 512",

@@ -8,8 +8,7 @@ import pandas as pd
 
 from core.base import UserError, digits, distinct, frozen
 from core.methods import BudgetUnit
-from core.results import CHANGE, Change, Row, Study, Table, protocols, rows_of
-from core.results.study_columns import RESULTS, UNIFORM, divergence
+from core.results import CHANGE, RESULTS, UNIFORM, Change, Row, Study, Table, divergence, protocols, rows_of
 from core.results.study_table import study_table
 from core.show.figures import Chart, evaluation
 from core.show.report.question_table import PROTOCOLS, QUESTIONS, Question, amount

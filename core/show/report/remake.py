@@ -4,14 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from core.base import UserError, checked
-from core.methods import MIXED
-from core.methods.budget_unit import MIXED_GONE
-from core.requests import MeasureRequest, StudyRequest, WindowRequest
-from core.requests.commands import command_line, line
-from core.requests.study_file import STUDY_FILE, write_study
-from core.results import Best, Study
+from core.methods import MIXED, MIXED_GONE
+from core.requests import STUDY_FILE, MeasureRequest, StudyRequest, WindowRequest, command_line, line, write_study
+from core.results import Best, Study, final_request
 from core.results import best as bests
-from core.results.search_plan import final_request
 from core.store import Entry
 
 Command = tuple[str, str]  # what it does, and its text

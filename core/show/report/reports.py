@@ -10,10 +10,9 @@ import numpy as np
 from plotly.offline import get_plotlyjs
 
 from core.base import UserError, without_folders
-from core.plan.gains import gains_of
-from core.results import Study, protocols, rows_of, study_results
+from core.plan import gains_of
+from core.results import Study, compared, protocols, rows_of, study_results
 from core.results import best as bests
-from core.results.checkpoints import compared
 from core.results.study_table import study_table
 from core.show import words
 from core.show.figures import evaluation as drawing

@@ -7,9 +7,8 @@ import numpy as np
 
 from core.base import Estimate, capital, digits, gain, listed, per_cent, ranges, ratio, several, times
 from core.methods import ATTENTION, BLOCKS, Perturbation
-from core.plan.gains import FEWEST_SEQUENCES, FLOOR_MARGIN, Gains, below_floor, gains_of, log_gain
-from core.results.checkpoints import Compared
-from core.results.comparison import mean, percent_text
+from core.plan import FEWEST_SEQUENCES, FLOOR_MARGIN, Gains, below_floor, gains_of, log_gain
+from core.results import Compared, mean, percent_text
 from core.store import Array, Profile
 
 PHRASES = {  # of one layer, of several

@@ -6,12 +6,20 @@ from collections.abc import Iterable, Sequence
 
 from core.base import Estimate, capital, listed, number, several
 from core.methods import DEFAULT_PRUNER
-from core.requests import AllocationRequest, Recipe
-from core.requests.recipe_names import spoken
-from core.results import FEWEST_WINDOWS, Change, Result, Row, Slice, Study, slice_of, verdict
-from core.results.comparison import percent_text
-from core.results.leaderboard import place_at
-from core.results.protocols import short_name
+from core.requests import AllocationRequest, Recipe, spoken
+from core.results import (
+    FEWEST_WINDOWS,
+    Change,
+    Result,
+    Row,
+    Slice,
+    Study,
+    percent_text,
+    place_at,
+    short_name,
+    slice_of,
+    verdict,
+)
 
 ROUNDING = 0.5  # per cent of perplexity: what another batch size alone does to a model that is pruned to 70 % zeros
 STANDS = {

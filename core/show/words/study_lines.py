@@ -6,12 +6,21 @@ from functools import lru_cache
 
 from core.base import digits, distinct, per_cent, perplexity, several
 from core.methods import DEFAULT_PRUNER, PRUNERS
-from core.plan.sizes import DENSE, MASKED, PATTERN, SMALLEST
-from core.requests import Recipe, TaskSpec, recipe_names
-from core.requests.grammar import write
-from core.results import Best, CheckedPrediction, Forecast, Prediction, Result, Study, protocols
-from core.results.protocols import amount, label, short_name
-from core.results.study_results import examples
+from core.plan import DENSE, MASKED, PATTERN, SMALLEST
+from core.requests import Recipe, TaskSpec, recipe_names, write
+from core.results import (
+    Best,
+    CheckedPrediction,
+    Forecast,
+    Prediction,
+    Result,
+    Study,
+    amount,
+    examples,
+    label,
+    protocols,
+    short_name,
+)
 from core.show.words import perplexity_sentences
 
 SHORT = 6  # digits of a key or a hash on screen

@@ -10,10 +10,8 @@ from core.base import UserError, duration, escape_markdown, perplexity, sentence
 from core.jobs import cost
 from core.methods import Manual, Treatment
 from core.models import machine
-from core.plan.allocation import Allocation, allocate, linear_parameters
-from core.plan.sweep import fix_layers
-from core.requests import AllocationRequest, grammar
-from core.requests.commands import line, request_of
+from core.plan import Allocation, allocate, fix_layers, linear_parameters
+from core.requests import AllocationRequest, grammar, line, request_of
 from core.results import Forecast, Result, Slice, Study, candidates, leaderboard, stored_forecasts
 from core.show.figures import Chart
 from core.show.figures import allocation as charts

@@ -7,7 +7,7 @@ from functools import lru_cache
 import streamlit as st
 
 from core.base import Estimate, per_cent, perplexity
-from core.plan.allocation import Allocation, allocate, layer_means
+from core.plan import Allocation, allocate, layer_means
 from core.plan.sweep import THINNED, Sweep, bound_layers, harm_curves, sweep
 from core.requests import AllocationRequest, recipe_names, uniform
 from core.results import Forecast, protocols

@@ -19,13 +19,14 @@ from core.methods import (
     ZEROS,
     Allocator,
     BudgetUnit,
+    Parameter,
     Treatment,
     default_pruner,
+    steps,
 )
-from core.methods.allocator import Parameter, steps
 from core.plan import responses
+from core.requests import DEFAULT_METHOD as OPENING
 from core.requests import AllocationRequest, Correction, grammar
-from core.requests.allocations import DEFAULT_METHOD as OPENING
 from core.results import candidates
 from core.show import words
 from core.store import Profile

@@ -9,7 +9,7 @@ import streamlit as st
 from core.base import UserError, capital, megabytes, per_cent, perplexity
 from core.export.file_sizes import counts_of
 from core.methods import METHODS, Treatment
-from core.plan.sizes import taken
+from core.plan import taken
 from core.requests import AllocationRequest, recipe_names, uniform
 from core.results import Forecast
 from core.show.figures import axes, colour

@@ -11,9 +11,9 @@ import streamlit as st
 
 from core.base import several
 from core.lab import scheduler
-from core.requests.lab import Question
+from core.requests import Question
 from core.show.lessons import sentence
-from core.store.scenes import Scene, SceneRow, examples, lenses, rows
+from core.store import Scene, SceneRow, examples, lenses, rows
 from pages.ui.lab.question import KINDS, View
 from pages.ui.live.grid import Answered, lens_text
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from core.base import per_cent
-from core.requests.lab import MOST_TOKENS, REMOVED, Question, question
+from core.requests import MOST_TOKENS, REMOVED, Question, question
 from pages.ui import choices, form, layout, url_state
 from pages.ui.live.grid import Kind, State
 

@@ -9,8 +9,7 @@ from random import randrange
 import streamlit as st
 
 from core.base import UserError, brief, checked, escape_markdown, per_cent
-from core.requests.lab import Talk, layers_of
-from core.requests.perturbations import perturbation
+from core.requests import Talk, layers_of, perturbation
 from core.show.figures.axes import Axis
 from pages.ui import choices, form, layout, live, server, url_state
 from pages.ui.lab.question import KINDS, LAYERS, SHARES

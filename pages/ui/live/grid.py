@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 from core.base import frozen
-from core.requests.lab import MOST_TOKENS
+from core.requests import MOST_TOKENS
 from core.show.lessons import sentence as lessons
 from core.show.lessons.sentence import Hit
-from core.store.scenes import Lens, NextWord, Scene, SceneRow
+from core.store import Lens, NextWord, Scene, SceneRow
 from pages.ui import live
 
 COMPONENT = live.component("lab")

@@ -6,7 +6,7 @@ from functools import partial
 
 from core.base import capital, gain, per_cent, ratio
 from core.methods import BudgetUnit
-from core.plan.gains import Gains
+from core.plan import Gains
 from core.show import figures
 from core.show.figures import axes
 from core.show.figures.gain import by_statistic, table

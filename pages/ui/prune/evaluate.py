@@ -5,8 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.base import checked, unique
-from core.requests import DEFAULT_EVALUATION, AllocationRequest, EvaluationRequest, StudyRequest
-from core.requests.parsing import fractions
+from core.requests import DEFAULT_EVALUATION, AllocationRequest, EvaluationRequest, StudyRequest, fractions
 from core.results import candidates
 from core.show.report import remake
 from core.store import Profile, Store

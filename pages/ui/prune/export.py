@@ -10,9 +10,8 @@ import streamlit as st
 from core.base import UserError, access, formats
 from core.export.file_sizes import few_bits, worth
 from core.export.target import check_early
-from core.plan.sizes import DENSE, MASKED
-from core.requests import FORMATS, ExportRequest, StudyRequest
-from core.requests.parsing import whole_path, with_absolute_paths
+from core.plan import DENSE, MASKED
+from core.requests import FORMATS, ExportRequest, StudyRequest, whole_path, with_absolute_paths
 from core.results import study_results
 from core.show.words import study_lines
 from core.store import Entry, Profile, Store

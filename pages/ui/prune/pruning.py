@@ -6,18 +6,19 @@ import streamlit as st
 
 from core.base import UserError, escape_markdown, per_cent
 from core.methods import REPAIRS, default_pruner, pruners_counting
-from core.methods.selection import pattern as read_pattern
-from core.plan.allocation import allocate
+from core.methods import pattern as read_pattern
+from core.plan import allocate
 from core.requests import (
     DEFAULT_CALIBRATION,
     AllocationRequest,
     Correction,
     Recipe,
     StudyRequest,
+    absolute,
+    numbers,
     recipe_names,
     uniform,
 )
-from core.requests.parsing import absolute, numbers
 from core.results import candidates
 from core.store import Profile
 from pages.ui import choices, form, layout

@@ -9,8 +9,7 @@ import streamlit as st
 from core.base import UserError, capital, checked, escape_markdown, sentence, text_name
 from core.jobs import cost
 from core.methods import ANY, DEFAULT_PRUNER, NO_REPAIR, REPAIRS_WITHOUT_BUDGET, SPARSIFIERS
-from core.requests import BestRequest, WindowRequest
-from core.requests.parsing import fraction, numbers, with_absolute_paths
+from core.requests import BestRequest, WindowRequest, fraction, numbers, with_absolute_paths
 from core.results import FEWEST_WINDOWS, Best, best, text_splits
 from core.show.report import remake
 from core.show.words import study_lines

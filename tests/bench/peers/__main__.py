@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from core.models.loading import load
-from core.models.sources import locate, read_shape
-from core.models.windows import windows
+from core.models import load, locate, read_shape, windows
 from core.requests import WindowRequest
-from core.show.report.questions import bench_file
+from core.show.report import bench_file
 from core.store import Store
 from tests.bench.peers import perplexities, pruners, sweeps
 from tests.bench.tables import markdown
@@ -36,7 +34,7 @@ def main():
 
 def _tables(loaded, shape):
     def text(sequences, length, source="demo"):
-        return windows(WindowRequest(source=source, sequences=sequences, length=length), loaded).tokens
+        return windows.windows(WindowRequest(source=source, sequences=sequences, length=length), loaded).tokens
 
     return {
         "sweeps": lambda: sweeps.table(loaded, shape, text(4, 64), ROUNDS),

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from lm_eval.models.huggingface import HFLM
 
-from core.models.losses import evaluate, reference, windows_per_batch
+from core.models import evaluate, reference, windows_per_batch
 from tests.bench.peers.timing import in_turn, ratio, short
 
 

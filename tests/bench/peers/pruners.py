@@ -11,9 +11,8 @@ from llmcompressor import oneshot
 from llmcompressor.modifiers.pruning import SparseGPTModifier, WandaPruningModifier
 from torch.utils.data import DataLoader
 
-from core.models.losses import evaluate, reference
-from core.prune.pruned_model import count_zeros
-from core.prune.walk import prune_layers
+from core.models import evaluate, reference
+from core.prune import count_zeros, prune_layers
 from tests.bench.peers.timing import Ran
 from tests.builders.recipes import exact
 

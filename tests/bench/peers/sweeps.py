@@ -18,12 +18,9 @@ import torch
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from core.measure.engines import Group, Reader, prepare, wavefront
-from core.measure.perturb import Moments, perturbed
+from core.measure import Group, Moments, Reader, perturbed, prepare, wavefront
 from core.methods import Gaussian
-from core.models import machine
-from core.models.replay import stream_of
-from core.models.saving import save
+from core.models import machine, save, stream_of
 from core.requests import Measurement, workload
 from tests.bench.peers.timing import in_turn, ratio, short
 

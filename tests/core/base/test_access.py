@@ -10,14 +10,11 @@ import pytest
 from core.base import access
 from core.cli import server
 from core.export import target
-from core.jobs import cost, queue
-from core.jobs.queue import tidy
-from core.jobs.records import Status
+from core.jobs import Status, cost, queue, tidy
 from core.judge import task_files
-from core.models import texts
-from core.models.sources import locate
-from core.requests.commands import request_of
-from core.store.parts import delete
+from core.models import locate, texts
+from core.requests import request_of
+from core.store import delete
 from tests import fake_experiment as fake
 from tests import synthetic, tiny
 from tests.core.store.test_deleting import GONE, by

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.base import expanded, resolved
-from core.requests.parsing import absolute
+from core.requests import absolute
 
 
 def test_a_tilde_is_the_home_folder_of_who_is_known():

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from core.base import escape_markdown, legible
-from core.base.formats import INVISIBLE, JOINER
+from core.base import INVISIBLE, JOINER, escape_markdown, legible
 
 READER = MarkdownIt("commonmark").enable(["strikethrough", "table"])
 SPECIAL = st.sampled_from(r"\`*_{}[]<>()#+-!|$~:&.=1a @/'" + "\n\t\u202e\x1b")

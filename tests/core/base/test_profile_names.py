@@ -2,8 +2,7 @@
 
 import pytest
 
-from core.base import distinct, profile_names
-from core.base.profile_names import Described
+from core.base import Described, distinct, profile_names
 
 DEMO = "SmolLM2-135M-Instruct, dequantised Q4_1 (demo)"
 

@@ -12,7 +12,7 @@ from core.base import digits
 from core.cli import main
 from core.jobs import context
 from core.measure import sweep as sweeps
-from core.plan.gains import gains_of
+from core.plan import gains_of
 from core.store import Store, files, profiles
 from tests import tiny
 

@@ -2,10 +2,8 @@
 
 import pytest
 
-from core.jobs import processes, queue
-from core.jobs.records import Status
-from core.requests import ExportSpec
-from core.requests.recipes import read_recipe
+from core.jobs import Status, processes, queue
+from core.requests import ExportSpec, read_recipe
 from core.store import Store, profiles
 from tests import fake_experiment as fake
 from tests import synthetic

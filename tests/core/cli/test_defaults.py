@@ -3,9 +3,7 @@
 import pytest
 
 from core.models import windows
-from core.requests import BestRequest, Recipe, StudyRequest, WindowRequest
-from core.requests.perturbations import PRESETS
-from core.requests.study_file import read_study
+from core.requests import PRESETS, BestRequest, Recipe, StudyRequest, WindowRequest, read_study
 from core.results import text_splits
 from tests.lines import request_of_line
 

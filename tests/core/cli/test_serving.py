@@ -8,7 +8,7 @@ from http.client import HTTPConnection
 
 import pytest
 
-from core.jobs.queue import PROJECT
+from core.jobs import PROJECT
 
 PATIENCE = 120  # seconds before the test gives up; none is measured by it
 

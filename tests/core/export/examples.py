@@ -5,10 +5,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from core.export.card import Card
-from core.export.export import Contents, export
-from core.models import anatomy, loading
-from core.models.sources import Source, locate
+from core.export import Card, Contents, export
+from core.models import Source, anatomy, loading, locate
 from tests import tiny
 
 CARD = Card(
@@ -43,7 +41,7 @@ def with_zeros(loaded, sparsity=SPARSITY):
 def write(loaded, folder, planned=SPARSITY, before=None, form="dense", formats=None, title=CARD.title, **options):
     """Export a model to `out` in a folder."""
     card = replace(CARD, title=title)
-    return export(loaded, folder / "out", card, Contents(planned, before, form, formats), **options)
+    return export.export(loaded, folder / "out", card, Contents(planned, before, form, formats), **options)
 
 
 @torch.inference_mode()

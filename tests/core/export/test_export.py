@@ -11,13 +11,9 @@ import torch
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM
 
-from core.export import checking
-from core.export.card import RECIPE, licence_of
-from core.export.target import FORMER, check_target
-from core.models import anatomy, loading
-from core.models.saving import without_layers
-from core.models.sources import Source
-from core.prune.pruned_model import count_zeros
+from core.export import FORMER, RECIPE, check_target, checking, licence_of
+from core.models import Source, anatomy, loading, without_layers
+from core.prune import count_zeros
 from core.requests import grammar
 from core.store import Store
 from tests import gguf_files, tiny

@@ -9,16 +9,12 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, LlamaTokenizer
 
-from core.export import file_sizes, target
-from core.export.card import GGUF
-from core.export.checking import SENTENCE
+from core.export import GGUF, SENTENCE, file_sizes, target
 from core.jobs import execute
-from core.methods.quantisation import QUANT_FORMATS, rounded
-from core.models import anatomy, loading
-from core.models.sources import locate
+from core.methods import QUANT_FORMATS, rounded
+from core.models import anatomy, loading, locate
 from core.plan import sizes
-from core.requests import ExportRequest, Recipe, grammar, uniform
-from core.requests.recipes import read_recipe
+from core.requests import ExportRequest, Recipe, grammar, read_recipe, uniform
 from tests import families, gguf_files, tiny
 from tests.core.export.examples import SPARSITY, logits, read, with_zeros, write
 

@@ -7,10 +7,8 @@ import pytest
 
 from core.export import export as exports
 from core.export import target as journal
-from core.jobs import execute
-from core.jobs.queue import tidy
-from core.store import parts
-from core.store.files import write_file
+from core.jobs import execute, tidy
+from core.store import parts, write_file
 from tests.builders.requests import export
 from tests.core.breaking import no_pruning
 from tests.core.store.test_deleting import GONE, by

@@ -10,12 +10,10 @@ from transformers import AutoModelForCausalLM
 
 from core.base import UserError, checked
 from core.export import compressed_tensors, target
-from core.methods.quantisation import QUANT_FORMATS, rounded
+from core.methods import QUANT_FORMATS, rounded
 from core.models import anatomy
 from core.plan import sizes
-from core.requests import ExportRequest
-from core.requests.export_and_search import COMPRESSED
-from core.requests.recipes import read_recipe
+from core.requests import COMPRESSED, ExportRequest, read_recipe
 from tests import tiny
 from tests.core.export.examples import logits, read, write
 

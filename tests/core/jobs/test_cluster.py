@@ -10,9 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from core.base import UserError
-from core.jobs import cluster, execute, queue, worker
-from core.jobs.cluster import Place, place, read
-from core.models.progress import Cancelled
+from core.jobs import Place, cluster, execute, place, queue, read, worker
+from core.models import Cancelled
 from core.store import Store
 from tests import tiny
 from tests.core.jobs.test_shares import numbers

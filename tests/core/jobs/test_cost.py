@@ -5,12 +5,20 @@ import pytest
 from core.base import UserError
 from core.jobs import cost
 from core.methods import Treatment
-from core.models import layer_parts, machine
-from core.models.sources import locate, read_shape
-from core.requests import EvaluationRequest, MeasureRequest, ModelShape, Recipe, StudyRequest, WindowRequest, workload
-from core.requests.measurements import measurements
-from core.requests.perturbations import PRESETS, perturbation
-from core.requests.recipes import read_recipe
+from core.models import layer_parts, locate, machine, read_shape
+from core.requests import (
+    PRESETS,
+    EvaluationRequest,
+    MeasureRequest,
+    ModelShape,
+    Recipe,
+    StudyRequest,
+    WindowRequest,
+    measurements,
+    perturbation,
+    read_recipe,
+    workload,
+)
 from tests import tiny
 
 
@@ -34,7 +42,7 @@ def test_time_is_told_where_such_a_model_was_measured_here(empty):
 
 @pytest.mark.parametrize("family", ["llama", "gpt2", "gemma3_text", "falcon"])
 def test_parts_count_the_heads_that_a_model_has(family, empty):
-    [each] = measurements([perturbation("skip:head:each")])
+    [each] = measurements.measurements([perturbation("skip:head:each")])
     count, _ = layer_parts.heads(tiny.loaded(family).layers[0])
     shape = read_shape(locate(str(tiny.folder(family)), empty), empty)
     assert count > 1 and workload.repeats(shape, each) == count
@@ -70,7 +78,7 @@ def test_a_finished_sweep_did_what_was_planned_before(empty):
     names = ("gaussian:0.3", "covariance:0.1", "residual:sparsegpt:0.5", "skip")
     whole = request(
         text=WindowRequest(source="random", sequences=5, length=12),
-        measurements=measurements(map(perturbation, names)),
+        measurements=measurements.measurements(map(perturbation, names)),
         removal=True,
     )
     of, text = tiny.loaded("llama"), tiny.windows(5, 12)

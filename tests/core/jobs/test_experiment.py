@@ -9,11 +9,11 @@ import pytest
 
 from core.base import UserError
 from core.jobs import execute
+from core.measure import ROUNDING
 from core.measure import sweep as sweeps
-from core.measure.shares import ROUNDING
 from core.methods import Gaussian, Lsa
 from core.models import loading
-from core.plan.allocation import allocate
+from core.plan import allocate
 from core.requests import (
     AllocationRequest,
     BestRequest,

@@ -8,10 +8,8 @@ import time
 
 import pytest
 
-from core.jobs import processes, queue
-from core.jobs.records import Status
-from core.jobs.worker import Recorder
-from core.models.progress import Progress
+from core.jobs import Recorder, Status, processes, queue
+from core.models import Progress
 from core.store import Store
 from tests import fake_experiment as fake
 

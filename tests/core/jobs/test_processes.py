@@ -8,8 +8,7 @@ import sys
 import psutil
 import pytest
 
-from core.jobs.processes import send_at_once
-from core.jobs.queue import PROJECT
+from core.jobs import PROJECT, send_at_once
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell a process which sockets are its own")

@@ -9,12 +9,10 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save
 
 from core.jobs import execute, queue, worker
-from core.measure.shares import share_of_units
-from core.models.progress import Cancelled
+from core.measure import share_of_units
+from core.models import Cancelled
 from core.requests import Share, ShareRequest, Unfinished, cut, read_share
-from core.store import Store
-from core.store.entries import SUFFIX, UNITS
-from core.store.parts import missing
+from core.store import SUFFIX, UNITS, Store, missing
 from tests import tiny
 from tests.builders.requests import measurement as profile
 from tests.builders.requests import recipe, study

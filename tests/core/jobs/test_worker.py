@@ -10,7 +10,7 @@ import pytest
 
 from core.base import UserError
 from core.jobs import processes, queue, worker
-from core.models.progress import Cancelled
+from core.models import Cancelled
 from core.store import Store
 from tests import fake_experiment as fake
 from tests.core.lab.test_warm_model import until

@@ -9,14 +9,11 @@ from safetensors.torch import load_file
 
 from core.base import UserError
 from core.jobs import execute
-from core.models.progress import Cancelled
-from core.prune import distillation, pruned_model
-from core.prune.distillation import Distillation, load_checkpoint
-from core.requests import ExportRequest
-from core.requests.recipes import read_recipe
+from core.models import Cancelled
+from core.prune import Distillation, distillation, load_checkpoint, pruned_model
+from core.requests import ExportRequest, read_recipe
 from core.results import study_results
-from core.store import Store, parts
-from core.store.parts import delete
+from core.store import Store, delete, parts
 from tests import tiny
 from tests.builders.requests import study
 from tests.core.breaking import killed, no_pruning

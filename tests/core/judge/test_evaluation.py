@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.models import losses
-from core.models.losses import evaluate, reference
+from core.models import evaluate, losses, reference
 from tests import tiny
 
 

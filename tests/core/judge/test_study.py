@@ -7,16 +7,11 @@ import numpy as np
 import pytest
 
 from core.jobs import execute
-from core.models.losses import evaluate, reference
-from core.models.progress import Cancelled
-from core.models.windows import windows
-from core.plan.allocation import spread_budget
-from core.prune import pruned_model
-from core.prune.pruned_model import restored
-from core.prune.walk import prune_layers
+from core.models import Cancelled, evaluate, reference, windows
+from core.plan import spread_budget
+from core.prune import prune_layers, pruned_model, restored
 from core.requests import AllocationRequest, EvaluationRequest, Recipe, StudyRequest, WindowRequest
-from core.results import study_results
-from core.results.candidates import choose, ranked
+from core.results import choose, ranked, study_results
 from core.store import Store
 from tests import tiny
 from tests.builders import task_folder
@@ -50,8 +45,8 @@ def test_a_study_measures_what_a_plain_walk_and_loop_give(empty, text):
     [used] = models.values()
     tiny.assert_untouched(used.model, tiny.state(tiny.built("llama")))
     loaded = tiny.loaded("llama")
-    calibration = windows(request.calibration, loaded).tokens
-    read = windows(request.evaluation.text, loaded).tokens
+    calibration = windows.windows(request.calibration, loaded).tokens
+    read = windows.windows(request.evaluation.text, loaded).tokens
     dense = reference(loaded, read)
     assert np.allclose(found.dense.result.evaluated.nll, evaluate(loaded, read, dense).nll, rtol=1e-5)
     assert abs(found.dense.mean("kl")) < 1e-6 and found.dense.mean("agreement") == 1

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from core.judge import zeroshot
-from core.models.progress import Cancelled
-from core.results.comparison import standard_error
+from core.models import Cancelled
+from core.results import standard_error
 from tests import tiny
 from tests.builders.task_folder import documents, edit, folder, read, save_rows, task
 

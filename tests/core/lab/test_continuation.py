@@ -11,15 +11,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.lab.answers import LabModel
-from core.lab.continuation import TEMPERATURE, Continuations
-from core.lab.injections import DENSE, HURT, TWIN
-from core.measure.perturb import normal, seeded_generator, selected_linears
-from core.models.anatomy import is_prunable
-from core.models.layer_parts import edited
-from core.models.replay import stream_of
-from core.requests.lab import Talk
-from core.requests.perturbations import perturbation
+from core.lab import DENSE, HURT, TEMPERATURE, TWIN, Continuations, LabModel
+from core.measure import normal, seeded_generator, selected_linears
+from core.models import edited, is_prunable, stream_of
+from core.requests import Talk, perturbation
 from tests import tiny
 
 ROWS = 3

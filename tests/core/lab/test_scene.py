@@ -7,16 +7,12 @@ import pytest
 import torch
 
 from core.jobs import execute
+from core.lab import LabModel, gain
 from core.lab import scene as scenes
-from core.lab.answers import LabModel, gain
-from core.measure.engines import prepare, wavefront
-from core.measure.perturb import Moments
+from core.measure import Moments, prepare, wavefront
 from core.prune import walk
-from core.requests import MeasureRequest, ProfileSpec, WindowRequest, lab
-from core.requests.measurements import measurements
-from core.requests.perturbations import perturbation
-from core.store import profiles
-from core.store.scenes import examples, lenses
+from core.requests import MeasureRequest, ProfileSpec, WindowRequest, lab, measurements, perturbation
+from core.store import examples, lenses, profiles
 from tests import tiny
 
 SENTENCE = tiny.SENTENCES[0]
@@ -63,7 +59,7 @@ def test_a_scene_is_a_measurement_of_the_same_tokens(family, word, empty, tmp_pa
     here = LabModel(tiny.loaded(family))
     found = here.scene(lab.question(SENTENCE, word))
     text = WindowRequest(source=f"file:{path}", sequences=1, length=len(found.tokens))
-    request = MeasureRequest(model=folder, text=text, measurements=measurements([perturbation(word)]))
+    request = MeasureRequest(model=folder, text=text, measurements=measurements.measurements([perturbation(word)]))
     profile = profiles.load(empty, execute.get(request, empty))
     assert_agree(found, profile.seeds(word)[0])
     assert here.clean(SENTENCE).can_batch == (family != "bloom")

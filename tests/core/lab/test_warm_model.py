@@ -11,10 +11,8 @@ import psutil
 import pytest
 
 from core.base import PROJECT, UserError
-from core.lab import scheduler
-from core.lab.scheduler import Scheduler, WarmModel
-from core.requests import lab
-from core.requests.lab import Task
+from core.lab import Scheduler, WarmModel, scheduler
+from core.requests import Task, lab
 from tests import tiny
 
 # answers with what was asked and its own pid; sentences that begin with a known word do something else first
@@ -295,8 +293,7 @@ def at_once(one, readers, tasks):
 
 def test_the_real_process_answers_several_readers(empty_cache):
     """A tiny model: rows and scenes are those of this process, refusals arrive as such."""
-    from core.lab.answers import LabModel
-    from core.lab.continuation import Continuations
+    from core.lab import Continuations, LabModel
 
     folder = str(tiny.folder("llama"))
     one = WarmModel([sys.executable, "-m", "core.lab.warm_process", folder])

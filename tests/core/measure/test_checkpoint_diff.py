@@ -11,8 +11,8 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from core.measure import checkpoint_diff
-from core.models.sources import Source
-from core.store.profiles import OtherCheckpoint
+from core.models import Source
+from core.store import OtherCheckpoint
 from tests import families, tiny
 
 OTHER = "0123456789abcdef"

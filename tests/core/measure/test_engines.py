@@ -9,12 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.measure.engines import hooks, prepare, wavefront
-from core.measure.first_pass import clean_statistics
-from core.measure.perturb import Moments, normal, perturbed
+from core.measure import Moments, clean_statistics, hooks, normal, perturbed, prepare, wavefront
 from core.methods import Treatment
 from core.models import anatomy
-from core.prune.walk import prune_linear
+from core.prune import prune_linear
 from tests import tiny
 
 pytestmark = pytest.mark.usefixtures("inference")

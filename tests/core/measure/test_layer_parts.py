@@ -7,10 +7,8 @@ import torch
 from torch import Tensor
 
 from core.base import UserError
-from core.measure.engines import hooks, largest_replay_error, prepare, wavefront
-from core.measure.perturb import Moments, normal, perturbed
-from core.models.anatomy import decoder_layers
-from core.models.layer_parts import edited, find_part
+from core.measure import Moments, hooks, largest_replay_error, normal, perturbed, prepare, wavefront
+from core.models import decoder_layers, edited, find_part
 from tests import families, tiny
 
 pytestmark = [

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from core.measure import error, removal
 from core.measure import weights as removing
-from core.measure.weights import error, removal
 from core.models import anatomy
 from tests import tiny
 

@@ -5,8 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import cosine_similarity
 
-from core.measure import weights
-from core.measure.first_pass import clean_statistics
+from core.measure import clean_statistics, weights
 from core.models import replay
 from tests import tiny
 

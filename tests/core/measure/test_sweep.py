@@ -7,10 +7,9 @@ import pytest
 import torch
 
 from core.base import shortage
+from core.measure import ROUNDING
 from core.measure import sweep as sweeps
-from core.measure.shares import ROUNDING
-from core.models import machine
-from core.models.progress import Cancelled, silent
+from core.models import Cancelled, machine, silent
 from core.store import Store, parts
 from tests import tiny
 

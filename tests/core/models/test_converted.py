@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.models import loading, saving
-from core.models.sources import locate
+from core.models import loading, locate, saving
 from core.store import Store
 from tests import gguf_files, tiny
 

@@ -5,8 +5,7 @@ import sys
 
 import pytest
 
-from core.models import folder_checks
-from core.models.patching import library_errors, patched
+from core.models import folder_checks, library_errors, patched
 from tests import tiny
 
 

@@ -5,8 +5,7 @@ import threading
 
 import pytest
 
-from core.models import hub, loading, sources, windows
-from core.models.sources import locate, read_shape
+from core.models import hub, loading, locate, read_shape, sources, windows
 from tests import tiny
 from tests.fuzz.hub import COMMIT, Answer, Hub, believed
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from core.export.checking import load_back
+from core.export import load_back
 from core.jobs import execute
-from core.lab.answers import ModelServer
+from core.lab import ModelServer
 from core.models import placement
 from core.store import Store
 from tests import tiny

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core.models.replay import CACHED, by_tokens
+from core.models import CACHED, by_tokens
 
 
 def read(logits, targets):

@@ -10,8 +10,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import PreTrainedTokenizerFast
 
 from core.jobs import cost
-from core.models import machine, texts, windows
-from core.models.texts import Text
+from core.models import Text, machine, texts, windows
 from core.requests import WindowRequest
 from core.store import Store
 from tests import tiny

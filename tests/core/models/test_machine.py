@@ -2,8 +2,7 @@
 
 import pytest
 
-from core.models import machine
-from core.models.machine import container_limits
+from core.models import container_limits, machine
 
 
 def group(root, path, limit, taken, files=0):

@@ -2,8 +2,7 @@
 
 import pytest
 
-from core.models import loading, machine, sources
-from core.models.model_shape import model_shape
+from core.models import loading, machine, model_shape, sources
 from core.requests import ModelShape, WindowRequest
 from tests import tiny
 
@@ -49,7 +48,7 @@ def test_the_stack_is_the_heaviest_numbered_group():
         "embed.weight": (100, 8),
         "norm.weight": (8,),
     }
-    assert model_shape(shapes) == ModelShape(2, 8, 100, (64 + 128) // 2, 16 + 64 + 8 + 128 + 800 + 8, 1)
+    assert model_shape.model_shape(shapes) == ModelShape(2, 8, 100, (64 + 128) // 2, 16 + 64 + 8 + 128 + 800 + 8, 1)
 
 
 @pytest.mark.parametrize(
@@ -57,4 +56,4 @@ def test_the_stack_is_the_heaviest_numbered_group():
 )
 def test_files_without_a_stack_are_refused(shapes, refused):
     with refused("layers"):
-        model_shape(shapes)
+        model_shape.model_shape(shapes)

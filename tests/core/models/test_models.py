@@ -13,11 +13,8 @@ import transformers
 from safetensors.torch import load_file, save_file
 from transformers.pytorch_utils import Conv1D
 
-from core.models import anatomy, loading, sources
-from core.models.saving import save
-from core.models.sources import locate
-from core.store import Store
-from core.store.notes import combined
+from core.models import anatomy, loading, locate, save, sources
+from core.store import Store, combined
 from tests import gguf_files, tiny
 
 Damage = Callable[[Path], object]

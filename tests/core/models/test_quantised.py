@@ -7,8 +7,7 @@ import pytest
 import torch
 import transformers
 
-from core.models import loading
-from core.models.sources import locate
+from core.models import loading, locate
 from tests import tiny
 from tests.core.export import test_packed
 

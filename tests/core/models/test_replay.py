@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch.utils._pytree import tree_leaves
 
-from core.measure.engines import largest_replay_error, prepare
-from core.measure.perturb import Moments
+from core.measure import Moments, largest_replay_error, prepare
 from core.models import replay
 from tests import tiny
 

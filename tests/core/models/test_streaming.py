@@ -12,26 +12,28 @@ from safetensors.torch import load_file, save_file
 from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from core.export.checking import load_back
-from core.measure.engines import hooks, largest_replay_error, prepare, wavefront
-from core.measure.first_pass import clean_statistics
-from core.models import anatomy, loading, machine, placement
-from core.models.loading import Loaded
-from core.models.placement import (
+from core.export import load_back
+from core.measure import clean_statistics, hooks, largest_replay_error, prepare, wavefront
+from core.models import (
+    Loaded,
     OffloadedWeights,
+    anatomy,
     checkpoint_pieces,
     is_streamed,
+    loading,
+    locate,
+    machine,
     offload,
     offloaded,
+    placement,
+    read_by_layers,
+    record,
+    save,
     stream,
+    tail,
     weights_on_device,
 )
-from core.models.replay import record, tail
-from core.models.saving import save
-from core.models.sources import locate
-from core.models.weights import read_by_layers
-from core.prune.pruned_model import restored
-from core.prune.walk import prune_layers
+from core.prune import prune_layers, restored
 from core.store import Store
 from tests import families, tiny
 from tests.builders.recipes import exact

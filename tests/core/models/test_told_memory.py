@@ -6,8 +6,7 @@ import sys
 
 import pytest
 
-from core.jobs import cost
-from core.jobs.queue import PROJECT
+from core.jobs import PROJECT, cost
 from core.requests import EvaluationRequest, Recipe, StudyRequest, WindowRequest
 from core.store import Store
 from tests import tiny

@@ -10,11 +10,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from core.base import UserError
-from core.methods import AlphaPruning, DepthRamp, Dlp, Lsa, Manual, Owl, Response, Uniform
-from core.methods.lsa import apart
-from core.plan import correction
-from core.plan.allocation import allocate, layer_means
-from core.plan.budget import Bounds, project, share_spent, shift_linears_to_means, with_fixed_layers
+from core.methods import AlphaPruning, DepthRamp, Dlp, Lsa, Manual, Owl, Response, Uniform, apart
+from core.plan import (
+    Bounds,
+    allocate,
+    correction,
+    layer_means,
+    project,
+    share_spent,
+    shift_linears_to_means,
+    with_fixed_layers,
+)
 from core.requests import AllocationRequest, Correction
 from tests.core.allocating import PER_LINEAR, SEEING, of_linears, permuted, profile, quick
 

@@ -11,16 +11,21 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from core.base import UserError
-from core.cli.allocations import allocated_json
+from core.cli import allocations
 from core.methods import BITS, GGUF, INTEGERS, LAYERS, UNITS, default_pruner, dropped_layers, treatment
-from core.plan.allocation import allocate
-from core.plan.budget import TOLERANCE, share_spent
-from core.plan.responses import at_levels
-from core.plan.sizes import Counts, taken, with_target
-from core.plan.solvers import Choices, round_to_levels, solve_levels
-from core.requests import AllocationRequest, grammar
-from core.requests.parsing import read_bytes
-from core.requests.recipes import read_recipe
+from core.plan import (
+    TOLERANCE,
+    Choices,
+    Counts,
+    allocate,
+    at_levels,
+    round_to_levels,
+    share_spent,
+    solve_levels,
+    taken,
+    with_target,
+)
+from core.requests import AllocationRequest, grammar, read_bytes, read_recipe
 from tests.core.allocating import STACK, harming, of_linears, quick
 
 SHARES = BITS.shares
@@ -294,7 +299,7 @@ def test_a_target_beyond_what_was_measured_names_that():
 def test_a_plan_that_was_written_down_reads_back(tmp_path):
     here, file = quantised(4, 3), tmp_path / "plan.json"
     planned = allocate(grammar.read_allocation("response granularity=linear currency=bits:3"), here)
-    told = allocated_json(planned, here, "quantised")
+    told = allocations.allocated_json(planned, here, "quantised")
     file.write_text(json.dumps(told, default=lambda array: array.tolist()))
     again = allocate(grammar.read_allocation(str(file)), here)
     assert np.array_equal(again.exact, planned.exact) and again.request.currency == "bits"

@@ -7,7 +7,7 @@ import pytest
 
 from core.base import UserError
 from core.methods import Manual
-from core.plan.allocation import allocate, spread_budget
+from core.plan import allocate, spread_budget
 from core.requests import AllocationRequest, grammar
 from tests.core.allocating import PER_LINEAR, of_linears, profile
 

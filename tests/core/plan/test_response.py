@@ -10,13 +10,9 @@ from hypothesis import strategies as st
 
 from core.base import UserError
 from core.methods import Response
-from core.plan import responses
-from core.plan.allocation import allocate, family
-from core.plan.budget import Bounds, project, share_spent
-from core.plan.evidence import Evidence
-from core.plan.solvers import Choices, curves, hull, solve
+from core.plan import Bounds, Choices, Evidence, allocate, curves, family, hull, project, responses, share_spent, solve
 from core.requests import AllocationRequest, Correction
-from core.results.candidates import CONTROLS
+from core.results import CONTROLS
 from tests.core.allocating import PER_LINEAR, estimates, of_linears, profile, quick
 
 

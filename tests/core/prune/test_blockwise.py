@@ -7,12 +7,10 @@ import torch
 from torch import nn
 
 from core.base import UserError
+from core.methods import MaskedWeights, blockwise, validation_windows
 from core.methods import blockwise as blockwise_module
-from core.methods.blockwise import blockwise
-from core.methods.masked_weights import MaskedWeights, validation_windows
 from core.models import anatomy, losses
-from core.prune import layer_windows
-from core.prune.walk import prune_layers
+from core.prune import layer_windows, prune_layers
 from tests import tiny
 from tests.builders.pruned_models import assert_in_pattern, assert_only_linears_changed
 from tests.builders.recipes import exact
@@ -110,7 +108,7 @@ def test_a_window_is_never_worse_than_its_start_on_what_is_held_back(spoilt):
     before = kept.weights[0].clone()
     held = validation_windows(9)
     start = held_error(error)
-    blockwise(kept, lambda batch: error(batch) * (1 if batch in held else spoilt), range(9))
+    blockwise.blockwise(kept, lambda batch: error(batch) * (1 if batch in held else spoilt), range(9))
     assert held_error(error) <= start
     if not spoilt > 0:
         assert torch.equal(kept.weights[0], before)

@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from core.models import anatomy
-from core.models.replay import record
-from core.prune import calibration
-from core.prune.calibration import BACK, DensePath, added
-from core.prune.walk import prune_layers
+from core.models import anatomy, record
+from core.prune import BACK, DensePath, added, calibration, prune_layers
 from tests import families, tiny
 from tests.builders.recipes import exact
 

@@ -12,12 +12,9 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import AutoModelForCausalLM
 
-from core.methods import PRUNERS
-from core.methods.distillation import LEARNING_RATE
-from core.methods.masked_weights import MaskedWeights, take_step
-from core.methods.selection import pattern
-from core.models.loading import Loaded
-from core.prune.distillation import Distillation, trainable_weights
+from core.methods import LEARNING_RATE, PRUNERS, MaskedWeights, pattern, take_step
+from core.models import Loaded
+from core.prune import Distillation, trainable_weights
 from tests import families, tiny
 
 OUT, IN = 64, 256

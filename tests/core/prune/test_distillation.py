@@ -11,21 +11,19 @@ from hypothesis import strategies as st
 from torch.nn.functional import kl_div
 
 from core.base import UserError
-from core.methods.distillation import (
+from core.methods import (
     MAX_CHECKS,
     PROMPT_TOKENS,
+    MaskedWeights,
     batch_of,
     check_steps,
     learning_rate_share,
+    training_windows,
+    validation_windows,
     windows_of_step,
 )
-from core.methods.masked_weights import MaskedWeights, training_windows, validation_windows
-from core.models import losses, machine
-from core.models.placement import stream
-from core.models.progress import Cancelled
-from core.prune import distillation, pruned_model
-from core.prune.distillation import Distillation, trainable_weights
-from core.prune.walk import prune_layers
+from core.models import Cancelled, losses, machine, stream
+from core.prune import Distillation, distillation, prune_layers, pruned_model, trainable_weights
 from tests import tiny
 from tests.builders.pruned_models import assert_in_pattern, assert_only_linears_changed
 from tests.builders.recipes import exact

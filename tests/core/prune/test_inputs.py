@@ -4,12 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from core.measure.first_pass import clean_statistics
-from core.measure.perturb import perturbed
+from core.measure import clean_statistics, perturbed
 from core.methods import MOMENTS, PRUNERS, TREATMENTS
 from core.models import anatomy, replay
-from core.prune.inputs import Sums, watched
-from core.prune.walk import prune_layers
+from core.prune import Sums, prune_layers, watched
 from tests import tiny
 from tests.builders.recipes import exact
 

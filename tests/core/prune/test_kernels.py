@@ -5,10 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.methods import PRUNERS, SPARSIFIERS, Pattern
-from core.methods.magnitude import magnitude
-from core.methods.selection import least, pattern
-from core.methods.wanda import wanda
+from core.methods import PRUNERS, SPARSIFIERS, Pattern, least, magnitude, pattern, wanda
 
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))
 sparsities = st.floats(0, 1, exclude_max=True)
@@ -43,8 +40,8 @@ def test_the_least_go_as_in_a_naive_loop(shape, sparsity, seed):
         more = left * (row + 1) // shape[0] - left * row // shape[0]
         drop(by_row, weight.abs() * norm, [row], columns, each + more)
     drop(at_once, weight.abs(), rows, columns, count)
-    assert torch.equal(wanda(weight, norm, sparsity), by_row)
-    assert torch.equal(magnitude(weight, None, sparsity), at_once)
+    assert torch.equal(wanda.wanda(weight, norm, sparsity), by_row)
+    assert torch.equal(magnitude.magnitude(weight, None, sparsity), at_once)
     assert torch.equal(weight, before)  # the weight itself was changed
 
 
@@ -87,9 +84,9 @@ def test_groups_keep_what_counts_most(asked, rows, groups, seed):
     for row in range(rows):
         for start in range(0, weight.shape[1], asked.of):
             drop(expected, weight.abs() * norm, [row], range(start, start + asked.of), asked.of - asked.kept)
-    assert torch.equal(wanda(weight, norm, asked.sparsity, asked), expected)
-    plain = wanda(weight, torch.ones_like(norm), asked.sparsity, asked)
-    assert torch.equal(magnitude(weight, None, asked.sparsity, asked), plain)
+    assert torch.equal(wanda.wanda(weight, norm, asked.sparsity, asked), expected)
+    plain = wanda.wanda(weight, torch.ones_like(norm), asked.sparsity, asked)
+    assert torch.equal(magnitude.magnitude(weight, None, asked.sparsity, asked), plain)
 
 
 @given(patterns)

@@ -8,10 +8,9 @@ import torch
 from gguf import GGMLQuantizationType, quants
 
 from core.base import UserError
-from core.methods import MIXED, PRUNERS, level_at
-from core.methods.quantisation import QUANT_FORMATS, fed_back, quantise, rounded
+from core.methods import MIXED, PRUNERS, QUANT_FORMATS, fed_back, level_at, quantise, rounded
 from core.models import anatomy
-from core.prune.walk import prune_layers
+from core.prune import prune_layers
 from tests import families, tiny
 from tests.builders.recipes import exact
 

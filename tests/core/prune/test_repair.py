@@ -7,13 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.base import Broken
-from core.methods import Pattern
+from core.methods import Pattern, alps, errors, magnitude, refit, sparsegpt, wanda
 from core.methods import refit as repair
-from core.methods.alps import alps
-from core.methods.magnitude import magnitude
-from core.methods.refit import errors, refit
-from core.methods.sparsegpt import sparsegpt
-from core.methods.wanda import wanda
 
 PATTERNS = [None, Pattern(2, 4)]
 
@@ -29,8 +24,12 @@ def drawn(rows, columns, tokens, seed=0):
 
 def pruned_by(name, weight, moment, pattern=None):
     if name == "sparsegpt":
-        return sparsegpt(weight, moment, 0.6, pattern)
-    return wanda(weight, moment.diagonal().sqrt(), 0.6, pattern) if name == "wanda" else magnitude(weight, None, 0.6)
+        return sparsegpt.sparsegpt(weight, moment, 0.6, pattern)
+    return (
+        wanda.wanda(weight, moment.diagonal().sqrt(), 0.6, pattern)
+        if name == "wanda"
+        else magnitude.magnitude(weight, None, 0.6)
+    )
 
 
 @pytest.mark.parametrize("pulled", [False, True])
@@ -40,7 +39,7 @@ def test_it_is_the_direct_solve_of_every_row(pattern, pulled, monkeypatch):
     weight, moment = drawn(6, 16, 200)
     pruned = pruned_by("wanda", weight, moment, pattern)
     pull = torch.randn(6, 16) * moment.diagonal() * pulled
-    found = refit(weight, pruned, moment, pull=pull if pulled else None).double()
+    found = refit.refit(weight, pruned, moment, pull=pull if pulled else None).double()
     damped = moment.double() + repair.DAMPING[0] * float(moment.diagonal().mean()) * torch.eye(16)
     for row in range(6):
         kept = torch.nonzero(pruned[row])[:, 0]
@@ -62,7 +61,7 @@ def test_no_row_gets_worse_and_the_mask_stays(rows, columns, tokens, seed, name,
     weight, moment = drawn(rows, columns, tokens, seed)
     weight = weight.to(dtype)
     pruned = pruned_by(name, weight, moment)
-    found = refit(weight, pruned, moment)
+    found = refit.refit(weight, pruned, moment)
     assert found.dtype == dtype
     assert torch.equal(found != 0, pruned != 0)
     before, after = (errors(weight.float(), each.float(), moment) for each in (pruned, found))
@@ -83,8 +82,8 @@ DENSE, PRUNED = torch.tensor([[1.0, 2.0, -3.0, 4.0]]), torch.tensor([[0.0, 1.5, 
 @pytest.mark.parametrize(
     ("solve", "name"),
     [
-        (lambda moment, warn: refit(DENSE, PRUNED, moment, warn), "repair"),
-        (lambda moment, warn: alps(torch.cat([DENSE, DENSE.abs().roll(1)]), moment, 0.5, None, warn), "splitting"),
+        (lambda moment, warn: refit.refit(DENSE, PRUNED, moment, warn), "repair"),
+        (lambda moment, warn: alps.alps(torch.cat([DENSE, DENSE.abs().roll(1)]), moment, 0.5, None, warn), "splitting"),
     ],
 )
 def test_damping_is_raised_with_a_warning_and_given_up_in_a_sentence(solve, name, refused):
@@ -148,7 +147,7 @@ def splitting(weight, moment, sparsity, pattern):
 @pytest.mark.parametrize(("shape", "seed"), [((8, 16), 0), ((20, 12), 1), ((12, 24), 2)])
 def test_it_agrees_with_the_plain_algorithm(shape, seed, pattern):
     weight, moment = drawn(*shape, 300, seed)
-    found = alps(weight, moment, 0.6, pattern)
+    found = alps.alps(weight, moment, 0.6, pattern)
     expected = splitting(weight.double().numpy(), moment.double().numpy(), 0.6, pattern)
     assert np.array_equal(found != 0, expected != 0)
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-3 * np.abs(expected).max())
@@ -157,4 +156,4 @@ def test_it_agrees_with_the_plain_algorithm(shape, seed, pattern):
 @pytest.mark.parametrize("pattern", [None, Pattern(kept=2, of=4)])
 def test_a_linear_of_zeros_stays_one(pattern):
     _, moment = drawn(8, 16, 32)
-    assert not alps(torch.zeros(8, 16), moment, 0.5, pattern).any()
+    assert not alps.alps(torch.zeros(8, 16), moment, 0.5, pattern).any()

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from core.base import Broken
-from core.methods import Pattern
-from core.methods.sparsegpt import BLOCK, sparsegpt
+from core.methods import BLOCK, Pattern, sparsegpt
 
 
 def plain(weight, moment, sparsity, kept=None, damping=0.01):
@@ -72,7 +71,10 @@ def test_it_does_what_the_plain_one_does(columns, sparsity, kept, change):
     weight[:, [3, 11]] *= 100
     inputs, told = change(inputs), []
     moment = inputs.T @ inputs
-    found, expected = sparsegpt(weight, moment, sparsity, kept, told.append), plain(weight, moment, sparsity, kept)
+    found, expected = (
+        sparsegpt.sparsegpt(weight, moment, sparsity, kept, told.append),
+        plain(weight, moment, sparsity, kept),
+    )
     assert error(weight, found, inputs) == pytest.approx(error(weight, expected, inputs), rel=0.01)
     differ = (found == 0).numpy() != (expected == 0)
     assert differ.mean() < 0.005  # masks differ by more than rounding near a tie
@@ -93,7 +95,7 @@ def indefinite(off):
 def test_failing_raises_damping_and_says_so(off, raised):
     weight = torch.tensor([[1.0, 2.0], [3.0, -1.0]])
     told = []
-    pruned = sparsegpt(weight, indefinite(off), 0.5, warn=told.append)
+    pruned = sparsegpt.sparsegpt(weight, indefinite(off), 0.5, warn=told.append)
     steps = [0.01, *raised]
     assert len(told) == len(raised)
     for text, before, after in zip(told, steps, raised, strict=False):
@@ -106,5 +108,5 @@ def test_failing_raises_damping_and_says_so(off, raised):
 def test_what_no_damping_helps_is_an_error_never_a_fallback(moment, refused):
     told = []
     with refused("damping 1", "tokens", error=Broken):
-        sparsegpt(torch.ones(1, 2), moment, 0.5, warn=told.append)
+        sparsegpt.sparsegpt(torch.ones(1, 2), moment, 0.5, warn=told.append)
     assert len(told) == 2

@@ -5,17 +5,11 @@ import pytest
 import torch
 
 from core.base import Broken
-from core.methods import PRUNERS, SPARSIFIERS
+from core.methods import PRUNERS, SPARSIFIERS, refit
 from core.methods import alps as splitting
 from core.methods import refit as mending
-from core.methods.refit import refit
-from core.models import anatomy, losses
-from core.models.replay import stream_of
-from core.models.saving import without_layers
-from core.prune import calibration, walk
-from core.prune.calibration import DensePath
-from core.prune.pruned_model import restored
-from core.prune.walk import prune_layers
+from core.models import anatomy, losses, stream_of, without_layers
+from core.prune import DensePath, calibration, prune_layers, restored, walk
 from tests import tiny
 from tests.builders.pruned_models import assert_only_linears_changed
 from tests.builders.recipes import exact
@@ -77,7 +71,7 @@ def by_plain_forwards(of, pruner, sparsity, groups, repair=False):
                 norm, moment = rows.norm(dim=0).float(), (rows.T @ rows).float()
                 statistic = {"none": None, "norm": norm, "second_moment": moment}[PRUNERS[pruner].statistic]
                 pruned = PRUNERS[pruner].prune(stack[name].weight, statistic, sparsity)
-                pruned = refit(stack[name].weight, pruned, moment) if repair else pruned
+                pruned = refit.refit(stack[name].weight, pruned, moment) if repair else pruned
                 with torch.no_grad():
                     stack[name].module.weight.copy_(stack[name].stored(pruned))
     return tiny.weights(of)

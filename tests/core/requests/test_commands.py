@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from core.base import UserError
 from core.methods import Manual
 from core.requests import (
+    PRESETS,
     AllocationRequest,
     BestRequest,
     EvaluationRequest,
@@ -19,16 +20,17 @@ from core.requests import (
     Recipe,
     StudyRequest,
     WindowRequest,
+    command_line,
     expanded,
     grammar,
+    line,
+    measurements,
+    perturbation,
+    quoted,
+    read_recipe,
 )
-from core.requests.commands import command_line, line, quoted
-from core.requests.measurements import measurements
-from core.requests.perturbations import PRESETS, perturbation
-from core.requests.recipes import read_recipe
-from core.results.best import whole_line
-from core.results.text_splits import split
-from core.show.report.remake import request_of_profile
+from core.results import split, whole_line
+from core.show.report import request_of_profile
 from core.store import Store
 from tests.lines import options_of, request_of_line
 
@@ -36,7 +38,7 @@ ROOT = Path(__file__).resolve().parents[3]
 C4 = WindowRequest(source="allenai/c4", documents=(0, 599), sequences=9, length=64)
 JUDGED = EvaluationRequest(text=C4, tasks=("rte", "boolq"), tasks_from=str(Path("/tasks").resolve()), examples=None)
 ODD_TEXT = WindowRequest(source="demo:evaluation", documents=(0, 5), packing="document", bos="every", length=32, seed=3)
-NOISE = measurements([perturbation("gaussian:0.25@all"), perturbation("skip")], (0, 2))
+NOISE = measurements.measurements([perturbation("gaussian:0.25@all"), perturbation("skip")], (0, 2))
 SETTINGS = [
     "uniform:0.7",
     "owl m=5 lam=0.08 strength=0.04 driver=gaussian:0.3 by=sparsegpt calibration_seed=1:0.6",

@@ -5,8 +5,7 @@ from hypothesis import given
 
 from core.base import UserError
 from core.methods import Manual
-from core.requests import AllocationRequest, Recipe, grammar, recipe_names
-from core.requests.recipes import read_recipe
+from core.requests import AllocationRequest, Recipe, grammar, read_recipe, recipe_names
 from tests.builders.strategies import allocations, settings
 
 

@@ -2,9 +2,7 @@
 
 import pytest
 
-from core.requests import lab
-from core.requests.lab import Question, question
-from core.requests.perturbations import perturbation
+from core.requests import Question, lab, perturbation, question
 
 
 def test_equal_questions_are_one_however_they_are_asked():

@@ -30,11 +30,12 @@ from core.requests import (
     StudyRequest,
     TextSpec,
     WindowRequest,
+    in_order,
+    measurements,
     methods_of,
+    perturbation,
+    read_recipe,
 )
-from core.requests.measurements import measurements
-from core.requests.perturbations import in_order, perturbation
-from core.requests.recipes import read_recipe
 from tests.builders import entries
 
 sizes = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
@@ -164,7 +165,7 @@ def test_positions_given_beside_are_used_where_the_text_leaves_them_open():
 
 @pytest.mark.parametrize("name", ["gaussian:0.01", "covariance:0.049", "residual_rescaled:wanda:0.7:-0.04"])
 def test_half_precision_refuses_what_it_would_drown(name, refused):
-    asked = measurements([perturbation(name)])
+    asked = measurements.measurements([perturbation(name)])
     for dtype in ("bfloat16", "float16"):
         with refused(name, dtype):
             checked(MeasureRequest, dtype=dtype, measurements=asked)
@@ -173,7 +174,11 @@ def test_half_precision_refuses_what_it_would_drown(name, refused):
 
 def test_only_noise_is_repeated_for_seeds_and_nothing_twice():
     asked = [Gaussian(size=0.3), Skip(), Gaussian(size=0.3)]
-    assert [each.name for each in measurements(asked, (0, 1))] == ["gaussian:0.3", "gaussian:0.3 seed 1", "skip"]
+    assert [each.name for each in measurements.measurements(asked, (0, 1))] == [
+        "gaussian:0.3",
+        "gaussian:0.3 seed 1",
+        "skip",
+    ]
 
 
 @pytest.mark.parametrize(

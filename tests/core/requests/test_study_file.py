@@ -18,9 +18,10 @@ from core.requests import (
     StudyRequest,
     WindowRequest,
     grammar,
+    read_study,
     recipe_names,
+    write_study,
 )
-from core.requests.study_file import read_study, write_study
 from tests.builders.strategies import settings
 
 # --- read ----------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from core.base import ranges
-from core.plan.gains import (
+from core.plan import (
     BAND,
     FEWEST_SEQUENCES,
     at_drift,
@@ -24,7 +24,7 @@ from core.plan.gains import (
     split_log_gain,
 )
 from core.show.words import gain_sentences
-from core.store.results import Floor
+from core.store import Floor
 from tests import synthetic
 from tests.builders import profiles as builders
 

@@ -9,12 +9,10 @@ import pytest
 
 from core.base import UserError
 from core.methods import Treatment
-from core.plan.allocation import allocate
+from core.plan import allocate
 from core.requests import AllocationRequest, Recipe, uniform
-from core.results import Prediction, stored_forecasts
-from core.results.candidates import default_anchors
-from core.results.stored_forecasts import load_forecast
-from core.show.report.questions import BENCHES
+from core.results import Prediction, default_anchors, load_forecast, stored_forecasts
+from core.show.report import BENCHES
 from tests import synthetic
 from tests.bench import predictions
 from tests.builders import profiles as builders

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.base import UserError
-from core.results import checkpoints
-from core.results.checkpoints import Compared
+from core.results import Compared, checkpoints
 from core.show import words
 from core.show.words import gain_sentences
 from tests import synthetic

@@ -5,10 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from core.plan.gains import student
-from core.results import spearman
-from core.results.comparison import FAILS, HOLDS, OPEN
-from core.show.report.claims import CLAIMED, MEASURED
+from core.plan import student
+from core.results import FAILS, HOLDS, OPEN, spearman
+from core.show.report import CLAIMED, MEASURED
 from tests.bench import claims
 from tests.bench.claims import judge
 from tests.builders.profiles import with_gains

@@ -13,10 +13,18 @@ from scipy.stats import spearmanr
 
 from core.base import Estimate, UserError
 from core.requests import Recipe, TaskSpec, grammar
-from core.results import Study, spearman, study_results
-from core.results.comparison import FEWEST_SEEDS, Accuracy, mean, paired, percent
-from core.results.setting_result import SeedResult
-from core.results.study_results import shared_tasks
+from core.results import (
+    FEWEST_SEEDS,
+    Accuracy,
+    SeedResult,
+    Study,
+    mean,
+    paired,
+    percent,
+    shared_tasks,
+    spearman,
+    study_results,
+)
 from core.store import HOME, Losses, Store, ZeroShot
 
 RTE, BOOLQ = (TaskSpec(name=name, content=name, examples=4, seed=0) for name in ("rte", "boolq"))

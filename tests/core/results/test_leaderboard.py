@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from core.methods import METHODS, AlphaPruning, Owl, Response, Treatment, Uniform
-from core.plan.allocation import allocate
+from core.plan import allocate
 from core.requests import AllocationRequest, Correction, Recipe
-from core.results.leaderboard import Leaderboard, place_at, tied
-from core.results.stored_forecasts import best_forecast
-from core.show.figures.allocation import perplexity_by_method
+from core.results import Leaderboard, best_forecast, place_at, tied
+from core.show.figures import perplexity_by_method
 from tests.builders import profiles as builders
 
 LAYERS, TARGET = 6, 0.7

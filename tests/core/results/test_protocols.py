@@ -5,8 +5,7 @@ from collections import defaultdict
 import pytest
 
 from core.methods import GGUF
-from core.requests import BestSpec
-from core.requests.recipes import read_recipe
+from core.requests import BestSpec, read_recipe
 from core.results import protocols
 from core.show.words import study_lines
 from core.store import Store

@@ -6,10 +6,8 @@ import io
 import numpy as np
 import pytest
 
-from core.requests.recipes import read_recipe
-from core.results import rows_of
-from core.results.study_columns import MEAN
-from core.results.study_table import study_table
+from core.requests import read_recipe
+from core.results import MEAN, rows_of, study_table
 from core.show.report import questions
 from tests.bench.tables import answered
 from tests.builders.profiles import study
@@ -19,7 +17,7 @@ RESEEDED = OWL.replace(calibration_seed=1)
 
 
 def made(store, asked=(OWL, RESEEDED, CORRECTED), **how):
-    return study_table(rows_of(study(store, asked, **how)))
+    return study_table.study_table(rows_of(study(store, asked, **how)))
 
 
 def test_a_row_is_a_setting_over_its_seeds_against_its_controls(empty):
@@ -52,7 +50,7 @@ def test_a_mean_of_tasks_is_over_those_that_every_row_has(empty):
 
 
 def test_compared_rows_keep_only_what_differs(empty):
-    pruned = study_table(made(empty).rows[1:]).differing.values
+    pruned = study_table.study_table(made(empty).rows[1:]).differing.values
     assert "calibration seeds" in pruned and not {"study", "zeros", "pruner"} & pruned.keys()
     assert made(empty, (OWL, HALF)).differing.values["zeros"] == [None, 0.5, 0.7, 0.7]
 

@@ -7,11 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.base import Estimate
-from core.results import Change, verdict
-from core.results.comparison import UNKNOWN
+from core.results import UNKNOWN, Change, verdict
 from core.show.report import questions
 from core.show.words import perplexity_sentences
-from core.show.words.perplexity_sentences import sentence
 
 NAN = math.nan
 
@@ -35,7 +33,7 @@ NAN = math.nan
     ],
 )  # fmt: skip
 def test_what_may_be_said(value, low, high, said):
-    assert sentence("OWL", "uniform", Change(Estimate(value, low, high, 20), UNKNOWN)) == said
+    assert perplexity_sentences.sentence("OWL", "uniform", Change(Estimate(value, low, high, 20), UNKNOWN)) == said
 
 
 @given(st.floats(-50, 50), st.floats(0, 20), st.floats(0, 20))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.base import formats
-from core.plan.sizes import MASKED, SMALLEST, Counts, sizes
+from core.plan import MASKED, SMALLEST, Counts, sizes
 from core.show import words
 from core.show.figures import axes
 from core.show.words import study_lines
@@ -73,7 +73,7 @@ def test_every_perturbation_of_the_presets_has_words():
 
 def test_what_zeros_are_worth_follows_the_numbers():
     counts = Counts(linears=8_000_000, matrices=0, vectors=0)
-    few, many = (sizes(counts, MASKED, 16 * kept + 1) for kept in (0.3, 0.1))
+    few, many = (sizes.sizes(counts, MASKED, 16 * kept + 1) for kept in (0.3, 0.1))
     assert (few[MASKED], few[SMALLEST], many[MASKED]) == (5_800_000, 4_500_000, 2_600_000)
     assert study_lines.on_zeros(few, {}) == (
         "A dense Q4_0 file takes 22.4 % fewer bytes than these zeros: prune for research, or combine both."
@@ -81,6 +81,6 @@ def test_what_zeros_are_worth_follows_the_numbers():
     assert "is 20.00 against 31.00: prune for" in study_lines.on_zeros(few, {MASKED: 31.0, SMALLEST: 20.0})
     assert "is 40.00 against 31.00: the zeros cost less" in study_lines.on_zeros(few, {MASKED: 31.0, SMALLEST: 40.0})
     assert study_lines.on_zeros(many, {}) == "These zeros take 42.2 % fewer bytes than a dense Q4_0 file would."
-    assert study_lines.on_zeros(sizes(counts, "3 bits", 3.6), {}) == (
+    assert study_lines.on_zeros(sizes.sizes(counts, "3 bits", 3.6), {}) == (
         "Linears in 3 bits take 80 % of the bytes of a dense Q4_0 file."
     )

@@ -8,8 +8,7 @@ import pytest
 
 from core.base import UserError
 from core.requests import PerturbedSpec
-from core.store import files, parts
-from core.store.files import write_file
+from core.store import files, parts, write_file
 from tests import synthetic
 
 LAYERS = 3

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from core.store.notes import file_hash, sha256
+from core.store import file_hash, sha256
 
 
 @pytest.fixture

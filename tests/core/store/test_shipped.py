@@ -7,8 +7,7 @@ import pytest
 from safetensors import safe_open
 
 from core.requests import BY_REQUEST
-from core.store import HOME, Store
-from core.store.entries import KINDS, SUFFIX
+from core.store import HOME, KINDS, SUFFIX, Store
 
 PLACE = re.compile(r'"(?:\w+:)?(?:/|~|[A-Za-z]:\\)[^"]*"')  # a text that is a path from the root, or a source by one
 LINES = Path(__file__).with_name("committed_keys.txt").read_text(encoding="utf-8").splitlines()

@@ -19,12 +19,8 @@ from pydantic import create_model
 from safetensors.numpy import load
 
 from core.base import shortage
-from core.requests import MeasureRequest, ProfileSpec
-from core.requests.measurements import measurements
-from core.requests.perturbations import perturbation
-from core.store import Perturbed, Store, axes_of, cache, parts, profiles, results
-from core.store.entries import write_entry
-from core.store.files import discard
+from core.requests import MeasureRequest, ProfileSpec, measurements, perturbation
+from core.store import Perturbed, Store, axes_of, cache, discard, parts, profiles, results, write_entry
 from tests import synthetic
 from tests.builders import entries
 
@@ -288,7 +284,7 @@ def test_what_is_committed_is_found_behind_every_cache(no_demo, tmp_path):
 def asked(tmp_path):
     file = tmp_path / "weights.bin"
     file.write_bytes(b"one")
-    measured = measurements([perturbation("gaussian:0.3")])
+    measured = measurements.measurements([perturbation("gaussian:0.3")])
     return MeasureRequest(measurements=measured), file
 
 

@@ -7,21 +7,25 @@ from itertools import combinations
 import numpy as np
 
 from core.base import UserError, checked
-from core.cli.study_output import study_json
-from core.cli.terminal import as_json
+from core.cli import study_output, terminal
 from core.methods import Manual, Owl
-from core.plan import responses
-from core.plan.allocation import allocate
-from core.plan.gains import below_floor, crossing, drift_curves, drift_left, gains_of, split_log_gain, verdicts_of
-from core.plan.sweep import sweep
-from core.requests import AllocationRequest, Correction
-from core.requests.grammar import OF_ALLOCATION, OF_CORRECTION
-from core.results import comparison, protocols, study_results
-from core.results.study_results import shared_tasks
+from core.plan import (
+    allocate,
+    below_floor,
+    crossing,
+    drift_curves,
+    drift_left,
+    gains_of,
+    responses,
+    split_log_gain,
+    sweep,
+    verdicts_of,
+)
+from core.requests import OF_ALLOCATION, OF_CORRECTION, AllocationRequest, Correction
+from core.results import comparison, protocols, shared_tasks, study_results
 from core.show.lessons import absorption, budgets, damage, shared
-from core.store import HOME, Store
+from core.store import HOME, KINDS, Store
 from core.store import profiles as stored_profiles
-from core.store.entries import KINDS
 from tests.replay.probe.plain import ASKED, REFUSED, ask, fingerprint, plain, point
 
 PROFILES, STUDIES = (sorted(path.stem for path in (HOME / "demo" / kind).iterdir()) for kind in ("profile", "study"))
@@ -188,7 +192,7 @@ def _by_hand(key, given, target):
         return None
     told = {"request": request.model_dump(mode="json"), "base": found.exact_base, "sparsity": found.exact}
     told |= {"budget": round(found.budget, 9), "bound": found.bound, "bounds": [found.bounds.low, found.bounds.high]}
-    return json.loads(as_json(told))
+    return json.loads(terminal.as_json(told))
 
 
 # --- studies -------------------------------------------------------------------------------------------------------
@@ -198,7 +202,7 @@ def studies(_):
     """What every point cost by its place, and its changes against its uniform twin and its base."""
     for key in STUDIES:
         found = study(key)
-        yield from points(key, study_json(found, {})["points"])
+        yield from points(key, study_output.study_json(found, {})["points"])
         for index, each in enumerate(found.singles):
             yield f"{key}/{index}/planned", plain(each.planned)
             yield f"{key}/{index}/zeros", plain(each.result.evaluated.zeros)
@@ -287,7 +291,7 @@ def _allocate(found):
     plain = AllocationRequest(base=Owl(), target=shared.TARGET)
     base = allocate(plain, found)
     driven = allocate(plain.replace(correction=Correction(driver=shared.DRIVER)), found)
-    push = sweep(driven, np.linspace(0, 0.1, 51).round(6), found, {}, {})
+    push = sweep.sweep(driven, np.linspace(0, 0.1, 51).round(6), found, {}, {})
     if len(push.strengths) == 1:
         raise UserError("the perturbation that drives the correction was not measured")
     return {"setting": plain.model_dump(mode="json"), "base": base.base} | _named(push, "strengths", "rows")

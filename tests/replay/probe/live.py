@@ -7,7 +7,7 @@ from functools import cache
 
 from safetensors.torch import load_file
 
-from core.export.target import space_needed
+from core.export import space_needed
 from core.requests import grammar
 from tests import tiny
 from tests.replay.probe.committed import ALLOCATION, STUDIES, allocated, compared, points, shown

@@ -10,14 +10,12 @@ import pytest
 from core.base import Estimate, UserError, per_cent
 from core.jobs import execute
 from core.methods import Response, Treatment, Uniform
-from core.models.progress import Cancelled
+from core.models import Cancelled
 from core.prune import pruned_model
 from core.requests import EvaluationRequest, MeasureRequest, Recipe, StudyRequest, WindowRequest, grammar, uniform
-from core.results import Change, best, search_plan, study_results, text_splits
-from core.results.comparison import UNKNOWN
+from core.results import UNKNOWN, Change, best, search_plan, study_results, text_splits
 from core.show.words import study_lines
-from core.store import Store
-from core.store.parts import delete
+from core.store import Store, delete
 from tests import tiny
 from tests.core.breaking import breaking, no_pruning
 from tests.core.results.search.asking import LENGTH, grid, request

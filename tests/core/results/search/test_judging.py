@@ -10,11 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.base import UserError
-from core.requests import BestRequest, Recipe, grammar
-from core.requests.recipes import read_recipe
-from core.results import Study, best, candidates, search_plan
-from core.results.best import BestProvenance
-from core.results.setting_result import SeedResult
+from core.requests import BestRequest, Recipe, grammar, read_recipe
+from core.results import BestProvenance, SeedResult, Study, best, candidates, search_plan
 from core.show.words import study_lines
 from core.store import Losses
 

@@ -5,9 +5,7 @@ import pytest
 
 from core.methods import Treatment
 from core.requests import Recipe, grammar
-from core.results import forecast_of_study
-from core.results.search_plan import candidates
-from core.results.stored_forecasts import transferred_to
+from core.results import forecast_of_study, search_plan, transferred_to
 from tests.core.allocating import of_linears
 from tests.core.allocating import profile as random_profile
 
@@ -27,7 +25,7 @@ def evaluated(study):
 
 @pytest.mark.parametrize("target", [0.05, 0.5, 0.8])
 def test_every_candidate_is_once_in_the_pool_and_reads_back_as_written(profile, target):
-    found = candidates(profile, "sparsegpt", target)
+    found = search_plan.candidates(profile, "sparsegpt", target)
     assert len(set(found.allocations)) == len(found.allocations) == len(found.harms) and np.isfinite(found.harms).all()
     assert [grammar.read_allocation(grammar.write(each)) for each in found.allocations] == [*found.allocations]
     methods = {each.base.title for each in found.allocations}
@@ -40,15 +38,15 @@ def test_every_candidate_is_once_in_the_pool_and_reads_back_as_written(profile, 
 def test_linears_are_candidates_where_they_were_measured_and_nothing_beyond_what_was_is():
     plain = random_profile(LAYERS)
     for here, there in ((of_linears(LAYERS), True), (plain, False)):
-        found = candidates(here, "wanda", 0.6)
+        found = search_plan.candidates(here, "wanda", 0.6)
         assert ("Response per linear" in {each.base.title for each in found.allocations}) is there
         assert any("per linear" in each and "left out" in each for each in found.left_out) is not there
-    assert any("beyond 0.9" in each for each in candidates(plain, "wanda", 0.89).left_out)
-    assert not candidates(plain, "wanda", 0.93).allocations
+    assert any("beyond 0.9" in each for each in search_plan.candidates(plain, "wanda", 0.89).left_out)
+    assert not search_plan.candidates(plain, "wanda", 0.93).allocations
 
 
 def test_the_next_is_the_best_predicted_whose_interval_reaches_below_the_best_measured(profile, evaluated):
-    pool = candidates(profile, "wanda", 0.7)
+    pool = search_plan.candidates(profile, "wanda", 0.7)
     known = {"uniform:0.7": 2.0, "response:0.7": 1.0}
     study = evaluated(known)
     anchors = [forecast_of_study(study, profile, WANDA)]
@@ -71,7 +69,7 @@ def test_the_next_is_the_best_predicted_whose_interval_reaches_below_the_best_me
 def test_anchors_of_another_text_predict_up_to_a_factor_that_few_settings_tell(profile, evaluated):
     losses = {f"uniform:{each}": 4 * each**3 for each in (0.5, 0.6, 0.7, 0.8)}
     there, doubled = evaluated(losses), {each: 2 * loss for each, loss in losses.items()}
-    pool, known = candidates(profile, "wanda", 0.7), forecast_of_study(there, profile, WANDA)
+    pool, known = search_plan.candidates(profile, "wanda", 0.7), forecast_of_study(there, profile, WANDA)
     alone = known.increases_from_harms(pool.harms)
     widths = []
     for count in (1, 3):

@@ -7,10 +7,7 @@ import pytest
 
 from core.base import Estimate
 from core.methods import INTEGERS
-from core.show.figures import allocation, drift, maps
-from core.show.figures.charts import CHARTS, COMPARED
-from core.show.figures.evaluation import BEYOND, sensible, with_band
-from core.show.figures.style import InView
+from core.show.figures import BEYOND, CHARTS, COMPARED, InView, allocation, drift, maps, sensible, with_band
 from tests.builders.profiles import stored
 
 OTHER = "checkpoint:0123456789abcdef"

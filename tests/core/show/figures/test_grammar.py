@@ -9,10 +9,22 @@ from pathlib import Path
 import pytest
 
 from core.base import UserError
-from core.show.figures import DARK, LIGHT, in_palette
-from core.show.figures.charts import CHARTS
-from core.show.figures.palette import HUE, contrast, mixed, readable, see_through, shades
-from core.show.figures.style import BOTTOM, TOP, InView, themed
+from core.show.figures import (
+    BOTTOM,
+    CHARTS,
+    DARK,
+    HUE,
+    LIGHT,
+    TOP,
+    InView,
+    contrast,
+    in_palette,
+    mixed,
+    readable,
+    see_through,
+    shades,
+    themed,
+)
 from core.store import Store, profiles
 
 ROOT = Path(__file__).parents[4]

@@ -9,15 +9,10 @@ import numpy as np
 import pytest
 
 from core.base import Estimate, UserError
-from core.plan.allocation import allocate, linear_parameters
-from core.plan.gains import gains_of
-from core.requests import AllocationRequest, Recipe
-from core.requests.grammar import read_allocation
-from core.results import Result
-from core.results.leaderboard import Leaderboard
-from core.results.setting_result import SeedResult
-from core.show.figures import allocation, charts, drift, evaluation, gain, maps, perplexity
-from core.show.figures.style import InView
+from core.plan import allocate, gains_of, linear_parameters
+from core.requests import AllocationRequest, Recipe, read_allocation
+from core.results import Leaderboard, Result, SeedResult
+from core.show.figures import InView, allocation, charts, drift, evaluation, gain, maps, perplexity
 from core.show.report import claims, questions
 from core.store import Losses, Store, profiles
 from tests import approved, synthetic

@@ -11,13 +11,9 @@ from hypothesis.extra import numpy as arrays
 
 from core.base import UserError
 from core.methods import Owl
-from core.plan.allocation import allocate
-from core.plan.budget import share_spent
-from core.plan.gains import drift_curves
-from core.plan.sweep import sweep
+from core.plan import allocate, drift_curves, share_spent, sweep
 from core.requests import AllocationRequest, Correction
 from core.show.lessons import absorption, budgets, damage, shared
-from core.show.lessons.shared import PRUNED
 from core.store import Store, profiles
 from tests import synthetic
 from tests.builders.profiles import stored
@@ -75,12 +71,12 @@ def test_chapters_name_the_layer_that_stands_out_and_rounding_is_not_divided_by(
     assert re.search(rf"size 1, .* 90 % .* layer {layer}\b", shared.plain(noise.notes[-1]))
     assert noise.sizes == [0.01, 0.03, 0.1, 0.3, 1] and noise.flips.shape == (5, LAYERS)
     assert "cannot be compared" in drift.notes[-1] and "cannot be compared" not in drift.notes[0]
-    alone = budgets.prune(with_fields(standard, PRUNED, kl=at(layer, 0.9, 0.1)))
+    alone = budgets.prune(with_fields(standard, shared.PRUNED, kl=at(layer, 0.9, 0.1)))
     assert re.search(rf"layer {layer}\b.* 0\.90 nats, 9\.0×", shared.plain(alone.sentence))
     assert budgets.rank(alone.harm[alone.at], (layer + 1) % LAYERS) == f"2nd of {LAYERS}"
-    few = budgets.prune(with_fields(standard, PRUNED, kl=at(layer, 0.9, -3e-9)))
+    few = budgets.prune(with_fields(standard, shared.PRUNED, kl=at(layer, 0.9, -3e-9)))
     assert "half of the layers do no more than rounding" in few.notes[few.at]
-    none = budgets.prune(with_fields(standard, PRUNED, kl=at(layer, 2e-8, 0)))
+    none = budgets.prune(with_fields(standard, shared.PRUNED, kl=at(layer, 2e-8, 0)))
     assert "no layer does more harm" in none.notes[none.at]
 
 
@@ -166,18 +162,18 @@ def test_with_too_few_sequences_neither_dilution_nor_training_is_judged(empty):
 
 def test_what_is_learned_depends_on_the_twin(standard):
     falling = drifts(-0.1)
-    trained = with_fields(with_fields(standard, "gaussian:0.3", log_drift=falling), PRUNED, log_drift=falling)
-    rising = with_fields(trained, PRUNED, log_drift=-falling)
+    trained = with_fields(with_fields(standard, "gaussian:0.3", log_drift=falling), shared.PRUNED, log_drift=falling)
+    rising = with_fields(trained, shared.PRUNED, log_drift=-falling)
     told = absorption.learned(trained, rising)
     assert "training does not explain this fall" in told and "the model learned to absorb it" in told
     assert "learned to absorb" not in absorption.learned(trained, trained)
     nothing = absorption.learned(trained, without(standard, *standard.by_name))
-    assert "gaussian:0.3" in nothing and PRUNED in nothing and "learned" not in nothing
+    assert "gaussian:0.3" in nothing and shared.PRUNED in nothing and "learned" not in nothing
 
 
 def test_a_sweep_runs_from_the_reverse_over_the_base_to_the_correction(standard):
     allocation = allocate(AllocationRequest(base=Owl(), correction=Correction(driver=shared.DRIVER)), standard)
-    found = sweep(allocation, np.linspace(0, 0.1, 51).round(6), standard, {}, {})
+    found = sweep.sweep(allocation, np.linspace(0, 0.1, 51).round(6), standard, {}, {})
     strengths, middle = np.array(found.strengths), found.frame(0)
     assert strengths[middle] == 0 and strengths == pytest.approx(-strengths[::-1])
     assert found.rows[middle] == pytest.approx(allocation.base)

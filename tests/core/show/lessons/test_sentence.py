@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from core.requests.lab import question
+from core.requests import question
 from core.show.lessons import sentence
-from core.store.scenes import SceneRow
+from core.store import SceneRow
 
 NOISE = question("A b c", "gaussian:0.5")
 EVERYWHERE = question("A b c", "gaussian:0.5", first=True)

@@ -14,8 +14,8 @@ from core.requests import (
     Recipe,
     StudyRequest,
     WindowRequest,
+    read_study,
 )
-from core.requests.study_file import read_study
 from core.results import study_results
 from core.show.report import remake, reports
 from core.store import Store

@@ -10,8 +10,8 @@ from html.parser import HTMLParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.show.report import Exhibit, Report
 from core.show.report import page as report
-from core.show.report.page import Exhibit, Report
 
 LIBRARY = "var Plotly = {react() { return '<' + '/p>'; }};\r\n// done"
 EVIL = [
