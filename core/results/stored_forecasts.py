@@ -39,7 +39,16 @@ def load_forecast(
     else:
         mine = store.of_model(profile.spec.model, "study")
         entries = [each for each in mine if not (judge and _evaluates(each, judge))]
-    return best_forecast((load(store, each, treatment) for each in entries), profile, treatment)
+
+    def best_of(studies):
+        return best_forecast((load(store, each, treatment) for each in studies), profile, treatment)
+
+    main = protocols.main_protocol(Study(each.spec, each.provenance, ()) for each in entries)
+    with suppress(UserError):  # where the main protocol has enough, nothing else is read
+        forecast = best_of(each for each in entries if protocols.protocol(each.spec) == main)
+        if len(forecast.settings) >= MIN_ANCHORS:
+            return forecast
+    return best_of(entries)
 
 
 def _evaluates(study: Entry, text: WindowRequest) -> bool:
