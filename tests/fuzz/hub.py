@@ -88,12 +88,14 @@ def believed(server, kept):
     """This process takes the server for the one Hub; what it gives is kept in a folder of its own."""
     import datasets
     from huggingface_hub import constants
+    from huggingface_hub.utils import _cache_manager  # which copies the folder when it is first imported
 
     with pytest.MonkeyPatch.context() as patch:
         template = server.address + "/{repo_id}/resolve/{revision}/{filename}"
         patch.setattr(constants, "ENDPOINT", server.address)
         patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        patch.setattr(constants, "HF_HUB_CACHE", str(kept / "hub"))
+        for each in (constants, _cache_manager):
+            patch.setattr(each, "HF_HUB_CACHE", str(kept / "hub"))
         patch.setattr(constants, "HF_HUB_OFFLINE", False)
         patch.setattr(datasets.config, "HF_ENDPOINT", server.address)
         patch.setattr(datasets.config, "HF_DATASETS_CACHE", str(kept / "datasets"))

@@ -13,7 +13,7 @@ import pytest
 from core.base import UserError
 from core.judge import task_files
 from core.methods import pattern
-from core.models import loading, locate, windows
+from core.models import folder_checks, loading, locate, windows
 from core.requests import WindowRequest, numbers, read_allocation, read_share, read_study, span
 from core.store import Store
 from tests import gguf_files, tiny
@@ -151,7 +151,7 @@ IMPOSSIBLE = {
 
 @pytest.mark.parametrize("way", IMPOSSIBLE)
 def test_a_models_folder_that_says_what_cannot_be(way, folder, store, monkeypatch):
-    monkeypatch.setattr(loading, "TOKENIZER_SECONDS", 1)
+    monkeypatch.setattr(folder_checks, "TOKENIZER_SECONDS", 1)
     IMPOSSIBLE[way](folder)
     one_sentence(lambda: opened(folder, store))
 

@@ -16,7 +16,7 @@ def test_weights_of_one_width_are_read_as_dense_ones(tmp_path, empty, monkeypatc
     """By transformers' own way, as what LLM Compressor writes; several widths are tested with the export."""
     pytest.importorskip("compressed_tensors", reason="compressed-tensors is not installed")
     monkeypatch.setattr(test_packed, "FORM_ROWS", [["int4g32s"] * 7] * tiny.LAYERS)
-    loaded = test_packed.rounded_to(test_packed.loaded_from("llama", empty))
+    loaded = test_packed.rounded_to(loading.load(locate(str(tiny.folder("llama")), empty)))
     test_packed.packed_to(tmp_path, loaded)
     found, meant = loading.load(locate(str(tmp_path / "out"), empty), store=empty), loaded.model.state_dict()
     for name, value in meant.items():  # transformers multiplies in the float16 of the scales

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from core.base import Array
-from core.methods import Allocator, Evidence, Parameter, steps
+from core.base.spec import Array
+from core.methods.allocator import Allocator, Evidence, Parameter, steps
 
 
 class Teeth(Allocator):

@@ -3,7 +3,7 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.show.figures import Chart, InView
+from core.show.figures.style import Chart, InView
 
 
 def influence(asked: InView) -> Chart:

@@ -2,7 +2,7 @@
 
 from core.requests.count import CountRequest, CountSpec
 
-from core.jobs import WorkContext
+from core.jobs.context import WorkContext
 from core.models import anatomy
 from core.store import Entry
 

@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from core.base import number
-from core.methods import Injection, Kind, Stream
+from core.base.spec import number
+from core.methods.perturbation import Injection, Kind, Stream
 
 
 class Shrink(Kind):

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from core.methods import Pattern, least
+from core.methods.selection import Pattern, least
 
 if TYPE_CHECKING:
     from torch import Tensor

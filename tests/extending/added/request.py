@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from core.base import View
-from core.requests import ModelSpec, OfModel
+from core.base.spec import View
+from core.requests.inputs import ModelSpec, OfModel
 
 
 class CountRequest(OfModel):
