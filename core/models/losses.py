@@ -81,23 +81,28 @@ def _read(loaded: Loaded, calls: Sequence[Call], ids: Tensor, stream: Tensor, de
 
     Args:
         ids: (windows, length).
-        stream, dense: (windows, length, width) of the model, and of its dense self.
+        stream, dense: (windows, length, width) of the model, and of its dense self: one tensor for the dense model,
+            whose head runs once then.
     """
     last, width = ids.shape[1] - 1, max(1, CHUNK // len(ids))
-    rows = []
+    rows, unlike = [], (stream,) if stream is dense else (stream, dense)
     for start in range(0, last, width):
         here = slice(start, min(start + width, last))
-        streams = [each[:, here].to(loaded.model.device) for each in (stream, dense)]
-        logits = [tail(loaded.model, calls, each).float() for each in streams]
-        losses = torch.stack(by_tokens(_losses, *logits, ids[:, here.start + 1 : here.stop + 1, None]))
+        streams = [each[:, here].to(loaded.model.device) for each in unlike]
+        logits, *beside = (tail(loaded.model, calls, each).float() for each in streams)
+        losses = torch.stack(by_tokens(_losses, logits, ids[:, here.start + 1 : here.stop + 1, None], *beside))
         rows.append(losses.cpu().double())  # the CPU first: not every device has float64
     return torch.cat(rows, dim=-1).mean(-1).numpy()
 
 
-def _losses(logits: Tensor, dense: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Loss of every token, and divergence from and agreement with the dense model's logits."""
-    log_q, log_p = logits.log_softmax(-1), dense.log_softmax(-1)
+def _losses(logits: Tensor, targets: Tensor, dense: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """Loss of every token, and divergence from and agreement with the dense model's logits; None: they are these."""
+    log_q = logits.log_softmax(-1)
     nll = -log_q.gather(-1, targets).squeeze(-1)
+    if dense is None:
+        none = nll - nll  # NaN where the loss is not finite
+        return nll, none, none + 1
+    log_p = dense.log_softmax(-1)
     kl = (log_p.exp() * (log_p - log_q)).sum(-1)
     agree = (log_p.argmax(-1) == log_q.argmax(-1)).to(nll.dtype)
     return nll, kl, torch.where(kl.isnan(), kl, agree)  # nothing is likeliest among NaN
