@@ -113,6 +113,13 @@ def test_a_running_job_shows_progress_and_what_it_found(device, store):
     assert not app.button(key=f"cancel-{job.key}").disabled
 
 
+def test_close_leaves_the_form_of_an_interrupted_job_alone_on_the_page(store):
+    app = opened(job=part_way(store).key)
+    assert app.expander[0].label == "Measure something else" and "are kept" in app.warning[0].value
+    app.button(key="close").click().run()
+    assert "job" not in app.query_params and not app.warning
+
+
 def test_a_refused_request_is_its_sentence(store):
     job = queue.submit(store, fake.request())
     job.write(Status(state="failed", error="3 windows, not 8", bad_request=True))

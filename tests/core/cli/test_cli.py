@@ -107,6 +107,7 @@ def test_people_get_a_short_overview_and_more_only_where_they_ask(measure, show,
     shown = show("--gains", row["name"]).out
     cells = [digits(each, 3) for each in (row["gains"][0], *row["interval"][0])]
     assert re.search(r" +│ +".join(map(re.escape, cells)), shown) and "…" not in shown and "skip" not in shown
+    assert "Gain per layer under" in shown
     said = show("--gains", "nonsense")
     assert said.code == 2 and PERTURB.replace(",", ", ") in said.err
 
