@@ -133,10 +133,8 @@ def linears(sparsity: Array, parameters: Array, names: Sequence[str], bounds: Bo
     """
     layers, count = sparsity.shape
     means = layer_means(sparsity.T, parameters.T)
-    bar = colour_bar(tickformat=".2f")
-    figure = by_layer(
-        sparsity, names, "layer %{x}, %{customdata[0]}: %{z:.4f}", bar, "sparsity", sparsity, 0.11 * layers
-    )
+    bar, hover = colour_bar(tickformat=".2f"), "layer %{x}, %{customdata[0]}: %{z:.4f}"
+    figure = by_layer(sparsity, names, hover, bar, "sparsity", sparsity, 0.11 * layers)
     beside = [f"{each:.2f}" for each in means]
     figure.add_trace(labels([layers - 0.3] * count, np.arange(count), beside, [LIGHT.ink] * count))
     table = layer_table(sparsity, names)
