@@ -1,20 +1,24 @@
 """Prediction of what an allocation costs that nobody evaluated, from some that were. Pure numpy.
 
-Pruning layer l alone to s_l does the harm f_l(s_l); all of them together raise the loss by a smooth function of these:
+Pruning layer l alone to s_l does the harm f_l(s_l); all of them together raise the loss by a smooth function of these,
+and by what allocations have in common that spread about as much harm in about the same shares:
 
-    ln(increase) = c0 + c1 (x - m) + c2 (x - m)^2,    x = ln(sum_l f_l(s_l)^p) / p,    m the mean x of the anchors
+    ln(increase) = c0 + c1 x + c2 x^2 + g(x, h) + noise,    x = ln(sum_l f_l(s_l)^p) / p - m
 
-The anchors are evaluated settings of one pruner, repair and protocol. The coefficients are least squares, drawn to a
+    h_l = sqrt(f_l(s_l) / sum_k f_k(s_k)),    cov(g, g') = 0.12^2 exp((h . h' - 1) / 0.5^2 - (x - x')^2 / 2)
+
+The anchors are evaluated settings of one pruner, repair and protocol, m their mean x. The curve is drawn to a
 proportion of harm and increase (c1 = 1, c2 = 0) by as little as a few anchors need not to bend: one gives a ratio, two
-a line; outside the anchors it goes on straight. The power p says how evenly a pruner spreads its harm: 1 where harms
-simply add, less where repair evens them out; of `POWERS` the one with the least leave-one-out residuals, 1 preferred.
-The interval is Student's t on these residuals, wider with leverage. More harm of a layer never predicts less loss.
-Ours.
+a line; outside the anchors it goes on straight. The process g leads predictions through what was measured, to the
+noise, and vanishes far from it; h . h' is how alike two allocations spread their harm (Bhattacharyya's coefficient).
+Both are one posterior in closed form: universal kriging (Rasmussen and Williams, Gaussian Processes for Machine
+Learning, 2006, 2.7). The power p says how evenly a pruner spreads its harm: 1 where harms simply add, less where
+repair evens them out; of `POWERS` the one with the least leave-one-out residuals, 1 preferred. The interval is
+Student's t on these residuals. More harm in the same shares never predicts less loss. Ours.
 
-Which harm: by leave-one-out over all committed settings, the squared final drift errs by 2.3 % (median), the KL
-divergence and the loss of the perturbed layer by more, with curves of plain Wanda for every pruner and repair; the
-harm of linears serves best as the even sparsity of their layer that would do as much (`responses.layer_harms`). The
-table is on the Evidence page.
+All constants, and which harm is read (`responses.of_prediction`), are by leave-one-out over the committed settings of
+both families at once: on the bundled model alone the squared final drift serves best, on others the KL divergence.
+The table is on the Evidence page.
 """
 
 import math
@@ -28,24 +32,35 @@ from core.base import Array, Estimate, UserError, frozen
 CONFIDENCE = 0.9
 FEWEST = 2  # anchors
 POWERS = (1 / 3, 1 / 2, 2 / 3, 0.8, 1.0, 1.25, 1.5)
-# Standard deviations around p = 1 (of ln p), c1 = 1 and c2 = 0, and of a residual: what few anchors are weighed against
-OF_POWER, OF_SLOPE, OF_BEND, OF_NOISE = 0.35, 0.4, 0.1, 0.05
-# What is known of residuals before there are any: one of 15 %, so that few anchors that happen to agree prove little
-DOUBT, DOUBTS = 0.15, 1
+# Standard deviations around p = 1 (of ln p), c1 = 1 and c2 = 0: what few anchors are weighed against
+OF_POWER, OF_SLOPE, OF_BEND = 0.5, 0.4, 0.12
+DRAWN, TO = np.diag([0, OF_SLOPE**-2, OF_BEND**-2]), np.array([0, 1, 0])
+# Standard deviations of g and of the noise of one setting, and within which 1 - h . h' two spreads of harm are alike
+OF_PROCESS, OF_NOISE, REACH = 0.12, 0.04, 0.5**2
+# What is known of residuals before there are any: two of 1.4 times these, so that few that agree prove little
+DOUBT, DOUBTS = 2**0.5, 2
 FLATTEST = 0.5  # slope below the anchors: little harm costs little
+STEPS = 32  # between the ends of the anchors, at which predictions are kept from falling
+CONSTANTS = {  # as `hand.js` reads them
+    "process": OF_PROCESS**2, "noise": OF_NOISE**2, "reach": REACH, "flattest": FLATTEST, "steps": STEPS
+}  # fmt: skip
 
 
 @frozen
 class Predictor:
-    """A fitted curve; see the module."""
+    """A fitted curve and process; see the module."""
 
     power: float
     centre: float  # mean abscissa of the anchors
     ends: tuple[float, float]  # the least and the largest abscissa of them, less the mean
     terms: Array  # (3,) c0, c1, c2
-    spread: Array  # (3, 3) covariance of the terms over the variance of a residual
-    deviation: float  # standard deviation of a residual, of ln(increase)
-    quantile: float  # Student's t
+    spread: Array  # (3, 3) covariance of the terms
+    places: Array  # (anchors,) x
+    shares: Array  # (anchors, layers) h
+    inverse: Array  # (anchors, anchors) of the covariance of what the curve leaves
+    leaning: Array  # (anchors, 3) the inverse times the curve's rows
+    pulls: Array  # (anchors,) the inverse times what the curve leaves
+    half: float  # half width of an interval over the standard deviation: Student's t times the scale of residuals
 
     def __call__(self, harms: Array, beside: Array | None = None) -> Estimate:
         """Increase of the loss over the dense model's, nats/token, with its 90 % interval; (allocations,) each.
@@ -55,33 +70,44 @@ class Predictor:
         Args:
             harms: (allocations, layers) harm of each of their layers alone.
             beside: (1, layers) of one whose cost is known: the intervals are then of what tells them from that, for
-                what the curve leaves open of both is no difference.
+                what is open of both is no difference.
         """
-        with np.errstate(divide="ignore"):
-            x = _abscissa(harms, self.power) - self.centre
-        none = np.isneginf(x)  # nothing is pruned
-        x = np.where(none, 0.0, x)
-        rows = _rows(x, *self.ends)
-        middle = self._curve(x)
+        none = harms.sum(-1) == 0  # nothing is pruned
+        x, shares, alike, rows = self._seen(np.where(none[:, None], 1.0, harms))
+        variance = np.full(len(x), OF_PROCESS**2 + OF_NOISE**2)
         if beside is not None:
-            rows -= _rows(_abscissa(beside, self.power) - self.centre, *self.ends)
-        wide = np.maximum(np.einsum("ij,jk,ik->i", rows, self.spread, rows), 0) + (beside is not None)
-        half = self.quantile * self.deviation * np.sqrt(1 + wide)
+            other, its, known, one = self._seen(beside)
+            variance = 2 * (variance - self._covariance(x, shares, other, its)[:, 0])
+            alike, rows = alike - known, rows - one
+        variance += np.einsum("ij,jk,ik->i", rows, self.spread, rows)
+        variance -= np.einsum("ij,jk,ik->i", alike, self.inverse, alike)
+        middle, half = self._middle(x, shares), self.half * np.sqrt(np.maximum(variance, OF_NOISE**2))
         with np.errstate(over="ignore"):
             return Estimate(middle, middle - half, middle + half).map(lambda log: np.where(none, 0.0, np.exp(log)))
 
-    def _curve(self, x: Array) -> Array:
-        """ln(increase): flat where the fit would fall, and below the anchors no flatter than `FLATTEST`."""
-        _, slope, bend = self.terms
+    def _seen(self, harms: Array) -> tuple[Array, Array, Array, Array]:
+        """x, h, the covariance with the anchors, and rows of the curve less what the anchors say of them."""
+        x, shares = _abscissa(harms, self.power) - self.centre, _shares(harms)
+        alike = self._covariance(x, shares, self.places, self.shares)
+        return x, shares, alike, _rows(x, *self.ends) - alike @ self.leaning
+
+    def _covariance(self, x: Array, shares: Array, places: Array, others: Array) -> Array:
+        """Of g, (allocations, others); outside the anchors it depends on x no more."""
+        return _near(np.clip(x, *self.ends), np.clip(places, *self.ends)) * _resemblance(shares, others)
+
+    def _middle(self, x: Array, shares: Array) -> Array:
+        """ln(increase): in the same shares it never falls, and below the anchors is no flatter than `FLATTEST`."""
         low, high = self.ends
-        first, last = slope + 2 * bend * low, slope + 2 * bend * high
-        turn = -slope / (2 * bend) if first * last < 0 else 0.0
-        rising = np.clip(x, turn if first < 0 else -math.inf, turn if last < 0 else math.inf)
-        return _rows(rising, low, high) @ self.terms + max(FLATTEST - max(first, 0.0), 0.0) * np.minimum(x - low, 0.0)
+        steps = np.linspace(low, high, STEPS + 1)
+        process = _resemblance(shares, self.shares) @ (_near(self.places, steps) * self.pulls[:, None])
+        rising = np.maximum.accumulate(_rows(steps, low, high) @ self.terms + process, axis=1)
+        inside = np.array([np.interp(one, steps, row) for one, row in zip(x, rising, strict=True)])
+        first, last = self.terms[1] + 2 * self.terms[2] * np.array(self.ends)
+        return inside + max(first, FLATTEST) * np.minimum(x - low, 0) + max(last, 0) * np.maximum(x - high, 0)
 
 
 def fit(harms: Array, increases: Array) -> Predictor:
-    """Fit the curve to the anchors.
+    """Fit the curve and the process to the anchors.
 
     Args:
         harms: (anchors, layers) harm of each layer pruned alone.
@@ -92,34 +118,47 @@ def fit(harms: Array, increases: Array) -> Predictor:
     """
     if len(increases) < FEWEST:
         raise UserError(f"a prediction needs {FEWEST} or more evaluated settings, and there are {len(increases)}")
-    return min((_fitted(harms, increases, power) for power in POWERS), key=lambda each: _cost(each, len(increases)))
+    return min((_fitted(harms, np.log(increases), power) for power in POWERS), key=lambda each: each[0])[1]
 
 
-def _cost(predictor: Predictor, anchors: int) -> float:
-    """Minus twice the logarithm of how likely a power is."""
-    return 2 * (DOUBTS + anchors) * math.log(predictor.deviation) + (math.log(predictor.power) / OF_POWER) ** 2
-
-
-def _fitted(harms: Array, increases: Array, power: float) -> Predictor:
-    """The curve of one power, with the leave-one-out residuals, each over what its own leverage adds."""
-    x, y = _abscissa(harms, power), np.log(increases)
-    centre = float(x.mean())
-    ends = float(x.min() - centre), float(x.max() - centre)
-    rows = _rows(x - centre, *ends)
-    drawn = np.diag([0, (OF_NOISE / OF_SLOPE) ** 2, (OF_NOISE / OF_BEND) ** 2])
-    spread = np.linalg.inv(rows.T @ rows + drawn)
-    terms = spread @ (rows.T @ y + drawn @ [0, 1, 0])
-    leverage = np.einsum("ij,jk,ik->i", rows, spread, rows)
-    # left out, a residual r is r / (1 - h), and its variance is larger by 1 / (1 - h)
-    residuals = float(((y - rows @ terms) ** 2 / (1 - leverage)).sum())
-    deviation = math.sqrt((DOUBTS * DOUBT**2 + residuals) / (DOUBTS + len(y)))
-    quantile = float(stdtrit(DOUBTS + len(y) - FEWEST, 0.5 + CONFIDENCE / 2))
-    return Predictor(power, centre, ends, terms, spread, deviation, quantile)
+def _fitted(harms: Array, logs: Array, power: float) -> tuple[float, Predictor]:
+    """Minus twice the logarithm of how likely a power is, by anchors left out one by one, and its posterior."""
+    shares, places, count = _shares(harms), _abscissa(harms, power), len(logs)
+    centre = float(places.mean())
+    places -= centre
+    ends = float(places.min()), float(places.max())
+    inverse = np.linalg.inv(_near(places, places) * _resemblance(shares, shares) + OF_NOISE**2 * np.eye(count))
+    rows = _rows(places, *ends)
+    leaning = inverse @ rows
+    spread = np.linalg.inv(rows.T @ leaning + DRAWN)
+    terms = spread @ (leaning.T @ logs + DRAWN @ TO)
+    pulls = inverse @ (logs - rows @ terms)
+    # left out, an anchor's residual is its pull over its certainty, and one over the certainty its variance
+    certainty = np.diag(inverse) - np.einsum("ij,jk,ik->i", leaning, spread, leaning)
+    scale = (DOUBTS * DOUBT**2 + float((pulls**2 / certainty).sum())) / (DOUBTS + count)
+    cost = (DOUBTS + count) * math.log(scale) - float(np.log(certainty).sum()) + (math.log(power) / OF_POWER) ** 2
+    half = float(stdtrit(DOUBTS + count - FEWEST, 0.5 + CONFIDENCE / 2)) * math.sqrt(scale)
+    return cost, Predictor(power, centre, ends, terms, spread, places, shares, inverse, leaning, pulls, half)
 
 
 def _abscissa(harms: Array, power: float) -> Array:
     """(allocations,)"""
     return np.log((harms**power).sum(-1)) / power
+
+
+def _shares(harms: Array) -> Array:
+    """The square root of each layer's share of the harm, (allocations, layers)."""
+    return np.sqrt(harms / harms.sum(-1, keepdims=True))
+
+
+def _near(x: Array, places: Array) -> Array:
+    """Correlation of g by the amount of harm, (allocations, others)."""
+    return np.exp(-((x[:, None] - places) ** 2) / 2)
+
+
+def _resemblance(shares: Array, others: Array) -> Array:
+    """Covariance of g by the shares of the layers, (allocations, others)."""
+    return OF_PROCESS**2 * np.exp((shares @ others.T - 1) / REACH)
 
 
 def _rows(x: Array, low: float, high: float) -> Array:

@@ -13,6 +13,7 @@ from core.store import Array, Profile
 
 FIELDS = {"drift": "final_squared", "kl": "kl", "nll": "nll_increase"}
 NAMES = {"drift": "squared final drift", "kl": "KL divergence, nats", "nll": "loss, nats/token"}
+PREDICTING = ("drift", "kl")
 
 
 def measured(profile: Profile, pruner: str, objective: str, per_linear: bool = False) -> tuple[Array, Array]:
@@ -93,6 +94,16 @@ def of_profile(profile: Profile, pruner: str, objective: str = "drift", per_line
     return curves(*measured(profile, pruner, objective, per_linear))
 
 
+@lru_cache
+def of_prediction(profile: Profile, pruner: str, per_linear: bool = False) -> Curves:
+    """Curves that predict: of every unit the geometric mean of its squared final drift and its KL divergence.
+
+    Each alone predicts one family of models best; see `core.plan.prediction`.
+    """
+    drift, kl = (of_profile(profile, pruner, each, per_linear) for each in PREDICTING)
+    return Curves(drift.sparsity, np.sqrt(drift.harm * kl.harm))
+
+
 def pruner_with_curves(profile: Profile, per_linear: bool = False, unit: BudgetUnit = ZEROS) -> str:
     """Default pruner of curves: the first that the profile holds any of."""
     return next(iter(pruners(profile, per_linear, unit)), default_pruner(unit))
@@ -114,7 +125,7 @@ def is_per_linear_only(profile: Profile, unit: BudgetUnit) -> bool:
 
 
 def layer_harms(rows: Array, profile: Profile, unit: BudgetUnit = ZEROS) -> Array:
-    """Squared final drift of each layer of many allocations, pruned alone, (rows, layers).
+    """Harm of each layer of many allocations, pruned alone, as `of_prediction` reads it, (rows, layers).
 
     Curves of the default pruner are used, where the profile holds any of it. A layer whose linears have a sparsity each
     counts as pruned evenly to where its linears, each alone, do as much together: so both kinds of budget are on one
@@ -125,23 +136,23 @@ def layer_harms(rows: Array, profile: Profile, unit: BudgetUnit = ZEROS) -> Arra
 
     Returns:
         NaN where one, or a linear of it, leaves 0 to the largest measured sparsity. Beside few bits a layer that is
-        left out has the drift that was measured of that.
+        left out has the harm that was measured of that.
 
     Raises:
         UserError: too few sparsities were measured.
     """
     if is_per_linear_only(profile, unit):  # then all is counted by linears
-        response = of_profile(profile, pruner_with_curves(profile, True, unit), per_linear=True)
+        response = of_prediction(profile, pruner_with_curves(profile, True, unit), per_linear=True)
         linears = len(response.harm) // rows.shape[1]
         units = rows if rows.ndim == 3 else np.repeat(rows[..., None], linears, axis=2)
         harms = _read(response, units.reshape(len(rows), -1)).reshape(units.shape).sum(2)
         with suppress(UserError):  # leaving layers out need not be measured
-            skip = _harm(profile, default_pruner(LAYERS), "drift")[1.0]
-            harms = np.where((units == 1).all(2), skip, harms)
+            skip = [_harm(profile, default_pruner(LAYERS), each)[1.0] for each in PREDICTING]
+            harms = np.where((units == 1).all(2), np.sqrt(np.prod(skip, axis=0)), harms)
         return harms
     pruner = pruner_with_curves(profile, rows.ndim == 3, unit)
-    even = rows if rows.ndim == 2 else _even(rows, of_profile(profile, pruner, per_linear=True))
-    return _read(of_profile(profile, pruner), even)
+    even = rows if rows.ndim == 2 else _even(rows, of_prediction(profile, pruner, per_linear=True))
+    return _read(of_prediction(profile, pruner), even)
 
 
 def _even(rows: Array, response: Curves) -> Array:

@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from core.base import Array, UserError, frozen
-from core.plan import responses
+from core.plan import prediction, responses
 from core.plan.allocation import Allocation, family, layer_means
 from core.plan.budget import Bounds, binding, shift_linears_to_means, with_fixed_layers
-from core.plan.prediction import FLATTEST, Predictor
 from core.store import Profile
 
 THINNED = 10  # strengths from one point of a control to the next
@@ -95,16 +94,16 @@ def bound_layers(rows: Array, bounds: Bounds) -> list[list[int]]:
     return [np.flatnonzero(each).tolist() for each in every]
 
 
-def harm_curves(predictor: Predictor, profile: Profile, base: Array, weights: Array, bounds: Bounds) -> dict:
+def harm_curves(predictor: prediction.Predictor, profile: Profile, base: Array, weights: Array, bounds: Bounds) -> dict:
     """The forecast as numbers that a browser computes with: the harm of a layer at each mean of its linears.
 
     Args:
         base, weights: (layers, linears); a layer that has one sparsity counts as one linear.
     """
-    curve = responses.of_profile(profile, responses.pruner_with_curves(profile))
-    harm, half = curve.harm, predictor.quantile * predictor.deviation
+    curve = responses.of_prediction(profile, responses.pruner_with_curves(profile))
+    harm = curve.harm
     if base.shape[1] > 1:
         means = np.tile(curve.sparsity[:, None], len(base))
         shifted = np.clip(shift_linears_to_means(base, weights, means, bounds), *bounds)
         harm = responses.layer_harms(shifted, profile).T
-    return vars(predictor) | {"sparsity": curve.sparsity, "harm": harm, "half": half, "flattest": FLATTEST}
+    return vars(predictor) | {"sparsity": curve.sparsity, "harm": harm, "constants": prediction.CONSTANTS}

@@ -48,9 +48,8 @@ def predicted(draw, anchors):
     found = prediction.fit(read(evaluated), read(evaluated).sum(1) * draw.uniform(0.9, 1.1, anchors))
     rows = np.concatenate([draw.uniform(0.1, 0.9, (6, LAYERS)), np.zeros((1, LAYERS)), np.full((1, LAYERS), 0.93)])
     costs = [each.tolist() for each in np.exp(3.0 + np.stack(found(read(rows))[:3], axis=1))]
-    curves = {name: told(getattr(found, name)) for name in ("power", "centre", "ends", "terms", "spread")}
-    curves |= {"sparsity": sparsity.tolist(), "harm": harm.tolist(), "loss": 3.0, "flattest": prediction.FLATTEST}
-    curves["half"] = found.quantile * found.deviation
+    curves = {name: told(value) for name, value in vars(found).items()}
+    curves |= {"sparsity": sparsity.tolist(), "harm": harm.tolist(), "loss": 3.0, "constants": prediction.CONSTANTS}
     return {"curves": curves, "rows": rows.tolist(), "costs": [*costs[:-1], None]}
 
 

@@ -1,12 +1,16 @@
 // Layers set by hand, and what that costs: as core/plan/budget.py and core/plan/prediction.py compute it.
 import { clamp } from "./numbers.js"
 /** @typedef {{sparsity: number[], harm: (number | null)[][], loss: number, power: number, centre: number,
- *   ends: number[], terms: number[], spread: number[][], half: number, flattest: number}} Curves what predicts */
+ *   ends: number[], terms: number[], spread: number[][], places: number[], shares: number[][], inverse: number[][],
+ *   leaning: number[][], pulls: number[], half: number, constants: Record<string, number>}} Curves what predicts */
 
 const EXACT = 1e-9
 const sum = (/** @type {number[]} */ numbers) => numbers.reduce((a, b) => a + b, 0)
 /** @param {number[]} one @param {number[]} other */
 const dot = (one, other) => sum(one.map((value, n) => value * other[n]))
+
+/** @param {number[][]} matrix @param {number[]} by */
+const times = (matrix, by) => matrix.map((each) => dot(each, by))
 
 /** @param {number[]} units of a layer @param {number[]} weights */
 export const mean = (units, weights) => dot(units, weights) / sum(weights)
@@ -40,7 +44,7 @@ export function pinned(base, means, hand, weights, target, bounds) {
 
 /** Perplexity and the ends of its interval; null where what that does to a layer was not measured.
  * @param {number[]} row means of layers @param {Curves} curves */
-export function predicted(row, { sparsity, harm, loss, power, centre, ends, terms, spread, half, flattest }) {
+export function predicted(row, { sparsity, harm, loss, ...curves }) {
   if (Math.max(...row) > sparsity[sparsity.length - 1] + EXACT) return null
   const harms = row.map((value, layer) => {
     const n = clamp(sparsity.findIndex((each) => each >= value - EXACT), 1, sparsity.length - 1)
@@ -48,15 +52,30 @@ export function predicted(row, { sparsity, harm, loss, power, centre, ends, term
     const [from, to] = [n - 1, n].map((at) => harm[layer][at] ?? NaN)
     return from + clamp(share, 0, 1) * (to - from)
   })
+  const { power, centre, ends: [low, high], terms, places, pulls, half, constants } = curves
+  const { process, noise } = constants
   const x = Math.log(sum(harms.map((each) => each ** power))) / power - centre
   if (!(x > -Infinity)) return Number.isNaN(x) ? null : [loss, loss, loss].map(Math.exp) // nothing is pruned
-  const inside = (/** @type {number} */ to) => clamp(to, ends[0], ends[1])
+  const inside = (/** @type {number} */ to) => clamp(to, low, high)
   const basis = (/** @type {number} */ to) => [1, to, inside(to) * (2 * to - inside(to))]
-  const [first, last] = ends.map((end) => terms[1] + 2 * terms[2] * end)
-  const turn = first * last < 0 ? -terms[1] / (2 * terms[2]) : 0
-  const rising = clamp(x, first < 0 ? turn : -Infinity, last < 0 ? turn : Infinity)
-  const flat = Math.max(flattest - Math.max(first, 0), 0) * Math.min(x - ends[0], 0)
-  const middle = dot(basis(rising), terms) + flat
-  const reach = half * Math.sqrt(1 + Math.max(dot(basis(x), spread.map((each) => dot(each, basis(x)))), 0))
+  const total = sum(harms)
+  const shares = harms.map((each) => Math.sqrt(each / total))
+  const resemblance = times(curves.shares, shares).map((each) => process * Math.exp((each - 1) / constants.reach))
+  const alike = (/** @type {number} */ to) =>
+    resemblance.map((each, n) => each * Math.exp(-((inside(to) - places[n]) ** 2) / 2))
+  const at = high > low ? ((inside(x) - low) / (high - low)) * constants.steps : 0
+  let [before, now] = [-Infinity, -Infinity] // never falling from step to step
+  for (let n = 0; n <= Math.ceil(at); n++) {
+    const to = low + (n / constants.steps) * (high - low)
+    ;[before, now] = [now, Math.max(now, dot(basis(to), terms) + dot(alike(to), pulls))]
+  }
+  const [first, last] = [low, high].map((end) => terms[1] + 2 * terms[2] * end)
+  const below = Math.max(first, constants.flattest) * Math.min(x - low, 0)
+  const above = Math.max(last, 0) * Math.max(x - high, 0)
+  const middle = (at ? before + (at - Math.ceil(at) + 1) * (now - before) : now) + below + above
+  const known = alike(x)
+  const open = basis(x).map((each, n) => each - dot(known, curves.leaning.map((line) => line[n])))
+  const variance = process + noise + dot(open, times(curves.spread, open)) - dot(known, times(curves.inverse, known))
+  const reach = half * Math.sqrt(Math.max(variance, noise))
   return [0, -reach, reach].map((off) => Math.exp(loss + Math.exp(middle + off)))
 }

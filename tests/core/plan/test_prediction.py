@@ -1,4 +1,4 @@
-"""Predictions: intervals that cover what they were not shown, curves that only rise, few anchors that never bend."""
+"""Predictions: through what was measured, intervals that cover the rest, curves that only rise and seldom bend."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,10 @@ SEEDS = st.integers(0, 10**6)
 
 
 def world(rng, count, layers=8):
-    """Harms (count, layers) of allocations at several targets, and increases as some model might show them."""
+    """Harms (count, layers) of allocations at several targets, and increases as some model might show them.
+
+    Which layers bear the harm matters too, smoothly, by 5 % or so.
+    """
     share = rng.lognormal(0, 0.7, layers)
     harms = share * rng.choice([0.02, 0.05, 0.1, 0.2], (count, 1)) * rng.lognormal(0, 0.3, (count, layers))
     power, slope, bend, noise = (
@@ -24,7 +27,8 @@ def world(rng, count, layers=8):
     )
     x = np.log((harms**power).sum(1)) / power
     z = x - x.mean()
-    return harms, np.exp(0.3 + slope * z + bend * z**2 + noise * rng.standard_normal(count))
+    borne = np.sqrt(harms / harms.sum(1, keepdims=True)) @ rng.normal(0, 0.3, layers)
+    return harms, np.exp(0.3 + slope * z + bend * z**2 + borne + noise * rng.standard_normal(count))
 
 
 @pytest.mark.parametrize("anchors", [3, 4, 6, 12, 40])
@@ -39,15 +43,29 @@ def test_nine_in_ten_intervals_hold_what_was_not_shown(anchors):
 
 @quick
 @given(seed=SEEDS, anchors=st.integers(2, 12))
-def test_more_harm_of_any_layer_never_predicts_less_loss(seed, anchors):
+def test_more_harm_in_the_same_shares_never_predicts_less_loss(seed, anchors):
     rng = np.random.default_rng(seed)
     harms, true = world(rng, anchors)
     true = rng.permutation(true) if seed % 3 == 0 else true  # anchors that contradict each other too
     found = prediction.fit(harms, true)
-    row = np.sort(rng.lognormal(-3, 2, (50, 8)), axis=0)
-    increase = found(row).value
+    increase = found(rng.lognormal(-3, 1, 8) * np.logspace(-3, 3, 50)[:, None]).value
     assert (np.diff(increase) >= -1e-12 * increase[1:]).all()
     assert found(np.zeros((1, 8))).value == 0
+
+
+@quick
+@given(seed=SEEDS, anchors=st.integers(6, 12))
+def test_a_measured_setting_is_predicted_as_measured_and_what_is_alike_to_it_better_than_without_it(seed, anchors):
+    harms, true = world(np.random.default_rng(seed), anchors)
+    harms[0] = harms[1]
+    harms[0, 0] *= 30  # as much harm as another does, mostly in one layer, costs half as much again
+    harms[0], true[0] = harms[0] * harms[1].sum() / harms[0].sum(), 1.5 * true[1]
+    found, without = (prediction.fit(harms[rest:], true[rest:]) for rest in (0, 1))
+    near = harms[:1] * np.linspace(0.97, 1.03, 8)
+    assert abs(np.log(found(harms).value / true))[0] < abs(np.log(without(harms).value / true))[0] / 4
+    for each in (harms[:1], near):
+        before, after = (np.log(fit(each).high / fit(each).value)[0] / fit.half for fit in (without, found))
+        assert after < 0.8 * before
 
 
 @quick
@@ -79,9 +97,11 @@ def test_beside_another_only_what_tells_two_apart_is_uncertain(seed, far):
     found, beyond = prediction.fit(harms[1:], true[1:]), far * harms
     alone, beside = found(beyond), found(beyond, beyond[:1])
     assert np.array_equal(beside.value, alone.value)
-    residual = found.quantile * found.deviation
-    assert np.log(beside.high / beside.value)[0] == pytest.approx(2**0.5 * residual), "of both, the curve's is none"
-    assert (np.log(beside.high / beside.value) >= 2**0.5 * residual * (1 - 1e-9)).all()
+    widths, apart = (np.log(each.high / each.value) / found.half for each in (alone, beside))
+    least = 2**0.5 * prediction.OF_NOISE
+    assert apart[0] == pytest.approx(least), "of the other itself, the noise of two settings is left"
+    assert (apart >= least * (1 - 1e-9)).all() and (apart <= (widths + widths[0]) * (1 + 1e-9)).all()
+    assert found(beyond[:1], beyond[1:2]).low == pytest.approx(alone.value[0] * (beside.low / beside.value)[1])
 
 
 def test_what_is_not_known_is_not_predicted_and_one_anchor_is_none():

@@ -126,7 +126,7 @@ def test_allocate_says_the_prediction_and_the_reason_where_there_is_none(study, 
 def test_committed_settings_are_predicted_as_well_as_evidence_says():
     """The bounds are the product's promise."""
     table, written = predictions.predictions().set_index("what"), BENCHES["prediction"].table("prediction")
-    for kind, limits in (("", (4, 10, 88, 12)), ("default anchors: ", (6, 14, 88, 100))):
+    for kind, limits in (("", (2, 8, 88, 11)), ("default anchors: ", (4, 11, 88, 40))):
         median, ninety, holds, width = (table.loc[predictions.ALL, f"{kind}{each}"] for each in predictions.COLUMNS)
         assert median <= limits[0] and ninety <= limits[1] and holds >= limits[2] and width <= limits[3]
     pd.testing.assert_frame_equal(table, written.set_index("what"))  # else `make studies` writes it anew
