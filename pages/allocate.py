@@ -47,6 +47,8 @@ with left:
         targets.draw_sizes(request, treatment, profile, forecast)
     else:
         current_allocation.draw(request, by_hand, allocation, profile, forecast, measured)
+    if forecast:
+        current_allocation.next_words(allocation, forecast)
     if refusal:
         current_allocation.evaluate_anchors(refusal, treatment, profile)
     best_setting.card(protocols, request.target, treatment.pruner, "allocate.py")

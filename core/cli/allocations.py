@@ -54,7 +54,8 @@ def spread(options: SimpleNamespace, store: Store) -> None:
     say_json(answer)
     _say(allocation, answer)
     if forecast:
-        say(study_lines.beside(predicted), study_lines.basis(forecast))
+        words = study_lines.next_words(predicted["this allocation"])
+        say(study_lines.beside(predicted), words, study_lines.basis(forecast))
     else:
         say(f"No prediction: {lacking}")
 

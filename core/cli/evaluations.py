@@ -27,7 +27,7 @@ from core.requests import (
     request_of,
     whole_path,
 )
-from core.results import CheckedPrediction, Study, candidates, stored_forecasts, study_results
+from core.results import Prediction, Study, candidates, stored_forecasts, study_results
 from core.show.words import study_lines
 from core.store import Entry, Store, parts, profiles
 
@@ -71,7 +71,7 @@ def forms_json(request: ExportRequest, store: Store) -> Answer:
     ]}  # fmt: skip
 
 
-def pruned_json(study: Study, recipe: Recipe, predicted: Mapping[Recipe, CheckedPrediction]) -> Answer:
+def pruned_json(study: Study, recipe: Recipe, predicted: Mapping[Recipe, Prediction]) -> Answer:
     """JSON of one evaluated recipe, its prediction, the dense model and its uniform twin."""
     measured = study.single(recipe)
     return {

@@ -7,7 +7,7 @@ import numpy as np
 from core.base import Estimate
 from core.cli.terminal import Answer, say, say_table
 from core.requests import Recipe, TextSpec
-from core.results import Change, CheckedPrediction, Result, Study, protocols, rows_of
+from core.results import Change, Prediction, Result, Study, protocols, rows_of
 from core.results.study_table import study_table
 from core.show.words import perplexity_sentences, study_lines
 
@@ -65,7 +65,7 @@ def seeds_json(change: Change | None) -> Answer | None:
     return interval_json(change.seeds, "seeds") if change and change.seeds.n else None
 
 
-def study_json(study: Study, predicted: Mapping[Recipe, CheckedPrediction]) -> Answer:
+def study_json(study: Study, predicted: Mapping[Recipe, Prediction]) -> Answer:
     """JSON of a study: every result with its prediction from the others."""
     rows = []
     for each in study.singles:
@@ -83,7 +83,7 @@ def study_json(study: Study, predicted: Mapping[Recipe, CheckedPrediction]) -> A
     return {"text": study.provenance.get("text"), "points": rows}
 
 
-def prediction_json(recipe: Recipe, predicted: Mapping[Recipe, CheckedPrediction]) -> dict[str, float] | None:
+def prediction_json(recipe: Recipe, predicted: Mapping[Recipe, Prediction]) -> dict[str, float] | None:
     """JSON of the prediction from the other settings and its error; None where they could not predict."""
     return (checked := predicted.get(recipe.seedless)) and checked._asdict()
 
@@ -116,7 +116,7 @@ def shuffles_json(study: Study, result: Result) -> Answer | None:
     return {"shuffles": len(shuffled), **spreads}
 
 
-def print_study(study: Study, predicted: Mapping[Recipe, CheckedPrediction]) -> None:
+def print_study(study: Study, predicted: Mapping[Recipe, Prediction]) -> None:
     """Print a study: table, errors of predictions, verdicts, and warnings."""
     table = study_table(rows_of(study))
     heads, *rows = table.only(

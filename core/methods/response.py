@@ -37,7 +37,7 @@ class Response(Allocator):
     measured = True
 
     kind: Literal["response"] = "response"
-    # A search tries the harm to the output alone: predictions go by drift, so least drift looks better than it is.
+    # A search tries the harm to the output alone: predictions go by drift too, so least drift looks better than it is.
     objective: Annotated[Literal["drift", "kl", "nll"], Parameter("Harm by", OBJECTIVES, "harm by")] = Field(
         "kl", description="drift, kl or nll"
     )

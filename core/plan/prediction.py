@@ -16,7 +16,7 @@ Learning, 2006, 2.7). The power p says how evenly a pruner spreads its harm: 1 w
 repair evens them out; of `POWERS` the one with the least leave-one-out residuals, 1 preferred. The interval is
 Student's t on these residuals. More harm in the same shares never predicts less loss. Ours.
 
-All constants, and which harm is read (`responses.of_prediction`), are by leave-one-out over the committed settings of
+All constants, and which harm is read (`responses.of_profile`), are by leave-one-out over the committed settings of
 both families at once: on the bundled model alone the squared final drift serves best, on others the KL divergence.
 The table is on the Evidence page.
 """
@@ -34,7 +34,7 @@ FEWEST = 2  # anchors
 POWERS = (1 / 3, 1 / 2, 2 / 3, 0.8, 1.0, 1.25, 1.5)
 # Standard deviations around p = 1 (of ln p), c1 = 1 and c2 = 0: what few anchors are weighed against
 OF_POWER, OF_SLOPE, OF_BEND = 0.5, 0.4, 0.12
-DRAWN, TO = np.diag([0, OF_SLOPE**-2, OF_BEND**-2]), np.array([0, 1, 0])
+DRAWN = np.diag([0, OF_SLOPE**-2, OF_BEND**-2])
 # Standard deviations of g and of the noise of one setting, and within which 1 - h . h' two spreads of harm are alike
 OF_PROCESS, OF_NOISE, REACH = 0.12, 0.04, 0.5**2
 # What is known of residuals before there are any: two of 1.4 times these, so that few that agree prove little
@@ -73,11 +73,11 @@ class Predictor:
                 what is open of both is no difference.
         """
         none = harms.sum(-1) == 0  # nothing is pruned
-        x, shares, alike, rows = self._seen(np.where(none[:, None], 1.0, harms))
+        x, inside, shares, alike, rows = self._seen(np.where(none[:, None], 1.0, harms))
         variance = np.full(len(x), OF_PROCESS**2 + OF_NOISE**2)
         if beside is not None:
-            other, its, known, one = self._seen(beside)
-            variance = 2 * (variance - self._covariance(x, shares, other, its)[:, 0])
+            _, other, its, known, one = self._seen(beside)
+            variance = 2 * (variance - _covariance(inside, shares, other, its)[:, 0])
             alike, rows = alike - known, rows - one
         variance += np.einsum("ij,jk,ik->i", rows, self.spread, rows)
         variance -= np.einsum("ij,jk,ik->i", alike, self.inverse, alike)
@@ -85,22 +85,22 @@ class Predictor:
         with np.errstate(over="ignore"):
             return Estimate(middle, middle - half, middle + half).map(lambda log: np.where(none, 0.0, np.exp(log)))
 
-    def _seen(self, harms: Array) -> tuple[Array, Array, Array, Array]:
-        """x, h, the covariance with the anchors, and rows of the curve less what the anchors say of them."""
-        x, shares = _abscissa(harms, self.power) - self.centre, _shares(harms)
-        alike = self._covariance(x, shares, self.places, self.shares)
-        return x, shares, alike, _rows(x, *self.ends) - alike @ self.leaning
+    def _seen(self, harms: Array) -> tuple[Array, ...]:
+        """x, the same inside the anchors, h, covariance with the anchors, the curve's rows less what these say of them.
 
-    def _covariance(self, x: Array, shares: Array, places: Array, others: Array) -> Array:
-        """Of g, (allocations, others); outside the anchors it depends on x no more."""
-        return _near(np.clip(x, *self.ends), np.clip(places, *self.ends)) * _resemblance(shares, others)
+        Outside the anchors the process depends on x no more.
+        """
+        x, shares = _abscissa(harms, self.power) - self.centre, _shares(harms)
+        inside = np.clip(x, *self.ends)
+        alike = _covariance(inside, shares, self.places, self.shares)
+        return x, inside, shares, alike, _rows(x, *self.ends) - alike @ self.leaning
 
     def _middle(self, x: Array, shares: Array) -> Array:
         """ln(increase): in the same shares it never falls, and below the anchors is no flatter than `FLATTEST`."""
         low, high = self.ends
         steps = np.linspace(low, high, STEPS + 1)
-        process = _resemblance(shares, self.shares) @ (_near(self.places, steps) * self.pulls[:, None])
-        rising = np.maximum.accumulate(_rows(steps, low, high) @ self.terms + process, axis=1)
+        process = [_covariance(np.full(len(x), each), shares, self.places, self.shares) @ self.pulls for each in steps]
+        rising = np.maximum.accumulate(_rows(steps, low, high) @ self.terms + np.transpose(process), axis=1)
         inside = np.array([np.interp(one, steps, row) for one, row in zip(x, rising, strict=True)])
         first, last = self.terms[1] + 2 * self.terms[2] * np.array(self.ends)
         return inside + max(first, FLATTEST) * np.minimum(x - low, 0) + max(last, 0) * np.maximum(x - high, 0)
@@ -127,11 +127,11 @@ def _fitted(harms: Array, logs: Array, power: float) -> tuple[float, Predictor]:
     centre = float(places.mean())
     places -= centre
     ends = float(places.min()), float(places.max())
-    inverse = np.linalg.inv(_near(places, places) * _resemblance(shares, shares) + OF_NOISE**2 * np.eye(count))
+    inverse = np.linalg.inv(_covariance(places, shares, places, shares) + OF_NOISE**2 * np.eye(count))
     rows = _rows(places, *ends)
     leaning = inverse @ rows
     spread = np.linalg.inv(rows.T @ leaning + DRAWN)
-    terms = spread @ (leaning.T @ logs + DRAWN @ TO)
+    terms = spread @ (leaning.T @ logs + DRAWN[1])
     pulls = inverse @ (logs - rows @ terms)
     # left out, an anchor's residual is its pull over its certainty, and one over the certainty its variance
     certainty = np.diag(inverse) - np.einsum("ij,jk,ik->i", leaning, spread, leaning)
@@ -151,14 +151,9 @@ def _shares(harms: Array) -> Array:
     return np.sqrt(harms / harms.sum(-1, keepdims=True))
 
 
-def _near(x: Array, places: Array) -> Array:
-    """Correlation of g by the amount of harm, (allocations, others)."""
-    return np.exp(-((x[:, None] - places) ** 2) / 2)
-
-
-def _resemblance(shares: Array, others: Array) -> Array:
-    """Covariance of g by the shares of the layers, (allocations, others)."""
-    return OF_PROCESS**2 * np.exp((shares @ others.T - 1) / REACH)
+def _covariance(x: Array, shares: Array, places: Array, others: Array) -> Array:
+    """Covariance of g, (allocations, others)."""
+    return OF_PROCESS**2 * np.exp((shares @ others.T - 1) / REACH - (x[:, None] - places) ** 2 / 2)
 
 
 def _rows(x: Array, low: float, high: float) -> Array:

@@ -89,17 +89,15 @@ def pruners(profile: Profile, per_linear: bool = False, unit: BudgetUnit = ZEROS
 
 
 @lru_cache
-def of_profile(profile: Profile, pruner: str, objective: str = "drift", per_linear: bool = False) -> Curves:
-    """Response curves of every layer, or of every linear, layer after layer; smoothed and convex, see `curves`."""
-    return curves(*measured(profile, pruner, objective, per_linear))
+def of_profile(profile: Profile, pruner: str, objective: str | None = None, per_linear: bool = False) -> Curves:
+    """Response curves of every layer, or of every linear, layer after layer; smoothed and convex, see `curves`.
 
-
-@lru_cache
-def of_prediction(profile: Profile, pruner: str, per_linear: bool = False) -> Curves:
-    """Curves that predict: of every unit the geometric mean of its squared final drift and its KL divergence.
-
-    Each alone predicts one family of models best; see `core.plan.prediction`.
+    Args:
+        objective: None: the geometric mean of squared final drift and KL divergence, which predicts: each alone does so
+            best in one family of models, see `core.plan.prediction`.
     """
+    if objective:
+        return curves(*measured(profile, pruner, objective, per_linear))
     drift, kl = (of_profile(profile, pruner, each, per_linear) for each in PREDICTING)
     return Curves(drift.sparsity, np.sqrt(drift.harm * kl.harm))
 
@@ -125,7 +123,7 @@ def is_per_linear_only(profile: Profile, unit: BudgetUnit) -> bool:
 
 
 def layer_harms(rows: Array, profile: Profile, unit: BudgetUnit = ZEROS) -> Array:
-    """Harm of each layer of many allocations, pruned alone, as `of_prediction` reads it, (rows, layers).
+    """Harm of each layer of many allocations, pruned alone, as it predicts, see `of_profile`, (rows, layers).
 
     Curves of the default pruner are used, where the profile holds any of it. A layer whose linears have a sparsity each
     counts as pruned evenly to where its linears, each alone, do as much together: so both kinds of budget are on one
@@ -142,7 +140,7 @@ def layer_harms(rows: Array, profile: Profile, unit: BudgetUnit = ZEROS) -> Arra
         UserError: too few sparsities were measured.
     """
     if is_per_linear_only(profile, unit):  # then all is counted by linears
-        response = of_prediction(profile, pruner_with_curves(profile, True, unit), per_linear=True)
+        response = of_profile(profile, pruner_with_curves(profile, True, unit), per_linear=True)
         linears = len(response.harm) // rows.shape[1]
         units = rows if rows.ndim == 3 else np.repeat(rows[..., None], linears, axis=2)
         harms = _read(response, units.reshape(len(rows), -1)).reshape(units.shape).sum(2)
@@ -151,8 +149,8 @@ def layer_harms(rows: Array, profile: Profile, unit: BudgetUnit = ZEROS) -> Arra
             harms = np.where((units == 1).all(2), np.sqrt(np.prod(skip, axis=0)), harms)
         return harms
     pruner = pruner_with_curves(profile, rows.ndim == 3, unit)
-    even = rows if rows.ndim == 2 else _even(rows, of_prediction(profile, pruner, per_linear=True))
-    return _read(of_prediction(profile, pruner), even)
+    even = rows if rows.ndim == 2 else _even(rows, of_profile(profile, pruner, per_linear=True))
+    return _read(of_profile(profile, pruner), even)
 
 
 def _even(rows: Array, response: Curves) -> Array:

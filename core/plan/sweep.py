@@ -100,7 +100,7 @@ def harm_curves(predictor: prediction.Predictor, profile: Profile, base: Array, 
     Args:
         base, weights: (layers, linears); a layer that has one sparsity counts as one linear.
     """
-    curve = responses.of_prediction(profile, responses.pruner_with_curves(profile))
+    curve = responses.of_profile(profile, responses.pruner_with_curves(profile))
     harm = curve.harm
     if base.shape[1] > 1:
         means = np.tile(curve.sparsity[:, None], len(base))

@@ -10,7 +10,7 @@ from core.base import Estimate, UserError, frozen
 from core.requests import BestRequest, BestSpec, CommandRequest, ExportRequest, Recipe, command_line
 from core.results import study_results
 from core.results.comparison import Change
-from core.results.forecast import CheckedPrediction
+from core.results.forecast import Prediction
 from core.results.search_plan import final_request, profile_request
 from core.results.setting_result import Result
 from core.results.study_results import Study
@@ -28,7 +28,7 @@ class BestProvenance(BaseModel):
     texts: dict[str, str] = {}
     left_out: tuple[str, ...] = ()
     predicted: int = 0
-    forecasts: dict[str, tuple[float, float, float, float]] = {}  # allocation -> fields of a `Prediction`
+    forecasts: dict[str, Prediction] = {}  # of allocations
 
 
 @frozen
@@ -66,11 +66,11 @@ class Best:
         """Key of the profile that the candidates looked at."""
         return self.spec.profile.key
 
-    def predicted(self, candidate: Result) -> CheckedPrediction | None:
+    def predicted(self, candidate: Result) -> Prediction | None:
         """The prediction made of a candidate before it was evaluated; None without one."""
         if not (forecast := self.provenance.forecasts.get(candidate.setting.name)):
             return None
-        return CheckedPrediction(*forecast, off=forecast[-1] / (candidate.loss - self.selection.dense.loss) - 1)
+        return forecast._replace(off=forecast.loss_increase / (candidate.loss - self.selection.dense.loss) - 1)
 
     def judged(self, recipe: Recipe | None) -> Result:
         """A setting on the final text, over its calibration seeds; None: the dense model."""

@@ -162,7 +162,10 @@ def fallback(winner: Recipe, study: Study, max_loss: float | None) -> Recipe:
 
 # --- the default anchors of a model, not evaluated yet, as a study ---------------------------------------------------
 
-HIGHEST, APART = 0.8, (0.3, 0.1, 0.0)  # of the default targets: the highest, and how far below it each lies
+# Of the default targets the highest, and how far below it each lies. As uniform joins each target by itself, four
+# settings lie at two to four targets: of all such fours of uniform, OWL and response at 50 to 80 % these leave
+# the least mean predictive variance (0.0037) over what a search would try, on both committed families together.
+HIGHEST, APART = 0.8, (0.3, 0.1, 0.0)
 OF_LAYERS = [0.1, 0.2, 0.3]  # the same where whole layers are left out
 SPARE = 0.1  # between the highest target and the largest sparsity measured: room for an allocation to differ in
 

@@ -5,6 +5,7 @@ The arithmetic is that of `core.plan.prediction`; forecasts from a store are in 
 
 from bisect import bisect
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -23,6 +24,9 @@ from core.store import Array, Profile
 STEP = 0.01  # of the targets that `sparsest` tries
 
 
+Interval = Sequence[float]  # a value and the ends of its 90 % interval
+
+
 class Prediction(NamedTuple):
     """One allocation: perplexity with the ends of its 90 % interval, and the increase of the loss, nats/token."""
 
@@ -30,16 +34,9 @@ class Prediction(NamedTuple):
     low: float
     high: float
     loss_increase: float
-
-
-class CheckedPrediction(NamedTuple):
-    """A prediction of a setting that was evaluated too."""
-
-    perplexity: float
-    low: float
-    high: float
-    loss_increase: float
-    off: float  # the error of the predicted increase, as a fraction of the measured one
+    off: float | None = None  # the error of that as a fraction of the measured one; None: not evaluated, or not yet
+    kl: Interval | None = None  # divergence of the next token from the dense model's, nats; None: not known
+    changed: Interval | None = None  # share of tokens whose likeliest next one is not the dense model's
 
 
 @frozen
@@ -52,7 +49,7 @@ class Forecast:
     settings: tuple[Result, ...]  # the anchors
     excluded: tuple[str, ...]  # settings that cannot serve, each with its reason
     judge: Study | None = None  # the study on another text that is predicted; None: their own
-    factor: tuple[float, float] = (1.0, 1.0)  # of increases on that text over those here, and of an interval's width
+    factor: tuple[float, float] = (1.0, 1.0)  # of costs on that text over those here, and of an interval's width
 
     @property
     def repair_options(self) -> str:
@@ -70,8 +67,20 @@ class Forecast:
         return np.array([each.loss for each in self.settings]) - self.study.dense.loss
 
     @cached_property
-    def predictor(self) -> Predictor:
-        return prediction.fit(self.harms, self.increases)
+    def costs(self) -> dict[str, Array]:
+        """Costs of the anchors, (anchors,) each: loss, divergence, and minus the logarithm of the next words kept.
+
+        The latter two where every anchor tells them. Shares of words themselves would go beyond 1, and their odds bend.
+        """
+        kl, same = (np.array([each.mean(name) for each in self.settings]) for name in ("kl", "agreement"))
+        with np.errstate(divide="ignore"):
+            costs = {"loss": self.increases, "kl": kl, "changed": -np.log(same)}
+        return {name: each for name, each in costs.items() if ((each > 0) & np.isfinite(each)).all()}
+
+    @cached_property
+    def predictors(self) -> dict[str, Predictor]:
+        """Predictor of each cost."""
+        return {name: prediction.fit(self.harms, each) for name, each in self.costs.items()}
 
     @cached_property
     def leave_one_out(self) -> prediction.Errors | None:
@@ -84,10 +93,13 @@ class Forecast:
         """Predict the increase of many allocations, (rows, layers) or (rows, layers, linears)."""
         return self.increases_from_harms(responses.layer_harms(rows, self.profile, self.treatment.budget_unit))
 
-    def increases_from_harms(self, harms: Array, beside: Result | None = None) -> Estimate:
-        """The same by the harm of each layer alone, (rows, layers); beside a setting where that was pruned alike."""
+    def increases_from_harms(self, harms: Array, beside: Result | None = None, cost: str = "loss") -> Estimate:
+        """The same, or another of the `costs`, by the harm of each layer alone, (rows, layers).
+
+        Beside a setting where that was pruned alike.
+        """
         alike = beside and beside.setting.treatment == self.treatment
-        predicted = self.predictor(harms, _harms(beside, self.profile) if alike else None)
+        predicted = self.predictors[cost](harms, _harms(beside, self.profile) if alike else None)
         if self.judge is None:
             return predicted
         middle, (times, wider) = predicted.value, self.factor
@@ -108,14 +120,25 @@ class Forecast:
         Raises:
             UserError: a sparsity beyond the largest measured one.
         """
-        increase = self.increases_of(exact[None])
-        if np.isnan(increase.value[0]):
+        harms = responses.layer_harms(exact[None], self.profile, self.treatment.budget_unit)
+        if np.isnan(harms).any():
             highest = responses.highest(self.profile, exact.ndim == 2, self.treatment.budget_unit)
             raise UserError(
                 f"a layer has sparsity {exact.max():.3f}, and none above {highest:g} was measured alone: nothing "
                 "beyond is predicted; measure a larger sparsity, or lower the upper bound"
             )
-        return Prediction(*(float(each[0]) for each in (*self.as_perplexities(increase)[:3], increase.value)))
+        return self.prediction({each: self.increases_from_harms(harms, cost=each) for each in self.costs}, 0)
+
+    def prediction(self, costs: Mapping[str, Estimate], row: int) -> Prediction:
+        """One of several allocations by their predicted costs."""
+
+        def interval(cost):
+            return tuple(float(each[row]) for each in cost[:3])
+
+        loss, kl, kept = (costs.get(name) for name in ("loss", "kl", "changed"))
+        perplexity, low, high = interval(self.as_perplexities(loss))
+        others = kl and interval(kl), kept and interval(kept.map(lambda logs: -np.expm1(-logs)))
+        return Prediction(perplexity, low, high, float(loss.value[row]), None, *others)
 
     def without_allocation(self, exact: Array, base: AllocationRequest) -> tuple[Self, Result | None]:
         """The forecast without an allocation and all on its base, and that setting where it was evaluated.

@@ -11,7 +11,7 @@ from core.methods import Treatment
 from core.plan import prediction, responses
 from core.requests import Recipe, StudyRequest, WindowRequest, line
 from core.results import protocols, text_splits
-from core.results.forecast import CheckedPrediction, Forecast, forecast_of_study
+from core.results.forecast import Forecast, Prediction, forecast_of_study
 from core.results.study_results import Study, load
 from core.store import Entry, Profile, Store, profiles
 
@@ -109,18 +109,19 @@ def best_forecast(groups: Iterable[Study], profile: Profile, treatment: Treatmen
 
 
 def transferred_to(study: Study, forecasts: Sequence[Forecast]) -> list[Forecast]:
-    """Forecasts for the text of another study: increases differ by a factor, which its settings tell.
+    """Forecasts for the text of another study: costs differ by a factor, which its settings tell.
 
-    The factor of text is one for all pruners and repairs. An interval is wider by what few settings leave open of it.
+    The factor of text is one for all pruners and repairs; divergences have it too to 5 %, and changed words to 8 %. An
+    interval is wider by what few settings leave open of it.
     """
     here = [(each, forecast_of_study(study, each.profile, each.treatment)) for each in forecasts]
-    off = [np.log(its.increases / each.predictor(its.harms).value) for each, its in here if its.settings]
+    off = [np.log(its.increases / each.predictors["loss"](its.harms).value) for each, its in here if its.settings]
     every = np.concatenate(off or [[0.0]])
     factor = float(np.exp(every.mean())), float(np.sqrt(1 + 1 / len(every)))
     return [replace(each, judge=study, factor=factor) for each in forecasts]
 
 
-def check_settings(store: Store, study: Study) -> dict[Recipe, CheckedPrediction]:
+def check_settings(store: Store, study: Study) -> dict[Recipe, Prediction]:
     """Settings of a study predicted by the other settings of its protocol in a store.
 
     A setting is missing where fewer than two others of its pruner and repair serve, or no curves cover it.
@@ -133,8 +134,8 @@ def check_settings(store: Store, study: Study) -> dict[Recipe, CheckedPrediction
     for treatment in {each.setting.treatment for each in study.settings} if profile else ():
         forecast = forecast_of_study(whole, profile, treatment)
         if len(forecast.settings) > prediction.FEWEST:
-            increases = prediction.leave_one_out(forecast.harms, forecast.increases)
-            rows = (*forecast.as_perplexities(increases)[:3], increases.value, increases.value / forecast.increases - 1)
-            for one, *row in zip(forecast.settings, *rows, strict=True):
-                predicted[one.setting] = CheckedPrediction(*row)
+            costs = {name: prediction.leave_one_out(forecast.harms, each) for name, each in forecast.costs.items()}
+            for row, (one, true) in enumerate(zip(forecast.settings, forecast.increases, strict=True)):
+                its = forecast.prediction(costs, row)
+                predicted[one.setting] = its._replace(off=float(its.loss_increase / true - 1))
     return {each.setting: predicted[each.setting] for each in study.settings if each.setting in predicted}

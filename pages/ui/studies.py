@@ -71,7 +71,7 @@ def forecast_of(
         responses.highest(profile, per_linear, treatment.budget_unit)
     except UserError as error:
         return None, error
-    forecast.predictor  # noqa: B018 - fitted once
+    forecast.predictors  # noqa: B018 - fitted once
     return forecast, None
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import suppress
 from functools import lru_cache
 
 import streamlit as st
@@ -103,6 +104,13 @@ def draw(
             study_lines.basis(forecast): True,
         }
         layout.caption(" ".join(said for said, known in sentences.items() if known))
+
+
+def next_words(allocation: Allocation, forecast: Forecast) -> None:
+    """Draw the predicted divergence and share of next words that change, where the anchors tell them."""
+    with suppress(UserError):  # a layer beyond what was measured: said above
+        if words := study_lines.next_words(forecast.predict(allocation.exact)):
+            layout.caption(words)
 
 
 def by_linear(allocation: Allocation, profile: Profile) -> None:

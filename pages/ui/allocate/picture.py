@@ -108,7 +108,7 @@ def _hand(swept: Sweep, allocation: Allocation, forecast: Forecast | None, fixed
     weights = allocation.parameters.reshape(len(allocation.base), -1)
     base, rows = allocation.exact_base.reshape(weights.shape), swept.free.reshape(-1, *weights.shape)
     means = layer_means(rows, weights).round(DECIMALS) if fixed else None  # else sent as the bars
-    curves = forecast and harm_curves(forecast.predictor, forecast.profile, base, weights, bounds)
+    curves = forecast and harm_curves(forecast.predictors["loss"], forecast.profile, base, weights, bounds)
     if curves:
         curves |= {"harm": live.plain(curves["harm"], DECIMALS), "loss": forecast.study.dense.loss}
     return Hand(means, base, fixed, weights, request.target, bounds, curves, moved)

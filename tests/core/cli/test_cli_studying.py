@@ -11,7 +11,7 @@ from core.jobs import execute, worker
 from core.methods import Manual
 from core.prune import pruned_model
 from core.requests import AllocationRequest, Recipe
-from core.results import CheckedPrediction, stored_forecasts
+from core.results import Prediction, stored_forecasts
 from core.store import Store
 from tests import tiny
 from tests.builders import requests
@@ -66,7 +66,7 @@ def study(run, texts, tmp_path):
 
 
 def test_study_and_prune_say_how_far_off_a_prediction_was(prune, study, monkeypatch):
-    made = CheckedPrediction(perplexity=50.0, low=40.0, high=60.0, loss_increase=0.1, off=0.03)
+    made = Prediction(perplexity=50.0, low=40.0, high=60.0, loss_increase=0.1, off=0.03)
     monkeypatch.setattr(
         stored_forecasts, "check_settings", lambda _, found: {each.setting: made for each in found.settings}
     )

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from core.base import formats
 from core.plan import MASKED, SMALLEST, Counts, sizes
+from core.results import Prediction
 from core.show import words
 from core.show.figures import axes
 from core.show.words import study_lines
@@ -69,6 +70,15 @@ def test_every_perturbation_of_the_presets_has_words():
     names = [asked.perturbation for asked in synthetic.profile_spec().measurements]
     spoken = {(asked.label, getattr(asked, "positions", "")) for asked in names}
     assert len(spoken) == len({asked.name for asked in names})
+
+
+def test_divergence_and_changed_words_are_said_with_a_caveat_near_the_unpruned_model():
+    far = Prediction(60.0, 50.0, 70.0, 0.7, None, (0.31, 0.28, 0.35), (0.221, 0.2, 0.243))
+    said = "unpruned model, nats: 0.31 [0.28, 0.35]; next words that change: 22 % [20 %, 24 %]."
+    assert study_lines.next_words(far).endswith(said)
+    near = study_lines.next_words(far._replace(kl=(0.05, 0.03, 0.09)))
+    assert near.endswith("neither tells how scores on tasks change (arXiv 2606.19558).")
+    assert study_lines.next_words(far._replace(kl=None)) == ""
 
 
 def test_what_zeros_are_worth_follows_the_numbers():

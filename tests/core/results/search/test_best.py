@@ -139,7 +139,7 @@ def test_pruners_that_stored_settings_predict_join_where_intervals_do_not_tell_t
     assert {each.setting.pruner for each in found.candidates} == {"wanda", *(["magnitude"] if joins else [])}
     unseen = evaluated[1] < found.request.final.documents[0]
     assert found.winner.treatment == Treatment("wanda") and found.provenance.predicted == (1 + unseen) * 33
-    assert [each for each in found.candidates if found.predicted(each)]
+    assert [each for each in found.candidates if (known := found.predicted(each)) and known.kl and known.changed]
 
 
 def test_without_rivals_the_answer_is_uniform(search, monkeypatch):

@@ -52,7 +52,7 @@ def test_the_next_is_the_best_predicted_whose_interval_reaches_below_the_best_me
     anchors = [forecast_of_study(study, profile, WANDA)]
     asked = pool.best(study, anchors, WANDA, set())
     least = grammar.read_allocation("response:0.7")
-    predicted = anchors[0].predictor(pool.harms, pool.harms[[pool.allocations.index(least)]])
+    predicted = anchors[0].predictors["loss"](pool.harms, pool.harms[[pool.allocations.index(least)]])
     hopeful = predicted.low < 1.0
     first = int(np.where(hopeful, predicted.value, np.inf).argmin())
     assert hopeful.any() and asked == Recipe(allocation=pool.allocations[first])
