@@ -33,6 +33,7 @@ def comparisons():
 
 COLUMNS = ("median error, %", "nine in ten, %", "90 % interval holds, %", "its half width, %")
 ALL = "all of zeros"
+OTHERS = {"kl": "divergence", "changed": "share of next words that change"}
 LEAST = MIN_ANCHORS + 1  # settings of a group, so that anything is left to be predicted by four
 Judged = tuple[Estimate, np.ndarray]  # predictions of settings, and what was measured: nats, (settings,)
 
@@ -41,14 +42,18 @@ class Group(NamedTuple):
     """The settings of one protocol, pruner and repair."""
 
     anchors: Forecast
-    left_out: Judged  # each by all others
-    by_default: Judged | None  # those that are no default anchor, by these; None where one of them is missing
+    left_out: dict[str, Judged]  # by cost: each by all others
+    by_default: dict[str, Judged]  # those that are no default anchor, by these; none where one of them is missing
+
+    @property
+    def model(self):
+        return profile_names.short(self.anchors.study.provenance["model"])
 
     @property
     def name(self):
         """Pruner and repair, and the model unless it is the bundled one; the errors of all protocols are joined."""
-        called, model = self.anchors.treatment.spoken, profile_names.short(self.anchors.study.provenance["model"])
-        return called if model == "SmolLM2-135M" else f"{model}: {called}"
+        called = self.anchors.treatment.spoken
+        return called if self.model == "SmolLM2-135M" else f"{self.model}: {called}"
 
 
 def _groups():
@@ -67,32 +72,45 @@ def _groups():
 
 
 def _group(found):
-    harms, true = found.harms, found.increases
-    first = found.settings[0].setting
+    harms, first = found.harms, found.settings[0].setting
     asked = default_anchors(found.profile, found.treatment, **{name: getattr(first, name) for name in TRAINED})
     places = [place for place, each in enumerate(found.settings) if each.setting in asked]
-    rest = np.setdiff1d(np.arange(len(true)), places)
-    by_default = prediction.fit(harms[places], true[places])(harms[rest]) if len(places) == len(asked) else None
-    return Group(found, (prediction.leave_one_out(harms, true), true), by_default and (by_default, true[rest]))
+    rest = np.setdiff1d(np.arange(len(harms)), places)
+    left_out = {cost: (prediction.leave_one_out(harms, true), true) for cost, true in found.costs.items()}
+    by_default = {
+        cost: (prediction.fit(harms[places], true[places])(harms[rest]), true[rest])
+        for cost, true in found.costs.items()
+        if len(places) == len(asked)
+    }
+    return Group(found, left_out, by_default)
 
 
 def predictions():
-    """How well a loss is predicted: a row for all of zeros, then for each name; the error is of the loss's increase."""
+    """How well costs are predicted: all of zeros, by cost and by family, then the loss by name.
+
+    The error is of the loss's increase, of the divergence, or of the share of next words that change.
+    """
     found = list(_groups())
     zeros = [each for each in found if each.anchors.treatment.budget_unit is ZEROS]
+    rows = [_row(ALL, zeros), *(_row(f"{ALL}: {name}", zeros, cost) for cost, name in OTHERS.items())]
+    families = {one.model: [each for each in zeros if each.model == one.model] for one in zeros}
+    rows += [_row(f"{ALL}: {model}", those) for model, those in families.items()]
     named = {one.name: [each for each in found if each.name == one.name] for one in found}
-    rows = sorted(starmap(_row, named.items()), key=lambda row: row[COLUMNS[0]])
-    return pd.DataFrame([_row(ALL, zeros), *rows])
+    rows += sorted(starmap(_row, named.items()), key=lambda row: row[COLUMNS[0]])
+    return pd.DataFrame(rows)
 
 
-def _row(name, found):
+def _row(name, found, cost="loss"):
     row = {"what": name, "settings": sum(len(each.anchors.settings) for each in found)}
-    default = [each.by_default for each in found if each.by_default]
-    for what, judged in (("", [each.left_out for each in found]), ("default anchors: ", default)):
+    default = [each.by_default[cost] for each in found if each.by_default]
+    for what, judged in (("", [each.left_out[cost] for each in found]), ("default anchors: ", default)):
         if judged:
             predicted, true = zip(*judged, strict=True)
             joined = Estimate(*map(np.concatenate, zip(*(each[:3] for each in predicted), strict=True)))
-            off = errors(joined, np.concatenate(true))
+            true = np.concatenate(true)
+            if cost == "changed":  # shares
+                joined, true = joined.map(lambda logs: -np.expm1(-logs)), -np.expm1(-true)
+            off = errors(joined, true)
             row |= {f"{what}{column}": 100 * each for column, each in zip(COLUMNS, off, strict=True)}
     return row
 

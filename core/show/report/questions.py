@@ -132,8 +132,8 @@ _PEERS = "make bench"
 BENCHES = {
     "prediction": Bench(
         "How well is a perplexity predicted before pruning?",
-        "Errors of the increase in loss over the dense model's, of every committed setting: predicted from all others "
-        "of its pruner, repair and protocol, and from the four default anchors alone.",
+        "Errors of the increase in loss over the dense model's, or as named, of every committed setting: predicted "
+        "from all others of its pruner, repair and protocol, and from the four default anchors alone.",
         "make studies",
         "median error, %",
     ),
