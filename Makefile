@@ -91,7 +91,8 @@ CURVES = --perturb gaussian:0.3 $(LAYERS) $(call LINEARS,$(foreach each,$(1),wan
 
 # The committed results: C4 is the first thousand documents of allenai/c4, en, train; see the README for its hash.
 demo: setup
-	$(PY) -m core measure --model demo --text file:$(C4) --documents 0-599 --preset standard --removal --cache cache/demo
+	$(PY) -m core measure --model demo --text file:$(C4) --documents 0-599 --preset paper --sequences 16 --length 256 \
+		--removal --cache cache/demo
 	$(PY) -m core measure --model demo --preset quick --removal --cache cache/demo
 	$(PY) -m core measure --model random:demo --preset quick --removal --cache cache/demo
 	$(PY) -m core measure --model demo --text file:$(C4) --documents 0-599 --sequences 8 --length 128 \
@@ -113,7 +114,7 @@ demo: setup
 		--length 128 --bos every --removal $(foreach each,0.01 0.01@all 0.3 0.3@all,--perturb gaussian:$(each)) \
 		--perturb residual:wanda:0.7 --cache cache/demo
 	$(PY) -m core measure --model data/gemma-3-270m-q4_k_m.gguf --text file:$(C4) --documents 0-599 --sequences 8 \
-		--length 128 --bos every --removal $(call CURVES,0.3 0.5 0.7 0.8 0.9) --cache cache/demo
+		--length 128 --bos every --removal --sketch $(call CURVES,0.3 0.5 0.7 0.8 0.9) --cache cache/demo
 	$(PY) -m core measure --model data/gemma-3-270m-q4_k_m.gguf --text file:$(C4) --documents 0-599 --sequences 8 \
 		--length 128 --bos every $(call OF_LINEARS,$(foreach each,5g64 4g64 3g32 3g64 2g64,integers:int$(each))) \
 		--cache cache/demo

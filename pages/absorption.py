@@ -13,7 +13,7 @@ from core.show.words import gain_sentences
 from pages.ui import absorption_charts, choices, current_profile, form, glossary, layout, url_state
 from pages.ui.live import overview
 
-TERMS = "drift, gain, absorption, verdict, positions, dilution, harm, nats, rank correlation, noise floor"
+TERMS = "drift, gain, absorption, verdict, positions, dilution, harm, nats, rank correlation, noise floor, sketch"
 STILL = "This perturbation changes nothing at any layer, so there is no drift to follow. Choose another one above."
 
 

@@ -11,14 +11,14 @@ import streamlit as st
 from core.base import UserError, capital, unique
 from core.methods import PERTURBATION_KINDS
 from core.models import hub, machine
-from core.requests import PRESETS, STANDARD, MeasureRequest, WindowRequest, command_line, request_of
+from core.requests import PRESETS, MeasureRequest, WindowRequest, command_line, request_of
 from core.store import Store
 from pages.ui import choices, form, glossary, layout, watch
 
 OWN = "own list"
 MODELS = {"demo": "SmolLM2-135M-Instruct, dequantised Q4_1"}
 in_cache = st.cache_data(ttl=60, show_spinner=False)(hub.cached)
-NAMES = unique(each.perturbation.name for each in STANDARD)
+NAMES = unique(each.perturbation.name for each in PRESETS["paper"].measurements)
 ABOUT_MODEL = (
     "Choose one, or type a Hub id (organisation/name), a folder with config.json and .safetensors files, or a .gguf "
     "file."
@@ -37,7 +37,7 @@ def measurement() -> tuple[Callable[[], MeasureRequest], str]:
     with right:
         text = form.source("Text", form.TEXTS | form.alike(in_cache("dataset")), "measure-text", "demo")
         how |= form.fields(WindowRequest, ["documents"], "measure-")
-        how |= form.fields(MeasureRequest, ["removal"], "measure-")
+        how |= form.fields(MeasureRequest, ["removal", "sketch"], "measure-")
     how |= perturbations()
 
     def read():

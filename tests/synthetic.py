@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 from safetensors.numpy import save_file
 
-from core.methods import OUTLIER_THRESHOLDS, Manual, ResidualLinear
+from core.methods import OUTLIER_THRESHOLDS, SKETCHED, Manual, ResidualLinear
 from core.plan import allocate
 from core.requests import (
     PRESETS,
@@ -33,6 +33,7 @@ from core.store import (
     Perturbed,
     Removal,
     Scores,
+    Sketch,
     Store,
     Weights,
     ZeroShot,
@@ -44,7 +45,7 @@ OTHER = "/invented/other"  # where a checkpoint that a profile is compared with 
 TOLD = {"created": "2026-11-01T12:00:00", "seconds": 1.5}
 
 
-def profile_spec(layers=30, sequences=16, preset="standard", seed=0, prunable=False):
+def profile_spec(layers=30, sequences=16, preset="paper", seed=0, prunable=False):
     """A profile of an invented model, named by its depth and seed; without linears alone, which `with_linears` adds."""
     asked = tuple(each for each in PRESETS[preset].measurements if each.perturbation.kind != "residual_linear")
     return ProfileSpec(
@@ -71,6 +72,8 @@ def save_profile(root, spec, layers=30, model="invented model", text="invented t
         store.save(spec.scores, scores(layers), provenance)
     if spec.removal:
         store.save(spec.removed, removal(layers), provenance)
+    if spec.sketch:
+        store.save(spec.unit(spec.sketch), sketch(layers, spec.text.sequences, spec.sketch), provenance)
     for other in spec.others.values():
         provenance |= {"checkpoints": {other: OTHER}, "tensors": list(LINEARS), "outside": [OTHER]}
         store.save(spec.cumulative(other), cumulative(layers, spec.text.sequences), provenance)
@@ -176,6 +179,14 @@ def scores(layers):
 def removal(layers):
     """Errors that grow towards the last layers, and differ from linear to linear."""
     return Removal(error=np.linspace(1, 2, layers)[:, None] * np.linspace(0.5, 1.5, len(LINEARS)))
+
+
+def sketch(layers, sequences, plan):
+    """Independent changes, the larger the more a damage takes, and the later the layer."""
+    size = np.array([SKETCHED[name].share for name in plan.damages])
+    size = size * np.linspace(0.1, 1, layers * len(LINEARS)).reshape(layers, -1, 1)
+    drawn = np.random.default_rng(5).standard_normal((layers, len(LINEARS), 1, plan.draws, sequences))
+    return Sketch(change=size[..., None, None] * drawn)
 
 
 def cumulative(layers, sequences):
@@ -328,7 +339,7 @@ LINEARS = (
 )  # fmt: skip
 
 
-def linears_spec(layers=30, sparsities=(0.5, 0.7, 0.9), preset="standard"):
+def linears_spec(layers=30, sparsities=(0.5, 0.7, 0.9), preset="paper"):
     """A profile in which each linear was pruned alone too."""
     plain = profile_spec(layers, preset=preset, prunable=True)
     alone = measurements.measurements(

@@ -12,7 +12,7 @@ from core.cli.study_output import change_json, interval_json, protocol_json, see
 from core.cli.terminal import Answer, command, say, say_json, say_table
 from core.export.file_sizes import counts_of
 from core.methods import DEFAULT_PRUNER, HALF, treatment
-from core.plan import Allocation, allocate, taken, with_target
+from core.plan import Allocation, allocate, responses, taken, with_target
 from core.requests import Recipe, fraction, read_allocation, write
 from core.results import Best, Forecast, Prediction, commands, load_forecast, protocols, text_splits
 from core.results.best import load
@@ -26,7 +26,7 @@ def spread(options: SimpleNamespace, store: Store) -> None:
     profile = profiles.load(store, store.profile(options.profile))
     if options.at_most and options.max_loss is not None:
         raise UserError("--max-loss and --at-most each stand in place of the target: give one of the two")
-    request = read_allocation(options.allocation, options.at_most)
+    request = read_allocation(options.allocation, options.at_most, options.pruner)
     chosen = {} if options.pruner == DEFAULT_PRUNER else {"pruner": options.pruner}
     treated = checked(Recipe, allocation=request, repair=options.repair, **chosen).treatment
     if options.at_most:
@@ -53,6 +53,7 @@ def spread(options: SimpleNamespace, store: Store) -> None:
         answer["file_bytes"] = taken(counts, treated, allocation.budget)
     say_json(answer)
     _say(allocation, answer)
+    say(answer["harm"])
     if forecast:
         words = study_lines.next_words(predicted["this allocation"])
         say(study_lines.beside(predicted), words, study_lines.basis(forecast))
@@ -96,6 +97,7 @@ def allocated_json(allocation: Allocation, profile: Profile, pruner: str) -> Ans
         "budget": round(allocation.budget, 9),
         "bound": allocation.bound,
         "bounds": [allocation.bounds.low, allocation.bounds.high],
+        "harm": responses.source(profile, allocation.request.base) or None,
     }
 
 

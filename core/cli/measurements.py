@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from core.base import OUTDATED, UserError, digits, per_cent, pruning_troubles
+from core.base import OUTDATED, UserError, digits, per_cent, pruning_troubles, times
 from core.cli import terminal
 from core.cli.evaluations import run_command, run_shares
 from core.cli.terminal import Answer, command, say, say_json, say_table
-from core.plan import averaged, gains_of, per_layer
+from core.plan import agreements, averaged, gains_of, per_layer
 from core.requests import request_of
 from core.results import Compared, checkpoints
 from core.show.words import gain_sentences
@@ -43,6 +43,8 @@ def show(options: SimpleNamespace, store: Store) -> None:
         rows = _tokens(store, entry)
         say_json({"key": entry.key, "tokens": rows})
         say(*rows)
+    elif options.sketch:
+        sketch_table(profile)
     elif name is not None:
         values = averaged(profile.seeds(name), "drift")
         say_json({"key": entry.key, "name": name, "matrix": values})
@@ -138,6 +140,30 @@ def gains_table(profile: Profile, name: str) -> None:
     say_table(("layer", "gain", "at least", "at most", "verdict"), cells, title, words=0)
     finding = gain_sentences.of_perturbation(profile, name)
     say(f"{name}: {finding}", f"The last layer is 1 by definition. {gain_sentences.RULE}")
+
+
+def sketch_table(profile: Profile) -> None:
+    """Print the sketch beside every damage that was measured too.
+
+    Raises:
+        UserError: there is no sketch, or nothing beside it.
+    """
+    if profile.sketch is None:
+        raise UserError(f"profile {profile.key} has no sketch: measure it again with --sketch, which adds it")
+    rows = agreements(profile)
+    if not rows:
+        raise UserError(
+            f"profile {profile.key} measured none of the damages of its sketch: measure it again with --perturb "
+            "residual:wanda:0.7 too, or linears with --perturb residual_linear:wanda:0.7:each"
+        )
+    say_json({"key": profile.key, "sketch": [each._asdict() for each in rows]})
+    cells = [
+        (each.damage, "linears" if each.linears else "layers", str(each.units), times(each.ratio),
+         digits(each.spread), digits(each.rank))
+        for each in rows
+    ]  # fmt: skip
+    heads = ("damage", "of", "units", "sketched / measured, median", "spread of its logarithm", "rank correlation")
+    say_table(heads, cells, f"Harm by the sketch against harm measured: {_measured(profile)}", words=0)
 
 
 def matrix_table(name: str, matrix: np.ndarray) -> None:

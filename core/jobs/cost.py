@@ -68,7 +68,7 @@ def _counted(request: Any, source: Source, shape: ModelShape, kind: str, speed: 
         return need, sum(map(bool, stages.values())), sum(stages.values())
     if isinstance(request, MeasureRequest):
         need, groups = machine.sweep_bytes(shape, request, weights, is_limited=kind == "cpu")
-        parts = groups * sum(workload.repeats(shape, each) for each in request.measurements)
+        parts = groups * sum(workload.repeats(shape, each) for each in request.measurements) + request.sketch
         work, read = workload.sweep(shape, request, groups), [request.text]
     else:
         study = isinstance(request, StudyRequest)

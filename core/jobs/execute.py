@@ -33,6 +33,7 @@ from core.requests import (
     expanded,
     identified,
     methods_of,
+    sketching,
     stands_for,
 )
 from core.store import Entry, Store, parts
@@ -75,6 +76,7 @@ def measure(request: MeasureRequest, context: WorkContext, share: Share | None =
         measurements=_each_expanded(measurements, loaded),
         prunable=anatomy.is_prunable(loaded.layers),
         removal=request.removal,
+        sketch=sketching(text.spec) if request.sketch else None,
         methods=methods_of(request.measurements),
     )
     files = [path for source in (loaded.source, *others.values()) for path in source.watched]

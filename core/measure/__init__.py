@@ -8,6 +8,8 @@ __getattr__ = lazily(
     first_pass="clean_statistics",
     perturb="Moments normal perturbed seeded_generator selected_linears",
     shares="ROUNDING share_of_units",
+    sketch="sketched",
+    first_order="WORDS draw_words signed_changes",
     sweep="Sweep",
     weights="error removal",
 )

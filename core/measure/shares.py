@@ -3,12 +3,12 @@
 from core.base import Spec
 from core.methods import Gaussian
 from core.models import machine
-from core.requests import Measurement, ModelShape, ProfileSpec, Share, cut, workload
+from core.requests import Measurement, ModelShape, ProfileSpec, Share, Sketching, cut, workload
 
 ROUNDING = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-12}
 
 
-Sequences = dict[Measurement, list[int]]  # those of the text, by the measurement that they belong to
+Sequences = dict[Measurement | Sketching, list[int]]  # those of the text, by the measurement that they belong to
 
 
 def share_of_units(profile: ProfileSpec, shape: ModelShape, share: Share | None) -> tuple[set[Spec], Sequences]:
@@ -19,14 +19,12 @@ def share_of_units(profile: ProfileSpec, shape: ModelShape, share: Share | None)
     """
     every, length = list(range(profile.text.sequences)), profile.text.length
     if share is None:
-        beside = {*profile.units}.difference(map(profile.unit, profile.measurements))
-        return beside, dict.fromkeys(profile.measurements, every)
+        beside = {*profile.units}.difference(map(profile.unit, profile.parted))
+        return beside, dict.fromkeys(profile.parted, every)
     size = machine.group_size(shape, profile.text, profile.model.dtype, None)
     pieces = [(unit, [], took) for unit, took in unit_costs(profile, shape).items()]
     for group in (every[first : first + size] for first in range(0, len(every), size)):
-        pieces += [
-            (each, group, workload.measurement(shape, each, len(group) * length)) for each in profile.measurements
-        ]
+        pieces += [(each, group, workload.measurement(shape, each, len(group) * length)) for each in profile.parted]
     units, sequences = {profile.activation}, {}
     for part, (what, group, _) in zip(cut([took for *_, took in pieces], share.of), pieces, strict=True):
         if part == share.part and group:

@@ -14,6 +14,7 @@ from core.measure.engines import ENGINES, Group, half_precision_distance, larges
 from core.measure.first_pass import clean_statistics
 from core.measure.perturb import Moments
 from core.measure.shares import Sequences, rounding, share_of_units, unit_costs
+from core.measure.sketch import sketched
 from core.measure.weights import removal, scores, weights
 from core.methods import Perturbation
 from core.models import machine
@@ -22,8 +23,8 @@ from core.models.placement import free_memory
 from core.models.progress import ProgressTracker
 from core.models.replay import REPLAY_TOLERANCE
 from core.models.windows import Windows
-from core.requests import Measurement, ModelShape, ProfileSpec, Share, workload
-from core.store import Store, parts, results
+from core.requests import Measurement, ModelShape, ProfileSpec, Share, Sketching, workload
+from core.store import Store, count, parts, results
 
 
 @dataclass
@@ -61,23 +62,26 @@ class Sweep:
         pending = {}
         for each in missing:
             finished = parts.finished(self.store, self.profile.unit(each))
-            done = {first + n for first, part in finished.items() for n in range(part.sequences)}
+            done = {first + n for first, part in finished.items() for n in range(count(part))}
             if left := [index for index in self.sequences[each] if index not in done]:
                 pending[each] = left
         if pending or any(map(self._lacks, self.units)):
-            with torch.inference_mode():
-                self._passes(pending)
+            self._passes(pending)
         for each in missing:
             self._assemble(each)
 
     def _passes(self, pending: Sequences) -> None:
         self.tracker.planned = self._planned(pending)
-        began = time.perf_counter()
-        self.moments = self._statistics([each.perturbation for each in pending])
-        self._read_off()
-        self.seconds["statistics"] = time.perf_counter() - began
-        self._floor()
-        self._measure(pending)
+        began, sketched = time.perf_counter(), pending.pop(self.profile.sketch, [])
+        with torch.inference_mode():
+            self.moments = self._statistics([each.perturbation for each in pending], bool(sketched))
+            self._read_off()
+            self.seconds["statistics"] = time.perf_counter() - began
+            self._floor()
+            self._measure(pending)
+        plan = self.profile.sketch
+        size = plan and machine.sketch_size(self.shape, self.profile.text, plan, self.profile.model.dtype, self._free())
+        self._in_groups(sketched, size, self._sketch)
         took = time.perf_counter() - began
         if took > 1 and self.engine == "wavefront":
             self.speed = self.tracker.done / took
@@ -96,15 +100,18 @@ class Sweep:
 
     def _size(self) -> int:
         """Sequences that are run at once."""
-        free = int(machine.HEADROOM * free_memory(self.loaded.model.device))
-        return machine.group_size(self.shape, self.profile.text, self.profile.model.dtype, free)
+        return machine.group_size(self.shape, self.profile.text, self.profile.model.dtype, self._free())
+
+    def _free(self) -> int:
+        """Bytes that may be used where the model runs."""
+        return int(machine.HEADROOM * free_memory(self.loaded.model.device))
 
     # -- pass 1 -----------------------------------------------------------------------------------------------------
 
-    def _statistics(self, perturbations: list[Perturbation]) -> Moments:
-        """The clean run. perturbations: those that will be measured with the moments."""
+    def _statistics(self, perturbations: list[Perturbation], sketched: bool) -> Moments:
+        """The clean run. perturbations: those that will be measured with the moments, as the sketch may be too."""
         wanted = {found for each in perturbations if each.treatment for found in ("none", *each.treatment.statistics)}
-        wanted |= {"norm"} if self._lacks(self.profile.scores) else set()  # what scores are made of
+        wanted |= {"norm"} if sketched or self._lacks(self.profile.scores) else set()  # what scores are made of
         wanted |= {"second_moment"} if self._lacks(self.profile.removed) else set()
         text, covariance = self.profile.text, any(each.covariance for each in perturbations)
         step = self.tracker.steps("pass 1, clean run:", text.sequences, text.token_count, sequences=True)
@@ -142,11 +149,15 @@ class Sweep:
 
     def _measure(self, pending: Sequences) -> None:
         todo = sorted({index for sequences in pending.values() for index in sequences})
-        size, halved = self._size(), False
+        self._in_groups(todo, self._size(), lambda sequences: self._group(sequences, pending))
+
+    def _in_groups(self, todo: list[int], size: int, run: Callable[[list[int]], None]) -> None:
+        """Run sequences that follow on each other together, so many at once; half as many where memory ends."""
+        halved = False
         while todo:
             sequences = runs(todo)[0][:size]
             try:
-                self._group(sequences, pending)
+                run(sequences)
             except Exception as error:
                 if halved or size == 1 or not out_of_memory(error):
                     raise
@@ -203,11 +214,18 @@ class Sweep:
             self.engine = "hooks"
             self.tracker.say("layers alone give other numbers: falling back to one full forward per injection layer")
 
-    def _assemble(self, measurement: Measurement) -> None:
+    def _sketch(self, sequences: list[int]) -> None:
+        plan, began = self.profile.sketch, time.perf_counter()
+        took = workload.measurement(self.shape, plan, len(sequences) * self.profile.text.length)
+        step = self.tracker.counted(f"{plan.name}: layer", took, self.shape.layers)
+        part = sketched(self.loaded, self.windows.tokens, sequences, self.moments.norm, plan, lambda at: step(at + 1))
+        parts.save(self.store, self.profile.unit(plan), sequences[0], part, seconds=time.perf_counter() - began)
+
+    def _assemble(self, measurement: Measurement | Sketching) -> None:
         unit = self.profile.unit(measurement)
         result = parts.partial(self.store, unit)
         if self.store.measured(unit) is None:  # else another process was faster, and may have dropped its parts
-            if result is None or result.sequences != self.profile.text.sequences:
+            if result is None or count(result) != self.profile.text.sequences:
                 if self.share:  # the last share puts it together
                     return
                 raise RuntimeError(f"parts of {measurement.name} were lost on the way: ask again to measure them")

@@ -27,6 +27,7 @@ from core.methods.budget_unit import (
     level_at,
 )
 from core.methods.checkpoint import Checkpoint
+from core.methods.damages import SKETCHED, SPARSITIES, Damage, harmed_as
 from core.methods.depth_ramp import DepthRamp
 from core.methods.distillation import (
     CHUNK,

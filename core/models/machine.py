@@ -15,7 +15,7 @@ from core.base import UserError, brief
 from core.methods import CHUNK, TOKENS_PER_STEP
 from core.models import texts
 from core.models.sources import Source, read_shape
-from core.requests import MeasureRequest, ModelShape, ProfileSpec, Recipe, TextSpec, WindowRequest, workload
+from core.requests import MeasureRequest, ModelShape, OfWindows, ProfileSpec, Recipe, Sketching, sketching, workload
 from core.store import Store
 
 try:
@@ -102,12 +102,13 @@ def _bytes_left(folder: Path) -> int | None:
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 LARGEST_GROUP = 16384  # tokens run at once: more does not make a matrix product faster
 WALK_BATCH = 2048  # tokens per forward while pruning
+MOST_DAMAGES = 2**28  # numbers of the damages of one linear that a sketch holds at once
 HARM_STRIDE = ProfileSpec.model_fields["harm_stride"].default
 WORKED_ON = 5  # times a layer's weights, while it is read and pruned
 PROCESS = 600_000_000  # bytes that Python and its libraries take before any model is there
 
 
-def group_size(shape: ModelShape, text: WindowRequest | TextSpec, dtype: str, free: int | None) -> int:
+def group_size(shape: ModelShape, text: OfWindows, dtype: str, free: int | None) -> int:
     """Sequences run at once: at least two groups, so that something can be drawn early, and no more than memory holds.
 
     Args:
@@ -125,6 +126,22 @@ def sequence_bytes(shape: ModelShape, length: int, dtype: str) -> int:
     return (2 * shape.layers + 16) * stream + 6 * (length // HARM_STRIDE) * shape.vocabulary * 4
 
 
+def sketch_size(shape: ModelShape, text: OfWindows, plan: Sketching, dtype: str, free: int) -> int:
+    """Sequences that are sketched at once: each damage is made once for all of them. free: bytes that may be used."""
+    once, each = sketch_bytes(shape, text.length, plan, dtype)
+    return max(1, min(text.sequences, int((free - once) // each)))
+
+
+def sketch_bytes(shape: ModelShape, length: int, plan: Sketching, dtype: str) -> tuple[int, int]:
+    """Damages of a linear and logits; and of each sequence its streams, and gradients of every draw at a layer.
+
+    All that the linears of a layer give is taken to be as wide as if each read the stream, which is too much.
+    """
+    once = 4 * (min(len(plan.damages) * shape.layer_parameters, MOST_DAMAGES) + 6 * length * shape.vocabulary)
+    given = shape.layer_parameters // shape.width
+    return once, length * BYTES[dtype] * (2 * shape.layers * shape.width + plan.draws * (shape.width + given))
+
+
 def sweep_bytes(shape: ModelShape, request: MeasureRequest, weights: int, is_limited: bool) -> tuple[int, int]:
     """A sweep with one group of sequences at work, and how many groups there are.
 
@@ -136,7 +153,13 @@ def sweep_bytes(shape: ModelShape, request: MeasureRequest, weights: int, is_lim
     memory = models * weights + statistics_bytes(shape, request)
     room = int(HEADROOM * max(free_memory() - memory, 0)) if is_limited else None
     size = group_size(shape, text, request.dtype, room)
-    return memory + size * sequence_bytes(shape, text.length, request.dtype), -(-text.sequences // size)
+    at_work = size * sequence_bytes(shape, text.length, request.dtype)
+    if request.sketch:
+        plan = sketching(text)
+        once, each = sketch_bytes(shape, text.length, plan, request.dtype)
+        together = sketch_size(shape, text, plan, request.dtype, room) if is_limited else text.sequences
+        at_work = max(at_work, once + together * each)
+    return memory + at_work, -(-text.sequences // size)
 
 
 def statistics_bytes(shape: ModelShape, request: MeasureRequest) -> int:

@@ -32,7 +32,8 @@ from core.plan.gains import (
     verdicts_of,
 )
 from core.plan.prediction import Predictor, errors
-from core.plan.responses import at_levels
+from core.plan.responses import at_levels, is_sketched
 from core.plan.sizes import DENSE, MASKED, PATTERN, SMALLEST, Counts, taken, with_target
+from core.plan.sketches import PAIRED, agreements, changes, correlation, inside_layers, neighbours, part_changes
 from core.plan.solvers import Choices, check_finite, curves, hull, round_to_levels, solve, solve_levels
 from core.plan.sweep import fix_layers

@@ -6,14 +6,24 @@ from functools import lru_cache
 import numpy as np
 
 from core.base import UserError
-from core.methods import LAYERS, SINGLE_LAYER_TREATMENTS, TREATMENTS, ZEROS, BudgetUnit, default_pruner, table_position
+from core.methods import (
+    LAYERS,
+    SINGLE_LAYER_TREATMENTS,
+    TREATMENTS,
+    ZEROS,
+    Allocator,
+    BudgetUnit,
+    default_pruner,
+    table_position,
+)
 from core.plan.budget import TOLERANCE
+from core.plan.sketches import sketched
 from core.plan.solvers import Curves, curves, rising
 from core.store import Array, Profile
 
 FIELDS = {"drift": "final_squared", "kl": "kl", "nll": "nll_increase"}
-NAMES = {"drift": "squared final drift", "kl": "KL divergence, nats", "nll": "loss, nats/token"}
 PREDICTING = ("drift", "kl")
+NAMES = {"drift": "squared final drift", "kl": "KL divergence, nats", "nll": "loss, nats/token"}
 
 
 def measured(profile: Profile, pruner: str, objective: str, per_linear: bool = False) -> tuple[Array, Array]:
@@ -64,6 +74,42 @@ def _harm(profile: Profile, pruner: str, objective: str, linear: str | None = No
     return dict(sorted(harms.items()))
 
 
+def at_hand(profile: Profile, pruner: str, objective: str, per_linear: bool = False) -> tuple[Array, Array]:
+    """Harm of units alone as `measured`, else the divergence by the sketch.
+
+    Raises:
+        UserError: as `measured`, where the sketch does not tell either.
+    """
+    try:
+        return measured(profile, pruner, objective, per_linear)
+    except UserError as error:
+        if found := sketched(profile, pruner, per_linear):
+            if objective == "kl":
+                return found
+            raise UserError(f"{error}; the sketch of this profile tells the divergence alone: objective=kl") from None
+        raise
+
+
+def is_sketched(profile: Profile, pruner: str, per_linear: bool) -> bool:
+    """True if the curves at hand are a sketch's; False too where there are none."""
+    try:
+        measured(profile, pruner, "kl", per_linear)
+    except UserError:
+        return sketched(profile, pruner, per_linear) is not None
+    return False
+
+
+def source(profile: Profile, base: Allocator) -> str:
+    """Sentence: the origin of the curves of an allocator; empty where it reads none."""
+    if not base.measured:
+        return ""
+    unit, text = ("linear" if base.per_linear else "layer"), profile.spec.text
+    if is_sketched(profile, base.pruner, base.per_linear):
+        passes = profile.spec.sketch.draws * text.sequences
+        return f"The harm of each {unit} is sketched: estimated by gradients, from {passes} backward passes."
+    return f"The harm of each {unit} was measured, each alone on {text.sequences} × {text.length} tokens."
+
+
 def at_levels(profile: Profile, pruner: str, objective: str, per_linear: bool) -> tuple[Array, Array]:
     """Measured shares of a quantiser (levels,), rising, and harm of each unit (units, levels).
 
@@ -72,7 +118,7 @@ def at_levels(profile: Profile, pruner: str, objective: str, per_linear: bool) -
     Raises:
         UserError: too few levels were measured, or a harm is not finite.
     """
-    shares, harm = measured(profile, pruner, objective, per_linear)
+    shares, harm = at_hand(profile, pruner, objective, per_linear)
     return shares, rising(harm)
 
 
@@ -83,7 +129,7 @@ def pruners(profile: Profile, per_linear: bool = False, unit: BudgetUnit = ZEROS
     for pruner in sorted(SINGLE_LAYER_TREATMENTS, key=table_position):
         if TREATMENTS[pruner].budget_unit is unit:
             with suppress(UserError):
-                measured(profile, pruner, "kl", per_linear)
+                at_hand(profile, pruner, "kl", per_linear)
                 names.append(pruner)
     return names
 
@@ -94,12 +140,14 @@ def of_profile(profile: Profile, pruner: str, objective: str | None = None, per_
 
     Args:
         objective: None: the geometric mean of squared final drift and KL divergence, which predicts: each alone does so
-            best in one family of models, see `core.plan.prediction`.
+            best in one family of models, see `core.plan.prediction`. A sketch tells the divergence alone.
     """
     if objective:
-        return curves(*measured(profile, pruner, objective, per_linear))
-    drift, kl = (of_profile(profile, pruner, each, per_linear) for each in PREDICTING)
-    return Curves(drift.sparsity, np.sqrt(drift.harm * kl.harm))
+        return curves(*at_hand(profile, pruner, objective, per_linear))
+    kl = of_profile(profile, pruner, "kl", per_linear)
+    if is_sketched(profile, pruner, per_linear):
+        return kl
+    return Curves(kl.sparsity, np.sqrt(of_profile(profile, pruner, "drift", per_linear).harm * kl.harm))
 
 
 def pruner_with_curves(profile: Profile, per_linear: bool = False, unit: BudgetUnit = ZEROS) -> str:
@@ -114,12 +162,12 @@ def highest(profile: Profile, per_linear: bool = False, unit: BudgetUnit = ZEROS
         UserError: too few sparsities were measured.
     """
     per_linear |= is_per_linear_only(profile, unit)
-    return of_profile(profile, pruner_with_curves(profile, per_linear, unit), per_linear=per_linear).highest
+    return of_profile(profile, pruner_with_curves(profile, per_linear, unit), "kl", per_linear).highest
 
 
 def is_per_linear_only(profile: Profile, unit: BudgetUnit) -> bool:
-    """True if quantisation was measured per linear only."""
-    return unit.bits and not pruners(profile, False, unit)
+    """True if quantisation of layers was not measured: a sketch tells of both, and of linears better."""
+    return unit.bits and all(is_sketched(profile, each, False) for each in pruners(profile, False, unit))
 
 
 def layer_harms(rows: Array, profile: Profile, unit: BudgetUnit = ZEROS) -> Array:

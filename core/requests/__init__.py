@@ -14,6 +14,7 @@ from core.requests.inputs import (
     Dtype,
     ModelSpec,
     OfModel,
+    OfWindows,
     TextSpec,
     WindowRequest,
 )
@@ -43,10 +44,13 @@ from core.requests.measurements import (
     ProfileSpec,
     RemovalSpec,
     ScoreSpec,
+    Sketching,
+    SketchSpec,
     WeightSpec,
     expanded,
     identified,
     methods_of,
+    sketching,
     stands_for,
 )
 from core.requests.parsing import (
@@ -61,7 +65,7 @@ from core.requests.parsing import (
     with_absolute_paths,
     with_paths,
 )
-from core.requests.perturbations import OF_LINEARS, PRESETS, SPARSITIES, STANDARD, in_order, perturbation
+from core.requests.perturbations import OF_LINEARS, PRESETS, in_order, perturbation
 from core.requests.recipe_names import spoken
 from core.requests.recipes import TRAINED, Recipe, Repairs, read_recipe, uniform
 from core.requests.studies import (

@@ -51,12 +51,12 @@ def _measure(fields: Fields, options: Fields) -> Fields:
     """Fill in text and measurements, from the preset unless options say else."""
     preset = look_up(PRESETS, options["preset"], "preset")
     text = {"sequences": preset.sequences, "length": preset.length} | fields["text"]
-    measured = preset.measurements
+    measured, sketch = preset.measurements, options["sketch"] or (preset.sketch and not options["perturb"])
     if options["perturb"] or options["seeds"]:
         names = [name for each in options["perturb"] for name in each.split(",")]
         kinds = [perturbation(each).sourced(absolute) for each in names] or [each.perturbation for each in measured]
         measured = measurements(kinds, numbers(options["seeds"] or "0", "seeds"))
-    return fields | {"text": text, "measurements": measured}
+    return fields | {"text": text, "measurements": measured, "sketch": sketch}
 
 
 def _compare(fields: Fields, options: Fields) -> Fields:
@@ -69,7 +69,9 @@ def _prune(fields: Fields, options: Fields) -> Fields:
     """Fill in a study of one recipe."""
     [recipe], allocation, at_most = fields["settings"].values(), options["allocation"], options["at_most"]
     allocation = allocation or (at_most and "uniform")
-    read = {"allocation": grammar.read_allocation(allocation, at_most)} if isinstance(allocation, str) else {}
+    read = {}
+    if isinstance(allocation, str):
+        read = {"allocation": grammar.read_allocation(allocation, at_most, recipe.get("pruner"))}
     if read and recipe.get("pruner") == DEFAULT_PRUNER and read["allocation"].budget_unit.levels:
         del recipe["pruner"]  # nobody chose it
     return _evaluate(fields | {"settings": (checked(Recipe, **recipe | read),)}, options)
@@ -153,10 +155,11 @@ def _values(request: CommandRequest, name: str) -> Fields:
 
 
 def _measured(request: MeasureRequest) -> Fields:
-    """The name of a preset, else the perturbations and their seeds."""
+    """The name of a preset with a sketch where it has none, else the perturbations and their seeds."""
     measured = request.measurements
-    preset = next((name for name, each in PRESETS.items() if each.measurements == measured), None)
-    if preset:
-        return {"preset": preset}
+    presets = ((name, each) for name, each in PRESETS.items() if each.measurements == measured)
+    for name, each in presets:
+        if request.sketch or not each.sketch:
+            return {"preset": name, "sketch": request.sketch and not each.sketch}
     seeds = tuple(unique(each.seed for each in measured if each.perturbation.noise))
     return {"perturb": unique(each.perturbation for each in measured), "seeds": None if seeds in ((), (0,)) else seeds}

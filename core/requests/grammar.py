@@ -11,29 +11,30 @@ from pathlib import Path
 import numpy as np
 
 from core.base import UserError, brief, checked, exists, expanded, json_value, look_up, word
-from core.methods import BASES, METHODS, UNITS, ZEROS, Manual, default_pruner
+from core.methods import BASES, METHODS, UNITS, ZEROS, Manual, default_pruner, harmed_as, pruners_counting
 from core.requests.allocations import AllocationRequest, Correction
 
 OF_CORRECTION = tuple(Correction.model_fields)
 OF_ALLOCATION = ("low", "high", "unclipped", "currency")
 
 
-def read_allocation(text: str, at_most: str | None = None) -> AllocationRequest:
+def read_allocation(text: str, at_most: str | None = None, pruner: str | None = None) -> AllocationRequest:
     """Read `METHOD:TARGET`, or a JSON file that holds a list named `sparsity`.
 
     Args:
         at_most: bytes of all weights, as in `60MB`: the target in the text is ignored then, and may be left out.
+        pruner: what will be applied: its curves are read where the text names none and a budget of levels is spent.
 
     Raises:
         UserError: neither, or a file without such a list.
     """
     if at_most is not None:
         kind, parameters, _ = parse(text if ":" in text else f"{text}:0")
-        return checked(AllocationRequest, **dict(build(kind, parameters, 0.0)) | {"at_most": at_most})
+        return checked(AllocationRequest, **dict(build(kind, parameters, 0.0, pruner=pruner)) | {"at_most": at_most})
     path = expanded(text)
     if text.endswith(".json") or (exists(path) and path.is_file()):
         return from_file(path)
-    return build(*parse(text))
+    return build(*parse(text), pruner=pruner)
 
 
 def parse(text: str) -> tuple[str, dict[str, str], str]:
@@ -60,13 +61,18 @@ def parse(text: str) -> tuple[str, dict[str, str], str]:
 
 
 def build(
-    kind: str, parameters: Mapping[str, object], target: float | str, more: Iterable[str] = ()
+    kind: str,
+    parameters: Mapping[str, object],
+    target: float | str,
+    more: Iterable[str] = (),
+    pruner: str | None = None,
 ) -> AllocationRequest:
     """An allocation from named parameters: the method's own, the correction's and the bounds.
 
     Args:
         kind: one of `BASES`.
         more: further words of the grammar, taken out of `parameters` already; refusals list them.
+        pruner: as for `read_allocation`.
 
     Raises:
         UserError: an unknown parameter, or a value out of range.
@@ -84,7 +90,8 @@ def build(
     if budget_unit.levels:
         target = budget_unit.read(target) if isinstance(target, str) else target
         if "pruner" in form.model_fields:
-            base = {"pruner": default_pruner(budget_unit)} | base
+            applied = pruner if pruner in pruners_counting(budget_unit) else default_pruner(budget_unit)
+            base = {"pruner": harmed_as(applied)} | base
     return checked(
         AllocationRequest, base=checked(form, **base), target=target, correction=checked(Correction, **fix), **bounds
     )

@@ -7,10 +7,11 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from core.base import Fields, Spec, View, model_name, optional_field, text_name, unique
-from core.methods import PRUNERS, Method, Perturbation
-from core.requests.inputs import ModelSpec, OfModel, TextSpec, WindowRequest
+from core.methods import PRUNERS, SKETCHED, Method, Perturbation
+from core.requests.inputs import ModelSpec, OfModel, OfWindows, TextSpec, WindowRequest
 
 MOST = 1000  # measurements at once
+SAMPLES = 256  # backward passes of a sketch, over all windows
 EACH = "each"  # linear, or the number of a head: stands for every one of the model, one measurement for each
 SMALLEST_HALF_PRECISION_SIZE = 0.05
 
@@ -29,6 +30,22 @@ class Measurement(Spec):
     def pruner(self) -> str | None:
         """Name of its pruner; None if it prunes nothing."""
         return self.perturbation.treatment and self.perturbation.treatment.pruner
+
+
+class Sketching(Spec):
+    """Damages of every linear whose harm is estimated by gradients, in place of being run."""
+
+    damages: tuple[str, ...] = Field(tuple(SKETCHED), min_length=1, description="names in the table of damages")
+    draws: int = Field(ge=1, description="random scores of the next words, each a backward pass of every window")
+
+    @property
+    def name(self) -> str:
+        return "sketch of every linear"
+
+
+def sketching(text: OfWindows) -> Sketching:
+    """The sketch of a text: as many backward passes whatever its length, and at least one for each window."""
+    return Sketching(draws=-(-SAMPLES // text.sequences))
 
 
 class PerturbedSpec(Spec):
@@ -76,6 +93,12 @@ class RemovalSpec(OnText):
     """Change in the outputs of the dense model's linears on a text if half of their weights were removed."""
 
 
+class SketchSpec(OnText):
+    """Signed first-order changes of the log-probability by damages of every linear."""
+
+    sketching: Sketching
+
+
 class FloorSpec(OnText):
     """Final drift after rounding-sized noise: below ten times this, a drift says nothing."""
 
@@ -110,6 +133,8 @@ class ProfileSpec(View):
         (), "of the pruners it prunes by, where that is not the first one"
     )
 
+    sketch: Sketching | None = optional_field(None, "damages of every linear that gradients measured")
+
     activation: ClassVar = _on_text(ActivationSpec)
     floor: ClassVar = _on_text(FloorSpec)
     scores: ClassVar = _on_text(ScoreSpec)
@@ -119,7 +144,14 @@ class ProfileSpec(View):
     def weights(self) -> WeightSpec:
         return WeightSpec(model=self.model)
 
-    def unit(self, measurement: Measurement) -> PerturbedSpec:
+    @property
+    def parted(self) -> tuple[Measurement | Sketching, ...]:
+        """Every perturbation, and the sketch: measured part by part."""
+        return *self.measurements, *filter(None, [self.sketch])
+
+    def unit(self, measurement: Measurement | Sketching) -> PerturbedSpec | SketchSpec:
+        if isinstance(measurement, Sketching):
+            return SketchSpec(model=self.model, text=self.text, sketching=measurement)
         method = dict(self.methods).get(measurement.pruner, 1)
         return PerturbedSpec(
             model=self.model, text=self.text, measurement=measurement, harm_stride=self.harm_stride, method=method
@@ -142,7 +174,7 @@ class ProfileSpec(View):
         of_weights = (self.weights, self.scores) if self.prunable else ()
         of_removal = (self.removed,) if self.removal else ()
         of_others = (make(other) for other in self.others.values() for make in (self.cumulative, self.difference))
-        return self.activation, self.floor, *of_weights, *of_removal, *of_others, *map(self.unit, self.measurements)
+        return self.activation, self.floor, *of_weights, *of_removal, *of_others, *map(self.unit, self.parted)
 
     @property
     def names(self) -> list[str]:
@@ -170,6 +202,9 @@ class MeasureRequest(OfModel):
     text: WindowRequest = WindowRequest()
     measurements: tuple[Measurement, ...] = Field(min_length=1, max_length=MOST)
     removal: bool = optional_field(False, "measure what LSA looks at too", title="Errors of removed weights")
+    sketch: bool = optional_field(
+        False, "estimate the harm of every linear at every level by gradients", title="Sketch of every linear"
+    )
 
     @property
     def title(self) -> str:

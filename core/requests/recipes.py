@@ -199,7 +199,7 @@ def read_recipe(text: str) -> Recipe:
         return Recipe(allocation=grammar.read_allocation(text))
     kind, parameters, target = grammar.parse(text)
     fields = {field: parameters.pop(word) for word, field in WORDS.items() if word in parameters}
-    return checked(Recipe, allocation=grammar.build(kind, parameters, target, WORDS), **fields)
+    return checked(Recipe, allocation=grammar.build(kind, parameters, target, WORDS, fields.get("pruner")), **fields)
 
 
 def uniform(target: float, currency: str = ZEROS.name) -> AllocationRequest:

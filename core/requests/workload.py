@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from core.methods import EPOCHS, PRUNERS, Treatment
 from core.requests.inputs import WindowRequest
-from core.requests.measurements import Measurement, MeasureRequest, stands_for
+from core.requests.measurements import Measurement, MeasureRequest, Sketching, sketching, stands_for
 from core.requests.recipes import Recipe
 from core.requests.studies import EvaluationRequest
 
@@ -16,6 +16,7 @@ SOLVING = 20  # times the width: of making up for every weight by others
 FOLLOWED = 7  # more passes of a walk with a dense path: every group of linears runs its layer on both paths
 TRAINED = 4  # passes that take as long as training on the same tokens: two forward, and one back
 DISTILLED, HALVED, EMULATED = 5, 3, 70  # the same for the whole model; in bfloat16, built in or emulated
+BACK, DAMAGED = 2, 2  # passes back of a sketch beside the head's, and looks at a weight for each of its damages
 WRITING = 3  # passes that take as long as writing the same tokens one by one, some windows at once
 EXAMPLE = 180  # tokens of a zero-shot question with all its answers, about the mean of the usual seven tasks
 WHOLE_TASK = 2000  # questions, where all are asked for
@@ -48,12 +49,19 @@ def solving(treatment: Treatment) -> float:
     return PRUNERS[treatment.pruner].solve_passes + bool(treatment.by("linear"))
 
 
-def measurement(shape: ModelShape, measured: Measurement, tokens: float) -> float:
-    """A measurement at every injection layer: each run takes half of the layers on average."""
+def measurement(shape: ModelShape, measured: Measurement | Sketching, tokens: float) -> float:
+    """A measurement at every injection layer: each run takes half of the layers on average. Or a sketch."""
+    if isinstance(measured, Sketching):
+        return sketch(shape, measured, tokens)
     kind = measured.perturbation
     pruned = shape.look(solving(kind.treatment)) if kind.treatment else 0.0
     shares = {"linear": shape.linears, "part": 2}.get(kind.prunes, 1)
     return repeats(shape, measured) * (((shape.layers - 1) / 2 + kind.runs) * tokens + pruned / shares)
+
+
+def sketch(shape: ModelShape, planned: Sketching, tokens: float) -> float:
+    """A run, of every draw one back through head and layers with a gradient of each weight, and every damage."""
+    return tokens * (2 + planned.draws * (BACK + shape.to_logits)) + DAMAGED * len(planned.damages) * shape.look()
 
 
 def repeats(shape: ModelShape, measured: Measurement) -> int:
@@ -67,7 +75,8 @@ def sweep(shape: ModelShape, request: MeasureRequest, groups: int = 1) -> float:
     clean = 2 + 2 * sum(each.perturbation.compares for each in request.measurements)
     swept = sum(measurement(shape, each, tokens / groups) for each in request.measurements)
     looks = shape.look() + shape.look(0.25) + request.removal * shape.look(1)  # scores, spectra, removed weights
-    return clean * tokens + looks + groups * swept
+    sketched = request.sketch and sketch(shape, sketching(request.text), tokens)
+    return clean * tokens + looks + groups * swept + sketched
 
 
 def pruning(shape: ModelShape, text: WindowRequest, treatment: Treatment) -> float:

@@ -6,12 +6,11 @@ from itertools import chain
 import numpy as np
 
 from core.base import UserError, frozen, number, several
-from core.methods import ANY, BASES, DEFAULT_PRUNER, Response, Treatment
+from core.methods import ANY, BASES, DEFAULT_PRUNER, SPARSITIES, Response, Treatment
 from core.plan import allocate, prediction, responses
 from core.requests import (
     EACH,
     OF_LINEARS,
-    SPARSITIES,
     AllocationRequest,
     BestRequest,
     Correction,

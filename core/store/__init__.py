@@ -42,9 +42,11 @@ from core.store.results import (
     Removal,
     Scores,
     Seeds,
+    Sketch,
     Weights,
     ZeroShot,
     axes_of,
+    count,
     encode,
 )
 from core.store.scenes import Chunk, Lens, NextWord, Scene, SceneRow, WrittenToken, examples, lenses, rows

@@ -211,10 +211,10 @@ class Store:
 
 
 def largest_committed(profiles: Iterable[Entry]) -> Entry | None:
-    """Committed profile on most text, then with most perturbations of layers; None if none is committed."""
+    """Committed profile on most text, then with most perturbations of layers and a sketch; None if none is there."""
 
     def size(each):
         of_layers = sum(one.perturbation.prunes != "linear" for one in each.spec.measurements)
-        return each.spec.text.token_count, of_layers
+        return each.spec.text.token_count, of_layers, each.spec.sketch is not None
 
     return max((each for each in profiles if each.committed), key=size, default=None)

@@ -26,6 +26,7 @@ from core.requests import (
     PerturbedSpec,
     RemovalSpec,
     ScoreSpec,
+    SketchSpec,
     WeightSpec,
     ZeroShotSpec,
 )
@@ -40,6 +41,7 @@ UNITS = {  # kind of entry -> its spec, and its result
     "weights": (WeightSpec, results.Weights),
     "scores": (ScoreSpec, results.Scores),
     "removal": (RemovalSpec, results.Removal),
+    "sketch": (SketchSpec, results.Sketch),
     "cumulative": (CumulativeSpec, results.Cumulative),
     "difference": (DifferenceSpec, results.Difference),
     "evaluated": (EvaluatedSpec, results.Losses),

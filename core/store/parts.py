@@ -7,13 +7,13 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from core.base import Array, Fields, Spec, UserError, access, unique
-from core.requests import EvaluatedSpec, ExactRecipe, PerturbedSpec, ProfileSpec, StudySpec, Unfinished
+from core.requests import EvaluatedSpec, ExactRecipe, PerturbedSpec, ProfileSpec, SketchSpec, StudySpec, Unfinished
 from core.store.cache import Store
 from core.store.entries import KIND_OF, SUFFIX, UNITS, VIEW_KINDS, Entry, file_of, read, write_entry
 from core.store.files import Corrupt, abandoned, discard, remove
 from core.store.results import Merged, count, merged
 
-Parted = PerturbedSpec | EvaluatedSpec
+Parted = PerturbedSpec | SketchSpec | EvaluatedSpec
 
 
 # --- parts of a unit -----------------------------------------------------------------------------------------------

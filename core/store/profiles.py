@@ -9,7 +9,7 @@ from core.methods import Perturbation
 from core.requests import Measurement, ProfileSpec, in_order
 from core.store.cache import Store
 from core.store.entries import Entry
-from core.store.results import Activation, Cumulative, Difference, Floor, Perturbed, Removal, Scores, Weights
+from core.store.results import Activation, Cumulative, Difference, Floor, Perturbed, Removal, Scores, Sketch, Weights
 
 
 @frozen
@@ -31,6 +31,7 @@ class Profile:
     scores: Scores | None
     perturbed: dict[Measurement, Perturbed]
     removal: Removal | None = None  # if it was requested
+    sketch: Sketch | None = None  # likewise
     others: dict[str, OtherCheckpoint] = field(default_factory=dict)  # by perturbation that takes its layers
 
     @property
@@ -104,6 +105,7 @@ def load(store: Store, entry: Entry) -> Profile:
         results.get(spec.scores),
         {each: results[spec.unit(each)] for each in spec.measurements},
         results.get(spec.removed),
+        results.get(spec.sketch and spec.unit(spec.sketch)),
         {
             name: OtherCheckpoint(results[spec.cumulative(source)], results[spec.difference(source)])
             for name, source in spec.others.items()

@@ -1,4 +1,4 @@
-"""Results: frozen dataclasses of float64 arrays whose fields say their axes and units; stored in float32."""
+"""Results: frozen dataclasses of float64 arrays whose fields say their axes and units; most stored in float32."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from core.base import Array, frozen
 from core.store.files import Corrupt
 
-NUMBER = np.dtype("<f4")  # as stored
+NUMBER, HALF = np.dtype("<f4"), np.dtype("<f2")  # as stored
 Arrays = dict[str, np.ndarray]
 
 
@@ -22,9 +22,17 @@ def axes_of(result: Any) -> dict[str, tuple[str, ...]]:
     return {name: tuple(form.__metadata__[0].split()) for name, form in forms.items()}
 
 
+@cache
+def numbers_of(result: Any) -> dict[str, np.dtype]:
+    """Field name -> type of its numbers in a file: float32, unless the field says another."""
+    forms = get_type_hints(result, include_extras=True) if result else {}
+    return {name: next(iter(form.__metadata__[1:]), NUMBER) for name, form in forms.items()}
+
+
 def encode(result: object | None) -> Arrays:
-    """Fields of a result in float32; empty for a view, which has no result."""
-    return {name: np.asarray(getattr(result, name), NUMBER, order="C") for name in axes_of(result and type(result))}
+    """Fields of a result as stored; empty for a view, which has no result."""
+    numbers = numbers_of(result and type(result))
+    return {name: np.asarray(getattr(result, name), number, order="C") for name, number in numbers.items()}
 
 
 def decode(arrays: Arrays, form: Any) -> Any:
@@ -33,9 +41,9 @@ def decode(arrays: Arrays, form: Any) -> Any:
     Raises:
         Corrupt: other fields, types or numbers of axes than the form has.
     """
-    axes = axes_of(form)
+    axes, numbers = axes_of(form), numbers_of(form)
     if {name: (array.ndim, array.dtype) for name, array in arrays.items()} != {
-        name: (len(each), NUMBER) for name, each in axes.items()
+        name: (len(each), numbers[name]) for name, each in axes.items()
     }:
         raise Corrupt("its arrays are not those of such a result")
     with np.errstate(invalid="ignore"):  # a NaN stays one, also where its bits say "signal"
@@ -58,6 +66,7 @@ LayerTensor = Annotated[Array, "layer tensor"]
 Rests = Annotated[Array, "rest"]
 Windows = Annotated[Array, "window"]
 Examples = Annotated[Array, "example"]
+SketchedChange = Annotated[Array, "layer linear damage draw window", HALF]  # of many numbers, each a random draw
 
 
 @frozen
@@ -96,7 +105,7 @@ Seeds = Sequence[Perturbed]  # one perturbation, by noise seed
 def merged(parts: list[Merged]) -> Merged:
     """Join parts of one unit in order: concatenate sequences or windows, average means weighted by their number."""
     form: Any = type(parts[0])
-    split = "sequence" if form is Perturbed else "window"
+    split = _split(form)
     weights = [count(part) for part in parts]
     values = {}
     for name, names in axes_of(form).items():
@@ -110,7 +119,14 @@ def merged(parts: list[Merged]) -> Merged:
 
 def count(part: Merged) -> int:
     """Number of sequences or windows in a part."""
-    return part.kl.shape[-1]
+    form: Any = type(part)
+    split = _split(form)
+    return next(getattr(part, name).shape[axes.index(split)] for name, axes in axes_of(form).items() if split in axes)
+
+
+def _split(form: Any) -> str:
+    """The axis along which a unit is measured in parts."""
+    return "sequence" if form is Perturbed else "window"
 
 
 @frozen
@@ -147,6 +163,16 @@ class Removal:
     """Change of a linear's outputs if half of its weights were removed; NaN where a layer has fewer linears."""
 
     error: LayerLinear  # squared change of the linear's outputs, mean over tokens
+
+
+@frozen
+class Sketch:
+    """First-order effect of damages of single linears: of a random score of the next words, by its gradient.
+
+    The mean of `change^2 / 2` over draws and windows, by the tokens of a window, estimates KL(dense || damaged).
+    """
+
+    change: SketchedChange  # of the log-probability, nats; NaN where a layer has fewer linears, or no format fits
 
 
 @frozen
@@ -197,4 +223,4 @@ class ZeroShot:
     acc_norm: Examples  # the same by likelihood per character; NaN where the task has none
 
 
-Merged = TypeVar("Merged", Perturbed, Losses)
+Merged = TypeVar("Merged", Perturbed, Losses, Sketch)

@@ -14,9 +14,9 @@ from core.requests import MeasureRequest, WindowRequest, absolute
 from core.requests.measurements import measurements
 from core.show import figures, words
 from core.show.figures import Chart
-from core.show.figures.charts import CHECKS, COMPARED, GAIN, GLANCE, GROUPS, PARTS, ChartRow
+from core.show.figures.charts import CHECKS, COMPARED, GAIN, GLANCE, GROUPS, PARTS, WHY, ChartRow
 from core.show.figures.style import KEY, TOP, InView
-from core.show.lessons.shared import with_parts
+from core.show.lessons.shared import sketched_twin, with_parts
 from core.show.report import remake
 from core.show.words import gain_sentences
 from core.store import Profile, Store
@@ -98,6 +98,8 @@ def show(group: str, view: InView, prefix: str) -> None:
         with layout.row("top"):
             form.segments("Average over tokens", figures.STATISTICS, "statistic", help=ABOUT_STATISTICS)
             twin = compare_with(view.name)
+    if group == WHY and view.profile.sketch and (other := sketched_twin(Store(), view.profile)):
+        twin = current_profile.load(other.key)
     if group == COMPARED:
         ask(view.profile)
         stored = offer_stored(view.profile)

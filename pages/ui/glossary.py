@@ -115,6 +115,12 @@ TERMS = {
         "additive estimate.",
         r"f_i(s),\quad \textstyle\sum_i f_i(s_i)",
     ),
+    "sketch": Term(
+        "An estimate of the harm of every linear at every sparsity and number format from gradients alone: of random "
+        "scores of the next words, the mean square of the change that a damage causes to first order.",
+        r"\operatorname{KL} \approx \operatorname{mean}\, \langle g, \Delta W \rangle^2 / 2T,\quad "
+        r"\operatorname{cov} g = \text{Fisher}",
+    ),
     **{row.label: Term(row.about, row.formula) for row in (*PRUNERS.values(), *REPAIRS.values())},
     "budget": Term(
         "The mean sparsity over all prunable weights, which every allocation must meet.",

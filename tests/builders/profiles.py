@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.requests import Measurement, perturbation
+from core.requests import Measurement, perturbation, sketching
 from core.results import protocols, study_results
 from core.store import profiles
 from tests import synthetic
@@ -32,9 +32,10 @@ def with_gains(logs, start=0.3):
     return replace(found, log_drift=drift, drift=np.exp(drift).mean(-1), **ratios)
 
 
-def stored(store, *names, layers=6, preset="quick", removal=False, **more):
+def stored(store, *names, layers=6, preset="quick", removal=False, sketch=False, **more):
     """A profile of these perturbations; without names those of the preset."""
     spec = synthetic.profile_spec(layers, 8, preset, **more).replace(removal=removal)
+    spec = spec.replace(sketch=sketching(spec.text)) if sketch else spec
     if names:
         spec = spec.replace(measurements=measurements(*names))
     return profiles.load(store, store.profile(synthetic.save_profile(store.root, spec, layers)))

@@ -18,6 +18,7 @@ STACK = ("attn.qkv", "attn.out", "mlp.up")
 LEVELS = (0.4, 0.7, 0.9)
 PER_LINEAR = Response(granularity="linear")
 quick = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+SPEC = SimpleNamespace(sketch=None, text=SimpleNamespace(sequences=3, length=64))
 
 
 def harming(name, harm):
@@ -44,7 +45,7 @@ def profile(layers, seed=0):
     weights = Weights(sizes, draw(layers, 7) + 2, draw(layers, 7) + 2)
     scores = Scores(draw(layers, len(OUTLIER_THRESHOLDS)), draw(layers), draw(layers))
     told = {"model": "m", "text": "t", "linears": list(synthetic.LINEARS)}
-    entry = SimpleNamespace(key="invented", spec=None, provenance=told)
+    entry = SimpleNamespace(key="invented", spec=SPEC, provenance=told)
     clean = synthetic.activation(layers, 3), synthetic.floor(layers)
     return Profile(entry, *clean, weights, scores, measured, Removal(draw(layers, 7)))
 
@@ -79,7 +80,7 @@ def of_linears(layers, seed=0, linears=3, lacking=None):
             if (alone := f"residual_linear:wanda:{level}:{name}") != lacking:
                 measured |= harming(alone, harm)
     sizes = rng.integers(1_000, 5_000_000, (layers, linears)).astype(float)
-    told = SimpleNamespace(key="invented", spec=None, provenance=plain.provenance | {"linears": list(STACK[:linears])})
+    told = SimpleNamespace(key="invented", spec=SPEC, provenance=plain.provenance | {"linears": list(STACK[:linears])})
     weights = Weights(sizes, plain.weights.alpha_hill[:, :linears], plain.weights.alpha_peak[:, :linears])
     removal = Removal(plain.removal.error[:, :linears])
     return replace(plain, entry=told, weights=weights, perturbed=measured, removal=removal)

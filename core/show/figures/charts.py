@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from core.base import UserError, digits, times
 from core.methods import BLOCKS
-from core.plan import at_drift, gains_of, per_layer
+from core.plan import PAIRED, at_drift, changes, correlation, gains_of, per_layer
 from core.results import compared
 from core.show import words
 from core.show.figures import drift, gain, maps
@@ -110,6 +110,17 @@ def heads(view: InView) -> Chart:
     return Chart("parts-harm", "Which parts matter most?", figure, finding, maps.layer_table(harm, called))
 
 
+def together(view: InView) -> Chart:
+    """Correlation at the output of the damages of every two layers, by the signs of a sketch."""
+    profile = view.profile
+    if profile.sketch is None:
+        raise UserError("measure a sketch, as the preset standard does, to see which layers' damages add or cancel")
+    pairs = correlation(changes(profile, PAIRED, False))
+    beside = view.twin if view.twin and view.twin.sketch else None
+    finding = gain_sentences.together(profile, pairs, beside)
+    return maps.pairs(pairs, finding, view.layer)
+
+
 # --- another checkpoint beside the model ---------------------------------------------------------------------------
 
 
@@ -195,6 +206,7 @@ CHARTS = (
     ChartRow("dilution", WHY, "Is the gain only dilution?",
              lambda it: drift.dilution(it.seeds, it.profile.activation, it.layer)),
     ChartRow("harm", WHY, "What happens to the output?", lambda it: drift.harm(it.seeds, it.layer)),
+    ChartRow("together", WHY, "Which layers' damages add, which cancel?", together),
     ChartRow("matched", CHECKS, "Does real pruning behave like noise?", matched),
     ChartRow("repaired", CHECKS, "Does absorption change when the damage is repaired?", repaired),
     ChartRow("parts", PARTS, "Whose loss is absorbed: attention's or the MLP's?", parts),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.base import Flags, digits, number, times
+from core.base import Estimate, Flags, digits, number, times
 from core.plan import Gains, below_floor, crossing, drift_left
 from core.show.figures.axes import layer_axis
 from core.show.figures.palette import LIGHT
@@ -186,6 +186,33 @@ def logs_by_layer(
     ticks = np.unique(np.linspace(usable.min(), usable.max(), 3)) if usable.size else usable
     bar = colour_bar(tickvals=ticks, ticktext=[write(10**tick) for tick in ticks])
     return by_layer(logs, names, hover, bar, title, positive, shapes=mark_layer(layer))
+
+
+def pairs(found: Estimate, finding: str, layer: int | None) -> Chart:
+    """Correlation of every two layers, red where their damages add and blue where they cancel.
+
+    Args:
+        found: (layers, layers) each.
+    """
+    layers, x = len(found.value), np.arange(len(found.value))
+    i, k = np.nonzero(~np.eye(layers, dtype=bool))
+    columns = {"layer": i, "other layer": k} | {
+        name: values[i, k] for name, values in zip(("correlation", "at least", "at most"), found[:3], strict=True)
+    }
+    reach = float(np.abs(columns["correlation"]).max(initial=0.1))
+    bar = colour_bar(
+        tickvals=[-reach, 0, reach], ticktext=[f"{-reach:.2g}, cancel", "correlation 0", f"{reach:.2g}, add"]
+    )
+    scale = [list(stop) for stop in LIGHT.diverging]
+    shown = np.where(np.eye(layers, dtype=bool), np.nan, found.value)
+    texts = [f"{r:+.2f} [{low:+.2f}, {high:+.2f}]" for r, low, high in zip(*[*columns.values()][2:], strict=True)]
+    traces = [
+        heat(shown, x, x, None, bar, zmin=-reach, zmax=reach, zmid=0, colorscale=scale),
+        cells(k, i, "layers %{y} and %{x}: %{text}", text=texts),
+    ]
+    axes = layer_axis(layers, "layer"), layer_axis(layers, "other layer")
+    figure = layout(traces, *axes, shapes=[] if layer is None else mark_layer(layer))
+    return Chart("pairs", "Which layers' damages add, which cancel?", figure, finding, pd.DataFrame(columns))
 
 
 def layer_table(values: Array, names: Sequence[str]) -> pd.DataFrame:

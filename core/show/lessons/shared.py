@@ -107,6 +107,16 @@ def with_parts(store: Store, profile: Profile) -> Entry | None:
     return next((each for each in (profile.entry, *alike) if wanted <= set(each.spec.names)), None)
 
 
+def sketched_twin(store: Store, profile: Profile) -> Entry | None:
+    """A sketch of the untrained twin of a profile's model, on whatever text; None without any."""
+    mine = profile.spec.model
+    for each in store.entries("profile") if mine.initialised is None else ():
+        other = each.spec.model
+        if each.spec.sketch and other.content == mine.content and other.initialised is not None:
+            return each
+    return None
+
+
 def twins(store: Store, profile: Profile) -> tuple[Entry, Entry] | None:
     """This model and its randomly initialised twin on one text, both with noise: the profile itself, then the latest.
 

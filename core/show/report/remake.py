@@ -56,6 +56,7 @@ def request_of_profile(entry: Entry) -> MeasureRequest:
         text=window,
         measurements=tuple(measured),
         removal=spec.removal,
+        sketch=spec.sketch is not None,
     )
 
 

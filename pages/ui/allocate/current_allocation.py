@@ -11,7 +11,7 @@ from core.base import UserError, duration, escape_markdown, perplexity, sentence
 from core.jobs import cost
 from core.methods import Manual, Treatment
 from core.models import machine
-from core.plan import Allocation, allocate, fix_layers, linear_parameters
+from core.plan import Allocation, allocate, fix_layers, linear_parameters, responses
 from core.requests import AllocationRequest, grammar, line, request_of
 from core.results import Forecast, Result, Slice, Study, candidates, leaderboard, stored_forecasts
 from core.show.figures import Chart
@@ -120,6 +120,8 @@ def by_linear(allocation: Allocation, profile: Profile) -> None:
         allocation.exact, linear_parameters(profile), names, allocation.bounds
     )  # fmt: skip
     layout.show(chart, profile.key[:6], "linears", brief=True)
+    if told := responses.source(profile, allocation.request.base):
+        layout.caption(told)
 
 
 # --- beside other methods ------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ def key(empty):
 
 
 def test_delete_says_what_would_go_and_takes_what_no_other_needs(say, empty, key):
-    long = profile(empty, preset="standard")
+    long = profile(empty, preset="paper")
     say("runs", "delete", long, "--json").refused(long, "a model [of mine]", "--yes")
     assert say("runs", "delete", long[:8], "--yes", "--json").json == {"key": long, "deleted": True}
     assert [entry.key for entry in empty.entries()] == [key]

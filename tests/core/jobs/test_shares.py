@@ -18,7 +18,7 @@ from tests.builders.requests import measurement as profile
 from tests.builders.requests import recipe, study
 
 ASKED = {
-    "profile": lambda text: profile(text),
+    "profile": lambda text: profile(text, sketch=True),
     "study": lambda text: study(text, recipe("depth_ramp beta=0.05"), recipe(pruner="magnitude")),
 }
 

@@ -9,7 +9,7 @@ from tests.builders import profiles as builders
 @pytest.fixture
 def profile(empty):
     """Of six layers, with response curves and all that allocators look at."""
-    return builders.stored(empty, preset="standard", prunable=True, removal=True)
+    return builders.stored(empty, preset="paper", prunable=True, removal=True)
 
 
 @pytest.fixture

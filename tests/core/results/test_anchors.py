@@ -90,7 +90,7 @@ def test_texts_repairs_and_models_are_never_mixed(empty, forecast, study):
     study(*at(0.6, repair="refit"))
     with pytest.raises(UserError, match="1 setting evaluated with Wanda can predict this model, and 2 or more"):
         forecast()
-    other = builders.stored(empty, layers=LAYERS, preset="standard", prunable=True, seed=1)
+    other = builders.stored(empty, layers=LAYERS, preset="paper", prunable=True, seed=1)
     study(*at(0.6, 0.7))
     assert len(forecast().settings) == 3
     with pytest.raises(UserError, match="no setting evaluated with Wanda can predict this model"):

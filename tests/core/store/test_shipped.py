@@ -18,7 +18,7 @@ IDENTITIES = {  # what keys hash as the name of a class: never changed, though a
     *("DifferenceSpec", "EvaluatedSpec", "MarginalSpec", "ExchangeSpec", "ZeroShotSpec"),
     *("ProfileSpec", "StudySpec", "ExportSpec", "BestSpec", "PolishSpec", "WritingSpec", "Unfinished", "Part"),
     *("MeasureRequest", "StudyRequest", "ExportRequest", "BestRequest", "PolishRequest", "WritingRequest"),
-    "ShareRequest",
+    *("ShareRequest", "SketchSpec"),
 }
 
 
@@ -50,7 +50,9 @@ def test_no_result_names_a_place_of_the_machine_that_measured_it():
 
 
 def test_the_demo_is_the_profile_on_most_text_whatever_has_more_perturbations():
-    demo, *others = sorted((each for each in Store().entries("profile") if each.committed), key=tokens, reverse=True)
+    committed = sorted((each for each in Store().entries("profile") if each.committed), key=tokens, reverse=True)
+    demo = next(each for each in committed if each.spec.sketch)
+    others = [each for each in committed if each.spec.text != demo.spec.text]
     assert Store().demo() == Store().profile("demo") == demo
     assert tokens(demo) > tokens(others[0])
     assert len(demo.spec.measurements) < max(len(each.spec.measurements) for each in others)

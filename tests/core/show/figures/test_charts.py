@@ -19,7 +19,7 @@ MEASURED = (
 
 @pytest.mark.parametrize("layers", [2, 80])
 def test_every_chart_is_whole_whatever_the_depth(layers, empty):
-    profile = stored(empty, *MEASURED, layers=layers)
+    profile = stored(empty, *MEASURED, layers=layers, prunable=True, sketch=True)
     for row, layer in product(CHARTS, (0, layers - 1)):
         chart = row.draw(InView(profile, OTHER if row.group == COMPARED else MEASURED[0], layer))
         assert len(chart.table) and chart.finding.endswith(".")

@@ -27,7 +27,7 @@ values = arrays.arrays(float, 6, elements=apart, unique=True)
 @pytest.fixture(scope="module")
 def standard(tmp_path_factory):
     """Everything the tour can show, of a model that can be pruned; not to be changed."""
-    return stored(Store(tmp_path_factory.mktemp("standard")), layers=LAYERS, preset="standard", prunable=True)
+    return stored(Store(tmp_path_factory.mktemp("standard")), layers=LAYERS, preset="paper", prunable=True)
 
 
 def with_fields(profile, name, **fields):
@@ -196,7 +196,7 @@ def test_a_profile_that_lacks_something_gets_one_sentence(standard):
 
 
 def test_one_layer_alone_or_a_harm_that_is_not_a_number_is_refused(empty, standard):
-    single = stored(empty, layers=1, preset="standard", prunable=True)
+    single = stored(empty, layers=1, preset="paper", prunable=True)
     for chapter in (absorption.amplify, budgets.prune):
         with pytest.raises(UserError, match="only one"):
             chapter(single)

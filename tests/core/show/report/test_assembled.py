@@ -52,7 +52,7 @@ WINDOWS = WindowRequest(source="demo", sequences=9, length=128)
 BY_HAND = setting(Manual(sparsity=(0.7,) * LAYERS))
 HELPED = {"warnings": {ASKED[0]: ["damping was raised to 0.1"]}, "broken": {ASKED[1]: 3}}
 CASES = {
-    "profile": lambda store: stored(store, preset="standard", prunable=True).entry,
+    "profile": lambda store: stored(store, preset="paper", prunable=True).entry,
     "study": lambda store: stored_study(
         store, warnings={ASKED[0]: ["damping was raised to 0.1"]}, broken={ASKED[1]: 3}
     ),
@@ -77,7 +77,7 @@ def test_a_report_says_what_was_approved(case, empty):
 
 
 def test_the_whole_file_stays_small(empty):
-    page = reports.html(empty, stored(empty, preset="standard", prunable=True).entry)
+    page = reports.html(empty, stored(empty, preset="paper", prunable=True).entry)
     assert 4e6 < len(page.encode()) < 10e6
     assert page.count("plotly.js v") == 1
 

@@ -1,0 +1,78 @@
+"""Arithmetic of the gradient sketch: signed first-order changes of a model's log-probabilities by damages of weights.
+
+The gradient of the log-probability of tokens drawn from the model's own prediction has mean zero and the Fisher matrix
+as its covariance. So for a damage dW of a weight, the mean over draws of `<gradient, dW>^2 / 2`, per token, is the
+second-order divergence KL(dense || damaged), unbiased, whatever other damages the same gradient is read for.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+WORDS = 16  # drawn at each token for one draw
+BLOCK = 2**22  # numbers of gradients formed at once on a CPU, whose caches hold them; elsewhere sixteen times as many
+
+
+def draw_words(cumulative: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    """Draw next words from the model's own prediction at each token, and a random sign for each word.
+
+    The sum of `sign (gradient of the logit of the word - mean gradient)` over `WORDS` of them, by the root of their
+    number, has the Fisher matrix as its covariance as that of one word has, and lighter tails, for it hardly depends
+    on one surprising word.
+
+    Args:
+        cumulative: (tokens, vocabulary) cumulative probabilities.
+
+    Returns:
+        Ids and signs, (tokens, WORDS) each.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    size = len(cumulative), WORDS
+    at = torch.rand(size, generator=generator).to(cumulative.device) * cumulative[:, -1:]
+    signs = torch.randint(0, 2, size, generator=generator).to(cumulative.device) * 2.0 - 1
+    return torch.searchsorted(cumulative, at).clamp_(max=cumulative.shape[1] - 1), signs
+
+
+def score_slopes(weight: Tensor, logits: Tensor, rise: Tensor | None, seeds: Iterable[int]) -> Iterator[Tensor]:
+    """Gradients at the head's input of random scores of the next words, one for each seed, (tokens, width) float32.
+
+    Args:
+        weight: (vocabulary, width) of the head.
+        logits: (tokens, vocabulary).
+        rise: how fast each logit rises with what the head gives, as where they are capped; None: as fast.
+    """
+    p = logits.float().softmax(-1)
+    cumulative = p.cumsum(-1)
+    mean = (p if rise is None else p.mul_(rise)).to(weight.dtype) @ weight
+    for seed in seeds:
+        words, signs = draw_words(cumulative, seed)
+        weighed = signs if rise is None else signs * rise.gather(1, words)
+        drawn = torch.einsum("tk,tkd->td", weighed, weight[words].float())
+        yield (drawn - signs.sum(1, keepdim=True) * mean.float()) / WORDS**0.5
+
+
+def signed_changes(inputs: Sequence[Tensor], slopes: Sequence[Tensor], damages: Tensor) -> Tensor:
+    """The change `<gradient, dW>` of each draw of each window by each damage of one weight.
+
+    The gradient is formed for a few rows of the weight at a time, reduced against all damages, and dropped. A window's
+    numbers do not depend on which others are there.
+
+    Args:
+        inputs: of each window what the linear reads, (tokens, in).
+        slopes: of each window the gradients at what it gives, (draws, tokens, out).
+        damages: (damages, out, in) changes of the weight.
+
+    Returns:
+        (damages, draws, windows) in float32, on the CPU.
+    """
+    count, out, width = damages.shape
+    block = BLOCK if damages.device.type == "cpu" else 16 * BLOCK
+    rows = max(1, block // (len(slopes[0]) * width))
+    total = damages.new_zeros(len(slopes), len(slopes[0]), count)
+    for first in range(0, out, rows):
+        some = damages[:, first : first + rows].reshape(count, -1).T
+        for place, read, slope in zip(total, inputs, slopes, strict=True):
+            gradients = slope[..., first : first + rows].transpose(1, 2).float() @ read.float()
+            place.addmm_(gradients.flatten(1), some)
+    return total.permute(2, 1, 0).cpu()

@@ -1,0 +1,172 @@
+"""The gradient sketch of a model: one backward pass for each window and draw measures damages of every linear.
+
+Layers are gone through from the last to the first, each run anew on its recorded input, so that a layer's graph, its
+weights where they are streamed, and the damages of one linear are all that is there at once.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core.base import UserError, gist
+from core.measure.first_order import score_slopes, signed_changes
+from core.measure.perturb import seeded_generator
+from core.methods import SKETCHED
+from core.models import anatomy, machine
+from core.models.anatomy import Linear
+from core.models.loading import Loaded
+from core.models.placement import weights_on_device
+from core.models.progress import Step
+from core.models.replay import Call, Tensors, entered, tail
+from core.prune.walk import prune_linear
+from core.requests import Sketching
+from core.store import Sketch
+
+Slopes = dict[str, list[Tensor]]  # linear -> of each window the gradients at its outputs, (draws, tokens, out)
+ADVICE = "leave the sketch out, and measure linears alone with --preset linears"
+NO_GRADIENT = ("does not require grad", "derivative for", "not implemented", "inference tensor")  # of torch's messages
+
+
+@torch.no_grad()  # no inference mode: its tensors cannot be differentiated by
+def sketched(
+    loaded: Loaded, tokens: Tensor, sequences: Sequence[int], norms: Sequence[Tensors], plan: Sketching, step: Step
+) -> Sketch:
+    """Sketch some windows of a text; each by itself, so that its numbers are the same in any company.
+
+    Args:
+        tokens: (all sequences, length).
+        norms: per layer of each linear the L2 norm of its inputs, (in,).
+        step: called with each finished layer, counted from the last one on.
+
+    Raises:
+        UserError: a layer cannot be pruned or differentiated, or the gradients are not finite.
+    """
+    runs = [loaded.record(tokens[each][None]) for each in sequences]
+    above = [_at_the_end(loaded, calls, each, plan.draws) for calls, each in zip(runs, sequences, strict=True)]
+    rows = []
+    for done, layer in enumerate(reversed(loaded.layers)):
+        index = len(loaded.layers) - 1 - done
+        stack = anatomy.prunable_linears(layer)
+        with weights_on_device(layer):
+            inputs, slopes = _through([calls[index] for calls in runs], stack, above)
+            rows.append([_row(index, each, inputs[each.name], slopes[each.name], norms, plan) for each in stack])
+        step(done)
+    change = np.full((len(rows), max(map(len, rows)), len(plan.damages), plan.draws, len(sequences)), np.nan)
+    for place, row in zip(change, reversed(rows), strict=True):
+        place[: len(row)] = torch.stack(row).double().numpy()
+    return Sketch(change)
+
+
+def _at_the_end(loaded: Loaded, calls: Sequence[Call], sequence: int, draws: int) -> list[Tensor]:
+    """Gradients at the last layer's output, of each draw (1, tokens, width), of random scores of the next words."""
+    head, raw = loaded.model.get_output_embeddings(), {}
+    if not isinstance(head, nn.Linear):
+        raise UserError(f"the head of {loaded.source.label} is no linear, so no word's gradient is known: {ADVICE}")
+
+    def keep(_, args, given):
+        raw.update(read=args[0], given=given)
+
+    with _differentiated(), torch.enable_grad(), head.register_forward_hook(keep):
+        stream = calls[-1].exit.detach().clone().requires_grad_()
+        logits = tail(loaded.model, calls, stream)
+        capped = None
+        if logits is not raw["given"]:
+            [capped] = torch.autograd.grad(logits.sum(), raw["given"], retain_graph=True)
+            capped = capped[0].float()
+    seeds = [seeded_generator("sketch", sequence, draw).initial_seed() for draw in range(draws)]
+    found = []
+    for slopes in score_slopes(head.weight, logits[0].detach(), capped, seeds):
+        with _differentiated():
+            slopes[0] = 0  # harm is read after the first token, as of all that is measured
+            pushed = slopes[None].to(logits.dtype)
+            found += torch.autograd.grad(raw["read"], stream, pushed, retain_graph=len(found) + 1 < draws)
+    return found
+
+
+def _through(calls: Sequence[Call], stack: list[Linear], above: list[list[Tensor]]) -> tuple[Slopes, Slopes]:
+    """Bring the gradients of all windows from a layer's output to its input, in place.
+
+    Args:
+        above: of each window and draw, the gradient at the layer's output; at its input afterwards.
+
+    Returns:
+        Of each linear, by window, its inputs, (tokens, in), and the gradients at its outputs.
+    """
+    read, slopes = ({each.name: [] for each in stack} for _ in range(2))
+    for window, call in enumerate(calls):
+        inputs, outputs = {}, {}
+        with _differentiated(), torch.enable_grad(), _seen(stack, inputs, outputs):
+            stream = call.entry.detach().clone().requires_grad_()
+            out = call(stream)
+        places, found = [stream, *outputs.values()], {name: [] for name in outputs}
+        for draw, gradient in enumerate(above[window]):
+            with _differentiated():
+                above[window][draw], *rest = torch.autograd.grad(
+                    out, places, gradient, retain_graph=draw + 1 < len(above[window])
+                )
+            for name, each in zip(outputs, rest, strict=True):
+                found[name].append(each.flatten(0, -2))
+        for name, each in found.items():
+            read[name].append(inputs[name])
+            slopes[name].append(torch.stack(each))
+    return read, slopes
+
+
+@contextmanager
+def _differentiated() -> Iterator[None]:
+    """Say in one sentence that a model's operations have no gradient.
+
+    Raises:
+        UserError: they have none.
+    """
+    try:
+        yield
+    except (NotImplementedError, RuntimeError) as error:
+        if not any(sign in str(error) for sign in NO_GRADIENT):
+            raise
+        raise UserError(f"this model cannot be differentiated ({gist(error)}): {ADVICE}") from error
+
+
+@contextmanager
+def _seen(stack: Sequence[Linear], inputs: Tensors, outputs: Tensors) -> Iterator[None]:
+    """Keep what linears read, (tokens, in), and give while a layer runs: some flatten their sequences."""
+
+    def hook(name):
+        def keep(_, args, output):
+            inputs[name], outputs[name] = args[0].detach().flatten(0, -2), output
+
+        return keep
+
+    with entered(each.module.register_forward_hook(hook(each.name)) for each in stack):
+        yield
+
+
+def _row(
+    layer: int,
+    linear: Linear,
+    inputs: Sequence[Tensor],
+    slopes: Sequence[Tensor],
+    norms: Sequence[Mapping[str, Tensor]],
+    plan: Sketching,
+) -> Tensor:
+    """Signed changes of one linear, (damages, draws, windows); NaN by formats that its width does not fit."""
+    weight = linear.weight
+    found = torch.full((len(plan.damages), plan.draws, len(inputs)), torch.nan)
+    possible = [place for place, name in enumerate(plan.damages) if SKETCHED[name].fits(weight.shape[1])]
+    many = max(1, machine.MOST_DAMAGES // weight.numel())
+    for some in (possible[first : first + many] for first in range(0, len(possible), many)):
+        damages = torch.stack([_damage(layer, linear, plan.damages[place], norms) for place in some])
+        found[some] = signed_changes(inputs, slopes, damages)
+        if not found[some].isfinite().all():
+            raise UserError(f"the gradients of layer {layer} overflow: use float32, or {ADVICE}")
+    return found
+
+
+def _damage(layer: int, linear: Linear, name: str, norms: Sequence[Mapping[str, Tensor]]) -> Tensor:
+    """The change of a linear's weight by a damage, (out, in) float32."""
+    damage = SKETCHED[name]
+    treated = prune_linear(linear, layer, damage.treatment, {"norm": norms[layer]}, damage.share)
+    return linear.stored(treated).float() - linear.weight.float()
