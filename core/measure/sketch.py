@@ -153,10 +153,9 @@ def _row(
     plan: Sketching,
 ) -> Tensor:
     """Signed changes of one linear, (damages, draws, windows); NaN by formats that its width does not fit."""
-    weight = linear.weight
     found = torch.full((len(plan.damages), plan.draws, len(inputs)), torch.nan)
-    possible = [place for place, name in enumerate(plan.damages) if SKETCHED[name].fits(weight.shape[1])]
-    many = max(1, machine.MOST_DAMAGES // weight.numel())
+    possible = [place for place, name in enumerate(plan.damages) if SKETCHED[name].fits(linear.weight.shape[1])]
+    many = max(1, machine.MOST_DAMAGES // linear.weight.numel())
     for some in (possible[first : first + many] for first in range(0, len(possible), many)):
         damages = torch.stack([_damage(layer, linear, plan.damages[place], norms) for place in some])
         found[some] = signed_changes(inputs, slopes, damages)

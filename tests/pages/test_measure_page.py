@@ -75,7 +75,7 @@ def test_a_preset_fills_in_its_amounts_which_may_be_changed_and_the_back_button_
     assert not app.query_params
     put(app, "measure-preset", "standard")
     assert url(app) == {"measure-preset": "standard"}
-    assert (app.number_input(key="measure-sequences").value, app.number_input(key="measure-length").value) == (16, 256)
+    assert (app.number_input(key="measure-sequences").value, app.number_input(key="measure-length").value) == (8, 128)
     put(app, "measure-sequences", 12)
     assert "--preset standard --sequences 12 --" in shown(app)
     app.query_params.pop("measure-sequences")

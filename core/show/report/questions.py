@@ -137,6 +137,13 @@ BENCHES = {
         "make studies",
         "median error, %",
     ),
+    "sketched": Bench(
+        "What is a plan of 3 bits worth on another text?",
+        "SmolLM2 on 16 windows of 512 tokens of C4 held out and of WikiText-2 test, beside uniform at the same bytes "
+        "by the same symmetric rounding. The harm of each linear was sketched by 256 backward passes on C4.",
+        "python -m tests.bench.sketched C4 WIKITEXT CACHE",
+        "times uniform's perplexity",
+    ),
     "families": Bench(
         "Which model families work?",
         "Each cell is a test on a small random model of the family: yes where it passes, no where it is refused in one "

@@ -155,9 +155,8 @@ def together(profile: Profile, pairs: Estimate, twin: Profile | None) -> str:
         f"({r[most]:+.2f}), {i[least]} and {k[least]} cancel most ({r[least]:+.2f}); attention and MLP of one layer "
         f"correlate by {_signed(inside)}."
     )
-    if twin is None:
-        return text
-    return f"{text} In the untrained twin {_neighbours(twin, correlation(changes(twin, PAIRED, False)))}."
+    control = twin and f" In the untrained twin {_neighbours(twin, correlation(changes(twin, PAIRED, False)))}."
+    return text + (control or "")
 
 
 def _neighbours(profile: Profile, pairs: Estimate) -> str:
