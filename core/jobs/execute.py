@@ -122,7 +122,7 @@ def _inputs(request: MeasureRequest, mine: Loaded | Reader, store: Store) -> tup
 
 def _provenance(request: MeasureRequest, context: WorkContext, sweep: Sweep, text: Windows) -> Fields:
     """Sources, engine and warnings of a sweep, and the seconds of all units, those of earlier runs included."""
-    units = [parts.summary(context.store, sweep.profile.unit(each)) for each in sweep.profile.measurements]
+    units = [parts.summary(context.store, sweep.profile.unit(each)) for each in sweep.profile.parted]
     replays = [sweep.replay, *(unit["replay_error"] for unit in units)]
     seconds = {"loading": context.loading, **sweep.seconds, "sweep": sum(unit["seconds"] for unit in units)}
     return {

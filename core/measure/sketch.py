@@ -27,7 +27,8 @@ from core.store import Sketch
 
 Slopes = dict[str, list[Tensor]]  # linear -> of each window the gradients at its outputs, (draws, tokens, out)
 ADVICE = "leave the sketch out, and measure linears alone with --preset linears"
-NO_GRADIENT = ("does not require grad", "derivative for", "not implemented", "inference tensor")  # of torch's messages
+# Of torch's messages, which has no class for them: other errors are bugs, and keep their traceback
+NO_GRADIENT = ("does not require grad", "derivative for", "not implemented")
 
 
 @torch.no_grad()  # no inference mode: its tensors cannot be differentiated by
@@ -66,24 +67,24 @@ def _at_the_end(loaded: Loaded, calls: Sequence[Call], sequence: int, draws: int
     if not isinstance(head, nn.Linear):
         raise UserError(f"the head of {loaded.source.label} is no linear, so no word's gradient is known: {ADVICE}")
 
-    def keep(_, args, given):
-        raw.update(read=args[0], given=given)
+    def keep(_, args, output):
+        raw.update(input=args[0], output=output)
 
     with _differentiated(), torch.enable_grad(), head.register_forward_hook(keep):
         stream = calls[-1].exit.detach().clone().requires_grad_()
         logits = tail(loaded.model, calls, stream)
         capped = None
-        if logits is not raw["given"]:
-            [capped] = torch.autograd.grad(logits.sum(), raw["given"], retain_graph=True)
+        if logits is not raw["output"]:
+            [capped] = torch.autograd.grad(logits.sum(), raw["output"], retain_graph=True)
             capped = capped[0].float()
     seeds = [seeded_generator("sketch", sequence, draw).initial_seed() for draw in range(draws)]
-    found = []
+    gradients = []
     for slopes in score_slopes(head.weight, logits[0].detach(), capped, seeds):
         with _differentiated():
             slopes[0] = 0  # harm is read after the first token, as of all that is measured
             pushed = slopes[None].to(logits.dtype)
-            found += torch.autograd.grad(raw["read"], stream, pushed, retain_graph=len(found) + 1 < draws)
-    return found
+            gradients += torch.autograd.grad(raw["input"], stream, pushed, retain_graph=len(gradients) + 1 < draws)
+    return gradients
 
 
 def _through(calls: Sequence[Call], stack: list[Linear], above: list[list[Tensor]]) -> tuple[Slopes, Slopes]:
@@ -101,15 +102,15 @@ def _through(calls: Sequence[Call], stack: list[Linear], above: list[list[Tensor
         with _differentiated(), torch.enable_grad(), _seen(stack, inputs, outputs):
             stream = call.entry.detach().clone().requires_grad_()
             out = call(stream)
-        places, found = [stream, *outputs.values()], {name: [] for name in outputs}
+        places, by_linear = [stream, *outputs.values()], {name: [] for name in outputs}
         for draw, gradient in enumerate(above[window]):
             with _differentiated():
                 above[window][draw], *rest = torch.autograd.grad(
                     out, places, gradient, retain_graph=draw + 1 < len(above[window])
                 )
             for name, each in zip(outputs, rest, strict=True):
-                found[name].append(each.flatten(0, -2))
-        for name, each in found.items():
+                by_linear[name].append(each.flatten(0, -2))
+        for name, each in by_linear.items():
             read[name].append(inputs[name])
             slopes[name].append(torch.stack(each))
     return read, slopes
@@ -153,15 +154,15 @@ def _row(
     plan: Sketching,
 ) -> Tensor:
     """Signed changes of one linear, (damages, draws, windows); NaN by formats that its width does not fit."""
-    found = torch.full((len(plan.damages), plan.draws, len(inputs)), torch.nan)
+    change = torch.full((len(plan.damages), plan.draws, len(inputs)), torch.nan)
     possible = [place for place, name in enumerate(plan.damages) if SKETCHED[name].fits(linear.weight.shape[1])]
     many = max(1, machine.MOST_DAMAGES // linear.weight.numel())
     for some in (possible[first : first + many] for first in range(0, len(possible), many)):
         damages = torch.stack([_damage(layer, linear, plan.damages[place], norms) for place in some])
-        found[some] = signed_changes(inputs, slopes, damages)
-        if not found[some].isfinite().all():
+        change[some] = signed_changes(inputs, slopes, damages)
+        if not change[some].isfinite().all():
             raise UserError(f"the gradients of layer {layer} overflow: use float32, or {ADVICE}")
-    return found
+    return change
 
 
 def _damage(layer: int, linear: Linear, name: str, norms: Sequence[Mapping[str, Tensor]]) -> Tensor:

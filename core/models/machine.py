@@ -135,11 +135,11 @@ def sketch_size(shape: ModelShape, text: OfWindows, plan: Sketching, dtype: str,
 def sketch_bytes(shape: ModelShape, length: int, plan: Sketching, dtype: str) -> tuple[int, int]:
     """Damages of a linear and logits; and of each sequence its streams, and gradients of every draw at a layer.
 
-    All that the linears of a layer give is taken to be as wide as if each read the stream, which is too much.
+    The outputs of a layer's linears are taken to be as wide as if each read the stream, which is too much.
     """
     once = 4 * (min(len(plan.damages) * shape.layer_parameters, MOST_DAMAGES) + 6 * length * shape.vocabulary)
-    given = shape.layer_parameters // shape.width
-    return once, length * BYTES[dtype] * (2 * shape.layers * shape.width + plan.draws * (shape.width + given))
+    outputs = shape.layer_parameters // shape.width
+    return once, length * BYTES[dtype] * (2 * shape.layers * shape.width + plan.draws * (shape.width + outputs))
 
 
 def sweep_bytes(shape: ModelShape, request: MeasureRequest, weights: int, is_limited: bool) -> tuple[int, int]:

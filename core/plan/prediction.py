@@ -76,9 +76,9 @@ class Predictor:
         x, inside, shares, alike, rows = self._seen(np.where(none[:, None], 1.0, harms))
         variance = np.full(len(x), OF_PROCESS**2 + OF_NOISE**2)
         if beside is not None:
-            _, other, its, known, one = self._seen(beside)
+            _, other, its, overlap, one = self._seen(beside)
             variance = 2 * (variance - _covariance(inside, shares, other, its)[:, 0])
-            alike, rows = alike - known, rows - one
+            alike, rows = alike - overlap, rows - one
         variance += np.einsum("ij,jk,ik->i", rows, self.spread, rows)
         variance -= np.einsum("ij,jk,ik->i", alike, self.inverse, alike)
         middle, half = self._middle(x, shares), self.half * np.sqrt(np.maximum(variance, OF_NOISE**2))

@@ -83,13 +83,14 @@ def at_hand(profile: Profile, pruner: str, objective: str, per_linear: bool = Fa
     try:
         return measured(profile, pruner, objective, per_linear)
     except UserError as error:
-        if found := sketched(profile, pruner, per_linear):
+        if curves_of_sketch := sketched(profile, pruner, per_linear):
             if objective == "kl":
-                return found
+                return curves_of_sketch
             raise UserError(f"{error}; the sketch of this profile tells the divergence alone: objective=kl") from None
         raise
 
 
+@lru_cache
 def is_sketched(profile: Profile, pruner: str, per_linear: bool) -> bool:
     """True if the curves at hand are a sketch's; False too where there are none."""
     try:

@@ -35,8 +35,8 @@ def changes(profile: Profile, damage: str, per_linear: bool) -> Array:
     change = profile.sketch.change[:, :, profile.spec.sketch.damages.index(damage)]
     if per_linear:
         return change.reshape(-1, *change.shape[2:])
-    known = np.isfinite(change) | np.isnan(profile.weights.parameters)[..., None, None]
-    return np.where(known.all(1), np.nansum(change, axis=1), np.nan)
+    complete = np.isfinite(change) | np.isnan(profile.weights.parameters)[..., None, None]
+    return np.where(complete.all(1), np.nansum(change, axis=1), np.nan)
 
 
 def harm_of(profile: Profile, damage: str, per_linear: bool) -> Array:
@@ -65,16 +65,17 @@ def agreements(profile: Profile) -> list[Agreement]:
         kind = measurement.perturbation
         if kind.prunes in ("layer", "linear"):
             alone[Damage(kind.treatment, kind.sparsity).name, getattr(kind, "linear", None)] = each.kl.mean(1)
-    found, linears = [], profile.provenance.get("linears", [])
+    rows, linears = [], profile.provenance.get("linears", [])
     for damage in profile.spec.sketch.damages if profile.sketch else ():
         for names in (linears, [None]):
             if names and all((damage, name) in alone for name in names):
                 measured = np.stack([alone[damage, name] for name in names], axis=1).ravel()
-                found.append(_beside(damage, names is linears, harm_of(profile, damage, names is linears), measured))
-    return found
+                rows.append(_beside(damage, names is linears, harm_of(profile, damage, names is linears), measured))
+    return rows
 
 
 def _beside(damage: str, linears: bool, ours: Array, measured: Array) -> Agreement:
+    """Agreement of two harms, (units,) nats each."""
     logs, places = np.log(ours / measured), np.stack([ours, measured]).argsort().argsort()
     ratio, rank = np.exp(np.median(logs)), np.asarray(np.corrcoef(places))[0, 1]
     return Agreement(damage, linears, len(logs), float(ratio), float(logs.std()), float(rank))
@@ -83,7 +84,7 @@ def _beside(damage: str, linears: bool, ours: Array, measured: Array) -> Agreeme
 # --- pairs ----------------------------------------------------------------------------------------------------------
 
 
-PAIRED = "wanda:0.7"  # the damage whose pairs are looked at, where the sketch holds it
+PAIRED = "wanda:0.7"  # the damage whose pairs are looked at: every sketch holds it
 
 
 def correlation(changed: Array, of: Callable[[Array], Array] = lambda matrix: matrix) -> Estimate:

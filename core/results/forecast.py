@@ -135,9 +135,9 @@ class Forecast:
         def interval(cost):
             return tuple(float(each[row]) for each in cost[:3])
 
-        loss, kl, kept = (costs.get(name) for name in ("loss", "kl", "changed"))
+        loss, kl, changed = (costs.get(name) for name in ("loss", "kl", "changed"))
         perplexity, low, high = interval(self.as_perplexities(loss))
-        others = kl and interval(kl), kept and interval(kept.map(lambda logs: -np.expm1(-logs)))
+        others = kl and interval(kl), changed and interval(changed.map(lambda logs: -np.expm1(-logs)))
         return Prediction(perplexity, low, high, float(loss.value[row]), None, *others)
 
     def without_allocation(self, exact: Array, base: AllocationRequest) -> tuple[Self, Result | None]:

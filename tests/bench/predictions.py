@@ -66,7 +66,7 @@ def _groups():
         of_model = [each for each in known if each.spec.model.weights == study.spec.model.weights]
         for treatment in dict.fromkeys(each.setting.treatment for each in study.settings):
             served = (forecast_of_study(study, each, treatment) for each in of_model)
-            found = max(served, key=lambda one: (len(one.settings), one.profile.key))
+            found = max(served, key=lambda one: (len(one.settings), not one.profile.sketch, one.profile.key))
             if len(found.settings) >= LEAST:
                 yield _group(found)
 

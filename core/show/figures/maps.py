@@ -188,26 +188,26 @@ def logs_by_layer(
     return by_layer(logs, names, hover, bar, title, positive, shapes=mark_layer(layer))
 
 
-def pairs(found: Estimate, finding: str, layer: int | None) -> Chart:
+def pairs(correlation: Estimate, finding: str, layer: int | None) -> Chart:
     """Correlation of every two layers, red where their damages add and blue where they cancel.
 
     Args:
-        found: (layers, layers) each.
+        correlation: (layers, layers) each.
     """
-    layers, x = len(found.value), np.arange(len(found.value))
+    layers, x = len(correlation.value), np.arange(len(correlation.value))
     i, k = np.nonzero(~np.eye(layers, dtype=bool))
     columns = {"layer": i, "other layer": k} | {
-        name: values[i, k] for name, values in zip(("correlation", "at least", "at most"), found[:3], strict=True)
+        name: values[i, k] for name, values in zip(("correlation", "at least", "at most"), correlation[:3], strict=True)
     }
     reach = float(np.abs(columns["correlation"]).max(initial=0.1))
     bar = colour_bar(
         tickvals=[-reach, 0, reach], ticktext=[f"{-reach:.2g}, cancel", "correlation 0", f"{reach:.2g}, add"]
     )
     scale = [list(stop) for stop in LIGHT.diverging]
-    shown = np.where(np.eye(layers, dtype=bool), np.nan, found.value)
+    off_diagonal = np.where(np.eye(layers, dtype=bool), np.nan, correlation.value)
     texts = [f"{r:+.2f} [{low:+.2f}, {high:+.2f}]" for r, low, high in zip(*[*columns.values()][2:], strict=True)]
     traces = [
-        heat(shown, x, x, None, bar, zmin=-reach, zmax=reach, zmid=0, colorscale=scale),
+        heat(off_diagonal, x, x, None, bar, zmin=-reach, zmax=reach, zmid=0, colorscale=scale),
         cells(k, i, "layers %{y} and %{x}: %{text}", text=texts),
     ]
     axes = layer_axis(layers, "layer"), layer_axis(layers, "other layer")

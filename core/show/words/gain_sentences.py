@@ -161,17 +161,17 @@ def together(profile: Profile, pairs: Estimate, twin: Profile | None) -> str:
 
 def _neighbours(profile: Profile, pairs: Estimate) -> str:
     """`the damages of neighbouring layers correlate by -0.05 [-0.09, -0.01] in the mean, and 40 of 435 ...`."""
-    found = correlation(changes(profile, PAIRED, False), neighbours)
+    mean = correlation(changes(profile, PAIRED, False), neighbours)
     i, k = np.triu_indices(profile.layers, 1)
     sure = int(((pairs.low > 0) | (pairs.high < 0))[i, k].sum())
     return (
-        f"the damages of neighbouring layers correlate by {_signed(found)} in the mean, and {sure} of {len(i)} pairs "
+        f"the damages of neighbouring layers correlate by {_signed(mean)} in the mean, and {sure} of {len(i)} pairs "
         f"differ from 0 at 95 % ({round(0.05 * len(i))} would by chance)"
     )
 
 
-def _signed(found: Estimate) -> str:
-    return f"{found.value:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
+def _signed(estimate: Estimate) -> str:
+    return f"{estimate.value:+.2f} [{estimate.low:+.2f}, {estimate.high:+.2f}]"
 
 
 # --- another checkpoint --------------------------------------------------------------------------------------------

@@ -120,8 +120,8 @@ def by_linear(allocation: Allocation, profile: Profile) -> None:
         allocation.exact, linear_parameters(profile), names, allocation.bounds
     )  # fmt: skip
     layout.show(chart, profile.key[:6], "linears", brief=True)
-    if told := responses.source(profile, allocation.request.base):
-        layout.caption(told)
+    if origin := responses.source(profile, allocation.request.base):
+        layout.caption(origin)
 
 
 # --- beside other methods ------------------------------------------------------------------------------------------
