@@ -1,17 +1,18 @@
 """Distillation: train the weights that pruning kept, whole model at once; stops and resumes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 from transformers import DynamicCache
 
+from core.base import UserError, readable
 from core.methods import (
     CHUNK,
     LEARNING_RATE,
@@ -35,7 +36,10 @@ from core.models.loading import Loaded
 from core.models.patching import patched
 from core.models.progress import Cancelled, Step
 from core.models.replay import Layers, Tensors, continuation_options, entered, tail
-from core.store import patiently, temporary_folder
+from core.store import Corrupt, Store, patiently, temporary_folder
+
+OWNER = "training"  # of the metadata: the folder that a file was written for
+MOMENTS = {"step", "exp_avg", "exp_avg_sq"}  # of the optimizer; none before the first step
 
 
 class Distillation:
@@ -76,8 +80,7 @@ class Distillation:
         self.masked.sizes = state["sizes"].tolist()
         self.steps, self.done = int(state["steps"]), int(state["done"])
         self.masked.set(state["value"])
-        moments = state.keys() & {"step", "exp_avg", "exp_avg_sq"}  # none where no step was done
-        self.optimizer.state[self.masked.value] = {name: state[name] for name in moments}
+        self.optimizer.state[self.masked.value] = {name: state[name] for name in state.keys() & MOMENTS}
 
     def run(self, looked: Callable[[], object], step: Callable[[], object], warn: Warn) -> None:
         """Train the kept weights by Adam; the model ends with those that did best on the validation windows.
@@ -152,7 +155,7 @@ def trainable_weights(layers: Layers, norms: bool) -> list[Tensor]:
 
 
 @torch.no_grad()  # no inference mode: it is trained on
-def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Step) -> Tensor:
+def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Step, warn: Warn) -> Tensor:
     """Rewrite the training windows in the dense model's own words: their first tokens, then its samples.
 
     Validation windows stay as they are.
@@ -161,12 +164,14 @@ def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Step) -> Tensor:
         tokens: (windows, length).
         path: file that keeps the written windows; they are not written again.
         step: called with the number of each written window; may raise Cancelled.
+        warn: called with a sentence if the file does not fit.
 
     Returns:
         (windows, length), the same shape.
     """
     read, size = training_windows(len(tokens)), max(1, TOKENS_AT_ONCE // tokens.shape[1])
-    done = load_checkpoint(path, tokens.device).get("tokens", tokens[:0])
+    fits = partial(fits_text, tokens=tokens, vocabulary=loaded.vocabulary)
+    done = load_checkpoint(path, tokens.device, fits, warn).get("tokens", tokens[:0])
     for first in range(len(done), len(read), size):
         written, keys_and_values = tokens[read[first : first + size], :PROMPT_TOKENS], DynamicCache()
         draws, how = torch.Generator().manual_seed(first), continuation_options(loaded.model, keys_and_values)
@@ -181,6 +186,9 @@ def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Step) -> Tensor:
     return tokens.index_copy(0, torch.tensor(read), done)
 
 
+# --- files of a training -----------------------------------------------------------------------------------------
+
+
 def save_checkpoint(path: Path, state: Tensors) -> None:
     """Save the state of a training, or its text, in place of an earlier one.
 
@@ -188,12 +196,62 @@ def save_checkpoint(path: Path, state: Tensors) -> None:
         OSError, SafetensorError: the disk is full; the earlier file stays.
     """
     with temporary_folder(path) as temporary:
-        save_file(state, temporary / path.name)
+        save_file(state, temporary / path.name, {OWNER: path.parent.name})
         patiently(lambda: (temporary / path.name).replace(path))
 
 
-def load_checkpoint(path: Path, device: torch.device) -> Tensors:
-    """Load a checkpoint; {} if missing or damaged."""
-    with suppress(FileNotFoundError, SafetensorError):
-        return load_file(path, str(device))
+def load_checkpoint(path: Path, device: torch.device, fits: Callable[[Tensors], bool], warn: Warn) -> Tensors:
+    """Load a checkpoint; {} if there is none.
+
+    Args:
+        fits: False for one that this run cannot go on with; may raise KeyError. It is set aside, as a damaged one is.
+        warn: called with a sentence about that.
+    """
+    if not path.exists():
+        return {}
+    with (
+        suppress(UserError, SafetensorError, KeyError, TypeError),
+        safe_open(readable(path, "weights file"), "pt") as file,
+    ):
+        owner, state = (file.metadata() or {}).get(OWNER), load_file(path, str(device))
+        if owner in (None, path.parent.name) and fits(state):  # an earlier version named none
+            return state
+    reason = f"{path.name} of an earlier run does not fit this model and request: it was set aside, and begun anew"
+    Store(path.parents[2]).set_aside(path, Corrupt(reason))
+    warn(reason)
     return {}
+
+
+def fits_training(state: Tensors, weights: Sequence[Tensor], steps: int | None) -> bool:
+    """True if a saved training is one of these weights, and finite.
+
+    Args:
+        steps: of its schedule; None where a time decides.
+
+    Raises:
+        KeyError: a tensor is missing.
+    """
+    kept, checks, double = int(state["mask"].count_nonzero()), state["divergences"].numel(), torch.double
+    forms = (
+        ("mask", torch.bool, (sum(each.numel() for each in weights),)),
+        *((name, torch.float32, (kept,)) for name in ("value", "best", "exp_avg", "exp_avg_sq")),
+        ("step", torch.float32, ()), ("sizes", double, (len(weights),)), ("divergences", double, (max(1, checks),)),
+        ("steps", double, ()), ("done", double, ()),
+    )  # fmt: skip
+    begun = MOMENTS & state.keys()
+    asked = [(state[name], *form) for name, *form in forms if begun or name not in MOMENTS]
+    if any(each.dtype != dtype or each.shape != shape or not each.isfinite().all() for each, dtype, shape in asked):
+        return False
+    return 0 <= state["done"] <= state["steps"] and steps in (None, int(state["steps"]))
+
+
+def fits_text(state: Tensors, tokens: Tensor, vocabulary: int) -> bool:
+    """True if written windows begin as the training windows of a text, in tokens that the model has.
+
+    Raises:
+        KeyError: there are none.
+    """
+    written = state["tokens"].clamp(0, vocabulary - 1)
+    read = tokens[training_windows(len(tokens))][: len(written)]
+    same = written.equal(state["tokens"]) and written.dtype == read.dtype and written.shape == read.shape
+    return same and written[:, :PROMPT_TOKENS].equal(read[:, :PROMPT_TOKENS])

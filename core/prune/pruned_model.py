@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from core.models.progress import ProgressTracker, Step
 from core.models.replay import Tensors, restore_layer, skip_layer
 from core.prune.distillation import (
     Distillation,
+    fits_training,
     load_checkpoint,
     own_text,
     products,
@@ -103,7 +105,7 @@ def distill(
         step: called with the training after every step; may raise Cancelled.
         wrote: called with each window that the dense model has written, for training on it; may raise Cancelled.
         read: called with the number of windows that the dense model has read; may raise Cancelled.
-        warn: called with a sentence if the loss is not finite.
+        warn: called with a sentence if the loss is not finite, or an earlier run's state does not fit.
 
     Raises:
         UserError: memory does not suffice, there is only one window, or the budget does not pay for a step.
@@ -113,11 +115,14 @@ def distill(
     what = f"training {loaded.source.label} whole takes {need / 2**30:.2g} GiB of memory beside its weights"
     advice = "use the repair blockwise, which trains a part of a layer at a time"
     machine.insist(need, what, advice, 0 if is_streamed(loaded.layers) else free_memory(loaded.model.device))
-    state, reference = load_checkpoint(folder / TRAINING, loaded.model.device), None
+    weights = trainable_weights(loaded.layers, exact.recover_norms)
+    steps = exact.recover_tokens and steps_on(exact.recover_tokens, tokens.shape[1])
+    fits, reference = partial(fits_training, weights=weights, steps=steps), None
+    state = load_checkpoint(folder / TRAINING, loaded.model.device, fits, warn)
     until = exact.recover_until and steps_on(exact.recover_until, tokens.shape[1])
     if not state or not is_over(state, until):
         if exact.recover_text == "own":
-            tokens = own_text(loaded, tokens, folder / "text.safetensors", wrote)
+            tokens = own_text(loaded, tokens, folder / "text.safetensors", wrote, warn)
         with products(loaded, exact.recover_dtype):
             reference = losses.reference(loaded, tokens, read)
     if state:
@@ -125,12 +130,12 @@ def distill(
             skip_layer(loaded.layers[layer])
     else:
         walk()
-    masked = MaskedWeights(trainable_weights(loaded.layers, exact.recover_norms), state.get("mask"))
+    masked = MaskedWeights(weights, state.get("mask"))
     course = Distillation(loaded, masked, tokens, reference, exact.recover_dtype)
     if state:
         course.resume(state)
-    elif exact.recover_tokens:
-        course.steps = steps_on(exact.recover_tokens, tokens.shape[1])
+    elif steps:
+        course.steps = steps
     else:
         began = time.perf_counter()
         course.gradient(0)

@@ -5,6 +5,7 @@ from core.store.entries import HOME, KINDS, SUFFIX, UNITS, VIEW_KINDS, Entry, re
 from core.store.files import (
     HOST,
     TEMPORARY,
+    Corrupt,
     abandoned,
     changed,
     content,

@@ -6,7 +6,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from core.base import Array, Fields, Spec, UserError, access, unique
+from core.base import Array, Fields, Spec, UserError, access, readable, unique
 from core.requests import EvaluatedSpec, ExactRecipe, PerturbedSpec, ProfileSpec, SketchSpec, StudySpec, Unfinished
 from core.store.cache import Store
 from core.store.entries import KIND_OF, SUFFIX, UNITS, VIEW_KINDS, Entry, file_of, read, write_entry
@@ -42,10 +42,12 @@ def distillation_folder(store: Store, model: Spec, pruned: ExactRecipe) -> Path:
 def distillation_course(store: Store, model: Spec, pruned: ExactRecipe) -> tuple[Array, Array] | None:
     """Tokens trained on at each validation check, and KL(dense || model) there, nats/token; None if unreadable."""
     try:
-        with safe_open(distillation_folder(store, model, pruned) / TRAINING, "numpy") as file:
-            return file.get_tensor("looks"), file.get_tensor("divergences")
-    except (FileNotFoundError, SafetensorError):
+        path = readable(distillation_folder(store, model, pruned) / TRAINING, "weights file")
+        with safe_open(path, "numpy") as file:
+            looks, nats = file.get_tensor("looks"), file.get_tensor("divergences")
+    except (UserError, FileNotFoundError, SafetensorError):
         return None
+    return (looks, nats) if looks.ndim == nats.ndim == 1 <= nats.size <= looks.size > 1 else None
 
 
 def save(store: Store, unit: Parted, first: int, part: Merged, **provenance: Any) -> None:

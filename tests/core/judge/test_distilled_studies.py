@@ -1,16 +1,17 @@
 """Distillation within studies and exports: begun, stopped, gone on with, and kept once it has ended."""
 
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from core.base import UserError
 from core.jobs import execute
 from core.models import Cancelled
-from core.prune import Distillation, distillation, load_checkpoint, pruned_model
+from core.prune import Distillation, distillation, pruned_model
 from core.requests import ExportRequest, read_recipe
 from core.results import study_results
 from core.store import Store, delete, parts
@@ -101,7 +102,7 @@ def test_a_cancelled_training_goes_on_from_its_last_step(empty, text, whole, mon
     asked, steps, rest = request(text), [], []
     with pytest.raises(Cancelled):
         losses(empty, asked, report=stopping(7))
-    assert int(load_checkpoint(checkpoint(empty), torch.device("cpu"))["done"]) == 7
+    assert int(load_file(checkpoint(empty))["done"]) == 7
     gradient = Distillation.gradient
     monkeypatch.setattr(Distillation, "gradient", lambda self, step: steps.append(step) or gradient(self, step))
     assert np.array_equal(losses(empty, asked, report=rest.append), whole.nll) and steps == [*range(7, 11)]
@@ -110,14 +111,54 @@ def test_a_cancelled_training_goes_on_from_its_last_step(empty, text, whole, mon
     assert rest[-1].total < 0.9 * whole.told[-1].total and rest[-1].done <= rest[-1].total
 
 
-def test_a_damaged_training_begins_anew(empty, text, whole):
-    [unit] = [each for each in whole.entry.spec.points if each.pruned and each.pruned.distills]
-    path = parts.distillation_folder(empty, whole.entry.spec.model, unit.pruned) / parts.TRAINING
-    path.parent.mkdir(parents=True)
-    distillation.save_checkpoint(path, {"best": torch.ones(99)})
-    path.write_bytes(path.read_bytes()[:-100])
-    assert load_checkpoint(path, torch.device("cpu")) == {}
-    assert np.array_equal(losses(empty, request(text)), whole.nll)
+def changed(name, how):
+    return lambda state: state | {name: how(state[name])}
+
+
+SPOILT = {
+    "one number": lambda state: {name: each.flatten()[:1].clone() for name, each in state.items()},
+    "no divergences": lambda state: {name: each for name, each in state.items() if name != "divergences"},
+    "no numbers": changed("divergences", lambda each: each * np.nan),
+    "another dtype": changed("exp_avg", torch.Tensor.double),
+    "another mask": changed("mask", torch.ones_like),
+    "another schedule": changed("steps", lambda each: each + 1),
+}
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """A training on the dense model's own text that was cancelled: its folder, and what a whole one comes to."""
+    folder = tmp_path_factory.mktemp("stopped")
+    asked = request(tiny.text_file(folder), f"{SHORT[:-4]} recover_text=own:0.5")
+    with pytest.raises(Cancelled):
+        execute.get(asked, Store(folder / "cache"), report=stopping(2))
+    return SimpleNamespace(cache=folder / "cache", asked=asked, nll=losses(Store(folder / "whole"), asked))
+
+
+@pytest.mark.parametrize(
+    ("file", "how"),
+    [
+        *((parts.TRAINING, how) for how in ("cut", "of another model", *SPOILT)),
+        *(("text.safetensors", how) for how in ("cut", "of another model", "no numbers", "one number")),
+    ],
+)
+def test_what_a_training_cannot_go_on_with_is_set_aside_and_it_begins_anew(stopped, tmp_path, file, how):
+    store = Store(shutil.copytree(stopped.cache, tmp_path / "cache"))
+    path = checkpoint(store).with_name(file)
+    state = load_file(path)
+    if how == "cut":
+        path.write_bytes(path.read_bytes()[:-100])
+    elif how == "of another model":
+        distillation.save_checkpoint(tmp_path / "another" / file, state)
+        (tmp_path / "another" / file).replace(path)
+    elif file == parts.TRAINING:
+        save_file(SPOILT[how](state), path)
+    else:
+        save_file({"tokens": {"no numbers": state["tokens"] * 999}.get(how, state["tokens"][:, :-1].clone())}, path)
+    result = last(store, stopped.asked)
+    assert np.array_equal(result.evaluated.nll, stopped.nll)
+    [said] = result.about["warnings"]
+    assert file in said and "set aside" in said and said in store.troubles()[0]
 
 
 def test_what_was_trained_is_exported_and_not_trained_again(empty, text, tmp_path, monkeypatch):
@@ -125,7 +166,7 @@ def test_what_was_trained_is_exported_and_not_trained_again(empty, text, tmp_pat
     clock = SimpleNamespace(perf_counter=iter([0, 12]).__next__)  # a step takes a fifth of the budget
     monkeypatch.setattr(pruned_model, "time", clock)
     entry = execute.get(asked, empty)
-    state = load_checkpoint(checkpoint(empty), torch.device("cpu"))
+    state = load_file(checkpoint(empty))
     tokens, nats = parts.distillation_course(empty, entry.spec.model, entry.spec.points[-1].pruned)
     assert tokens.tolist() == [1024 * each for each in range(6)] and nats.tolist() == state["divergences"].tolist()
     assert int(state["steps"]) == 5 and int(state["mask"].sum()) == len(state["best"])
@@ -184,7 +225,7 @@ def test_a_full_disk_leaves_what_was_kept_before(tmp_path, monkeypatch):
     monkeypatch.setattr(distillation, "save_file", full)
     with pytest.raises(OSError):
         distillation.save_checkpoint(path, {"best": torch.zeros(3)})
-    assert torch.equal(load_checkpoint(path, torch.device("cpu"))["best"], torch.ones(3))
+    assert torch.equal(load_file(path)["best"], torch.ones(3))
     assert list(path.parent.iterdir()) == [path]
 
 

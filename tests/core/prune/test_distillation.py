@@ -202,7 +202,7 @@ def test_the_dense_model_goes_on_from_the_first_tokens_of_a_window_in_its_own_wo
     """Greedily it would write what a forward without a cache finds likeliest; what is held back is not written."""
     of, written = tiny.loaded(family), []
     monkeypatch.setattr(torch, "multinomial", lambda shares, *_, **how: shares.argmax(-1, keepdim=True))
-    own = distillation.own_text(of, TOKENS, tmp_path / "text.safetensors", written.append)
+    own = distillation.own_text(of, TOKENS, tmp_path / "text.safetensors", written.append, pytest.fail)
     held, read = validation_windows(16), training_windows(16)
     assert torch.equal(own[held], TOKENS[held])
     assert torch.equal(own[read, :PROMPT_TOKENS], TOKENS[read, :PROMPT_TOKENS])
@@ -213,7 +213,7 @@ def test_the_dense_model_goes_on_from_the_first_tokens_of_a_window_in_its_own_wo
 def test_what_it_writes_is_drawn_by_seed_and_goes_on_after_a_stop(tmp_path, monkeypatch):
     of = tiny.loaded("llama")
     monkeypatch.setattr(distillation, "TOKENS_AT_ONCE", 4 * 16)
-    whole = distillation.own_text(of, TOKENS, tmp_path / "whole", print)
+    whole = distillation.own_text(of, TOKENS, tmp_path / "whole", print, pytest.fail)
     assert not torch.equal(whole[training_windows(16)], TOKENS[training_windows(16)])
     assert len({tuple(each) for each in whole[:, PROMPT_TOKENS:].tolist()}) == 16
 
@@ -222,7 +222,7 @@ def test_what_it_writes_is_drawn_by_seed_and_goes_on_after_a_stop(tmp_path, monk
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        distillation.own_text(of, TOKENS, tmp_path / "broken", stop)
+        distillation.own_text(of, TOKENS, tmp_path / "broken", stop, pytest.fail)
     rest = []
-    assert torch.equal(distillation.own_text(of, TOKENS, tmp_path / "broken", rest.append), whole)
+    assert torch.equal(distillation.own_text(of, TOKENS, tmp_path / "broken", rest.append, pytest.fail), whole)
     assert rest == [*range(8, 14)]
