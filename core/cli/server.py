@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import psutil
 import typer
 
 from core.base import UserError, access, resolved
@@ -17,6 +18,7 @@ from core.models import machine
 from core.requests import DEVICE
 from core.store import Store
 
+FORWARDED = "FORWARDED_ALLOW_IPS"  # uvicorn's: the proxies whose X-Forwarded-For is believed
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
@@ -50,6 +52,8 @@ def serve(
         access.READ_ONLY: "on" if read_only else "",
         access.SHARED: "on" if share else "",
         access.ROOT: str(resolved(root)) if root else "",
+        # Whose word counts for the address of a reader: a proxy's on this machine, where one lets readers in.
+        FORWARDED: os.environ.get(FORWARDED, "127.0.0.1,::1" if share and not read_only else ""),
     } | ({"ABSORPTION_CACHE": str(resolved(cache))} if cache else {})
     os.chdir(queue.PROJECT)
     sys.argv = ["streamlit", *arguments(port, share, read_only)]
@@ -71,7 +75,11 @@ def arguments(port: int, share: str | None, read_only: bool) -> list[str]:
 
 
 def _address(share: str | None, read_only: bool) -> str:
-    return "0.0.0.0" if share and read_only else "127.0.0.1"
+    """Address to listen at; `share` where it is one of this machine's."""
+    if not (share and read_only):
+        return "127.0.0.1"
+    own = {each.address for interface in psutil.net_if_addrs().values() for each in interface}
+    return share if share in own else "0.0.0.0"
 
 
 def _check(read_only: bool, share: str | None, root: Path | None) -> None:

@@ -4,6 +4,7 @@ The process starts with the first question, exits after ten minutes without one,
 """
 
 import logging
+import math
 import subprocess
 import sys
 import threading
@@ -39,13 +40,15 @@ class Ticket:
     reader: str
     tab: str
     future: Future = field(default_factory=Future)
+    since: float = field(default_factory=time.monotonic)
 
 
 class Scheduler:
     """Tickets in the order they are answered; thread-safe.
 
     The reader answered longest ago comes first, whatever the tab or question: many tabs delay others no more than one
-    does. Within a reader the kind that is answered fastest comes first, then the tab answered longest ago. A new
+    does. Within a reader the kind that is answered fastest comes first, then the tab answered longest ago. Of readers
+    never answered, the newest hears the first words of a text first: those whom somebody invents delay nobody. A new
     question replaces the same tab's older one of its kind.
     """
 
@@ -53,6 +56,7 @@ class Scheduler:
         self.changed = threading.Condition(threading.RLock())  # guards everything below
         self.waiting = []  # in order of arrival
         self.running = None
+        self.pace, self.began = 0.2, 0.0  # seconds that a chunk of a talk takes; when the running task began
         self.answers = OrderedDict()  # by task
         self.served = OrderedDict()  # (reader,) or (reader, tab) -> time of the last turn
 
@@ -77,6 +81,10 @@ class Scheduler:
             order = [each.future for each in sorted(self.waiting, key=self._priority)]
             return order.index(future) + bool(self.running) if future in order else 0
 
+    def seconds_for(self, chunks: int) -> int:
+        """Seconds that so many chunks of talks take, at the pace of the last ones; 1 or more."""
+        return math.ceil(chunks * self.pace)
+
     def next(self, seconds: float) -> Ticket | None:
         """Wait for the next ticket; None after so many seconds without one."""
         with self.changed:
@@ -87,7 +95,7 @@ class Scheduler:
                 ticket = min(self.waiting, key=self._priority)
                 self.waiting.remove(ticket)
                 if ticket.future.set_running_or_notify_cancel() and not self._answer_from_cache(ticket):
-                    self.running = ticket
+                    self.running, self.began = ticket, time.monotonic()
                     for each in ((ticket.reader, ticket.tab), (ticket.reader,)):
                         _keep(self.served, each, time.monotonic(), MAX_READERS)
             return self.running
@@ -95,13 +103,16 @@ class Scheduler:
     def answer(self, answer: Any) -> None:
         """Answer the running task and remember the answer; talks are remembered by the process itself."""
         with self.changed:
-            if self.running.task.kind != "talk":
+            if self.running.task.kind == "talk":
+                self.pace += (time.monotonic() - self.began - self.pace) / 8
+            else:
                 _keep(self.answers, self.running.task, answer, MAX_ANSWERS)
         self.running.future.set_result(answer)
 
-    def _priority(self, ticket: Ticket) -> tuple[float, int, float]:
-        reader, tab = ticket.reader, ticket.tab
-        return self.served.get((reader,), 0.0), RANK[ticket.task.kind], self.served.get((reader, tab), 0.0)
+    def _priority(self, ticket: Ticket) -> tuple[float, int, float, float]:
+        reader, tab, kind = ticket.reader, ticket.tab, ticket.task.kind
+        age = -ticket.since if kind == "talk" else ticket.since
+        return self.served.get((reader,), 0.0), RANK[kind], self.served.get((reader, tab), 0.0), age
 
     def _answer_from_cache(self, ticket: Ticket) -> bool:
         """Answer a ticket from the remembered answers; False if there is none."""
@@ -208,7 +219,7 @@ def _seconds_file() -> Path:
 
 _WARM_MODEL = WarmModel()
 state, loading = _WARM_MODEL.state, _WARM_MODEL.loading
-count_ahead, wake = _WARM_MODEL.count_ahead, _WARM_MODEL.wake
+count_ahead, seconds_for, wake = _WARM_MODEL.count_ahead, _WARM_MODEL.seconds_for, _WARM_MODEL.wake
 
 
 def ask(kind: TaskKind, request: Question | Talk, layer: int | None, reader: str, tab: str) -> Future:

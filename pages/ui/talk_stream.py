@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from collections import Counter
 from collections.abc import AsyncIterator
 from concurrent.futures import Future
 
@@ -16,8 +17,9 @@ from core.requests import lab
 from pages.ui.server import REFUSAL, VERSION
 
 TALK = re.compile(rf"(?:/.+)?/talk/{VERSION}")
-MAX_STREAMS = 32  # streams of a reader at once
-TAB_NAME_LENGTH = 64  # characters of a tab's name that are read
+MAX_STREAMS, MAX_ALL = 32, 256  # streams of a reader at once, and of all readers
+MAX_WRITTEN = 20  # of them that go on after their first words: the process keeps so many long talks in memory
+NAME_LENGTH = 128  # characters of a tab's or a browser's name that are read
 LOOK_SECONDS = 0.5  # seconds between two looks at an unfinished chunk
 LIVE_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # the latter: a proxy passes lines on at once
 Asker = tuple[str, str]  # reader and tab
@@ -28,7 +30,7 @@ class Talks:
 
     def __init__(self, app: ASGIApp):
         self.app = app
-        self.open: dict[Asker, object] = {}  # the stream that a tab listens to
+        self.open: dict[Asker, object] = {}  # the stream that a tab listens to, the oldest first
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "GET" or not TALK.fullmatch(scope["path"]):
@@ -39,7 +41,7 @@ class Talks:
             await PlainTextResponse(REFUSAL, 403)(scope, receive, send)
             return
         query = request.query_params
-        lines = self._lines(query.get("asked", ""), (reader(request), query.get("tab", "")[:TAB_NAME_LENGTH]))
+        lines = self._lines(query.get("asked", ""), (reader(request), query.get("tab", "")[:NAME_LENGTH]))
         await StreamingResponse(lines, headers=LIVE_HEADERS, media_type="application/x-ndjson")(scope, receive, send)
 
     async def _lines(self, typed: str, asker: Asker) -> AsyncIterator[str]:
@@ -48,8 +50,14 @@ class Talks:
         try:
             if sum(reader == asker[0] for reader, _ in self.open) > MAX_STREAMS:
                 raise UserError(f"{MAX_STREAMS} texts are being written for you: close another page first")
-            talk, end = lab.talk(typed), None
+            if len(self.open) > MAX_ALL:
+                raise UserError(f"{MAX_ALL} texts are being written here: come back in a few minutes")
+            talk, end, begun = lab.talk(typed), None, False
             while end is None and self.open.get(asker) is stream:
+                if begun and (ahead := self._count_ahead(asker)):
+                    yield _line(waits=ahead, seconds=scheduler.seconds_for(ahead * talk.tokens))
+                    await asyncio.sleep(LOOK_SECONDS)
+                    continue
                 future = scheduler.ask("talk", talk, None, *asker)
                 try:
                     async for line in _waits(future):
@@ -61,7 +69,7 @@ class Talks:
                 for step in future.result().steps:
                     yield step.model_dump_json() + "\n"
                     talk = talk.replace(start=step.at + 1)
-                end = future.result().end
+                end, begun = future.result().end, True
             if end is not None:
                 yield _line(end=end)
         except UserError as error:
@@ -70,13 +78,22 @@ class Talks:
             if self.open.get(asker) is stream:
                 del self.open[asker]
 
+    def _count_ahead(self, asker: Asker) -> int:
+        """Count the streams that end before this one goes on: the first of each reader come before any second."""
+        nth, order = Counter(), {}
+        for each in self.open:
+            nth[each[0]] += 1
+            order[each] = nth[each[0]]
+        return max(0, sorted(order, key=lambda each: order[each]).index(asker) + 1 - MAX_WRITTEN)
+
 
 async def _waits(future: Future) -> AsyncIterator[str]:
     """Lines that say what a chunk waits for, until it has come."""
     last, waiting = None, asyncio.wrap_future(future)
     while not (await asyncio.wait([waiting], timeout=LOOK_SECONDS))[0]:
         ahead = scheduler.count_ahead(future)
-        line = _line(waits=ahead) if scheduler.state() == "ready" else _line(loading=True)
+        waits = {"waits": ahead, "seconds": scheduler.seconds_for(ahead)}
+        line = _line(**waits if scheduler.state() == "ready" else {"loading": True})
         if line != last and (ahead or scheduler.state() != "ready"):
             yield line
         last = line
@@ -84,9 +101,10 @@ async def _waits(future: Future) -> AsyncIterator[str]:
 
 
 def reader(request: Request) -> str:
-    """Identity of the reader, as on the Lab page: the address, or on this computer the browser."""
+    """Identity of the reader, as on the Lab page: the address, which a proxy forwards, or here the browser."""
     address = request.client.host if request.client else ""
-    return request.cookies.get("_streamlit_xsrf", "") if address in ("", "127.0.0.1", "::1") else address
+    browser = request.cookies.get("_streamlit_xsrf", "")[:NAME_LENGTH]
+    return browser if address in ("", "127.0.0.1", "::1") else address
 
 
 def _line(**fields: object) -> str:

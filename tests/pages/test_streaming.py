@@ -22,7 +22,7 @@ class Warm:
 
     def __init__(self):
         self.asked, self.standing, self.before = [], "ready", 0
-        self.state, self.count_ahead = lambda: self.standing, lambda _: self.before
+        self.state, self.count_ahead, self.seconds_for = lambda: self.standing, lambda _: self.before, lambda n: n
 
     def ask(self, kind, asked, layer, reader, tab):
         self.asked.append((asked, reader, tab, Future()))
@@ -151,7 +151,7 @@ def test_a_reader_is_told_what_is_waited_for(app, warm):
         async with listening(app) as (here, _):
             await until(lambda: here.lines == [{"loading": True}])
             warm.standing, warm.before = "ready", 2
-            await until(lambda: here.lines[1:] == [{"waits": 2}])
+            await until(lambda: here.lines[1:] == [{"waits": 2, "seconds": 2}])
 
     asyncio.run(play())
 
@@ -172,11 +172,40 @@ def test_what_cannot_be_is_one_line(app, warm):
 
 def test_a_reader_has_so_many_streams(app, warm, monkeypatch):
     monkeypatch.setattr(talk_stream, "MAX_STREAMS", 1)
+    monkeypatch.setattr(talk_stream, "MAX_ALL", 2)
 
     async def play():
-        async with listening(app), listening(app, client="10.0.0.2"), listening(app, tab="2") as (here, task):
+        async with listening(app), listening(app, tab="2") as (here, task):
             await asyncio.wait_for(task, SOON)
             assert "close another" in here.lines[0]["error"]
+            async with listening(app, client="10.0.0.2"), listening(app, client="10.0.0.3") as (here, task):
+                await asyncio.wait_for(task, SOON)
+                assert "come back" in here.lines[0]["error"]
+
+    asyncio.run(play())
+
+
+def test_of_many_streams_few_go_on_after_their_first_words_and_the_others_are_told_how_long_they_wait(
+    app, warm, monkeypatch
+):
+    """The first of each reader comes before any second; whom another's end lets on goes on by itself."""
+    monkeypatch.setattr(talk_stream, "MAX_WRITTEN", 1)
+
+    async def play():
+        async with (
+            listening(app) as (first, _),
+            listening(app, tab="2") as (second, _),
+            listening(app, client="10.0.0.2") as (other, _),
+        ):
+            await until(lambda: len(warm.asked) == 3)
+            for turn in range(3):
+                warm.answer(turn, 1)
+            await until(lambda: len(warm.asked) == 4 and len(second.lines) == len(other.lines) == 2)
+            assert [each.lines[1] for each in (other, second)] == [{"waits": n, "seconds": 6 * n} for n in (1, 2)]
+            assert warm.asked[3][1:3] == ("10.0.0.1", "1")
+            first.left.set()
+            await until(lambda: len(warm.asked) == 5)
+            assert warm.asked[4][1:3] == ("10.0.0.1", "2")
 
     asyncio.run(play())
 

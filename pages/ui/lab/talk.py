@@ -35,7 +35,7 @@ WORDS = {
     "differs": "The texts differ from token {first} on (◆). At token {n} the undamaged model would write “{twin}”; the "
     "damaged model gives it {p}.",
     "token": "Token {n}, “{hurt}”: the undamaged model would write “{twin}”; the damaged model gives it {p}.",
-    "waits": "Readers ahead of you: {waits}.",
+    "waits": "Readers ahead of you: {waits}, about {seconds} s.",
     "loading": "The model is loading, a few seconds. Then it writes.",
     "lost": "The connection ended. Press Play to go on.",
     "damage": "damage",

@@ -184,9 +184,9 @@ class Talk extends Picture {
   }
 
   /** @param {any} line of the stream @param {number} tokens how many it tells */
-  take({ waits, loading, end, error, ...step }, tokens) {
+  take({ waits, seconds, loading, end, error, ...step }, tokens) {
     const { most, words } = this.data
-    this.status = waits ? fill(words.waits, { waits }) : loading ? words.loading : end || error || ""
+    this.status = waits ? fill(words.waits, { waits, seconds }) : loading ? words.loading : end || error || ""
     if ("at" in step) {
       this.steps.push(step)
       if (this.linked) this.root.scrollIntoView() // by now all that is above stands

@@ -1,13 +1,18 @@
 """`python -m core serve` as it runs: what it refuses, and that nothing of it outlives its process."""
 
+import os
+import runpy
 import socket
 import subprocess
 import sys
 import time
 from http.client import HTTPConnection
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
+from core.cli import main
 from core.jobs import PROJECT
 
 PATIENCE = 120  # seconds before the test gives up; none is measured by it
@@ -22,6 +27,28 @@ def status(port, method, path, content=b""):
     connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     connection.request(method, path, content)
     return connection.getresponse().status
+
+
+@pytest.mark.parametrize(
+    ("options", "listens", "believed"),
+    [
+        ([], "127.0.0.1", ""),
+        (["--read-only"], "127.0.0.1", ""),
+        (["--read-only", "--share", "lab.example"], "0.0.0.0", ""),
+        (["--read-only", "--share", "10.9.8.7"], "10.9.8.7", ""),
+        (["--read-only", "--share", "203.0.113.9"], "0.0.0.0", ""),  # of a gateway, no interface here
+        (["--root", ".", "--share", "lab.example"], "127.0.0.1", "127.0.0.1,::1"),
+    ],
+)
+def test_where_it_listens_and_whose_word_counts_for_a_reader_s_address(options, listens, believed, monkeypatch):
+    monkeypatch.setattr(os, "environ", {**os.environ})
+    monkeypatch.setattr(os, "chdir", lambda _: None)
+    monkeypatch.setattr(sys, "argv", ["core"])
+    monkeypatch.setattr(psutil, "net_if_addrs", lambda: {"eth0": [SimpleNamespace(address="10.9.8.7")]})
+    monkeypatch.setattr(socket, "create_server", lambda place: SimpleNamespace(close=lambda: None))
+    monkeypatch.setattr(runpy, "run_module", lambda *_, **how: None)
+    main(["serve", *options])
+    assert f"--server.address={listens}" in sys.argv and os.environ["FORWARDED_ALLOW_IPS"] == believed
 
 
 @pytest.mark.timeout(3 * PATIENCE)

@@ -129,8 +129,9 @@ def served(scheduler):
     [
         ([(talk, "1", "a"), (scene, "2", "a"), (row, "3", "a")], 0, "321"),
         ([(row, "a1", "a", "1"), (row, "a2", "a", "2"), (row, "b", "b")], 2, "a1ba2"),
+        ([(talk, f"{each:03}", f"{each}") for each in range(200)], 0, "".join(f"{199 - n:03}" for n in range(200))),
     ],
-    ids=["quick kinds first", "readers take turns"],
+    ids=["quick kinds first", "readers take turns", "the newest reader's first words come first"],
 )
 def test_who_is_answered_when(tasks, ahead, order):
     one = Scheduler()
