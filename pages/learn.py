@@ -45,7 +45,7 @@ def show(chapter: str, profile: Profile) -> None:
         screen = CHAPTERS[chapter].draw(profile)
     except UserError as error:
         st.info(f"This profile cannot show this chapter. {escape_markdown(sentence(error))}")
-        layout.link("learn.py", "See it with the bundled model", {"profile": "demo", "chapter": chapter})
+        layout.link("learn", "See it with the bundled model", {"profile": "demo", "chapter": chapter})
         return
     layout.live(screen.figure)
     if screen.guesses:

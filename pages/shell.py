@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.show.figures import in_palette
 from core.store import cache
-from pages.ui import choices, current_profile, layout, live, url_state, watch
+from pages.ui import choices, current_profile, layout, live, places, url_state, watch
 
 NAME = "Absorption explorer"
 UI = Path(__file__).parent / "ui"
@@ -14,20 +14,9 @@ UI = Path(__file__).parent / "ui"
 MARK, LOGO = ((UI / file).read_text("utf-8") for file in ("mark.svg", "name.svg"))
 # The tab's icon is the mark: without one the browser would fetch a page's own icon from the network.
 st.set_page_config(page_icon=MARK, layout="wide")
-ICONS = {
-    "lab": "science",
-    "learn": "school",
-    "measure": "straighten",
-    "absorption": "graphic_eq",
-    "allocate": "tune",
-    "prune": "content_cut",
-    "evidence": "fact_check",
-    "runs": "history",
-    "help": "terminal",
-    "glossary": "menu_book",
-}
-UNPROFILED = ("lab", "", "evidence", "help", "glossary")  # they show the bundled model, or none
-PRESENTED = ("lab", "", "learn")
+FOOTER = "reference"  # linked below the navigation
+UNPROFILED = ("play", "", "evidence", "reference")  # they show the bundled model, or none
+PRESENTED = ("play", "", "learn")
 LEAVE_SCRIPT = """<script>document.onkeydown = ({ key }) => {
 if (key === "Escape") document.querySelector(".st-key-present input:checked")?.click()
 }</script>"""
@@ -43,15 +32,21 @@ def present() -> None:
 
 
 pages = [
-    st.Page(f"{name}.py", title=name.capitalize(), icon=f":material/{icon}:", url_path=name)
-    for name, icon in ICONS.items()
+    st.Page(
+        f"{name}.py",
+        title=name.capitalize(),
+        icon=f":material/{icon}:",
+        url_path=name,
+        visibility="hidden" if name == FOOTER else "visible",
+    )
+    for name, icon in places.ICONS.items()
 ]
 # A default page answers at the root alone, so the landing page stands here a second time; its first link is lit then.
-pages.append(st.Page("lab.py", title="Lab", url_path="home", default=True, visibility="hidden"))
+pages.append(st.Page("play.py", title="Play", url_path="home", default=True, visibility="hidden"))
 page = st.navigation(pages)
 st.set_page_config(page_title=f"{page.title} · {NAME}")
 if not page.url_path:
-    link = "[data-testid=stSidebarNavLink][href$='/lab']"
+    link = "[data-testid=stSidebarNavLink][href$='/play']"
     grey = "color-mix(in srgb, currentColor 12%, transparent)"
     st.html(f"<style>{link} {{ background: {grey} }} {link} span {{ font-weight: 600 }}</style>")
 wide, narrow = (in_palette(each, url_state.look()) for each in (LOGO, MARK))
@@ -64,6 +59,7 @@ with layout.shortages(), cache.listed_once():
         current_profile.choose()
     with st.sidebar:
         watch.sidebar()
+        st.page_link(f"{FOOTER}.py", label="Reference: commands and words")
     if page.url_path in PRESENTED:
         present()
     with url_state.written(), layout.shortages():

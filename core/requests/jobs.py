@@ -83,7 +83,7 @@ class JobRow(NamedTuple):
     view: type[View]  # what the request resolves to
     listed: str  # name of its results in `runs --json`
     answered: bool = True  # a stored result answers the request; else it is done anew each time
-    page: str = "prune"  # where a run of it is watched
+    page: str = "compress"  # where a run of it is watched
     part: str = ""  # part of that page that shows a result
 
 
@@ -91,7 +91,7 @@ JOBS = (
     JobRow("profile", MeasureRequest, ProfileSpec, "profiles", page="measure"),
     JobRow("study", StudyRequest, StudySpec, "studies", part="results"),
     JobRow("export", ExportRequest, ExportSpec, "exports", answered=False),  # its folder may be gone
-    JobRow("best", BestRequest, BestSpec, "best", part="best"),
+    JobRow("best", BestRequest, BestSpec, "best", part="goal"),
     JobRow("unfinished", ShareRequest, Unfinished, "unfinished", answered=False),  # the whole answers it
 )
 BY_REQUEST = {row.request: row for row in JOBS}

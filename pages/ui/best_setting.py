@@ -13,7 +13,7 @@ from core.requests import PROJECT, AllocationRequest, Recipe, WindowRequest, gra
 from core.results import Row, Study, leaderboard, profile_key, slice_of
 from core.store import Profile, Store
 from pages.ui import current_profile, layout, studies, url_state
-from pages.ui.allocate import settings
+from pages.ui.compress import settings
 
 USE = "Use this setting"
 GONE = "the profile that its allocation looked at is not here, and others give other sparsities"
@@ -22,13 +22,12 @@ GONE = "the profile that its allocation looked at is not here, and others give o
 _lowest = lru_cache(leaderboard.lowest_at)  # found once for all readers
 
 
-def card(groups: tuple[Study, ...], target: float, pruner: str, page: str) -> None:
+def card(groups: tuple[Study, ...], target: float, pruner: str) -> None:
     """Draw the lowest perplexity at a target by a pruner, and the button that uses it; nothing if none was measured.
 
     Args:
         groups: the studies of the model.
         pruner: its name without a repair; any repair may follow.
-        page: where the setting is used.
     """
     row = _lowest(groups, target, pruner)
     if row is None:
@@ -38,14 +37,14 @@ def card(groups: tuple[Study, ...], target: float, pruner: str, page: str) -> No
         studies.hero(about, row.one, row.one.against_uniform)
         with layout.row():
             studies.badge(row.study)
-            button(lambda: using(row), page, "use-best")
+            button(lambda: using(row) | {"part": "tune"}, "use-best")
 
 
-def button(query: Callable[[], dict[str, str]], page: str, key: str) -> None:
-    """Draw the button that brings a setting into view on a page, or the reason why it cannot be.
+def button(query: Callable[[], dict[str, str]], key: str) -> None:
+    """Draw the button that brings a setting into view, or the reason why it cannot be.
 
     Args:
-        query: what the URL of the page then says.
+        query: what the URL of the Compress page then says.
     """
     try:
         view = query()
@@ -53,10 +52,11 @@ def button(query: Callable[[], dict[str, str]], page: str, key: str) -> None:
         st.caption(f"It cannot be used on this page: {escape_markdown(error)}.")
         return
     how = {"icon": ":material/arrow_forward:", "key": key}
-    if page.removesuffix(".py") == st.session_state.get("page"):
-        st.button(USE, on_click=url_state.take, args=[url_state.here(page) | view], **how)
+    if st.session_state.get("page") == "compress":
+        others = {name: value for name, value in url_state.here("compress").items() if name not in settings.PARTS}
+        st.button(USE, on_click=url_state.take, args=[others | view], **how)
     elif st.button(USE, **how):
-        st.switch_page(page, query_params=view)
+        st.switch_page("compress.py", query_params=view)
 
 
 def using(row: Row) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The profile in view: picked, named, read, and the layer of it that every page shows."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import streamlit as st
@@ -19,17 +19,9 @@ def choose() -> None:
     entries = {entry.key: entry for entry in Store().entries("profile")}
     if not entries:
         return
-    unasked = _unasked(entries.values(), st.session_state["page"])
+    unasked = largest_committed(entries.values()) or next(iter(entries.values()))  # else the newest
     choices.sync("profile", list(entries), unasked.key, _abbreviated(), named=not unasked.committed)
     st.sidebar.selectbox("Profile", list(entries), key="profile", format_func=names(entries.values()).get)
-
-
-def _unasked(entries: Collection[Entry], page: str) -> Entry:
-    """The profile that a page opens with: where budgets are spread, one of the same model that measured linears."""
-    first = largest_committed(entries) or next(iter(entries))  # else the newest
-    alike = [each for each in entries if page in ("allocate", "prune") and each.spec.model == first.spec.model]
-    linears = [e for e in alike if any(one.perturbation.prunes == "linear" for one in e.spec.measurements)]
-    return largest_committed(linears) or first
 
 
 def _abbreviated() -> dict[str, str]:
@@ -57,7 +49,7 @@ def profile() -> Profile:
     """The profile in view; a page without one ends here with a sentence that says what to do."""
     key = st.session_state.get("profile")
     if key is None:
-        st.info("Nothing is measured yet: run a measurement on the Measure page, or remake the demo with `make demo`.")
+        st.info("Nothing is measured yet: run a measurement, or remake the demo with `make demo`.")
         url_state.end()
     return load(key)
 

@@ -8,6 +8,7 @@ import streamlit as st
 from core.methods import BASES, PERTURBATION_KINDS, PRUNERS, REPAIRS
 from core.plan import FLOOR_MARGIN
 from core.show.words import gain_sentences
+from pages.ui import layout
 
 
 class Term(NamedTuple):
@@ -161,4 +162,4 @@ def words(terms: str) -> None:
     with st.popover("Words used here", icon=":material/menu_book:"):
         entries = (f"**{term}**: {TERMS[term].sentence}\n\n{formula(TERMS[term])}" for term in terms.split(", "))
         st.markdown("\n\n".join(entries))
-        st.page_link("glossary.py", label="The whole glossary", icon=":material/arrow_forward:")
+        layout.link("glossary", "All words")

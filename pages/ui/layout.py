@@ -13,7 +13,7 @@ from core.base import UserError, access, escape_markdown, sentence, shortage
 from core.show import words
 from core.show.figures import Chart
 from core.show.figures.style import themed
-from pages.ui import url_state
+from pages.ui import places, url_state
 from pages.ui.live import figure
 
 PERCENT_COLUMNS = ("target", "zeros", "agreement", "zeros, mean of linears")  # of fractions, written in per cent
@@ -118,14 +118,15 @@ def show_table(table: pd.DataFrame, alt: str, columns: dict | None = None, **mor
     st.dataframe(table, alt=alt, **options)
 
 
-def link(page: str, label: str, query: dict[str, str] | None = None) -> None:
-    """A way on to a page."""
-    st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query)
+def link(place: str, label: str, query: Mapping[str, str] | None = None, icon: str = "arrow_forward") -> None:
+    """A way on to a page or a part of one."""
+    page, view = places.opened(place, query or {})
+    st.page_link(f"{page}.py", label=label, icon=f":material/{icon}:" if icon else None, query_params=view)
 
 
-def to_prune(label: str, part: str, **query: str) -> None:
-    """A way on to a part of the Prune page, which keeps its view where it is the one on screen."""
-    link("prune.py", label, url_state.here("prune.py") | {"part": part} | query)
+def to_compress(label: str, part: str, icon: str = "arrow_forward", **query: str) -> None:
+    """A way on to a part of the Compress page, which keeps its view where it is the one on screen."""
+    link("compress", label, url_state.here("compress") | {"part": part} | query, icon)
 
 
 title = partial(st.title, anchor=False)

@@ -32,7 +32,7 @@ def perplexities(store: Store, job: Job) -> None:
         _show(chart, job, chart.finding)
         [best] = chart.table.set_index("tokens trained on").idxmin()
         if best and not job.active:
-            layout.to_prune("Use the best so far", "evaluate", recover_until=f"{best:.0f}")
+            layout.to_compress("Use the best so far", "tune", recover_until=f"{best:.0f}")
         return
     read, status = {"text": job.request.evaluation.text, "calibration": job.request.calibration}, job.status
     texts = {name: text_name(each.source) for name, each in read.items()}  # as its provenance will name them

@@ -8,16 +8,18 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import parse_qsl, urlencode
 
 import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Send
 from starlette.websockets import WebSocketClose
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
 from core.jobs import processes, queue
 from core.store import Store
+from pages.ui import places
 
 STATIC = Path(st.__file__).parent / "static"
 # Names with a hash of the content in them, and nothing that could lead out of the folder.
@@ -30,13 +32,29 @@ FOREVER = {"Cache-Control": "public, immutable, max-age=31536000"}
 MEDIA_TYPES = {  # not guessed: on Windows the registry may call a script plain text, and browsers then refuse it
     ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".wasm": "application/wasm",
 }  # fmt: skip
-DRAWING_MODULES = ("pages.ui.prune.results", "pages.ui.absorption_charts")  # they import everything that is slow
+DRAWING_MODULES = ("pages.ui.compress.results", "pages.ui.model.charts")  # they import everything that is slow
 
 
 def address(path: str) -> str:
     """Path of what this server offers beside Streamlit: modules, and talks (`pages.ui.talk_stream`)."""
     base = st.get_option("server.baseUrlPath").strip("/")
     return f"{base and '/'}{base}/{path}"
+
+
+def moved(app: ASGIApp) -> ASGIApp:
+    """Send a browser that comes by an old address to the page that shows the same."""
+
+    async def moving(scope, receive, send):
+        if scope["type"] == "http" and scope["method"] == "GET":
+            place = scope["path"].rpartition("/")[2]
+            query = dict(parse_qsl(scope["query_string"].decode(), keep_blank_values=True))
+            page, view = places.opened(place, query)
+            if page in places.ICONS and (page, view) != (place, query):
+                await RedirectResponse(f"{page}?{urlencode(view)}")(scope, receive, send)
+                return
+        await app(scope, receive, send)
+
+    return moving
 
 
 def assets(app: ASGIApp) -> ASGIApp:

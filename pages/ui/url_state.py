@@ -75,7 +75,7 @@ def here(page: str) -> dict[str, str]:
 
     A bare URL on the same page would mean that the reader went back to where nothing was chosen.
     """
-    if page.removesuffix(".py") != st.session_state.get("page"):
+    if page != st.session_state.get("page"):
         return {}
     return {name: value for name, value in url().items() if name != "job"}
 

@@ -9,7 +9,6 @@ from core.export.target import HoldsExport
 from core.jobs import cost, queue
 from core.jobs.records import Job
 from core.requests import BY_REQUEST, ExportRequest, MeasureRequest, Request, ShareRequest, StudyRequest
-from core.show.figures.charts import COMPARED
 from core.store import Entry, Store
 from pages.ui import layout, partial_results
 
@@ -28,14 +27,14 @@ def _lines() -> None:
     jobs = queue.active(Store())
     for job in jobs:
         state = job.status.percent if job.state == "running" else "waiting"
-        st.page_link(page(job), label=f"{state} · {escape_markdown(job.request.title)}", query_params={"job": job.key})
+        link(job, f"{state} · {escape_markdown(job.request.title)}")
     if not jobs:
         st.rerun()
 
 
-def page(job: Job) -> str:
-    """The page that watches a job."""
-    return f"{BY_REQUEST[type(job.request)].page}.py"
+def link(job: Job, label: str, icon: str = "") -> None:
+    """A link to the page that watches a job."""
+    layout.link(BY_REQUEST[type(job.request)].page, label, {"job": job.key}, icon)
 
 
 def watched() -> Job | None:
@@ -124,7 +123,7 @@ def go_on(job: Job) -> None:
 
 def open_profile(key: str, label: str = "Open", **view: str) -> None:
     """A link that brings a profile into view, and what the URL says of it beside."""
-    layout.link("absorption.py", label, {"profile": key} | view)
+    layout.link("absorption", label, {"profile": key} | view)
 
 
 def _open_result(job: Job) -> None:
@@ -140,9 +139,9 @@ def _open_result(job: Job) -> None:
         return
     if isinstance(job.request, MeasureRequest):
         if any(each.perturbation.compares for each in job.request.measurements):
-            open_profile(key, "Open the comparison", group=COMPARED)
+            layout.link("compare", "Open the comparison", {"profile": key})
         else:
-            open_profile(key, "Open on the Absorption page")
+            open_profile(key, "See what it absorbs")
     elif isinstance(job.request, ExportRequest):
         with st.container(key=f"whole-line-{job.key}"):
             partial_results.exported(entry)
@@ -150,7 +149,7 @@ def _open_result(job: Job) -> None:
         st.caption(f"Stored as {row.kind} {entry.key}.")
     else:
         looked_at = {"profile": job.request.profile} if job.request.profile else {}
-        layout.to_prune("Open on the Prune page", row.part, **{row.kind: entry.key}, **looked_at)
+        layout.to_compress("Open the results", row.part, **{row.kind: entry.key}, **looked_at)
 
 
 def begin(request: Request, device: str, engine: str = "wavefront") -> None:

@@ -33,8 +33,8 @@ from tests.bench.visitor import Visitor, open_socket
 from tests.e2e.conftest import ROOT, serving
 
 # What a visitor moves on a page: a choice of its live picture, and how many stops that has.
-MOVED = {"absorption": ("layer", 30), "allocate": ("strength", 101), "lab": ("layer", 30), "learn": ("layer", 30)}
-PAGES = (*MOVED, "prune", "runs", "measure", "evidence")
+MOVED = {"model": ("layer", 30), "play": ("layer", 30), "learn": ("layer", 30)}
+PAGES = (*MOVED, "compress", "evidence")
 THINKING = 1.0  # seconds after each page
 TABS = 2  # of a visitor, one after the other
 MEASUREMENTS = 8  # that wait, so that one runs until the last visitor has left

@@ -12,8 +12,13 @@ from playwright.sync_api import expect
 from tests.e2e.conftest import ROOT, hosts, serving, settle
 
 ARTEFACTS = ROOT / "test-artefacts"
-PAGES = ("", "learn", "measure", "absorption", "allocate", "prune", "evidence", "runs", "help", "glossary")
-VIEWS = (*(f"prune?part={part}" for part in ("results", "best", "export")), "runs?show=evaluations")
+PAGES = ("", "learn", "model", "compress", "evidence")
+VIEWS = (
+    *(f"compress?part={part}" for part in ("tune", "results")),
+    *(f"model?see={part}" for part in ("measure", "compare", "results")),
+    "model?see=results&show=evaluations",
+    "reference",
+)
 CHAPTERS = (
     "perturb", "amplify&sink=stay", "allocate"
 )  # fmt: skip
@@ -70,8 +75,8 @@ def test_a_page_may_be_the_first_request_ever(tab, tmp_path):
         page = tab(f"{address}/measure")
         expect(page.locator("h1")).to_be_visible()
         expect(page.get_by_role("dialog")).to_have_count(0)
-        assert urlparse(page.url).path == "/measure"
-        assert page.title() == "Measure · Absorption explorer"
+        assert urlparse(page.url).path == "/model"
+        assert page.title() == "Model · Absorption explorer"
         expect(page.get_by_test_id("stSidebarLogo")).to_be_visible()
         expect(page.get_by_test_id("stSidebarNav").get_by_test_id("stIconMaterial")).to_have_count(len(PAGES))
 
@@ -79,9 +84,9 @@ def test_a_page_may_be_the_first_request_ever(tab, tmp_path):
 @pytest.mark.parametrize("name", [*PAGES, *VIEWS])
 def test_a_page_stands_light_and_wide_and_dark_and_narrow(name, demo, tab):
     page = tab(f"{demo}/{name}", 1280)
-    seen(page, f"{name or 'lab'}-light", 1280)
+    seen(page, f"{name or 'play'}-light", 1280)
     page.emulate_media(color_scheme="dark")
-    seen(page, f"{name or 'lab'}-narrow", 390)
+    seen(page, f"{name or 'play'}-narrow", 390)
     assert hosts(page) == {"127.0.0.1"}
 
 

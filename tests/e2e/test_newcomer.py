@@ -72,7 +72,7 @@ def measure(page, model):
     go(page, "Measure", "Measure a model")
     type_into(page, "measure-model", str(model))
     page.get_by_role("button", name="Run measurement").click()
-    link = page.get_by_role("link", name="Open on the Absorption page")
+    link = page.get_by_role("link", name="See what it absorbs")
     expect(link).to_be_visible(timeout=SLOW)
     link.click()
     expect(page.get_by_text("demo text 8 × 64").first).to_be_visible()
@@ -88,7 +88,7 @@ def prune(page):
     run.scroll_into_view_if_needed()
     run.click()
     page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollTop === 0")  # where the run is shown
-    link = page.get_by_role("link", name="Open on the Prune page")
+    link = page.get_by_role("link", name="Open the results")
     expect(link).to_be_visible(timeout=SLOW)
     link.click()
     expect(page.get_by_test_id("stMetricDelta").first).to_contain_text("% against uniform", timeout=SLOW)

@@ -29,11 +29,11 @@ def test_a_study_is_run_watched_and_read(tab, tmp_path):
         page.reload()
         expect(page.get_by_text("1 of 3 points finished")).to_be_visible()
         hold.unlink()
-        link = page.get_by_role("link", name="Open on the Prune page")
+        link = page.get_by_role("link", name="Open the results")
         expect(link).to_be_visible()
         link.click()
         answer = page.get_by_test_id("stMetric").first
         expect(answer).to_contain_text(re.compile(r"70 % zeros.*8\.3.* % against uniform"))
         page.wait_for_url(lambda url: "job=" not in url)
         expect(page.get_by_text("16 × 512").first).to_be_visible()
-        expect(other.get_by_role("link", name="Open on the Prune page")).to_be_visible()
+        expect(other.get_by_role("link", name="Open the results")).to_be_visible()

@@ -31,7 +31,7 @@ def test_a_class_may_only_look(tab, tmp_path):
         connection = HTTPConnection(urlparse(address).netloc, timeout=60)
         connection.request("GET", "/", headers={"Host": "lab.example.org"})
         assert connection.getresponse().status == 200
-        one, other = tab(f"{address}/lab", until=READY), tab(f"{address}/runs", until=READY)
+        one, other = tab(f"{address}/play", until=READY), tab(f"{address}/runs", until=READY)
         for label in ("Delete", "Cancel"):
             expect(other.get_by_role("button", name=label, exact=True).first).to_be_disabled(timeout=SLOW)
         field = one.get_by_role("textbox").first

@@ -59,7 +59,7 @@ def pause(talk):
 
 
 def test_the_example_is_written_hurt_and_healed_and_says_what_is_seen(demo, tab):
-    page, talk = opened(tab, f"{demo}/lab")
+    page, talk = opened(tab, f"{demo}/play")
     written(talk, OPENING_TOKENS)
     dense, hurt = texts(talk)
     assert dense != hurt and dense.split()[:7] == hurt.split()[:7]
@@ -74,7 +74,7 @@ def test_the_example_is_written_hurt_and_healed_and_says_what_is_seen(demo, tab)
 
 def test_ones_own_prompt_is_hurt_while_it_is_written(demo, tab):
     """A move is asked once the model stands, and the next token obeys it."""
-    page, talk = opened(tab, f"{demo}/lab?{SHORTER}")
+    page, talk = opened(tab, f"{demo}/play?{SHORTER}")
     field = page.get_by_role("textbox", name="Words to write on from")
     field.fill("Every evening the lighthouse keeper")
     field.press("Enter")
@@ -100,7 +100,7 @@ def query_turns(page):
 
 
 def test_a_text_is_written_anew_from_a_token_and_a_link_shows_it_to_somebody_else(demo, tab, window):
-    page, talk = opened(tab, f"{demo}/lab?{SHORTER}")
+    page, talk = opened(tab, f"{demo}/play?{SHORTER}")
     first = reached(talk, 12)
     talk.locator(".hurt span").nth(5).click()  # its fifth token
     expect(talk).to_have_attribute("data-tokens", "5")
@@ -129,7 +129,7 @@ def reached(talk, tokens):
 
 
 def test_who_leaves_the_page_lets_the_stream_go(demo, tab):
-    page, talk = opened(tab, f"{demo}/lab?{SHORTER}")
+    page, talk = opened(tab, f"{demo}/play?{SHORTER}")
     page.wait_for_function("talk => Number(talk.dataset.tokens) > 1", arg=talk.element_handle(), timeout=PATIENCE)
     with page.expect_event("requestfailed", lambda request: "/talk/" in request.url, timeout=PATIENCE):
-        page.get_by_role("link", name="Glossary").click()
+        page.get_by_role("link", name="Reference").click()

@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 from streamlit.testing.v1 import AppTest
 
+from pages.ui import places
+
 ROOT = Path(__file__).resolve().parents[2]
 MEASURED = ("gaussian:0.3", "residual:wanda:0.5", "shrink:0.1", "residual:diagonal:0.5")
 SHORT = ("--sequences", "3", "--length", "12", "--device", "cpu")
@@ -61,10 +63,10 @@ def say(*words):
 def page(name, **view):
     """A page of the app with a view in its URL."""
     app = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=120)
-    app.session_state["painted"] = {"", "absorption", "allocate", "prune"}
+    app.session_state["painted"] = {"", "model", "compress"}
     app.run()
-    for key, value in view.items():
-        app.query_params[key] = value
+    name, view = places.opened(name, view)
+    app.query_params.update(view)
     app.switch_page(f"{name}.py").run()
     if app.exception:
         raise RuntimeError(app.exception[0].value)

@@ -10,7 +10,7 @@ from tests.pages.opening import given, live, numbers, opened_at, pictures
 
 def opened(**view):
     """The page with a view in its URL."""
-    return opened_at("allocate", **view)
+    return opened_at("tune", **view)
 
 
 def chart(app, title):
@@ -44,8 +44,8 @@ def load_(key):
 
 def command_words(app, folder):
     """What follows `python -m core` in the command; beside layers set by hand, the file that the page offers."""
-    words = shlex.split(app.code[0].value)
-    assert words[:3] == ["python", "-m", "core"]
+    [line] = [each.value for each in app.code if each.value.startswith("python -m core allocate")]
+    words = shlex.split(line)
     if words[7].endswith(".json"):
         numbers = {"sparsity": on_screen(app).tolist(), "budget": app.session_state["target"]}
         words[7] = str(folder / words[7])

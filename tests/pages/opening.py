@@ -10,9 +10,11 @@ import numpy as np
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
+from pages.ui import places
+
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = ("perturb", "drift", "amplify", "absorb", "allocate", "prune")
-PAGES = ("lab", "learn", "measure", "absorption", "allocate", "prune", "evidence", "runs", "help", "glossary")
+PAGES = tuple(places.ICONS)
 # What is installed stays as it is: it is looked through for components once, where every tab would do it anew.
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
@@ -30,9 +32,10 @@ def paint(app):
     app.session_state["painted"] = {*PAGES, ""}
 
 
-def opened_at(page, painted=True, **view):
-    """A page with a view in its URL."""
+def opened_at(place, painted=True, **view):
+    """A page, or a part of one, with a view in its URL."""
     app = shell(painted)
+    page, view = places.opened(place, view)
     app.query_params.update(view)
     return app.switch_page(f"{page}.py").run()
 

@@ -34,7 +34,7 @@ def save(store, asked, costs=synthetic.invented_cost, windows=24, tasks=(), allo
 
 def opened(**view):
     """The page with a view in its URL."""
-    return opened_at("prune", **({"part": "results"} | view))
+    return opened_at("results", **view)
 
 
 def submitted(app, store, button="run"):

@@ -52,7 +52,8 @@ NONSENSE = {"layer": "300", "perturbation": "x", "statistic": "mode", "compare":
 
 @pytest.mark.parametrize("key, value", NONSENSE.items())
 def test_nonsense_in_the_url_is_dropped(filled_cache, key, value):
-    app = opened(profile=filled_cache["deep"], group=GAIN, **{key: value})
+    place = key if key == "compare" else "absorption"
+    app = opened_at(place, profile=filled_cache["deep"], group=GAIN, **{key: value})
     assert app.query_params.get(key) not in (value, [value])
 
 

@@ -15,7 +15,7 @@ from core.requests import AllocationRequest, Correction, grammar
 from core.results import stored_forecasts
 from core.store import Store
 from pages.ui import current_profile
-from pages.ui.allocate import current_allocation
+from pages.ui.compress import current_allocation
 from tests import synthetic
 from tests.pages.allocate_page import command_words, load_, on_screen, opened, predicted, targets
 from tests.pages.opening import live, opened_at, put, url
@@ -69,9 +69,9 @@ def test_the_word_follows_the_widgets_and_the_widgets_the_word(cache):
 
 def test_what_a_link_leaves_out_is_as_usual(cache):
     app = opened(profile=cache["deep"], allocation=CORRECTED)
-    app.switch_page("absorption.py").run()
+    app.switch_page("model.py").run()
     app.query_params["allocation"] = "owl:0.7"
-    app.switch_page("allocate.py").run()
+    app.switch_page("compress.py").run()
     state = app.session_state
     assert (state["m"], state["strength"], state["high"], state["control"]) == (5.0, 0.0, 0.95, "none")
 
@@ -91,11 +91,11 @@ BITS = "dc7d3640a11bc23a"  # committed: linears of the bundled model in 4, 3 and
 
 
 @pytest.mark.usefixtures("committed")
-def test_counting_bits_brings_a_profile_that_measured_them_and_zeros_another():
-    app = opened(currency="bits")
-    assert app.session_state["profile"] == BITS and not app.error
-    put(app, "currency", "zeros")
-    assert app.session_state["profile"] != BITS and not app.error
+def test_counting_bits_brings_a_profile_that_knows_them():
+    app = opened(currency="bits", profile="6e78df")
+    assert not app.session_state["profile"].startswith("6e78df") and not app.error
+    app = opened(currency="zeros", profile=BITS)
+    assert not app.error
     assert live(app)["controls"][0]["name"] == "strength"
 
 
@@ -203,14 +203,14 @@ def test_the_perplexity_that_is_accepted_sets_the_target_once(studied):
 
 @pytest.mark.usefixtures("committed")
 def test_what_was_picked_stays_picked_and_what_was_not_follows_the_page_and_the_profile():
-    whole, linears = (Store().profile(key).key for key in ("6e78df", "5d5fdc"))  # on most text, and of linears
+    whole, linears = (Store().profile(key).key for key in ("6e78df", "2e61ac"))  # without linears, and with
     app = opened_at("absorption")
-    app = app.switch_page("allocate.py").run()
+    app = put(app.switch_page("compress.py").run(), "part", "tune")
     assert (app.session_state["profile"], app.selectbox(key="base").value) == (linears, "response")
     put(app, "profile", whole)
     assert app.selectbox(key="base").value == "owl" and not app.error and not app.toast
-    app.switch_page("absorption.py").run()
-    app = app.switch_page("allocate.py").run()
+    app.switch_page("model.py").run()
+    app = app.switch_page("compress.py").run()
     assert app.session_state["profile"] == whole and url(app)["profile"].startswith("6e78df")
     put(app, "base", "dlp")
     put(app, "profile", linears)

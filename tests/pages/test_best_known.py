@@ -36,7 +36,7 @@ def test_one_click_uses_the_best_known_setting_and_its_profile_follows(known, pa
     assert app.session_state["profile"] == known
     if page == "allocate":
         assert app.session_state["base"] == "response"
-        app = app.switch_page("prune.py").run()
+        app = app.switch_page("compress.py").run()
     assert grammar.read_allocation(url(app)["allocation"]) == BEST.allocation
     assert (app.session_state["by"], app.session_state["repair"]) == ("wanda", "refit")
     assert not app.error and not app.info, "it was evaluated"

@@ -6,7 +6,8 @@ from core.jobs import queue
 from core.requests import Measurement, perturbation
 from core.show.figures import COMPARED
 from core.store import Store
-from pages.ui import absorption_charts, current_profile
+from pages.ui import current_profile
+from pages.ui.model import compare
 from tests import synthetic, tiny
 from tests.pages.opening import opened_at, put, url
 
@@ -42,7 +43,7 @@ def test_another_checkpoint_is_asked_for_and_queued(key, monkeypatch):
 
 def test_a_checkpoint_is_no_choice_where_the_profile_does_not_say_its_model(filled_cache):
     app = opened_at("absorption", profile=filled_cache["deep"], group=COMPARED)
-    assert [each.value for each in app.caption if each.value == absorption_charts.UNKNOWN]
+    assert [each.value for each in app.caption if each.value == compare.UNKNOWN]
     assert not [each for each in app.text_input if each.key == "other"]
 
 
@@ -53,7 +54,7 @@ def test_a_comparison_reads_the_bundled_text_where_the_profiles_own_is_not_here(
     if lies:
         (tmp_path / "own.txt").write_text("words")
     monkeypatch.setitem(current_profile.load(key).provenance, "text_source", source)
-    asked = absorption_charts.request(current_profile.load(key), str(tiny.folder("qwen2")))
+    asked = compare.request(current_profile.load(key), str(tiny.folder("qwen2")))
     assert asked.text.source == (source if lies else "demo")
     app = opened_at("absorption", profile=key, group=COMPARED, other=str(tiny.folder("qwen2")))
     [said] = [each.value for each in app.caption if each.value.startswith("Both models read")]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from core.show.figures import GROUPS
+from core.show.figures import COMPARED, GROUPS
+from core.show.figures.charts import GLANCE
 from core.show.report import BENCHES, claims, questions
 from core.store import Store
 from tests import approved
@@ -18,14 +19,13 @@ from tests.pages.opening import CHAPTERS, opened_at
 APPROVED = Path(__file__).parent / "approved"
 OWL = "owl strength=0.04 driver=gaussian:0.3:0.7"
 VIEWS = [
-    *((page, {}) for page in ("lab", "measure", "help", "glossary")),
+    *((page, {}) for page in ("play", "measure", "compare", "goal", "reference", "glossary")),
     *(("learn", {"chapter": chapter}) for chapter in CHAPTERS),
-    *(("absorption", {"group": group}) for group in GROUPS),
-    *(("allocate", {"currency": unit}) for unit in ("zeros", "bits", "integers", "gguf", "layers")),
-    *(("allocate", {"allocation": OWL, "hand": hand}) for hand in ("", "3:0.55")),
-    *(("prune", {"part": part}) for part in ("evaluate", "best", "export")),
-    *(("prune", {"part": "evaluate", "evaluate": kind}) for kind in ("family", "methods")),
-    *(("prune", {"part": "results", "detail": detail}) for detail in ("verdicts", "correction", "tasks", "all")),
+    *(("absorption", {"group": group}) for group in GROUPS if group not in (GLANCE, COMPARED)),
+    *(("tune", {"currency": unit}) for unit in ("zeros", "bits", "integers", "gguf", "layers")),
+    *(("tune", {"allocation": OWL, "hand": hand}) for hand in ("", "3:0.55")),
+    *(("tune", {"evaluate": kind}) for kind in ("family", "methods")),
+    *(("results", {"detail": detail}) for detail in ("verdicts", "correction", "tasks", "all")),
     *(("runs", {"show": view}) for view in ("profiles", "evaluations")),
     *(("evidence", {"question": name}) for name in (claims.PAPER, *questions.QUESTIONS, *BENCHES)),
 ]
@@ -45,7 +45,7 @@ def test_a_page_of_the_committed_results_says_what_was_approved(page, view):
     check(name(page, view), opened_at(page, **view))
 
 
-@pytest.mark.parametrize("page", ["learn", "absorption", "allocate", "prune"])
+@pytest.mark.parametrize("page", ["learn", "absorption", "tune"])
 @pytest.mark.parametrize("key", [entry.key for entry in Store().entries("profile") if entry.committed])
 @pytest.mark.usefixtures("committed")
 def test_a_page_shows_every_committed_profile(page, key):
@@ -53,13 +53,13 @@ def test_a_page_shows_every_committed_profile(page, key):
     check(f"{page}-{key[:6]}", app)
 
 
-@pytest.mark.parametrize("page", ["learn", "absorption", "allocate", "prune"])
+@pytest.mark.parametrize("page", ["learn", "absorption", "tune", "results"])
 @pytest.mark.parametrize("kind", ["deep", "twin", "shallow", "linear"])
 def test_a_page_shows_every_kind_of_profile(page, kind, cache):
     check(f"{page}-{kind}", opened_at(page, profile=cache[kind]))
 
 
-@pytest.mark.parametrize("page", ["learn", "measure", "absorption", "allocate", "prune", "runs"])
+@pytest.mark.parametrize("page", ["learn", "measure", "absorption", "tune", "runs"])
 @pytest.mark.usefixtures("empty_cache")
 def test_a_page_without_results_says_what_to_do(page):
     check(f"{page}-empty", opened_at(page))

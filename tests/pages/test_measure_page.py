@@ -52,6 +52,7 @@ def test_a_link_asks_for_no_more_than_there_can_be(store, name, typed):
     assert app.number_input(key=key).value == {"length": 64, "sequences": 8}[name]
 
 
+MEASURE = {"see": "measure"}  # the part of the Model page
 LINK = {
     "measure-preset": "own list", "measure-perturbations": "skip,gaussian:0.25", "measure-seeds": "0,1",
     "measure-sequences": "9", "measure-text": "allenai/c4", "measure-documents": "0-599", "measure-untrained": "True",
@@ -63,7 +64,7 @@ def test_a_link_holds_every_choice(store):
     app = opened(**LINK)
     assert not app.error and not app.warning
     words = shown(app)
-    assert url(app).items() <= LINK.items()
+    assert url(app).items() <= (LINK | MEASURE).items()
     for said in ("--model random:demo", "--documents 0-599", "--perturb skip --perturb gaussian:0.25", "--seeds 0,1",
                  "--sequences 9", "--removal", "--dtype bfloat16"):  # fmt: skip
         assert said in words
@@ -72,9 +73,9 @@ def test_a_link_holds_every_choice(store):
 
 def test_a_preset_fills_in_its_amounts_which_may_be_changed_and_the_back_button_takes_it_back(store):
     app = opened()
-    assert not app.query_params
+    assert url(app) == MEASURE
     put(app, "measure-preset", "standard")
-    assert url(app) == {"measure-preset": "standard"}
+    assert url(app) == MEASURE | {"measure-preset": "standard"}
     assert (app.number_input(key="measure-sequences").value, app.number_input(key="measure-length").value) == (8, 128)
     put(app, "measure-sequences", 12)
     assert "--preset standard --sequences 12 --" in shown(app)
@@ -82,7 +83,7 @@ def test_a_preset_fills_in_its_amounts_which_may_be_changed_and_the_back_button_
     app.query_params.pop("measure-preset")
     app.run()
     assert app.number_input(key="measure-sequences").value == 8
-    assert "--preset quick --sequences 8 --length 64 --device" in shown(app) and not app.query_params
+    assert "--preset quick --sequences 8 --length 64 --device" in shown(app) and url(app) == MEASURE
 
 
 def test_what_is_measured_already_is_linked_not_run(store, monkeypatch):
@@ -90,7 +91,7 @@ def test_what_is_measured_already_is_linked_not_run(store, monkeypatch):
     fake.get(opened_request, store)
     app = opened()
     assert "Already measured" in app.success[0].value
-    assert store.find(opened_request).key in app.get("page_link")[-1].proto.query_string
+    assert store.find(opened_request).key in app.main.get("page_link")[-1].proto.query_string
     assert not [button for button in app.button if button.key == "run"]
 
 

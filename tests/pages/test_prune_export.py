@@ -9,7 +9,7 @@ from core.export import RECIPE, target
 from core.jobs import cost
 from core.models import Source
 from core.requests import ExportRequest, ModelShape, Recipe, StudyRequest, WindowRequest
-from pages.ui.prune import export
+from pages.ui.compress import export
 from tests import synthetic
 from tests.pages.opening import put, words
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, family, opened, save, submitted

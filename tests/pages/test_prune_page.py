@@ -5,7 +5,7 @@ import pytest
 from core.jobs import processes
 from core.requests import DEFAULT_CALIBRATION, StudyRequest, read_recipe
 from tests import synthetic
-from tests.pages.opening import badges, figures, named, put, url
+from tests.pages.opening import badges, figures, named, opened_at, put, url
 from tests.pages.prune_page import LAYERS, PROFILE, broken_off, family, opened
 
 
@@ -28,7 +28,7 @@ def test_a_running_study_fills_its_chart(store):
     assert named(live, "OWL")
     [amount] = [each for each in app.caption if each.value.endswith("3 of 6 points finished.")]
     assert "16 × 512 tokens" in amount.help and not badges(app), "one protocol line a page"
-    [link] = app.sidebar.get("page_link")
+    [link, _] = app.sidebar.get("page_link")
     assert job.key in link.proto.query_string and "4 settings of " in link.proto.label
 
 
@@ -60,9 +60,9 @@ def to(app, part):
     return app.run()
 
 
-@pytest.mark.parametrize("part", ["evaluate", "results", "export"])
+@pytest.mark.parametrize("part", ["tune", "results"])
 def test_after_best_setting_the_calibration_is_what_it_was(store, part):
-    app = to(to(opened(part=part), "best"), part)
+    app = to(to(opened_at(part), "goal"), part)
     assert not app.error
     assert app.text_input(key="seeds").value == "0"
     assert app.number_input(key="calibration_windows").value == DEFAULT_CALIBRATION.sequences

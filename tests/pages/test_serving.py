@@ -4,18 +4,19 @@ import asyncio
 import re
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import parse_qs
 
 import pytest
 from starlette.datastructures import Headers
 
 from core.store import write_file
 from pages.ui import server
-from pages.ui.server import MEDIA_TYPES, STATIC, assets, guard, welcome
+from pages.ui.server import MEDIA_TYPES, STATIC, assets, guard, moved, welcome
 from pages.ui.talk_stream import Talks
 from tests.core.store.test_deleting import GONE, by
 
 
-def ask(app, path="/", kind="http", method="GET", **headers):
+def ask(app, path="/", kind="http", method="GET", query="", **headers):
     """What is sent for a request, and whether it was passed on to Streamlit, which answers with a header of its own."""
     sent, passed = [], []
 
@@ -27,7 +28,7 @@ def ask(app, path="/", kind="http", method="GET", **headers):
         sent.append(message)
 
     given = [(name.encode(), value.encode()) for name, value in headers.items()]
-    scope = {"type": kind, "method": method, "path": path, "headers": given}
+    scope = {"type": kind, "method": method, "path": path, "query_string": query.encode(), "headers": given}
     asyncio.run(app(streamlit)(scope, None, send))
     return sent, bool(passed)
 
@@ -126,3 +127,36 @@ def test_a_start_of_the_server_sweeps_the_cache(empty_cache, monkeypatch):
     monkeypatch.setattr(server, "gc", SimpleNamespace(collect=lambda: None, freeze=lambda: None))
     server._prepare()
     assert not left.exists()
+
+
+@pytest.mark.parametrize("base", ["", "/behind/a/proxy"])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("lab?turns=0~16~gaussian:1", "play?turns=0~16~gaussian:1"),
+        ("measure?job=a", "model?see=measure&job=a"),
+        ("absorption?layer=3&hand=", "model?layer=3&hand="),
+        ("absorption?group=Compare+checkpoints&profile=a", "model?see=compare&profile=a"),
+        ("runs?show=evaluations", "model?see=results&show=evaluations"),
+        ("allocate?allocation=owl+m%3D5:0.7", "compress?part=tune&allocation=owl+m%3D5:0.7"),
+        ("prune", "compress?part=tune"),
+        ("prune?part=results&study=a", "compress?part=results&study=a"),
+        ("prune?part=best&best_for=loss", "compress?part=goal&best_for=loss"),
+        ("prune?part=evaluate&seeds=0,1", "compress?part=tune&seeds=0,1"),
+        ("compress?part=export", "compress?part=results"),
+        ("help", "reference?"),
+        ("glossary", "reference?list=words"),
+        ("learn?chapter=drift", None),
+        ("compress?part=tune", None),
+        ("_stcore/health", None),
+    ],
+)
+def test_an_old_address_opens_the_same_view(old, new, base):
+    path, _, query = old.partition("?")
+    [start, *_], passed = ask(moved, f"{base}/{path}", query=query)
+    assert passed == (new is None)
+    sent = dict(start["headers"]).get(b"location", b"").decode()
+    page, _, view = sent.partition("?")
+    assert (
+        (page, parse_qs(view, True)) == (new.split("?")[0], parse_qs(new.partition("?")[2], True)) if new else not sent
+    )

@@ -7,6 +7,7 @@ from unittest.mock import Mock
 import pytest
 
 from core.base import UserError
+from pages.ui import places
 from pages.ui.lab.question import OPENING
 from tests import synthetic
 from tests.pages.opening import PAGES, ROOT, live, opened_at, paint, shell
@@ -14,7 +15,7 @@ from tests.pages.opening import PAGES, ROOT, live, opened_at, paint, shell
 GUARD = "import sys; heavy = {'torch', 'transformers'} & set(sys.modules); sys.exit(f'loaded {heavy}' if heavy else 0)"
 
 
-def test_the_landing_page_is_the_lab(filled_cache):
+def test_the_landing_page_is_play(filled_cache):
     assert shell().run().text_input[0].value == OPENING
 
 
@@ -66,18 +67,19 @@ def test_no_page_loads_torch_or_transformers():
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, timeout=240, check=True)
 
 
-@pytest.mark.parametrize("page", ["learn", "absorption", "allocate", "prune"])
+@pytest.mark.parametrize("page", ["learn", "absorption", "tune", "results"])
 def test_a_tab_draws_the_live_picture_first_and_the_whole_page_once_it_stands(page, cache):
-    app = opened_at(page, painted=False, part="results")
+    app = opened_at(page, painted=False)
     first, shown = live(app), len(app.main)
     assert first["waiting"] and shown < 12 and not app.get("plotly_chart")
     paint(app)
     app.run()
     assert live(app) == first and len(app.main) > shown, "what is alike is not sent again"
-    assert not live(app.switch_page("glossary.py").run().switch_page(f"{page}.py").run())["waiting"]
+    again = app.switch_page("reference.py").run().switch_page(f"{places.opened(page, {})[0]}.py").run()
+    assert not live(again)["waiting"]
 
 
-@pytest.mark.parametrize("page", ["allocate", "prune"])
+@pytest.mark.parametrize("page", ["tune", "results"])
 def test_a_model_that_cannot_be_pruned_gets_one_sentence(page, filled_cache):
     app = opened_at(page, profile=filled_cache["deep"])
     assert "not allocated for" in app.error[0].value

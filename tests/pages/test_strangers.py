@@ -18,7 +18,7 @@ from core.requests import (
 from core.show.figures import COMPARED
 from core.show.report import reports
 from core.store import Store
-from pages.ui import stored_results
+from pages.ui.model import stored
 from tests import synthetic
 from tests.pages import test_best_part as answers
 from tests.pages.opening import PAGES, opened_at
@@ -94,12 +94,12 @@ def test_a_name_is_text(stranger, page, view):
     app = opened_at(page, **{"profile": PROFILE.key, **view})
     check(app, page)
     if "show" in view:
-        app.session_state[stored_results.COMPARED] = [stored_results._short(each.key) for each in _rows(stranger)[:3]]
+        app.session_state[stored.COMPARED] = [stored._short(each.key) for each in _rows(stranger)[:3]]
         check(app.run(), page)
 
 
 def _rows(store):
-    return [row for entry in store.entries("study") for row in stored_results._rows(str(entry.path), 0, entry)]
+    return [row for entry in store.entries("study") for row in stored._rows(str(entry.path), 0, entry)]
 
 
 def test_a_watched_job_is_text(stranger):

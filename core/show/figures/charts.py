@@ -1,4 +1,4 @@
-"""The charts of a profile: a row each, read by the Absorption page, the report and the README; and what each is of."""
+"""The charts of a profile: a row each, read by the Model page, the report and the README; and what each is of."""
 
 from collections.abc import Callable
 from dataclasses import replace

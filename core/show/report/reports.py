@@ -85,7 +85,7 @@ def _profile(profile: Profile) -> Report:
 
 
 def _charts(profile: Profile, name: str) -> Iterator[Exhibit]:
-    """The charts of the Absorption page, as far as the profile has what they draw."""
+    """The charts of the absorption part, as far as the profile has what they draw."""
     gains = np.nan_to_num(gains_of(profile.seeds(name)).value[:-1], nan=-np.inf)
     view = InView(profile, name, int(gains.argmax()) if gains.size else 0)
     label = words.perturbation(profile.perturbations[name])

@@ -125,7 +125,7 @@ def link(target: float) -> None:
     """A link to the text of the model with a share of all its weights pruned, the nearest that is offered."""
     share = min(SHARES, key=lambda each: abs(float(each) - target))
     label = f"Watch the Lab's model write, every layer {per_cent(float(share))} pruned"
-    layout.link("lab.py", label, {"turns": f"0~{LAYERS}~residual:wanda:{share}"})
+    layout.link("play", label, {"turns": f"0~{LAYERS}~residual:wanda:{share}"})
 
 
 def _set(label: str, help: str | None = None, **choice: object) -> None:

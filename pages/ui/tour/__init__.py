@@ -26,7 +26,7 @@ class Screen:
 
 def link(page: str, label: str, profile: Profile, **view: object) -> Link:
     """A link to another page with the same view."""
-    usual = {"statistic": "geometric"} if page == "absorption.py" else {}  # else what was last chosen there would stay
+    usual = {"statistic": "geometric"} if page == "absorption" else {}  # else what was last chosen there would stay
     return page, label, {"profile": profile.key} | {key: str(value) for key, value in (usual | view).items()}
 
 

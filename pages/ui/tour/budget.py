@@ -12,8 +12,8 @@ from core.show.lessons import shared as lessons
 from core.show.words import perplexity_sentences, study_lines
 from core.store import Array, Profile
 from pages.ui import current_profile, studies, tour
-from pages.ui.allocate import picture
-from pages.ui.allocate.settings import TARGETS
+from pages.ui.compress import picture
+from pages.ui.compress.settings import TARGETS
 from pages.ui.live.figure import Bars, Figure, Key, Slot, fixed, pick, written
 
 START = 0.04
@@ -42,7 +42,7 @@ def allocate(profile: Profile) -> tour.Screen:
     push = tour.control("push", picture.STRENGTH, stops, f"{START:g}", marks=slider.marks, spoken=slider.spoken)
     # without "hand" what was last chosen there would stay
     choices = {"allocation": grammar.write(_corrected(request, swept.strengths[push.index])), "hand": ""}
-    ways = {"allocate.py": "Try every method on Allocate", "prune.py": "Prune with this allocation"}
+    ways = {"tune": "Tune it with every method"}
     links = [tour.link(page, label, profile, **choices) for page, label in ways.items()]
     costs = forecast and forecast.perplexities(swept.rows).value
     sentence, gauge = budgets.pushed(swept.strengths, costs), figure.gauge
@@ -91,7 +91,7 @@ def prune(profile: Profile) -> tour.Screen:
     zeros = tour.slider("zeros", "Share of zeros", lesson.sparsities, lesson.at, per_cent)
     sparsity = lesson.sparsities[zeros.index]
     label, residual = "See drift beside harm on Absorption", f"residual:wanda:{sparsity:g}"
-    links = [tour.link("absorption.py", label, profile, perturbation=residual, layer=layer)]
+    links = [tour.link("absorption", label, profile, perturbation=residual, layer=layer)]
     ranks = [[budgets.rank(row, each) for each in range(len(row))] for row in lesson.harm]
     figure = Figure(
         name="prune",
@@ -129,5 +129,5 @@ def _pruning(profile: Profile, target: float) -> list[tour.Link]:
     target = target if target in TARGETS else lessons.TARGET
     allocation = grammar.write(grammar.read_allocation(f"response:{target}"))
     label = f"Prune all layers to {per_cent(target)} zeros"
-    link = tour.link("prune.py", label, profile, allocation=allocation, by="wanda", hand="")
+    link = tour.link("tune", label, profile, allocation=allocation, by="wanda", hand="")
     return [] if profile.weights is None else [link]

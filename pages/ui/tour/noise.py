@@ -27,7 +27,7 @@ def _in_view(lesson: damage.Noise | damage.Spread, profile: Profile) -> tuple[in
     noise = tour.slider("noise", "Noise size, relative to the stream", lesson.sizes, lesson.at, "{:g}".format)
     layer, names = current_profile.layer(profile), list(lessons.noise(profile).values())
     about = {"perturbation": names[noise.index], "layer": layer, "positions": "after_first"}
-    return layer, noise, tour.link("absorption.py", "See every layer and size on Absorption", profile, **about)
+    return layer, noise, tour.link("absorption", "See every layer and size on Absorption", profile, **about)
 
 
 def perturb(profile: Profile) -> tour.Screen:
@@ -105,7 +105,7 @@ def amplify(profile: Profile) -> tour.Screen:
     what = tour.control("noise-at", "What is done", WHERE, "all", kind="choice") if guess else None
     where = what.values[what.index] if what else "after_first"
     noise = {"perturbation": lessons.noise(profile)[lesson.size], "positions": where}
-    link = tour.link("absorption.py", "See verdicts for every size on Absorption", profile, layer=layer, **noise)
+    link = tour.link("absorption", "See verdicts for every size on Absorption", profile, layer=layer, **noise)
     changes = {text: {"sink": key, "layer": lesson.most, "noise-at": "all"} for key, text in absorption.GUESSES.items()}
     visible = lesson.rows(bool(guess))
     notes = [absorption.answer_to_guess(guess, lesson), lesson.sentence, lesson.why] if guess else []
@@ -138,14 +138,14 @@ def absorb(profile: Profile) -> tour.Screen:
     label, others = "See dilution on Absorption", [each.key for each in pair if each.key != profile.key]
     if len(others) == 1:  # else the pair is another one, on another text
         label, view["compare"] = f"{label}, beside the twin", others[0]
-    links = [tour.link("absorption.py", label, profile, layer=layer, **view)]
+    links = [tour.link("absorption", label, profile, layer=layer, **view)]
     growths, sentences = {"noise": absorption.absorb(profile)}, [_compared(*pair) if pair else ""]
     if entry := lessons.with_parts(Store(), profile):
         other = current_profile.load(entry.key)
         for name in (f"skip:{part}" for part in BLOCKS):
             growths[f"{other.perturbations[name].short} left out"] = absorption.absorb(other, name)
         sentences.insert(0, f"**Which part absorbs?** {gain_sentences.parts(other)}")
-        links.append(tour.link("absorption.py", "See attention, MLP and heads", other, layer=layer, group=PARTS))
+        links.append(tour.link("absorption", "See attention, MLP and heads", other, layer=layer, group=PARTS))
     return tour.Screen(_lengths(growths, layer, sentences), links)
 
 

@@ -1,0 +1,66 @@
+"""The Lab page: type a sentence, hurt one layer, and watch the damage spread through the network."""
+
+from contextlib import suppress
+
+import pandas as pd
+import streamlit as st
+
+from core.base import UserError
+from core.lab import scheduler
+from core.show.lessons import sentence
+from core.show.report import claims
+from core.store import Store
+from pages.ui import layout, url_state, watch
+from pages.ui.lab import answers, question, talk
+from pages.ui.live import grid
+
+ABOUT = (
+    "SmolLM2-135M-Instruct, 30 layers, dequantised from Q4_1, live on this computer. One sentence is an example, not a "
+    "measurement."
+)
+
+
+def drawn() -> None:
+    """The picture stands in a browser: the rest of the page follows, and the model gets ready."""
+    layout.go_on()
+    scheduler.wake()
+
+
+layout.title("What does the network do with damage?")
+with st.container(key="intro"):
+    st.markdown("Type a sentence, click a layer to hurt it, and watch the damage run up to the next word.")
+typed = question.sentence()
+question.examples()
+status = st.container(key="status")
+view = question.current_view(typed)
+try:
+    (scenes, stage), words, error = answers.answers(view), answers.words(view), None
+except UserError as refused:
+    scenes, stage, words, error = {}, answers.REFUSED, {}, str(refused)
+own = scenes.get(answers.name(view))
+url_state.write()
+with status:
+    answers.status(view, stage, words is None)
+if error:
+    layout.error(error)
+if own is None:
+    instead = answers.example()
+    if instead is None:
+        url_state.end()
+    scenes[answers.EXAMPLE] = instead
+at_first = drawn if layout.is_first_paint() else None
+grid.draw(view.sentence, view.state, question.KINDS, scenes, words or {}, answers.EXAMPLE, question.moved, at_first)
+if layout.is_first_paint():
+    url_state.end()
+row = own.rows.get(view.state.layer) if own else None
+with layout.row():
+    with suppress(UserError):  # no profile is committed
+        entry, layer = Store().demo(), str(view.state.layer)
+        choice = {"perturbation": view.word} if view.word in entry.spec.names else {}
+        watch.open_profile(entry.key, f"Layer {layer} on Absorption, measured on many sentences", layer=layer, **choice)
+        layout.link("evidence", claims.with_numbers(claims.LINK), {"question": claims.PAPER})
+    if row is not None:
+        hit = own.hits[row.layer].sentence.replace("**", "")
+        layout.numbers(pd.DataFrame(sentence.table(row)), f"Drift after each layer. {hit}", "lab", "lab")
+    st.caption(ABOUT)
+talk.show()

@@ -1,0 +1,109 @@
+"""The export of the setting in view: its form, its cost, and what an export does and does not do."""
+
+from contextlib import suppress
+from math import nan
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from core.base import UserError, access, formats
+from core.export.file_sizes import few_bits, worth
+from core.export.target import check_early
+from core.plan import DENSE, MASKED
+from core.requests import FORMATS, ExportRequest, StudyRequest, whole_path, with_absolute_paths
+from core.results import study_results
+from core.show.words import study_lines
+from core.store import Entry, Profile, Store
+from pages.ui import layout, studies, url_state, watch
+from pages.ui.compress.pruning import Pruning
+
+HONEST = (
+    "A dense export is the whole model as plain safetensors with zeros in it: transformers, vLLM and others load it. "
+    "**Unstructured zeros make neither the file smaller nor the model faster**: every zero is stored and multiplied "
+    "like any other weight. A GGUF file is smaller by its few bits, and runs in llama.cpp; compressed-tensors packs "
+    "symmetric integers for transformers and vLLM."
+)
+ABOUT = "Of the weights alone: names and vocabulary come on top, and what lies beside the linears has half precision."
+SEMI_STRUCTURED = (
+    "The pattern 2:4 can run faster, with a conversion of your own: it needs an NVIDIA GPU of the Ampere generation or "
+    "later, half precision or int8, and a runtime with sparse kernels (torch's semi-structured tensors, cuSPARSELt, "
+    "TensorRT). A dense export stays dense in either case."
+)
+NO_NUMBERS = (
+    "No study measured this setting with this calibration and precision, so the model card will give no numbers: "
+    "evaluate it first."
+)
+FOLDER = "A new or empty folder. An earlier export in it is replaced only if you tick the box below."
+
+
+def show(how: Pruning, profile: Profile) -> None:
+    """Draw the form, its cost, and what an export does and does not do."""
+    folder = (st.text_input("Folder", key="export-folder", placeholder="/home/me/pruned", help=FOLDER) or "").strip()
+    form = st.selectbox("Format", dict.fromkeys(FORMATS.values()), key="export-format")
+    overwrite = st.checkbox("Overwrite an earlier export in that folder", key="export-overwrite")
+    numbers = measuring(profile, how)
+    st.caption(
+        f"The model card will give the numbers of study {numbers}, which calibrated alike." if numbers else NO_NUMBERS
+    )
+
+    def request():
+        where = folder and str(whole_path(access.inside(Path(folder))))
+        return how.request.to(
+            ExportRequest, setting=how.setting, folder=where, overwrite=overwrite, study=numbers, format=form
+        )
+
+    def about(request):
+        st.markdown(f"**Pruning it once:** {watch.expected(request, how.device)}")
+        if folder:
+            check_early(request, Store())
+
+    watch.ask(request, about, how.device, "Export model", "export", ready=bool(folder))
+    with suppress(UserError):  # the model is not here
+        _meter(how.request.to(ExportRequest, setting=how.setting, folder=folder, study=numbers), profile)
+    st.markdown(HONEST)
+    st.caption(SEMI_STRUCTURED)
+
+
+def _meter(request: ExportRequest, profile: Profile) -> None:
+    """Draw the bytes of the weights in each format beside its perplexity and speed, where known."""
+    sizes, perplexities, rates = worth(request, Store())
+    source = ""
+    with suppress(UserError):  # nothing predicts it
+        if MASKED in sizes.keys() - perplexities.keys():
+            anchors, prediction, _ = studies.predicted(request.setting, profile)
+            perplexities = few_bits((anchors.judge or anchors.study).spec, Store()) | {MASKED: prediction.perplexity}
+            source = " (predicted)"
+    written = {name: formats.perplexity(each) + source * (name == MASKED) for name, each in perplexities.items()}
+    rows = [(f"{size / 1e6:,.1f}", formats.per_cent(size / sizes[DENSE]), written.get(name, "not known"))
+            for name, size in sizes.items()]  # fmt: skip
+    st.markdown("**What the zeros are worth in bytes**", help=ABOUT)
+    table = pd.DataFrame(rows, list(sizes), ["MB", "of float16", "perplexity"])
+    if rates:
+        table["tokens a second (llama.cpp)"] = [formats.digits(rates.get(name, nan), 3) for name in sizes]
+    st.table(table)
+    layout.caption(study_lines.on_zeros(sizes, perplexities))
+
+
+def measuring(profile: Profile, how: Pruning) -> str | None:
+    """Key of a study with the setting, calibration, precision and profile that would be exported.
+
+    The one that the page shows, where the URL names it and it is among them; else the newest.
+    """
+    alike = [entry.key for entry in Store().entries("study") if _alike(entry, profile, how)]
+    current = url_state.url().get("study")
+    return current if current in alike else next(iter(alike), None)
+
+
+def _alike(entry: Entry, profile: Profile, how: Pruning) -> bool:
+    try:
+        request = with_absolute_paths(StudyRequest.model_validate(entry.provenance.get("request")))
+    except ValueError:  # it does not say how it calibrated
+        return False
+    looked_at = study_results.profile_key(Store(), request.profile)
+    return (
+        entry.spec.model == profile.spec.model
+        and how.setting in request.points
+        and request.calibration == how.request.calibration
+        and (how.setting == how.setting.uniform or looked_at == profile.entry.key)
+    )

@@ -1,0 +1,123 @@
+"""The pruning of the model in view: the allocation that is tuned, the pruner and its calibration."""
+
+from typing import NamedTuple
+
+import streamlit as st
+
+from core.base import UserError, escape_markdown, per_cent
+from core.methods import REPAIRS, Treatment, default_pruner, pruners_counting
+from core.methods import pattern as read_pattern
+from core.plan import allocate
+from core.requests import (
+    DEFAULT_CALIBRATION,
+    AllocationRequest,
+    Correction,
+    Recipe,
+    StudyRequest,
+    absolute,
+    numbers,
+    recipe_names,
+    uniform,
+)
+from core.results import candidates
+from core.store import Profile
+from pages.ui import choices, form, layout
+from pages.ui.compress import current_allocation, settings
+from pages.ui.live import overview
+
+PATTERNS = form.alike(("none", "2:4", "4:8"))
+TRAINING = {"recover_minutes": "minutes", "recover_dtype": "bfloat16"}
+OPTIONS = {"recover_text": "own"} | {each: each for each in ("recover_tokens", "pruner_windows", "recover_until")}
+MINUTES, NONE = {"usual": 10, "min_value": 1}, {"usual": 0, "min_value": 0}  # where the request has None
+SEEDS = "Each draws other windows; three or more show the spread, as in 0,1,2."
+
+# --- the allocation in view ----------------------------------------------------------------------------------------
+
+
+def allocation_in_view(profile: Profile) -> AllocationRequest:
+    """The request that is tuned, with layers set by hand where the budget allows them; else an error is drawn.
+
+    Raises:
+        UserError: the settings cannot be met on this profile.
+    """
+    request = settings.read(profile, drawn=False)
+    return without_idle(current_allocation.in_view(request, choices.text("hand", ""), profile).request)
+
+
+def without_idle(request: AllocationRequest) -> AllocationRequest:
+    """The request without a correction of no strength, whatever would have driven it."""
+    return request if request.correction.strength else request.replace(correction=Correction())
+
+
+def bars(recipe: Recipe, profile: Profile) -> None:
+    """The setting in one line, a bar per layer, and the way back; a page that is still opening ends with it."""
+    with layout.row():
+        st.markdown(f"**Setting in view:** {escape_markdown(recipe_names.setting(recipe.seedless))}")
+        layout.to_compress("Change it", "tune", "tune")
+    request = recipe.allocation
+    layout.live(overview.sparsity_bars(allocate(request, profile).sparsity, request.target, request.budget_unit))
+
+
+# --- the pruner and its calibration --------------------------------------------------------------------------------
+
+
+class Pruning(NamedTuple):
+    """The pruning in view, as evaluations and exports share it."""
+
+    request: StudyRequest  # of the setting in view, with each calibration seed
+    device: str
+    wrong: str | None = None  # what was typed and cannot be; the usual stands in its place, and nothing may run
+
+    @property
+    def setting(self) -> Recipe:
+        """The setting in view."""
+        return self.request.settings[0]
+
+
+def draw(profile: Profile, in_view: AllocationRequest, treatment: Treatment | None = None) -> Pruning:
+    """Draw the choice of pruner, calibration and device; every widget keeps its value, even an invalid one.
+
+    Args:
+        treatment: pruner and repair of zeros, where they are drawn elsewhere.
+    """
+    about = " ".join(row.about for row in REPAIRS.values())
+    with st.expander("Calibration, training and device"):
+        with layout.row("bottom"):
+            unit, repair, pattern, trains = in_view.budget_unit, "none", "none", {}
+            if treatment and not unit.levels:
+                pruner, repair = treatment.pruner, treatment.repair or "none"
+            else:
+                pruner = form.switch("Pruner", pruners_counting(unit), "by", default_pruner(unit))
+            if not unit.levels:
+                if not treatment:
+                    repair = form.choice("Repair", settings.REPAIRED, "repair", repair, help=about)
+                if repair.endswith("distill"):
+                    trains = form.fields(Recipe, TRAINING | OPTIONS, recover_minutes=MINUTES, recover_tokens=NONE)
+                    del trains["recover_minutes" if trains["recover_tokens"] else "recover_tokens"]
+                pattern = form.switch("N:M pattern", PATTERNS, "pattern", pattern, help=form.about(Recipe, "pattern"))
+        calibration = form.windows("Calibration text", form.TEXTS, "calibration", "calibration_", DEFAULT_CALIBRATION)
+        left, middle, right = st.columns(3)
+        seeds = form.words("Calibration seeds", "seeds", "0", left, help=SEEDS)
+        device = form.device(middle)
+        trains |= form.fields(Recipe, {"true_sequential": "sequential"}, places=[right])
+    model, wrong = of_model(profile), None
+    try:
+        windows, drawn = calibration(), numbers(seeds)
+    except UserError as error:
+        windows, drawn, wrong = DEFAULT_CALIBRATION, (0,), str(error)
+    if pattern != "none":
+        in_view = uniform(read_pattern(pattern).sparsity)
+        st.info(
+            f"The pattern {pattern} sets {per_cent(in_view.target)} of every layer to zero, so the uniform "
+            "allocation replaces the one in view."
+        )
+    how = {name: None if value == "none" else value for name, value in (("pattern", pattern), ("repair", repair))}
+    recipes = candidates.combined([in_view], pruner, drawn, **trains, **how)
+    return Pruning(StudyRequest(**model, profile=profile.key, calibration=windows, settings=recipes), device, wrong)
+
+
+def of_model(profile: Profile) -> dict[str, str | None]:
+    """Fields of a request that name the model in view, as its profile does."""
+    provenance = profile.provenance
+    model = absolute(str(provenance.get("model_source", "demo")))
+    return {"model": model, "revision": provenance.get("revision"), "dtype": profile.spec.model.dtype}

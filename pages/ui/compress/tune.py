@@ -1,0 +1,119 @@
+"""The tune part of the Compress page: a budget spread over layers, live, and the measurement of the setting."""
+
+from typing import NamedTuple
+
+import streamlit as st
+
+from core.base import UserError, per_cent
+from core.methods import Treatment
+from core.plan import Allocation, linear_parameters
+from core.requests import AllocationRequest
+from core.results import Forecast, Result, Study
+from core.store import Profile
+from pages.ui import best_setting, choices, current_profile, glossary, layout, studies, url_state
+from pages.ui.compress import current_allocation, evaluate, pruning, results, settings, targets
+from pages.ui.lab import talk
+
+
+class Tuning(NamedTuple):
+    """The allocation in view, and what is known of its cost."""
+
+    request: AllocationRequest
+    treatment: Treatment
+    protocols: tuple[Study, ...]
+    by_hand: str  # layers set by hand, as typed
+    allocation: Allocation | None = None
+    wrong: UserError | None = None  # why there is none
+    forecast: Forecast | None = None
+    refusal: UserError | None = None  # why there is none
+    measured: Result | None = None  # of the allocation, which is not among what predicts
+
+    @property
+    def levels(self) -> bool:
+        """True for a budget that is counted in bits, bytes or layers."""
+        return bool(self.request.budget_unit.levels)
+
+
+def show(profile: Profile) -> None:
+    """Draw the allocation with its sliders, other methods beside it, and the form that measures it."""
+    current_profile.heading("How is a budget spread over layers?", profile)
+    linear_parameters(profile)  # refused for a model that cannot be pruned
+    left, right = st.columns([5, 3], gap="large")  # the chart first, on a phone too
+    with right:
+        upper = st.container()
+        tuning = _tuning(profile)
+        with upper:
+            _target(tuning)
+        settings.draw(tuning.request, profile)
+        glossary.words("budget, correction, control, response, harm, nats")
+    with left:
+        _picture(tuning, profile)
+    if not tuning.levels:
+        current_allocation.race(*tuning[:1], tuning.allocation, tuning.forecast, *tuning[1:3], profile)
+    _measure(tuning, profile)
+    current_allocation.section(tuning.allocation, profile)
+
+
+def _tuning(profile: Profile) -> Tuning:
+    """Draw pruner and repair; return the allocation in view and what predicts it."""
+    request, protocols = settings.read(profile), studies.groups(profile)
+    treatment = settings.treatment(request.budget_unit)
+    by_hand = "" if request.budget_unit.levels else choices.text("hand", "")
+    forecast, refusal = studies.forecast_of(protocols, profile, treatment, request.base.per_linear)
+    tuning = Tuning(request, treatment, protocols, by_hand, forecast=forecast, refusal=refusal)
+    try:
+        allocation = current_allocation.in_view(request, by_hand, profile)
+    except UserError as error:
+        return tuning._replace(wrong=error)
+    if forecast is None:
+        return tuning._replace(allocation=allocation)
+    others, measured = studies.without_allocation(forecast, allocation.request, request.uncorrected)  # by hand too
+    return tuning._replace(allocation=allocation, forecast=others, measured=measured)
+
+
+def _target(tuning: Tuning) -> None:
+    """Draw the target: a picture of all targets where they are predicted."""
+    if tuning.levels:
+        return
+    if tuning.forecast:
+        targets.show(tuning.request, tuning.forecast)
+        return
+    about = "Mean over layers, weighted by their parameters."
+    st.select_slider("Target sparsity", settings.TARGETS, key="target", format_func=per_cent, help=about)
+
+
+def _picture(tuning: Tuning, profile: Profile) -> None:
+    """Draw the live picture, what is known of its cost, and the best setting that was measured."""
+    request, forecast, treatment = tuning.request, tuning.forecast, tuning.treatment
+    if tuning.wrong:
+        best_setting.follow(request, profile)
+        layout.error(tuning.wrong)
+        url_state.end()
+    if tuning.levels:
+        targets.draw_sizes(request, treatment, profile, forecast)
+    else:
+        current_allocation.draw(request, tuning.by_hand, tuning.allocation, profile, forecast, tuning.measured)
+    if forecast:
+        current_allocation.next_words(tuning.allocation, forecast)
+    if tuning.refusal:
+        current_allocation.evaluate_anchors(tuning.refusal, treatment, profile)
+    best_setting.card(tuning.protocols, request.target, treatment.pruner)
+    if not tuning.levels:
+        about = current_allocation.corrected(tuning.protocols, request.uncorrected, treatment.name)
+        layout.caption(about, help=settings.ORIGIN)
+    if request.base.per_linear:
+        current_allocation.by_linear(tuning.allocation, profile)
+
+
+def _measure(tuning: Tuning, profile: Profile) -> None:
+    """Draw the form that measures the setting in view, and the ways on."""
+    layout.header("Measure this setting")
+    how = pruning.draw(profile, pruning.without_idle(tuning.allocation.request), tuning.treatment)
+    if how.wrong:
+        layout.error(how.wrong)
+        return
+    results.known_cost(how.setting, tuning.protocols, profile)
+    evaluate.show(how, profile)
+    layout.to_compress("Export this setting", "results")
+    if not tuning.levels:
+        talk.link(tuning.request.target)

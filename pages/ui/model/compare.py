@@ -1,0 +1,109 @@
+"""The compare part of the Model page: gains of two profiles, and another checkpoint beside the model."""
+
+from functools import partial
+
+import streamlit as st
+
+from core.base import checked, escape_markdown, profile_names, text_name
+from core.methods import Checkpoint
+from core.models import machine
+from core.models.sources import text_is_here
+from core.requests import MeasureRequest, WindowRequest, absolute
+from core.requests.measurements import measurements
+from core.show import words
+from core.show.figures import gain
+from core.show.figures.charts import COMPARED, GROUPS, InView
+from core.show.report import remake
+from core.store import Profile, Store
+from pages.ui import current_profile, form, layout, watch
+from pages.ui.model import charts
+
+UNKNOWN = "This profile does not say where its model lies: measure the model here to compare a checkpoint with it."
+CHECKPOINT = {
+    "placeholder": "a folder, a .gguf file or a Hub id",
+    "help": "A pruned or quantised export or a fine-tune: the same architecture and the same vocabulary.",
+    "width": 420,
+}
+
+
+def show() -> None:
+    """Draw two profiles beside each other, then checkpoints beside the model in view."""
+    profile = current_profile.profile()
+    current_profile.heading("How do two models differ?", profile)
+    if not profile.others:
+        _two(profile)
+        layout.header("Another checkpoint of this model")
+    ask(profile)
+    stored = offer_stored(profile)
+    name = next(iter(profile.others), next(iter(profile.by_name)))
+    rows = GROUPS[COMPARED] if profile.others else GROUPS[COMPARED][: not stored]  # says what to do, once
+    charts.pairs(rows, InView(profile, name, current_profile.layer(profile)), f"{profile.key[:6]}-{name}")
+
+
+def _two(profile: Profile) -> None:
+    """Draw the gains of the profile in view beside those of another, at first of another trained model."""
+    entries = {entry.key: entry for entry in Store().entries("profile") if not entry.spec.others}
+    names = {key: name for key, name in current_profile.others().items() if key in entries}
+    preferred = current_profile.PREFERRED_PERTURBATION
+    alike = [key for key in names if preferred in entries[key].spec.names]
+    if preferred not in profile.by_name or not alike:
+        layout.note(f"Measure {preferred} of two models to compare them.")
+        return
+    own, models = profile.spec.model.content, {key: entries[key].spec.model for key in alike}
+    others = (key for key, each in models.items() if each.content != own and each.initialised is None)
+    key = form.choice("Beside", {each: names[each] for each in alike}, "compare", next(others, alike[0]), width=480)
+    with layout.shortages():
+        twin = current_profile.load(key)
+        chart = gain.of_profiles(profile, twin, preferred, current_profile.layer(profile), "geometric")
+        layout.show(chart, profile.key[:6], "two")
+
+
+# --- another checkpoint beside the model ----------------------------------------------------------------------------
+
+
+def ask(profile: Profile) -> None:
+    """Draw the field for another checkpoint and the button that compares it with the model in view."""
+    if not profile.provenance.get("model_source"):
+        st.caption(UNKNOWN)
+        return
+    typed = form.words("Checkpoint to compare with this model", "other", **CHECKPOINT).strip()
+    label, key, device = "Run comparison", "compare-run", machine.devices()[0]
+    if not typed:
+        st.button(label, key=key, disabled=True)
+    elif entry := watch.ask(partial(request, profile, typed), partial(_about, profile, device), device, label, key):
+        layout.link("compare", "Open the comparison", {"profile": entry.key})
+
+
+def request(profile: Profile, typed: str) -> MeasureRequest:
+    """The request that takes each layer of the profile's model from another checkpoint, on the profile's text.
+
+    Where that text is not on this machine, the bundled one takes its place.
+
+    Raises:
+        UserError: the provenance of the profile makes no request.
+    """
+    measured = remake.request_of_profile(profile.entry)
+    source = absolute(measured.text.source)
+    text = measured.text.replace(source=source) if text_is_here(source) else WindowRequest()
+    taken = measurements([checked(Checkpoint, source=absolute(typed))])
+    return measured.replace(model=absolute(measured.model), text=text, measurements=taken)
+
+
+def _about(profile: Profile, device: str, request: MeasureRequest) -> None:
+    """Draw which text both models read, the reason if it is not the profile's, and the cost."""
+    text, named = request.text, remake.request_of_profile(profile.entry).text.source
+    why = "" if absolute(named) == text.source else f", because {text_name(named)} is not on this machine"
+    reads = f"Both models read {text_name(text.source)}, {text.sequences} × {text.length} tokens{why}."
+    layout.caption(f"{reads} {watch.expected(request, device)}")
+
+
+def offer_stored(profile: Profile) -> bool:
+    """Draw links to the stored comparisons of the model in view; return whether there are any."""
+    alike = Store().of_model(profile.spec.model)
+    comparisons = [entry for entry in alike if entry.spec.others and entry.key != profile.key]
+    if comparisons:
+        st.caption("Stored comparisons of this model")
+    for entry in comparisons:
+        name = escape_markdown(profile_names.comparison(words.described(entry)))
+        layout.link("compare", name, {"profile": entry.key})
+    return bool(comparisons)

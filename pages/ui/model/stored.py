@@ -1,0 +1,249 @@
+"""All that is stored: cards of profiles, evaluated settings side by side, and actions on each."""
+
+from functools import lru_cache, partial
+from pathlib import Path
+
+import streamlit as st
+
+from core.base import UserError, access, capital, distinct, escape_markdown, profile_names, sentence, several
+from core.jobs import queue
+from core.methods import DEFAULT_PRUNER
+from core.plan import gains_of
+from core.requests import AllocationRequest, in_order
+from core.results import Row, protocols, rows_of, study_results
+from core.results.study_table import beside_first, study_table
+from core.show import figures
+from core.show.figures.gain import thumbnail
+from core.show.report import reports
+from core.show.words import gain_sentences, perplexity_sentences
+from core.show.words.study_lines import SHORT
+from core.store import Entry, Store, changed, delete
+from pages.ui import best_setting, choices, current_profile, form, layout, studies, url_state, watch
+
+ACROSS, NARROWEST = 3, 230  # cards beside each other on a laptop; px of a card: one fills a phone
+
+
+def gallery(store: Store) -> None:
+    """Draw the cards, bundled profiles first and the largest of them on top, and the actions on a profile."""
+    entries = {entry.key: entry for entry in store.entries()}
+    if not entries:
+        st.info("Nothing has been measured yet: choose a model and run a measurement.")
+        layout.link("measure", "Measure a model")
+        return
+    called = current_profile.names(entries.values())
+    with st.grid(ACROSS, min_column_width=NARROWEST):
+        for entry in sorted(entries.values(), key=lambda each: (not each.committed, -len(each.spec.names))):
+            with st.container(border=True, height="stretch", gap="xsmall", key=f"card-{entry.key}"):
+                watch.open_profile(entry.key, f"**{escape_markdown(called[entry.key])}**")
+                try:
+                    drawn, finding, label, size = card(entry.key, str(store.root))
+                except UserError as error:
+                    st.caption(sentence(error))
+                    continue
+                picture = figures.in_palette(drawn, url_state.look())
+                st.image(picture, width="stretch", alt=f"Gain of each layer. {finding}.")
+                layout.caption(f"{finding}: {label}.")
+                layout.caption(f"{'bundled' if entry.committed else 'yours'} · {size}")
+    layout.link("measure", "Measure a model of your own")
+    one_of(store, entries, "Profile to act on", "picked")
+
+
+@lru_cache
+def card(key: str, root: str) -> tuple[str, str, str, str]:
+    """SVG of a profile's gains under its main perturbation, their finding, their label, and the profile's size.
+
+    Only the units of that perturbation are read.
+
+    Raises:
+        UserError: one of them is missing.
+    """
+    store = Store(Path(root))
+    entry = store.profile(key)
+    perturbations = {each.name: each for each in in_order(each.perturbation for each in entry.spec.measurements)}
+    usual = current_profile.PREFERRED_PERTURBATION
+    name = usual if usual in perturbations else next(iter(perturbations))
+    seeds = [store.load(entry.spec.unit(each)) for each in entry.spec.measurements if each.perturbation.name == name]
+    if None in seeds:
+        raise UserError("parts of this profile are missing: measure it again")
+    size = [
+        entry.provenance.get("family"),
+        several(len(seeds[0].ratio), "layer"),
+        several(len(perturbations), "perturbation"),
+    ]
+    gains, label = gains_of(seeds), perturbations[name].told(entry.provenance).label
+    return thumbnail(gains), gain_sentences.headline(gains), label, " · ".join(filter(None, size))
+
+
+# --- every evaluated setting of every stored study: one table, and settings beside each other ------------------------
+
+NOTHING = "Nothing has been evaluated yet: choose a setting on the Prune page and evaluate it."
+COMPARED = "compare"  # in the URL and the state: rows as `_short` calls them, in the order picked
+
+
+def evaluated(store: Store) -> None:
+    """Draw the table, the comparison of picked settings, and the actions on a study."""
+    entries = {entry.key: entry for entry in store.entries("study")}
+    read = [_rows(str(entry.path), changed(entry.path), entry) for entry in entries.values()]
+    rows = {_short(row.key): row for found in read for row in found}
+    if not rows:
+        st.info(NOTHING)
+        layout.link("tune", "Tune a setting and measure it")
+        return
+    if key := st.session_state.get("profile"):
+        target = url_state.last("target", AllocationRequest().target)
+        best_setting.card(studies.groups(store.profile(key)), target, url_state.last("by", DEFAULT_PRUNER))
+    table = study_table(rows.values())
+    studies.show_table(table, "Every evaluated setting with all that was measured of it", "evaluations", "evaluations")
+    picked = choices.several(COMPARED, [], rows)
+    forms = ((row.called, row.name, f"{row.name} ({row.key})") for row in rows.values())
+    named = dict(zip(rows, distinct(forms), strict=True))
+    st.multiselect("Compared settings (the first is the reference)", list(rows), key=COMPARED, format_func=named.get)
+    compared = [rows[key] for key in picked]
+    for row, place in zip(compared, st.columns(max(1, len(compared))), strict=False):
+        with place:
+            _answer(row, compared[0])
+    if len(compared) > 1:
+        layout.header("Compared")
+        layout.bullets(perplexity_sentences.between(row, compared[0]) for row in compared[1:])
+        studies.show_table(
+            beside_first(compared), "The compared settings: only what differs", "compared", "compared-table"
+        )
+        studies.helped(row.one for row in compared)
+    layout.header("A whole study")
+    one_of(store, entries, "Study to act on", "picked-study")
+
+
+@st.cache_resource(max_entries=64, show_spinner="Reading studies")
+def _rows(path: str, written: float, _entry: Entry) -> list[Row]:
+    """Read once: a folder's name is the hash of what it means; deleted and evaluated again it is a new one."""
+    return rows_of(study_results.load(Store(), _entry))
+
+
+def _short(key: str) -> str:
+    """A row by the beginning of its study's key and the place of its point: `aef1ab-2`."""
+    study, _, point = key.rpartition("-")
+    return f"{study[:SHORT]}-{point}"
+
+
+def _answer(row: Row, first: Row) -> None:
+    """Draw a row's perplexity and protocol; its change is against uniform for the first row, else against the first."""
+    other, change = "uniform", row.one.against_uniform
+    if row is not first:
+        other, change = "the first", row.one.against(first.one) if row.measured_by == first.measured_by else None
+    studies.hero(f"Perplexity of {row.called}", row.one, change, other)
+    studies.badge(row.study)
+    if row.one.setting:
+        best_setting.button(lambda: best_setting.using(row), f"use-{row.key}")
+
+
+# --- actions on a stored result: open, report, delete ----------------------------------------------------------------
+
+KEPT = {
+    "profile": "Its measurements are deleted too, except those shared with other profiles. You can measure it again.",
+    "study": "Its evaluations are deleted too, except those shared with other studies. You can evaluate them again.",
+}
+REPORT = "One HTML file, about 5 MB: charts, numbers, their origin, and the command that measures them again."
+
+
+def one_of(store: Store, entries: dict[str, Entry], label: str, key: str) -> None:
+    """Pick a result, and what can be done with it."""
+    if st.session_state.get(key) not in entries:
+        current = st.session_state.get("profile")
+        st.session_state[key] = current if current in entries else next(iter(entries))
+    st.selectbox(label, list(entries), key=key, format_func=lambda each: title(entries[each]))
+    _actions(store, entries[st.session_state[key]])
+
+
+def _actions(store: Store, entry: Entry) -> None:
+    """Draw the actions on a result, and its provenance."""
+    with layout.row():
+        link(entry)
+        name, make = f"absorption-report-{entry.key}.html", partial(reports.html, store, entry)
+        st.download_button("Download report", make, name, key=f"report-{name}", on_click="ignore", help=REPORT)
+        about = "Part of the committed demo." if entry.committed else None
+        barred = access.NOTHING if access.is_read_only() else about
+        with st.popover("Delete", disabled=bool(barred), help=barred):
+            st.write(KEPT[entry.kind])
+            layout.button("Delete it", delete, [store, entry], icon=":material/delete:", key=f"delete-{entry.key}")
+    with st.expander("Provenance"):
+        spec = entry.spec.model_dump(mode="json", exclude_none=True)
+        provenance = {name: each for name, each in entry.provenance.items() if each is not None}
+        st.json({"key": entry.key, **provenance, "spec": spec}, expanded=1)
+
+
+def link(entry: Entry) -> None:
+    """Link to the page that shows a result, for a study together with a profile of its model."""
+    if entry.kind == "profile":
+        watch.open_profile(entry.key)
+        return
+    profile = current_profile.of_model(entry.spec.model)
+    if profile is None:
+        st.caption("The Prune page shows it once a profile of its model is here: measure one.")
+        return
+    layout.to_compress("Open the results", "results", study=entry.key, profile=profile)
+
+
+def title(entry: Entry) -> str:
+    """A result in a list."""
+    if entry.kind == "profile":
+        return current_profile.name(entry)
+    provenance, spec = entry.provenance, entry.spec
+    label = f"{protocols.name_of_spec(spec, provenance)} · {len(spec.points)} points"
+    return f"{profile_names.short(provenance.get('model', '?'))} · {label} · {entry.key[:6]}"
+
+
+# --- the runs -------------------------------------------------------------------------------------------------------
+
+LISTED = 30  # of the runs, the newest
+MARKS = {
+    "queued": "gray",
+    "running": "blue",
+    "done": "green",
+    "failed": "red",
+    "cancelled": "gray",
+    "interrupted": "orange",
+}
+
+
+def runs(store: Store) -> None:
+    """Draw the newest jobs with their state and actions."""
+    jobs = queue.jobs(store)
+    if jobs:
+        layout.header("Runs")
+    for job in jobs[:LISTED]:
+        with st.container(border=True):
+            line(job)
+    if len(jobs) > LISTED:
+        st.caption(f"{len(jobs) - LISTED} older runs are listed once newer ones are forgotten.")
+
+
+def line(job: queue.Job) -> None:
+    """Draw one job."""
+    st.markdown(f":{MARKS[job.state]}-badge[{job.state}] {escape_markdown(capital(job.request.title))}")
+    if job.state == "failed" and job.status.error:
+        layout.caption(sentence(job.status.error))
+    elif job.state == "running":
+        st.fragment(run_every=2.0)(watch.standing)(job.key)
+    with layout.row():
+        if job.state != "done":
+            watch.link(job, "Watch" if job.active else "Details", "arrow_forward")
+        if job.active:
+            watch.cancel(job)
+            return
+        watch.go_on(job)
+        layout.button("Forget", queue.delete, [job], key=f"forget-{job.key}", help="Results stay.")
+
+
+PARTS = {"profiles": gallery, "evaluations": evaluated}
+
+
+def show() -> None:
+    """Draw stored profiles or settings, and the newest runs."""
+    store = Store()
+    layout.title("What has been computed?")
+    named = {key: capital(key) for key in PARTS}
+    PARTS[form.switch("View", named, "show", "profiles", label_visibility="collapsed")](store)
+    for trouble in store.troubles():
+        message = f"Set aside because its files have changed since they were written: {escape_markdown(trouble)}"
+        st.warning(message)
+    runs(store)
