@@ -35,7 +35,10 @@ NO_GRADIENT = ("does not require grad", "derivative for", "not implemented")
 def sketched(
     loaded: Loaded, tokens: Tensor, sequences: Sequence[int], norms: Sequence[Tensors], plan: Sketching, step: Step
 ) -> Sketch:
-    """Sketch some windows of a text; each by itself, so that its numbers are the same in any company.
+    """Sketch some windows of a text.
+
+    A layer runs on `sketched_together` windows at once, always on the same ones of the text, whichever are wanted, so
+    that the numbers of a window are the same in any company.
 
     Args:
         tokens: (all sequences, length).
@@ -45,8 +48,11 @@ def sketched(
     Raises:
         UserError: a layer cannot be pruned or differentiated, or the gradients are not finite.
     """
-    runs = [loaded.record(tokens[each][None]) for each in sequences]
-    above = [_at_the_end(loaded, calls, each, plan.draws) for calls, each in zip(runs, sequences, strict=True)]
+    size = machine.sketched_together(tokens.shape[1])
+    every = [*range(len(tokens))]
+    groups = [every[at : at + size] for at in sorted({each - each % size for each in sequences})]
+    runs = [loaded.record(tokens[group]) for group in groups]
+    above = [_at_the_end(loaded, calls, group, plan.draws) for calls, group in zip(runs, groups, strict=True)]
     rows = []
     for done, layer in enumerate(reversed(loaded.layers)):
         index = len(loaded.layers) - 1 - done
@@ -55,14 +61,23 @@ def sketched(
             inputs, slopes = _through([calls[index] for calls in runs], stack, above)
             rows.append([_row(index, each, inputs[each.name], slopes[each.name], norms, plan) for each in stack])
         step(done)
-    change = np.full((len(rows), max(map(len, rows)), len(plan.damages), plan.draws, len(sequences)), np.nan)
+    windows = [each for group in groups for each in group]
+    change = np.full((len(rows), max(map(len, rows)), len(plan.damages), plan.draws, len(windows)), np.nan)
     for place, row in zip(change, reversed(rows), strict=True):
         place[: len(row)] = torch.stack(row).double().numpy()
-    return Sketch(change)
+    return Sketch(change[..., [windows.index(each) for each in sequences]])
 
 
-def _at_the_end(loaded: Loaded, calls: Sequence[Call], sequence: int, draws: int) -> list[Tensor]:
-    """Gradients at the last layer's output, of each draw (1, tokens, width), of random scores of the next words."""
+def _at_the_end(loaded: Loaded, calls: Sequence[Call], group: Sequence[int], draws: int) -> list[Tensor]:
+    """Gradients at the last layer's output, of each draw (windows, tokens, width), of random scores of next words."""
+    streams = zip(calls[-1].exit.split(1), group, strict=True)
+    return [
+        torch.cat(each) for each in zip(*(_of_scores(loaded, calls, *each, draws) for each in streams), strict=True)
+    ]
+
+
+def _of_scores(loaded: Loaded, calls: Sequence[Call], stream: Tensor, sequence: int, draws: int) -> list[Tensor]:
+    """The same of one window, of each draw (1, tokens, width)."""
     head, raw = loaded.model.get_output_embeddings(), {}
     if not isinstance(head, nn.Linear):
         raise UserError(f"the head of {loaded.source.label} is no linear, so no word's gradient is known: {ADVICE}")
@@ -71,7 +86,7 @@ def _at_the_end(loaded: Loaded, calls: Sequence[Call], sequence: int, draws: int
         raw.update(input=args[0], output=output)
 
     with _differentiated(), torch.enable_grad(), head.register_forward_hook(keep):
-        stream = calls[-1].exit.detach().clone().requires_grad_()
+        stream = stream.detach().clone().requires_grad_()
         logits = tail(loaded.model, calls, stream)
         capped = None
         if logits is not raw["output"]:
@@ -91,28 +106,30 @@ def _through(calls: Sequence[Call], stack: list[Linear], above: list[list[Tensor
     """Bring the gradients of all windows from a layer's output to its input, in place.
 
     Args:
-        above: of each window and draw, the gradient at the layer's output; at its input afterwards.
+        calls: of each group of windows that run together.
+        above: of each group and draw, the gradient at the layer's output; at its input afterwards.
 
     Returns:
         Of each linear, by window, its inputs, (tokens, in), and the gradients at its outputs.
     """
     read, slopes = ({each.name: [] for each in stack} for _ in range(2))
-    for window, call in enumerate(calls):
+    for call, gradients in zip(calls, above, strict=True):
         inputs, outputs = {}, {}
         with _differentiated(), torch.enable_grad(), _seen(stack, inputs, outputs):
             stream = call.entry.detach().clone().requires_grad_()
             out = call(stream)
         places, by_linear = [stream, *outputs.values()], {name: [] for name in outputs}
-        for draw, gradient in enumerate(above[window]):
+        for draw, gradient in enumerate(gradients):
             with _differentiated():
-                above[window][draw], *rest = torch.autograd.grad(
-                    out, places, gradient, retain_graph=draw + 1 < len(above[window])
+                gradients[draw], *rest = torch.autograd.grad(
+                    out, places, gradient, retain_graph=draw + 1 < len(gradients)
                 )
             for name, each in zip(outputs, rest, strict=True):
                 by_linear[name].append(each.flatten(0, -2))
         for name, each in by_linear.items():
-            read[name].append(inputs[name])
-            slopes[name].append(torch.stack(each))
+            windows = len(call.entry)
+            read[name] += inputs[name].chunk(windows)
+            slopes[name] += torch.stack(each).chunk(windows, dim=1)
     return read, slopes
 
 
