@@ -1,4 +1,4 @@
-"""The Lab page: type a sentence, hurt one layer, and watch the damage spread through the network."""
+"""The Lab page: a model that writes while it is damaged; below, a sentence and the damage that spreads over it."""
 
 from contextlib import suppress
 
@@ -26,7 +26,11 @@ def drawn() -> None:
     scheduler.wake()
 
 
-layout.title("What does the network do with damage?")
+layout.title("Break it while it talks")
+talk.show(drawn if layout.is_first_paint() else None)
+if layout.is_first_paint():
+    url_state.end()
+layout.header("What does the network do with damage?")
 with st.container(key="intro"):
     st.markdown("Type a sentence, click a layer to hurt it, and watch the damage run up to the next word.")
 typed = question.sentence()
@@ -48,10 +52,7 @@ if own is None:
     if instead is None:
         url_state.end()
     scenes[answers.EXAMPLE] = instead
-at_first = drawn if layout.is_first_paint() else None
-grid.draw(view.sentence, view.state, question.KINDS, scenes, words or {}, answers.EXAMPLE, question.moved, at_first)
-if layout.is_first_paint():
-    url_state.end()
+grid.draw(view.sentence, view.state, question.KINDS, scenes, words or {}, answers.EXAMPLE, question.moved)
 row = own.rows.get(view.state.layer) if own else None
 with layout.row():
     with suppress(UserError):  # no profile is committed
@@ -63,4 +64,3 @@ with layout.row():
         hit = own.hits[row.layer].sentence.replace("**", "")
         layout.numbers(pd.DataFrame(sentence.table(row)), f"Drift after each layer. {hit}", "lab", "lab")
     st.caption(ABOUT)
-talk.show()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator
 from functools import cached_property, lru_cache, partial
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -48,7 +49,7 @@ class ModelServer:
         if loaded is not self.loaded:
             self.loaded, self.lab = loaded, LabModel(loaded)
             self.continuations = Continuations(loaded, self.lab.masks)
-            self.prefetching = self.lab.prefetch()
+            self.prefetching = chain(self.continuations.prefetch(), self.lab.prefetch())
 
     def prefetch(self) -> bool:
         """Prepare one step of likely questions; True if more remain."""

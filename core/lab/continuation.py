@@ -8,7 +8,9 @@ of the first token also applies to the whole prompt. Cached keys and values stay
 
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
 from contextlib import ExitStack
+from copy import copy, deepcopy
 from functools import lru_cache
 
 import torch
@@ -23,13 +25,14 @@ from core.models.layer_parts import find_part
 from core.models.loading import Loaded
 from core.models.replay import continuation_options
 from core.prune.walk import Masks
-from core.requests import MOST_TOKENS, Talk, Turn, layers_of, perturbation
-from core.store import Chunk, WrittenToken
+from core.requests import MOST_TOKENS, Talk, layers_of, perturbation
+from core.store import Chunk, WrittenToken, talks
 
 CHUNK_SECONDS = 0.05  # after which a chunk ends with the token being computed: as long as another reader waits
 MAX_CACHE_BYTES = 2**29  # of keys and values: 20 talks of the bundled model at their longest
 MAX_PRUNED_LAYERS = 32  # layers whose pruned weights stay in memory, all of the bundled model's: 14 MB each
 TEMPERATURE = 0.7  # of sampled words
+EVERYBODY = ""  # the listener to a committed talk, which all others take over where theirs begins alike
 
 
 class Continuations:
@@ -60,6 +63,13 @@ class Continuations:
             self.recent.popitem(last=False)
         return Chunk(steps=talk.steps[request.start : request.tokens], end=end)
 
+    def prefetch(self) -> Iterator[None]:
+        """Write the committed talks, a token a step, for whoever changes their damage."""
+        for known in talks():
+            for at in range(known.tokens):
+                self.advance(known.replace(start=at), EVERYBODY, 0)
+                yield
+
     def _talk(self, request: Talk, listener: str) -> "Continuation":
         """Take the listener's talk as far as it agrees with the request; an error forgets it."""
         layers = self.loaded.layers
@@ -68,8 +78,12 @@ class Continuations:
             for layer in layers_of(turn, len(layers)):
                 if part:
                     find_part(layers[layer], part)
-        talk = self.recent.pop(listener, None)
-        if talk is None or (talk.request.prompt, talk.request.seed) != (request.prompt, request.seed):
+        own, shared = self.recent.pop(listener, None), self.recent.get(EVERYBODY)
+        if own and own.begins(request):
+            talk = own
+        elif shared and shared.begins(request):
+            talk = shared.copied()
+        else:
             talk, longest = Continuation(self, request), min(MOST_TOKENS, self.loaded.longest or MOST_TOKENS)
             if not 1 <= (count := len(talk.prompt)) <= longest:
                 raise UserError(f"the prompt has {count} tokens and the lab takes 1 to {longest}: shorten it")
@@ -99,10 +113,20 @@ class Continuation:
         each = [part for layer in self.cache.layers for part in (layer.keys, layer.values) if part is not None]
         return sum(part.untyped_storage().nbytes() for part in each)
 
+    def begins(self, request: Talk) -> bool:
+        """True if the request writes on from the same words in the same way."""
+        return (self.request.prompt, self.request.seed) == (request.prompt, request.seed)
+
+    def copied(self) -> "Continuation":
+        """The same talk so far, to be continued apart."""
+        made = copy(self)
+        made.texts, made.steps, made.cache = deepcopy(self.texts), [*self.steps], deepcopy(self.cache)
+        return made
+
     def change_damage(self, request: Talk) -> None:
         """Adopt a request, and drop tokens from the first one written under another damage."""
         written = range(len(self.steps))
-        self._cut(next((at for at in written if _damage(request, at) != _damage(self.request, at)), len(self.steps)))
+        self._cut(next((at for at in written if request.damage(at) != self.request.damage(at)), len(self.steps)))
         self.request = request
 
     def end(self) -> str | None:
@@ -121,7 +145,7 @@ class Continuation:
         ids = torch.tensor([self.texts[row][first:] for row in (DENSE, HURT, HURT)], device=self.loaded.model.device)
         options = continuation_options(self.loaded.model, self.cache) | {"logits_to_keep": 1}
         with ExitStack() as damage:
-            if turn := _damage(self.request, at):
+            if turn := self.request.damage(at):
                 injected, place = perturbation(turn.word), (self.request.seed or 0, first, ids.shape[1])
                 for layer in layers_of(turn, len(self.loaded.layers)):
                     damage.enter_context(injected.apply(GenerationInjection(self.loaded, self.pruned, layer, *place)))
@@ -175,9 +199,3 @@ class Continuation:
         del self.steps[steps:]
         for text in self.texts:
             del text[len(self.prompt) + steps :]
-
-
-def _damage(request: Talk, at: int) -> Turn | None:
-    """Damage in force at a token, whenever it began; None if there is none."""
-    last = next((turn for turn in reversed(request.turns) if turn.start <= at), None)
-    return last._replace(start=0) if last and last.word else None

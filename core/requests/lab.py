@@ -79,6 +79,15 @@ class Talk(Spec):
         if any(after.start <= before.start for before, after in pairwise(self.turns)):
             raise ValueError("each change of the damage must come at a later token than the one before")
 
+    def damage(self, at: int) -> Turn | None:
+        """Damage in force at a token, whenever it began; None if there is none."""
+        last = next((turn for turn in reversed(self.turns) if turn.start <= at), None)
+        return last._replace(start=0) if last and last.word else None
+
+    def agrees(self, other: "Talk", at: int) -> bool:
+        """True if both write a token after the same words, in the same way and under the same damage."""
+        return (self.prompt, self.seed, self.damage(at)) == (other.prompt, other.seed, other.damage(at))
+
 
 class Task(NamedTuple):
     """One question to the lab's process; equal tasks have equal answers."""

@@ -50,4 +50,16 @@ from core.store.results import (
     count,
     encode,
 )
-from core.store.scenes import Chunk, Lens, NextWord, Scene, SceneRow, WrittenToken, examples, lenses, rows
+from core.store.scenes import (
+    Chunk,
+    Lens,
+    NextWord,
+    Scene,
+    SceneRow,
+    WrittenToken,
+    examples,
+    lenses,
+    rows,
+    talks,
+    written,
+)

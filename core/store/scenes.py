@@ -2,12 +2,13 @@
 
 import gzip
 import json
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from core.base import Spec
-from core.requests import Question
+from core.requests import Question, Talk
 from core.store import entries
 
 NextWord = tuple[str, float]  # a word and its probability
@@ -91,10 +92,24 @@ def lenses() -> dict[Question, Lens]:
     return _read_answers(folder(), "words", Lens)
 
 
-@lru_cache(maxsize=4)
-def _read_answers(folder: Path, name: str, answer: type[Spec]) -> dict[Question, Any]:
+def talks() -> dict[Talk, Chunk]:
+    """The committed talks, from their first token on."""
+    return _read_answers(folder(), "talk", Chunk, Talk)
+
+
+def written(talk: Talk) -> list[WrittenToken]:
+    """The tokens from a talk's start on that a committed one shares with it."""
+    for known, chunk in talks().items():
+        alike = sum(1 for _ in takewhile(partial(talk.agrees, known), range(len(chunk.steps))))
+        if alike > talk.start:
+            return list(chunk.steps[talk.start : min(alike, talk.tokens)])
+    return []
+
+
+@lru_cache(maxsize=6)
+def _read_answers(folder: Path, name: str, answer: type[Spec], question: type[Spec] = Question) -> dict[Any, Any]:
     contents = (json.loads(gzip.decompress(path.read_bytes())) for path in sorted(folder.glob(f"{name}-*.json.gz")))
-    return {Question.model_validate(each["question"]): answer.model_validate(each[name]) for each in contents}
+    return {question.model_validate(each["question"]): answer.model_validate(each[name]) for each in contents}
 
 
 def rows() -> dict[tuple[Question, int], SceneRow]:

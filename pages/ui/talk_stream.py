@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from core import store
 from core.base import UserError
 from core.lab import scheduler
 from core.requests import lab
@@ -53,6 +54,9 @@ class Talks:
             if len(self.open) > MAX_ALL:
                 raise UserError(f"{MAX_ALL} texts are being written here: come back in a few minutes")
             talk, end, begun = lab.talk(typed), None, False
+            for step in store.written(talk):
+                yield step.model_dump_json() + "\n"
+                talk, end = talk.replace(start=step.at + 1), "" if step.at + 1 == talk.tokens else None
             while end is None and self.open.get(asker) is stream:
                 if begun and (ahead := self._count_ahead(asker)):
                     yield _line(waits=ahead, seconds=scheduler.seconds_for(ahead * talk.tokens))

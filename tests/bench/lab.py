@@ -3,10 +3,12 @@
 import gzip
 import json
 
-from core.lab import LabModel
+from core.lab import Continuations, LabModel
 from core.models import load, locate
+from core.requests import Talk
 from core.store import Store, scenes, write_file
 from pages.ui.lab.question import EXAMPLES, LAYERS
+from pages.ui.lab.talk import DEFAULT_PROMPT, OPENING, OPENING_TOKENS, parsed
 
 
 def main():
@@ -20,6 +22,8 @@ def main():
         found = [answering.lens(asked, layer) for layer in range(LAYERS)]
         hurt = {layer: after for each in found for layer, after in each.hurt.items()}
         print(keep_words(str(at), asked, found[0].replace(hurt=hurt)), flush=True)
+    opening = Talk(prompt=DEFAULT_PROMPT, turns=parsed(OPENING), tokens=OPENING_TOKENS)
+    print(keep_talk("0", opening, Continuations(answering.loaded, answering.masks).advance(opening, seconds=600)))
     print(keep_rows([(asked, answering.row(asked, layer)) for asked, layer in sizes()]), flush=True)
 
 
@@ -50,6 +54,12 @@ def keep_words(name, question, lens):
     """The same of words."""
     held = {"question": question.model_dump(mode="json"), "words": lens.model_dump(mode="json")}
     return _keep(f"words-{name}.json.gz", held)
+
+
+def keep_talk(name, request, chunk):
+    """The same of a text that is written while it is damaged."""
+    held = {"question": request.model_dump(mode="json"), "talk": chunk.model_dump(mode="json")}
+    return _keep(f"talk-{name}.json.gz", held)
 
 
 def keep_rows(found):

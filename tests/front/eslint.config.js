@@ -3,9 +3,10 @@ import js from "@eslint/js"
 // A capital letter or a small word among letters: a sentence, or a name that is not one of a key.
 const ENGLISH = "/^(?!Home$|End$|Escape$)[A-Z][a-z]+( |$)|[a-z] (a|an|and|at|by|for|in|is|of|on|the|to|with)( |$)/"
 const ALLOWED = [
-  "AbortController", "HTMLElement", "IntersectionObserver", "PointerEvent", "ResizeObserver", "TextDecoderStream",
-  "cancelAnimationFrame", "clearTimeout", "document", "fetch", "getComputedStyle", "matchMedia", "performance",
-  "requestAnimationFrame", "setTimeout", "window",
+  "AbortController", "HTMLElement", "Image", "IntersectionObserver", "PointerEvent", "ResizeObserver",
+  "TextDecoderStream", "URL", "XMLSerializer",
+  "cancelAnimationFrame", "clearTimeout", "document", "fetch", "getComputedStyle", "location", "matchMedia",
+  "navigator", "performance", "requestAnimationFrame", "setTimeout", "window",
 ]
 const said = (kind) => ({ selector: `${kind}=${ENGLISH}]`, message: "Every word comes from Python." })
 

@@ -2,7 +2,8 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 /* global ReadableStream, Response */
 import { lines } from "../../pages/ui/live/stream.js"
-import { changed, difference, read, spans, written } from "../../pages/ui/live/turns.js"
+import { laid } from "../../pages/ui/live/picture.js"
+import { changed, difference, read, sentences, spans, written } from "../../pages/ui/live/turns.js"
 
 const NOISE = [6, 16, "gaussian:0.3:mlp"]
 const HEALED = [24, 0, ""]
@@ -40,6 +41,24 @@ test("damage is drawn as far as the text is written, and none where it was heale
   assert.deepEqual(spans([NOISE, HEALED], 40), [[NOISE, 24]])
   assert.deepEqual(spans([NOISE, HEALED], 10), [[NOISE, 10]])
   assert.deepEqual(spans([NOISE], 6), [])
+})
+
+test("who listens hears whole sentences, and the rest of a text that is over", () => {
+  assert.deepEqual(sentences("One, two. Then “three!” And", false), ["One, two.", "Then “three!”"])
+  assert.deepEqual(sentences("One, two. And", true), ["One, two.", "And"])
+  assert.deepEqual(sentences("Eins\nzwei", false), ["Eins"])
+  assert.deepEqual(sentences("一。二", false), ["一。"])
+  assert.deepEqual(sentences("", true), [])
+})
+
+test("a text to take along breaks before words, and within those that are too wide", () => {
+  const broken = (parts) => laid(parts, 10, (text) => text.length).reduce((all, { text, line }) => {
+    all[line] = (all[line] ?? "") + text
+    return all
+  }, [])
+  assert.deepEqual(broken(["The", " clock", "maker", " opened"]), ["The", "clockmaker", "opened"])
+  assert.deepEqual(broken(["a", "\n", "b"]), ["a", "b"])
+  assert.deepEqual(broken(["一二三四五六", "七八九十一二"]), ["一二三四五六", "七八九十一二"])
 })
 
 /** All that comes from an address which answers so. */

@@ -101,7 +101,8 @@ def test_what_was_superseded_is_asked_again(stored, model):
 
 def test_without_stored_answers_the_page_waits_for_the_model(filled_cache, model):
     app = opened()
-    assert app.title and not pictures(app)
+    [writing] = pictures(app)
+    assert writing.key == "talk"
     model.rows[EVERYWHERE, asking.LAYER].set_result(scene().row(asking.LAYER))
     app.run()
     assert list(shown(app)["hit"]) == [str(asking.LAYER)]

@@ -1,6 +1,7 @@
 """Break it while it talks: the prompt, the damage over time and the seed, held in the URL, and the picture's words."""
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from itertools import product
@@ -9,7 +10,7 @@ from random import randrange
 import streamlit as st
 
 from core.base import UserError, brief, checked, escape_markdown, per_cent
-from core.requests import Talk, layers_of, perturbation
+from core.requests import Talk, Turn, layers_of, perturbation
 from core.show.figures.axes import Axis
 from pages.ui import choices, form, layout, live, server, url_state
 from pages.ui.lab.question import KINDS, LAYERS, SHARES
@@ -23,7 +24,7 @@ PROMPTS = {
     "A recipe": "To make a good cup of tea, first",
 }
 DEFAULT_PROMPT = next(iter(PROMPTS.values()))
-OPENING = "8~16~gaussian:1,18~0~"  # damage, then none
+OPENING = "16~16~gaussian:1"  # after two seconds
 MAX_TOKENS, OPENING_TOKENS = 96, 48  # tokens; those of the opening
 SEEDS = range(1000)  # 0: the likeliest word at every step
 DAMAGE_WORDS = ("noise {}", "{} pruned", "left out")  # of `KINDS`
@@ -45,9 +46,13 @@ WORDS = {
     "again": "Damage",
     "step": "Step",
     "restart": "Restart",
+    "share": "Share",
+    "shared": "The link is copied and the picture saved.",
+    "saved": "The picture is saved. The link is in the address bar.",
+    "file": "broken-while-it-talks",
     "kind": "What is done",
-    "layer": "Layer",
-    "part": "Part",
+    "layer": "layer",
+    "map": "What is damaged. Left and right move the layer, up and down the part.",
     "tokens": "Token of the damaged model’s text",
     "from": "From here",
 }
@@ -70,8 +75,8 @@ def damages() -> dict[str, dict[str, object]]:
     return by_word
 
 
-def read(text: str) -> str:
-    """Turns as a link holds them, `6~16~gaussian:0.3:mlp,24~0~`, each spelt in one way.
+def parsed(text: str) -> tuple[Turn, ...]:
+    """Turns as a link holds them, `6~16~gaussian:0.3:mlp,24~0~`.
 
     Raises:
         UserError: what is none, or a layer or damage that the page does not offer.
@@ -86,7 +91,12 @@ def read(text: str) -> str:
         layers_of(turn, LAYERS)
         if turn.word and turn.word not in damages():
             raise UserError(f"{brief(turn.word)} is no damage of this page: choose one in its controls")
-    return ",".join(f"{start}~{layer}~{word}" for start, layer, word in checked_turns)
+    return checked_turns
+
+
+def read(text: str) -> str:
+    """The same turns as text, each spelt in one way; raises as `parsed` does."""
+    return ",".join(f"{start}~{layer}~{word}" for start, layer, word in parsed(text))
 
 
 class Turns:
@@ -99,18 +109,17 @@ class Turns:
             return False
 
 
-def show() -> None:
-    """Draw the prompt, the seed, and the picture that writes."""
-    layout.header("Break it while it talks")
-    st.markdown("Two copies of one model write on from your words. Damage one of them while it writes, then heal it.")
-    prompt = form.words("Words to write on from", "write", DEFAULT_PROMPT)
-    seed = choices.sync("seed", SEEDS, 0)
+def show(drawn: Callable[[], None] | None) -> None:
+    """Draw the prompt, the picture that writes, and the choice of its next words.
+
+    Args:
+        drawn: called once when the picture stands in the browser.
+    """
     with layout.row(gap="small"):
+        prompt = form.words("Words to write on from", "write", DEFAULT_PROMPT, label_visibility="collapsed", width=440)
         for name, words in PROMPTS.items():
             _set(name, write=words)
-        drawn = {0: "Likeliest word", seed or 1: f"Sampled, seed {seed or 1}"}
-        form.segments("Next word", drawn, "seed", label_visibility="collapsed")
-        _set(":material/casino:", seed=randrange(1, SEEDS.stop), help="Sample with another seed")
+    seed = choices.sync("seed", SEEDS, 0)
     try:
         turns = read(choices.text("turns", OPENING))
     except UserError as error:
@@ -118,7 +127,12 @@ def show() -> None:
         turns = OPENING
     linked = (prompt, seed, turns) != (DEFAULT_PROMPT, 0, OPENING)
     data = {"fixed": _fixed(), "prompt": prompt, "seed": seed or None, "linked": linked}
-    live.draw(COMPONENT, "talk", data, {"turns": (turns, Turns())}, st.session_state.update)
+    url_state.write()
+    live.draw(COMPONENT, "talk", data, {"turns": (turns, Turns())}, st.session_state.update, drawn)
+    with layout.row(gap="small"):
+        drawn_words = {0: "Likeliest word", seed or 1: f"Sampled, seed {seed or 1}"}
+        form.segments("Next word", drawn_words, "seed", label_visibility="collapsed")
+        _set(":material/casino:", seed=randrange(1, SEEDS.stop), help="Sample with another seed")
 
 
 def link(target: float) -> None:

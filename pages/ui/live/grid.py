@@ -132,7 +132,6 @@ def draw(
     lenses: Mapping[str, str],
     fallback: str,
     moved: Callable[[State], None],
-    drawn: Callable[[], None] | None,
 ) -> None:
     """Draw the picture.
 
@@ -142,7 +141,6 @@ def draw(
         lenses: by the same names, as `lens_text` writes them.
         fallback: of the answer that is shown while there is none to the question.
         moved: called with what the reader chose, once it is let go.
-        drawn: called once when the picture stands in the browser.
     """
 
     def told(chosen):
@@ -165,7 +163,7 @@ def draw(
         "size": (state.size, range(max(len(kind.stops) for kind in kinds))),
         **{name: (int(getattr(state, name)), range(2)) for name in SWITCHES},
     }
-    live.draw(COMPONENT, KEY, data, choices, told, drawn)
+    live.draw(COMPONENT, KEY, data, choices, told)
 
 
 def _plain(row: SceneRow, hit: Hit) -> dict[str, object]:

@@ -40,6 +40,7 @@ class Grid extends Picture {
   /** @type {number | null} */ pointed = null // token under the mouse
   /** @type {MouseEvent | null} */ over = null // where the mouse is, or the finger was
   played = ""
+  moves = "" // by the drag under way: a layer keeps the token, a token the layer
 
   build() {
     const { legend, words } = this.data
@@ -119,10 +120,12 @@ class Grid extends Picture {
 
   /** @param {MouseEvent} event */
   picked(event) {
-    if (event.type !== "pointerdown") this.over = event
     const { token, layer, inside } = this.under(event)
-    /** @type {State} */ const to = inside ? { token } : {}
-    return layer >= 0 && layer < this.look().answer.layers ? { ...to, layer } : to
+    const onRows = layer >= 0 && layer < this.look().answer.layers
+    if (event.type === "pointerdown") this.moves = onRows ? "layer" : "token"
+    else this.over = event
+    if (this.moves === "layer") return onRows ? { layer } : {}
+    return inside ? { token } : {}
   }
 
   /** @param {KeyboardEvent} event */

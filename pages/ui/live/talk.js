@@ -4,11 +4,12 @@ import { Controls } from "./controls.js"
 import { make, Painter, vector } from "./dom.js"
 import { percent } from "./numbers.js"
 import { GROUPS } from "./plot.js"
+import { snapshot } from "./picture.js"
 import { mounted, Picture } from "./runtime.js"
 import { fill, write } from "./sentences.js"
 import { lines } from "./stream.js"
 import { curve } from "./talking.js"
-import { changed, difference, read, written } from "./turns.js"
+import { changed, difference, read, sentences, written } from "./turns.js"
 /** @import { Step, Turn } from "./turns.js" */
 /** @typedef {{kind: number, size: number, part: number}} Damage as the controls hold it */
 /** @typedef {import("./runtime.js").Data & {address: string, prompt: string, seed: number | null, layers: string[],
@@ -16,7 +17,8 @@ import { changed, difference, read, written } from "./turns.js"
  *   named: string[], kinds: any[], opening: string, linked: boolean, line: any}} Data `damages`: as they are written;
  *   `short`: tokens that are written unasked */
 
-const PACE = 100 // ms that a token stays the last one: a reader follows, and what is not shown yet can still be hurt
+const PACE = 120 // ms that a token stays the last one: a reader follows, and what is not shown yet can still be hurt
+const RECENT = 8 // sentences that stay for who listens
 const TAB = Math.random().toString(36).slice(2) // for which the server keeps what it has written
 let visited = false // a link is played whole, what a reader comes back to is not
 
@@ -24,7 +26,7 @@ let visited = false // a link is played whole, what a reader comes back to is no
 const button = (onclick, className = "") => make("button", { type: "button", className, onclick })
 
 /** @param {string} className */
-const text = (className) => make("div", { className, tabIndex: 0 }) // it scrolls, by keys too
+const text = (className) => make("div", { className, tabIndex: 0, dir: "auto" }) // it scrolls, by keys too
 
 /** @extends {Picture<Data>} */
 class Talk extends Picture {
@@ -32,11 +34,13 @@ class Talk extends Picture {
   texts = { dense: text("text"), hurt: text("text hurt") }
   svg = vector("svg", { "aria-hidden": "true" })
   token = make("input", { type: "range", min: 0, oninput: () => this.point(Number(this.token.value)) })
-  map = make("div", { className: "map", ariaHidden: "true" }) // the sliders of layer and part say the same
-  play = button(() => (this.running ? this.rest(true) : this.write()), "play")
-  heal = button(() => this.damage({ on: !this.hand.on }))
+  map = make("div", { className: "map", tabIndex: 0, role: "slider" })
+  heard = make("div", { className: "heard", ariaLive: "polite" })
+  play = button(() => (this.running ? this.rest(true) : this.write()))
+  heal = button(() => this.damage({ on: !this.hand.on }), "heal")
   step = button(() => this.write(this.steps.length + 1, true))
   restart = button(() => this.back(this.pointed + 1, false))
+  share = button(() => this.hand_out())
   panel = make("div", "controls")
   controls = new Controls(this, this.panel)
   painter = new Painter(this.svg, GROUPS)
@@ -46,8 +50,8 @@ class Talk extends Picture {
   shown = "" // what the steps are of
   status = "" // stands in place of the finding
   pointed = -1 // token
+  told = { dense: 0, hurt: 0 } // sentences of each text, to who listens
   /** @type {AbortController | null} */ running = null
-  linked = false // and not yet in sight
   held = false // by the reader
   waits = false // for the first line of an answer
   late = false // the reader moved on meanwhile
@@ -58,29 +62,31 @@ class Talk extends Picture {
   build() {
     const { layers, linked, most, parts, short, words } = this.data
     const boxes = Object.entries(this.texts).map(([side, box]) => make("div", {}, make("h4", {}, words[side]), box))
-    const transport = make("div", "transport", this.play, this.heal, this.step, this.restart)
-    const seen = make("div", "seen", this.says, make("div", "texts", ...boxes), this.svg, this.token)
-    this.root.append(seen, make("div", "panel", transport, this.panel, this.map))
+    const transport = make("div", "transport", this.heal, this.play, this.step, this.restart, this.share)
+    const [texts, hand] = [make("div", "texts", ...boxes), make("div", "hand", transport, this.panel)]
+    this.root.append(texts, hand, this.says, this.map, this.svg, this.token, this.heard)
     this.step.append(words.step)
+    this.share.append(words.share)
     Object.assign(this.token, { ariaLabel: words.tokens, max: most - 1 })
-    this.map.style.gridTemplateColumns = `1.5rem repeat(${parts.length}, minmax(0, 1fr))`
-    for (let layer = layers.length - 1; layer >= 0; layer--) {
-      const row = parts.map((_, part) => make("i", { onclick: () => this.damage({ layer, part }) }))
-      this.cells.unshift(...row)
-      this.map.append(make("b", {}, layer % 5 ? "" : layers[layer]), ...row)
-    }
-    this.map.append(...["", ...parts].map((part) => make("span", {}, part)))
+    const about = { ariaLabel: words.map, ariaValueMin: 0, ariaValueMax: layers.length - 1 }
+    Object.assign(this.map, about, { onkeydown: (/** @type {KeyboardEvent} */ event) => this.press(event) })
+    this.map.style.setProperty("--layers", String(layers.length))
+    this.cells = parts.flatMap((name, part) => {
+      const row = layers.map((_, layer) => make("i", { onclick: () => this.damage({ layer, part }) }))
+      this.map.append(make("b", {}, name), ...row)
+      return row
+    })
+    this.map.append(make("b", {}, words.layer), ...layers.map((name, n) => make("span", {}, n % 5 ? "" : name)))
     const { hurt } = this.texts
     const under = (/** @type {Event} */ { target }) => [...hurt.children].findIndex((word) => word === target) - 1
     hurt.onpointermove = (event) => this.point(under(event))
     hurt.onpointerleave = () => this.point(-1)
     hurt.onclick = (event) => under(event) >= 0 && this.back(under(event) + 1)
-    this.linked = linked && !visited
     const watch = new IntersectionObserver(([{ isIntersecting }]) => {
       if (isIntersecting && !this.running && !this.steps.length) this.write(short)
       if (isIntersecting) watch.disconnect()
     }, { threshold: 0.6 })
-    if (this.linked) requestAnimationFrame(() => this.write())
+    if (linked && !visited) requestAnimationFrame(() => this.write())
     else if (!this.still.matches) watch.observe(hurt)
     visited = true
   }
@@ -113,6 +119,19 @@ class Talk extends Picture {
 
   get question() {
     return JSON.stringify([this.data.prompt, this.data.seed, this.state.turns])
+  }
+
+  /** @param {KeyboardEvent} event */
+  press(event) {
+    const { data: { layers, parts }, hand: { layer, part } } = this
+    /** @type {Record<string, {layer?: number, part?: number}>} */ const ways = {
+      ArrowLeft: { layer: layer - 1 }, ArrowRight: { layer: layer + 1 }, Home: { layer: 0 },
+      End: { layer: layers.length - 1 }, ArrowUp: { part: part - 1 }, ArrowDown: { part: part + 1 },
+    }
+    const to = { layer, part, ...ways[event.key] }
+    if (!ways[event.key] || event.ctrlKey || event.metaKey || event.altKey) return
+    event.preventDefault()
+    if (to.layer in layers && to.part in parts) this.damage(to)
   }
 
   /** @param {number} token */
@@ -189,8 +208,6 @@ class Talk extends Picture {
     this.status = waits ? fill(words.waits, { waits, seconds }) : loading ? words.loading : end || error || ""
     if ("at" in step) {
       this.steps.push(step)
-      if (this.linked) this.root.scrollIntoView() // by now all that is above stands
-      this.linked = false
       if (!this.late) this.follow()
       Object.assign(this, { waits: false, due: performance.now() + PACE })
       performance.mark("token") // for whoever measures how long an answer took
@@ -208,19 +225,24 @@ class Talk extends Picture {
     this.restart.textContent = pointed < 0 ? words.restart : words.from
     this.painter.draw((paint) => curve(paint, this.svg.clientWidth, data, steps, turns, pointed, ([, layer, damage]) =>
       ({ ...damages[damage], said: fill(damages[damage].said, { layer: data.named[layer] }) })))
-    const cell = (/** @type {number} */ layer, /** @type {number} */ part) => this.cells[layer * parts.length + part]
+    const cell = (/** @type {number} */ layer, /** @type {number} */ part) => this.cells[part * layers.length + layer]
     for (const each of this.cells) each.className = ""
     for (const [, layer, damage] of turns) if (damage) cell(layer, damages[damage].part).className = "was"
-    cell(hand.layer, hand.part).className = hand.on ? "own hurts" : "own"
+    const own = cell(hand.layer, hand.part)
+    own.className = hand.on ? "own hurts" : "own"
+    const [at, room] = [own.offsetLeft - this.map.scrollLeft, this.map.clientWidth - own.offsetWidth]
+    if (at < room / 3 || at > room) this.map.scrollLeft = own.offsetLeft - room / 2
+    const ariaValueText = `${data.named[hand.layer]}, ${parts[hand.part]}`
+    Object.assign(this.map, { ariaValueNow: hand.layer, ariaValueText })
     const { size, stops } = kinds[hand.kind]
     this.controls.show([
       { name: "kind", kind: "choice", label: words.kind, stops: kinds.map((each) => each.label), value: hand.kind },
       { name: "size", label: size, stops, hidden: stops.length < 2, value: hand.size },
-      { name: "layer", label: words.layer, stops: layers, value: hand.layer },
-      { name: "part", label: words.part, stops: parts, value: hand.part },
     ])
     this.spell("dense")
     this.spell("hurt")
+    this.hear("dense")
+    this.hear("hurt")
     this.speak(steps[pointed] ?? steps.findLast(({ p }) => p !== null))
   }
 
@@ -237,6 +259,29 @@ class Talk extends Picture {
     while (box.children.length > texts.length) box.lastChild?.remove()
     box.children[difference(steps) + 1].classList.toggle("first", difference(steps) >= 0)
     if (running) box.scrollTop = box.scrollHeight
+  }
+
+  /** Every whole sentence of a text, told once to who listens. @param {"dense" | "hurt"} side */
+  hear(side) {
+    const whole = sentences(this.steps.map((step) => step[side] ?? "").join(""), !this.running)
+    for (const each of whole.slice(this.told[side]))
+      this.heard.append(make("p", {}, `${this.data.words[side]}: ${each}`))
+    this.told[side] = whole.length
+    while (this.heard.childElementCount > RECENT) this.heard.firstChild?.remove()
+  }
+
+  /** Copy a link to all of this, and save a picture of it. */
+  async hand_out() {
+    const { words } = this.data
+    const url = new URL(location.href)
+    url.searchParams.set("turns", this.state.turns) // Python may not have heard of the last one yet
+    const link = decodeURI(url.href).replaceAll("%2C", ",").replaceAll("%3A", ":").replaceAll("%7E", "~")
+    const copied = await navigator.clipboard?.writeText(link).then(() => true, () => false)
+    const href = URL.createObjectURL(await snapshot(this.texts, this.says, this.svg))
+    make("a", { href, download: `${words.file}.png` }).click()
+    URL.revokeObjectURL(href)
+    this.status = copied ? words.shared : words.saved
+    this.draw()
   }
 
   /** What is seen, in a sentence. @param {Step | undefined} step */

@@ -26,3 +26,10 @@ export const difference = (steps) => steps.findIndex(({ dense, hurt }) => dense 
 export const spans = (turns, end) => turns
   .map((turn, n) => /** @type {[Turn, number]} */ ([turn, Math.min(turns[n + 1]?.[0] ?? end, end)]))
   .filter(([[start, , damage], after]) => damage && after > start)
+
+/** The whole sentences of a text, and the rest of it where it is over. @param {string} text @param {boolean} over */
+export function sentences(text, over) {
+  const whole = text.match(/[^.!?…。！？\n]+(?:[.!?…。！？]+["”’)]*|\n|$)/g) ?? []
+  const ended = over || /[.!?…。！？\n]["”’)]*\s*$/.test(text)
+  return (ended ? whole : whole.slice(0, -1)).map((each) => each.trim()).filter(Boolean)
+}
