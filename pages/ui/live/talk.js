@@ -85,9 +85,9 @@ class Talk extends Picture {
     const watch = new IntersectionObserver(([{ isIntersecting }]) => {
       if (isIntersecting && !this.running && !this.steps.length) this.write(short)
       if (isIntersecting) watch.disconnect()
-    }, { threshold: 0.6 })
+    }, { threshold: 0.3 })
     if (linked && !visited) requestAnimationFrame(() => this.write())
-    else if (!this.still.matches) watch.observe(hurt)
+    else if (!this.still.matches) watch.observe(texts)
     visited = true
   }
 
