@@ -44,6 +44,7 @@ from core.base.paths import (
     exists,
     expanded,
     json_value,
+    made,
     read_text,
     readable,
     resolved,

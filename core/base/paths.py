@@ -56,6 +56,19 @@ def resolved(typed: str | Path) -> Path:
         raise UserError(f"there can be no file or folder {brief(str(typed))}: check the path") from error
 
 
+def made(folder: Path) -> Path:
+    """Make a folder, and those above it, unless it is there.
+
+    Raises:
+        UserError: the system keeps none there, as below /proc.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:
+        raise UserError(f"no folder can be made at {brief(str(folder))}: name another") from error
+    return folder
+
+
 # --- files -----------------------------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ Positions = Literal["after_first", "all"]  # the tokens that a perturbation chan
 SpecT = TypeVar("SpecT", bound="Spec")
 Row = TypeVar("Row")
 Model = TypeVar("Model", bound=BaseModel)
+NO_TEXT = "input should be a valid string, unable to parse raw data as a unicode string"  # pydantic's
 
 
 @dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(field,))
@@ -58,7 +59,8 @@ class Spec(BaseModel):
     """
 
     __slots__ = ("_key",)  # no part of the value: a changed copy begins without one
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    # A longest string, for only then pydantic looks whether it is one: half of a surrogate pair is none.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=2**20)
     identity: ClassVar[str] = "Spec"  # not inherited: a class that states none is identified by its own name
 
     def __init_subclass__(cls, **options: Any):
@@ -161,7 +163,7 @@ def checked(form: type[Model], /, **values: object) -> Model:
         loc = map(str, first["loc"])
         where = legible(".".join(part if re.fullmatch(r"\S{1,80}", part) else brief(part) for part in loc))
         message = first["msg"].removeprefix("Value error, ")
-        message = message[:1].lower() + message[1:]
+        message = (message[:1].lower() + message[1:]).replace(NO_TEXT, "half of a sign, or bytes that are no UTF-8")
         value = brief(first["input"])
         got = "" if value in message else f" (got {value})"
         raise UserError(f"{where}: {message}{got}" if where else message) from error

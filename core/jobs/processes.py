@@ -12,6 +12,8 @@ from pathlib import Path
 import psutil
 from filelock import AcquireReturnProxy, FileLock, Timeout
 
+from core.base import made
+
 MODEST = 10  # niceness
 CLOCK_SLACK = 2.0  # seconds by which two readings of one process's start time may differ
 
@@ -21,7 +23,7 @@ def take(path: Path, seconds: float = 0.5) -> AcquireReturnProxy | None:
 
     The system lets go when the holder dies, however it dies.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    made(path.parent)
     try:
         return FileLock(path, poll_interval=0.02).acquire(timeout=seconds)
     except Timeout:
@@ -67,7 +69,7 @@ def end(pid: int, born: float) -> bool:
 
 def detach(command: Sequence[str], folder: Path, log: Path) -> subprocess.Popen:
     """Start a process in `folder` that outlives this one and writes to `log`."""
-    log.parent.mkdir(parents=True, exist_ok=True)
+    made(log.parent)
     apart = {"start_new_session": True}
     if os.name == "nt":
         apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}

@@ -19,7 +19,7 @@ from safetensors import safe_open
 from transformers import AutoModelForCausalLM, PreTrainedModel, modeling_utils
 from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 
-from core.base import Fields, UserError, brief
+from core.base import Fields, UserError, brief, made
 from core.models import anatomy, machine, placement
 from core.models.model_shape import safetensors_shapes
 from core.models.patching import library_errors, patched
@@ -60,7 +60,7 @@ def read_by_layers(source: Source, config: Any, dtype: Dtype, store: Store | Non
     """
     within = store.root / "converted" if store else None  # where a start clears away what killed processes left
     if within:
-        within.mkdir(parents=True, exist_ok=True)
+        made(within)
     scratch = Path(tempfile.mkdtemp(prefix=temporary_prefix("layers"), dir=within))
     try:
         # nothing is mapped into memory, of which a process may be denied so much at once; transformers has no option

@@ -18,6 +18,7 @@ from core.requests.recipes import Recipe, read_recipe
 from core.requests.studies import StudyRequest
 
 STUDY_FILE = "study.toml"  # its name in commands
+MAX_SETTINGS = 10_000  # of a file: each is pruned and evaluated, a minute or more
 OF_TEXT = {name: name for name in WindowRequest.model_fields} | {"windows": "sequences"}  # word of a file -> field
 
 Names = Annotated[list[str], Field(min_length=1)]
@@ -72,13 +73,21 @@ def _section(fields: Fields, judged: bool) -> Fields:
 def _settings(lists: Lists, folder: Path) -> Iterator[Recipe]:
     named = [] if lists.points and not {"targets", "settings"} & lists.model_fields_set else lists.settings
     words = [each for each in named if not each.endswith(".json")]
-    files = [grammar.from_file(folder / expanded(each)) for each in named if each not in words]
+    files = [each for each in named if each not in words]
+    one = (len(words) * len(lists.targets) + len(files)) * len(lists.seeds)
+    count = len(lists.pruners) * len(lists.repairs) * one + len(lists.points)
+    if count > MAX_SETTINGS:
+        raise UserError(
+            f"the study file asks for {count:,} settings, every one of its lists with every other, and "
+            f"{MAX_SETTINGS:,} are allowed: shorten a list, or make several studies"
+        )
+    allocations = [grammar.from_file(folder / expanded(each)) for each in files]
     for pruner, repair in product(lists.pruners, lists.repairs):
         how = f"by={pruner}" + (f" repair={repair}" if repair != "none" else "")
         for target, method, seed in product(lists.targets, words, lists.seeds):
             yield read_recipe(f"{method} {how} calibration_seed={seed}:{number(target)}")
         more = {"pruner": pruner, "repair": None if repair == "none" else repair}
-        for each, seed in product(files, lists.seeds):
+        for each, seed in product(allocations, lists.seeds):
             yield checked(Recipe, allocation=each, calibration_seed=seed, **more)
     yield from map(read_recipe, lists.points)
 

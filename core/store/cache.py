@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from core.base import Spec, UserError, View, access, expanded, listed, resolved
+from core.base import Spec, UserError, View, access, expanded, listed, made, resolved
 from core.requests import BY_REQUEST, ModelSpec, Request
 from core.store import entries
 from core.store.entries import SUFFIX, VIEW_KINDS, Entry, file_of, read, write_entry
@@ -166,7 +166,7 @@ class Store:
         if access.is_read_only():
             return
         target = self.root / "set_aside" / f"{path.parent.name}-{path.stem}-{time.time_ns()}{SUFFIX}"
-        target.parent.mkdir(parents=True, exist_ok=True)
+        made(target.parent)
         try:
             path.rename(target)
         except OSError:  # a read-only demo folder, or another process was faster

@@ -19,7 +19,7 @@ from stat import S_ISREG
 
 import psutil
 
-from core.base import MAX_BYTES, Unreadable, access, digest
+from core.base import MAX_BYTES, Unreadable, access, digest, made
 
 ATTEMPTS = 10  # at reading a file that another process may be replacing
 PATIENCE = 20  # attempts at renaming a file that a reader has open
@@ -80,7 +80,7 @@ def _alive(pid: int) -> bool:
 def temporary_folder(path: Path) -> Iterator[Path]:
     """Temporary folder beside a path, removed afterwards unless it was renamed."""
     access.may_write()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    made(path.parent)
     temporary = Path(tempfile.mkdtemp(prefix=temporary_prefix(path.name), dir=path.parent))
     try:
         yield temporary
@@ -91,7 +91,7 @@ def temporary_folder(path: Path) -> Iterator[Path]:
 def write_file(path: Path, data: bytes, durable: bool = True) -> None:
     """Replace a file in one step; a reader sees the old content or the new, also after a power cut if durable."""
     access.may_write()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    made(path.parent)
     handle, temporary = tempfile.mkstemp(prefix=temporary_prefix(path.name), dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:

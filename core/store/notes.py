@@ -15,21 +15,21 @@ UNSAVED = {}  # notes that a cache could not keep
 
 
 def write_note(path: Path, value: object) -> None:
-    """Write a JSON value with its hash."""
-    write_file(path, pretty({"value": value, "sha256": _seal(value)}))
+    """Write a JSON value with a hash over it and its name."""
+    write_file(path, pretty({"value": value, "sha256": _seal(path, value)}))
 
 
 def read_note(path: Path) -> Any | None:
-    """Value of a note; None if there is none or it was changed."""
+    """Value of a note; None if there is none, or it was changed or is another's."""
     try:
         note = json.loads(content(path))
-        return note["value"] if note["sha256"] == _seal(note["value"]) else None
+        return note["value"] if note["sha256"] == _seal(path, note["value"]) else None
     except (OSError, *UNPARSED):
         return None
 
 
-def _seal(value: object) -> str:
-    return digest(json.dumps(value, sort_keys=True))
+def _seal(path: Path, value: object) -> str:
+    return digest(json.dumps([path.name, value], sort_keys=True))
 
 
 def stamp(path: str | Path) -> list:
@@ -60,7 +60,7 @@ def once_per_state(read: Callable[[Any], Any]) -> Callable[[str | Path], Any]:
 def remembered(root: Path, path: Path, kind: str, find: Callable[[Path], Any]) -> Any:
     """`find(path)`, which must be JSON, computed once per state of the file and kept in the cache at `root`."""
     path = path.resolve()
-    memo = root / "remembered" / f"{kind}-{digest(str(path))[:16]}.json"
+    memo = root / "remembered" / f"{kind}-{digest(ascii(path))[:16]}.json"
     now = stamp(path)
     note_before = UNSAVED.get(memo) or read_note(memo)
     if note_before and note_before["file"] == now:

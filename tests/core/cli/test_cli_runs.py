@@ -1,5 +1,7 @@
 """`python -m core runs` and `report`: list, delete, write."""
 
+from pathlib import Path
+
 import pytest
 
 from core.jobs import Status, processes, queue
@@ -104,6 +106,14 @@ def test_a_report_wants_what_can_be_reported(say, empty, tmp_path):
     say("report", study_and_export(empty)[1], "--out", file).refused("export")
     say("report", "--out", file).refused("KEY")
     assert not file.exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no folder that the system keeps")
+def test_a_folder_that_cannot_be_and_a_name_that_is_no_text_are_refused(say, tmp_path):
+    measure = ("measure", "--sequences", "2", "--length", "16")
+    say(*measure, cache="/proc/x").refused("no folder can be made", "/proc/x")
+    say("prune", "--export", tmp_path / "a\udcff").refused("folder", "no UTF-8")
+    say(*measure, "--text", "file:a\udcff").refused("source", "no UTF-8")
 
 
 def test_the_home_of_nobody_is_a_folder_like_others(say, key, tmp_path, monkeypatch):

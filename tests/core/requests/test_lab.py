@@ -45,6 +45,7 @@ def test_a_talk_reads_back_from_its_link():
     [
         ("[" * 100_000, ("JSON",)),
         ('{"prompt": " "}', ("prompt", "empty")),
+        (r'{"prompt": "a\ud800"}', ("prompt", "half of a sign")),
         ('{"prompt": "a", "tokens": 129}', ("tokens", "128")),
         ('{"prompt": "a", "seed": -1}', ("seed",)),
         ('{"prompt": "a", "turns": [[0, -1, "skip"]]}', ("turns", "-1")),

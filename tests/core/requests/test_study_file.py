@@ -93,6 +93,7 @@ def test_a_name_with_signs_that_mean_something_elsewhere_is_refused(tmp_path, na
         ("settings = [1]", "settings"), ("settings = ['owl by=alps']", "twice"), ("seeds = [true]", "seeds"),
         ("[calibration]\nsequences = 0", "calibration.sequences"), ("settings = ['numbers.json']", "numbers.json"),
         ("[evaluation]\ntasks = 'arc_easy'", "evaluation.tasks"), ("[evaluation]\ntasks_from = 'folder'", "tasks"),
+        (f"targets = {[0.5] * 1000}\nseeds = {[0] * 1000}\nsettings = {['uniform'] * 200}", "200,000,000 settings"),
     ],
 )  # fmt: skip
 def test_a_bad_study_file_gets_one_sentence(tmp_path, content, named, refused):

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from core.store import file_hash, sha256
+from core.store import file_hash, remembered, sha256, write_note
 
 
 @pytest.fixture
@@ -26,4 +26,18 @@ def test_a_changed_memory_is_not_believed(empty, file):
     found = file_hash(empty.root, file)
     [note] = (empty.root / "remembered").iterdir()
     note.write_text(note.read_text().replace(found, "0" * len(found)))
+    assert file_hash(empty.root, file) == found
+
+
+@pytest.mark.parametrize("value", [1.5, {"file": 0}, None])
+def test_a_note_that_was_copied_over_another_is_absent(empty, file, value):
+    """Whatever it says, as the shapes of the same file's tensors in place of its hash."""
+    found = file_hash(empty.root, file)
+    [note] = (empty.root / "remembered").iterdir()
+    if value is None:
+        remembered(empty.root, file, "shapes", lambda _: {"a": [1]})
+        [other] = (empty.root / "remembered").glob("shapes*")
+    else:
+        write_note(other := empty.root / "remembered" / "lab-seconds.json", value)
+    note.write_bytes(other.read_bytes())
     assert file_hash(empty.root, file) == found
