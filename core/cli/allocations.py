@@ -6,16 +6,17 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from core.base import UserError, checked, per_cent
-from core.cli.evaluations import run_command
+from core.base import UserError, checked
+from core.cli.evaluations import export_json, forms_json, run, say_export
 from core.cli.study_output import change_json, interval_json, protocol_json, seeds_json
 from core.cli.terminal import Answer, command, say, say_json, say_table
+from core.export import target
 from core.export.file_sizes import counts_of
 from core.methods import DEFAULT_PRUNER, HALF, treatment
 from core.plan import Allocation, allocate, responses, taken, with_target
-from core.requests import Recipe, fraction, read_allocation, write
+from core.requests import BestRequest, Recipe, fraction, read_allocation, request_of, write
 from core.results import Best, Forecast, Prediction, commands, load_forecast, protocols, text_splits
-from core.results.best import load
+from core.results.best import export_request, load
 from core.show.words import study_lines
 from core.store import Profile, Store, profiles
 
@@ -131,11 +132,23 @@ def _say(allocation: Allocation, answer: Answer) -> None:
 
 @command("best")
 def best(options: SimpleNamespace, store: Store) -> None:
-    """Find the best setting for a target sparsity or a largest loss, and compare it with uniform on other text."""
-    entry = run_command("best", options, store)
+    """Find the best setting for a target, a size or a largest loss, judge it beside uniform, and export it."""
+    request = request_of("best", **vars(options))
+    target.check_search(request, store)
+    entry = run(request, store, options)
     answer = load(store, entry)
-    say_json({"key": entry.key, **best_json(answer, store.elsewhere)})
+    exported = request.folder and _exported(answer, request, store)
+    say_json({"key": entry.key, **best_json(answer, store.elsewhere), "export": exported})
     _say_best(answer, store.elsewhere)
+    if exported:
+        say_export(exported, forms_json(export_request(answer, request, request.folder), store))
+
+
+def _exported(answer: Best, request: BestRequest, store: Store) -> Answer:
+    """JSON of the export of an answer, which the search has written."""
+    written = export_request(answer, request, request.folder)
+    entries = store.of_model(answer.spec.model, "export")
+    return export_json(next(each for each in entries if each.spec.folder == written.folder))
 
 
 def best_json(best: Best, cache: Path | None) -> Answer:
@@ -184,7 +197,8 @@ def _judged(best: Best, recipe: Recipe) -> Answer:
 
 
 def _say_best(best: Best, cache: Path | None) -> None:
-    rows, about = best.candidates, f"{best.provenance.model}, {per_cent(best.winner.allocation.target)}"
+    amount = best.request.budget_unit.short(best.winner.allocation.target)
+    rows, about = best.candidates, f"{best.provenance.model}, {amount}"
     title = f"{about}: the {len(rows)} candidates that were evaluated, {protocols.short_name(best.selection)}"
     cells = [
         (write(each.setting.allocation), f"{each.perplexity:.4g}", each.against_uniform.said if each.uniform else "")

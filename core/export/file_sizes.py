@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from core.base import UserError, several
 from core.export.card import Numbers
-from core.export.target import count_numbers
 from core.methods import GGUF, LAYERS, dropped_layers, treatment
 from core.models.sources import locate
 from core.plan.sizes import DENSE, MASKED, PATTERN, Counts, sizes
+from core.prune.exact_recipe import count_numbers
 from core.requests import ExactRecipe, ExportRequest, ModelSpec, Recipe, StudySpec
 from core.results import study_results
 from core.store import HOST, Store, read_note

@@ -4,10 +4,9 @@ A note stays in the cache until its run is done, so a killed export leaves no co
 that it had finished is recognised.
 """
 
-import math
 import os
 import shutil
-from collections import Counter
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,8 +17,9 @@ from core.models.hub import NotHere
 from core.models.machine import BYTES
 from core.models.model_shape import NUMBERED, tensor_shapes
 from core.models.sources import Source, locate, read_shape
-from core.plan import Counts
-from core.requests import COMPRESSED, ExportRequest
+from core.plan import within_bytes
+from core.prune import count_numbers
+from core.requests import COMPRESSED, BestRequest, ExportRequest, export_format
 from core.store import HOME, Entry, Store, abandoned, read_note, temporary_path, write_note
 
 BESIDE_WEIGHTS = 50_000_000  # bytes kept for tokenizer, card and headers
@@ -40,16 +40,6 @@ def gguf_family(name: object) -> str:
     if name not in FAMILIES:
         raise UserError(f"no GGUF file is written of {brief(name)}: known families are {', '.join(FAMILIES)}")
     return FAMILIES[name]
-
-
-def count_numbers(source: Source, store: Store) -> Counts:
-    """Count the numbers of a model by role, from its files' headers."""
-    counts = Counter()
-    for path in source.weights:
-        for name, shape in tensor_shapes(path, store).items():
-            kinds = ("inner", "linears") if NUMBERED.match(name) else ("vectors", "matrices")
-            counts[kinds[len(shape) > 1]] += math.prod(shape)
-    return Counts(counts["linears"], counts["matrices"], counts["vectors"] + counts["inner"], counts["inner"])
 
 
 def check_format(form: str, source: Source, store: Store) -> None:
@@ -126,7 +116,19 @@ def check_target(
         ) from error
 
 
-def check_early(request: ExportRequest, store: Store) -> None:
+def check_search(request: BestRequest, store: Store) -> None:
+    """Refuse a size that no setting meets, and what `check_early` refuses of the folder of a search.
+
+    Raises:
+        UserError: as `within_bytes` and `check_early`.
+    """
+    with suppress(NotHere):
+        within_bytes(request, count_numbers(locate(request.model, store, request.revision, fetch=False), store))
+    if request.folder:
+        check_early(request, store)
+
+
+def check_early(request: ExportRequest | BestRequest, store: Store) -> None:
     """Run `check_target` and `check_format` before the model is loaded, from its files on this machine.
 
     A folder that a killed export finished passes.
@@ -141,7 +143,8 @@ def check_early(request: ExportRequest, store: Store) -> None:
         source = locate(request.model, store, request.revision, fetch=False)
     except NotHere:
         return check_target(folder, request.overwrite, store=store)
-    check_format(request.format, source, store)
+    form = request.format if isinstance(request, ExportRequest) else export_format(request.treatments[0])
+    check_format(form, source, store)
     needed = space_needed(read_shape(source, store).parameters, request.dtype)
     check_target(folder, request.overwrite, needed, source.folder, store)
 

@@ -9,7 +9,7 @@ from core.models import machine, texts
 from core.models.hub import NotHere
 from core.models.machine import device_named, emulates_bfloat16
 from core.models.sources import Source, locate, read_shape
-from core.requests import BestRequest, MeasureRequest, ModelShape, Recipe, StudyRequest, workload
+from core.requests import BestRequest, MeasureRequest, ModelShape, StudyRequest, workload
 from core.results import search_plan
 from core.store import Store, read_note, write_note
 
@@ -62,7 +62,7 @@ def _counted(request: Any, source: Source, shape: ModelShape, kind: str, speed: 
     weights = machine.weight_bytes(shape, request.dtype, bool(source.gguf))
     if isinstance(request, BestRequest):
         stages = search_plan.planned(request, shape, speed)
-        final = search_plan.final_request(request, None, [Recipe(pruner=search_plan.response_pruner(request))])
+        final = search_plan.final_request(request, None, [search_plan.even(request)])
         runs = [final, *([] if request.profile else [search_plan.profile_request(request)])]
         need = max(_counted(each, source, shape, kind, speed)[0] for each in runs)
         return need, sum(map(bool, stages.values())), sum(stages.values())

@@ -15,7 +15,7 @@ from core.jobs import cluster, processes, records
 from core.jobs import queue as jobs
 from core.jobs.records import Job, Status
 from core.models.progress import Cancelled, Progress
-from core.requests import BY_REQUEST, ExportSpec, ShareRequest
+from core.requests import BY_REQUEST, ShareRequest
 from core.store import VIEW_KINDS, Entry, Store
 
 PAUSE = 0.2  # seconds between two looks at the queue
@@ -193,8 +193,8 @@ def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status
                 recorder.end(state="failed", error=shortage(error) or bug)
             raise
         recorder.end(state="done", line="done", result=entry.key)
-        if isinstance(entry.spec, ExportSpec):
-            target.end(store, Path(entry.spec.folder))
+        if folder := getattr(job.request, "folder", None):
+            target.end(store, Path(folder))
         return entry
 
 

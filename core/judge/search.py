@@ -14,20 +14,22 @@ from core.models.loading import Loaded
 from core.models.progress import ProgressTracker, Report
 from core.models.provenance import provenance, without_project_path
 from core.models.windows import Windows
-from core.plan import allocate
-from core.prune.exact_recipe import profile_of
-from core.requests import AllocationRequest, BestRequest, BestSpec, ModelShape, Recipe, Request
+from core.plan import allocate, within_bytes
+from core.prune.exact_recipe import count_numbers, profile_of
+from core.requests import BestRequest, BestSpec, ModelShape, Recipe, Request, uniform
 from core.results import (
     STEP,
     Forecast,
     Prediction,
     Study,
+    best,
     candidates,
     default_anchors,
     forecast_of_study,
     load_forecasts,
     search_plan,
     study_results,
+    text_splits,
     transferred_to,
 )
 from core.store import Entry, Profile, Store
@@ -58,6 +60,7 @@ class Search:
             Cancelled: the report function said so; finished stages and pieces stay.
         """
         self.request = with_documents(self.original)  # every role with its documents
+        self.request = within_bytes(self.request, count_numbers(self.loaded.source, self.store))
         texts = texts_of(self.request, self.loaded)
         if self.request.recover_minutes:
             validation_windows(search_plan.selection_request(self.request, None, ()).calibration.sequences)
@@ -80,11 +83,14 @@ class Search:
             winner=winner,
         )
         files = unique([path for each in texts.values() for path in each.files])
-        self.store.remember(self.original, spec, [*self.loaded.source.watched, *files])
+        plain = self.original.replace(folder=None, overwrite=False)  # an export is made each time
+        self.store.remember(plain, spec, [*self.loaded.source.watched, *files])
+        roles = {role: getattr(self.request, role) for role in text_splits.ROLES}
+        stored = plain.replace(**roles, profile=self.request.profile)
         fields = provenance(self.loaded, files, self.store) | {
             "text": texts["final"].label,
             "texts": {role: each.label for role, each in texts.items()},
-            "request": json.loads(without_project_path(self.request.model_dump_json())),
+            "request": json.loads(without_project_path(stored.model_dump_json())),
             "profile": self.profile.key,
             "selection": self.study.spec.key,
             "final": final.spec.key,
@@ -92,7 +98,10 @@ class Search:
             "predicted": self.predicted,
             "forecasts": self.predictions,
         }
-        return self.store.entry(self.store.save(spec, None, fields))
+        entry = self.store.entry(self.store.save(spec, None, fields))
+        if folder := self.original.folder:
+            self._run("export", best.export_request(best.load(self.store, entry), self.original, folder))
+        return entry
 
     def _profile(self, texts: dict[str, Windows]) -> Profile:
         """The named profile, else a stored one that contains the needed measurements, else a new one."""
@@ -148,7 +157,8 @@ class Search:
         def following():
             return pool.best(self.study, self._forecasts(), self.treatments[0], tried)
 
-        first = following() or Recipe(allocation=AllocationRequest(target=target), **self.treatments[0]._asdict())
+        even = uniform(target, self.request.budget_unit.name)
+        first = following() or Recipe(allocation=even, **self.treatments[0]._asdict())
         self._evaluate(first.uniform)
         for recipe in islice(iter(following, None), search_plan.MOST - 1):
             tried.add((recipe.allocation.base.title, recipe.treatment))

@@ -82,6 +82,7 @@ from core.methods.treatments import (
     NO_REPAIR,
     REPAIRS,
     REPAIRS_WITHOUT_BUDGET,
+    SEARCHED,
     SINGLE_LAYER_TREATMENTS,
     TREATMENTS,
     Pruner,

@@ -92,6 +92,10 @@ class BudgetUnit(NamedTuple):
             return written
         return f"{written} bits" if self.bits else f"{per_cent(share)} of layers"
 
+    def short(self, share: float) -> str:
+        """The same after "at": `70 %` of zeros, for they go without saying."""
+        return self.phrase(share).removesuffix(f" {ZEROS.name}")
+
 
 def nearest(levels: Iterable[Level], share: float) -> Level | None:
     """The level of a share, up to rounding; None if there is none."""

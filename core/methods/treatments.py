@@ -9,7 +9,7 @@ from pydantic import AfterValidator
 
 from core.base import look_up, unique
 from core.methods.blockwise import blockwise
-from core.methods.budget_unit import ZEROS, BudgetUnit
+from core.methods.budget_unit import MIXED, ZEROS, BudgetUnit
 from core.methods.distillation import gradient
 from core.methods.pruners import DEFAULT_PRUNER, MOMENTS, PRUNERS, SPARSIFIERS, Statistic, pruners_counting
 from core.methods.quantisation import HALF
@@ -191,6 +191,10 @@ def table_position(name: str) -> tuple[bool, int]:
     return name != DEFAULT_PRUNER, list(TREATMENTS).index(name)
 
 
+# What a search may damage linears by: of zeros and integers in one linear nothing is made any more
+SEARCHED = {name: row.label for name, row in PRUNERS.items() if row.budget_unit is not MIXED}
+
+
 def _one_of(names: Mapping[str, object]) -> AfterValidator:
     def check(name):
         if name not in names:
@@ -202,6 +206,6 @@ def _one_of(names: Mapping[str, object]) -> AfterValidator:
 
 Pruner = Annotated[str, _one_of(PRUNERS)]
 Repair = Annotated[str, _one_of(CHAINS)]
-Searched = Annotated[str, _one_of({ANY: None, **SPARSIFIERS})]
+Searched = Annotated[str, _one_of({ANY: None, **SEARCHED})]
 Repaired = Annotated[str, _one_of({NO_REPAIR: None, ANY: None, **REPAIRS_WITHOUT_BUDGET})]
 Treated = Annotated[str, _one_of(SINGLE_LAYER_TREATMENTS)]

@@ -8,7 +8,7 @@ import numpy as np
 from core.base import UserError, listed, megabytes
 from core.methods import GGUF, HALF, LAYERS, QUANT_FORMATS, Treatment
 from core.plan.allocation import limits
-from core.requests import AllocationRequest
+from core.requests import AllocationRequest, BestRequest
 
 FINEST = 100_000  # parts of a share that a budget in bytes is met by
 
@@ -63,6 +63,18 @@ def with_target(request: AllocationRequest, counts: Counts, treatment: Treatment
     if taken(counts, treatment, target) > most:
         target = min(round(target + 1 / FINEST, 5), bounds.high)
     return request.replace(target=target, at_most=None)
+
+
+def within_bytes(request: BestRequest, counts: Counts) -> BestRequest:
+    """The search with the target at which all weights take no more than its bytes; as it is where it names none.
+
+    Raises:
+        UserError: as `with_target`.
+    """
+    if request.at_most is None:
+        return request
+    wish = AllocationRequest(currency=request.budget_unit.name, at_most=request.at_most)
+    return request.replace(target=with_target(wish, counts, Treatment(request.pruner)).target, at_most=None)
 
 
 def sizes(counts: Counts, own: str, bits: float, gguf: bool = False, gone: float = 0.0) -> dict[str, int]:

@@ -6,7 +6,15 @@ A *request* is what a person typed; the worker resolves it to a *spec*, which na
 from core.requests.allocations import DEFAULT_METHOD, AllocationRequest, Control, Correction
 from core.requests.command_table import CACHE, DEVICE, JSON, OPTIONS, Option
 from core.requests.commands import CommandRequest, command_line, line, quoted, request_of
-from core.requests.export_and_search import COMPRESSED, FORMATS, BestRequest, BestSpec, ExportRequest, ExportSpec
+from core.requests.export_and_search import (
+    COMPRESSED,
+    FORMATS,
+    BestRequest,
+    BestSpec,
+    ExportRequest,
+    ExportSpec,
+    export_format,
+)
 from core.requests.grammar import OF_ALLOCATION, OF_CORRECTION, read_allocation, write
 from core.requests.inputs import (
     DEFAULT_CALIBRATION,

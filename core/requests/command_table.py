@@ -224,8 +224,10 @@ OPTIONS = {  # of every command
     ),
     "best": (
         *MODEL,
-        _of_best("target", default=None),
+        _of_best("target", kind=str, default=None, write=number, help="The sparsity that is wanted, as in 0.6 or 60%; "
+                 "of few bits how many, as in 3.5."),
         _of_best("max_loss", kind=str, write=_percent),
+        _of_best("at_most", kind=str, write=lambda size: f"{number(size / 1e6)}MB"),
         _of_best("pruner", **_pruner),
         _of_best("repair", help=f"{REPAIRED}, but for distill: tried on the winner; none: not."),
         _of_best("recover_minutes"),
@@ -239,6 +241,8 @@ OPTIONS = {  # of every command
         _of_best(*(f"{role}.length" for role in ROLES)),
         _of_best("seeds", default="0,1,2", write=_comma),
         _of_best("profile"),
+        _of_best("folder", name="export", help="Write the answer to this folder too."),
+        OVERWRITE._replace(of=("overwrite",)),
         *RUN,
     ),
     "show": (

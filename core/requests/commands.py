@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.base import Fields, UserError, checked, look_up, unique, with_changes
-from core.methods import DEFAULT_PRUNER
+from core.methods import DEFAULT_PRUNER, GGUF, PRUNERS, default_pruner
 from core.requests import grammar
 from core.requests.command_table import OPTIONS, CommandRequest, field_at
 from core.requests.export_and_search import BestRequest
@@ -83,6 +83,16 @@ def _evaluate(fields: Fields, options: Fields) -> Fields:
     return fields | {"evaluation": fields["evaluation"] | {"tasks": tuple(unique(filter(None, tasks)))}}
 
 
+def _best(fields: Fields, options: Fields) -> Fields:
+    """Fill in the quantiser that meets a number of bytes, the target by what the pruner counts, and the folder."""
+    if options["at_most"] and fields["pruner"] == DEFAULT_PRUNER:  # nobody chose it
+        fields["pruner"] = default_pruner(GGUF)
+    row, target = PRUNERS.get(fields["pruner"]), options["target"]
+    if row and row.budget_unit.levels and isinstance(target, str):
+        fields["target"] = row.budget_unit.read(target)
+    return fields
+
+
 # command -> its request, and the function that completes the fields its options fill
 _FORMS: dict[str, tuple[Any, Callable[[Fields, Fields], Fields]]] = {
     "measure": (MeasureRequest, _measure),
@@ -90,7 +100,7 @@ _FORMS: dict[str, tuple[Any, Callable[[Fields, Fields], Fields]]] = {
     "anchors": (StudyRequest, lambda fields, options: fields | {"settings": [{}]}),
     "prune": (StudyRequest, _prune),
     "evaluate": (StudyRequest, _evaluate),
-    "best": (BestRequest, lambda fields, options: fields),
+    "best": (BestRequest, _best),
 }
 
 

@@ -44,6 +44,7 @@ def whole_path(path: Path) -> Path:
 
 
 PATHS = {  # field that holds a path -> (typed, folder) -> absolute
+    "folder": lambda typed, folder: str(whole_path(folder / expanded(typed))),
     "model": absolute,
     "source": absolute,
     "tasks_from": lambda typed, folder: str(resolved(folder / expanded(typed))),

@@ -7,7 +7,15 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from core.base import Estimate, UserError, frozen
-from core.requests import BestRequest, BestSpec, CommandRequest, ExportRequest, Recipe, command_line
+from core.requests import (
+    BestRequest,
+    BestSpec,
+    CommandRequest,
+    ExportRequest,
+    Recipe,
+    command_line,
+    export_format,
+)
 from core.results import study_results
 from core.results.comparison import Change
 from core.results.forecast import Prediction
@@ -124,7 +132,7 @@ def export_request(best: Best, request: BestRequest, folder: str) -> ExportReque
     calibration = request.calibration.replace(documents=best.request.calibration.documents)
     return request.to(
         ExportRequest, profile=best.profile, calibration=calibration, setting=best.answer, folder=folder,
-        study=best.final.spec.key,
+        study=best.final.spec.key, format=export_format(best.answer.treatment), overwrite=request.overwrite,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from core.base import Estimate, UserError, frozen, per_cent
 from core.methods import MIXED, Treatment
-from core.plan import Predictor, allocate, prediction, responses, same_allocation
+from core.plan import Predictor, allocate, limits, prediction, responses, same_allocation
 from core.requests import AllocationRequest, recipe_names
 from core.results.setting_result import Result
 from core.results.study_results import Study
@@ -180,13 +180,16 @@ class Forecast:
     def sparsest(self, request: AllocationRequest, rise: float) -> AllocationRequest:
         """The allocation at the largest target, in steps of 1 %, whose predicted perplexity rises by no more than this.
 
+        Targets of whole levels begin at the least of them.
+
         Args:
             rise: a fraction of the dense model's perplexity.
 
         Raises:
             UserError: even 1 % is predicted to cost more.
         """
-        allowed, targets = np.log1p(rise), np.arange(STEP, 1, STEP).round(2).tolist()
+        allowed, unit = np.log1p(rise), request.budget_unit
+        targets = [each for each in np.arange(STEP, 1, STEP).round(2).tolist() if each >= limits(request).low]
 
         def exceeds(target):
             try:
@@ -197,7 +200,8 @@ class Forecast:
 
         within = bisect(targets, False, key=exceeds)  # what a target keeps within, every lower one does
         if not within:
-            raise UserError(f"even 1 % of zeros is predicted to raise the perplexity by more than {per_cent(rise)}")
+            least = unit.phrase(targets[0]) if unit.levels else "1 % of zeros"
+            raise UserError(f"even {least} is predicted to raise the perplexity by more than {per_cent(rise)}")
         return request.replace(target=targets[within - 1])
 
 

@@ -68,8 +68,8 @@ def load_forecasts(
     Raises:
         UserError: the profile lacks response curves.
     """
-    responses.highest(profile)
-    forecasts = []
+    treatments, forecasts = [*treatments], []
+    responses.highest(profile, unit=treatments[0].budget_unit)
     for each in treatments:
         with suppress(UserError):  # nothing of it is stored
             forecast = load_forecast(store, profile, each, judge=judge)

@@ -11,6 +11,7 @@ from core.cli import main
 from core.jobs import records
 from core.measure import Sweep
 from core.methods import DepthRamp
+from core.requests import measurements
 from core.results import search_plan
 from core.store import Store
 from tests import tiny
@@ -112,7 +113,7 @@ def do_little():
     """Have this process measure and search as little as shows everything, and by the same steps each time."""
     Sweep._size = lambda sweep: 2  # two parts a unit
     search_plan.BASES = {"depth_ramp": SimpleNamespace(grid=lambda *_: (DepthRamp(beta=0.05),))}
-    search_plan.SPARSITIES, search_plan.OF_LINEARS = (0.3, 0.7), ()
+    search_plan.SPARSITIES, measurements.SAMPLES = (0.3, 0.7), 4
     records.INTERVAL = 1e9  # between two notes of how far it is
 
 

@@ -14,6 +14,7 @@ from core.jobs import execute
 from core.methods import QUANT_FORMATS, rounded
 from core.models import anatomy, loading, locate
 from core.plan import sizes
+from core.prune import count_numbers
 from core.requests import ExportRequest, Recipe, grammar, read_recipe, uniform
 from tests import families, gguf_files, tiny
 from tests.core.export.examples import SPARSITY, logits, read, with_zeros, write
@@ -63,7 +64,7 @@ def test_the_file_holds_the_quantised_model(family, form, tmp_path, empty):
     reader = gguf.GGUFReader(tmp_path / "out" / GGUF)
     bits = QUANT_FORMATS[form].bits_per_weight if form in QUANT_FORMATS else 16
     for source in (loaded.source, own):  # a file that is read tells its numbers too
-        predicted = sizes.total(target.count_numbers(source, empty), bits, gguf=True)
+        predicted = sizes.total(count_numbers(source, empty), bits, gguf=True)
         assert exported.bytes - reader.data_offset == predicted == sum(each.n_bytes for each in reader.tensors)
 
 
@@ -143,7 +144,7 @@ def test_a_file_that_differs_is_not_kept(tmp_path, empty, monkeypatch):
 def test_a_dense_folder_has_the_bytes_that_are_predicted(family, tmp_path, empty):
     loaded = pruned(tiny.folder(family), empty, "float16")
     exported = write(loaded, tmp_path)
-    counts = target.count_numbers(loaded.source, empty)
+    counts = count_numbers(loaded.source, empty)
     found = sizes.sizes(counts, *file_sizes.own_form(Recipe(allocation=uniform(exported.sparsity))))
     assert found[sizes.DENSE] == exported.dense_bytes
     gone, weights = (np.nansum(each * exported.weights) for each in (exported.achieved, 1))
@@ -163,7 +164,7 @@ def test_a_plan_of_several_types_is_written_and_its_bytes_are_predicted(tmp_path
     assert {written[f"blk.2.{name}.weight"] for name in ("attn_k", "attn_v", "ffn_down", "ffn_up")} == {"Q4_0"}
     bits = np.vectorize(lambda name: QUANT_FORMATS[name].bits_per_weight)(types)
     mean = float((bits * exported.weights).sum() / exported.weights.sum())
-    predicted = sizes.total(target.count_numbers(loaded.source, empty), mean, gguf=True)
+    predicted = sizes.total(count_numbers(loaded.source, empty), mean, gguf=True)
     assert exported.bytes - reader.data_offset == predicted
 
 

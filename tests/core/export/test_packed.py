@@ -13,6 +13,7 @@ from core.export import compressed_tensors, target
 from core.methods import QUANT_FORMATS, rounded
 from core.models import anatomy
 from core.plan import sizes
+from core.prune import count_numbers
 from core.requests import COMPRESSED, ExportRequest, read_recipe
 from tests import tiny
 from tests.core.export.examples import logits, read, write
@@ -55,7 +56,7 @@ def test_the_folder_holds_the_rounded_model(family, tmp_path, empty):
     tensors = load_file(tmp_path / "out" / "model.safetensors")
     bits = np.vectorize(lambda form: QUANT_FORMATS[form].bits_per_weight)(forms_of(loaded))
     assert exported.bits == pytest.approx((bits * exported.weights).sum() / exported.weights.sum())
-    predicted = sizes.total(target.count_numbers(loaded.source, empty), exported.bits, gguf=False)
+    predicted = sizes.total(count_numbers(loaded.source, empty), exported.bits, gguf=False)
     assert predicted == sum(each.nbytes for name, each in tensors.items() if not name.endswith("weight_shape"))
 
 

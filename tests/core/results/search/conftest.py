@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from core.requests import measurements
 from core.results import search_plan
 from tests import tiny
 from tests.core.results.search.asking import DOCUMENTS, SMALL
@@ -14,7 +15,7 @@ def few(monkeypatch):
     """Few candidates, and a profile of two sparsities."""
     monkeypatch.setattr(search_plan, "BASES", SMALL)
     monkeypatch.setattr(search_plan, "SPARSITIES", (0.3, 0.7))
-    monkeypatch.setattr(search_plan, "OF_LINEARS", ())
+    monkeypatch.setattr(measurements, "SAMPLES", 4)
 
 
 @pytest.fixture

@@ -290,10 +290,25 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(say, text, tmp_
     ("arguments", "named"),
     [
         ([], "target"),
-        (["--target", 0.6, "--max-loss", "20%"], "one of the two"),
+        (["--target", 0.6, "--max-loss", "20%"], "one of the three"),
         (["--max-loss", "abc"], "abc"),
         (["--target", 0.6, "--windows", 4], "8"),
     ],
 )
 def test_bad_options_get_one_line(say, arguments, named):
     say("best", "--model", tiny.folder("llama"), *arguments).refused(named)
+
+
+def test_a_file_of_a_size_is_made_from_a_model_and_an_empty_cache(say, text, tmp_path):
+    """GGUF types by the sketch; the bytes hold, and the same line again makes no other file."""
+    model = tiny.llama(tmp_path / "model", 256, 2)
+    what = [
+        "best", "--model", model, "--text", text, "--windows", 8, "--length", LENGTH, "--sequences", 3, "--seeds", 0,
+        "--export", tmp_path / "out", "--json",
+    ]  # fmt: skip
+    say(*what, "--at-most", "0.5MB").refused("0.5 MB", "Q4_0")
+    answer = say(*what, "--at-most", "1.5MB").json
+    assert answer["answer"].startswith(("response", "uniform")) and "currency=gguf" in answer["answer"]
+    assert answer["export"]["bytes"] <= 1_500_000 and (tmp_path / "out" / "model.gguf").is_file()
+    say(*what, "--at-most", "1.5MB").refused("holds an earlier export")
+    assert say(*what, "--at-most", "1.5MB", "--overwrite").json["key"] == answer["key"]
