@@ -179,7 +179,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: ModelShape,
         fields |= {name: getattr(made, name) for name in ("bytes", "dense_bytes", "difference", "sparsity")}
         store.save(spec, None, fields | {"folder": request.folder, "setting": request.setting.name})
 
-    with restored(loaded):
+    with restored(loaded, outside=request.format != "dense"):
         prune(loaded, pruned, calibration, store, tracker, "", takes, warnings.append)
         label = next((each.label for each in calibration.values()), None)
         model = without_folders(without_project_path(request.model))

@@ -16,7 +16,7 @@ from torch import Tensor
 from core.base import UserError
 from core.export.card import GGUF
 from core.export.target import gguf_family
-from core.methods import QUANT_FORMATS
+from core.methods import OUTSIDE, QUANT_FORMATS
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.placement import checkpoint_pieces, is_streamed
@@ -72,6 +72,7 @@ def _tensors(writer: GGUFWriter, loaded: Loaded, types: NDArray[np.str_]) -> lis
     """Add the tensors; return `name=type` of the linears."""
     config, lines = loaded.model.config.get_text_config(), []
     half = Kind.BF16 if loaded.model.dtype == torch.bfloat16 else Kind.F16
+    outside = Kind[OUTSIDE] if {*types.flat} & QUANT_FORMATS.keys() else half
     [architecture] = [each for each, name in gguf.MODEL_ARCH_NAMES.items() if name == writer.arch]
     names = gguf.get_tensor_name_map(architecture, config.num_hidden_layers)
     formats = {
@@ -83,7 +84,8 @@ def _tensors(writer: GGUFWriter, loaded: Loaded, types: NDArray[np.str_]) -> lis
         for name, value in piece.items():
             inside, _, suffix = name.rpartition(".")
             form = formats.get(id(value))
-            kind = Kind.F32 if value.ndim == 1 else Kind[form] if form in QUANT_FORMATS else half
+            kind = Kind[form] if form in QUANT_FORMATS else half if form else outside
+            kind = Kind.F32 if value.ndim == 1 else kind
             packed = gguf.quantize(value.float().contiguous().cpu().numpy(), kind)
             if kind != Kind.F32:
                 value.copy_(torch.from_numpy(gguf.dequantize(packed, kind)))

@@ -12,6 +12,7 @@ from torch import Tensor
 from core.base import Broken
 from core.judge import zeroshot
 from core.judge.resolution import Resolved
+from core.methods import GGUF, PRUNERS
 from core.models import losses
 from core.models.loading import Loaded
 from core.models.machine import emulates_bfloat16
@@ -125,7 +126,8 @@ class StudyRun:
         about = {"setting": point.setting.name if point.setting else "dense", "warnings": (warnings := [])}
         began = time.perf_counter()
         resumed = point.pruned and parts.distillation_course(self.store, self.spec.model, point.pruned)
-        with restored(self.loaded) if point.pruned else nullcontext():
+        outside = point.pruned and PRUNERS[point.pruned.pruner].budget_unit is GGUF
+        with restored(self.loaded, outside) if point.pruned else nullcontext():
             try:
                 broken, zeros = None, self._prune(point, warnings) if point.pruned else count_zeros(self.loaded)
             except Broken as reason:

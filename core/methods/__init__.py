@@ -70,7 +70,7 @@ from core.methods.pruners import (
     Statistic,
     pruners_counting,
 )
-from core.methods.quantisation import HALF, QUANT_FORMATS, dequantise, fed_back, gguf_type, quantise, rounded
+from core.methods.quantisation import HALF, OUTSIDE, QUANT_FORMATS, dequantise, fed_back, gguf_type, quantise, rounded
 from core.methods.refit import errors
 from core.methods.residual import Residual, ResidualLinear, ResidualRescaled
 from core.methods.response import CURVES, Response

@@ -64,6 +64,9 @@ _GGUF = [
 QUANT_FORMATS = {each.name: each for each in (*_INTEGERS, *_GGUF)}
 
 
+OUTSIDE = "Q8_0"  # type of the embeddings, and of a head of its own, in a GGUF file whose linears have few bits
+
+
 def gguf_type(exported: str) -> str | None:
     """The type of an export's linears, of a format as in `gguf:Q4_0`, or none named; None where it is no GGUF file."""
     return exported.removeprefix("gguf").removeprefix(":") if exported.startswith("gguf") else None

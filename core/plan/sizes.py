@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.base import UserError, listed, megabytes
-from core.methods import GGUF, HALF, LAYERS, QUANT_FORMATS, Treatment
+from core.methods import GGUF, HALF, LAYERS, OUTSIDE, QUANT_FORMATS, Treatment
 from core.plan.allocation import limits
 from core.requests import AllocationRequest, BestRequest
 
@@ -28,14 +28,16 @@ DENSE, MASKED, PATTERN, SMALLEST = "float16", "float16, zeros as a bitmask", "2:
 def total(counts: Counts, bits: float, gguf: bool, gone: float = 0.0) -> int:
     """Bytes of all weights, without the names, settings and vocabulary that a file holds beside them.
 
-    What lies beside the linears has half precision, but vectors of a GGUF file have full.
+    What lies beside the linears has half precision, but in a GGUF file of few bits matrices the type `OUTSIDE`, and
+    vectors of any have full.
 
     Args:
         bits: the mean over the linears' weights, with scales and zero points.
         gone: the share of layers that are left out.
     """
     vectors = (counts.vectors - gone * counts.inner) * (4 if gguf else 2)
-    return round(counts.linears * bits / 8 + vectors) + counts.matrices * HALF // 8
+    outside = QUANT_FORMATS[OUTSIDE].bits_per_weight if gguf and bits < HALF else HALF
+    return round((counts.linears * bits + counts.matrices * outside) / 8 + vectors)
 
 
 def taken(counts: Counts, treatment: Treatment, share: float) -> int:

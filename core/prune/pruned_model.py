@@ -11,7 +11,19 @@ import torch
 from torch import Tensor
 
 from core.base import Array
-from core.methods import MaskedWeights, Warn, has_converged, steps_on, steps_within, training_windows
+from core.methods import (
+    GGUF,
+    OUTSIDE,
+    PRUNERS,
+    QUANT_FORMATS,
+    MaskedWeights,
+    Warn,
+    has_converged,
+    rounded,
+    steps_on,
+    steps_within,
+    training_windows,
+)
 from core.models import anatomy, losses, machine
 from core.models.loading import Loaded
 from core.models.model_shape import model_shape
@@ -58,6 +70,11 @@ def prune(
     tokens = calibration[exact.calibration.key].tokens if exact.calibration else torch.zeros(1, 2, dtype=torch.long)
     writing, reading, walking, tuning = takes
     step = tracker.steps(f"{what}pruned", len(loaded.layers), walking)
+
+    if PRUNERS[exact.pruner].budget_unit is GGUF:
+        with torch.no_grad():
+            for each in outside_matrices(loaded):
+                each.copy_(rounded(each, QUANT_FORMATS[OUTSIDE]))
 
     def walk():
         left = tokens[training_windows(len(tokens))] if exact.distills or exact.pruner_windows else tokens
@@ -157,10 +174,21 @@ def count_zeros(loaded: Loaded) -> Array:
     return anatomy.per_weight(loaded.layers, anatomy.zero_fraction, anatomy.linears)
 
 
+def outside_matrices(loaded: Loaded) -> list[Tensor]:
+    """Matrices beside the layers, as embeddings; tied ones once."""
+    inside = {id(each) for layer in loaded.layers for each in layer.parameters()}
+    return [each for each in loaded.model.parameters() if each.ndim == 2 and id(each) not in inside]
+
+
 @contextmanager
-def restored(loaded: Loaded) -> Iterator[None]:
-    """Restore on exit, bit for bit, all weights and layers that were pruned or left out inside."""
-    weights = (each for layer in loaded.layers for each in layer.parameters())
+def restored(loaded: Loaded, outside: bool = False) -> Iterator[None]:
+    """Restore on exit, bit for bit, all weights and layers that were pruned or left out inside.
+
+    Args:
+        outside: restore matrices beside the layers too.
+    """
+    weights = [each for layer in loaded.layers for each in layer.parameters()]
+    weights += outside_matrices(loaded) * outside
     copies = {each: each.detach().clone() for each in weights if not each.is_meta}  # streamed ones stay where they lie
     try:
         yield

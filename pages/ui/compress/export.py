@@ -24,7 +24,10 @@ HONEST = (
     "like any other weight. A GGUF file is smaller by its few bits, and runs in llama.cpp; compressed-tensors packs "
     "symmetric integers for transformers and vLLM."
 )
-ABOUT = "Of the weights alone: names and vocabulary come on top, and what lies beside the linears has half precision."
+ABOUT = (
+    "Of the weights alone: names and vocabulary come on top. What lies beside the linears has half precision; in a "
+    "GGUF file of few bits its matrices are Q8_0, its norms full."
+)
 SEMI_STRUCTURED = (
     "The pattern 2:4 can run faster, with a conversion of your own: it needs an NVIDIA GPU of the Ampere generation or "
     "later, half precision or int8, and a runtime with sparse kernels (torch's semi-structured tensors, cuSPARSELt, "
