@@ -14,8 +14,8 @@ from core.export import target
 from core.export.file_sizes import counts_of
 from core.methods import DEFAULT_PRUNER, HALF, treatment
 from core.plan import Allocation, allocate, responses, taken, with_target
-from core.requests import BestRequest, Recipe, fraction, read_allocation, request_of, write
-from core.results import Best, Forecast, Prediction, commands, load_forecast, protocols, text_splits
+from core.requests import BestRequest, Recipe, fraction, read_allocation, recipe_names, request_of, write
+from core.results import Best, Forecast, Prediction, Result, commands, load_forecast, protocols, text_splits
 from core.results.best import export_request, load
 from core.show.words import study_lines
 from core.store import Profile, Store, profiles
@@ -40,21 +40,23 @@ def spread(options: SimpleNamespace, store: Store) -> None:
         forecast = load_forecast(store, profile, treated, options.anchors)
         if options.max_loss is not None:
             allocation = allocate(forecast.sparsest(request, fraction(options.max_loss)), profile)
-        forecast, _ = forecast.without_allocation(allocation.exact, allocation.request.uncorrected)
+        forecast, measured = forecast.without_allocation(allocation.exact, allocation.request.uncorrected)
         even = np.full_like(allocation.exact, allocation.request.target)
         rows = {"this allocation": allocation.exact, "its base": allocation.exact_base, "uniform": even}
         predicted = {name: forecast.predict(row) for name, row in rows.items()}
     except UserError as reason:
         if options.anchors or options.max_loss is not None:
             raise
-        forecast, predicted, lacking = None, {}, str(reason)
+        forecast, measured, predicted, lacking = None, None, {}, str(reason)
     answer = allocated_json(allocation, profile, treated.pruner) | predicted_json(forecast, predicted)
-    answer |= {"no_prediction": lacking}
+    answer |= {"no_prediction": lacking, "measured": measured and measured_json(measured)}
     if options.at_most:
         answer["file_bytes"] = taken(counts, treated, allocation.budget)
     say_json(answer)
     _say(allocation, answer)
     say(answer["harm"])
+    if measured:
+        say(study_lines.measured_beside(measured, predicted["this allocation"]))
     if forecast:
         words = study_lines.next_words(predicted["this allocation"])
         say(study_lines.beside(predicted), words, study_lines.basis(forecast))
@@ -79,6 +81,13 @@ def predicted_json(forecast: Forecast | None, predicted: Mapping[str, Prediction
         },
         "predicted_beside": {"base": base, "uniform": uniform},
     }  # fmt: skip
+
+
+def measured_json(result: Result) -> Answer:
+    """JSON of what this allocation was measured to cost, and its change against uniform treated alike."""
+    change = result.against_uniform
+    beside = recipe_names.uniform_beside(result.setting.repair)
+    return {"perplexity": result.perplexity, "against": beside, "change": change and change_json(change)}
 
 
 def allocated_json(allocation: Allocation, profile: Profile, pruner: str) -> Answer:

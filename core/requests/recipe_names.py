@@ -46,6 +46,11 @@ def setting(recipe: Recipe, with_pruner: bool = True) -> str:
     return _full(recipe, name, with_pruner) + f", calibration seed {seed}" * bool(seed)
 
 
+def uniform_beside(repair: str | None) -> str:
+    """Uniform sparsity that a setting is compared with: treated alike."""
+    return "uniform with the same repair" if repair else "uniform"
+
+
 def kind(recipe: Recipe) -> tuple:
     """Key of recipes that differ in parameters and correction alone."""
     fixed = recipe.allocation.target, recipe.treatment, recipe.pattern, recipe.true_sequential

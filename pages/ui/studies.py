@@ -10,8 +10,8 @@ import streamlit as st
 
 from core.base import UserError, escape_markdown
 from core.methods import Treatment
-from core.plan import allocate, responses
-from core.requests import AllocationRequest, Recipe
+from core.plan import allocate, responses, same_allocation
+from core.requests import AllocationRequest, Recipe, recipe_names
 from core.results import (
     CHANGE,
     Change,
@@ -106,10 +106,10 @@ def without_allocation(
     return forecast.without_allocation(allocate(request, forecast.profile).exact, base)
 
 
-def looked_alike(results: Study, recipe: Recipe, profile: Profile) -> bool:
-    """True if these results computed a setting's allocation from this profile."""
-    request = recipe.allocation
-    return not (request.base.profiled or request.correction.strength) or profile.key in results.profiles
+def result_of(results: Study, recipe: Recipe, profile: Profile) -> Result | None:
+    """The result of a setting, where its allocation is the one that this profile gives."""
+    one = results.of(recipe)
+    return one if one and same_allocation(one.planned, allocate(recipe.allocation, profile).exact) else None
 
 
 def choose(among: Sequence[Study], recipe: Recipe) -> Study:
@@ -124,23 +124,28 @@ def choose(among: Sequence[Study], recipe: Recipe) -> Study:
     return by_key[choices.sync("study", list(by_key), first, homes)]
 
 
-def hero(about: str, one: Result, change: Change | None, other: str = "uniform") -> None:
+def hero(about: str, one: Result, change: Change | None, other: str = "") -> None:
     """A perplexity large, its change beside it, the interval small.
 
     Args:
         change: against the other; None: there is nothing to compare with.
+        other: uniform with the same repair, where nothing else is named.
     """
     written, how = "not a number" if one.trouble else one.written, {}
     if not one.trouble and change and math.isfinite(change.value):
         size, _, interval = change.said.partition(" %")
         word = verdict(change.quoted)
         how = {
-            "delta": f"{size} % against {escape_markdown(other)}",
+            "delta": f"{size} % against {escape_markdown(other or _uniform(one))}",
             "delta_color": HUES.get(word, "off"),
             "delta_arrow": "auto" if word in HUES else "off",
             "delta_description": escape_markdown(f"95 % interval {interval.strip(' ,')}"),
         }
     st.metric(escape_markdown(about), written, help=one.trouble or None, **how)
+
+
+def _uniform(one: Result) -> str:
+    return recipe_names.uniform_beside(one.setting and one.setting.repair)
 
 
 def helped(settings: Iterable[Result]) -> None:

@@ -23,7 +23,7 @@ def family():
     return candidates.combined([*asked, *more], "wanda", (0,))
 
 
-def save(store, asked, costs=synthetic.invented_cost, windows=24, tasks=(), allocated=False, **more):
+def save(store, asked, costs=synthetic.invented_cost, windows=24, tasks=(), allocated=True, **more):
     """A study of the profile in the cache, whose allocations are those of the profile where `allocated`."""
     label = more.get("text", "invented evaluation text")
     spec = synthetic.study_spec(PROFILE, asked, LAYERS, windows, text=label, tasks=tasks)

@@ -1,15 +1,16 @@
-"""The best known setting: one button brings it into view on Allocate, Prune and Runs, and its profile follows."""
+"""The best known setting: one button brings it into view on Tune and among all results, and its profile follows."""
 
 import pytest
 
 from core.requests import Recipe, grammar
+from core.store import profiles
 from tests import synthetic
-from tests.pages.opening import badges, opened_at, url
+from tests.pages.opening import badges, opened_at, put, url
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, save
 
 LINEARS = synthetic.linears_spec(LAYERS)
 BEST = Recipe(allocation=grammar.read_allocation("response granularity=linear:0.7"), repair="refit")
-PLACES = [("allocate", {}), ("prune", {}), ("runs", {"show": "evaluations"})]
+PLACES = [("tune", {}), ("runs", {"show": "evaluations"})]
 
 
 def cost(setting):
@@ -22,6 +23,7 @@ def known(store):
     key = synthetic.save_profile(store.root, LINEARS, LAYERS, "deep model")
     save(store, (Recipe(allocation=OWL), Recipe(allocation=OWL, pruner="sparsegpt")), cost)
     spec = synthetic.study_spec(PROFILE, (BEST,), LAYERS, text="invented evaluation text")
+    spec = synthetic.as_allocated(spec, profiles.load(store, store.profile(key)))
     synthetic.save_study(store.root, spec, LAYERS, key, cost)
     return key
 
@@ -34,9 +36,9 @@ def test_one_click_uses_the_best_known_setting_and_its_profile_follows(known, pa
     app.button(key="use-best").click().run()
     assert not app.error and not app.warning
     assert app.session_state["profile"] == known
-    if page == "allocate":
-        assert app.session_state["base"] == "response"
-        app = app.switch_page("compress.py").run()
+    assert app.session_state["base"] == "response"
+    if page == "tune":
+        put(app, "part", "results")
     assert grammar.read_allocation(url(app)["allocation"]) == BEST.allocation
     assert (app.session_state["by"], app.session_state["repair"]) == ("wanda", "refit")
     assert not app.error and not app.info, "it was evaluated"
@@ -44,7 +46,7 @@ def test_one_click_uses_the_best_known_setting_and_its_profile_follows(known, pa
 
 
 def test_a_budget_per_linear_brings_the_profile_of_linears_into_view(known):
-    for page in ("allocate", "prune"):
+    for page in ("tune", "results"):
         app = opened_at(page, profile=PROFILE.key, allocation="response granularity=linear:0.7")
         assert app.session_state["profile"] == known and url(app)["profile"] == known
         assert not app.error and "looks at" in app.toast[0].value

@@ -5,12 +5,14 @@ import re
 
 import pytest
 
+from core.base import perplexity
 from core.requests import AllocationRequest, grammar
 from core.results import candidates
 from core.store import load
 from pages.ui import studies
 from tests import synthetic
-from tests.pages.opening import badges, figures, words
+from tests.pages.allocate_page import predicted
+from tests.pages.opening import badges, figures, live, words
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, family, opened, save
 
 
@@ -81,19 +83,19 @@ def said(app, begins):
     return found
 
 
-def test_a_setting_is_predicted_before_it_runs_and_never_by_itself(store):
+def test_a_setting_is_predicted_before_it_runs_and_afterwards_measured_and_predicted_by_the_others(store):
     save(store, OTHERS)
-    app = opened(part="evaluate")
-    [hero] = [each for each in app.metric if each.label == "Predicted perplexity of OWL, 70 % zeros, Wanda"]
-    before = said(app, f"Predicted perplexity {hero.value}, 90 % interval [")
+    app = opened(part="tune")
+    assert not live(app)["hero"]["measured"]
+    value, low, high = map(perplexity, predicted(app))
     owl = candidates.combined([OWL], "wanda", (0,))
     cost = lambda setting: 0.1 if setting == owl[0] else synthetic.invented_cost(setting)  # noqa: E731
     save(store, owl, cost, allocated=True)
-    app = opened(part="evaluate")
-    after = said(app, before.value.partition(";")[0])
-    [measured] = [each for each in app.metric if each.label.startswith("Perplexity of OWL")]
-    assert f"; measured {float(measured.value):.1f}; unpruned " in after.value
-    assert "4 settings evaluated with Wanda" in after.help == before.help
+    app = opened(part="tune")
+    [group] = studies.groups(load(store, store.profile(PROFILE.key)))
+    frame = str(live(app)["state"]["strength"])
+    assert live(app)["hero"]["measured"] == {frame: pytest.approx(group.of(owl[0]).perplexity)}
+    assert f"The other settings predict {value} [{low}, {high}]." in said(app, "The other").value
 
 
 def test_what_cannot_be_predicted_is_one_sentence(store):

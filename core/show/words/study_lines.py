@@ -85,6 +85,14 @@ def beside(predictions: Mapping[str, Prediction]) -> str:
     return f"Predicted perplexity, 90 % interval: {listed_predictions}."
 
 
+def measured_beside(one: Result, prediction: Prediction) -> str:
+    """`Measured perplexity 247, -74 % [-75, -72] against uniform; the other settings predict 276 [233, 331].`"""
+    change, uniform = one.against_uniform, recipe_names.uniform_beside(one.setting.repair)
+    compared = f", {change.said} against {uniform}" if change else ""
+    others = interval(*prediction[:3])
+    return f"Measured perplexity {perplexity(one.perplexity)}{compared}; the other settings predict {others}."
+
+
 def next_words(prediction: Prediction) -> str:
     """`Predicted divergence from the unpruned model, nats: 0.3 [0.2, 0.4]; next words that change: 22 % [20 %, 24 %].`
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import streamlit as st
 
-from core.base import UserError, duration, escape_markdown, perplexity, sentence
+from core.base import UserError, duration, escape_markdown, sentence
 from core.jobs import cost
 from core.methods import Manual, Treatment
 from core.models import machine
@@ -92,15 +92,17 @@ def draw(
     correction = request.correction
     still = request.replace(correction=correction.replace(strength=0.0))
     fixed = read_hand(by_hand, profile.layers) if allocation.request.base.by_hand else {}
-    sweep, bars = picture.drawn(still, tuple(fixed.items()), profile, forecast)
+    own = measured and (correction.strength, correction.control, measured.perplexity)
+    sweep, bars = picture.drawn(still, tuple(fixed.items()), profile, forecast, own)
     if sweep.off:
         layout.warn(f"The correction is off: {sweep.off}")
     layout.live(bars, {"strength": sweep.frame(correction.strength, correction.control)})
     if forecast:
+        others = measured and study_lines.interval(*forecast.predict(allocation.exact)[:3])
         sentences = {
+            f"The other settings predict {others}.": measured,
             "Shaded: the interval.": bars.gauge,
             "Points were measured.": bars.gauge and bars.gauge.marks,
-            f"This allocation was measured: {measured and perplexity(measured.perplexity)}.": measured,
             study_lines.basis(forecast): True,
         }
         layout.caption(" ".join(said for said, known in sentences.items() if known))

@@ -19,9 +19,10 @@ from pages.ui.compress.settings import CONTROLS, STRENGTHS
 from pages.ui.live.figure import Bars, Control, Curve, Figure, Gauge, Hand, Hero, Key, Mark, Slot
 
 LEAST_SPAN = 0.02  # sparsity shown above and below the target even where all layers are alike
-STRENGTH = "Correction strength (our parameter), largest shift of a layer"
+STRENGTH = "How far to shift zeros towards layers that absorb"
 DECIMALS = 4  # of sparsities, of which the first three are written and drawn
 SAYS = "**{{now}}** predicted perplexity, 90 % interval [{{low}}, {{high}}]. {{change}} {}."
+MEASURED = "**{{now}}** measured perplexity. {{change}} {}."
 IDLE = "Drag a bar, or press arrow keys: the other layers make up for it."
 HEAD_HEIGHT = 128  # px of words over this picture and that of targets, whose plots stand level
 UNKNOWN = "Nothing is predicted: a layer is pruned beyond the largest sparsity that was measured alone."
@@ -29,7 +30,11 @@ UNKNOWN = "Nothing is predicted: a layer is pruned beyond the largest sparsity t
 
 @lru_cache(maxsize=24)
 def drawn(
-    request: AllocationRequest, fixed: tuple[tuple[int, float], ...], profile: Profile, forecast: Forecast | None
+    request: AllocationRequest,
+    fixed: tuple[tuple[int, float], ...],
+    profile: Profile,
+    forecast: Forecast | None,
+    measured: tuple[float, str, float] | None = None,
 ) -> tuple[Sweep, Figure]:
     """The sweep over strengths and its figure: a bar per layer, and a curve of predicted perplexity.
 
@@ -39,6 +44,7 @@ def drawn(
         request: without a strength, which moves nothing but the slider.
         fixed: layers set by hand, with their sparsity.
         forecast: what predicts; None: nothing does.
+        measured: strength, control and perplexity of the allocation in view, which is not among that.
     """
     allocation = allocate(request, profile)
     swept = sweep(allocation, STRENGTHS, profile, dict(fixed), CONTROLS)
@@ -48,8 +54,12 @@ def drawn(
     if forecast is None:
         return swept, replace(figure, controls=[_control(swept)])
     costs = forecast.perplexities(swept.rows)
-    even = float(forecast.perplexities(allocate(uniform(request.target), profile).exact[None]).value[0])
-    measured = [] if fixed else _measured(swept, request, forecast)
+    evenly = allocate(uniform(request.target), profile).exact
+    _, judged = forecast.without_allocation(evenly, uniform(request.target))
+    even = judged.perplexity if judged else float(forecast.perplexities(evenly[None]).value[0])
+    marks = [] if fixed else _measured(swept, request, forecast)
+    if measured:
+        marks.append(Mark(swept.frame(*measured[:2]), measured[2], "ink"))
     start = swept.frame(0)
     curves = [
         Curve([start + THINNED * n for n in range(len(rows))], sensible(forecast.perplexities(rows).value), label)
@@ -58,8 +68,8 @@ def drawn(
     return swept, replace(
         figure,
         controls=[_control(swept, costs)],
-        gauge=gauge("predicted perplexity at each strength (log scale)", costs, curves, measured, start),
-        hero=hero(costs, forecast, "uniform", even),
+        gauge=gauge("predicted perplexity at each strength (log scale)", costs, curves, marks, start),
+        hero=hero(costs, forecast, recipe_names.uniform_beside(forecast.treatment.repair), even, marks),
         height=230,
         head=HEAD_HEIGHT,
         right=64,
@@ -137,10 +147,12 @@ def _measured(swept: Sweep, request: AllocationRequest, forecast: Forecast) -> l
     ]
 
 
-def hero(costs: Estimate, forecast: Forecast, name: str, beside: float) -> Hero:
-    """The predicted perplexity of every frame beside one that has a name."""
+def hero(costs: Estimate, forecast: Forecast, name: str, beside: float, marks: Sequence[Mark] = ()) -> Hero:
+    """The perplexity of every frame, measured or else predicted, beside one that has a name."""
     changes = [f"{{share}} {far} than {name} ({perplexity(beside)})." for far in ("less", "more")]
-    return Hero(*costs[:3], SAYS.format(protocols.short_name(forecast.study)), beside, changes, UNKNOWN)
+    says, measured = (each.format(protocols.short_name(forecast.study)) for each in (SAYS, MEASURED))
+    points = {each.frame: each.value for each in marks if each.tone == "ink"}
+    return Hero(*costs[:3], says, beside, changes, UNKNOWN, points, measured)
 
 
 def gauge(

@@ -87,7 +87,7 @@ def draw(profile: Profile, in_view: AllocationRequest, treatment: Treatment | No
             if treatment and not unit.levels:
                 pruner, repair = treatment.pruner, treatment.repair or "none"
             else:
-                pruner = form.switch("Pruner", pruners_counting(unit), "by", default_pruner(unit))
+                pruner = form.choice("Pruner", pruners_counting(unit), "by", default_pruner(unit))
             if not unit.levels:
                 if not treatment:
                     repair = form.choice("Repair", settings.REPAIRED, "repair", repair, help=about)

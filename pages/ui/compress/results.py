@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.base import UserError, escape_markdown, formats, frozen
+from core.base import UserError, escape_markdown, frozen
 from core.plan import linear_parameters
 from core.requests import Recipe, recipe_names
 from core.results import FEWEST_WINDOWS, Result, Slice, Study, protocols, rows_of
@@ -39,12 +39,13 @@ class ResultsView:
         """Say that something was not evaluated, and name and link to where it was, if it was anywhere.
 
         Args:
-            hint: what to do where it was nowhere.
+            hint: label of the link to what measures it, where it was nowhere.
             has: whether it was evaluated there.
         """
         place = protocols.best_slice(self.groups, self.part.target, self.part.treatment.name, has=has)
         if place is None:
-            layout.note(f"{reason} {hint}")
+            layout.note(reason)
+            layout.to_compress(hint, "tune")
             return
         there, other = place
         alike = self.results.entries == there.entries
@@ -101,9 +102,9 @@ def _measured(
 
     def measured(study, part):
         """True if the setting was evaluated there, as this profile allocates it."""
-        return study.of(setting) in study.within(part) and studies.looked_alike(study, setting, profile)
+        return studies.result_of(study, setting, profile) in study.within(part)
 
-    mine = results.of(setting) if studies.looked_alike(results, setting, profile) else None
+    mine = studies.result_of(results, setting, profile)
     results = protocols.with_comparable(results, groups)
     named = {each.name: each for each in results.slices}
     place = protocols.best_slice([results], setting.allocation.target, setting.treatment.name, setting)
@@ -117,7 +118,7 @@ def _measured(
         if in_part is None:
             name = recipe_names.setting(setting.seedless)
             where = "with this profile" if results.of(setting) and not mine else "here"
-            reason, hint = f"Your setting ({name}) has not been evaluated {where}.", "Measure it under Tune."
+            reason, hint = f"Your setting ({name}) has not been evaluated {where}.", "Measure this setting"
             view.not_evaluated(reason, hint, measured)
         pruning.bars(setting, profile)
     _charts(view, leading)
@@ -129,17 +130,14 @@ def _measured(
 def known_cost(recipe: Recipe, groups: tuple[Study, ...], profile: Profile) -> None:
     """Draw the cost of the setting in view: measured under the main protocol, and predicted from other settings."""
     place = protocols.best_slice(groups, recipe.allocation.target, recipe.treatment.name, recipe)
-    one = place and place.study.of(recipe)
-    if is_measured := one and studies.looked_alike(place.study, recipe, profile):
+    one = place and studies.result_of(place.study, recipe, profile)
+    if one:
         _headline(place.study, one)
     try:
         anchors, prediction, measured = studies.predicted(recipe, profile)
     except UserError as error:
         layout.caption(f"Nothing predicts this setting: {str(error).partition(';')[0]}.")
         return
-    if not is_measured:
-        label = escape_markdown(f"Predicted perplexity of {recipe_names.setting(recipe.seedless)}")
-        st.metric(label, formats.perplexity(prediction.perplexity))
     layout.caption(study_lines.of_allocation(anchors, prediction, measured), study_lines.basis(anchors))
 
 
@@ -181,14 +179,14 @@ def _verdicts(view: ResultsView) -> None:
 
 
 def _correction(view: ResultsView) -> None:
-    hint = "Measure this method and its controls under Tune."
+    hint = "Measure this method and its controls"
     if not view.lacks("No correction has been evaluated", hint, drawing.corrected_bases):
         base = (view.mine and view.mine.base) or drawing.corrected_bases(view.results, view.part)[0]
         layout.show(drawing.correction(view.results, base, view.mine), view.prefix, "correction")
 
 
 def _zero_shot(view: ResultsView) -> None:
-    if not view.lacks("No zero-shot task has been run", "Name some under Tune.", _answering):
+    if not view.lacks("No zero-shot task has been run", "Measure zero-shot tasks", _answering):
         rows = rows_of(view.results, [*filter(None, [view.results.dense]), *_answering(view.results, view.part)])
         about = "Zero-shot accuracy of each setting", f"{view.prefix}-zero-shot", "zero-shot"
         studies.show_table(study_table(rows).accuracies, *about)

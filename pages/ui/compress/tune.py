@@ -112,7 +112,8 @@ def _measure(tuning: Tuning, profile: Profile) -> None:
     if how.wrong:
         layout.error(how.wrong)
         return
-    results.known_cost(how.setting, tuning.protocols, profile)
+    if tuning.forecast is None or how.setting.pattern or how.setting.true_sequential:  # else the picture tells
+        results.known_cost(how.setting, tuning.protocols, profile)
     evaluate.show(how, profile)
     layout.to_compress("Export this setting", "results")
     if not tuning.levels:

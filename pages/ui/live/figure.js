@@ -23,7 +23,7 @@ import { fill, filled, Lights, write } from "./sentences.js"
 /** @typedef {{y: Axis, values: Numbers, zero: number | null, points: number[], band: Numbers[], height: number,
  *   curves: [number[], Numbers, string][], marks: [number, number, string][]}} Gauge one of every frame */
 /** @typedef {{values: Numbers, low: Numbers, high: Numbers, says: string, beside: number, changes: string[],
- *   unknown: string}} Hero */
+ *   unknown: string, measured: Record<number, number>, fact: string}} Hero `measured`: of some frames */
 /** @typedef {import("./runtime.js").Data & {layers: number, title: string, finding: string, says: string, idle: string,
  *   lead: string, notes: Slot[], slots: Record<string, Slot>, y: Axis | Axis[], x: string, foot: number | null,
  *   height: number, pick: Control | null, controls: Control[], bars: Bars | null, lines: Line[], hero: Hero | null,
@@ -51,6 +51,7 @@ class Figure extends Picture {
   /** @type {number | null} */ taken = null // layer whose bar is dragged
   /** @type {(number | null)[]} */ bar = [] // of each layer
   /** @type {(number | null)[]} */ cost = [] // perplexity and its interval
+  /** @type {number | null} */ measured = null // perplexity
   reserved = ""
 
   build() {
@@ -129,10 +130,12 @@ class Figure extends Picture {
     this.bar = bars?.values[this.frame] ?? []
     this.told.style.opacity = ""
     this.cost = hero ? [hero.values, hero.low, hero.high].map((numbers) => numbers[this.frame]) : []
+    this.measured = hero?.measured[this.frame] ?? null
     if (!hand || Object.entries(sent).every(([name, at]) => !name.startsWith("hand") || at === this.state[name])) return
     const row = this.pinned(this.state)
     if (!row) return
     this.bar = row
+    this.measured = null
     this.told.style.opacity = "0.4" // it speaks of what was before
     this.cost = (hand.curves && predicted(row, hand.curves)) ?? [null, null, null]
   }
@@ -180,12 +183,18 @@ class Figure extends Picture {
 
   /** The number that the picture is about, in place of a first sentence. @param {Hero} hero */
   hero(hero) {
-    const [now, low, high] = this.cost
-    if (now === null || low === null || high === null) return write(this.lead, hero.unknown)
+    const [predicted, low, high] = this.cost
+    const now = this.measured ?? predicted
+    this.lead.classList.toggle("measured", this.measured !== null)
+    if (now === null || (this.measured === null && (low === null || high === null))) {
+      return write(this.lead, hero.unknown)
+    }
     const more = now / hero.beside - 1
     const share = `${Math.abs(100 * more).toFixed(0)} %`
     const change = share === "0 %" ? "" : fill(hero.changes[Number(more > 0)], { share })
-    write(this.lead, fill(hero.says, { now: significant(now), low: significant(low), high: significant(high), change }))
+    const interval = this.measured === null ? { low: significant(Number(low)), high: significant(Number(high)) } : {}
+    const says = this.measured === null ? hero.says : hero.fact
+    write(this.lead, fill(says, { now: significant(now), change, ...interval }))
   }
 
   /** @param {Bars} bars */

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -126,6 +127,8 @@ class Hero:
     beside: float
     changes: Sequence[str]  # less and more, with {share}
     unknown: str  # where there is no number
+    measured: Mapping[int, float] = field(default_factory=dict)  # frame -> number, which stands there instead
+    fact: str = ""  # what is said of that, with {now} and {change}
 
 
 @frozen

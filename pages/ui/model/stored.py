@@ -127,7 +127,7 @@ def _short(key: str) -> str:
 
 def _answer(row: Row, first: Row) -> None:
     """Draw a row's perplexity and protocol; its change is against uniform for the first row, else against the first."""
-    other, change = "uniform", row.one.against_uniform
+    other, change = "", row.one.against_uniform
     if row is not first:
         other, change = "the first", row.one.against(first.one) if row.measured_by == first.measured_by else None
     studies.hero(f"Perplexity of {row.called}", row.one, change, other)

@@ -13,7 +13,7 @@ import pytest
 from core.base import UserError
 from core.methods import METHODS, Owl, Response, Treatment, Uniform
 from core.plan import allocate, prediction, responses
-from core.requests import AllocationRequest, Recipe, uniform
+from core.requests import AllocationRequest, Recipe, uniform, write
 from core.results import Prediction, default_anchors, load_forecast, stored_forecasts
 from core.show.report import BENCHES
 from core.store import HOME, Store, profiles
@@ -150,6 +150,9 @@ def test_allocate_says_the_prediction_and_the_reason_where_there_is_none(study, 
     assert found.keys() >= {*Prediction._fields, "pruner", "repair", "anchors", "leave_one_out"}
     assert len(found["anchors"]) == 4 and told["no_prediction"] is None
     assert found["loss_increase"] <= np.log(1.2) and told["request"]["target"] == pytest.approx(told["budget"])
+    anchor = default_anchors(profile, WANDA)[0]
+    told = say("allocate", "--profile", profile.key, "--allocation", write(anchor.allocation), "--json").json
+    assert told["measured"]["perplexity"] > 1 and told["measured"]["against"] == "uniform", "beside what others predict"
     say(*line, "--pruner", "magnitude").refused("no setting evaluated with magnitude")
 
 
