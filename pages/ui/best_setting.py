@@ -37,7 +37,7 @@ def card(groups: tuple[Study, ...], target: float, pruner: str) -> None:
         studies.hero(about, row.one, row.one.against_uniform)
         with layout.row():
             studies.badge(row.study)
-            button(lambda: using(row) | {"part": "tune"}, "use-best")
+            button(lambda: using(row) | ({"part": "tune"} if url_state.here("compress") else {}), "use-best")
 
 
 def button(query: Callable[[], dict[str, str]], key: str) -> None:
