@@ -1,4 +1,4 @@
-"""The Lab page: a model that writes while it is damaged; below, a sentence and the damage that spreads over it."""
+"""The Play page: a model that writes while it is damaged; below, a sentence and the damage that spreads over it."""
 
 from contextlib import suppress
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator
-from functools import cached_property, lru_cache, partial
+from functools import cache, cached_property, lru_cache, partial
 from itertools import chain
 
 import torch
@@ -29,6 +29,7 @@ from core.store import Chunk, Lens, NextWord, Scene, SceneRow, Store
 CALIBRATION = WindowRequest(source="demo", sequences=8, length=128)  # text for pruning in the lab
 MAX_SENTENCES = 16  # whose clean runs are kept in memory
 SIGNIFICANT_DIGITS = 4
+SIGN_BYTES = 4  # of UTF-8 at most, and so the most tokens that share a sign
 
 
 DONE = object()
@@ -93,12 +94,12 @@ class LabModel:
                 (None,) * layer + _numbers(rows[layer:]) for layer, rows in zip(layers, perturbed.drift, strict=True)
             ),
             gain=tuple(gain(rows, layer) for layer, rows in zip(layers, perturbed.drift, strict=True)),
-            perturbed=self._words(perturbed.words),
+            perturbed=self._words(run, perturbed.words),
             flipped=tuple(map(tuple, (first[0] != first[1]).tolist())),
             kl=_numbers(perturbed.kl),
-            tokens=tuple(self.loaded.tokenizer.decode([each]) for each in run.ids[0].tolist()),
+            tokens=tuple(self._texts(run)[0]),
             norms=_numbers(torch.cat([call.exit.float().norm(dim=-1) for call in run.calls])),
-            dense=self._words(run.words)[0],
+            dense=self._words(run, run.words)[0],
             seconds=_rounded(time.perf_counter() - began),
         )
 
@@ -119,13 +120,29 @@ class LabModel:
         streams = []
         self.scene(question, layer, streams)
         run = self.clean(question.sentence)
-        return Lens(dense=self._words(run.lens), hurt={layer: self._words(scene.read_lens(run, torch.cat(streams)))})
+        hurt = scene.read_lens(run, torch.cat(streams))
+        return Lens(dense=self._words(run, run.lens), hurt={layer: self._words(run, hurt)})
 
-    def _words(self, words: scene.NextWords) -> tuple[tuple[tuple[NextWord, ...], ...], ...]:
+    def _texts(self, run: scene.CleanRun) -> tuple[list[str], list[tuple[int, ...]]]:
+        """Text that each token adds, empty while a sign is incomplete; after each token, those of such a sign."""
+        texts, pieces = [], [()]
+        for token in run.ids[0].tolist():
+            sign = *pieces[-1], token
+            text = self.loaded.tokenizer.decode(sign)
+            is_whole = not text.endswith("\ufffd") or len(sign) == SIGN_BYTES
+            texts.append(text if is_whole else "")
+            pieces.append(() if is_whole else sign)
+        return texts, pieces[1:]
+
+    def _words(self, run: scene.CleanRun, words: scene.NextWords) -> tuple[tuple[tuple[NextWord, ...], ...], ...]:
         """Next words with their probabilities, by row and token."""
-        text = {each: self.loaded.tokenizer.decode([each]) for each in set(words.ids.flatten().tolist())}
+        text = cache(lambda begun, token: self.loaded.tokenizer.decode([*begun, token]))
+        begun = self._texts(run)[1]
         return tuple(
-            tuple(tuple((text[i], _rounded(p)) for i, p in zip(*each, strict=True)) for each in zip(*row, strict=True))
+            tuple(
+                tuple((text(sign, i), _rounded(p)) for i, p in zip(*each, strict=True))
+                for sign, *each in zip(begun, *row, strict=True)
+            )
             for row in zip(words.ids.tolist(), words.probability.tolist(), strict=True)
         )
 

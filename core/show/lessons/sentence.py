@@ -1,6 +1,7 @@
 """One sentence in the lab: the damage at every layer against the damage that entered, and sentences on it."""
 
 import math
+import unicodedata
 from collections.abc import Iterable
 
 import numpy as np
@@ -69,10 +70,11 @@ def sink(norms: Iterable[Iterable[float]]) -> dict[str, float] | None:
 
 def token_word(token: str, first: bool = False) -> str:
     """A token as a word: a piece that goes on with the word before it begins with a hyphen, a sign's half is dots."""
-    token = token.replace("\ufffd", "…")
+    token = token.replace("\ufffd", "…") or "…"
     if not any(each.isprintable() and not each.isspace() for each in token):
         return LINES[min(token.count("\n"), 3)]
-    return token.strip() if first or not token[:1].isalnum() else f"-{token}"
+    goes_on = token[:1].isalnum() and unicodedata.east_asian_width(token[0]) not in "WF"  # which have no spaces
+    return token.strip() if first or not goes_on else f"-{token}"
 
 
 def contexts(tokens: Iterable[str]) -> list[str]:

@@ -2,6 +2,7 @@
 const [WIDTH, EDGE, GAP, LINE, SIZE] = [1200, 40, 32, 30, 20] // px
 const ROOM = WIDTH - 2 * EDGE
 const COLUMN = (ROOM - GAP) / 2
+const ROOM_LEFT = 16 // of the line
 
 /** @typedef {{text: string, of: number, x: number, line: number}} Piece `of`: the part that it belongs to */
 
@@ -34,7 +35,8 @@ async function image(svg) {
     Object.assign(/** @type {SVGElement} */ (each).style, { fill, font, stroke })
   })
   const [width, height] = [svg.clientWidth, svg.clientHeight]
-  Object.entries({ width, height }).forEach(([name, value]) => copy.setAttribute(name, String(value)))
+  const viewBox = `${-ROOM_LEFT} 0 ${width + ROOM_LEFT} ${height}` // its font may be a wider one
+  Object.entries({ width, height, viewBox }).forEach(([name, value]) => copy.setAttribute(name, String(value)))
   const made = new Image(width, height)
   made.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(copy))}`
   await made.decode()
@@ -78,7 +80,7 @@ export async function snapshot(texts, says, svg) {
     for (const { text, of, x, line } of pieces)
       put(text, left + x, EDGE + LINE * (line + 1), 400, getComputedStyle(spans[of]))
   })
-  for (const { text, x, line } of finding) put(text, EDGE + x, below + LINE * line, 600)
+  for (const { text, x, line } of finding) put(text, EDGE + x, below + LINE * line)
   pen.drawImage(chart, EDGE, floor, ROOM, height)
   return new Promise((done) => canvas.toBlob((blob) => done(/** @type {Blob} */ (blob))))
 }

@@ -263,7 +263,7 @@ class Talk extends Picture {
 
   /** Every whole sentence of a text, told once to who listens. @param {"dense" | "hurt"} side */
   hear(side) {
-    const whole = sentences(this.steps.map((step) => step[side] ?? "").join(""), !this.running)
+    const whole = sentences(this.steps.map((step) => step[side] ?? "").join(""), this.over || this.held)
     for (const each of whole.slice(this.told[side]))
       this.heard.append(make("p", {}, `${this.data.words[side]}: ${each}`))
     this.told[side] = whole.length

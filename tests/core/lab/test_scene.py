@@ -179,3 +179,10 @@ def test_the_opening_scene_is_what_the_engine_measures(bundled):
     for stored, read in ((words.dense, now.dense), (words.hurt[16], now.hurt[16])):
         shares = [[[share for ((_, share),) in row] for row in rows] for rows in (stored, read)]
         np.testing.assert_allclose(*shares, rtol=2e-2)
+
+
+@pytest.mark.bundled
+def test_tokens_that_share_a_sign_are_shown_as_the_sign(bundled):
+    words = "Sun 日 😀, день"
+    tokens = LabModel(bundled).row(lab.question(words, "skip"), 29).tokens
+    assert "".join(tokens) == words and "" in tokens

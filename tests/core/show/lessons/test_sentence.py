@@ -122,6 +122,8 @@ def test_the_sink_is_a_token_far_longer_than_the_others():
         (" ", False, "space"),
         ("\u200b", False, "space"),
         (" caf\ufffd", False, "caf…"),
+        ("", False, "…"),
+        ("日", False, "日"),
     ],
 )
 def test_a_token_as_a_word(token, first, word):
