@@ -20,22 +20,30 @@ name = form.choice("Question", TITLES, "question", claims.PAPER)
 
 
 def show_claims() -> None:
-    """Draw the claims of the literature by model, the surprises, and each claim with its measurements."""
-    layout.header(claims.TITLE)
-    rows = [["Claim", *claims.PROFILES], ["---"] * (1 + len(claims.PROFILES))]
+    """Draw the claims of the literature by paper and model, the surprises, and one claim with its measurements."""
+    rows = [["Claim", "Paper", *claims.PROFILES], ["---"] * (2 + len(claims.PROFILES))]
     for claim in claims.CLAIMS.values():
-        rows.append([claim.title, *(f":{HUES.get(word, 'gray')}-badge[{word}]" for word in claim.verdicts)])
+        verdicts = (f":{HUES.get(word, 'gray')}-badge[{word}]" for word in claim.verdicts)
+        rows.append([claim.title, claim.paper, *verdicts])
     st.markdown("\n".join(f"| {' | '.join(row)} |" for row in rows))
     st.markdown("**What surprised us**")
     layout.bullets(map(claims.with_numbers, claims.SURPRISES))
     st.caption(claims.RULE)
-    for key, claim in claims.CLAIMS.items():
-        layout.show(claim.chart(), "evidence", f"claim-{key}")
-        layout.caption(f"{claim.about} Said by {claim.source}.")
-        with st.expander("Measured on, and the lines that measure it again"):
-            for each in filter(None, claims.answers(claim).values()):
-                layout.caption(each.protocol)
-                layout.command(each.command)
+    titles = {key: claim.title for key, claim in claims.CLAIMS.items()}
+    claim = claims.CLAIMS[form.choice("Claim", titles, "claim", next(iter(titles)))]
+    layout.show(claim.chart(), "evidence", "claim")
+    layout.caption(claim.about)
+    with st.expander("Measured on, and the lines that measure it again"):
+        for each in filter(None, claims.answers(claim).values()):
+            layout.caption(each.protocol)
+            show_command(each.command)
+
+
+def show_command(command: str) -> None:
+    """Draw a command, and the source of the texts that it reads."""
+    layout.command(command)
+    if texts := questions.texts_of(command):
+        layout.caption(texts)
 
 
 def show_bench(bench: Bench) -> str:
@@ -75,4 +83,4 @@ if name == claims.PAPER:
 bench = BENCHES.get(name)
 command = show_bench(bench) if bench else show_answer(questions.answer(name))
 st.caption("This line measures it again; what is committed is not measured twice.")
-layout.command(command)
+show_command(command)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from core.base import PROJECT, UserError, access, several
+from core.base import PROJECT, UserError, access, readable, several
 from core.export import target
 from core.jobs import processes, records
 from core.jobs.records import Job, Status
@@ -87,10 +87,11 @@ def submit(store: Store, request: Request, device: str = "cpu", engine: str = "w
     """Queue a request. A queued or running one is returned as it is; one that ended goes on from its parts.
 
     Raises:
-        UserError: nothing may be run here.
+        UserError: nothing may be run here, or a text file is missing.
     """
     access.may_write()
-    access.confine(request.model_dump(mode="json"))
+    access.confine(fields := request.model_dump(mode="json"))
+    _check_texts(fields)
     new = Job(store.root, request, device, engine, time.time(), Status())
     earlier = records.read(store.root, new.key)
     lock = None if earlier and earlier.active else processes.take(new.lock)
@@ -104,6 +105,18 @@ def submit(store: Store, request: Request, device: str = "cpu", engine: str = "w
         new.write(new.status)
         records.write_request(new)
     return new
+
+
+def _check_texts(fields: object) -> None:
+    """Refuse a request, as JSON, whose text cannot be read, before it waits for its turn.
+
+    Raises:
+        UserError: names the first such file.
+    """
+    for each in fields.values() if isinstance(fields, dict) else fields if isinstance(fields, list) else ():
+        _check_texts(each)
+    if isinstance(fields, str) and fields.startswith("file:"):
+        readable(Path(fields.removeprefix("file:")), "text table")
 
 
 def cancel(job: Job) -> None:

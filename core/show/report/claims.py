@@ -14,7 +14,7 @@ from core.show.words.gain_sentences import FACTOR, RANK, SHARE, value
 PROFILES = {"SmolLM2": "6e78df68bb8ecfc5", "Gemma 3": "40a79e32dca501bb"}
 CLAIMED = bench_file("claims").with_suffix(".json")  # made by `python -m tests.bench.claims`
 PAPER = "paper"  # as a link names the section
-TITLE = "Does the paper hold?"
+TITLE = "Do six published claims hold?"
 RULE = (
     "A claim holds where every number behind it lies on the claimed side for certain, and does not hold where any lies "
     "on the other side for certain (95 % intervals over sequences, Holm's correction). All else is not decided."
@@ -33,10 +33,10 @@ class Measured(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """A claim, its source, and its test here."""
+    """A claim, its paper, and its test here."""
 
     title: str
-    source: str
+    paper: str
     about: str
     says: str  # its numbers in a sentence, by the names of rows
     unit: str
@@ -78,7 +78,7 @@ def answers(claim: Claim) -> dict[str, Measured | None]:
     return MEASURED.validate_json(CLAIMED.read_bytes())[claim.title]
 
 
-SEED = "the seed paper, arXiv 2606.15161"
+SEED = "Jing et al. 2026, arXiv 2606.15161"
 CLAIMS = {
     "order": Claim(
         "Early layers amplify damage, later layers absorb it",
@@ -98,7 +98,7 @@ CLAIMS = {
     ),
     "growth": Claim(
         "Error grows through the layers",
-        "quantisation work such as QEP, arXiv 2504.09629",
+        "QEP and other work on quantisation, arXiv 2504.09629",
         "All layers in 4 bits (Q4_0): drift at the last layer ÷ drift at the first. Beside it one layer in 4 bits "
         "alone: drift at the last layer ÷ drift where it arises, which the verdict leaves out.",
         "with all layers in 4 bits the drift grows {all layers} from the first layer to the last; the error of one "
@@ -107,15 +107,15 @@ CLAIMS = {
     ),
     "repair": Claim(
         "The final norm makes up 30 % of a lost head",
-        "arXiv 2402.15390, which says up to 30 % of a head's direct effect",
+        "Rushing and Nanda 2024, arXiv 2402.15390",
         "One head at a time takes its output from another sequence. Share of its direct effect on the right next token "
-        "that the final norm's new scale, and the later layers, give back.",
+        "that the final norm's new scale, and the later layers, give back. The paper says up to 30 % for the norm.",
         "the norm gives back {final norm} of the direct effect, later layers {later layers}",
         SHARE,
     ),
     "suffering": Claim(
         "Layers that amplify suffer more from pruning",
-        "what the seed paper's correction rests on",
+        SEED,
         "Rank correlation, over the layers, of gain and of the harm of pruning that layer alone (Wanda, 70 %; KL). The "
         "verdict is of noise's gain.",
         "harm and the gain of noise have a rank correlation of {gain of noise}, harm and the gain of its own damage "
@@ -124,8 +124,8 @@ CLAIMS = {
     ),
     "sparing": Claim(
         "Sparing layers that amplify lowers perplexity",
-        "the seed paper's correction, as we rebuilt it",
-        "Perplexity with the correction ÷ without it at 70 % zeros, over calibration seeds. The verdict is of "
+        SEED,
+        "Perplexity with the paper's correction, as we rebuilt it, ÷ without it at 70 % zeros, over calibration seeds. The verdict is of "
         "the mean.",
         "with the correction the perplexity is {mean} that without it",
         FACTOR,
@@ -144,7 +144,7 @@ SURPRISES = (  # of each claim by its key, a model's numbers by the names of the
     "{repair[Gemma 3][later layers]} in Gemma 3; the final norm {repair[SmolLM2][final norm]} and "
     "{repair[Gemma 3][final norm]}.",
 )
-LINK = "Does the paper hold? Noise of 1 %: here {small[SmolLM2][layers]}; in Gemma 3 {small[Gemma 3][layers]}"
+LINK = "Do published claims hold? Noise of 1 %: here {small[SmolLM2][layers]}; in Gemma 3 {small[Gemma 3][layers]}"
 
 
 def with_numbers(says: str) -> str:

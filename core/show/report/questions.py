@@ -128,6 +128,19 @@ def bench_file(name: str) -> Path:
     return HOME / "demo" / "benches" / f"{name}.csv"
 
 
+C4 = "data/c4_en_train_first1000.jsonl, the first 1,000 documents of allenai/c4 (en, train)"
+WIKITEXT = "data/wiki.test.raw, the test text of Salesforce/wikitext (wikitext-2-raw-v1)"
+
+
+def texts_of(command: str) -> str:
+    """A sentence on the files of text that a printed command reads and where they come from; empty without any."""
+    studies = command.startswith(("make studies", "make demo"))
+    if "c4_en_train" not in command and not studies:
+        return "It reads the demo text, which is part of this project." if "--text demo" in command else ""
+    files = f"{C4}, and {WIKITEXT}" if studies else C4
+    return f"It reads {files}. If a file is missing, it is named before anything is queued."
+
+
 _PEERS = "make bench"
 BENCHES = {
     "prediction": Bench(
