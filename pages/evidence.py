@@ -31,7 +31,7 @@ def show_claims() -> None:
     st.caption(claims.RULE)
     titles = {key: claim.title for key, claim in claims.CLAIMS.items()}
     claim = claims.CLAIMS[form.choice("Claim", titles, "claim", next(iter(titles)))]
-    layout.show(claim.chart(), "evidence", "claim")
+    layout.show(claim.chart(), "evidence", "claim-chart")
     layout.caption(claim.about)
     with st.expander("Measured on, and the lines that measure it again"):
         for each in filter(None, claims.answers(claim).values()):

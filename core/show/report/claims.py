@@ -125,8 +125,8 @@ CLAIMS = {
     "sparing": Claim(
         "Sparing layers that amplify lowers perplexity",
         SEED,
-        "Perplexity with the paper's correction, as we rebuilt it, ÷ without it at 70 % zeros, over calibration seeds. The verdict is of "
-        "the mean.",
+        "Perplexity with the paper's correction, as we rebuilt it, ÷ without it at 70 % zeros, over calibration "
+        "seeds. The verdict is of the mean.",
         "with the correction the perplexity is {mean} that without it",
         FACTOR,
     ),
