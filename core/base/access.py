@@ -8,10 +8,10 @@ import os
 import re
 from pathlib import Path
 
-from core.base.errors import UserError, brief
+from core.base.errors import READ_ONLY, SHARED, UserError, brief
 from core.base.paths import resolved
 
-READ_ONLY, SHARED, ROOT = "ABSORPTION_READ_ONLY", "ABSORPTION_SHARED", "ABSORPTION_ROOT"
+ROOT = "ABSORPTION_ROOT"
 NOTHING = "this server is read-only: nothing can be run, written or deleted here"
 NO_PATHS = "this server reads nothing by its path: choose what it lists"
 

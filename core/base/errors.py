@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import reprlib
 import textwrap
 from collections.abc import Callable
@@ -15,11 +16,26 @@ _BRIEF.maxstring = _BRIEF.maxother = _BRIEF.maxlong = 80
 _BRIEF.maxlevel, _BRIEF.maxlist, _BRIEF.maxdict, _BRIEF.maxtuple = 3, 6, 4, 6
 
 
+# A value that somebody typed, in quotation marks or without blanks; what begins within a word is an apostrophe.
+LONG = re.compile(r"(?<!\w)'(?:[^'\\]|\\.){200,}'(?!\w)|\S{200,}")
+FOLDERS = re.compile(r"(?<![\w:/\\])(?:[A-Za-z]:)?[/\\](?:[^\s/\\]+[/\\])+")  # of a path from the root
+READ_ONLY, SHARED = "ABSORPTION_READ_ONLY", "ABSORPTION_SHARED"  # set in the environment of a server for others
+
+
+def for_reader(text: str) -> str:
+    """Cut every long value in a text in the middle; a server for others names no folders of its machine either."""
+    text = FOLDERS.sub("", text) if os.environ.get(READ_ONLY) or os.environ.get(SHARED) else text
+    return LONG.sub(lambda value: f"{value[0][:60]}…{value[0][-20:]}", text)
+
+
 class UserError(Exception):
     """A request that cannot be met. The message is one sentence: what was wrong, and what would be right.
 
     Pages show it, the command line prints it and exits with 2. Every other exception is a bug and keeps its traceback.
     """
+
+    def __init__(self, text: str):
+        super().__init__(for_reader(text))
 
 
 class Broken(UserError):

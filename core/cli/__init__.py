@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from core.base import UserError, shortage
+from core.base import UserError, for_reader, shortage
 from core.cli import allocations, evaluations, measurements, runs, server  # each registers its commands
 from core.cli.terminal import app
 from core.models.progress import Cancelled
@@ -40,5 +40,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    print(" ".join(message.split()), file=sys.stderr)
+    print(for_reader(" ".join(message.split())), file=sys.stderr)
     return code

@@ -19,7 +19,7 @@ from core.requests import DEVICE
 from core.store import Store
 
 FORWARDED = "FORWARDED_ALLOW_IPS"  # uvicorn's: the proxies whose X-Forwarded-For is believed
-HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
 @app.command()
@@ -71,7 +71,8 @@ def arguments(port: int, share: str | None, read_only: bool) -> list[str]:
     """
     start = ["run", "app.py", "--server.headless=true", f"--server.port={port}"]
     hosts = (f"--server.allowedHosts={name}" for name in filter(None, ("localhost", "127.0.0.1", share)))
-    return [*start, f"--server.address={_address(share, read_only)}", *hosts]
+    details = "none" if share or read_only else "full"  # a traceback names folders of this machine
+    return [*start, f"--server.address={_address(share, read_only)}", f"--client.showErrorDetails={details}", *hosts]
 
 
 def _address(share: str | None, read_only: bool) -> str:

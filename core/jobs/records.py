@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, TypeAdapter
 
-from core.base import Fields, capital, duration, per_cent
+from core.base import Fields, capital, duration, for_reader, per_cent
 from core.jobs import processes
 from core.models.progress import Progress
 from core.requests import JOBS, Request
@@ -120,7 +120,7 @@ class Job:
             return ""
         with path.open("rb") as log:
             log.seek(max(0, path.stat().st_size - LOG))
-            return log.read().decode(errors="replace")
+            return for_reader(log.read().decode(errors="replace"))
 
     def write(self, status: Status) -> None:
         """Replace progress.json; only the holder of the job's lock may."""

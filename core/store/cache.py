@@ -47,7 +47,9 @@ class Store:
         self.roots = (self.root, entries.HOME / "demo")
         own = resolved(self.root) == entries.HOME
         self.answering = self.roots if own else self.roots[:1]
-        self.elsewhere = None if own else self.root  # the folder that commands name to use this cache
+        self.elsewhere = (
+            None if own or access.is_shared() or access.is_read_only() else self.root
+        )  # the folder that commands name to use this cache
 
     # -- finding ----------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import streamlit as st
 
-from core.base import UserError, escape_markdown
+from core.base import UserError, brief, escape_markdown
 from pages.ui import url_state
 
 Value = TypeVar("Value")
@@ -80,7 +80,7 @@ def _value_of(
     linked = view.link.get(key)
     value = None if linked is None else accept(linked)
     if linked is not None and value is None:
-        wish = escape_markdown(f"{key} {linked!r}, which is none of the choices here")
+        wish = escape_markdown(f"{key} {brief(linked)}, which is none of the choices here")
         url_state.refuse(f"The link asks for {wish}.")
     if value is None and (linked is not None or key not in view.link):
         last = state[key] if key in state else view.remembered.get(key)

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.base import UserError, access, escape_markdown, sentence, shortage
+from core.base import UserError, access, escape_markdown, for_reader, sentence, shortage
 from core.show import words
 from core.show.figures import Chart
 from core.show.figures.style import themed
@@ -150,7 +150,7 @@ def warn(message: object) -> None:
 
 def error(message: object) -> None:
     """Show an error as a sentence."""
-    st.error(escape_markdown(sentence(message)))
+    st.error(escape_markdown(for_reader(sentence(message))))
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import re
 import pytest
 from google.protobuf.message import Message
 
+from core.base import PROJECT, access
 from core.jobs import Status, queue
 from core.requests import (
     ExactRecipe,
@@ -106,6 +107,27 @@ def test_a_watched_job_is_text(stranger):
     for job in queue.jobs(stranger):
         page = "measure" if isinstance(job.request, MeasureRequest) else "prune"
         check(opened_at(page, job=job.key), f"{page} {job.state}")
+
+
+@pytest.mark.parametrize("mode", [access.READ_ONLY, access.SHARED])
+def test_no_page_of_a_server_for_others_names_its_folders(stranger, monkeypatch, mode):
+    """Nor does a run's log, which holds tracebacks."""
+    monkeypatch.setenv(mode, "on")
+    views = [*VIEWS, *((page, {"job": "x", "profile": "x"}) for page in PAGES)]
+    for job in queue.jobs(stranger):
+        job.note(f'File "{stranger.root}/a.py", line 1')
+        views += [("measure", {"job": job.key}), ("runs", {})]
+    for page, view in views:
+        app = opened_at(page, **view)
+        said = [text for node in app._tree if (proto := getattr(node, "proto", None)) for text in every(proto)]
+        assert not [each for each in said if str(stranger.root) in each or str(PROJECT) in each], (page, view)
+
+
+def every(proto):
+    """Every text of an element or a block."""
+    for _, value in proto.ListFields() if isinstance(proto, Message) else ():
+        for each in value if hasattr(value, "add") or hasattr(value, "append") else [value]:
+            yield from every(each) if isinstance(each, Message) else [str(each)]
 
 
 def check(app, where):

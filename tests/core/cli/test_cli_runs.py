@@ -1,5 +1,6 @@
 """`python -m core runs` and `report`: list, delete, write."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,21 @@ def test_a_folder_that_cannot_be_and_a_name_that_is_no_text_are_refused(say, tmp
     say(*measure, cache="/proc/x").refused("no folder can be made", "/proc/x")
     say("prune", "--export", tmp_path / "a\udcff").refused("folder", "no UTF-8")
     say(*measure, "--text", "file:a\udcff").refused("source", "no UTF-8")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("show", "{}"), ("allocate", "--profile", "{}"), ("measure", "--model", "a/b", "--revision", "{}"),
+        ("measure", "--model", "a/{}"), ("measure", "--text", "a/{}"), ("report", "{}", "--out", "x"), ("{}",),
+        ("measure", "--{}"), ("measure", "--engine-on", "{}"), ("serve", "--share", "{}", "--read-only"),
+        ("serve", "--root", "{}", "--share", "x"), ("runs", "delete", "{}", "--yes"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_long_value_is_cut_in_the_middle(say, words):
+    said = say(*(each.format("x" * 5000) for each in words))
+    assert said.code == 2 and len(said.err) < 400 and re.search(r"xx(…|\.\.\.)xx", said.err)
 
 
 def test_the_home_of_nobody_is_a_folder_like_others(say, key, tmp_path, monkeypatch):
