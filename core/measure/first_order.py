@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 WORDS = 16  # drawn at each token for one draw
-BLOCK = 2**22  # numbers of gradients formed at once on a CPU, whose caches hold them; elsewhere sixteen times as many
+BLOCK = 2**22  # numbers formed at once on a CPU, whose caches hold them; elsewhere sixteen times as many
 
 
 def draw_words(cumulative: Tensor, seed: int) -> tuple[Tensor, Tensor]:
@@ -55,24 +55,39 @@ def score_slopes(weight: Tensor, logits: Tensor, rise: Tensor | None, seeds: Ite
 def signed_changes(inputs: Sequence[Tensor], slopes: Sequence[Tensor], damages: Tensor) -> Tensor:
     """The change `<gradient, dW>` of each draw of each window by each damage of one weight.
 
-    The gradient is formed for a few rows of the weight at a time, reduced against all damages, and dropped. A window's
-    numbers do not depend on which others are there.
+    Of two orders of the product the one with fewer operations serves: the gradient of each draw, times all damages; or
+    the change of the output by each damage, times what all draws say of it. A few rows of the weight are treated at a
+    time. A group's numbers do not depend on which others are there.
 
     Args:
-        inputs: of each window what the linear reads, (tokens, in).
-        slopes: of each window the gradients at what it gives, (draws, tokens, out).
+        inputs: of each group of windows what the linear reads, (windows, tokens, in).
+        slopes: of each group the gradients at what it gives, (draws, windows, tokens, out).
         damages: (damages, out, in) changes of the weight.
 
     Returns:
         (damages, draws, windows) in float32, on the CPU.
     """
     count, out, width = damages.shape
-    block = BLOCK if damages.device.type == "cpu" else 16 * BLOCK
-    rows = max(1, block // (len(slopes[0]) * width))
-    total = damages.new_zeros(len(slopes), len(slopes[0]), count)
+    draws, _, tokens, _ = slopes[0].shape
+    by_output = count * tokens < draws * (tokens + count)
+    product, numbers = (_by_output, 4 * count * tokens) if by_output else (_by_gradient, draws * width)
+    rows = max(1, (BLOCK if damages.device.type == "cpu" else 16 * BLOCK) // numbers)
+    total = [damages.new_zeros(len(each), draws, count) for each in inputs]
     for first in range(0, out, rows):
-        some = damages[:, first : first + rows].reshape(count, -1).T
+        some = damages[:, first : first + rows].contiguous()
         for place, read, slope in zip(total, inputs, slopes, strict=True):
-            gradients = slope[..., first : first + rows].transpose(1, 2).float() @ read.float()
-            place.addmm_(gradients.flatten(1), some)
-    return total.permute(2, 1, 0).cpu()
+            place += product(read.float(), slope[..., first : first + rows].float(), some)
+    return torch.cat(total).permute(2, 1, 0).cpu()
+
+
+def _by_gradient(read: Tensor, slope: Tensor, damages: Tensor) -> Tensor:
+    """(windows, draws, damages)"""
+    gradients = (each.transpose(1, 2) @ window for each, window in zip(slope.unbind(1), read, strict=True))
+    return torch.stack([each.flatten(1) @ damages.flatten(1).T for each in gradients])
+
+
+def _by_output(read: Tensor, slope: Tensor, damages: Tensor) -> Tensor:
+    """(windows, draws, damages)"""
+    change = (damages.flatten(0, 1) @ read.flatten(0, 1).T).view(*damages.shape[:2], *read.shape[:2])
+    change = change.permute(2, 0, 1, 3).flatten(2)
+    return slope.permute(1, 0, 3, 2).flatten(2) @ change.transpose(1, 2)

@@ -25,7 +25,7 @@ from core.prune.walk import prune_linear
 from core.requests import Sketching
 from core.store import Sketch
 
-Slopes = dict[str, list[Tensor]]  # linear -> of each window the gradients at its outputs, (draws, tokens, out)
+Slopes = dict[str, list[Tensor]]  # linear -> of each group of windows, see `signed_changes`
 ADVICE = "leave the sketch out, and measure linears alone with --preset linears"
 # Of torch's messages, which has no class for them: other errors are bugs, and keep their traceback
 NO_GRADIENT = ("does not require grad", "derivative for", "not implemented")
@@ -110,7 +110,7 @@ def _through(calls: Sequence[Call], stack: list[Linear], above: list[list[Tensor
         above: of each group and draw, the gradient at the layer's output; at its input afterwards.
 
     Returns:
-        Of each linear, by window, its inputs, (tokens, in), and the gradients at its outputs.
+        Of each linear, by group, its inputs, (windows, tokens, in), and the gradients at its outputs.
     """
     read, slopes = ({each.name: [] for each in stack} for _ in range(2))
     for call, gradients in zip(calls, above, strict=True):
@@ -127,9 +127,9 @@ def _through(calls: Sequence[Call], stack: list[Linear], above: list[list[Tensor
             for name, each in zip(outputs, rest, strict=True):
                 by_linear[name].append(each.flatten(0, -2))
         for name, each in by_linear.items():
-            windows = len(call.entry)
-            read[name] += inputs[name].chunk(windows)
-            slopes[name] += torch.stack(each).chunk(windows, dim=1)
+            size = call.entry.shape[:2]
+            read[name].append(inputs[name].unflatten(0, size))
+            slopes[name].append(torch.stack(each).unflatten(1, size))
     return read, slopes
 
 
@@ -171,7 +171,7 @@ def _row(
     plan: Sketching,
 ) -> Tensor:
     """Signed changes of one linear, (damages, draws, windows); NaN by formats that its width does not fit."""
-    change = torch.full((len(plan.damages), plan.draws, len(inputs)), torch.nan)
+    change = torch.full((len(plan.damages), plan.draws, sum(map(len, inputs))), torch.nan)
     possible = [place for place, name in enumerate(plan.damages) if SKETCHED[name].fits(linear.weight.shape[1])]
     many = max(1, machine.MOST_DAMAGES // linear.weight.numel())
     for some in (possible[first : first + many] for first in range(0, len(possible), many)):

@@ -133,7 +133,8 @@ def _best(groups: Tensor, price: Tensor | None, form: QuantFormat, tried: Iterab
 
 def _snapped(groups: Tensor, scales: Tensor, zeros: Tensor, top: int) -> Tensor:
     """Codes relative to the code of 0."""
-    return (groups * scales.reciprocal().nan_to_num_(0, 0, 0)).round_().clamp_(-zeros, top - zeros)
+    codes = (groups * scales.reciprocal().nan_to_num_(0, 0, 0)).round_()
+    return codes.add_(zeros).clamp_(0, top).sub_(zeros)  # bounds that are tensors would take as long as all the rest
 
 
 def dequantise(codes: Codes) -> Tensor:
