@@ -6,10 +6,9 @@ from typing import NamedTuple
 from core.base import UserError, several
 from core.export.card import Numbers
 from core.methods import GGUF, LAYERS, dropped_layers, treatment
-from core.models.sources import locate
-from core.plan.sizes import DENSE, MASKED, PATTERN, Counts, sizes
-from core.prune.exact_recipe import count_numbers
-from core.requests import ExactRecipe, ExportRequest, ModelSpec, Recipe, StudySpec
+from core.models.sources import count_numbers, locate
+from core.plan.sizes import DENSE, MASKED, PATTERN, sizes
+from core.requests import Counts, ExactRecipe, ExportRequest, ModelSpec, Recipe, StudySpec
 from core.results import study_results
 from core.store import HOST, Store, read_note
 

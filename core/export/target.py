@@ -16,9 +16,8 @@ from core.methods import QUANT_FORMATS, gguf_type
 from core.models.hub import NotHere
 from core.models.machine import BYTES
 from core.models.model_shape import NUMBERED, tensor_shapes
-from core.models.sources import Source, locate, read_shape
+from core.models.sources import Source, count_numbers, locate, read_shape
 from core.plan import within_bytes
-from core.prune import count_numbers
 from core.requests import COMPRESSED, BestRequest, ExportRequest, export_format
 from core.store import HOME, Entry, Store, abandoned, read_note, temporary_path, write_note
 

@@ -1,7 +1,9 @@
 """The files of a typed model. Reads no weights, and imports no torch."""
 
 import importlib.util
+import math
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +11,8 @@ from typing import Any
 from core.base import Fields, UserError, access, brief, digest, exists, expanded, json_value
 from core.models import hub
 from core.models.folder_checks import refuse_foreign_code, refuse_odd_files
-from core.models.model_shape import heads_of, model_shape, tensor_shapes
-from core.requests import ModelShape
+from core.models.model_shape import NUMBERED, heads_of, model_shape, tensor_shapes
+from core.requests import Counts, ModelShape
 from core.store import Store, combined, file_hash
 
 BUNDLED = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -182,6 +184,16 @@ def read_shape(source: Source, store: Store) -> ModelShape:
     """
     shape = model_shape(dict(each for path in source.weights for each in tensor_shapes(path, store).items()))
     return shape._replace(heads=heads_of(source.folder / (source.gguf or "config.json"), store))
+
+
+def count_numbers(source: Source, store: Store) -> Counts:
+    """Count the numbers of a model by role, from its files' headers."""
+    counts = Counter()
+    for path in source.weights:
+        for name, shape in tensor_shapes(path, store).items():
+            kinds = ("inner", "linears") if NUMBERED.match(name) else ("vectors", "matrices")
+            counts[kinds[len(shape) > 1]] += math.prod(shape)
+    return Counts(counts["linears"], counts["matrices"], counts["vectors"] + counts["inner"], counts["inner"])
 
 
 def _gguf(path: Path, store: Store, label: str) -> Source:

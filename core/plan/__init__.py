@@ -34,7 +34,7 @@ from core.plan.gains import (
 )
 from core.plan.prediction import Predictor, errors
 from core.plan.responses import at_levels, is_sketched
-from core.plan.sizes import DENSE, MASKED, PATTERN, SMALLEST, Counts, taken, with_target, within_bytes
+from core.plan.sizes import DENSE, MASKED, PATTERN, SMALLEST, taken, total, with_target, within_bytes
 from core.plan.sketches import PAIRED, agreements, changes, correlation, inside_layers, neighbours, part_changes
 from core.plan.solvers import Choices, check_finite, curves, hull, round_to_levels, solve, solve_levels
 from core.plan.sweep import fix_layers

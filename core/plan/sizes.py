@@ -1,25 +1,15 @@
 """Bytes of a model in each number format, counted without reading weights."""
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
 from core.base import UserError, listed, megabytes
 from core.methods import GGUF, HALF, LAYERS, OUTSIDE, QUANT_FORMATS, Treatment
 from core.plan.allocation import limits
-from core.requests import AllocationRequest, BestRequest
+from core.requests import AllocationRequest, BestRequest, Counts
 
 FINEST = 100_000  # parts of a share that a budget in bytes is met by
-
-
-class Counts(NamedTuple):
-    """Counts of a model's numbers: in the linears of its layers, in matrices beside them, in vectors."""
-
-    linears: int
-    matrices: int  # embeddings; tied ones once
-    vectors: int  # norms and biases
-    inner: int = 0  # those of them inside layers
 
 
 DENSE, MASKED, PATTERN, SMALLEST = "float16", "float16, zeros as a bitmask", "2:4", "Q4_0"

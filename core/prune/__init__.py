@@ -6,7 +6,7 @@ __getattr__ = lazily(
     __name__,
     calibration="BACK DensePath added",
     distillation="Distillation load_checkpoint trainable_weights",
-    exact_recipe="count_numbers make_exact",
+    exact_recipe="make_exact",
     inputs="Sums watched",
     pruned_model="count_zeros prune restored",
     walk="prune_layers prune_linear",

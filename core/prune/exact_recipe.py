@@ -1,7 +1,5 @@
 """Recipe to exact recipe: the sparsity of every linear, and the calibration windows behind the hashes."""
 
-import math
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,10 +9,9 @@ from core.methods import PRUNERS, dropped_layers, level_at, pattern, steps_on, t
 from core.models import anatomy
 from core.models.anatomy import Linear
 from core.models.loading import Loaded, Reader
-from core.models.model_shape import NUMBERED, tensor_shapes
 from core.models.sources import Source
 from core.models.windows import Windows, windows
-from core.plan import Counts, linear_parameters, spread_budget
+from core.plan import linear_parameters, spread_budget
 from core.requests import ExactRecipe, ExportRequest, Recipe, StudyRequest
 from core.store import Profile, Store, profiles
 
@@ -46,16 +43,6 @@ def make_exact(
     )
     sparsity_by_linear(exact, list(map(anatomy.prunable_linears, loaded.layers)))
     return exact
-
-
-def count_numbers(source: Source, store: Store) -> Counts:
-    """Count the numbers of a model by role, from its files' headers."""
-    counts = Counter()
-    for path in source.weights:
-        for name, shape in tensor_shapes(path, store).items():
-            kinds = ("inner", "linears") if NUMBERED.match(name) else ("vectors", "matrices")
-            counts[kinds[len(shape) > 1]] += math.prod(shape)
-    return Counts(counts["linears"], counts["matrices"], counts["vectors"] + counts["inner"], counts["inner"])
 
 
 def check_recipes(

@@ -87,4 +87,4 @@ from core.requests.studies import (
     ZeroShotSpec,
 )
 from core.requests.study_file import STUDY_FILE, read_study, write_study
-from core.requests.workload import ModelShape
+from core.requests.workload import Counts, ModelShape

@@ -44,6 +44,15 @@ class ModelShape(NamedTuple):
         return LOOK + SOLVING * self.width * solving
 
 
+class Counts(NamedTuple):
+    """Counts of a model's numbers: in the linears of its layers, in matrices beside them, in vectors."""
+
+    linears: int
+    matrices: int  # embeddings; tied ones once
+    vectors: int  # norms and biases
+    inner: int = 0  # those of them inside layers
+
+
 def solving(treatment: Treatment) -> float:
     """Passes over the weights that a pruner and its repairs solve in."""
     return PRUNERS[treatment.pruner].solve_passes + bool(treatment.by("linear"))

@@ -22,6 +22,7 @@ from core.results.comparison import (
     verdict,
 )
 from core.results.forecast import STEP, Forecast, Prediction, forecast_of_study
+from core.results.frontier import Frontier, Point
 from core.results.leaderboard import THIS_ALLOCATION, Leaderboard, RankedMethod, interval, place_at, tied
 from core.results.protocols import amount, label, short_name
 from core.results.search_plan import final_request

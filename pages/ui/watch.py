@@ -1,6 +1,7 @@
 """A running job: its progress, its partial results, and the button that stops it. Works from any tab."""
 
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -171,6 +172,7 @@ def ask(
     label: str,
     key: str,
     ready: bool = True,
+    known: Callable[[Any], Entry | None] | None = None,
 ) -> Entry | None:
     """Draw the cost of a request and the button that runs it, or why it is refused; return the result if it is stored.
 
@@ -178,12 +180,13 @@ def ask(
         request: reads the form.
         about: draws what is said of a request before it runs.
         ready: nothing is left to be typed.
+        known: finds a stored result; None: the one of the request itself.
     """
     built, stored = None, None
     try:
         built = request()
         about(built)
-        stored = Store().find(built)
+        stored = known(built) if known else Store().find(built)
     except HoldsExport as hint:  # the folder holds an export already
         ready = False
         layout.caption(sentence(hint))
@@ -193,5 +196,7 @@ def ask(
     if stored:
         st.success("Already measured: there is nothing to run.")
     else:
-        layout.button(label, begin, [built, device], icon=":material/play_arrow:", disabled=not ready, key=key)
+        layout.button(
+            label, begin, [built, device], icon=":material/play_arrow:", disabled=not ready, key=key, type="primary"
+        )
     return stored

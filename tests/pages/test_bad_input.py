@@ -23,7 +23,7 @@ METHODS = {"part": "evaluate", "evaluate": "methods"}
         ("measure", OWN, "measure-model", " ", "The model is empty"),
         ("measure", OWN, "measure-device", "gpu", "There is no device 'gpu'"),
         ("allocate", {}, "allocation", "owl m=5 lam=0.08 high=0.8:0.9", "lies outside the bounds 0 to 0.8"),
-        ("prune", LOSS, "best_loss", "20", "20"),
+        ("prune", LOSS, "best_loss", "-20", "-20"),
         ("prune", LOSS, "best_loss", "much", "much"),
         ("prune", LOSS, "best_text", " ", "The text is empty"),
         ("prune", LOSS, "best_seeds", "one", "whole numbers"),

@@ -1,5 +1,7 @@
 """The best-setting part of the prune page: exactly the request chosen, the answer from its data, links that hold."""
 
+from pathlib import Path
+
 from core.requests import BestRequest, BestSpec, Recipe, StudyRequest, WindowRequest, grammar
 from core.results import best, candidates, study_results
 from tests import synthetic
@@ -45,10 +47,14 @@ def part(**view):
 
 
 CHOSEN = {
-    "best_target": "0.55", "best_by": "any", "best_text": "allenai/c4", "best_seeds": "3,1",
+    "best_for": "target", "best_target": "0.55", "best_by": "any", "best_text": "allenai/c4", "best_seeds": "3,1",
     "best_sequences": "5", "best_windows": "9", "best_length": "64", "best_looks": "True",
     "best_repair": "refit", "best_trains": "True", "best_minutes": "5", "best_bfloat16": "True",
 }  # fmt: skip
+
+
+def without_folder(request):
+    return request.replace(folder=None)
 
 
 def test_run_queues_what_was_chosen_and_the_url_restores_it(store):
@@ -69,14 +75,21 @@ def test_run_queues_what_was_chosen_and_the_url_restores_it(store):
         profile=PROFILE.key,
         seeds=(3, 1),
     )
-    assert submitted(opened(**kept), store, "best-run") == expected
+    assert without_folder(submitted(opened(**kept), store, "best-run")) == expected
 
 
 def test_a_greatest_loss_takes_the_place_of_the_target(store):
     app = part(best_for="loss")
     assert not [each for each in app.text_input if each.key == "best_target"]
     put(app, "best_loss", "12.5%")
-    assert submitted(app, store, "best-run") == BestRequest(max_loss=0.125)
+    assert without_folder(submitted(app, store, "best-run")) == BestRequest(max_loss=0.125)
+
+
+def test_a_size_is_the_first_thing_asked_for_and_is_made_in_a_new_folder(store):
+    app = part(best_size="120", best_type="gptq_symmetric")
+    asked = submitted(app, store, "best-run")
+    assert (asked.at_most, asked.pruner, asked.repair) == (120e6, "gptq_symmetric", "none")
+    assert asked.folder.endswith("-120MB") and not Path(asked.folder).exists()
 
 
 # --- the answer ----------------------------------------------------------------------------------------------------

@@ -1,11 +1,173 @@
-"""The goal part of the Compress page: the best setting within a goal."""
+"""The goal part of the Compress page: a size, zeros or a loss; what can meet it, and the button that makes it."""
 
-from core.store import Profile
-from pages.ui import current_profile
-from pages.ui.compress import search
+from collections.abc import Callable
+from functools import lru_cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.base import UserError, access, checked, model_name
+from core.export.file_sizes import counts_of
+from core.export.target import check_search
+from core.jobs import cost
+from core.methods import ANY, DEFAULT_PRUNER, GGUF, Treatment, default_pruner
+from core.plan import taken, within_bytes
+from core.requests import BestRequest, Counts, command_line, fraction, read_bytes, whole_path
+from core.results import Forecast, Frontier, Point, Result, text_splits
+from core.show.figures import frontier
+from core.store import Entry, Profile, Store
+from pages.ui import current_profile, form, layout, studies, watch
+from pages.ui.compress import pruning, search
+
+AIMS = {"size": "MB", "target": "% zeros", "loss": "% more perplexity"}
+LABELS = {"size": "At most", "target": "At least", "loss": "At most"}
+NUMBERS = {"target": "target", "loss": "largest loss"}
+FIELDS = {"size": "at_most", "target": "target", "loss": "max_loss"}
+EXAMPLES = {
+    "size": "Of all weights, as in 100 or 1.2GB.",
+    "target": "Of the matrices' weights, as in 70 or 0.7.",
+    "loss": "Against the unpruned model, as in 20. The largest target within it is predicted, then tried.",
+}
+OPENS = {"target": "70", "loss": "20"}
+ROOM = 0.7  # share saved by the size that the page opens with: between the two smallest types
+STANDS_FOR = "The divergence stands for the loss until settings were evaluated: it is rarely the smaller of the two."
+STAYS = "You may close the tab; what is finished is kept."
+NOTHING = "Making it measures what is missing, so nothing has to be measured before."
 
 
 def show(profile: Profile) -> None:
-    """Draw the question, and the search that answers it."""
-    current_profile.heading("What is the best setting?", profile)
-    search.show(profile)
+    """Draw the goal, the frontier with the recommended point, the button, and the answers that are stored."""
+    current_profile.heading("What should the compressed model be?", profile)
+    try:
+        counts, missing = counts_of(profile.provenance, Store()), None
+    except UserError as error:
+        counts, missing = None, error
+    aim, typed = _goal(counts)
+    upper = st.container()
+    with st.expander("More: pruner, repair, training, text and device"):
+        more, pruner, device = search.options(profile, aim)
+        details = st.container()
+    with upper:
+        if missing:
+            layout.warn(missing)
+        else:
+            _frontier(profile, aim, typed, Treatment(DEFAULT_PRUNER if pruner == ANY else pruner), counts)
+        stored = _make(profile, aim, typed, more, device, details)
+    search.answers(profile, stored)
+
+
+def _goal(counts: Counts | None) -> tuple[str, str]:
+    """Draw the line that says what is wanted; its kind, and what was typed."""
+    usual = 100e6
+    if counts:
+        usual = taken(counts, Treatment(default_pruner(GGUF)), ROOM)
+    opens = OPENS | {"size": f"{round(usual / 5e6) * 5 or usual / 1e6:g}"}
+    with layout.row("bottom"):
+        number = st.container(width=200)
+        aim = form.switch("Of what", AIMS, "best_for", "size")
+        typed = form.words(LABELS[aim], f"best_{aim}", opens[aim], number, help=EXAMPLES[aim])
+    return aim, typed
+
+
+def _wanted(aim: str, typed: str) -> float:
+    """The number that was typed; bare ones count as the unit beside them.
+
+    Raises:
+        UserError: it is none.
+    """
+    bare = typed.strip().replace(".", "", 1).isdecimal()
+    if aim == "size":
+        return read_bytes(f"{typed.strip()}MB" if bare else typed)
+    return fraction(f"{typed.strip()}%" if bare and float(typed) >= 1 else typed, NUMBERS[aim])
+
+
+# --- what can meet it ------------------------------------------------------------------------------------------------
+
+
+def _frontier(profile: Profile, aim: str, typed: str, treatment: Treatment, counts: Counts) -> None:
+    """Draw the frontier and what is recommended, or why nothing is known yet."""
+    groups = studies.groups(profile)
+    forecast, _ = studies.forecast_of(groups, profile, treatment)
+    study = forecast.study if forecast else next(iter(groups), None)
+    results = [each for each in study.settings if each.setting.treatment == treatment] if study else []
+    ways = _ways(profile, treatment, counts, tuple(results), forecast)
+    try:
+        wanted = _wanted(aim, typed)
+    except UserError:  # said beside the button
+        return
+    try:
+        share = _share(ways, aim, wanted)
+        chosen = ways.best(share)
+        even = ways.even(share) if chosen.request.base.measured else None
+    except UserError as error:
+        layout.warn(error)
+        layout.caption(NOTHING)
+        return
+    goal = None if aim == "loss" else wanted
+    layout.show(frontier.frontier(ways, chosen, even, goal), "compress", "frontier")
+    if aim == "loss":
+        layout.caption(STANDS_FOR)
+
+
+@lru_cache(maxsize=16)
+def _ways(
+    profile: Profile, treatment: Treatment, counts: Counts, results: tuple[Result, ...], forecast: Forecast | None
+) -> Frontier:
+    """Kept for all readers: its points take a second."""
+    return Frontier(profile, treatment, counts, results, forecast)
+
+
+def _share(ways: Frontier, aim: str, wanted: float) -> float:
+    """The share that has to be saved.
+
+    Raises:
+        UserError: no setting meets the goal, and what would.
+    """
+    if aim == "loss":
+        return ways.share_within(wanted)
+    if aim == "target":
+        return wanted
+    largest: Point = ways.plain[0]
+    if wanted >= largest.amount:
+        return largest.request.target
+    return within_bytes(BestRequest(at_most=wanted, pruner=ways.treatment.pruner), ways.counts).target
+
+
+# --- making it -------------------------------------------------------------------------------------------------------
+
+
+def _make(profile: Profile, aim: str, typed: str, more: Callable[[], dict], device: str, details: Any) -> Entry | None:
+    """Draw the folder, the time and the button; the texts and the command in `details`. Return the stored answer."""
+    with layout.row("bottom"):
+        free = _free(profile, f"{typed}{AIMS[aim]}")
+        place = form.words("Folder of the file", "best_folder", placeholder=free).strip() or free
+        overwrite = form.checkbox("Replace an earlier export there", "best_overwrite")
+
+    def request():
+        folder = str(whole_path(access.inside(Path(place))))
+        goal = {FIELDS[aim]: _wanted(aim, typed)}
+        return checked(BestRequest, **pruning.of_model(profile), **goal, **more(), folder=folder, overwrite=overwrite)
+
+    def about(request):
+        check_search(request, Store())
+        expected = cost.estimate(request, Store(), device)
+        layout.caption(f"{'At most: ' if expected else ''}{cost.words(expected)} {STAYS}")
+        with details:
+            layout.caption(f"{text_splits.described(request)} {search.SHARED}")
+            layout.command(command_line(request, device, Store().elsewhere))
+
+    def known(request):
+        return Store().find(request.replace(folder=None, overwrite=False))
+
+    return watch.ask(request, about, device, "Make it", "best-run", known=known)
+
+
+def _free(profile: Profile, goal: str) -> str:
+    """A folder that is not there yet, named after the model and the goal."""
+    name = model_name(profile.provenance.get("model_source") or "model") + f"-{goal}"
+    name = "".join(each for each in name if each.isalnum() or each in "-.")
+    home = access.root() or Path.home()
+    names = (f"{name}-{n}" if n > 1 else name for n in count(1))
+    return str(next(home / each for each in names if not (home / each).exists()))

@@ -3,32 +3,34 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-from core.base import UserError, capital, checked, escape_markdown, sentence, text_name
-from core.jobs import cost
-from core.methods import ANY, DEFAULT_PRUNER, NO_REPAIR, REPAIRS_WITHOUT_BUDGET, SPARSIFIERS
-from core.requests import BestRequest, WindowRequest, fraction, numbers, with_absolute_paths
+from core.base import UserError, capital, escape_markdown, megabytes, sentence, text_name
+from core.methods import (
+    ANY,
+    DEFAULT_PRUNER,
+    GGUF,
+    NO_REPAIR,
+    PRUNERS,
+    REPAIRS_WITHOUT_BUDGET,
+    SEARCHED,
+    SPARSIFIERS,
+    default_pruner,
+)
+from core.requests import BestRequest, WindowRequest, numbers, with_absolute_paths
 from core.results import FEWEST_WINDOWS, Best, best, text_splits
 from core.show.report import remake
 from core.show.words import study_lines
 from core.store import Entry, Profile, Store
-from pages.ui import best_setting, form, layout, studies, watch
+from pages.ui import best_setting, form, layout, studies
 from pages.ui.compress import pruning
 
-AIMS = {"target": "a target sparsity", "loss": "a limit on the loss"}
-WANTED = {  # label, what it opens with, field of the request and help of an aim's number
-    "target": ("Target sparsity", "70%", "target", "As in 70% or 0.7."),
-    "loss": (
-        "Greatest rise of the perplexity",
-        "20%",
-        "max_loss",
-        "Against the dense model, as in 20%. The largest target within it is predicted in steps of 1 %, then tried.",
-    ),
-}
 READ = {"label": "Calibration windows"}
 JUDGED = {"label": "Windows to select on, and to judge on", "min_value": FEWEST_WINDOWS}
+ROUNDINGS = {name: label for name, label in SEARCHED.items() if PRUNERS[name].budget_unit.bits}
 REPAIRED = {NO_REPAIR: NO_REPAIR, **REPAIRS_WITHOUT_BUDGET, ANY: ANY}
 USUAL_SEARCH = BestRequest(target=0.7)
 TEXTS = {**form.TEXTS, "demo": "Demo text: one half calibrates, the other selects and judges"}
@@ -45,60 +47,48 @@ LOOKS = "Else one is measured on the calibration text. It may not have read the 
 SELECTED = "On the text that selects, the best of many is better by luck too: only the text that judges counts."
 
 
-def show(profile: Profile) -> None:
-    """The form with its cost and Run, then the stored answer that was picked."""
-    st.caption(ABOUT)
-    request, device = _draw(profile)
-
-    def about(request):
-        st.markdown(f"{escape_markdown(text_splits.described(request))} {SHARED}")
-        expected = cost.estimate(request, Store(), device)
-        st.markdown(f"{'**At most:** ' if expected else ''}{cost.words(expected)}")
-
-    stored = watch.ask(request, about, device, "Run search", "best-run")
-    answers = {entry.key: entry for entry in Store().of_model(profile.spec.model, "best")}
-    if answers:
-        usual = stored.key if stored and stored.key in answers else next(iter(answers))
-        _answer(answers[form.choice("Answer", {key: name(entry) for key, entry in answers.items()}, "best", usual)])
-    else:
-        st.info("No search has been run for this model: choose what you want, see the cost, and press Run search.")
-
-
-# --- asking --------------------------------------------------------------------------------------------------------
-
-
-def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
-    """Draw the widgets; what is returned tells what they ask, and the device."""
+def options(profile: Profile, aim: str) -> tuple[Callable[[], dict[str, Any]], str, str]:
+    """Draw how, by which text and where; what reads the fields of the request, the pruner and the device."""
     about = partial(form.about, BestRequest)
+    pruners, key, usual = SPARSIFIERS | {ANY: ANY}, "best_by", DEFAULT_PRUNER
+    if aim == "size":
+        pruners, key, usual = ROUNDINGS, "best_type", default_pruner(GGUF)
+    st.caption(ABOUT)
     with layout.row("bottom"):
-        aim = form.switch("The best setting for", AIMS, "best_for", "target")
-        pruner = form.switch("Pruned by", SPARSIFIERS | {ANY: ANY}, "best_by", DEFAULT_PRUNER, help=about("pruner"))
-        repair = form.choice("Repair", REPAIRED, "best_repair", USUAL_SEARCH.repair, help=about("repair"))
-        trains = form.checkbox("Train the winner", "best_trains", help=about("recover_minutes"))
-        trained = form.fields(BestRequest, pruning.TRAINING, "best_", recover_minutes=pruning.MINUTES) if trains else {}
-    left, middle, right = st.columns([1, 2, 1])
-    label, usual, field, example = WANTED[aim]
-    wanted = form.words(label, f"best_{aim}", usual, left, help=example)
-    text = form.source("Text", TEXTS, "best_text", "demo", middle, f"{form.TYPED} It needs 3 documents.")
+        pruner = form.choice("Rounded by" if aim == "size" else "Pruned by", pruners, key, usual, help=about("pruner"))
+        repair, trains, trained = NO_REPAIR, False, {}
+        if aim != "size":
+            repair = form.choice("Repair", REPAIRED, "best_repair", USUAL_SEARCH.repair, help=about("repair"))
+            trains = form.checkbox("Train the winner", "best_trains", help=about("recover_minutes"))
+        if trains:
+            trained = form.fields(BestRequest, pruning.TRAINING, "best_", recover_minutes=pruning.MINUTES)
+    left, right = st.columns([2, 1])
+    text = form.source("Text", TEXTS, "best_text", "demo", left, f"{form.TYPED} It needs 3 documents.")
     usual = ",".join(map(str, USUAL_SEARCH.seeds))
     seeds = form.words("Calibration seeds", "best_seeds", usual, right, help=about("seeds"))
-    with st.expander("Amount of text, profile, device"):
-        left, middle, right = places = st.columns(3)
-        amounts = form.fields(WindowRequest, ["sequences"], "best_", USUAL_SEARCH.calibration, places, sequences=READ)
-        keys = {"sequences": "windows", "length": "length"}
-        judged = form.fields(WindowRequest, keys, "best_", USUAL_SEARCH.final, places[1:], sequences=JUDGED)
-        looks = form.checkbox("Look at the profile in view", "best_looks", left, help=LOOKS)
-        device = form.device(middle)
+    left, middle, right = places = st.columns(3)
+    amounts = form.fields(WindowRequest, ["sequences"], "best_", USUAL_SEARCH.calibration, places, sequences=READ)
+    keys = {"sequences": "windows", "length": "length"}
+    judged = form.fields(WindowRequest, keys, "best_", USUAL_SEARCH.final, places[1:], sequences=JUDGED)
+    looks = form.checkbox("Look at the profile in view", "best_looks", left, help=LOOKS)
+    device = form.device(middle)
 
-    def asked():
+    def read():
         calibration = form.window(text, **judged | amounts)
         judging = form.window("demo:evaluation" if text == "demo" else text, **judged)
         roles = {"calibration": calibration, "selection": judging, "final": judging}
-        of = pruning.of_model(profile) | {field: fraction(wanted, label.lower())} | roles
         key = profile.key if looks else None
-        return checked(BestRequest, **of, pruner=pruner, repair=repair, profile=key, seeds=numbers(seeds), **trained)
+        return {"pruner": pruner, "repair": repair, "profile": key, "seeds": numbers(seeds), **roles, **trained}
 
-    return asked, device
+    return read, pruner, device
+
+
+def answers(profile: Profile, stored: Entry | None) -> None:
+    """Draw the stored answer that was picked, the one in view first."""
+    entries = {entry.key: entry for entry in Store().of_model(profile.spec.model, "best")}
+    if entries:
+        usual = stored.key if stored and stored.key in entries else next(iter(entries))
+        _answer(entries[form.choice("Answer", {key: name(entry) for key, entry in entries.items()}, "best", usual)])
 
 
 # --- the answer ----------------------------------------------------------------------------------------------------
@@ -116,7 +106,7 @@ def _read(path: str, _entry: Entry) -> Best:
 
 
 def _answer(entry: Entry) -> None:
-    """The answer in a sentence, what it rests on, and the button that uses it."""
+    """The answer in a sentence, its files, what it rests on, and the button that uses it."""
     best_answer = _read(str(entry.path), entry)
     if not (best_answer.selection.complete and best_answer.final.complete):
         raise UserError("a measurement that this answer rests on is gone from the cache: ask the same again to have it")
@@ -126,6 +116,7 @@ def _answer(entry: Entry) -> None:
     st.markdown(
         f"**{escape_markdown(study_lines.answer(best_answer))}** {escape_markdown(study_lines.loss(best_answer))}"
     )
+    _files(best_answer)
     best_setting.button(partial(in_view, best_answer), "use")
     layout.caption(text_splits.described(best_answer.request))
     texts = best_answer.provenance.texts
@@ -133,6 +124,14 @@ def _answer(entry: Entry) -> None:
     studies.badge(replace(best_answer.final, provenance=best_answer.final.provenance | texts))
     studies.helped((*best_answer.final.singles, *best_answer.selection.singles))
     _background(best_answer)
+
+
+def _files(best_answer: Best) -> None:
+    """Say where its exports lie."""
+    for each in Store().of_model(best_answer.spec.model, "export"):
+        if each.provenance.get("setting") == best_answer.answer.name and Path(each.spec.folder).is_dir():
+            size = megabytes(each.provenance["bytes"])
+            st.success(f"The file: `{escape_markdown(each.spec.folder)}`, {size}, read back and compared.")
 
 
 def _background(best_answer: Best) -> None:

@@ -13,8 +13,8 @@ from core.export import GGUF, SENTENCE, file_sizes, target
 from core.jobs import execute
 from core.methods import QUANT_FORMATS, rounded
 from core.models import anatomy, loading, locate
+from core.models.sources import count_numbers
 from core.plan import sizes
-from core.prune import count_numbers
 from core.requests import ExportRequest, Recipe, grammar, read_recipe, uniform
 from tests import families, gguf_files, tiny
 from tests.core.export.examples import SPARSITY, logits, read, with_zeros, write

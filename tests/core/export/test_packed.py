@@ -12,8 +12,8 @@ from core.base import UserError, checked
 from core.export import compressed_tensors, target
 from core.methods import QUANT_FORMATS, rounded
 from core.models import anatomy
+from core.models.sources import count_numbers
 from core.plan import sizes
-from core.prune import count_numbers
 from core.requests import COMPRESSED, ExportRequest, read_recipe
 from tests import tiny
 from tests.core.export.examples import logits, read, write

@@ -16,7 +16,6 @@ from core.methods import BITS, GGUF, INTEGERS, LAYERS, UNITS, default_pruner, dr
 from core.plan import (
     TOLERANCE,
     Choices,
-    Counts,
     allocate,
     at_levels,
     round_to_levels,
@@ -25,7 +24,7 @@ from core.plan import (
     taken,
     with_target,
 )
-from core.requests import AllocationRequest, grammar, read_bytes, read_recipe
+from core.requests import AllocationRequest, Counts, grammar, read_bytes, read_recipe
 from tests.core.allocating import STACK, harming, of_linears, quick
 
 SHARES = BITS.shares

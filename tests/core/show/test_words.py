@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.base import formats
-from core.plan import MASKED, SMALLEST, Counts, sizes
+from core.plan import MASKED, SMALLEST, sizes
+from core.requests import Counts
 from core.results import Prediction
 from core.show import words
 from core.show.figures import axes
