@@ -16,6 +16,22 @@ def lowest(perplexity: Array) -> int:
     return int(alike[np.abs(alike - len(perplexity) // 2).argmin()])
 
 
+def is_predicted(perplexity: Array | None) -> bool:
+    """True if every step has a predicted perplexity."""
+    return perplexity is not None and bool(np.isfinite(perplexity).all())
+
+
+def obvious(perplexity: Array | None) -> str:
+    """Sentence on the obvious idea, and what becomes of it where that is predicted; see `pushed`."""
+    idea = "let layers that absorb lose more weights"
+    if perplexity is None or not is_predicted(perplexity):
+        return f"The obvious idea: {idea}."
+    last = len(perplexity) - 1
+    before, after = (ref(digits(perplexity[step], 3), f"gauge-{step}") for step in (last // 2, last))
+    fate = "fails" if perplexity[last] >= perplexity[last // 2] else "works here"
+    return f"**The obvious idea {fate}**: {idea}, and perplexity goes from {before} to {after}."
+
+
 def steps(perplexity: Array) -> list[int]:
     """Steps that the sentence on a pushed correction refers to: both ends, the middle and the lowest."""
     last = len(perplexity) - 1

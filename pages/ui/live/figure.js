@@ -26,12 +26,13 @@ import { fill, filled, Lights, write } from "./sentences.js"
  *   unknown: string, measured: Record<number, number>, fact: string}} Hero `measured`: of some frames */
 /** @typedef {import("./runtime.js").Data & {layers: number, title: string, finding: string, says: string, idle: string,
  *   lead: string, notes: Slot[], slots: Record<string, Slot>, y: Axis | Axis[], x: string, foot: number | null,
- *   height: number, pick: Control | null, controls: Control[], bars: Bars | null, lines: Line[], hero: Hero | null,
- *   gauge: Gauge | null, hand: Hand | null, key: [string, string, string][], head: number, right: number,
- *   first: boolean}} Data */
+ *   height: number, room: boolean, pick: Control | null, controls: Control[], bars: Bars | null, lines: Line[],
+ *   hero: Hero | null, gauge: Gauge | null, hand: Hand | null, key: [string, string, string][], head: number,
+ *   right: number, first: boolean}} Data */
 
 /** @type {Record<string, string>} */
 const SHAPES = { line: "━", dash: "┅", block: "■", outline: "□", arrow: "↕", dot: "●" }
+const BELOW = 120 // px that a presented page keeps below its figure, for a guess
 const REACH = 16 // px from the end of a bar, where it is taken
 
 /** @extends {Picture<Data>} */
@@ -154,25 +155,37 @@ class Figure extends Picture {
     return rowOf(controls.map(({ stops }) => stops.length), controls.map(({ name }) => this.state[name]))
   }
 
+  /** Height of the plot: where the page is presented, as much as it leaves. */
+  tall() {
+    const { data, root, svg } = this
+    const main = document.querySelector("[data-testid=stMain]")
+    if (!data.room || !main) return data.height
+    const { top, width } = root.getBoundingClientRect()
+    const zoom = width / root.clientWidth
+    const rest = root.clientHeight - svg.clientHeight + (data.gauge?.height ?? 0) + BELOW
+    return Math.max(data.height, Math.floor((window.innerHeight - top) / zoom - main.scrollTop - rest))
+  }
+
   draw() {
     const { data, frame } = this
     const width = this.picture.clientWidth
     if (!width) return
     if (data.pick) this.pointed = null
     this.compute()
-    const height = data.height + (data.gauge?.height ?? 0)
+    const tall = this.tall()
+    const height = tall + (data.gauge?.height ?? 0)
     this.svg.style.height = `${height}px`
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`)
     this.panel.style.setProperty("--right", `${data.right}px`)
     this.painter.draw((paint) => {
-      const [axis, floor] = [Array.isArray(data.y) ? data.y[frame] : data.y, data.height - EDGE.bottom]
+      const [axis, floor] = [Array.isArray(data.y) ? data.y[frame] : data.y, tall - EDGE.bottom]
       this.plot = new Plot(paint, axis, data.layers, [EDGE.left, width - data.right], [EDGE.top, floor])
       this.plot.axes(data.x, data.foot)
       if (this.picked !== null) this.plot.pin(this.picked)
       if (data.bars) this.bars(data.bars)
       data.lines.forEach((line, n) => this.line(line, n))
       const now = this.cost[0] ?? data.gauge?.values[frame] ?? null
-      if (data.gauge) gauge(paint, data.gauge, frame, now, data.height, width - data.right)
+      if (data.gauge) gauge(paint, data.gauge, frame, now, tall, width - data.right)
     })
     if (data.hero) this.hero(data.hero)
     this.controls.show(data.pick ? [data.pick, ...data.controls] : data.controls)

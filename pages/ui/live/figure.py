@@ -212,6 +212,5 @@ def draw(figure: Figure, drawn: Callable[[], None] | None = None, at: Mapping[st
 
     positions = {each.name: (each.index, range(len(each.stops))) for each in controls.values()} | hand
     stops = positions | {name: (stop, positions[name][1]) for name, stop in (at or {}).items()}
-    live.draw(
-        COMPONENT, f"figure-{figure.name}", {"fixed": in_palette(figure.text, url_state.look())}, stops, moved, drawn
-    )
+    data = {"fixed": in_palette(figure.text, url_state.look()), "room": bool(st.session_state.get("present"))}
+    live.draw(COMPONENT, f"figure-{figure.name}", data, stops, moved, drawn)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 
 from core.base import frozen
+from core.show.lessons.guesses import Guess
 from core.store import Profile
 from pages.ui import choices
 from pages.ui.live.figure import Control, Figure
@@ -21,7 +22,13 @@ class Screen:
     figure: Figure
     links: Sequence[Link]
     below: str = ""
+    guess: Guess | None = None
     guesses: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # button -> what it sets
+
+
+def guessed(chapter: str) -> int | None:
+    """The answer that was guessed in a chapter; None before."""
+    return choices.sync(f"guess-{chapter}", [None, 0, 1, 2], None)
 
 
 def link(page: str, label: str, profile: Profile, **view: object) -> Link:

@@ -7,7 +7,7 @@ from core.methods import DEFAULT_PRUNER, Owl, Treatment
 from core.requests import AllocationRequest, Correction, grammar
 from core.results import protocols
 from core.show.figures import axes
-from core.show.lessons import budgets
+from core.show.lessons import budgets, guesses
 from core.show.lessons import shared as lessons
 from core.show.words import perplexity_sentences, study_lines
 from core.store import Array, Profile
@@ -20,10 +20,11 @@ START = 0.04
 SAYS = "Layers lose [{low}](layers) to [{high}](layers) of their weights."
 PREDICTED = " Predicted perplexity: [{cost}](gauge)."
 LEAD = (
-    "Prune to a **budget** of {} zeros: which layers should lose more weights? **OWL** spares layers with many "
-    "outliers. The **correction** then takes more from layers that absorb and spares those that amplify. **Try:** drag "
-    "its strength; to the left of the middle it does the opposite."
+    "{} Here is a **budget** of {} zeros. **OWL** spares layers with many outliers; the **correction** then takes more "
+    "from layers that absorb and spares those that amplify. **Try:** drag its strength; to the left of the middle it "
+    "does the opposite."
 )
+ALONE = "Pruned alone to {} zeros, a typical layer does {} nats of harm. How much does it do at {}?"
 OPENING = (
     "Pruning sets weights to zero. Prune one layer, leave the others alone, and measure the **harm**: how far the "
     "predictions move from those of the unpruned model. **Try:** drag the sparsity, and click layers to compare."
@@ -46,6 +47,8 @@ def allocate(profile: Profile) -> tour.Screen:
     links = [tour.link(page, label, profile, **choices) for page, label in ways.items()]
     costs = forecast and forecast.perplexities(swept.rows).value
     sentence, gauge = budgets.pushed(swept.strengths, costs), figure.gauge
+    guess = guesses.reverse(costs) if budgets.is_predicted(costs) else None
+    told = guess is None or tour.guessed("allocate") is not None
     figure = replace(
         figure,
         name="allocate",
@@ -61,10 +64,10 @@ def allocate(profile: Profile) -> tour.Screen:
         height=180,
         head=0,
         first=False,
-        lead=LEAD.format(lessons.ref(per_cent(request.target), lessons.FOOT)),
-        notes=[*map(fixed, [sentence, *([study_lines.basis(forecast)] if forecast else [])])],
+        lead=LEAD.format(budgets.obvious(costs), lessons.ref(per_cent(request.target), lessons.FOOT)),
+        notes=[*map(fixed, [*[sentence] * told, *([study_lines.basis(forecast)] if forecast else [])])],
     )
-    return tour.Screen(figure, links)
+    return tour.Screen(figure, links, guess=guess)
 
 
 def _told(rows: Array, costs: Array | None) -> dict[str, Slot]:
@@ -110,7 +113,8 @@ def prune(profile: Profile) -> tour.Screen:
         lead=OPENING,
         notes=[Slot(lesson.notes)],
     )
-    return tour.Screen(figure, links + _pruning(profile, sparsity), _whole(profile))
+    guess = guesses.in_proportion(ALONE, lesson.sparsities, lesson.harm, lesson.at, per_cent, digits)
+    return tour.Screen(figure, links + _pruning(profile, sparsity), _whole(profile), guess)
 
 
 def _whole(profile: Profile) -> str:

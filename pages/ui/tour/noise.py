@@ -7,7 +7,7 @@ from core.base import changed, digits, per_cent, times
 from core.methods import BLOCKS
 from core.show.figures import axes
 from core.show.figures.charts import PARTS
-from core.show.lessons import absorption, damage
+from core.show.lessons import absorption, damage, guesses
 from core.show.lessons import shared as lessons
 from core.show.words import gain_sentences
 from core.store import Profile, Store
@@ -18,6 +18,9 @@ from pages.ui.live.figure import Bars, Control, Figure, Key, Line, Slot, fixed, 
 GUESS = (
     "**Guess.** Here the noise spared the first token of every sequence. Now add it on that one token too. What "
     "happens to the gain of a typical layer?"
+)
+PROPORTION = (
+    "Noise of size {} changes {} of the predictions after a typical layer. How many does noise of size {} change?"
 )
 WHERE = {"after_first": "noise, first token spared", "all": "noise, first token included"}
 
@@ -56,7 +59,8 @@ def perturb(profile: Profile) -> tour.Screen:
         ),
         notes=[Slot(lesson.notes), fixed(lesson.faint)],
     )
-    return tour.Screen(figure, [link])
+    asked = (PROPORTION, lesson.sizes, lesson.flips, lesson.at, "{:g}".format, per_cent)
+    return tour.Screen(figure, [link], guess=guesses.in_proportion(*asked))
 
 
 def drift(profile: Profile) -> tour.Screen:
@@ -94,7 +98,7 @@ def drift(profile: Profile) -> tour.Screen:
         ),
         notes=[Slot(lesson.notes)],
     )
-    return tour.Screen(figure, [link])
+    return tour.Screen(figure, [link], guess=guesses.shrinking(lesson.remaining[lesson.at]))
 
 
 def amplify(profile: Profile) -> tour.Screen:
@@ -146,7 +150,8 @@ def absorb(profile: Profile) -> tour.Screen:
             growths[f"{other.perturbations[name].short} left out"] = absorption.absorb(other, name)
         sentences.insert(0, f"**Which part absorbs?** {gain_sentences.parts(other)}")
         links.append(tour.link("absorption", "See attention, MLP and heads", other, layer=layer, group=PARTS))
-    return tour.Screen(_lengths(growths, layer, sentences), links)
+    noise = growths["noise"]
+    return tour.Screen(_lengths(growths, layer, sentences), links, guess=guesses.length(noise.grown, noise.around))
 
 
 def _compared(trained: Profile, twin: Profile) -> str:
