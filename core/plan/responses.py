@@ -114,13 +114,14 @@ def source(profile: Profile, base: Allocator) -> str:
 def at_levels(profile: Profile, pruner: str, objective: str, per_linear: bool) -> tuple[Array, Array]:
     """Measured shares of a quantiser (levels,), rising, and harm of each unit (units, levels).
 
-    Where fewer bits were measured to harm less, that is noise, and they count as the same.
+    Where fewer bits were measured to harm less, that is noise, and they count as the same. A sketch has one noise for
+    all levels, so there it is none: weights that came from a format lie on its grid.
 
     Raises:
         UserError: too few levels were measured, or a harm is not finite.
     """
     shares, harm = at_hand(profile, pruner, objective, per_linear)
-    return shares, rising(harm)
+    return (shares, harm) if is_sketched(profile, pruner, per_linear) else (shares, rising(harm))
 
 
 @lru_cache
@@ -139,10 +140,15 @@ def pruners(profile: Profile, per_linear: bool = False, unit: BudgetUnit = ZEROS
 def of_profile(profile: Profile, pruner: str, objective: str | None = None, per_linear: bool = False) -> Curves:
     """Response curves of every layer, or of every linear, layer after layer; smoothed and convex, see `curves`.
 
+    Of levels as a sketch tells them, with lines between.
+
     Args:
         objective: None: the geometric mean of squared final drift and KL divergence, which predicts: each alone does so
             best in one family of models, see `core.plan.prediction`. A sketch tells the divergence alone.
     """
+    if objective and TREATMENTS[pruner].budget_unit.levels and is_sketched(profile, pruner, per_linear):
+        shares, harm = at_levels(profile, pruner, objective, per_linear)
+        return Curves(np.insert(shares, 0, 0.0), np.insert(harm, 0, 0.0, axis=1))
     if objective:
         return curves(*at_hand(profile, pruner, objective, per_linear))
     kl = of_profile(profile, pruner, "kl", per_linear)

@@ -26,7 +26,7 @@ class Choices:
 
     weights: Array  # (units,) how many weights each holds
     shares: Array  # (levels,) rising
-    harm: Array  # (units, levels), nats, rising
+    harm: Array  # (units, levels), nats
 
 
 def solve(choices: Choices, budget: float) -> Array:
@@ -89,7 +89,7 @@ def round_to_levels(wish: Array, choices: Choices) -> Array:
     cost = weights * (shares[at] - shares[before])
     worth = (harm[units, at] - harm[units, before]) / cost
     for unit in np.lexsort((units * GOLDEN % 1, wish, -(worth / (worth.max() or 1)).round(9))):
-        if 0 < cost[unit] <= left:
+        if 0 < cost[unit] <= left and worth[unit] >= 0:  # of what was rounded before, more bits may harm more
             at[unit], left = before[unit], left - cost[unit]
     return shares[at]
 

@@ -102,8 +102,8 @@ class Frontier:
     def best(self, share: float) -> Point:
         """The point of least divergence, as it was measured or else predicted, that saves a share or more."""
         measured = (self._measured(each, each.setting.allocation) for each in self.results if each.target >= share)
-        plain = (each for each in self.plain if each.request.target >= share)
-        return min((*measured, *plain, self.point(self.plan(share))), key=lambda each: each.kl.value)
+        others = (each for each in (*self.plain, *self.plans) if each.request.target >= share)
+        return min((self.point(self.plan(share)), *measured, *others), key=lambda each: each.kl.value)
 
     def share_within(self, rise: float) -> float:
         """The largest share, in steps of 1 %, whose predicted divergence is no more than the loss that may be added.
@@ -129,14 +129,16 @@ class Frontier:
 
     def _predicted(self, exact: Array) -> Estimate:
         """Divergence of an allocation, nats."""
-        harms = responses.layer_harms(exact[None], self.profile, self.treatment.budget_unit)
+        by = self.treatment
+        harms = responses.layer_harms(exact[None], self.profile, by.budget_unit)
         anchored = self.forecast and "kl" in self.forecast.predictors
-        if self.treatment.budget_unit.bits and not (anchored and len(self.forecast.settings) >= MIN_ANCHORS):
+        plain = by.budget_unit.bits and not by.solves  # how much feedback makes up for is not known before
+        if plain and not (anchored and len(self.forecast.settings) >= MIN_ANCHORS):
             kl = prediction.of_rounding(harms)
         elif anchored:
             kl = self.forecast.increases_from_harms(harms, cost="kl")
         else:
-            raise UserError("zeros are predicted from settings that were evaluated, and too few were")
+            raise UserError(f"{by.spoken} is predicted from settings that were evaluated with it, and too few were")
         return kl.map(lambda each: float(each[0]))
 
     def _name(self, request: AllocationRequest, exact: Array) -> str:

@@ -1,0 +1,62 @@
+"""The frontier: what a sketch predicts before anything was evaluated, and that what is recommended meets the goal."""
+
+import math
+
+import pytest
+
+from core.base import UserError
+from core.methods import TREATMENTS, Treatment
+from core.plan import taken
+from core.requests import Counts
+from core.results import Frontier, study_results
+from core.show.figures import frontier
+from core.store import Store, profiles
+
+COUNTS = Counts(106_168_320, 28_311_552, 35_136)
+OF_ROUNDING = [each for each in TREATMENTS.values() if each.pruner in ("gguf", "integers", "quantised")]
+
+
+def ways(key, by, results=()):
+    store = Store()
+    return Frontier(profiles.load(store, store.profile(key)), by, COUNTS, tuple(results), None)
+
+
+def test_rounded_models_of_two_families_diverge_as_the_sketch_predicts_without_any_that_was_evaluated():
+    held = []
+    for key in ("demo", "693e71"):
+        store = Store()
+        for entry in store.of_model(ways(key, OF_ROUNDING[0]).profile.spec.model, "study"):
+            for by in OF_ROUNDING:
+                for one in study_results.load(store, entry, by).settings:
+                    if one.setting.treatment == by and one.mean("kl") < 3:  # beyond, the model is broken
+                        kl = ways(key, by)._predicted(one.planned)
+                        held.append(kl.low <= one.mean("kl") <= kl.high)
+    assert len(held) > 15 and sum(held) / len(held) >= 0.88
+
+
+@pytest.mark.parametrize(("by", "share"), [("gguf", 0.69), ("gguf", 0.6), ("quantised_symmetric", 0.75)])
+def test_what_is_recommended_is_within_the_goal_and_no_worse_than_what_is_plain(by, share):
+    of = ways("demo", Treatment(by))
+    best, even = of.best(share), of.even(share)
+    assert best.amount <= even.amount * (1 + 1e-6) and best.kl.value <= even.kl.value and not best.is_measured
+    assert best.amount == taken(COUNTS, of.treatment, best.request.target)
+    assert all(each.kl.value >= best.kl.value for each in of.plans if each.amount <= best.amount)
+    assert of.point(of.plan(of.share_within(0.1))).kl.value <= math.log(1.1)
+    chart = frontier.frontier(of, best, even, best.amount)
+    assert best.name in chart.finding and "predicted" in chart.finding and "measured;" not in chart.finding
+    with pytest.raises(UserError, match="allow more"):
+        of.share_within(1e-6)
+
+
+def test_what_was_measured_takes_the_place_of_what_is_predicted():
+    by = Treatment("gguf")
+    of = ways("demo", by)
+    [entry, *_] = (
+        each for each in Store().of_model(of.profile.spec.model, "study")
+        if any(point.setting and point.setting.treatment == by for point in each.spec.points)
+    )  # fmt: skip
+    results = [each for each in study_results.load(Store(), entry, by).settings if each.setting.treatment == by]
+    measured = {each.name for each in ways("demo", by, results).plain if each.is_measured}
+    assert measured == {by.budget_unit.phrase(each.target) for each in results} and not any(
+        each.is_measured for each in of.plain
+    )
