@@ -65,9 +65,9 @@ class Continuations:
 
     def prefetch(self) -> Iterator[None]:
         """Write the committed talks, a token a step, for whoever changes their damage."""
-        for known in talks():
-            for at in range(known.tokens):
-                self.advance(known.replace(start=at), EVERYBODY, 0)
+        for committed in talks():
+            for at in range(committed.tokens):
+                self.advance(committed.replace(start=at), EVERYBODY, 0)
                 yield
 
     def _talk(self, request: Talk, listener: str) -> "Continuation":

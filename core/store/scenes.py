@@ -99,8 +99,8 @@ def talks() -> dict[Talk, Chunk]:
 
 def written(talk: Talk) -> list[WrittenToken]:
     """The tokens from a talk's start on that a committed one shares with it."""
-    for known, chunk in talks().items():
-        alike = sum(1 for _ in takewhile(partial(talk.agrees, known), range(len(chunk.steps))))
+    for committed, chunk in talks().items():
+        alike = sum(1 for _ in takewhile(partial(talk.agrees, committed), range(len(chunk.steps))))
         if alike > talk.start:
             return list(chunk.steps[talk.start : min(alike, talk.tokens)])
     return []

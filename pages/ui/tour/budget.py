@@ -48,7 +48,7 @@ def allocate(profile: Profile) -> tour.Screen:
     costs = forecast and forecast.perplexities(swept.rows).value
     sentence, gauge = budgets.pushed(swept.strengths, costs), figure.gauge
     guess = guesses.reverse(costs) if budgets.is_predicted(costs) else None
-    told = guess is None or tour.guessed("allocate") is not None
+    is_answered = guess is None or tour.guessed("allocate") is not None
     figure = replace(
         figure,
         name="allocate",
@@ -65,7 +65,7 @@ def allocate(profile: Profile) -> tour.Screen:
         head=0,
         first=False,
         lead=LEAD.format(budgets.obvious(costs), lessons.ref(per_cent(request.target), lessons.FOOT)),
-        notes=[*map(fixed, [*[sentence] * told, *([study_lines.basis(forecast)] if forecast else [])])],
+        notes=[*map(fixed, [*[sentence] * is_answered, *([study_lines.basis(forecast)] if forecast else [])])],
     )
     return tour.Screen(figure, links, guess=guess)
 
