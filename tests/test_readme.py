@@ -40,7 +40,7 @@ def test_a_table_is_measured_again_by_the_studies_of_its_protocol(question):
     [found] = re.findall(r"for study in (\S+);", run.stdout)
     asked = list(map(read_study, README.parent.glob(found)))
     assert asked and all(each.model and each.settings for each in asked)
-    spec = questions.committed()[question.folder].spec
+    spec = questions.committed(question.folder).spec
     assert {each.evaluation.text.sequences for each in asked} == {spec.text.sequences}
     if spec.calibration:  # what leaves layers out reads none
         assert {each.calibration.sequences for each in asked} == {spec.calibration.sequences}

@@ -134,7 +134,7 @@ def _repair(model):
 
 def _protecting(model):
     folder = "controlled"
-    found = questions.committed().get(folder)
+    found = questions.committed(folder)
     if found is None or found.spec.model.weights != _load(PROFILES[model]).spec.model.weights:
         return None
     return Measured(protecting(found), questions.PROTOCOLS[folder], f"make studies OF={folder}")

@@ -25,7 +25,7 @@ def answered(found):
 
 def with_trained(answer):
     """An answer with the lowest perplexity of trained weights at each target too, judged on the same windows."""
-    trained = questions.committed()["recovered"]
+    trained = questions.committed("recovered")
     assert trained.spec.text == answer.study.spec.text
     rows = list(answer.table.rows)
     for target in answer.targets:

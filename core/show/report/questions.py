@@ -73,7 +73,7 @@ def answer(name: str) -> Answer:
         UserError: none of its studies is there.
     """
     question = QUESTIONS[name]
-    study = committed().get(question.folder)
+    study = committed(question.folder)
     if study is None:
         raise UserError(f"no study in {HOME / 'demo'} answers this question: `{question.command}` measures it")
     control = question.control(study)
@@ -94,13 +94,14 @@ def answer(name: str) -> Answer:
 
 
 @cache
-def committed() -> dict[str, Study]:
-    """Folder -> its committed studies as one, whichever profile their allocations looked at."""
-    store, folders = Store(HOME / "demo"), {name: folder for folder, name in PROTOCOLS.items()}
-    study = protocols.grouped_by_protocol(store, store.entries("study")).values()
+def committed(folder: str) -> Study | None:
+    """The committed studies of a folder as one, whichever profile their allocations looked at; None without any."""
+    store = Store(HOME / "demo")
+    named = ((each, protocols.short_name(Study(each.spec, each.provenance, ()))) for each in store.entries("study"))
+    entries = [each for each, name in named if name == PROTOCOLS[folder]]  # no other is read: they are many
+    studies = protocols.by_protocol(protocols.grouped_by_protocol(store, entries).values())
     # of two called alike the last one counts: that which looked at a calibration text
-    read = sorted(protocols.by_protocol(study), key=lambda each: each.spec.calibration is not None)
-    return {folders[protocols.short_name(each)]: each for each in read}
+    return max(reversed(studies), key=lambda each: each.spec.calibration is not None, default=None)
 
 
 # --- questions that a bench answered once, each with its committed table: predictions, speed, agreement, families ----

@@ -182,20 +182,20 @@ def answers(_):
         yield questions.chart(answer, answer.targets[-1])
     yield from (claim.chart() for claim in claims.CLAIMS.values())
     yield from (bench.chart(name) for name, bench in questions.BENCHES.items() if bench.bars)
-    study = questions.committed()["controlled"]
+    study = questions.committed("controlled")
     part = next(iter(study.slices))
     [base, *_] = evaluation.corrected_bases(study, part)
     current = study.corrections(base)[0]
     yield from (perplexity.of_evaluations(study, current, part), evaluation.correction(study, base, current))
     yield evaluation.against_uniform(study, part, current)
     for name in ("repaired", "bits"):
-        yield perplexity.of_evaluations(questions.committed()[name], None)
+        yield perplexity.of_evaluations(questions.committed(name), None)
 
 
 def allocations(_):
     """The methods at a target, and budgets of linears."""
     profile, request = of_profile("6e78df"), read_allocation("owl:0.7")
-    study = questions.committed()["plain"]
+    study = questions.committed("plain")
     among = Leaderboard(profile, study, next(each for each in study.slices if each.target == 0.7))
     ranked = [among.in_view("this allocation", allocate(request, profile).exact), *among.ranking(request)]
     yield from (
