@@ -1,4 +1,4 @@
-"""Display names of profiles: `SmolLM2-135M · C4 · 16 × 256`, and longer ones where two would be alike."""
+"""Display names of profiles: `SmolLM2-135M · C4 · noise, pruning`, and longer ones where two would be alike."""
 
 import re
 from pathlib import PurePath
@@ -22,7 +22,8 @@ class Described(NamedTuple):
     text: str
     sequences: int
     length: int
-    key: str
+    created: str  # date and time
+    knows: str = ""  # what was measured
     beside: str = ""  # the other checkpoints that it was compared with
 
 
@@ -58,9 +59,9 @@ def part(label: str) -> str:
 
 
 def profile(about: Described) -> str:
-    """Model, text, windows × tokens; then the checkpoints that the model was compared with."""
-    beside = f" · against {about.beside}" if about.beside else ""
-    return f"{short(about.model)} · {text(about.text)} · {about.sequences} × {about.length}{beside}"
+    """Model, text, and what was measured: the checkpoints that the model was compared with, where it was."""
+    measured = f"against {about.beside}" if about.beside else about.knows
+    return " · ".join(filter(None, [short(about.model), text(about.text), measured]))
 
 
 def comparison(about: Described) -> str:
@@ -69,7 +70,7 @@ def comparison(about: Described) -> str:
 
 
 def forms(about: Described) -> tuple[str, ...]:
-    """Possible names of a profile, shortest first: longer ones add the whole model, the whole text or the key."""
-    name = profile(about)
-    more = (model(about.model), about.text, f"{model(about.model)} · {about.text}", about.key)
-    return (name, *(f"{name} · {each}" for each in more))
+    """Possible names of a profile, shortest first: longer ones add the amount of text, whole names or the date."""
+    name, amount = profile(about), f"{about.sequences} × {about.length}"
+    more = (amount, model(about.model), about.text, f"{model(about.model)} · {about.text}", about.created[:10])
+    return (name, *(f"{name} · {each}" for each in more), f"{name} · {amount} · {about.created}")

@@ -28,7 +28,7 @@ def words(cost: Cost | None) -> str:
         return "The cost is not known before the model is on this machine."
     time = "Time is told once the first part is done; "
     if cost.seconds is not None:
-        time = f"About {duration(cost.seconds)} at the speed measured here, "
+        time = f"About {duration(cost.seconds)}, "
     return f"{time}{cost.memory / 2**30:.2g} GiB of memory, {cost.parts} parts."
 
 

@@ -83,7 +83,7 @@ class ResidualLinear(Residual):
 
     @property
     def label(self) -> str:
-        return f"{self.linear} alone {self.treatment.doing(self.sparsity)}"
+        return f"Only {self.linear.rpartition('.')[2]} {self.treatment.doing(self.sparsity)}"
 
 
 # --- the direction of pruning's damage, at a chosen size -------------------------------------------------------------

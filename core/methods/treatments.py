@@ -117,11 +117,11 @@ class Treatment(NamedTuple):
         return PRUNERS[self.pruner].budget_unit
 
     def doing(self, share: float) -> str:
-        """Its effect on weights, as a phrase: `pruned by Wanda, 70 % zeros`, `in 3 bits, GPTQ`."""
+        """Its effect on weights, as a phrase: `pruned by Wanda, 70 % zeros`, `rounded to 3 bits, GPTQ`."""
         level = self.budget_unit.phrase(share)
         if self.budget_unit.of_layers:
             return f"{level} {self.label}"
-        return f"in {level}, {self.label}" if self.budget_unit.levels else f"pruned by {self.label}, {level}"
+        return f"rounded to {level}, {self.label}" if self.budget_unit.levels else f"pruned by {self.label}, {level}"
 
     def stored(self, share: float) -> float:
         """Bits that a weight takes in a file, on average: zeros as a bitmask, codes with scales and zero points."""

@@ -201,7 +201,9 @@ class MeasureRequest(OfModel):
 
     text: WindowRequest = WindowRequest()
     measurements: tuple[Measurement, ...] = Field(min_length=1, max_length=MOST)
-    removal: bool = optional_field(False, "measure what LSA looks at too", title="Errors of removed weights")
+    removal: bool = optional_field(
+        False, "measure what LSA looks at too", title="Also measure the error each matrix makes"
+    )
     sketch: bool = optional_field(
         False, "estimate the harm of every linear at every level by gradients", title="Sketch of every linear"
     )

@@ -12,7 +12,7 @@ from core.results.setting_result import Result
 from core.results.study_results import Study
 from core.store import Profile
 
-WHAT = {"alone": "this setting", "family": "this family: the correction and its controls", "methods": "all allocators"}
+WHAT = {"alone": "this setting", "family": "this method and its controls", "methods": "all allocators"}
 CONTROLS = ("reversed", "shuffled", "ramp")
 
 

@@ -33,7 +33,8 @@ def card(groups: tuple[Study, ...], target: float, pruner: str) -> None:
     if row is None:
         return
     with st.container(border=True, key="best-known"):
-        about = f"Best known by {Treatment(pruner).spoken}: {recipe_names.setting(row.one.setting, with_pruner=False)}"
+        name = recipe_names.setting(row.one.setting, with_pruner=False)
+        about = f"Best measured so far with the pruner {Treatment(pruner).spoken}: {name}"
         studies.hero(about, row.one, row.one.against_uniform)
         with layout.row():
             studies.badge(row.study)

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.base import UserError, distinct, profile_names, pruning_troubles
-from core.requests import ModelSpec
+from core.base import UserError, distinct, escape_markdown, profile_names, pruning_troubles
+from core.models.sources import text_is_here
+from core.requests import MeasureRequest, ModelSpec, WindowRequest, absolute
 from core.show import words
+from core.show.report import remake
 from core.store import Entry, Profile, Store, largest_committed, profiles
-from pages.ui import choices, glossary, layout, url_state
+from pages.ui import choices, layout, url_state
 
 PREFERRED_PERTURBATION = "gaussian:0.3"  # the perturbation shown unasked, where it was measured
 
@@ -19,9 +21,23 @@ def choose() -> None:
     entries = {entry.key: entry for entry in Store().entries("profile")}
     if not entries:
         return
+    if (last := url_state.last("profile", "")) not in ("", *entries):
+        url_state.refuse(f"The profile {escape_markdown(last)} was deleted; this is another one.")
     unasked = largest_committed(entries.values()) or next(iter(entries.values()))  # else the newest
-    choices.sync("profile", list(entries), unasked.key, _abbreviated(), named=not unasked.committed)
-    st.sidebar.selectbox("Profile", list(entries), key="profile", format_func=names(entries.values()).get)
+    current = choices.sync("profile", list(entries), unasked.key, _abbreviated(), named=not unasked.committed)
+    named = names(each for each in entries.values() if each.key == current or not _covered(each, entries.values()))
+    st.sidebar.selectbox("Profile", list(named), key="profile", format_func=named.get)
+
+
+def _covered(entry: Entry, among: Iterable[Entry]) -> bool:
+    """True if another profile holds the same measurements of the same text, and more."""
+    return any(
+        (each.spec.model, each.spec.text) == (entry.spec.model, entry.spec.text)
+        and entry.spec.sketch in (None, each.spec.sketch)
+        and set(entry.spec.measurements) <= set(each.spec.measurements)
+        and (entry.spec.measurements, entry.spec.sketch) != (each.spec.measurements, each.spec.sketch)
+        for each in among
+    )
 
 
 def _abbreviated() -> dict[str, str]:
@@ -41,8 +57,8 @@ def names(entries: Iterable[Entry]) -> dict[str, str]:
 
 
 def name(entry: Entry) -> str:
-    """A profile by itself, with the beginning of its key."""
-    return f"{profile_names.profile(words.described(entry))} · {entry.key[:6]}"
+    """A profile as the picker calls it."""
+    return names(Store().entries("profile")).get(entry.key) or profile_names.profile(words.described(entry))
 
 
 def profile() -> Profile:
@@ -79,12 +95,10 @@ def others() -> dict[str, str]:
     return names(entries)
 
 
-def heading(title: str, profile: Profile, terms: str = "") -> None:
-    """The page's question, what it is answered from, and the words it uses."""
+def heading(title: str, profile: Profile) -> None:
+    """The page's question, and what it is answered from."""
     layout.title(title)
     layout.caption(words.named(profile), profile.provenance.get("text"))
-    if terms:
-        glossary.words(terms)
     warn(profile)
 
 
@@ -93,6 +107,18 @@ def warn(profile: Profile) -> None:
     warning = pruning_troubles(profile.provenance.get("warnings", []))
     if warning:
         layout.warn(warning)
+
+
+def request_again(profile: Profile) -> MeasureRequest:
+    """The request that measured a profile, on the bundled text where its own is not on this machine.
+
+    Raises:
+        UserError: the provenance of the profile makes no request.
+    """
+    measured = remake.request_of_profile(profile.entry)
+    source = absolute(measured.text.source)
+    text = measured.text.replace(source=source) if text_is_here(source) else WindowRequest()
+    return measured.replace(model=absolute(measured.model), text=text)
 
 
 def layer(profile: Profile) -> int:

@@ -1,6 +1,8 @@
 """One sentence and one formula for every term."""
 
+import html
 import re
+from collections.abc import Collection
 from typing import NamedTuple
 
 import streamlit as st
@@ -8,7 +10,6 @@ import streamlit as st
 from core.methods import BASES, PERTURBATION_KINDS, PRUNERS, REPAIRS
 from core.plan import FLOOR_MARGIN
 from core.show.words import gain_sentences
-from pages.ui import layout
 
 
 class Term(NamedTuple):
@@ -157,9 +158,31 @@ def formula(term: Term) -> str:
     return ", ".join(rf"$\displaystyle {part}$" for part in re.split(r",\s*\\quad\s*", term.formula))
 
 
+# Terms that a reader may not know, as they stand in sentences.
+LONGEST_FIRST = sorted((re.escape(each) for each in TERMS if "," not in each), key=len, reverse=True)
+EXPLAINED = re.compile(rf"\b({'|'.join(LONGEST_FIRST)})\b")
+EVERYDAY = ("layer", "mean", "skip", "control", "checkpoint", "magnitude", "refit", "blockwise")
+
+
+def explained(text: str, terms: Collection[str] | None = None) -> str:
+    """Markdown in which the first of each term on a page is underlined, with its sentence on hover and focus.
+
+    Args:
+        text: escaped.
+        terms: to be underlined, however often; None: whatever the page has not explained yet.
+    """
+    before = st.session_state.setdefault("explained", set()) if terms is None else {*TERMS} - {*terms}
+
+    def mark(match):
+        term = match[1]
+        if (term in EVERYDAY and terms is None) or term in before:
+            return term
+        before.add(term)
+        return f'<abbr tabindex="0" title="{html.escape(TERMS[term].sentence)}">{term}</abbr>'
+
+    return EXPLAINED.sub(mark, text)
+
+
 def words(terms: str) -> None:
-    """Draw the words of a page, comma-separated in `terms`, in a popover with a link to the glossary."""
-    with st.popover("Words used here", icon=":material/menu_book:"):
-        entries = (f"**{term}**: {TERMS[term].sentence}\n\n{formula(TERMS[term])}" for term in terms.split(", "))
-        st.markdown("\n\n".join(entries))
-        layout.link("glossary", "All words")
+    """Draw the terms of a picture, comma-separated, each explained."""
+    st.caption(explained(terms.replace(", ", " · "), terms.split(", ")), unsafe_allow_html=True)

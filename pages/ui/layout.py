@@ -13,7 +13,7 @@ from core.base import UserError, access, escape_markdown, for_reader, sentence, 
 from core.show import words
 from core.show.figures import Chart
 from core.show.figures.style import themed
-from pages.ui import places, url_state
+from pages.ui import glossary, places, url_state
 from pages.ui.live import figure
 
 PERCENT_COLUMNS = ("target", "zeros", "agreement", "zeros, mean of linears")  # of fractions, written in per cent
@@ -76,7 +76,8 @@ def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | No
     saved = file(prefix, chart.name)
     head(chart.title, chart.table, saved, key, brief)
     draw(chart, key, on_select, saved)
-    (st.caption if brief else st.markdown)(escape_markdown(chart.finding))
+    finding = glossary.explained(escape_markdown(chart.finding))
+    (st.caption if brief else st.markdown)(finding, unsafe_allow_html=True)
 
 
 def draw(chart: Chart, key: str, on_select: Callable[[], None] | None = None, file: str = "chart") -> None:
@@ -135,7 +136,8 @@ header = partial(st.header, anchor=False)
 
 def caption(text: object, help: object = None) -> None:
     """Words with names in them, small; behind a mark beside them the help."""
-    st.caption(escape_markdown(text), help=escape_markdown(help) if help else None)
+    words = glossary.explained(escape_markdown(text))
+    st.caption(words, help=escape_markdown(help) if help else None, unsafe_allow_html=True)
 
 
 def note(text: str) -> None:

@@ -1,21 +1,24 @@
 """Partial results of a job, redrawn after every finished part, and the outcome of an export."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from core.base import escape_markdown, text_name
+from core.base import UserError, escape_markdown, several, text_name
 from core.export.card import GGUF
 from core.jobs.records import Job
-from core.requests import ExactRecipe, Measurement, ModelSpec, ProfileSpec, quoted
+from core.plan import gains_of
+from core.requests import ExactRecipe, Measurement, ModelSpec, ProfileSpec, in_order, quoted
 from core.results import protocols, study_results
 from core.show import figures, words
 from core.show.figures import Chart, evaluation, perplexity
-from core.show.words import study_lines
+from core.show.figures.gain import thumbnail
+from core.show.words import gain_sentences, study_lines
 from core.store import Entry, Merged, Store, finished, partial, parts
-from pages.ui import layout
+from pages.ui import current_profile, layout
 
 FIRST = "The first picture comes with the first part that is finished."
 LOADING = """from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -61,6 +64,32 @@ def matrix(store: Store, job: Job) -> None:
     measurement, so_far = first
     amount = f"{so_far.sequences} of {job.request.text.sequences} sequences"
     _show(figures.heatmap([so_far], None, None), job, f"{words.perturbation(measurement.perturbation)}, from {amount}.")
+
+
+@lru_cache
+def card(key: str, root: str) -> tuple[str, str, str, str]:
+    """SVG of a profile's gains under its main perturbation, their finding, their label, and the profile's size.
+
+    Only the units of that perturbation are read.
+
+    Raises:
+        UserError: one of them is missing.
+    """
+    store = Store(Path(root))
+    entry = store.profile(key)
+    perturbations = {each.name: each for each in in_order(each.perturbation for each in entry.spec.measurements)}
+    usual = current_profile.PREFERRED_PERTURBATION
+    name = usual if usual in perturbations else next(iter(perturbations))
+    seeds = [store.load(entry.spec.unit(each)) for each in entry.spec.measurements if each.perturbation.name == name]
+    if None in seeds:
+        raise UserError("parts of this profile are missing: measure it again")
+    size = [
+        entry.provenance.get("family"),
+        several(len(seeds[0].ratio), "layer"),
+        several(len(perturbations), "perturbation"),
+    ]
+    gains, label = gains_of(seeds), perturbations[name].told(entry.provenance).label
+    return thumbnail(gains), gain_sentences.headline(gains), label, " · ".join(filter(None, size))
 
 
 def exported(entry: Entry) -> None:

@@ -53,6 +53,7 @@ def enter(page: str) -> None:
     for message in view.refused:
         st.warning(message)
     view.runs += 1
+    state["explained"] = set()  # terms, on the page so far
     view.texts = {}
 
 

@@ -142,7 +142,10 @@ def _open_result(job: Job) -> None:
         if any(each.perturbation.compares for each in job.request.measurements):
             layout.link("compare", "Open the comparison", {"profile": key})
         else:
-            open_profile(key, "See what it absorbs")
+            _, finding, label, _ = partial_results.card(entry.key, str(Store().root))
+            layout.caption(f"{finding}: {label}.")
+            open_profile(key, "See which layers absorb")
+            layout.link("goal", "Compress this model", {"profile": key})
     elif isinstance(job.request, ExportRequest):
         with st.container(key=f"whole-line-{job.key}"):
             partial_results.exported(entry)
@@ -194,9 +197,8 @@ def ask(
         ready = False
         layout.error(error)
     if stored:
-        st.success("Already measured: there is nothing to run.")
+        st.success("You have this already.")
     else:
-        layout.button(
-            label, begin, [built, device], icon=":material/play_arrow:", disabled=not ready, key=key, type="primary"
-        )
+        more = {"icon": ":material/play_arrow:", "type": "primary", "key": key}
+        layout.button(label, begin, [built, device], disabled=not ready, **more)
     return stored

@@ -72,7 +72,7 @@ def measure(page, model):
     go(page, "Measure", "Measure a model")
     type_into(page, "measure-model", str(model))
     page.get_by_role("button", name="Run measurement").click()
-    link = page.get_by_role("link", name="See what it absorbs")
+    link = page.get_by_role("link", name="See which layers absorb")
     expect(link).to_be_visible(timeout=SLOW)
     link.click()
     expect(page.get_by_text("demo text 8 × 64").first).to_be_visible()

@@ -1,10 +1,11 @@
 """A page as plain text: a line for each element, in the order of the page."""
 
+import re
+
 from core.store import Store
 from tests.pages.opening import given
 
 SILENT = ("html", "skeleton", "empty")
-FOLDED = ("Words used here",)  # the glossary page has them
 OF_MACHINE = ("Device",)  # its options are those of the machine
 ROWS = 3  # of a table
 MOST = 12  # options of a widget
@@ -13,7 +14,7 @@ MOST = 12  # options of a widget
 def text(app):
     """The text of a page, with CACHE for the folder of its cache."""
     lines = [line for part in (app.sidebar, app.main) for line in _lines(part)]
-    return "\n".join(lines).replace(str(Store().root), "CACHE") + "\n"
+    return re.sub(r"</?abbr[^>]*>", "", "\n".join(lines)).replace(str(Store().root), "CACHE") + "\n"
 
 
 def _lines(node):
@@ -22,8 +23,7 @@ def _lines(node):
         if hasattr(child, "children"):
             name = getattr(getattr(child.proto, child.type, None), "label", "") if child.proto else ""
             yield from [f"[{child.type}] {name}"] * bool(name)
-            inside = () if name in FOLDED else _lines(child)
-            yield from (f"  {line}" if name else line for line in inside)
+            yield from (f"  {line}" if name else line for line in _lines(child))
         elif child.type not in SILENT:
             yield from _element(child)
 

@@ -31,13 +31,13 @@ def known(store):
 @pytest.mark.parametrize(("page", "view"), PLACES)
 def test_one_click_uses_the_best_known_setting_and_its_profile_follows(known, page, view):
     app = opened_at(page, profile=PROFILE.key, by="wanda", **view)
-    card = next(each for each in app.metric if each.label.startswith("Best known by Wanda: "))
+    card = next(each for each in app.metric if each.label.startswith("Best measured so far with the pruner Wanda: "))
     assert card.label.endswith(": Response per linear, 70 % zeros, refit") and badges(app)
     app.button(key="use-best").click().run()
     assert not app.error and not app.warning
     assert app.session_state["profile"] == known
-    assert app.session_state["base"] == "response"
     if page == "tune":
+        assert app.session_state["base"] == "response"
         put(app, "part", "results")
     assert grammar.read_allocation(url(app)["allocation"]) == BEST.allocation
     assert (app.session_state["by"], app.session_state["repair"]) == ("wanda", "refit")
@@ -55,4 +55,4 @@ def test_a_budget_per_linear_brings_the_profile_of_linears_into_view(known):
 def test_nothing_is_best_where_nothing_was_measured(known):
     for view in ({"allocation": "owl:0.55"}, {"by": "alps"}):
         app = opened_at("prune", profile=PROFILE.key, **view)
-        assert not any("Best known" in each.label for each in app.metric)
+        assert not any("Best measured" in each.label for each in app.metric)

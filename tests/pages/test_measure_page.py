@@ -90,7 +90,7 @@ def test_what_is_measured_already_is_linked_not_run(store, monkeypatch):
     opened_request = request_of("measure")
     fake.get(opened_request, store)
     app = opened()
-    assert "Already measured" in app.success[0].value
+    assert "You have this already" in app.success[0].value
     assert store.find(opened_request).key in app.main.get("page_link")[-1].proto.query_string
     assert not [button for button in app.button if button.key == "run"]
 

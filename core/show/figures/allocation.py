@@ -149,7 +149,7 @@ def _spared_sentence(sparsity: Array, means: Array, names: Sequence[str], bound:
     low, high = sparsity[widest].min(), sparsity[widest].max()
     if np.ptp(sparsity) < 1e-9:
         return f"Every linear gets {means[0]:.3f}."
-    how_many = f"{bound} of {sparsity.size} linears sit on a bound" if bound else "no linear sits on a bound"
+    how_many = f"{bound} of {sparsity.size} linears are at their limit" if bound else "no linear is at its limit"
     return (
         f"{names[least]} is spared most (mean {means[least]:.3f}, at the right of its row), {names[most]} is pruned "
         f"most ({means[most]:.3f}); inside a layer they differ most in layer {widest}, from {low:.3f} to {high:.3f}; "

@@ -105,7 +105,7 @@ def _curves_finding(drift: Estimate, first: Array, layer: int) -> str:
 def direction(seeds: Seeds, layer: int) -> Chart:
     """Direction of the difference that is left: cosine to the clean stream, and the share of the damage across it."""
     cosine, across = (averaged(seeds, name)[layer] for name in ("cosine", "orthogonal"))
-    hues = {"perpendicular share": LIGHT.accent, "cosine": LIGHT.ink}
+    hues = {"share that turns the stream": LIGHT.accent, "cosine": LIGHT.ink}
     x, hover, lines = np.arange(len(cosine)), ", after layer %{x}: %{y:.3f}", (across, cosine)
     traces = [
         curve(x, values, name, name + hover, hue, 2.5) for (name, hue), values in zip(hues.items(), lines, strict=True)

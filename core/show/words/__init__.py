@@ -7,6 +7,7 @@ import numpy as np
 
 from core.base import distinct, listed, model_name, profile_names
 from core.methods import Perturbation
+from core.requests import ProfileSpec
 from core.store import Array, Entry, Profile
 
 POSITIONS = {"after_first": "all but the first token", "all": "all tokens"}
@@ -61,8 +62,29 @@ def described(entry: Entry) -> profile_names.Described:
     model, read = str(provenance.get("model", "?")), str(provenance.get("text", "?"))
     others = (provenance.get("checkpoints", {}).get(each, each) for each in entry.spec.others.values())
     return profile_names.Described(
-        model, read, text.sequences, text.length, entry.key[:6], listed(map(model_name, others))
+        model,
+        read,
+        text.sequences,
+        text.length,
+        str(provenance.get("created", ""))[:19].replace("T", " "),
+        _known(entry.spec),
+        listed(map(model_name, others)),
     )
+
+
+def _known(spec: ProfileSpec) -> str:
+    """`noise, pruning, every linear`: what a profile measured of each layer."""
+    kinds = [each.perturbation for each in spec.measurements]
+    units = {each.treatment.budget_unit.name for each in kinds if each.prunes == "linear"}
+    names = {
+        "noise": any(each.kind in ("gaussian", "covariance") for each in kinds),
+        "pruning": any(each.prunes == "layer" for each in kinds),
+        "skipping": {each.kind for each in kinds} == {"skip"},
+        "every linear": spec.sketch is not None or "zeros" in units,
+        "few bits": spec.sketch is not None or units - {"zeros"},
+        "parts": any(each.kind == "skip_part" for each in kinds),
+    }
+    return ", ".join(name for name, knows in names.items() if knows)
 
 
 def beside_curves(profiles: Sequence[Profile]) -> list[str]:

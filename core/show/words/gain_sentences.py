@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.base import Estimate, capital, digits, gain, listed, per_cent, ranges, ratio, several, times
+from core.base import Estimate, capital, digits, gain, listed, per_cent, ranges, ratio, times
 from core.methods import ATTENTION, BLOCKS, Perturbation
 from core.plan import (
     FEWEST_SEQUENCES,
@@ -65,8 +65,7 @@ def no_verdict(gains: Gains) -> str:
     if len(gains.value) < 2:
         return "The model has only one layer, so no later layer can amplify or absorb"
     if gains.n < FEWEST_SEQUENCES:
-        few = f"{several(gains.n, 'sequence')} {'is' if gains.n == 1 else 'are'} too few"
-        return f"Undecided: {few} for a verdict, {FEWEST_SEQUENCES} are needed"
+        return f"No verdict yet: {FEWEST_SEQUENCES} sequences needed, {gains.n} measured"
     return ""
 
 

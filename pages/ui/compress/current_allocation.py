@@ -12,13 +12,13 @@ from core.jobs import cost
 from core.methods import Manual, Treatment
 from core.models import machine
 from core.plan import Allocation, allocate, fix_layers, linear_parameters, responses
-from core.requests import AllocationRequest, line, request_of
+from core.requests import AllocationRequest, MeasureRequest, StudyRequest, line, request_of
 from core.results import Forecast, Result, Slice, Study, candidates, leaderboard, stored_forecasts
 from core.show.figures import Chart
 from core.show.figures import allocation as charts
 from core.show.words import perplexity_sentences, study_lines
 from core.store import Profile, Store
-from pages.ui import layout, studies, watch
+from pages.ui import current_profile, layout, studies, watch
 from pages.ui.compress import picture
 
 
@@ -209,15 +209,33 @@ def written(allocation: Allocation, profile: Profile) -> str:
 def evaluate_anchors(why: UserError, treatment: Treatment, profile: Profile) -> None:
     """Say why nothing is predicted; if anchors are missing, offer a button that evaluates them."""
     if not isinstance(why, stored_forecasts.TooFewAnchors):
-        layout.note(sentence(why))
+        _measure_rest(why, profile)
         return
     layout.note(f"Nothing is predicted for {treatment.spoken} yet: that takes four settings evaluated so.")
-    device = machine.devices()[0]
     try:
         request = candidates.anchor_study(profile, treatment, request_of("anchors"))
-        expected = cost.estimate(request, Store(), device)
     except UserError:  # no such model here: said on Measure
         return
-    label = f"Evaluate four settings{f', about {duration(expected.seconds)}' if expected and expected.seconds else ''}"
-    about = escape_markdown(f"{sentence(why)} {len(request.points)} points on the demo text: {cost.words(expected)}")
-    layout.button(label, watch.begin, [request, device], icon=":material/play_arrow:", key="anchors", help=about)
+    points = f"{len(request.points)} points on the demo text"
+    _offer("Evaluate four settings", request, f"{sentence(why)} {points}", "anchors")
+
+
+def _measure_rest(why: UserError, profile: Profile) -> None:
+    """Say why the profile predicts nothing, and offer to measure what it lacks: the sketch of every linear."""
+    layout.note("Too little was measured to predict a cost." if profile.sketch is None else sentence(why))
+    if profile.sketch is None:
+        with suppress(UserError):  # it does not say where its model lies
+            request = current_profile.request_again(profile).replace(sketch=True)
+            _offer("Measure the rest", request, sentence(why), "rest")
+
+
+def _offer(label: str, request: MeasureRequest | StudyRequest, about: str, key: str) -> None:
+    """Draw a button that runs a request, with its minutes; nothing where its model is not here."""
+    device = machine.devices()[0]
+    try:
+        expected = cost.estimate(request, Store(), device)
+    except UserError:
+        return
+    label += f", about {duration(expected.seconds)}" if expected and expected.seconds else ""
+    words = escape_markdown(f"{about}: {cost.words(expected)}".removeprefix(": "))
+    layout.button(label, watch.begin, [request, device], icon=":material/play_arrow:", key=key, help=words)

@@ -91,7 +91,7 @@ def _bars(swept: Sweep, allocation: Allocation) -> Figure:
         slots={
             "now": Slot(["100.0 %"], "bar"),
             "base": Slot([per_cent(share, 1) for share in allocation.base], "layer"),
-            "bound": Slot([f"on a bound{more}" if layers else "" for layers in bound]),
+            "bound": Slot([f"at its limit{more}" if layers else "" for layers in bound]),
         },
         y=axes.padded_axis("sparsity", 0.04, allocation.base, means, ends, write=per_cent),
         bars=Bars(means.round(DECIMALS), base=allocation.base, tone="accent", edge=own, bound=bound),

@@ -63,9 +63,7 @@ class ResultsView:
 
 def show(profile: Profile) -> None:
     """Draw what was measured of the model, the setting in view first, and its export."""
-    current_profile.heading(
-        "What does pruning cost?", profile, "budget, correction, control, response, harm, perplexity, nats"
-    )
+    current_profile.heading("What does pruning cost?", profile)
     try:
         linear_parameters(profile)
         in_view = pruning.allocation_in_view(profile)

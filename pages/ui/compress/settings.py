@@ -35,7 +35,12 @@ from pages.ui import choices, form
 STRENGTHS = steps(0, 0.1, 0.001)
 TARGETS = steps(0, 0.95, 0.01)
 REPAIRED = {NO_REPAIR: NO_REPAIR} | CHAINS
-CONTROLS = {"none": "the correction"} | {each: each for each in candidates.CONTROLS}
+CONTROLS = {
+    "none": "the correction",
+    "reversed": "control: reversed",
+    "shuffled": "control: random order",
+    "ramp": "control: by depth",
+}
 STEP = 0.1  # bits a weight between targets
 THREE_BITS, A_FIFTH = 1 - 3 / HALF, 0.2  # the share that is saved at the first target shown, of bits and of layers
 OPTIONS = {
@@ -142,7 +147,7 @@ def treatment(unit: BudgetUnit) -> Treatment:
 def draw(request: AllocationRequest, profile: Profile) -> None:
     """Draw the widgets of an allocation; target and strength are dragged in live pictures instead."""
     method = METHODS[request.base.kind]
-    st.selectbox("Budget counts", list(UNITS), key="currency", help=ABOUT_CURRENCY)
+    st.selectbox("Budget is in", list(UNITS), key="currency", help=ABOUT_CURRENCY)
     st.selectbox("Method", list(METHODS), key="base", format_func=BASE_LABELS.get, help=method.caption)
     for each in parameters(method, request.budget_unit):
         key = KEYS.get(each.name, each.name)
@@ -158,7 +163,7 @@ def draw(request: AllocationRequest, profile: Profile) -> None:
         drivers = {name: words.perturbation(each) for name, each in profile.perturbations.items()}
         st.selectbox("Correction driven by the gain of", list(drivers), key="driver", format_func=drivers.get)
         st.select_slider("Maximum sparsity per layer", TARGETS, key="high", format_func=per_cent)
-    st.text_input("Layers set by hand", key="hand", placeholder="3:0.55, 7:0.9", help=ABOUT_HAND)
+    st.text_input("Fix a layer, e.g. 3 at 55 %", key="hand", placeholder="3:0.55, 7:0.9", help=ABOUT_HAND)
 
 
 def _decoded(text: str) -> Mapping[str, object]:

@@ -1,12 +1,13 @@
 """Live picture of targets: predicted and measured perplexity of methods at each, and the sparsest within a limit."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 from operator import add
 
 import streamlit as st
 
-from core.base import UserError, capital, megabytes, per_cent, perplexity
+from core.base import Estimate, UserError, capital, megabytes, per_cent, perplexity
 from core.export.file_sizes import counts_of
 from core.methods import METHODS, Treatment
 from core.plan import taken
@@ -46,20 +47,22 @@ def _picture(mine: AllocationRequest, forecast: Forecast) -> figure.Figure:
         requests[mine] = "accent"
         names.append(f"{recipe_names.spoken(recipe_names.long(mine))} as set below")
     costs = [_costs(forecast, each, TARGETS) for each in requests]
+    measured = [_points(each, forecast) for each in requests]
     drawn = [sensible(each.value) for each in costs]
     listed = ", ".join(f"{name} {{{n}}}" for n, name in enumerate(names))
     return figure.Figure(
         name="targets",
         title="Predicted perplexity at each target",
-        says=f"At {{layer}} % zeros, 90 % intervals: {listed}.",
+        says=f"At {{layer}} % zeros, predicted with 90 % intervals unless measured: {listed}.",
         slots={
-            str(n): figure.Slot(list(map(study_lines.interval, *each[:3])), "layer") for n, each in enumerate(costs)
+            str(n): figure.Slot(_written(each, dict(points)), "layer")
+            for n, (each, points) in enumerate(zip(costs, measured, strict=True))
         },
         y=axes.log_axis("predicted perplexity (log scale)", *drawn),
         pick=figure.Control("target", "Target sparsity", list(map(per_cent, TARGETS)), 0, TARGETS),
         lines=[
-            figure.Line([cost], tone, points=_points(each, forecast))
-            for (each, tone), cost in zip(requests.items(), drawn, strict=True)
+            figure.Line([cost], tone, points=points)
+            for tone, cost, points in zip(requests.values(), drawn, measured, strict=True)
         ],
         key=[figure.Key(tone, name, "line") for name, tone in zip(names, requests.values(), strict=True)],
         x="target sparsity, %",
@@ -67,6 +70,12 @@ def _picture(mine: AllocationRequest, forecast: Forecast) -> figure.Figure:
         head=HEAD_HEIGHT,
         first=True,
     )
+
+
+def _written(costs: Estimate, measured: Mapping[int, float]) -> list[str]:
+    """`932 measured`, else `849 [665, 1,100]`, at each target."""
+    predicted = map(study_lines.interval, *costs[:3])
+    return [f"{perplexity(measured[n])} measured" if n in measured else each for n, each in enumerate(predicted)]
 
 
 def _as_measured(kind: str, forecast: Forecast) -> AllocationRequest:
@@ -99,7 +108,7 @@ def _sparsest(request: AllocationRequest, forecast: Forecast) -> None:
         with suppress(UserError):  # said below
             state["target"] = largest() if state["accept"] else state["target"]
 
-    how = {"index": None, "placeholder": "Choose a rise", "format_func": lambda rise: f"+{per_cent(rise)}"}
+    how = {"index": None, "placeholder": "Largest loss I accept", "format_func": lambda rise: f"+{per_cent(rise)}"}
     if not st.selectbox(HOW_SPARSE, (0.02, 0.05, 0.1, 0.2, 0.5, 1.0), key="accept", on_change=accepted, **how):
         return
     with layout.shortages():

@@ -10,7 +10,7 @@ from core.plan import Allocation, linear_parameters
 from core.requests import AllocationRequest
 from core.results import Forecast, Result, Study
 from core.store import Profile
-from pages.ui import best_setting, choices, current_profile, glossary, layout, studies, url_state
+from pages.ui import best_setting, choices, current_profile, layout, studies, url_state
 from pages.ui.compress import current_allocation, evaluate, pruning, results, settings, targets
 from pages.ui.lab import talk
 
@@ -45,7 +45,6 @@ def show(profile: Profile) -> None:
         with upper:
             _target(tuning)
         settings.draw(tuning.request, profile)
-        glossary.words("budget, correction, control, response, harm, nats")
     with left:
         _picture(tuning, profile)
     if not tuning.levels:

@@ -17,7 +17,8 @@ from pages.ui.live.figure import Bars, Figure, Key, Line, Slot, pick, written
 
 HEIGHT = 284  # px: it ends on a laptop's first screen, and a row of the map beside it is high enough to be clicked
 VERDICTS = Key("amplify", "amplifies"), Key("absorb", "absorbs"), Key("undecided", "undecided")
-WITH, WITHOUT = "with the first token", "without the first token"
+HOW_MUCH = "how much the damage grows"
+WITH, WITHOUT = "first token too", "without the first token"
 
 
 FATES = {  # tone of a verdict, and what it says; the last layer has none
@@ -39,7 +40,8 @@ def gains(profile: Profile, name: str, other: str | None, statistic: str, layer:
     if other:
         included = getattr(profile.perturbations[name], "positions", "all") == "all"
         beside = {WITHOUT if included else WITH: by_statistic(profile.seeds(other), statistic)}
-    bars = gain_bars([line], f"gain, {figures.STATISTICS[statistic]}", layer, beside)
+    title = HOW_MUCH if statistic == "geometric" else f"gain, {figures.STATISTICS[statistic]}"
+    bars = gain_bars([line], title, layer, beside)
     intervals = [f"[{ratio(low)}, {ratio(high)}]" for low, high in zip(line.low, line.high, strict=True)]
     says = "Layer {layer}: gain {gain} {interval}; {verdict}."
     slots = bars.slots | {"interval": Slot(intervals, "layer")}

@@ -11,11 +11,10 @@ from core.show.figures.charts import COMPARED, GAIN, GLANCE, GROUPS, InView
 from core.show.report import claims
 from core.show.words import gain_sentences
 from core.store import Profile
-from pages.ui import choices, current_profile, form, glossary, layout, url_state
+from pages.ui import choices, current_profile, form, layout, url_state
 from pages.ui.live import overview
 from pages.ui.model import charts
 
-TERMS = "drift, gain, absorption, verdict, positions, dilution, harm, nats, rank correlation, noise floor, sketch"
 STILL = "This perturbation changes nothing at any layer, so there is no drift to follow. Choose another one above."
 
 
@@ -52,11 +51,10 @@ def perturbation(profile: Profile) -> tuple[str, str | None]:
     with layout.row("bottom"):
         named = {base: profile.perturbations[next(iter(at.values()))].label for base, at in bases.items()}
         first = preferred if preferred in bases else next(iter(bases))
-        places = bases[form.choice("Perturbation of one layer", named, "perturbation", first, width=320)]
+        places = bases[form.choice("Damage done to one layer", named, "perturbation", first, width=320)]
         positions = next(iter(places))
         if len(places) > 1:
             positions = form.switch("Applied to", words.POSITIONS, "positions", "after_first")
-        glossary.words(TERMS)
     return places[positions], next((each for at, each in places.items() if at != positions), None)
 
 

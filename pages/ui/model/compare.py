@@ -7,8 +7,7 @@ import streamlit as st
 from core.base import checked, escape_markdown, profile_names, text_name
 from core.methods import Checkpoint
 from core.models import machine
-from core.models.sources import text_is_here
-from core.requests import MeasureRequest, WindowRequest, absolute
+from core.requests import MeasureRequest, absolute
 from core.requests.measurements import measurements
 from core.show import words
 from core.show.figures import gain
@@ -82,11 +81,8 @@ def request(profile: Profile, typed: str) -> MeasureRequest:
     Raises:
         UserError: the provenance of the profile makes no request.
     """
-    measured = remake.request_of_profile(profile.entry)
-    source = absolute(measured.text.source)
-    text = measured.text.replace(source=source) if text_is_here(source) else WindowRequest()
     taken = measurements([checked(Checkpoint, source=absolute(typed))])
-    return measured.replace(model=absolute(measured.model), text=text, measurements=taken)
+    return current_profile.request_again(profile).replace(measurements=taken, sketch=False)
 
 
 def _about(profile: Profile, device: str, request: MeasureRequest) -> None:

@@ -1,24 +1,21 @@
 """All that is stored: cards of profiles, evaluated settings side by side, and actions on each."""
 
-from functools import lru_cache, partial
-from pathlib import Path
+from functools import partial
 
 import streamlit as st
 
-from core.base import UserError, access, capital, distinct, escape_markdown, profile_names, sentence, several
+from core.base import UserError, access, capital, distinct, escape_markdown, profile_names, sentence
 from core.jobs import queue
 from core.methods import DEFAULT_PRUNER
-from core.plan import gains_of
-from core.requests import AllocationRequest, in_order
+from core.requests import AllocationRequest
 from core.results import Row, protocols, rows_of, study_results
 from core.results.study_table import beside_first, study_table
 from core.show import figures
-from core.show.figures.gain import thumbnail
 from core.show.report import reports
-from core.show.words import gain_sentences, perplexity_sentences
+from core.show.words import perplexity_sentences
 from core.show.words.study_lines import SHORT
 from core.store import Entry, Store, changed, delete
-from pages.ui import best_setting, choices, current_profile, form, layout, studies, url_state, watch
+from pages.ui import best_setting, choices, current_profile, form, layout, partial_results, studies, url_state, watch
 
 ACROSS, NARROWEST = 3, 230  # cards beside each other on a laptop; px of a card: one fills a phone
 
@@ -36,7 +33,7 @@ def gallery(store: Store) -> None:
             with st.container(border=True, height="stretch", gap="xsmall", key=f"card-{entry.key}"):
                 watch.open_profile(entry.key, f"**{escape_markdown(called[entry.key])}**")
                 try:
-                    drawn, finding, label, size = card(entry.key, str(store.root))
+                    drawn, finding, label, size = partial_results.card(entry.key, str(store.root))
                 except UserError as error:
                     st.caption(sentence(error))
                     continue
@@ -46,32 +43,6 @@ def gallery(store: Store) -> None:
                 layout.caption(f"{'bundled' if entry.committed else 'yours'} · {size}")
     layout.link("measure", "Measure a model of your own")
     one_of(store, entries, "Profile to act on", "picked")
-
-
-@lru_cache
-def card(key: str, root: str) -> tuple[str, str, str, str]:
-    """SVG of a profile's gains under its main perturbation, their finding, their label, and the profile's size.
-
-    Only the units of that perturbation are read.
-
-    Raises:
-        UserError: one of them is missing.
-    """
-    store = Store(Path(root))
-    entry = store.profile(key)
-    perturbations = {each.name: each for each in in_order(each.perturbation for each in entry.spec.measurements)}
-    usual = current_profile.PREFERRED_PERTURBATION
-    name = usual if usual in perturbations else next(iter(perturbations))
-    seeds = [store.load(entry.spec.unit(each)) for each in entry.spec.measurements if each.perturbation.name == name]
-    if None in seeds:
-        raise UserError("parts of this profile are missing: measure it again")
-    size = [
-        entry.provenance.get("family"),
-        several(len(seeds[0].ratio), "layer"),
-        several(len(perturbations), "perturbation"),
-    ]
-    gains, label = gains_of(seeds), perturbations[name].told(entry.provenance).label
-    return thumbnail(gains), gain_sentences.headline(gains), label, " · ".join(filter(None, size))
 
 
 # --- every evaluated setting of every stored study: one table, and settings beside each other ------------------------
@@ -240,7 +211,7 @@ PARTS = {"profiles": gallery, "evaluations": evaluated}
 def show() -> None:
     """Draw stored profiles or settings, and the newest runs."""
     store = Store()
-    layout.title("What has been computed?")
+    layout.title("Your results")
     named = {key: capital(key) for key in PARTS}
     PARTS[form.switch("View", named, "show", "profiles", label_visibility="collapsed")](store)
     for trouble in store.troubles():

@@ -19,15 +19,16 @@ DEMO = "SmolLM2-135M-Instruct, dequantised Q4_1 (demo)"
         ("tiny", "Salesforce/wikitext (test)", "tiny · WikiText-2"),
     ],
 )
-def test_a_profile_is_called_by_model_text_and_amount(model, text, name):
-    assert profile_names.profile(Described(model, text, 16, 256, "abc")) == f"{name} · 16 × 256"
+def test_a_profile_is_called_by_model_text_and_what_it_knows(model, text, name):
+    about = Described(model, text, 16, 256, "2026-12-01 10:00:00", "noise, pruning")
+    assert profile_names.profile(about) == f"{name} · noise, pruning"
 
 
 def test_no_two_profiles_are_called_alike_and_only_what_differs_is_added():
-    first = Described("m-Instruct", "c4, documents 0-599", 16, 256, "aaaaaa")
-    assert profile_names.profile(first._replace(beside="wanda-50")) == "m · C4 · 16 × 256 · against wanda-50"
+    first = Described("m-Instruct", "c4, documents 0-599", 16, 256, "2026-12-01 10:00:00", "noise")
+    assert profile_names.profile(first._replace(beside="wanda-50")) == "m · C4 · against wanda-50"
     known = [first, first._replace(model="m"), first._replace(text="c4, documents 600-799"), first._replace(length=64)]
-    found = distinct(map(profile_names.forms, [*known, first._replace(key="bbbbbb")]))
+    found = distinct(map(profile_names.forms, [*known, first._replace(created="2026-12-01 11:00:00")]))
     assert len(set(found)) == len(found)
-    assert found[1] == "m · C4 · 16 × 256 · m" and found[3] == "m · C4 · 16 × 64"
-    assert found[0] == "m · C4 · 16 × 256 · aaaaaa"
+    assert found[1] == "m · C4 · noise · m" and found[3] == "m · C4 · noise · 16 × 64"
+    assert found[0] == "m · C4 · noise · 16 × 256 · 2026-12-01 10:00:00"

@@ -156,7 +156,7 @@ def test_with_too_few_sequences_neither_dilution_nor_training_is_judged(empty):
     few = profiles.load(
         empty, empty.profile(synthetic.save_profile(empty.root, synthetic.profile_spec(LAYERS, 4), LAYERS))
     )
-    assert absorption.absorb(few).sentence == "Undecided: 4 sequences are too few for a verdict, 8 are needed."
+    assert absorption.absorb(few).sentence == "No verdict yet: 8 sequences needed, 4 measured."
     assert absorption.learned(few, few).endswith("but without verdicts the two cannot be compared.")
 
 
