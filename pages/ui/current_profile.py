@@ -25,8 +25,15 @@ def choose() -> None:
         url_state.refuse(f"The profile {escape_markdown(last)} was deleted; this is another one.")
     unasked = largest_committed(entries.values()) or next(iter(entries.values()))  # else the newest
     current = choices.sync("profile", list(entries), unasked.key, _abbreviated(), named=not unasked.committed)
-    named = names(each for each in entries.values() if each.key == current or not _covered(each, entries.values()))
+    listed = [current, *(each.key for each in uncovered(entries.values()))]
+    named = names(each for each in entries.values() if each.key in listed)
     st.sidebar.selectbox("Profile", list(named), key="profile", format_func=named.get)
+
+
+def uncovered(entries: Iterable[Entry]) -> list[Entry]:
+    """Profiles without those of whose measurements another holds all, and more."""
+    listed = list(entries)
+    return [each for each in listed if not _covered(each, listed)]
 
 
 def _covered(entry: Entry, among: Iterable[Entry]) -> bool:

@@ -10,7 +10,7 @@ from tests.pages.opening import given, live, numbers, opened_at, pictures
 
 def opened(**view):
     """The page with a view in its URL."""
-    return opened_at("tune", **view)
+    return opened_at("tune", **{"below": "methods"} | view)
 
 
 def chart(app, title):

@@ -13,6 +13,7 @@ from tests.pages.prune_page import OWL, opened, submitted
 
 def test_run_queues_what_was_chosen(store, tmp_path):
     text = f"file:{tmp_path / 'x.txt'}"
+    (tmp_path / "x.txt").write_text("words")
     chosen = {
         "base": "dlp", "target": "0.6", "strength": "0.03", "control": "reversed", "by": "sparsegpt",
         "calibration": "allenai/c4", "calibration_documents": "0-9", "calibration_windows": "4",

@@ -10,9 +10,11 @@ from core.plan import Allocation, linear_parameters
 from core.requests import AllocationRequest
 from core.results import Forecast, Result, Study
 from core.store import Profile
-from pages.ui import best_setting, choices, current_profile, layout, studies, url_state
+from pages.ui import best_setting, choices, current_profile, form, layout, studies, url_state
 from pages.ui.compress import current_allocation, evaluate, pruning, results, settings, targets
 from pages.ui.lab import talk
+
+BELOW = {"measure": "Measure this setting", "methods": "Other methods, and what to take along"}
 
 
 class Tuning(NamedTuple):
@@ -47,9 +49,13 @@ def show(profile: Profile) -> None:
         settings.draw(tuning.request, profile)
     with left:
         _picture(tuning, profile)
+    if form.switch("Below", BELOW, "below", "measure", label_visibility="collapsed") == "measure":
+        _measure(tuning, profile)
+        return
+    if tuning.request.base.per_linear:
+        current_allocation.by_linear(tuning.allocation, profile)
     if not tuning.levels:
         current_allocation.race(*tuning[:1], tuning.allocation, tuning.forecast, *tuning[1:3], profile)
-    _measure(tuning, profile)
     current_allocation.section(tuning.allocation, profile)
 
 
@@ -100,13 +106,10 @@ def _picture(tuning: Tuning, profile: Profile) -> None:
     if not tuning.levels:
         about = current_allocation.corrected(tuning.protocols, request.uncorrected, treatment.name)
         layout.caption(about, help=settings.ORIGIN)
-    if request.base.per_linear:
-        current_allocation.by_linear(tuning.allocation, profile)
 
 
 def _measure(tuning: Tuning, profile: Profile) -> None:
     """Draw the form that measures the setting in view, and the ways on."""
-    layout.header("Measure this setting")
     how = pruning.draw(profile, pruning.without_idle(tuning.allocation.request), tuning.treatment)
     if how.wrong:
         layout.error(how.wrong)

@@ -28,8 +28,9 @@ def gallery(store: Store) -> None:
         layout.link("measure", "Measure a model")
         return
     called = current_profile.names(entries.values())
+    shown = current_profile.uncovered(entries.values())
     with st.grid(ACROSS, min_column_width=NARROWEST):
-        for entry in sorted(entries.values(), key=lambda each: (not each.committed, -len(each.spec.names))):
+        for entry in sorted(shown, key=lambda each: (not each.committed, -len(each.spec.names))):
             with st.container(border=True, height="stretch", gap="xsmall", key=f"card-{entry.key}"):
                 watch.open_profile(entry.key, f"**{escape_markdown(called[entry.key])}**")
                 try:
