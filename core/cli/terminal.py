@@ -20,6 +20,7 @@ from rich.table import Table
 
 from core.base import OUTDATED, UserError, disk_full, exists, expanded
 from core.jobs.records import Status
+from core.models.progress import READING
 from core.requests import CACHE, JSON, OPTIONS, Option
 from core.store import Entry, Store, abandoned, write_file
 
@@ -166,7 +167,8 @@ def progress_bar(expected: str) -> Iterator[Callable[[Status], None]]:
                 expected = ""
             bar.update(task, description=status.words, completed=status.done, total=status.total or None)
             waited = time.monotonic() - last >= EVERY
-            if bar.disable and waited and (status.total or status.state == "queued"):
+            begun = status.total or status.state == "queued" or status.line.startswith(READING)
+            if bar.disable and waited and begun:
                 last = time.monotonic()
                 err.print(status.words, markup=False, highlight=False, soft_wrap=True)
 

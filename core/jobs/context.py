@@ -8,7 +8,7 @@ import torch
 
 from core.models import placement
 from core.models.loading import Loaded, Reader, load
-from core.models.progress import Progress, Report
+from core.models.progress import REPORT, Progress, Report
 from core.models.sources import locate, read_shape
 from core.requests import ModelShape, OfModel
 from core.store import Store, stamp
@@ -24,6 +24,9 @@ class WorkContext:
     models: MutableMapping[str, Loaded]
     engine: str = "wavefront"
     loading: float = 0.0  # seconds
+
+    def __post_init__(self):
+        REPORT.set(self.report)
 
     def load(self, request: OfModel, check: Callable[[Reader], object] = lambda _: None) -> Loaded:
         """Load a request's model, from memory if it was the last; first `check` refuses what no weights could meet.

@@ -1,6 +1,7 @@
 """Progress of long work, and its cancellation."""
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 
@@ -24,6 +25,10 @@ class Cancelled(Exception):
 
 def silent(_: Progress) -> None:
     """Report to nobody."""
+
+
+READING = "reading"  # begins a line that is told before the work is known
+REPORT: ContextVar[Report] = ContextVar("REPORT", default=silent)  # the running work's, for what lies deep within it
 
 
 @dataclass

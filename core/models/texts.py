@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -19,7 +19,7 @@ LARGEST, MOST_ENCODED = (
 LONGEST_LINE = 2**26  # characters of a JSON record
 SPARE = 32 * 2**20  # bytes that reading and tokenising hold whatever the file's size
 BYTES_HELD = 6  # bytes for each of a file, at most, while its characters and its tokens are there
-TABLE_ROWS = 256  # of a table at a time
+TABLE_ROWS = 16  # of a table at a time: each may be a mebibyte
 UTF_8 = "utf-8-sig"  # Windows tools begin a file with a mark that is no part of its text
 SOURCES = "demo, demo:evaluation, file:PATH (.txt .raw .jsonl .parquet), or a Hub dataset such as allenai/c4"
 
@@ -82,19 +82,29 @@ def _file(path: Path, most: int | None) -> Text:
     if reader is None:
         raise UserError(f"{path.name} cannot be read as text: known endings are {', '.join(READERS)}")
     try:
-        documents = tuple(islice(reader(path), most))
+        whole = reader(path, most is None)
+        documents = tuple(_bounded(path.name, whole) if most is None else islice(whole, most))
     except UnicodeDecodeError as error:
         raise UserError(f"{path.name} is not UTF-8 text (byte {error.start})") from error
     return Text(path.name, documents, "document" if table else "joined", (path,))
 
 
-def _raw(path: Path) -> Iterator[str]:
+def _bounded(name: str, documents: Iterable[str]) -> Iterator[str]:
+    """Documents of a text that is read whole, refused as soon as they are more than are tokenised."""
+    size = 0
+    for each in documents:
+        size += len(each)
+        check_size(name, size, MOST_ENCODED)
+        yield each
+
+
+def _raw(path: Path, _: bool) -> Iterator[str]:
     """WikiText as its Hub builder reads it: a row is a line with its newline, blank ones emptied; joined by two."""
     with path.open(encoding=UTF_8) as file:
         yield "\n\n".join(line.removesuffix("\n") + "\n" if line.strip() else "" for line in file)
 
 
-def _jsonl(path: Path) -> Iterator[str]:
+def _jsonl(path: Path, _: bool) -> Iterator[str]:
     with path.open(encoding=UTF_8) as file:
         for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE), ""), 1):  # a longer one is no record
             try:
@@ -109,7 +119,8 @@ def _words(value: Any) -> str:
     return value
 
 
-def _parquet(path: Path) -> Iterator[str]:
+def _parquet(path: Path, whole: bool) -> Iterator[str]:
+    """whole: all is read, so that the footer can tell that it is too much."""
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
@@ -117,7 +128,9 @@ def _parquet(path: Path) -> Iterator[str]:
     try:
         with parquet.ParquetFile(path) as file:
             groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
-            check_size(path.name, sum(group.total_byte_size for group in groups))
+            columns = [group.column(at) for group in groups for at in range(group.num_columns)]
+            told = sum(each.total_uncompressed_size for each in columns if each.path_in_schema == "text")
+            check_size(path.name, told, MOST_ENCODED if whole else LARGEST)
             for batch in file.iter_batches(TABLE_ROWS, columns=["text"]):
                 size += batch.nbytes
                 check_size(path.name, size)
@@ -138,4 +151,9 @@ def check_size(name: str, size: int, most: int = LARGEST) -> None:
         raise UserError(f"{name} holds {size / 2**20:,.0f} MiB of text, more than {most / 2**20:,g}: take a part of it")
 
 
-READERS = {".txt": lambda path: [path.read_text(encoding=UTF_8)], ".raw": _raw, ".jsonl": _jsonl, ".parquet": _parquet}
+READERS = {
+    ".txt": lambda path, _: [path.read_text(encoding=UTF_8)],
+    ".raw": _raw,
+    ".jsonl": _jsonl,
+    ".parquet": _parquet,
+}

@@ -15,6 +15,7 @@ from core.base import UserError, frozen, several
 from core.models.loading import Reader, tokenizer_hash
 from core.models.machine import refuse_too_long
 from core.models.patching import library_errors
+from core.models.progress import READING, REPORT, Progress
 from core.models.texts import MOST_ENCODED, Text, check_size, read
 from core.requests import TextSpec, WindowRequest
 
@@ -100,7 +101,8 @@ def _encode(text: Text, packing: str, bos: str, tokenizer: PreTrainedTokenizerBa
     """
     documents = text.documents if packing == "document" else ["\n\n".join(text.documents)] * bool(text.documents)
     check_size(text.label, sum(map(len, documents)), MOST_ENCODED)
-    tokenised = partial(_tokenised, bos=bos, tokenizer=tokenizer)
+    tell = _reading(text.label, sum(map(len, documents)))
+    tokenised = partial(_tokenised, bos=bos, tokenizer=tokenizer, tell=tell)
     # the likeliest parting of a long run, which Unigram looks for, may depend on its far end
     parted = tokenizer.is_fast and not isinstance(tokenizer.backend_tokenizer.model, Unigram)
 
@@ -118,16 +120,33 @@ def _encode(text: Text, packing: str, bos: str, tokenizer: PreTrainedTokenizerBa
 
 
 def _tokenised(
-    pieces: Iterable[str], bos: str, tokenizer: PreTrainedTokenizerBase
+    pieces: Iterable[str], bos: str, tokenizer: PreTrainedTokenizerBase, tell: Callable[[int], object]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Tokens of each piece and, where the tokenizer gives them, the spans of characters of each, (tokens, 2)."""
+    """Tokens of each piece and, where the tokenizer gives them, the spans of characters of each, (tokens, 2).
+
+    tell: called with the characters that were tokenised since.
+    """
     pieces = iter(pieces)
     while batch := list(islice(pieces, PIECES_AT_ONCE)):
         with library_errors("the tokenizer fails on this text"):
             encoded = tokenizer(batch, add_special_tokens=bos == "protocol", verbose=False)
+        tell(sum(map(len, batch)))
         for number, ids in enumerate(encoded["input_ids"]):
             spans = encoded.encodings[number].offsets if encoded.encodings else []
             yield np.asarray(ids, np.uint32), np.asarray(spans, np.int32).reshape(-1, 2)
+
+
+def _reading(label: str, size: int) -> Callable[[int], None]:
+    """A function that counts characters of a text, and reports how far it is read if it is long."""
+    done = 0
+
+    def tell(characters):
+        nonlocal done
+        done += characters
+        if size > MAX_AS_ONE:
+            REPORT.get()(Progress(f"{READING} {label}, {done / 1e6:,.0f} of {size / 1e6:,.0f} million characters"))
+
+    return tell
 
 
 def _from_pieces(document: str, tokenised: Callable[..., Iterator[tuple[np.ndarray, np.ndarray]]]) -> np.ndarray | None:

@@ -1,8 +1,11 @@
 """Long texts: their pieces have the whole's tokens, in memory that is told."""
 
+import json
 from functools import cache
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,10 +14,33 @@ from transformers import PreTrainedTokenizerFast
 
 from core.jobs import cost
 from core.models import Text, machine, texts, windows
+from core.models.progress import REPORT
 from core.requests import WindowRequest
 from core.store import Store
 from tests import tiny
 from tests.builders.requests import measurement
+
+
+@pytest.mark.parametrize(("packed", "read"), [(True, range(1, 17)), (False, range(1))])
+def test_a_table_that_holds_too_much_is_refused_by_its_footer_or_soon(packed, read, tmp_path, monkeypatch, refused):
+    rows, path, words = [], tmp_path / "t.parquet", texts._words
+    pq.write_table(pa.table({"text": ["word " * 2**14] * 200}), path, use_dictionary=packed)
+    monkeypatch.setattr(texts, "MOST_ENCODED", 2**20)
+    monkeypatch.setattr(texts, "_words", lambda value: rows.append(value) or words(value))
+    with refused("t.parquet", "take a part of it"):
+        texts.read(f"file:{path}")
+    assert len(rows) in read
+    assert len(texts.read(f"file:{path}", (0, 9)).documents) == 10
+
+
+def test_how_far_a_long_record_is_read_is_told_meanwhile(tmp_path):
+    told, path = [], tmp_path / "one.jsonl"
+    path.write_text(json.dumps({"text": " ".join(tiny.SENTENCES * 6000)}))
+    token = REPORT.set(told.append)
+    windows.windows(WindowRequest(source=f"file:{path}", sequences=1, length=8), tiny.loaded("llama"))
+    REPORT.reset(token)
+    assert len(told) > 2 and told[-1].line == "reading one.jsonl, 3 of 3 million characters"
+
 
 DEMO = [path.read_text(encoding="utf-8") for path in sorted(texts.DEMO.rglob("*.txt"))]
 RUNS = ("ab", "the ", "=", "\n", " ", "\U0001f600", "e\u0301", "\u4f60\u597d", "a" * 200)
