@@ -14,7 +14,7 @@ HEIGHTS = "bars => bars.map(bar => bar.getAttribute('height')).join()"
 @pytest.fixture
 def spread(invented_at):
     """The address of the page."""
-    return invented_at("allocate")
+    return f"{invented_at('allocate')}&below=methods"
 
 
 def slider(page):

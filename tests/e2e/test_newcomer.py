@@ -10,12 +10,13 @@ from tests import tiny
 from tests.e2e.conftest import serving, settle, still, working
 
 SLOW = 120_000  # ms; the worker loads torch first
-TINY_EVALUATION = "part=evaluate&windows=8&length=32&calibration_windows=4&calibration_length=32&device=cpu"
+TINY_EVALUATION = "windows=8&length=32&calibration_windows=4&calibration_length=32&device=cpu"
 
 
-def go(page, name, title):
-    """Another page, by the sidebar."""
+def go(page, name, part, title):
+    """A part of another page, by the sidebar."""
     page.get_by_test_id("stSidebarNav").get_by_text(name, exact=True).click()
+    page.get_by_test_id("stMain").get_by_role("radio", name=part, exact=True).click()
     expect(page.locator("h1")).to_have_text(title)
     settle(page)
 
@@ -36,10 +37,7 @@ def test_from_the_tour_to_a_pruned_model_that_loads_elsewhere(tab, tmp_path):
         page = tab(f"{address}/learn")
         read_and_drag(page)
         measure(page, model)
-        go(page, "Allocate", "How is a budget spread over layers?")
-        page.get_by_role("link", name="Prune with this allocation").click()
-        expect(page.locator("h1")).to_have_text("What does pruning cost?")
-        settle(page)
+        go(page, "Compress", "Tune", "How is a budget spread over layers?")
         prune(page)
         export(page, folder)
         page.reload()
@@ -69,7 +67,7 @@ def read_and_drag(page):
 
 def measure(page, model):
     """The quick measurement of a model in a local folder, followed to its chart."""
-    go(page, "Measure", "Measure a model")
+    go(page, "Model", "Measure", "Measure a model")
     type_into(page, "measure-model", str(model))
     page.get_by_role("button", name="Run measurement").click()
     link = page.get_by_role("link", name="See which layers absorb")
@@ -97,7 +95,7 @@ def prune(page):
 
 def export(page, folder):
     """The pruned model as a folder."""
-    page.get_by_test_id("stMain").get_by_role("radio", name="Export", exact=True).click()
+    expect(page.locator("h1")).to_have_text("What does pruning cost?")
     type_into(page, "export-folder", str(folder))
     button = page.locator(".st-key-export button")
     expect(button).to_be_enabled()

@@ -72,7 +72,7 @@ def drawn(
         hero=hero(costs, forecast, recipe_names.uniform_beside(forecast.treatment.repair), even, marks),
         height=230,
         head=HEAD_HEIGHT,
-        right=64,
+        right=112,  # the names of controls
     )
 
 

@@ -30,24 +30,29 @@ SIZE = "All weights take at most"
 HOW_SPARSE = "How sparse may it be, if its perplexity may rise so far above the unpruned model's?"
 
 
-def show(request: AllocationRequest, forecast: Forecast) -> None:
+def show(request: AllocationRequest, forecast: Forecast, measured: float | None) -> None:
     """Draw the picture, whose slider is the page's target, and the question for the sparsest target."""
     url_state.write()
     mine, at = request.uncorrected.replace(target=TARGETS[0]), {"target": TARGETS.index(request.target)}
-    figure.draw(_picture(mine, forecast), at=at)
+    own = None if measured is None or request.correction.strength else (at["target"], measured)
+    figure.draw(_picture(mine, forecast, own), at=at)
     _sparsest(request, forecast)
 
 
 @lru_cache
-def _picture(mine: AllocationRequest, forecast: Forecast) -> figure.Figure:
-    """Drawn once for all readers and targets."""
+def _picture(mine: AllocationRequest, forecast: Forecast, own: tuple[int, float] | None) -> figure.Figure:
+    """Drawn once for all readers and targets.
+
+    Args:
+        own: target and measured perplexity of the setting in view, which is not among what predicts.
+    """
     requests = {_as_measured(kind, forecast): colour(kind) for kind in COMPARED}
     names = [recipe_names.spoken(recipe_names.long(each)) for each in requests]
     if mine not in requests:
         requests[mine] = "accent"
         names.append(f"{recipe_names.spoken(recipe_names.long(mine))} as set below")
     costs = [_costs(forecast, each, TARGETS) for each in requests]
-    measured = [_points(each, forecast) for each in requests]
+    measured = [_points(each, forecast) + [own] * (own is not None and each == mine) for each in requests]
     drawn = [sensible(each.value) for each in costs]
     listed = ", ".join(f"{name} {{{n}}}" for n, name in enumerate(names))
     return figure.Figure(

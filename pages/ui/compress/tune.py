@@ -81,7 +81,8 @@ def _target(tuning: Tuning) -> None:
     if tuning.levels:
         return
     if tuning.forecast:
-        targets.show(tuning.request, tuning.forecast)
+        by_hand, one = tuning.allocation and tuning.allocation.request.base.by_hand, tuning.measured
+        targets.show(tuning.request, tuning.forecast, one.perplexity if one and not by_hand else None)
         return
     about = "Mean over layers, weighted by their parameters."
     st.select_slider("Target sparsity", settings.TARGETS, key="target", format_func=per_cent, help=about)

@@ -184,7 +184,7 @@ class Figure extends Picture {
       if (this.picked !== null) this.plot.pin(this.picked)
       if (data.bars) this.bars(data.bars)
       data.lines.forEach((line, n) => this.line(line, n))
-      const now = this.cost[0] ?? data.gauge?.values[frame] ?? null
+      const now = this.measured ?? this.cost[0] ?? data.gauge?.values[frame] ?? null
       if (data.gauge) gauge(paint, data.gauge, frame, now, tall, width - data.right)
     })
     if (data.hero) this.hero(data.hero)

@@ -50,7 +50,9 @@ def _two(profile: Profile) -> None:
         return
     own, models = profile.spec.model.content, {key: entries[key].spec.model for key in alike}
     others = (key for key, each in models.items() if each.content != own and each.initialised is None)
-    key = form.choice("Beside", {each: names[each] for each in alike}, "compare", next(others, alike[0]), width=480)
+    key = form.choice(
+        "Compare with", {each: names[each] for each in alike}, "compare", next(others, alike[0]), width=480
+    )
     with layout.shortages():
         twin = current_profile.load(key)
         chart = gain.of_profiles(profile, twin, preferred, current_profile.layer(profile), "geometric")
