@@ -48,7 +48,7 @@ def test_from_the_tour_to_a_pruned_model_that_loads_elsewhere(tab, tmp_path):
 
 def read_and_drag(page):
     """The tour's first chapter: read a sentence, drag the noise, go on to the real thing."""
-    expect(page.locator("h1")).to_have_text("What is absorption?")
+    expect(page.locator("h1")).to_have_text("What happens when a layer is disturbed?")
     said = page.locator(".figure .says")
     before = said.inner_text()
     size = page.locator(".figure input[type=range]").last

@@ -14,7 +14,7 @@ def test_a_clicked_layer_survives_another_page_and_the_back_button(invented_at, 
         expect(layer(page, injection)).to_be_visible()
         wait_for_query(page, layer=str(injection))
     page.get_by_test_id("stSidebarNav").get_by_text("Learn").click()
-    expect(page.locator("h1")).to_have_text("What is absorption?")
+    expect(page.locator("h1")).to_have_text("What happens when a layer is disturbed?")
     settle(page)
     wait_for_query(page, profile=shared[1])
     page.get_by_text("See every layer").click()
