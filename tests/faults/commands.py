@@ -25,6 +25,7 @@ settings = ["uniform", "depth_ramp beta=0.05"]
 calibration = {{ source = "{text}", documents = "0-19", sequences = 3, length = 12 }}
 evaluation = {{ source = "{text}", documents = "20-39", windows = 12, length = 12 }}
 """
+BITS = "uniform currency=bits by=quantised_symmetric:4"
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,21 @@ def export(bench):
     return bench.run("export", bench.key("study"), "--to", bench.root / "out", *words, "--device", "cpu")
 
 
+def study_of_bits(bench):
+    path = bench.root / "study.toml"
+    whole = path.read_text(encoding="utf-8").splitlines()
+    lists = ("targets", "pruners", "settings")
+    kept = [f'points = ["{BITS}"]', *(line for line in whole if not line.startswith(lists))]
+    path.write_text("\n".join(kept), encoding="utf-8")
+    return study(bench)
+
+
+def export_as(form, setting):
+    """An export of a study in another format than its own."""
+    words = ("--format", form, "--setting", setting, "--device", "cpu")
+    return lambda bench: bench.run("export", bench.key("study"), "--to", bench.root / "out", *words)
+
+
 def export_again(bench):
     words = ("--setting", "uniform:0.5", "--overwrite")
     return bench.run("export", bench.key("study"), "--to", bench.root / "out", *words, "--device", "cpu")
@@ -104,6 +120,8 @@ COMMANDS = {
     "study": Command(study),
     "best": Command(best),
     "export": Command(export, (study,)),
+    "export --format gguf": Command(export_as("gguf", "uniform:0.5"), (study,)),
+    "export --format compressed-tensors": Command(export_as("compressed-tensors", BITS), (study_of_bits,)),
     "export --overwrite": Command(export_again, (study, export)),
     "runs delete": Command(delete, (measure, study, named), gone=True),
 }
