@@ -2,8 +2,13 @@
 
 import base64
 import http.client
+import uuid
 from typing import ClassVar
 from urllib.parse import urlparse
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import connect
 
 from tests.e2e.conftest import serving
 from tests.loopback import Loopback, Quiet
@@ -28,6 +33,25 @@ def channel(address, **headers):
     opening = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": key}
     connection.request("GET", "/_stcore/stream", headers=opening | headers)
     return connection.getresponse().status
+
+
+def session(address, known=""):
+    """The session that a browser is given, asking for a known one."""
+    asked, names = BackMsg(), ["streamlit", "x", known] if known else ["streamlit"]
+    asked.rerun_script.query_string = ""
+    with connect(f"ws{address[4:]}/_stcore/stream", origin=address, subprotocols=names, max_size=None) as socket:
+        socket.send(asked.SerializeToString())
+        while (said := ForwardMsg.FromString(socket.recv(timeout=60))).WhichOneof("type") != "new_session":
+            pass
+        return said.new_session.initialize.session_id
+
+
+def test_nobody_is_given_another_browser_s_session_without_its_name(demo):
+    """Streamlit gives a session to whoever names it; names are drawn, and no guess is one."""
+    own = session(demo)
+    assert uuid.UUID(own).version == 4 and session(demo, own) == own
+    others = {session(demo), *(session(demo, guess) for guess in (str(uuid.UUID(int=0)), own[:-1], "..", "%"))}
+    assert len(others) == 5 and own not in others
 
 
 def test_a_foreign_page_opens_no_channel_and_makes_the_server_call_nobody(tmp_path):

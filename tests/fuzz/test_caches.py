@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ FILES = (
 )  # fmt: skip
 SAYING = [file for file in FILES if file.endswith((".json", ".safetensors"))]
 FOLDERS = ("profile", "activation", "jobs", "jobs/*", "locks", "resolved", "set_aside")
+NOBODY = 65534
 IN_PLACE = {
     "circle": lambda path: path.symlink_to(path),
     "file": Path.touch,
@@ -86,6 +88,23 @@ def test_a_cache_with_a_special_file(place, way, sound, tmp_path):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
         (SPECIAL if place in FILES else IN_PLACE)[way](path)
     looked_at(root)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become nobody")
+@pytest.mark.parametrize("place", [*FILES, *FOLDERS])
+def test_a_cache_whose_files_may_not_be_read(place, sound):
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(shutil.copytree(sound, Path(folder) / "cache"))
+        looked_at(shutil.copytree(sound, Path(folder) / "before"))  # what is imported may lie where nobody reads
+        for path in (Path(folder), root, *root.rglob("*")):
+            os.chown(path, NOBODY, NOBODY)
+        for path in root.glob(place):
+            path.chmod(0)
+        os.seteuid(NOBODY)
+        try:
+            looked_at(root)
+        finally:
+            os.seteuid(0)
 
 
 @fuzz

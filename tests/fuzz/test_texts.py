@@ -1,12 +1,16 @@
 """Texts: files of every known ending with anything in them, links in a circle, and tables larger than they look."""
 
 import json
+import subprocess
+import sys
 
 import pyarrow as pa
 import pyarrow.parquet as parquet
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.base import PROJECT
 from core.models import windows
 from tests.fuzz.judging import answered, fuzz
 from tests.fuzz.values import odd
@@ -51,6 +55,30 @@ def _written(path, way, data):
         path.symlink_to(path)
     else:
         path.write_bytes(data.draw(lines() if way == "lines" else st.binary(max_size=300)))
+
+
+READING = """
+import resource, sys
+from core.models import texts, windows
+from core.requests import WindowRequest
+from tests import tiny
+model = tiny.loaded("llama")
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+windows.windows(WindowRequest(source=sys.argv[1], sequences=2, length=16), model)
+print(texts.memory_to_read(sys.argv[1]), 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("ending", [".txt", ".jsonl"])
+def test_a_text_of_50_mb_takes_no_more_memory_than_is_told(tmp_path, ending):
+    path, line = tmp_path / f"text{ending}", "The heron stood in the shallow water and waited for the fish. " * 8
+    row = json.dumps({"text": line}) if ending == ".jsonl" else line
+    path.write_text(f"{row}\n" * (50_000_000 // len(row)))
+    run = [sys.executable, "-c", READING, f"file:{path}"]
+    told, held = map(int, subprocess.run(run, capture_output=True, text=True, check=True, cwd=PROJECT).stdout.split())
+    assert held <= told
 
 
 def test_a_table_of_gigabytes_is_refused(tmp_path_factory):

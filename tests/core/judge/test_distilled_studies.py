@@ -209,6 +209,18 @@ def test_a_cancelled_training_may_end_with_its_best_which_is_what_one_of_as_many
     assert np.array_equal(losses(empty, ended), best)
 
 
+def test_a_training_of_minutes_goes_on_by_the_steps_of_its_first_run(empty, text, tmp_path, monkeypatch):
+    """The clock is read once; what was killed ends as what was not."""
+    asked = request(text, "uniform repair=distill recover_minutes=1:0.5", sequences=9)
+    clock = lambda: SimpleNamespace(perf_counter=iter([0, 12]).__next__)  # noqa: E731
+    monkeypatch.setattr(pruned_model, "time", clock())
+    with pytest.raises(Cancelled):
+        execute.get(asked, empty, report=stopping(2))
+    resumed = losses(empty, asked)
+    monkeypatch.setattr(pruned_model, "time", clock())
+    assert np.array_equal(resumed, losses(Store(tmp_path / "whole"), asked))
+
+
 def test_own_text_is_trained_on(empty, text):
     told = []
     losses(empty, request(text, f"{SHORT[:-4]} recover_text=own:0.5"), report=told.append)
