@@ -62,5 +62,8 @@ GROUPS: dict[str, dict[str, str]] = {  # title -> what follows `python -m core` 
         "best --target 0.6 --profile demo --sequences 8 --windows 8 --length 64 --seeds 0": (
             "Try every allocator and the correction on one half of a text, and judge the winner on the other half."
         ),
+        "best --at-most 100MB --sequences 8 --windows 8 --length 64 --seeds 0 --export ./small": (
+            "A file of a size: a GGUF type for every matrix, judged beside the same for all of them."
+        ),
     },
 }

@@ -15,7 +15,7 @@ from core.jobs import cost
 from core.methods import ANY, DEFAULT_PRUNER, GGUF, Treatment, default_pruner
 from core.plan import taken, within_bytes
 from core.requests import BestRequest, Counts, command_line, fraction, read_bytes, whole_path
-from core.results import Forecast, Frontier, Point, Result, text_splits
+from core.results import Forecast, Frontier, Point, Result, best, text_splits
 from core.show.figures import frontier
 from core.store import Entry, Profile, Store
 from pages.ui import current_profile, form, layout, studies, watch
@@ -161,7 +161,11 @@ def _make(profile: Profile, aim: str, typed: str, more: Callable[[], dict], devi
     def known(request):
         return Store().find(request.replace(folder=None, overwrite=False))
 
-    return watch.ask(request, about, device, "Make it", "best-run", known=known)
+    stored = watch.ask(request, about, device, "Make it", "best-run", known=known)
+    if stored and not search.files(answer := search.read(stored)):
+        export = best.export_request(answer, request(), request().folder)
+        layout.button("Make its file", watch.begin, [export, device], key="make-file", type="primary")
+    return stored
 
 
 def _free(profile: Profile, goal: str) -> str:

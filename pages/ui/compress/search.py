@@ -105,9 +105,14 @@ def _read(path: str, _entry: Entry) -> Best:
     return best.load(Store(), _entry)
 
 
+def read(entry: Entry) -> Best:
+    """A stored answer."""
+    return _read(str(entry.path), entry)
+
+
 def _answer(entry: Entry) -> None:
     """The answer in a sentence, its files, what it rests on, and the button that uses it."""
-    best_answer = _read(str(entry.path), entry)
+    best_answer = read(entry)
     if not (best_answer.selection.complete and best_answer.final.complete):
         raise UserError("a measurement that this answer rests on is gone from the cache: ask the same again to have it")
     layout.header("The answer")
@@ -116,7 +121,9 @@ def _answer(entry: Entry) -> None:
     st.markdown(
         f"**{escape_markdown(study_lines.answer(best_answer))}** {escape_markdown(study_lines.loss(best_answer))}"
     )
-    _files(best_answer)
+    for each in files(best_answer):
+        size = megabytes(each.provenance["bytes"])
+        st.success(f"The file: `{escape_markdown(each.spec.folder)}`, {size}, read back and compared.")
     best_setting.button(partial(in_view, best_answer), "use")
     layout.caption(text_splits.described(best_answer.request))
     texts = best_answer.provenance.texts
@@ -126,12 +133,11 @@ def _answer(entry: Entry) -> None:
     _background(best_answer)
 
 
-def _files(best_answer: Best) -> None:
-    """Say where its exports lie."""
-    for each in Store().of_model(best_answer.spec.model, "export"):
-        if each.provenance.get("setting") == best_answer.answer.name and Path(each.spec.folder).is_dir():
-            size = megabytes(each.provenance["bytes"])
-            st.success(f"The file: `{escape_markdown(each.spec.folder)}`, {size}, read back and compared.")
+def files(best_answer: Best) -> list[Entry]:
+    """Exports of the answer that are still there."""
+    exports = Store().of_model(best_answer.spec.model, "export")
+    made = (each for each in exports if each.provenance.get("setting") == best_answer.answer.name)
+    return [each for each in made if Path(each.spec.folder).is_dir()]
 
 
 def _background(best_answer: Best) -> None:
