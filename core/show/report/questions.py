@@ -152,9 +152,9 @@ BENCHES = {
         "median error, %",
     ),
     "sketched": Bench(
-        "What is a plan of 3 bits worth on another text?",
-        "SmolLM2 on 16 windows of 512 tokens of C4 held out and of WikiText-2 test, beside uniform at the same bytes "
-        "by the same symmetric rounding. The harm of each linear was sketched by 256 backward passes on C4.",
+        "What is a plan by the sketch worth?",
+        "SmolLM2 on C4 held out, 16 windows of 512 tokens for bits and 48 for zeros by Wanda, and on 16 of WikiText-2 "
+        "test, beside uniform at the same size. The sketch took 256 backward passes on C4.",
         "python -m tests.bench.sketched C4 WIKITEXT CACHE",
         "times uniform's perplexity",
     ),
