@@ -16,6 +16,7 @@ TINY_EVALUATION = "windows=8&length=32&calibration_windows=4&calibration_length=
 def go(page, name, part, title):
     """A part of another page, by the sidebar."""
     page.get_by_test_id("stSidebarNav").get_by_text(name, exact=True).click()
+    settle(page)
     page.get_by_test_id("stMain").get_by_role("radio", name=part, exact=True).click()
     expect(page.locator("h1")).to_have_text(title)
     settle(page)
