@@ -242,7 +242,8 @@ def fits_training(state: Tensors, weights: Sequence[Tensor], steps: int | None) 
     asked = [(state[name], *form) for name, *form in forms if begun or name not in MOMENTS]
     if any(each.dtype != dtype or each.shape != shape or not each.isfinite().all() for each, dtype, shape in asked):
         return False
-    return 0 <= state["done"] <= state["steps"] and steps in (None, int(state["steps"]))
+    scheduled = 0 <= state["done"] <= state["steps"] and steps in (None, int(state["steps"]))
+    return scheduled and bool(begun) == bool(state["done"])
 
 
 def fits_text(state: Tensors, tokens: Tensor, vocabulary: int) -> bool:
