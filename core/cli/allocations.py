@@ -206,9 +206,10 @@ def _judged(best: Best, recipe: Recipe) -> Answer:
 
 
 def _say_best(best: Best, cache: Path | None) -> None:
-    amount = best.request.budget_unit.short(best.winner.allocation.target)
-    rows, about = best.candidates, f"{best.provenance.model}, {amount}"
-    title = f"{about}: the {len(rows)} candidates that were evaluated, {protocols.short_name(best.selection)}"
+    rows, amount = best.candidates, study_lines.amount_of(best.winner)
+    title = (
+        f"{best.provenance.model}, {amount}: {len(rows)} evaluated candidates, {protocols.short_name(best.selection)}"
+    )
     cells = [
         (write(each.setting.allocation), f"{each.perplexity:.4g}", each.against_uniform.said if each.uniform else "")
         for each in rows
@@ -216,8 +217,8 @@ def _say_best(best: Best, cache: Path | None) -> None:
     say_table(("allocation", "perplexity", "against uniform"), cells, title)
     for each in rows:
         say(each.helped and f"{write(each.setting.allocation)}. {each.helped}")
-    say(*study_lines.of_search(best), *best.provenance.left_out, text_splits.described(best.request))
-    say(f"Judged on {protocols.short_name(best.final)}.")
+    judged = f"{text_splits.described(best.request)} Judged on {protocols.short_name(best.final)}."
+    say(*study_lines.of_search(best), *best.provenance.left_out, judged)
     say(study_lines.answer(best), style="bold")
     say(study_lines.loss(best))
     for recipe in dict.fromkeys((best.uniform, best.winner, best.answer)):

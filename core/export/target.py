@@ -130,13 +130,11 @@ def check_search(request: BestRequest, store: Store) -> None:
 def check_early(request: ExportRequest | BestRequest, store: Store) -> None:
     """Run `check_target` and `check_format` before the model is loaded, from its files on this machine.
 
-    A folder that a killed export finished passes.
-
     Raises:
         UserError: as these; or there is no such model.
     """
     folder = Path(request.folder)
-    if stands(store, folder):
+    if stands(store, folder):  # a killed export finished it
         return
     try:
         source = locate(request.model, store, request.revision, fetch=False)
@@ -144,8 +142,8 @@ def check_early(request: ExportRequest | BestRequest, store: Store) -> None:
         return check_target(folder, request.overwrite, store=store)
     form = request.format if isinstance(request, ExportRequest) else export_format(request.treatments[0])
     check_format(form, source, store)
-    needed = space_needed(read_shape(source, store).parameters, request.dtype)
-    check_target(folder, request.overwrite, needed, source.folder, store)
+    count = read_shape(source, store).parameters
+    check_target(folder, request.overwrite, space_needed(count, request.dtype), source.folder, store)
 
 
 def _check_existing(folder: Path, overwrite: bool) -> None:

@@ -44,8 +44,8 @@ def perplexities(store: Store, job: Job) -> None:
         st.caption(FIRST)
         return
     chart = perplexity.of_evaluations(study, None)
-    points = f"{len(study.singles)} of {len(study.points)} points finished."
-    _show(chart, job, f"{protocols.short_name(study)}. {chart.finding} {points}", study_lines.badge(study))
+    finished = f"{chart.finding} {len(study.singles)} of {len(study.points)} points finished."
+    _show(chart, job, f"{protocols.short_name(study)}. {finished}", study_lines.badge(study))
 
 
 def training(store: Store, model: ModelSpec, pruned: ExactRecipe | None) -> Chart | None:

@@ -175,7 +175,7 @@ def ask(
     label: str,
     key: str,
     ready: bool = True,
-    known: Callable[[Any], Entry | None] | None = None,
+    find: Callable[[Any], Entry | None] | None = None,
 ) -> Entry | None:
     """Draw the cost of a request and the button that runs it, or why it is refused; return the result if it is stored.
 
@@ -183,13 +183,13 @@ def ask(
         request: reads the form.
         about: draws what is said of a request before it runs.
         ready: nothing is left to be typed.
-        known: finds a stored result; None: the one of the request itself.
+        find: finds a stored result; None: the one of the request itself.
     """
     built, stored = None, None
     try:
         built = request()
         about(built)
-        stored = known(built) if known else Store().find(built)
+        stored = find(built) if find else Store().find(built)
     except HoldsExport as hint:  # the folder holds an export already
         ready = False
         layout.caption(sentence(hint))

@@ -167,7 +167,9 @@ def _lower(best: Best) -> str:
     """The reason for a target below the winner's; empty where it is the same."""
     if best.holds or best.answer.allocation.target == best.winner.allocation.target:
         return ""
-    return f"; of the targets tried, {_amount(best.answer)} is the largest at which uniform itself kept within the loss"
+    return (
+        f"; of the targets tried, {amount_of(best.answer)} is the largest at which uniform itself kept within the loss"
+    )
 
 
 def loss(best: Best) -> str:
@@ -176,20 +178,21 @@ def loss(best: Best) -> str:
         called(best.answer, target=False), "the dense model", best.against(best.answer, None)
     )
     if best.spec.max_loss is None:
-        return f"At {_amount(best.answer)}, {text}."
+        return f"At {amount_of(best.answer)}, {text}."
     over = best.lost.value - 100 * best.spec.max_loss
     exceeded = f", which this exceeds by {over:.2g} points" if over > 0 else ""
     allowed = f"{per_cent(best.spec.max_loss)} were allowed{exceeded}"
-    return f"At {_amount(best.answer)}, {text}; {allowed}."
+    return f"At {amount_of(best.answer)}, {text}; {allowed}."
 
 
 def called(recipe: Recipe, target: bool = True) -> str:
     """A setting as the answer's sentences call it, by a pruner that is not usual: `OWL, m 7 at 70 % with refit`."""
-    at = f" at {_amount(recipe)}" if target else ""
+    at = f" at {amount_of(recipe)}" if target else ""
     return f"{_named(recipe)}{at}{_treated(recipe)}"
 
 
-def _amount(recipe: Recipe) -> str:
+def amount_of(recipe: Recipe) -> str:
+    """`70 %`, `3.5 bits`: the amount of damage after "at"."""
     return recipe.allocation.budget_unit.short(recipe.allocation.target)
 
 

@@ -40,22 +40,26 @@ NOTHING = "Making it measures what is missing, so nothing has to be measured bef
 def show(profile: Profile) -> None:
     """Draw the goal, the frontier with the recommended point, the button, and the answers that are stored."""
     current_profile.heading("What should the compressed model be?", profile)
-    try:
-        counts, missing = counts_of(profile.provenance, Store()), None
-    except UserError as error:
-        counts, missing = None, error
+    counts = _counts(profile)
     aim, typed = _goal(counts)
     upper = st.container()
     with st.expander("More: pruner, repair, training, text and device"):
         more, pruner, device = search.options(profile, aim)
         details = st.container()
     with upper:
-        if missing:
-            layout.warn(missing)
-        else:
+        if counts:
             _frontier(profile, aim, typed, Treatment(DEFAULT_PRUNER if pruner == ANY else pruner), counts)
         stored = _make(profile, aim, typed, more, device, details)
     search.answers(profile, stored)
+
+
+def _counts(profile: Profile) -> Counts | None:
+    """Count the numbers of the model; None, which is said, where it is not here."""
+    try:
+        return counts_of(profile.provenance, Store())
+    except UserError as error:
+        layout.warn(error)
+        return None
 
 
 def _goal(counts: Counts | None) -> tuple[str, str]:
@@ -158,10 +162,10 @@ def _make(profile: Profile, aim: str, typed: str, more: Callable[[], dict], devi
             layout.caption(f"{text_splits.described(request)} {search.SHARED}")
             layout.command(command_line(request, device, Store().elsewhere))
 
-    def known(request):
+    def find(request):
         return Store().find(request.replace(folder=None, overwrite=False))
 
-    stored = watch.ask(request, about, device, "Make it", "best-run", known=known)
+    stored = watch.ask(request, about, device, "Make it", "best-run", find=find)
     if stored and not search.files(answer := search.read(stored)):
         export = best.export_request(answer, request(), request().folder)
         layout.button("Make its file", watch.begin, [export, device], key="make-file", type="primary")
