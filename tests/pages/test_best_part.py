@@ -4,6 +4,7 @@ from pathlib import Path
 
 from core.requests import BestRequest, BestSpec, Recipe, StudyRequest, WindowRequest, grammar
 from core.results import best, candidates, study_results
+from core.store import profiles
 from tests import synthetic
 from tests.pages.opening import badges, put, url, words
 from tests.pages.prune_page import LAYERS, PROFILE, opened, submitted
@@ -33,7 +34,8 @@ def save(store, request=ANSWERED, methods=METHODS, **told):
 
 
 def _study(store, settings, text, request):
-    spec = synthetic.study_spec(PROFILE, settings, LAYERS, 12, 256, text)
+    profile = profiles.load(store, store.profile(PROFILE.key))
+    spec = synthetic.as_allocated(synthetic.study_spec(PROFILE, settings, LAYERS, 12, 256, text), profile)
     asked = request.to(StudyRequest, profile=PROFILE.key, settings=tuple(settings))
     synthetic.save_study(store.root, spec, LAYERS, PROFILE.key, text=text, request=asked)
     return study_results.read(store, spec)
