@@ -196,8 +196,8 @@ class Figure extends Picture {
 
   /** The number that the picture is about, in place of a first sentence. @param {Hero} hero */
   hero(hero) {
-    const [predicted, low, high] = this.cost
-    const now = this.measured ?? predicted
+    const [expected, low, high] = this.cost
+    const now = this.measured ?? expected
     this.lead.classList.toggle("measured", this.measured !== null)
     if (now === null || (this.measured === null && (low === null || high === null))) {
       return write(this.lead, hero.unknown)
