@@ -34,8 +34,9 @@ def save(store, request=ANSWERED, methods=METHODS, **told):
 
 
 def _study(store, settings, text, request):
-    profile = profiles.load(store, store.profile(PROFILE.key))
-    spec = synthetic.as_allocated(synthetic.study_spec(PROFILE, settings, LAYERS, 12, 256, text), profile)
+    spec = synthetic.study_spec(PROFILE, settings, LAYERS, 12, 256, text)
+    if store.path(PROFILE):
+        spec = synthetic.as_allocated(spec, profiles.load(store, store.profile(PROFILE.key)))
     asked = request.to(StudyRequest, profile=PROFILE.key, settings=tuple(settings))
     synthetic.save_study(store.root, spec, LAYERS, PROFILE.key, text=text, request=asked)
     return study_results.read(store, spec)
