@@ -21,10 +21,10 @@ name = form.choice("Question", TITLES, "question", claims.PAPER)
 
 def show_claims() -> None:
     """Draw the claims of the literature by paper and model, the surprises, and one claim with its measurements."""
-    rows = [["Claim", "Paper", *claims.PROFILES], ["---"] * (2 + len(claims.PROFILES))]
+    rows = [["Claim", *claims.PROFILES], ["---"] * (1 + len(claims.PROFILES))]
     for claim in claims.CLAIMS.values():
         verdicts = (f":{HUES.get(word, 'gray')}-badge[{word}]" for word in claim.verdicts)
-        rows.append([claim.title, claim.paper, *verdicts])
+        rows.append([f"{claim.title} :small[{claim.paper}]", *verdicts])
     st.markdown("\n".join(f"| {' | '.join(row)} |" for row in rows))
     st.markdown("**What surprised us**")
     layout.bullets(map(claims.with_numbers, claims.SURPRISES))
