@@ -58,7 +58,7 @@ with layout.row():
     with suppress(UserError):  # no profile is committed
         entry, layer = Store().demo(), str(view.state.layer)
         choice = {"perturbation": view.word} if view.word in entry.spec.names else {}
-        watch.open_profile(entry.key, f"Layer {layer} on Absorption, measured on many sentences", layer=layer, **choice)
+        watch.open_profile(entry.key, f"Layer {layer} on Model, measured on many sentences", layer=layer, **choice)
         layout.link("evidence", claims.with_numbers(claims.LINK), {"question": claims.PAPER})
     if row is not None:
         hit = own.hits[row.layer].sentence.replace("**", "")

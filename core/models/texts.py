@@ -129,8 +129,8 @@ def _parquet(path: Path, whole: bool) -> Iterator[str]:
         with parquet.ParquetFile(path) as file:
             groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
             columns = [group.column(at) for group in groups for at in range(group.num_columns)]
-            told = sum(each.total_uncompressed_size for each in columns if each.path_in_schema == "text")
-            check_size(path.name, told, MOST_ENCODED if whole else LARGEST)
+            encoded = sum(each.total_uncompressed_size for each in columns if each.path_in_schema == "text")
+            check_size(path.name, encoded, MOST_ENCODED if whole else LARGEST)
             for batch in file.iter_batches(TABLE_ROWS, columns=["text"]):
                 size += batch.nbytes
                 check_size(path.name, size)

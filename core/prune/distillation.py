@@ -231,16 +231,16 @@ def fits_training(state: Tensors, weights: Sequence[Tensor], steps: int | None) 
     Raises:
         KeyError: a tensor is missing.
     """
-    kept, checks, double = int(state["mask"].count_nonzero()), state["divergences"].numel(), torch.double
+    count, checks, double = int(state["mask"].count_nonzero()), state["divergences"].numel(), torch.double
     forms = (
         ("mask", torch.bool, (sum(each.numel() for each in weights),)),
-        *((name, torch.float32, (kept,)) for name in ("value", "best", "exp_avg", "exp_avg_sq")),
+        *((name, torch.float32, (count,)) for name in ("value", "best", "exp_avg", "exp_avg_sq")),
         ("step", torch.float32, ()), ("sizes", double, (len(weights),)), ("divergences", double, (max(1, checks),)),
         ("steps", double, ()), ("done", double, ()),
     )  # fmt: skip
     begun = MOMENTS & state.keys()
-    asked = [(state[name], *form) for name, *form in forms if begun or name not in MOMENTS]
-    if any(each.dtype != dtype or each.shape != shape or not each.isfinite().all() for each, dtype, shape in asked):
+    tensors = [(state[name], *form) for name, *form in forms if begun or name not in MOMENTS]
+    if any(each.dtype != dtype or each.shape != shape or not each.isfinite().all() for each, dtype, shape in tensors):
         return False
     scheduled = 0 <= state["done"] <= state["steps"] and steps in (None, int(state["steps"]))
     return scheduled and bool(begun) == bool(state["done"])

@@ -105,7 +105,7 @@ async def _waits(future: Future) -> AsyncIterator[str]:
 
 
 def reader(request: Request) -> str:
-    """Identity of the reader, as on the Lab page: the address, which a proxy forwards, or here the browser."""
+    """Identity of the reader, as on Play: the address, which a proxy forwards, or here the browser."""
     address = request.client.host if request.client else ""
     browser = request.cookies.get("_streamlit_xsrf", "")[:NAME_LENGTH]
     return browser if address in ("", "127.0.0.1", "::1") else address

@@ -1,6 +1,7 @@
 """A page as plain text: a line for each element, in the order of the page."""
 
 import re
+from pathlib import Path
 
 from core.store import Store
 from tests.pages.opening import given
@@ -12,9 +13,14 @@ MOST = 12  # options of a widget
 
 
 def text(app):
-    """The text of a page, with CACHE for the folder of its cache."""
+    """The text of a page, with CACHE for the folder of its cache, and HOME for the reader's."""
     lines = [line for part in (app.sidebar, app.main) for line in _lines(part)]
-    return re.sub(r"</?abbr[^>]*>", "", "\n".join(lines)).replace(str(Store().root), "CACHE") + "\n"
+    return (
+        re.sub(r"</?abbr[^>]*>", "", "\n".join(lines))
+        .replace(str(Store().root), "CACHE")
+        .replace(f"{Path.home()}/", "HOME/")
+        + "\n"
+    )
 
 
 def _lines(node):

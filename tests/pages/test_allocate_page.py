@@ -5,19 +5,19 @@ import json
 import numpy as np
 import pytest
 
-from core.base import duration, per_cent
+from core.base import duration
 from core.cli import main
 from core.jobs import cost, queue
 from core.methods import BITS as COUNTED
-from core.methods import Owl, Response, Treatment, pruners_counting
+from core.methods import Response, Treatment, pruners_counting
 from core.plan import allocate
-from core.requests import AllocationRequest, Correction, grammar
+from core.requests import AllocationRequest, grammar
 from core.results import stored_forecasts
 from core.store import Store
 from pages.ui import current_profile
 from pages.ui.compress import current_allocation
 from tests import synthetic
-from tests.pages.allocate_page import command_words, load_, on_screen, opened, predicted, targets
+from tests.pages.allocate_page import command_words, load_, on_screen, opened, predicted
 from tests.pages.opening import live, opened_at, put, url
 from tests.pages.prune_page import EXPECTED
 
@@ -183,23 +183,6 @@ def test_beyond_what_was_measured_nothing_is_predicted(studied):
 def test_the_pruner_and_its_repair_choose_what_predicts(studied):
     app = opened(profile=studied, by="alps", repair="refit")
     assert live(app)["hero"] is None and "ALPS + refit" in app.info[0].value
-
-
-def test_the_perplexity_that_is_accepted_sets_the_target_once(studied):
-    app = opened(profile=studied, strength="0.02")
-    asked = AllocationRequest(base=Owl(), target=0.7, correction=Correction(strength=0.02))
-    best = (
-        stored_forecasts.load_forecast(Store(), current_profile.load(studied), Treatment("wanda"))
-        .sparsest(asked, 0.5)
-        .target
-    )
-    app.selectbox(key="accept").set_value(0.5).run()
-    assert app.session_state["target"] == pytest.approx(best) != 0.7
-    assert app.session_state["accept"] == 0.5 and targets(app)["state"]["target"] == round(100 * best)
-    app.session_state["target"] = 0.3
-    app.run()
-    assert targets(app)["state"]["target"] == 30
-    assert any(f"{per_cent(best)} zeros is the most" in each.value for each in app.caption)
 
 
 @pytest.mark.usefixtures("committed")

@@ -31,6 +31,12 @@ VIEWS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def nothing_made(monkeypatch, tmp_path_factory):
+    """A home without a folder that a page would propose."""
+    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+
+
 def check(name, app):
     approved.check(APPROVED / f"{name}.txt", reading.text(app).splitlines())
 

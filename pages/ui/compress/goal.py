@@ -150,9 +150,11 @@ def _make(profile: Profile, aim: str, typed: str, more: Callable[[], dict], devi
         overwrite = form.checkbox("Replace an earlier export there", "best_overwrite")
 
     def request():
-        folder = str(whole_path(access.inside(Path(place))))
+        folder = place and str(whole_path(access.inside(Path(place))))
         goal = {FIELDS[aim]: _wanted(aim, typed)}
-        return checked(BestRequest, **pruning.of_model(profile), **goal, **more(), folder=folder, overwrite=overwrite)
+        return checked(
+            BestRequest, **pruning.of_model(profile), **goal, **more(), folder=folder or None, overwrite=overwrite
+        )
 
     def about(request):
         check_search(request, Store())
@@ -166,14 +168,16 @@ def _make(profile: Profile, aim: str, typed: str, more: Callable[[], dict], devi
         return Store().find(request.replace(folder=None, overwrite=False))
 
     stored = watch.ask(request, about, device, "Make it", "best-run", find=find)
-    if stored and not search.files(answer := search.read(stored)):
+    if stored and place and not search.files(answer := search.read(stored)):
         export = best.export_request(answer, request(), request().folder)
         layout.button("Make its file", watch.begin, [export, device], key="make-file", type="primary")
     return stored
 
 
 def _free(profile: Profile, goal: str) -> str:
-    """A folder that is not there yet, named after the model and the goal."""
+    """A folder that is not there yet, named after the model and the goal; none on a server for others."""
+    if access.is_shared() or access.is_read_only():
+        return ""
     name = model_name(profile.provenance.get("model_source") or "model") + f"-{goal}"
     name = "".join(each for each in name if each.isalnum() or each in "-.")
     home = access.root() or Path.home()

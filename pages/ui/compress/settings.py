@@ -135,7 +135,7 @@ def amounts(profile: Profile, unit: BudgetUnit) -> list[float]:
 
 
 def treatment(unit: BudgetUnit) -> Treatment:
-    """Draw pruner and repair, the same as on Prune; a unit with levels has the default quantiser instead."""
+    """Draw pruner and repair, the same in all parts of Compress; a unit with levels has its default quantiser."""
     if unit.levels:
         return Treatment(default_pruner(unit))
     left, right = st.columns(2)

@@ -1,11 +1,9 @@
-"""Live picture of targets: predicted and measured perplexity of methods at each, and the sparsest within a limit."""
+"""Live picture of targets: predicted and measured perplexity of methods at each."""
 
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 from operator import add
-
-import streamlit as st
 
 from core.base import Estimate, UserError, capital, megabytes, per_cent, perplexity
 from core.export.file_sizes import counts_of
@@ -27,16 +25,14 @@ from pages.ui.live.overview import amount_axis
 
 COMPARED = ("uniform", "owl", "response")
 SIZE = "All weights take at most"
-HOW_SPARSE = "How sparse may it be, if its perplexity may rise so far above the unpruned model's?"
 
 
 def show(request: AllocationRequest, forecast: Forecast, measured: float | None) -> None:
-    """Draw the picture, whose slider is the page's target, and the question for the sparsest target."""
+    """Draw the picture, whose slider is the page's target."""
     url_state.write()
     mine, at = request.uncorrected.replace(target=TARGETS[0]), {"target": TARGETS.index(request.target)}
     own = None if measured is None or request.correction.strength else (at["target"], measured)
     figure.draw(_picture(mine, forecast, own), at=at)
-    _sparsest(request, forecast)
 
 
 @lru_cache
@@ -100,25 +96,6 @@ def _points(request: AllocationRequest, forecast: Forecast) -> list[tuple[int, f
         for each in forecast.settings
         if each.setting.allocation.replace(target=TARGETS[0]) == request
     ]
-
-
-def _sparsest(request: AllocationRequest, forecast: Forecast) -> None:
-    """Draw the inverse question: an accepted rise of perplexity sets the target, once."""
-    state = st.session_state
-
-    def largest():
-        return min(round(forecast.sparsest(request, state["accept"]).target, 2), TARGETS[-1])
-
-    def accepted():
-        with suppress(UserError):  # said below
-            state["target"] = largest() if state["accept"] else state["target"]
-
-    how = {"index": None, "placeholder": "Largest loss I accept", "format_func": lambda rise: f"+{per_cent(rise)}"}
-    if not st.selectbox(HOW_SPARSE, (0.02, 0.05, 0.1, 0.2, 0.5, 1.0), key="accept", on_change=accepted, **how):
-        return
-    with layout.shortages():
-        most = perplexity(forecast.study.dense.perplexity * (1 + state["accept"]))
-        st.caption(f"{per_cent(largest())} zeros is the most that is predicted to stay below {most}.")
 
 
 # --- few bits ------------------------------------------------------------------------------------------------------

@@ -138,7 +138,7 @@ def show(drawn: Callable[[], None] | None) -> None:
 def link(target: float) -> None:
     """A link to the text of the model with a share of all its weights pruned, the nearest that is offered."""
     share = min(SHARES, key=lambda each: abs(float(each) - target))
-    label = f"Watch the Lab's model write, every layer {per_cent(float(share))} pruned"
+    label = f"Watch the bundled model write, every layer {per_cent(float(share))} pruned"
     layout.link("play", label, {"turns": f"0~{LAYERS}~residual:wanda:{share}"})
 
 

@@ -27,10 +27,9 @@ def gallery(store: Store) -> None:
         st.info("Nothing has been measured yet: choose a model and run a measurement.")
         layout.link("measure", "Measure a model")
         return
-    called = current_profile.names(entries.values())
-    shown = current_profile.uncovered(entries.values())
+    called, distinct = current_profile.names(entries.values()), current_profile.uncovered(entries.values())
     with st.grid(ACROSS, min_column_width=NARROWEST):
-        for entry in sorted(shown, key=lambda each: (not each.committed, -len(each.spec.names))):
+        for entry in sorted(distinct, key=lambda each: (not each.committed, -len(each.spec.names))):
             with st.container(border=True, height="stretch", gap="xsmall", key=f"card-{entry.key}"):
                 watch.open_profile(entry.key, f"**{escape_markdown(called[entry.key])}**")
                 try:
@@ -48,7 +47,7 @@ def gallery(store: Store) -> None:
 
 # --- every evaluated setting of every stored study: one table, and settings beside each other ------------------------
 
-NOTHING = "Nothing has been evaluated yet: choose a setting on the Prune page and evaluate it."
+NOTHING = "Nothing has been evaluated yet: tune a setting on Compress and measure it."
 COMPARED = "compare"  # in the URL and the state: rows as `_short` calls them, in the order picked
 
 
@@ -150,7 +149,7 @@ def link(entry: Entry) -> None:
         return
     profile = current_profile.of_model(entry.spec.model)
     if profile is None:
-        st.caption("The Prune page shows it once a profile of its model is here: measure one.")
+        st.caption("Compress shows it once a profile of its model is here: measure one.")
         return
     layout.to_compress("Open the results", "results", study=entry.key, profile=profile)
 

@@ -93,7 +93,7 @@ def prune(profile: Profile) -> tour.Screen:
     lesson, layer = budgets.prune(profile), current_profile.layer(profile)
     zeros = tour.slider("zeros", "Share of zeros", lesson.sparsities, lesson.at, per_cent)
     sparsity = lesson.sparsities[zeros.index]
-    label, residual = "See drift beside harm on Absorption", f"residual:wanda:{sparsity:g}"
+    label, residual = "See drift beside harm on Model", f"residual:wanda:{sparsity:g}"
     links = [tour.link("absorption", label, profile, perturbation=residual, layer=layer)]
     ranks = [[budgets.rank(row, each) for each in range(len(row))] for row in lesson.harm]
     figure = Figure(

@@ -26,11 +26,11 @@ WHERE = {"after_first": "noise, first token spared", "all": "noise, first token 
 
 
 def _in_view(lesson: damage.Noise | damage.Spread, profile: Profile) -> tuple[int, Control, tour.Link]:
-    """The layer, the noise slider, and a link to the same on Absorption."""
+    """The layer, the noise slider, and a link to the same on Model."""
     noise = tour.slider("noise", "Noise size, relative to the stream", lesson.sizes, lesson.at, "{:g}".format)
     layer, names = current_profile.layer(profile), list(lessons.noise(profile).values())
     about = {"perturbation": names[noise.index], "layer": layer, "positions": "after_first"}
-    return layer, noise, tour.link("absorption", "See every layer and size on Absorption", profile, **about)
+    return layer, noise, tour.link("absorption", "See every layer and size on Model", profile, **about)
 
 
 def perturb(profile: Profile) -> tour.Screen:
@@ -59,8 +59,8 @@ def perturb(profile: Profile) -> tour.Screen:
         ),
         notes=[Slot(lesson.notes), fixed(lesson.faint)],
     )
-    asked = (PROPORTION, lesson.sizes, lesson.flips, lesson.at, "{:g}".format, per_cent)
-    return tour.Screen(figure, [link], guess=guesses.in_proportion(*asked))
+    guess = guesses.in_proportion(PROPORTION, lesson.sizes, lesson.flips, lesson.at, "{:g}".format, per_cent)
+    return tour.Screen(figure, [link], guess=guess)
 
 
 def drift(profile: Profile) -> tour.Screen:
@@ -109,7 +109,7 @@ def amplify(profile: Profile) -> tour.Screen:
     what = tour.control("noise-at", "What is done", WHERE, "all", kind="choice") if guess else None
     where = what.values[what.index] if what else "after_first"
     noise = {"perturbation": lessons.noise(profile)[lesson.size], "positions": where}
-    link = tour.link("absorption", "See verdicts for every size on Absorption", profile, layer=layer, **noise)
+    link = tour.link("absorption", "See verdicts for every size on Model", profile, layer=layer, **noise)
     changes = {text: {"sink": key, "layer": lesson.most, "noise-at": "all"} for key, text in absorption.GUESSES.items()}
     visible = lesson.rows(bool(guess))
     notes = [absorption.answer_to_guess(guess, lesson), lesson.sentence, lesson.why] if guess else []
@@ -139,7 +139,7 @@ def absorb(profile: Profile) -> tour.Screen:
     layer, names = current_profile.layer(profile), lessons.noise(profile)
     pair = [current_profile.load(entry.key) for entry in lessons.twins(Store(), profile) or ()]
     view = {"perturbation": lessons.default_noise(names), "positions": "after_first"}
-    label, others = "See dilution on Absorption", [each.key for each in pair if each.key != profile.key]
+    label, others = "See dilution on Model", [each.key for each in pair if each.key != profile.key]
     if len(others) == 1:  # else the pair is another one, on another text
         label, view["compare"] = f"{label}, beside the twin", others[0]
     links = [tour.link("absorption", label, profile, layer=layer, **view)]
