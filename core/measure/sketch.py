@@ -142,7 +142,7 @@ def _differentiated() -> Iterator[None]:
     """
     try:
         yield
-    except (NotImplementedError, RuntimeError) as error:
+    except (NotImplementedError, RuntimeError) as error:  # torch has no class for it: all else keeps its traceback
         if not any(sign in str(error) for sign in NO_GRADIENT):
             raise
         raise UserError(f"this model cannot be differentiated ({gist(error)}): {ADVICE}") from error

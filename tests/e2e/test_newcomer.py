@@ -59,9 +59,7 @@ def read_and_drag(page):
     page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] / 2, steps=8)
     page.mouse.up()
     expect(said).not_to_have_text(before)
-    page.get_by_role("link", name="See every layer and size on Model").click(
-        delay=80
-    )  # as long as a person presses
+    page.get_by_role("link", name="See every layer and size on Model").click(delay=80)  # as long as a person presses
     expect(page.locator("h1")).to_have_text("Which layers amplify, which absorb?")
     expect(page.locator(".st-key-curves .main-svg").first).to_be_visible(timeout=SLOW)
 
