@@ -81,11 +81,6 @@ def show(chapter: str, profile: Profile) -> None:
         return
     layout.live(screen.figure)
     show_guess(chapter, screen.guess)
-    if screen.guesses:
-        st.markdown(noise.GUESS)
-        with layout.row("top"):
-            for guess, changes in screen.guesses.items():
-                st.button(guess, on_click=st.session_state.update, args=(changes,))
     with layout.row("top"):
         for link in screen.links:
             layout.link(*link)

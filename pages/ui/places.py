@@ -28,6 +28,9 @@ WORDS = {  # in an address, what was said otherwise before
     ("part", "evaluate"): {"part": "tune"},
     ("part", "best"): {"part": "goal"},
     ("part", "export"): {"part": "results"},
+    ("sink", "fall"): {"guess-amplify": "0"},
+    ("sink", "stay"): {"guess-amplify": "1"},
+    ("sink", "rise"): {"guess-amplify": "2"},
     ("group", "Compare checkpoints"): {"see": "compare"},
 }
 

@@ -20,7 +20,7 @@ VIEWS = (
     "reference",
 )
 CHAPTERS = (
-    "perturb", "amplify&sink=stay", "allocate"
+    "perturb", "amplify&guess-amplify=1", "allocate"
 )  # fmt: skip
 UNLIT = """tour => {
     const shown = (choice) => [...tour.querySelectorAll(choice)].filter((each) => each.getClientRects().length)

@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 from core.store import Store, load
-from tests.pages.opening import given, live, numbers, opened_at, pictures
+from tests.pages.opening import live, numbers, opened_at
 
 
 def opened(**view):
@@ -30,11 +30,6 @@ def predicted(app):
     shown = live(app)
     at, hero = shown["state"]["strength"], shown["hero"]
     return tuple(hero[name][at] for name in ("values", "low", "high"))
-
-
-def targets(app):
-    """What the picture of targets was given."""
-    return given(pictures(app)[1])
 
 
 def load_(key):

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 
@@ -10,9 +9,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.base import GUESSING, Estimate, UserError, capital, digits
-from core.plan import Allocation, allocate
-from core.requests import AllocationRequest
+from core.base import GUESSING, Estimate, capital, digits
+from core.plan import Allocation
 from core.results import Forecast, Result, Slice, Study, percent_text
 from core.show.figures.axes import labels, limits, log_axis, margin, ratio_axis, row_axis, wrapped
 from core.show.figures.palette import LIGHT
@@ -195,14 +193,3 @@ def sparsities(allocations: Iterable[Allocation]) -> Array:
 def costs_of(forecast: Forecast, allocations: Iterable[Allocation]) -> Estimate:
     """Predicted perplexities of allocations."""
     return forecast.perplexities(np.stack([each.exact for each in allocations]))
-
-
-def costs_at(forecast: Forecast, request: AllocationRequest, targets: Sequence[float]) -> Estimate:
-    """Predicted perplexity at each target; NaN where there is no such allocation, or none is predicted."""
-    costs, allocations = np.full((3, len(targets)), np.nan), {}
-    for at, target in enumerate(targets):
-        with suppress(UserError):  # beyond the bounds, or beyond what was measured
-            allocations[at] = allocate(request.replace(target=target), forecast.profile)
-    if allocations:
-        costs[:, list(allocations)] = costs_of(forecast, allocations.values())[:3]
-    return Estimate(*costs)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.base import UserError, capital, digits, frozen, gain, times
+from core.base import UserError, digits, frozen, times
 from core.plan import Gains, averaged, gains_of, split_log_gain, verdicts_of
 from core.show.lessons.shared import (
     DRIVER,
@@ -23,8 +23,6 @@ from core.show.words import gain_sentences
 from core.store import Array, Profile
 
 SINK = 5.0  # times the others' length; a token that draws attention to itself stands out by far more
-STAYS = 1.2  # a gain that changes by less than this factor hardly changes
-GUESSES = {"fall": "it falls", "stay": "it hardly changes", "rise": "it rises"}
 
 
 @frozen
@@ -47,16 +45,6 @@ class Sink:
         """Factor by which including the first token changes the gain: its median over layers."""
         return float(np.nanmedian((self.including.value / self.without.value)[:-1]))
 
-    @property
-    def answer(self) -> str:
-        """Change of the median layer's gain: `fall`, `rise`, or `stay` within a factor of 1.2."""
-        return "stay" if 1 / STAYS < self.change < STAYS else "rise" if self.change > 1 else "fall"
-
-    @property
-    def most(self) -> int:
-        """The layer whose gain the first token changes most."""
-        return int(np.nanargmax(np.abs(np.log(self.including.value / self.without.value))[:-1]))
-
 
 def amplify(profile: Profile) -> Sink:
     """The noise of usual size at both kinds of positions.
@@ -76,15 +64,6 @@ def amplify(profile: Profile) -> Sink:
     flipped = [layer for layer in amplified if without.verdicts[layer] == "absorbs"]
     text = _flip_sentence(flipped, amplified, profile.layers)
     return Sink(size, without, including, tuple(flipped), text, _sink_sentence(profile))
-
-
-def answer_to_guess(guess: str, sink: Sink) -> str:
-    """Answer to a guess of the first token's effect on the gain of a typical layer."""
-    verdict = "**Right.**" if guess == sink.answer else f"**Wrong.** You said {GUESSES[guess]}."
-    return (
-        f"{verdict} {capital(GUESSES[sink.answer])}: with noise on the first token too, the median layer has "
-        f"{ref(gain(sink.change), LAYERS)} the gain it had."
-    )
 
 
 def _flip_sentence(flipped: list[int], amplified: list[int], layers: int) -> str:

@@ -71,6 +71,21 @@ def shrinking(remaining: Array) -> Guess:
     )
 
 
+def first_token(change: float) -> Guess:
+    """A guess on noise that enters on the first token too.
+
+    Args:
+        change: factor by which that changes the gain of the median layer.
+    """
+    return Guess(
+        "Here the noise spared the first token of every sequence. Now add it on that one token too. What happens to "
+        "the gain of a typical layer?",
+        ("it falls", "it hardly changes", "it rises"),
+        _side(change, 1.2),
+        f"With noise on the first token too, the median layer has {times(change)} the gain it had.",
+    )
+
+
 def length(grown: Array, around: Array) -> Guess:
     """A guess on the length of the damage.
 

@@ -24,7 +24,6 @@ DECIMALS = 4  # of sparsities, of which the first three are written and drawn
 SAYS = "**{{now}}** predicted perplexity, 90 % interval [{{low}}, {{high}}]. {{change}} {}."
 MEASURED = "**{{now}}** measured perplexity. {{change}} {}."
 IDLE = "Drag a bar, or press arrow keys: the other layers make up for it."
-HEAD_HEIGHT = 128  # px of words over this picture and that of targets, whose plots stand level
 UNKNOWN = "Nothing is predicted: a layer is pruned beyond the largest sparsity that was measured alone."
 
 
@@ -71,7 +70,6 @@ def drawn(
         gauge=gauge("predicted perplexity at each strength (log scale)", costs, curves, marks, start),
         hero=hero(costs, forecast, recipe_names.uniform_beside(forecast.treatment.repair), even, marks),
         height=230,
-        head=HEAD_HEIGHT,
         right=112,  # the names of controls
     )
 

@@ -11,9 +11,10 @@ from core.requests import AllocationRequest
 from core.results import Forecast, Result, Study
 from core.store import Profile
 from pages.ui import best_setting, choices, current_profile, form, layout, studies, url_state
-from pages.ui.compress import current_allocation, evaluate, pruning, results, settings, targets
+from pages.ui.compress import current_allocation, evaluate, pruning, results, settings, sizes
 from pages.ui.lab import talk
 
+ABOUT = "Mean over layers, weighted by their parameters."
 BELOW = {"measure": "Measure this setting", "methods": "Other methods, and what to take along"}
 
 
@@ -44,8 +45,8 @@ def show(profile: Profile) -> None:
     with right:
         upper = st.container()
         tuning = _tuning(profile)
-        with upper:
-            _target(tuning)
+        if not tuning.levels:
+            upper.select_slider("Target sparsity", settings.TARGETS, key="target", format_func=per_cent, help=ABOUT)
         settings.draw(tuning.request, profile)
     with left:
         _picture(tuning, profile)
@@ -76,18 +77,6 @@ def _tuning(profile: Profile) -> Tuning:
     return tuning._replace(allocation=allocation, forecast=others, measured=measured)
 
 
-def _target(tuning: Tuning) -> None:
-    """Draw the target: a picture of all targets where they are predicted."""
-    if tuning.levels:
-        return
-    if tuning.forecast:
-        by_hand, one = tuning.allocation and tuning.allocation.request.base.by_hand, tuning.measured
-        targets.show(tuning.request, tuning.forecast, one.perplexity if one and not by_hand else None)
-        return
-    about = "Mean over layers, weighted by their parameters."
-    st.select_slider("Target sparsity", settings.TARGETS, key="target", format_func=per_cent, help=about)
-
-
 def _picture(tuning: Tuning, profile: Profile) -> None:
     """Draw the live picture, what is known of its cost, and the best setting that was measured."""
     request, forecast, treatment = tuning.request, tuning.forecast, tuning.treatment
@@ -96,7 +85,7 @@ def _picture(tuning: Tuning, profile: Profile) -> None:
         layout.error(tuning.wrong)
         url_state.end()
     if tuning.levels:
-        targets.draw_sizes(request, treatment, profile, forecast)
+        sizes.draw(request, treatment, profile, forecast)
     else:
         current_allocation.draw(request, tuning.by_hand, tuning.allocation, profile, forecast, tuning.measured)
     if forecast:

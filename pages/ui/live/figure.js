@@ -17,8 +17,7 @@ import { fill, filled, Lights, write } from "./sentences.js"
  *   bound: number[][] | null}} Bars `bound`: layers on a bound */
 /** @typedef {{rows: number[][], base: number[][], weights: number[][], target: number, bounds: number[],
  *   curves: Curves | null}} Hand `rows`: means of layers in each frame, `base`: their linears before any shift */
-/** @typedef {{values: any[], tone: string, dash: boolean, bundle: boolean, mark: string, ends: string[],
- *   points: [number, number][] | null}} Line */
+/** @typedef {{values: any[], tone: string, dash: boolean, bundle: boolean, mark: string, ends: string[]}} Line */
 /** @typedef {(number | null)[]} Numbers null: not known */
 /** @typedef {{y: Axis, values: Numbers, zero: number | null, points: number[], band: Numbers[], height: number,
  *   curves: [number[], Numbers, string][], marks: [number, number, string][]}} Gauge one of every frame */
@@ -27,7 +26,7 @@ import { fill, filled, Lights, write } from "./sentences.js"
 /** @typedef {import("./runtime.js").Data & {layers: number, title: string, finding: string, says: string, idle: string,
  *   lead: string, notes: Slot[], slots: Record<string, Slot>, y: Axis | Axis[], x: string, foot: number | null,
  *   height: number, room: boolean, pick: Control | null, controls: Control[], bars: Bars | null, lines: Line[],
- *   hero: Hero | null, gauge: Gauge | null, hand: Hand | null, key: [string, string, string][], head: number,
+ *   hero: Hero | null, gauge: Gauge | null, hand: Hand | null, key: [string, string, string][],
  *   right: number, first: boolean}} Data */
 
 /** @type {Record<string, string>} */
@@ -69,12 +68,12 @@ class Figure extends Picture {
   }
 
   renew() {
-    const { bars, first, gauge: gauged, hand, head, hero, notes, pick } = this.data
+    const { bars, first, gauge: gauged, hand, hero, notes, pick } = this.data
     if (hand) hand.rows ??= /** @type {any} */ (bars).values // where no layer is held they are the same
     this.reserved = ""
     this.svg.setAttribute("role", hand ? "application" : "img")
     this.svg.tabIndex = hand ? 0 : -1
-    const looks = { first, gauged, head, hero, noted: !first && notes.length > 0, picks: pick }
+    const looks = { first, gauged, hero, noted: !first && notes.length > 0, picks: pick }
     for (const [name, is] of Object.entries(looks)) this.root.classList.toggle(name, Boolean(is))
   }
 
@@ -232,7 +231,7 @@ class Figure extends Picture {
   }
 
   /** @param {Line} line @param {number} n */
-  line({ values, tone: name, dash, bundle, mark, ends, points }, n) {
+  line({ values, tone: name, dash, bundle, mark, ends }, n) {
     const { plot, frame, data } = this
     const table = values[frame]
     const apart = Array.isArray(table[0]) // a line for each layer that may be picked, which begins there
@@ -242,10 +241,10 @@ class Figure extends Picture {
       const thin = { stroke: tone("faint"), "stroke-width": 1, "data-mark": `layer-${layer} layers` }
       if (layer !== first) plot.line(`bundle/${n}-${layer}`, table[layer], thin)
     }
-    const look = { stroke: tone(name), "stroke-dasharray": dash ? "5 5" : "none", "stroke-width": points ? 2 : 3 }
-    plot.line(`lines/${n}`, shown, points ? look : { ...look, "data-mark": `${mark} layer-${first} layers` })
-    /** @type {[number, number, string][]} */ const dots = points?.map(([at, value]) => [at, value, ""]) ??
-      (mark ? [[first, shown[first], "start"], [last, shown[last], "end"]] : [[first, shown[first], "start"]])
+    const look = { stroke: tone(name), "stroke-dasharray": dash ? "5 5" : "none", "stroke-width": 3 }
+    plot.line(`lines/${n}`, shown, { ...look, "data-mark": `${mark} layer-${first} layers` })
+    /** @type {[number, number, string][]} */ const dots = [[first, shown[first], "start"]]
+    if (mark) dots.push([last, shown[last], "end"])
     dots.forEach(([layer, value, id], at) => {
       const [cx, cy, known] = [plot.x(layer), plot.y(value), { "data-mark": mark && `${mark}-${id}` }]
       plot.paint(`front/${n}-${at}`, "circle", { cx, cy, r: 4, fill: tone(name), ...known })
@@ -280,17 +279,14 @@ class Figure extends Picture {
     this.reserved = String(width)
   }
 
-  // The longest sentence that there is: the plot stays under the finger, and level with the one beside it.
+  // The longest sentence that there is: the plot stays under the finger.
   reserve() {
-    const { says, slots, layers, head } = this.data
+    const { says, slots, layers } = this.data
     const longest = (/** @type {string} */ name) =>
       [layers - 1, ...(slots[name]?.table.flat() ?? [])].map(String).reduce((a, b) => (b.length > a.length ? b : a))
     this.says.style.minHeight = ""
     write(this.says, filled(says, longest))
     this.says.style.minHeight = `${this.says.offsetHeight}px`
-    this.svg.style.marginTop = ""
-    const above = this.svg.getBoundingClientRect().top - this.root.getBoundingClientRect().top
-    this.svg.style.marginTop = `${Math.max(0, head - above)}px`
   }
 
   speak() {

@@ -83,7 +83,6 @@ class Line:
     bundle: bool = False  # the lines of all other layers stand behind
     mark: str = ""
     ends: Sequence[str] = ()  # slots written at its ends
-    points: Sequence[tuple[int, float]] | None = None  # of a thin curve: layers and values that were measured
 
 
 class Curve(NamedTuple):
@@ -179,7 +178,6 @@ class Figure:
     x: str = "layer"
     height: int = 240  # px, axes included
     right: int = 14  # px beside its plots, for the names of curves
-    head: int = 0  # px above that for words, the same for pictures beside each other
     lead: str = ""  # what stands above all, with slots in braces
     idle: str = ""  # the sentence above where no layer is picked or pointed at
     notes: Sequence[Slot] = ()  # what stands beside the picture, or below it where there is no room

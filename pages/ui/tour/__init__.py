@@ -4,7 +4,6 @@ Here the parts of a chapter: its screen, its sliders, and its links to the pages
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
 
 from core.base import frozen
 from core.show.lessons.guesses import Guess
@@ -17,13 +16,12 @@ Link = tuple[str, str, dict[str, str]]  # page, label and the view that it opens
 
 @frozen
 class Screen:
-    """The screen of a chapter: a live figure, links to other pages, guesses to make first, and a sentence below."""
+    """The screen of a chapter: a live figure, links to other pages, a guess to make first, and a sentence below."""
 
     figure: Figure
     links: Sequence[Link]
     below: str = ""
     guess: Guess | None = None
-    guesses: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # button -> what it sets
 
 
 def guessed(chapter: str) -> int | None:

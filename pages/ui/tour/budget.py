@@ -62,7 +62,6 @@ def allocate(profile: Profile) -> tour.Screen:
         says=SAYS + PREDICTED * bool(forecast),
         slots=figure.slots | _told(swept.rows, costs),
         height=136,
-        head=0,
         first=False,
         lead=LEAD.format(budgets.obvious(costs), lessons.ref(per_cent(request.target), lessons.FOOT)),
         notes=[*map(fixed, [*[sentence] * is_answered, *([study_lines.basis(forecast)] if forecast else [])])],

@@ -11,14 +11,10 @@ from core.show.lessons import absorption, damage, guesses
 from core.show.lessons import shared as lessons
 from core.show.words import gain_sentences
 from core.store import Profile, Store
-from pages.ui import choices, current_profile, tour
+from pages.ui import current_profile, tour
 from pages.ui.live import overview
 from pages.ui.live.figure import Bars, Control, Figure, Key, Line, Slot, fixed, pick, written
 
-GUESS = (
-    "**Guess.** Here the noise spared the first token of every sequence. Now add it on that one token too. What "
-    "happens to the gain of a typical layer?"
-)
 PROPORTION = (
     "Noise of size {} changes {} of the predictions after a typical layer. How many does noise of size {} change?"
 )
@@ -103,35 +99,32 @@ def drift(profile: Profile) -> tour.Screen:
 
 def amplify(profile: Profile) -> tour.Screen:
     """Gains without the first token; with it after the guess: a bar from 1×, upward where a layer amplifies."""
-    lesson = absorption.amplify(profile)
-    guess = choices.sync("sink", [None, *absorption.GUESSES], None)
-    layer = current_profile.layer(profile)
-    what = tour.control("noise-at", "What is done", WHERE, "all", kind="choice") if guess else None
-    where = what.values[what.index] if what else "after_first"
+    lesson, layer = absorption.amplify(profile), current_profile.layer(profile)
+    is_guessed = tour.guessed("amplify") is not None
+    what = [tour.control("noise-at", "What is done", WHERE, "all", kind="choice")] * is_guessed
+    where = what[0].values[what[0].index] if what else "after_first"
     noise = {"perturbation": lessons.noise(profile)[lesson.size], "positions": where}
     link = tour.link("absorption", "See verdicts for every size on Model", profile, layer=layer, **noise)
-    changes = {text: {"sink": key, "layer": lesson.most, "noise-at": "all"} for key, text in absorption.GUESSES.items()}
-    visible = lesson.rows(bool(guess))
-    notes = [absorption.answer_to_guess(guess, lesson), lesson.sentence, lesson.why] if guess else []
+    visible = lesson.rows(is_guessed)
     bars = overview.gain_bars(visible, "gain (log scale)", layer)
     figure = replace(
         bars,
         name="amplify",
-        finding=lessons.plain(lesson.sentence) if guess else gain_sentences.finding(lesson.without),
+        finding=lessons.plain(lesson.sentence) if is_guessed else gain_sentences.finding(lesson.without),
         says=f"Noise of size [{lesson.size:g}](layers), {{done}}: after layer [{{layer}}](layer-{{layer}}), the gain "
         "is [{gain}](layer-{layer}); {verdict}.",
         slots=bars.slots | {"done": Slot(["first token spared", "on every token"][: len(visible)])},
-        controls=[what] if what else [],
+        controls=what,
         key=[*overview.VERDICTS[:2], Key("undecided", "undecided: within 5 % of 1×, or uncertain")],
         height=220,
         lead=(
             "**Gain** = drift at the last layer ÷ drift where the damage started. Above [1×](foot) the rest of the "
             "network **amplifies** it, below [1×](foot) it **absorbs** it. **Try:** "
-            + ("switch the first token on and off." if guess else "make a guess, then see.")
+            + ("switch the first token on and off." if is_guessed else "make a guess, then see.")
         ),
-        notes=[*map(fixed, notes)],
+        notes=[*map(fixed, [lesson.sentence, lesson.why] * is_guessed)],
     )
-    return tour.Screen(figure, [link], guesses={} if guess else changes)
+    return tour.Screen(figure, [link], guess=guesses.first_token(lesson.change))
 
 
 def absorb(profile: Profile) -> tour.Screen:
