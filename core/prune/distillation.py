@@ -1,6 +1,6 @@
 """Distillation: train the weights that pruning kept, whole model at once; stops and resumes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
@@ -36,9 +36,9 @@ from core.models.loading import Loaded
 from core.models.patching import patched
 from core.models.progress import Cancelled, Step
 from core.models.replay import Layers, Tensors, continuation_options, entered, tail
-from core.store import Corrupt, Store, patiently, temporary_folder
+from core.store import Corrupt, Store, content_hash, patiently, temporary_folder
 
-OWNER = "training"  # of the metadata: the folder that a file was written for
+SEAL = "sha256"  # in the metadata: over the folder that a file was written for, and all that it holds
 MOMENTS = {"step", "exp_avg", "exp_avg_sq"}  # of the optimizer; none before the first step
 
 
@@ -170,8 +170,7 @@ def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Step, warn: Warn)
         (windows, length), the same shape.
     """
     read, size = training_windows(len(tokens)), max(1, TOKENS_AT_ONCE // tokens.shape[1])
-    fits = partial(fits_text, tokens=tokens, vocabulary=loaded.vocabulary)
-    done = load_checkpoint(path, tokens.device, fits, warn).get("tokens", tokens[:0])
+    done = load_checkpoint(path, tokens.device, warn).get("tokens", tokens[:0])
     for first in range(len(done), len(read), size):
         written, keys_and_values = tokens[read[first : first + size], :PROMPT_TOKENS], DynamicCache()
         draws, how = torch.Generator().manual_seed(first), continuation_options(loaded.model, keys_and_values)
@@ -196,25 +195,21 @@ def save_checkpoint(path: Path, state: Tensors) -> None:
         OSError, SafetensorError: the disk is full; the earlier file stays.
     """
     with temporary_folder(path) as temporary:
-        save_file(state, temporary / path.name, {OWNER: path.parent.name})
+        save_file(state, temporary / path.name, {SEAL: _seal(path, state)})
         patiently(lambda: (temporary / path.name).replace(path))
 
 
-def load_checkpoint(path: Path, device: torch.device, fits: Callable[[Tensors], bool], warn: Warn) -> Tensors:
+def load_checkpoint(path: Path, device: torch.device, warn: Warn) -> Tensors:
     """Load a checkpoint; {} if there is none.
 
     Args:
-        fits: False for one that this run cannot go on with; may raise KeyError. It is set aside, as a damaged one is.
-        warn: called with a sentence about that.
+        warn: called with a sentence if it is not what was written here, which sets it aside.
     """
     if not path.exists():
         return {}
-    with (
-        suppress(UserError, SafetensorError, KeyError, TypeError),
-        safe_open(readable(path, "weights file"), "pt") as file,
-    ):
-        owner, state = (file.metadata() or {}).get(OWNER), load_file(path, str(device))
-        if owner in (None, path.parent.name) and fits(state):  # an earlier version named none
+    with suppress(UserError, SafetensorError), safe_open(readable(path, "weights file"), "pt") as file:
+        state = load_file(path, str(device))
+        if (file.metadata() or {}).get(SEAL) == _seal(path, state):
             return state
     reason = f"{path.name} of an earlier run does not fit this model and request: it was set aside, and begun anew"
     Store(path.parents[2]).set_aside(path, Corrupt(reason))
@@ -222,37 +217,6 @@ def load_checkpoint(path: Path, device: torch.device, fits: Callable[[Tensors], 
     return {}
 
 
-def fits_training(state: Tensors, weights: Sequence[Tensor], steps: int | None) -> bool:
-    """True if a saved training is one of these weights, and finite.
-
-    Args:
-        steps: of its schedule; None where a time decides.
-
-    Raises:
-        KeyError: a tensor is missing.
-    """
-    count, checks, double = int(state["mask"].count_nonzero()), state["divergences"].numel(), torch.double
-    forms = (
-        ("mask", torch.bool, (sum(each.numel() for each in weights),)),
-        *((name, torch.float32, (count,)) for name in ("value", "best", "exp_avg", "exp_avg_sq")),
-        ("step", torch.float32, ()), ("sizes", double, (len(weights),)), ("divergences", double, (max(1, checks),)),
-        ("steps", double, ()), ("done", double, ()),
-    )  # fmt: skip
-    begun = MOMENTS & state.keys()
-    tensors = [(state[name], *form) for name, *form in forms if begun or name not in MOMENTS]
-    if any(each.dtype != dtype or each.shape != shape or not each.isfinite().all() for each, dtype, shape in tensors):
-        return False
-    scheduled = 0 <= state["done"] <= state["steps"] and steps in (None, int(state["steps"]))
-    return scheduled and bool(begun) == bool(state["done"])
-
-
-def fits_text(state: Tensors, tokens: Tensor, vocabulary: int) -> bool:
-    """True if written windows begin as the training windows of a text, in tokens that the model has.
-
-    Raises:
-        KeyError: there are none.
-    """
-    written = state["tokens"].clamp(0, vocabulary - 1)
-    read = tokens[training_windows(len(tokens))][: len(written)]
-    same = written.equal(state["tokens"]) and written.dtype == read.dtype and written.shape == read.shape
-    return same and written[:, :PROMPT_TOKENS].equal(read[:, :PROMPT_TOKENS])
+def _seal(path: Path, state: Tensors) -> str:
+    """SHA-256 of a checkpoint and of its folder, which names model and recipe."""
+    return content_hash(path.parent.name, {name: each.cpu().numpy() for name, each in state.items()})

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +31,6 @@ from core.models.progress import ProgressTracker, Step
 from core.models.replay import Tensors, restore_layer, skip_layer
 from core.prune.distillation import (
     Distillation,
-    fits_training,
     load_checkpoint,
     own_text,
     products,
@@ -134,8 +132,7 @@ def distill(
     machine.insist(need, what, advice, 0 if is_streamed(loaded.layers) else free_memory(loaded.model.device))
     weights = trainable_weights(loaded.layers, exact.recover_norms)
     steps = exact.recover_tokens and steps_on(exact.recover_tokens, tokens.shape[1])
-    fits, reference = partial(fits_training, weights=weights, steps=steps), None
-    state = load_checkpoint(folder / TRAINING, loaded.model.device, fits, warn)
+    state, reference = load_checkpoint(folder / TRAINING, loaded.model.device, warn), None
     until = exact.recover_until and steps_on(exact.recover_until, tokens.shape[1])
     if not state or not is_over(state, until):
         if exact.recover_text == "own":

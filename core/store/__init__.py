@@ -1,7 +1,7 @@
 """Spec to file: results and their arrays, parts of them, profiles read back."""
 
 from core.store.cache import Store, largest_committed
-from core.store.entries import HOME, KINDS, SUFFIX, UNITS, VIEW_KINDS, Entry, read, write_entry
+from core.store.entries import HOME, KINDS, SUFFIX, UNITS, VIEW_KINDS, Entry, content_hash, read, write_entry
 from core.store.files import (
     HOST,
     TEMPORARY,

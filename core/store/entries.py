@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from core.base import PROJECT, Fields, Spec, brief, key_of
+from core.base import PROJECT, Spec, brief, key_of
 from core.requests import (
     JOBS,
     ActivationSpec,
@@ -87,7 +87,7 @@ def file_of(root: Path, spec: Spec) -> Path:
 def write_entry(path: Path, spec: Spec, result: object | None, provenance: dict, durable: bool = True) -> None:
     """Write an entry in one step; a reader sees the old file or the new one."""
     record, arrays = json.loads(_json({"spec": spec.model_dump(mode="json"), "provenance": provenance})), encode(result)
-    write_file(path, save(arrays, {RECORD: _json(record | {"sha256": _digest(record, arrays)})}), durable)
+    write_file(path, save(arrays, {RECORD: _json(record | {"sha256": content_hash(record, arrays)})}), durable)
 
 
 def read(path: Path, kind: str, key: str) -> Entry | None:
@@ -103,7 +103,7 @@ def read(path: Path, kind: str, key: str) -> Entry | None:
         data = content(path)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         record, arrays = json.loads(header["__metadata__"][RECORD]), load(data)
-        if record.pop("sha256") != _digest(record, arrays):
+        if record.pop("sha256") != content_hash(record, arrays):
             raise ValueError("its content does not fit its hash")
         if key_of(spec_class, record["spec"]) != key:
             raise ValueError("its spec does not hash to its name")
@@ -121,8 +121,8 @@ def _json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
-def _digest(record: Fields, arrays: Arrays) -> str:
-    """SHA-256 over spec, provenance, and names, shapes and numbers of arrays."""
+def content_hash(record: object, arrays: Arrays) -> str:
+    """SHA-256 over a JSON value, and names, shapes and numbers of arrays."""
     total = hashlib.sha256(_json([record, {name: array.shape for name, array in arrays.items()}]).encode())
     for name in sorted(arrays):
         total.update(arrays[name].tobytes())
