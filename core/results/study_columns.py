@@ -17,7 +17,7 @@ from core.results.study_results import Study, labels, shared_tasks, slice_of
 from core.store import Array, Losses
 
 Control = Callable[[Result], Result | None]
-CHANGE, MEAN, FIRST = "against ", "mean of tasks", "the first"
+CHANGE, MEAN = "against ", "mean of tasks"
 
 
 @frozen
@@ -48,11 +48,6 @@ class Row:
     def called(self) -> str:
         """The setting in words, its target and pruner too."""
         return recipe_names.setting(self.one.setting.seedless) if self.one.setting else "dense"
-
-    @property
-    def measured_by(self) -> tuple[str, str]:
-        """Keys of the model and of the text; perplexities are compared where both are equal."""
-        return self.study.spec.model.key, self.study.spec.text.key
 
     @property
     def name(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -14,7 +14,6 @@ from core.results.comparison import Accuracy, Change
 from core.results.study_columns import (
     BASE,
     CHANGE,
-    FIRST,
     MEAN,
     MORE,
     ORIGIN,
@@ -74,25 +73,16 @@ class Table:
         return replace(self, columns={name: self.columns[name] for name in names if name in self.columns})
 
     @property
-    def _changes_and_accuracies(self) -> list[str]:
-        """Changes of perplexity, then accuracies and their change."""
-        return [name for name in self.values if name not in RESULTS | MORE | ORIGIN]
-
-    @property
     def compared(self) -> list[str]:
         """The changes, and the accuracies that every row has."""
+        measured = [name for name in self.values if name not in RESULTS | MORE | ORIGIN]
         changes = (CHANGE, f"{MEAN}, {CHANGE}")
-        return [n for n in self._changes_and_accuracies if n.startswith(changes) or None not in self.values[n]]
+        return [name for name in measured if name.startswith(changes) or None not in self.values[name]]
 
     @cached_property
     def read(self) -> Table:
         """The columns for readers: the setting, its perplexity, what it is compared by, and the repair's options."""
         return self.only("allocation", "pruner", "zeros", "perplexity", *self.compared, "options")
-
-    @property
-    def accuracies(self) -> Table:
-        """The setting, its accuracies and their change."""
-        return self.only("allocation", *(name for name in self._changes_and_accuracies if not name.startswith(CHANGE)))
 
     @property
     def differing(self) -> Table:
@@ -112,13 +102,6 @@ def study_table(rows: Iterable[Row], controls: Mapping[str, Control] | None = No
     rows, controls = tuple(rows), controls or UNIFORM | BASE
     changes = {f"{CHANGE}{name}": against(control) for name, control in controls.items()}
     return Table(rows, RESULTS | changes | MORE | tasks(rows, *next(iter(controls.items()))) | ORIGIN)
-
-
-def beside_first(rows: Sequence[Row]) -> Table:
-    """Rows beside the first of them: what differs, and the changes against it of those that compare with it."""
-    first, *others = rows
-    alike = {row.one for row in others if row.measured_by == first.measured_by}
-    return study_table(rows, {FIRST: lambda one: first.one if one in alike else None}).differing
 
 
 def _parts(name: str, value: Any) -> Fields:

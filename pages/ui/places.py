@@ -28,6 +28,7 @@ WORDS = {  # in an address, what was said otherwise before
     ("part", "evaluate"): {"part": "tune"},
     ("part", "best"): {"part": "goal"},
     ("part", "export"): {"part": "results"},
+    ("detail", "tasks"): {"detail": "all"},
     ("sink", "fall"): {"guess-amplify": "0"},
     ("sink", "stay"): {"guess-amplify": "1"},
     ("sink", "rise"): {"guess-amplify": "2"},

@@ -16,7 +16,6 @@ from core.results import (
     CHANGE,
     Change,
     Forecast,
-    Prediction,
     Result,
     Study,
     Table,
@@ -33,7 +32,6 @@ ABOUT = (
     "share. Intervals are 95 %, paired over windows."
 )
 HUES = {"gains": "blue", "costs": "orange"}  # of a change that is certain
-ANOTHER_WAY = "its pruner and repair were evaluated another way ({}), so choose that or evaluate this one ({})"
 PICK = "Choose a protocol. Numbers of unlike protocols never share a chart."
 
 
@@ -73,25 +71,6 @@ def forecast_of(
         return None, error
     forecast.predictors  # noqa: B018 - fitted once
     return forecast, None
-
-
-def predicted(recipe: Recipe, profile: Profile) -> tuple[Forecast, Prediction, Result | None]:
-    """The anchors of a setting without itself, their prediction, and the setting's own result if it was measured.
-
-    Raises:
-        UserError: why nothing predicts it.
-    """
-    if recipe.pattern or recipe.true_sequential:
-        raise UserError("neither an N:M pattern nor true-sequential pruning is predicted")
-    request = recipe.allocation
-    forecast, why = forecast_of(groups(profile), profile, recipe.treatment, request.base.per_linear)
-    if forecast is None:
-        raise why
-    has, asks = (each.repair_options or "the pruner reads all windows" for each in (forecast, recipe))
-    if has != asks:
-        raise UserError(ANOTHER_WAY.format(has, asks))
-    others, measured = without_allocation(forecast, request, request.uncorrected)
-    return others, others.predict(allocate(request, profile).exact), measured
 
 
 @lru_cache

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.jobs import cost, queue
@@ -45,7 +46,8 @@ def committed(tmp_path, monkeypatch):
 
 @pytest.fixture
 def bare(empty_cache, monkeypatch):
-    """An empty cache, where no worker starts."""
+    """An empty cache, where no worker starts; pages remember results by paths, which tests that pass leave free."""
+    st.cache_resource.clear()
     monkeypatch.setattr(queue, "ensure_worker", lambda *_: None)
     return Store(empty_cache)
 

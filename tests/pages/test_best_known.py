@@ -10,7 +10,6 @@ from tests.pages.prune_page import LAYERS, OWL, PROFILE, save
 
 LINEARS = synthetic.linears_spec(LAYERS)
 BEST = Recipe(allocation=grammar.read_allocation("response granularity=linear:0.7"), repair="refit")
-PLACES = [("tune", {}), ("runs", {"show": "evaluations"})]
 
 
 def cost(setting):
@@ -28,17 +27,15 @@ def known(store):
     return key
 
 
-@pytest.mark.parametrize(("page", "view"), PLACES)
-def test_one_click_uses_the_best_known_setting_and_its_profile_follows(known, page, view):
-    app = opened_at(page, profile=PROFILE.key, by="wanda", **view)
+def test_one_click_uses_the_best_known_setting_and_its_profile_follows(known):
+    app = opened_at("tune", profile=PROFILE.key, by="wanda")
     card = next(each for each in app.metric if each.label.startswith("Best measured so far with the pruner Wanda: "))
     assert card.label.endswith(": Response per linear, 70 % zeros, refit") and badges(app)
     app.button(key="use-best").click().run()
     assert not app.error and not app.warning
     assert app.session_state["profile"] == known
-    if page == "tune":
-        assert app.session_state["base"] == "response"
-        put(app, "part", "results")
+    assert app.session_state["base"] == "response"
+    put(app, "part", "results")
     assert grammar.read_allocation(url(app)["allocation"]) == BEST.allocation
     assert (app.session_state["by"], app.session_state["repair"]) == ("wanda", "refit")
     assert not app.error and not app.info, "it was evaluated"

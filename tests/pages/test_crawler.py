@@ -25,7 +25,7 @@ VIEWS = [
     *(("tune", {"currency": unit}) for unit in ("zeros", "bits", "integers", "gguf", "layers")),
     *(("tune", {"allocation": OWL, "hand": hand}) for hand in ("", "3:0.55")),
     *(("tune", {"evaluate": kind}) for kind in ("family", "methods")),
-    *(("results", {"detail": detail}) for detail in ("verdicts", "correction", "tasks", "all")),
+    *(("results", {"detail": detail}) for detail in ("verdicts", "correction", "all")),
     *(("runs", {"show": view}) for view in ("profiles", "evaluations")),
     *(("evidence", {"question": name}) for name in (claims.PAPER, *questions.QUESTIONS, *BENCHES)),
 ]

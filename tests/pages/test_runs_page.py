@@ -1,8 +1,6 @@
-"""Runs: what is in the cache, what can be done with it, and evaluated settings beside each other."""
+"""Runs: what is in the cache, what can be done with it, and an evaluated setting brought into view."""
 
 from collections import Counter
-
-import pytest
 
 from core.jobs import Status, processes, queue
 from core.methods import Owl
@@ -77,27 +75,16 @@ def test_a_refusal_stands_on_the_page_until_something_else_is_done(bare):
     assert not app.error
 
 
-def test_picked_settings_are_compared_with_the_first_in_the_link_and_back_takes_it_back(bare):
-    owl = Recipe(allocation=AllocationRequest(base=Owl()))
-    spec = synthetic.study_spec(synthetic.profile_spec(6, 8, "quick"), (owl, owl.replace(calibration_seed=1)), 6)
-    key = synthetic.save_study(bare.root, spec, 6)
-    first, second = (f"{key[:6]}-{place}" for place in (1, 2))
+def test_a_measured_setting_is_picked_and_brought_into_view(bare):
+    owl = Recipe(allocation=AllocationRequest(base=Owl(m=7.0)))
+    measured = synthetic.profile_spec(6, prunable=True)
+    profile = synthetic.save_profile(bare.root, measured, 6)
+    spec = synthetic.study_spec(measured, (owl, owl.replace(calibration_seed=1)), 6)
+    key = synthetic.save_study(bare.root, spec, 6, profile)
     uniform, other = rows_of(study_results.load(bare, bare.by_key(key)))[1:3]
     app = opened_at("runs", show="evaluations")
-    assert "compare" not in app.query_params
-    put(app, "compare", [first, second])
-    assert url(app)["compare"] == f"{first},{second}"
-    app = opened_at("runs", **url(app))
-    table, change = app.dataframe[1].value, other.one.against(uniform.one).windows
-    assert table["against the first, %"][1] == pytest.approx(change.value)
-    assert table["the first low"][1] == pytest.approx(change.low)
-    assert "against Uniform, 70 % zeros" in words(app.markdown)
-    assert [each.value for each in app.metric] == [uniform.one.written, other.one.written]
-    assert app.metric[0].delta == "" and app.metric[1].delta.endswith(" % against the first")
-    app.query_params["compare"] = first  # as the back button does
-    app.run()
-    assert app.session_state["compare"] == [first]
-    app.query_params.pop("compare")
-    app.run()
-    assert app.session_state["compare"] == [] and "compare" not in app.query_params
-    assert not app.warning
+    assert len(app.dataframe[0].value) == 3 and app.metric[0].value == uniform.one.written
+    put(app, "setting", other.key)
+    assert app.metric[0].value == other.one.written and url(app)["setting"] == other.key
+    app.button(key="use-setting").click().run()
+    assert url(app)["allocation"] == "owl m=7 lam=0.08:0.7" and not app.error

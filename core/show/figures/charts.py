@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from html import escape
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -31,20 +31,8 @@ def gains(view: InView) -> Chart:
         return gain.of_profiles(profile, view.twin, name, view.layer, view.statistic)
     called = {each: profile.perturbations[each].short for each in words.family(profile, name)}
     lines = {short: gain.by_statistic(profile.seeds(each), view.statistic) for each, short in called.items()}
-    return gain.gains(lines, gain_sentences.of_perturbation(profile, name), called[name], view.layer)
-
-
-def sizes(view: InView) -> Chart:
-    """Gain over size and layer of gaussian noise, at the positions in view where two sizes are measured there."""
-    positions: Any = getattr(view.profile.perturbations[view.name], "positions", "after_first")
-    here, usual = view.profile.noise(positions), view.profile.noise()
-    noises = here if len(here) > 1 else usual
-    if len(noises) < 2:
-        raise UserError(
-            "measure gaussian noise at two or more sizes (for instance 0.03 and 0.3) to see where absorption begins"
-        )
-    lines = [gain.by_statistic(view.profile.seeds(name), view.statistic) for name in noises.values()]
-    return maps.size_map(list(noises), lines, view.layer)
+    finding = f"{gain_sentences.of_perturbation(profile, name)} {gain.of_sizes(profile, name)}".rstrip()
+    return gain.gains(lines, finding, called[name], view.layer)
 
 
 def matched(view: InView) -> Chart:
@@ -202,7 +190,6 @@ CHARTS = (
     ChartRow("direction", DRIFT, "Which way does damage point?",
              lambda it: drift.direction(it.seeds, it.layer)),
     ChartRow("gains", GAIN, "Which layers amplify, which absorb?", gains),
-    ChartRow("sizes", GAIN, "Does the size of the noise matter?", sizes),
     ChartRow("dilution", WHY, "Is the gain only dilution?",
              lambda it: drift.dilution(it.seeds, it.profile.activation, it.layer)),
     ChartRow("harm", WHY, "What happens to the output?", lambda it: drift.harm(it.seeds, it.layer)),

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.base import profile_names, times
-from core.plan import Gains, averaged, gains_of, student
+from core.base import digits, profile_names, times
+from core.plan import Gains, averaged, crossing, gains_of, student
 from core.results import spearman
 from core.show.figures.axes import VERDICT_COLOURS, colour_key, layer_axis, line_labels, margin, ratio_axis, wrapped
 from core.show.figures.palette import LIGHT, see_through, shades, verdict_colour
 from core.show.figures.style import Chart, band, curve, layout, mark_layer, value_line, whiskers
-from core.show.words import beside_curves, described, perturbation
+from core.show.words import beside_curves, described, gain_sentences, perturbation
 from core.store import Array, Profile, Seeds
 
 STATISTICS = {"geometric": "geometric mean", "ratio": "mean of ratios", "median": "median"}
@@ -113,6 +113,46 @@ def columns(gains: Gains) -> dict[str, Any]:
     named = {"verdict": gains.verdicts, "verdict without correction": gains.uncorrected}
     verdicts = {name: [each or "none: 1 by definition" for each in verdicts] for name, verdicts in named.items()}
     return {"gain": gains.value, "95% low": gains.low, "95% high": gains.high} | verdicts
+
+
+# --- size of the noise --------------------------------------------------------------------------------------------
+
+
+def of_sizes(profile: Profile, name: str) -> str:
+    """Sentence: the layers where the size of noise decides; empty for all but noise of several sizes."""
+    noise = profile.perturbations[name]
+    sizes = profile.noise(getattr(noise, "positions", "all")) if noise.isotropic else {}
+    if len(sizes) < 2:
+        return ""
+    lines = [gains_of(profile.seeds(each)) for each in sizes.values()]
+    cross = crossing(np.array([*sizes]), np.log([each.value for each in lines]))
+    return crossing_sentence([each.verdicts for each in lines], cross)
+
+
+def crossing_sentence(verdicts: Sequence[Sequence[str | None]], cross: Array) -> str:
+    """Sentence: layers that absorb or amplify every size, and layers where the size decides.
+
+    Args:
+        verdicts: (sizes, layers), sizes ascending.
+        cross: (layers,) crossing sizes of the mean; NaN without one.
+    """
+    layers = list(zip(*verdicts, strict=True))[:-1]
+    turning = [i for i, verdict in enumerate(layers) if np.isfinite(cross[i]) and _turns(verdict)]
+    clauses = []
+    for verdict, verb in (("absorbs", "absorbed"), ("amplifies", "amplified")):
+        always = [i for i, every in enumerate(layers) if set(every) == {verdict}]
+        clauses += [f"every measured size is {verb} at {gain_sentences.named(always)}"] if always else []
+    if turning:
+        low, high = digits(cross[turning].min()), digits(cross[turning].max())
+        where = f"size {low}" if low == high else f"sizes between {low} and {high}"
+        at = gain_sentences.named(turning)
+        clauses.append(f"small sizes are amplified and large ones absorbed at {at}, switching at {where}")
+    return f"Gaussian noise: {'; '.join(clauses) or 'no layer certainly switches from amplifying to absorbing'}."
+
+
+def _turns(verdicts: Sequence[str]) -> bool:
+    """True if a small size is certainly amplified and a larger one absorbed."""
+    return "amplifies" in verdicts and "absorbs" in verdicts[verdicts.index("amplifies") :]
 
 
 # --- one line against another -------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Heat maps: drift left of layer by layer, gain of size by layer, and a number of tensor by layer."""
+"""Heat maps: drift left of layer by layer, a number of tensor by layer, and the correlation of layers."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.base import Estimate, Flags, digits, number, times
-from core.plan import Gains, below_floor, crossing, drift_left
+from core.base import Estimate, Flags, times
+from core.plan import below_floor, drift_left
 from core.show.figures.axes import layer_axis
 from core.show.figures.palette import LIGHT
-from core.show.figures.style import Chart, cells, colour_bar, curve, heat, layout, mark_layer
-from core.show.words.gain_sentences import named
+from core.show.figures.style import Chart, cells, colour_bar, heat, layout, mark_layer
 from core.store import Array, Seeds
 
 
@@ -82,68 +81,6 @@ def _matrix_sentence(left: Array, drowned: Flags) -> str:
         f"layer {weakest} ({times(ends[weakest])}), most from layer {strongest} ({times(ends[strongest])})."
     )
     return f"{text} {drowned.sum()} grey cells are below the noise floor." if drowned.any() else text
-
-
-# --- size of the noise --------------------------------------------------------------------------------------------
-
-
-def size_map(sizes: Sequence[float], lines: Sequence[Gains], layer: int) -> Chart:
-    """Gain of gaussian noise over injection layers and sizes, the crossing size of each layer marked.
-
-    Args:
-        sizes: ascending, at least two.
-        lines: gains of each size.
-    """
-    size_array, logs = np.asarray(sizes, float), np.log([each.value for each in lines])
-    x, borders, texts = np.arange(logs.shape[1]), edges(size_array), [number(size) for size in sizes]
-    cross = crossing(size_array, logs)
-    at_layer, at_size = np.meshgrid(x, size_array)
-    hover, gains = "layer %{x}, size %{y}: gain %{customdata:.3g}×", np.exp(logs).ravel()
-    crosses, diamond = "layer %{x}: gain crosses 1 at size %{y:.2g}", {"size": 7, "symbol": "diamond"}
-    traces = [
-        diverging(logs / np.log(2), np.arange(len(x) + 1) - 0.5, borders, "gain"),
-        cells(at_layer.ravel(), at_size.ravel(), hover, customdata=gains),
-        curve(x, cross, "crossing size", crosses, LIGHT.ink, 2, marker=diamond),
-    ]
-    ticks = {"tickvals": sizes, "ticktext": texts, "range": list(np.log10(borders[[0, -1]])), "showgrid": False}
-    rows = {"title": "size of the noise", "type": "log"} | ticks
-    columns = {f"gain at {size}": gains for size, gains in zip(texts, np.exp(logs), strict=True)}
-    table = pd.DataFrame({"injection layer": x} | columns | {"crossing size": cross})
-    finding = crossing_sentence([each.verdicts for each in lines], cross)
-    drawn = layout(traces, layer_axis(len(x), "perturbed layer"), rows, shapes=mark_layer(layer))
-    return Chart("gain-by-size", "Does the size of the noise matter?", drawn, finding, table)
-
-
-def edges(sizes: Array) -> Array:
-    """Borders between neighbouring sizes, halfway in ln; (sizes + 1,)."""
-    logs = np.log(sizes)
-    middles = (logs[1:] + logs[:-1]) / 2
-    return np.exp(np.concatenate([[2 * logs[0] - middles[0]], middles, [2 * logs[-1] - middles[-1]]]))
-
-
-def crossing_sentence(verdicts: Sequence[Sequence[str | None]], cross: Array) -> str:
-    """Sentence: layers that absorb or amplify every size, and layers where the size decides.
-
-    Args:
-        verdicts: (sizes, layers), sizes ascending.
-        cross: (layers,) crossing sizes of the mean; NaN without one.
-    """
-    layers = list(zip(*verdicts, strict=True))[:-1]
-    turning = [i for i, verdict in enumerate(layers) if np.isfinite(cross[i]) and _turns(verdict)]
-    clauses = []
-    for verdict, verb in (("absorbs", "absorbed"), ("amplifies", "amplified")):
-        always = [i for i, every in enumerate(layers) if set(every) == {verdict}]
-        clauses += [f"every measured size is {verb} at {named(always)}"] if always else []
-    if turning:
-        low, high = digits(cross[turning].min()), digits(cross[turning].max())
-        where = f"size {low}" if low == high else f"sizes between {low} and {high}"
-        clauses.append(f"small sizes are amplified and large ones absorbed at {named(turning)}, switching at {where}")
-    return f"Gaussian noise: {'; '.join(clauses) or 'no layer certainly switches from amplifying to absorbing'}."
-
-
-def _turns(verdicts: Sequence[str]) -> bool:
-    """True if a small size is certainly amplified and a larger one absorbed."""
-    return "amplifies" in verdicts and "absorbs" in verdicts[verdicts.index("amplifies") :]
 
 
 # --- tensors of layers ----------------------------------------------------------------------------------------------

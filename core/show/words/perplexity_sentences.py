@@ -11,7 +11,6 @@ from core.results import (
     FEWEST_WINDOWS,
     Change,
     Result,
-    Row,
     Slice,
     Study,
     percent_text,
@@ -62,18 +61,6 @@ def _over_seeds(change: Change) -> str:
 def against(name: str, base: str, change: Change) -> str:
     """The same as a sentence."""
     return f"{capital(sentence(name, base, change))}."
-
-
-def between(row: Row, other: Row) -> str:
-    """One sentence: a row's change of perplexity against another row, or the reason against comparing them."""
-    both = (row, other)
-    reasons = [f"the perplexity of {each.called} is {each.one.trouble}" for each in both if each.one.trouble]
-    if row.measured_by != other.measured_by:
-        reasons = [f"{each.model} by {short_name(each.study)}" for each in both]
-        reasons[0] = f"they were measured otherwise: {reasons[0]},"
-    if reasons:
-        return f"{capital(row.called)} cannot be compared with {other.called}: {' and '.join(reasons)}."
-    return against(row.called, other.called, row.one.against(other.one))
 
 
 # --- many changes -------------------------------------------------------------------------------------------------

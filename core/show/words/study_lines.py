@@ -106,15 +106,6 @@ def next_words(prediction: Prediction) -> str:
     return f"{text} {NEARBY}" if prediction.kl[0] < NEAR else text
 
 
-def of_allocation(anchors: Forecast, prediction: Prediction, measured: Result | None) -> str:
-    """`Predicted perplexity 612, 90 % interval [560, 668]; measured 598; unpruned 30.8 (C4 48 × 512).`"""
-    others = {"measured": measured, "unpruned": anchors.study.dense}
-    more = "".join(f"; {name} {perplexity(each.perplexity)}" for name, each in others.items() if each)
-    predicted = interval(*prediction[:3]).replace(" [", ", 90 % interval [")
-    text = f"Predicted perplexity {predicted}{more} ({protocols.short_name(anchors.study)})."
-    return " ".join(filter(None, [text, next_words(prediction)]))
-
-
 def basis(anchors: Forecast) -> str:
     """Sentences: what it learned from, what is left out of that, and its error on settings it had not seen."""
     off, way = anchors.leave_one_out, ", ".join(filter(None, [anchors.treatment.spoken, anchors.repair_options]))

@@ -8,14 +8,14 @@ import pandas as pd
 import streamlit as st
 
 from core.base import UserError, access, formats
-from core.export.file_sizes import few_bits, worth
+from core.export.file_sizes import worth
 from core.export.target import check_early
-from core.plan import DENSE, MASKED
+from core.plan import DENSE
 from core.requests import FORMATS, ExportRequest, StudyRequest, whole_path, with_absolute_paths
-from core.results import study_results
+from core.results import Study, study_results
 from core.show.words import study_lines
 from core.store import Entry, Profile, Store
-from pages.ui import layout, studies, url_state, watch
+from pages.ui import layout, url_state, watch
 from pages.ui.compress.pruning import Pruning
 
 HONEST = (
@@ -40,8 +40,12 @@ NO_NUMBERS = (
 FOLDER = "A new or empty folder. An earlier export in it is replaced only if you tick the box below."
 
 
-def show(how: Pruning, profile: Profile) -> None:
-    """Draw the form, its cost, and what an export does and does not do."""
+def show(how: Pruning, profile: Profile, study: Study | None) -> None:
+    """Draw the form, its cost, and what an export does and does not do.
+
+    Args:
+        study: in view; it tells perplexities of other formats.
+    """
     folder = (st.text_input("Folder", key="export-folder", placeholder="/home/me/pruned", help=FOLDER) or "").strip()
     form = st.selectbox("Format", dict.fromkeys(FORMATS.values()), key="export-format")
     overwrite = st.checkbox("Overwrite an earlier export in that folder", key="export-overwrite")
@@ -63,22 +67,17 @@ def show(how: Pruning, profile: Profile) -> None:
 
     watch.ask(request, about, how.device, "Export model", "export", ready=bool(folder))
     with suppress(UserError):  # the model is not here
-        _meter(how.request.to(ExportRequest, setting=how.setting, folder=folder, study=numbers), profile)
+        beside = numbers or (study and study.entries[-1].key)
+        _meter(how.request.to(ExportRequest, setting=how.setting, folder=folder, study=beside))
     st.markdown(HONEST)
     st.caption(SEMI_STRUCTURED)
 
 
-def _meter(request: ExportRequest, profile: Profile) -> None:
+def _meter(request: ExportRequest) -> None:
     """Draw the bytes of the weights in each format beside its perplexity and speed, where known."""
     sizes, perplexities, rates = worth(request, Store())
-    source = ""
-    with suppress(UserError):  # nothing predicts it
-        if MASKED in sizes.keys() - perplexities.keys():
-            anchors, prediction, _ = studies.predicted(request.setting, profile)
-            perplexities = few_bits((anchors.judge or anchors.study).spec, Store()) | {MASKED: prediction.perplexity}
-            source = " (predicted)"
-    written = {name: formats.perplexity(each) + source * (name == MASKED) for name, each in perplexities.items()}
-    rows = [(f"{size / 1e6:,.1f}", formats.per_cent(size / sizes[DENSE]), written.get(name, "not known"))
+    written = {name: formats.perplexity(each) for name, each in perplexities.items()}
+    rows = [(f"{size / 1e6:,.1f}", formats.per_cent(size / sizes[DENSE]), written.get(name, "not measured"))
             for name, size in sizes.items()]  # fmt: skip
     st.markdown("**What the zeros are worth in bytes**", help=ABOUT)
     table = pd.DataFrame(rows, list(sizes), ["MB", "of float16", "perplexity"])

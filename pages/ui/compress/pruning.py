@@ -7,7 +7,6 @@ import streamlit as st
 from core.base import UserError, escape_markdown, per_cent
 from core.methods import REPAIRS, Treatment, default_pruner, pruners_counting
 from core.methods import pattern as read_pattern
-from core.plan import allocate
 from core.requests import (
     DEFAULT_CALIBRATION,
     AllocationRequest,
@@ -23,7 +22,6 @@ from core.results import candidates
 from core.store import Profile
 from pages.ui import choices, form, layout
 from pages.ui.compress import current_allocation, settings
-from pages.ui.live import overview
 
 PATTERNS = form.alike(("none", "2:4", "4:8"))
 TRAINING = {"recover_minutes": "minutes", "recover_dtype": "bfloat16"}
@@ -49,13 +47,11 @@ def without_idle(request: AllocationRequest) -> AllocationRequest:
     return request if request.correction.strength else request.replace(correction=Correction())
 
 
-def bars(recipe: Recipe, profile: Profile) -> None:
-    """The setting in one line, a bar per layer, and the way back; a page that is still opening ends with it."""
+def in_a_line(recipe: Recipe) -> None:
+    """Draw the setting in view in one line, and the way back to it."""
     with layout.row():
         st.markdown(f"**Setting in view:** {escape_markdown(recipe_names.setting(recipe.seedless))}")
         layout.to_compress("Change it", "tune", "tune")
-    request = recipe.allocation
-    layout.live(overview.sparsity_bars(allocate(request, profile).sparsity, request.target, request.budget_unit))
 
 
 # --- the pruner and its calibration --------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from core.results.study_table import study_table
 from core.show.figures import evaluation as drawing
 from core.show.figures import perplexity
 from core.show.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
-from core.show.words import perplexity_sentences, study_lines
+from core.show.words import perplexity_sentences
 from core.store import Profile, Store
 from pages.ui import best_setting, current_profile, form, layout, partial_results, studies, url_state
 from pages.ui.compress import export, pruning, settings
@@ -53,13 +53,6 @@ class ResultsView:
         layout.note(f"{reason} There are results at {where}.")
         layout.to_compress("Open those results", "results", study=there.entries[-1].key, within=other.name)
 
-    def lacks(self, reason: str, hint: str, has: Callable[[Study, Slice], object]) -> bool:
-        """True where something was not evaluated here, which is said as `not_evaluated` does."""
-        if has(self.results, self.part):
-            return False
-        self.not_evaluated(f"{reason} at {self.part.name}.", hint, has)
-        return True
-
 
 def show(profile: Profile) -> None:
     """Draw what was measured of the model, the setting in view first, and its export."""
@@ -76,16 +69,17 @@ def show(profile: Profile) -> None:
     how = pruning.draw(profile, in_view)
     if how.wrong:
         layout.error(how.wrong)
-    if groups:
-        _measured(studies.choose(groups, how.setting), groups, profile, how.setting, upper)
+    study = studies.choose(groups, how.setting) if groups else None
+    if study:
+        _measured(study, groups, profile, how.setting, upper)
     else:
         with upper:
-            pruning.bars(how.setting, profile)
+            pruning.in_a_line(how.setting)
         st.info("Nothing has been measured for this model yet.")
         layout.to_compress("Measure this setting", "tune")
     if not how.wrong:
         layout.header("Export this setting")
-        export.show(how, profile)
+        export.show(how, profile, study)
 
 
 def _measured(
@@ -112,13 +106,13 @@ def _measured(
     view = ResultsView(results, part, groups, in_part, f"{profile.key[:6]}-{part.target:g}")
     leading = in_part or perplexity_sentences.leading(results, part, setting)
     with upper:
-        _headline(results, leading, groups)
+        headline(results, leading, groups)
         if in_part is None:
             name = recipe_names.setting(setting.seedless)
             where = "with this profile" if results.of(setting) and not mine else "here"
             reason, hint = f"Your setting ({name}) has not been evaluated {where}.", "Measure this setting"
             view.not_evaluated(reason, hint, measured)
-        pruning.bars(setting, profile)
+        pruning.in_a_line(setting)
     _charts(view, leading)
     layout.header("Details")
     details = {key: name for key, (name, _) in DETAILS.items()}
@@ -126,17 +120,12 @@ def _measured(
 
 
 def known_cost(recipe: Recipe, groups: tuple[Study, ...], profile: Profile) -> None:
-    """Draw the cost of the setting in view: measured under the main protocol, and predicted from other settings."""
+    """Draw the cost of a setting that no picture predicts, as the main protocol measured it, or why it is not known."""
     place = protocols.best_slice(groups, recipe.allocation.target, recipe.treatment.name, recipe)
-    one = place and studies.result_of(place.study, recipe, profile)
-    if one:
-        _headline(place.study, one)
-    try:
-        anchors, prediction, measured = studies.predicted(recipe, profile)
-    except UserError as error:
-        layout.caption(f"Nothing predicts this setting: {str(error).partition(';')[0]}.")
-        return
-    layout.caption(study_lines.of_allocation(anchors, prediction, measured), study_lines.basis(anchors))
+    if one := place and studies.result_of(place.study, recipe, profile):
+        headline(place.study, one)
+    elif recipe.pattern or recipe.true_sequential:
+        layout.caption("Neither an N:M pattern nor true-sequential pruning is predicted.")
 
 
 def _charts(view: ResultsView, leading: Result) -> None:
@@ -152,7 +141,7 @@ def _charts(view: ResultsView, leading: Result) -> None:
         st.info(f"Only uniform has been evaluated at {view.part.name}. Evaluate an allocation to compare it.")
 
 
-def _headline(results: Study, one: Result, among: tuple[Study, ...] = ()) -> None:
+def headline(results: Study, one: Result, among: tuple[Study, ...] = ()) -> None:
     """Draw the perplexity of a setting and its comparisons."""
     studies.hero(f"Perplexity of {recipe_names.setting(one.setting)}", one, one.against_uniform)
     studies.badge(results, among)
@@ -177,23 +166,12 @@ def _verdicts(view: ResultsView) -> None:
 
 
 def _correction(view: ResultsView) -> None:
-    hint = "Measure this method and its controls"
-    if not view.lacks("No correction has been evaluated", hint, drawing.corrected_bases):
-        base = (view.mine and view.mine.base) or drawing.corrected_bases(view.results, view.part)[0]
-        layout.show(drawing.correction(view.results, base, view.mine), view.prefix, "correction")
-
-
-def _zero_shot(view: ResultsView) -> None:
-    if not view.lacks("No zero-shot task has been run", "Measure zero-shot tasks", _answering):
-        rows = rows_of(view.results, [*filter(None, [view.results.dense]), *_answering(view.results, view.part)])
-        about = "Zero-shot accuracy of each setting", f"{view.prefix}-zero-shot", "zero-shot"
-        studies.show_table(study_table(rows).accuracies, *about)
-        st.caption("0-shot accuracy ± its standard error; the protocol says on how many examples.")
-
-
-def _answering(results: Study, part: Slice) -> list[Result]:
-    """The settings that any zero-shot task was asked of; a shuffle is one draw of many."""
-    return [one for one in results.within(part) if one.control != "shuffled" and any(map(one.has, results.tasks))]
+    if not (bases := drawing.corrected_bases(view.results, view.part)):
+        reason = f"No correction has been evaluated at {view.part.name}."
+        view.not_evaluated(reason, "Measure this method and its controls", drawing.corrected_bases)
+        return
+    base = (view.mine and view.mine.base) or bases[0]
+    layout.show(drawing.correction(view.results, base, view.mine), view.prefix, "correction")
 
 
 def _all(view: ResultsView) -> None:
@@ -204,6 +182,5 @@ def _all(view: ResultsView) -> None:
 DETAILS = {
     "verdicts": ("Verdicts", _verdicts),
     "correction": ("Correction and controls", _correction),
-    "tasks": ("Zero-shot tasks", _zero_shot),
     "all": ("All results", _all),
 }

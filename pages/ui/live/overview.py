@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 from core.base import capital, gain, per_cent, ratio
 from core.methods import BudgetUnit
@@ -11,7 +10,7 @@ from core.show import figures
 from core.show.figures import axes
 from core.show.figures.gain import by_statistic, table
 from core.show.words import gain_sentences
-from core.store import Array, Profile
+from core.store import Profile
 from pages.ui import layout
 from pages.ui.live.figure import Bars, Figure, Key, Line, Slot, pick, written
 
@@ -85,37 +84,9 @@ def gain_bars(rows: Sequence[Gains], title: str, layer: int, beside: Mapping[str
     )
 
 
-SPREAD = "Layers get {{low}} to {{high}} {}, {{target}} in all."
-
-
 def amount_axis(unit: BudgetUnit, low: float, high: float) -> axes.Axis:
     """The axis of one layer's share of a budget; a whole layer is either kept or left out."""
     if unit.of_layers:
         return axes.Axis("", 0, 1, [(each.share, each.name) for each in unit.levels])
     write = "{:.3g}".format if unit.bits else per_cent
     return axes.linear_axis(f"{unit.unit}, mean of the layer", max(0.0, low), high, write)
-
-
-def sparsity_bars(sparsity: Array, target: float, unit: BudgetUnit) -> Figure:
-    """A bar per layer.
-
-    Args:
-        sparsity: (layers,) what each saves, of what a budget counts.
-    """
-    amounts, mean, whole = unit.amount(sparsity), unit.amount(target), unit.of_layers
-    low, high = min(float(amounts.min()), mean), max(float(amounts.max()), mean)
-    room = max(0.3 * (high - low), 0.02)
-    write = "{:.3g}".format if unit.bits else partial(per_cent, decimals=1)
-    sentence = SPREAD if high - low > 1e-9 else "All layers alike: {{target}} {}."
-    ends = {"target": mean, "low": amounts.min(), "high": amounts.max()}
-    return Figure(
-        name="sparsities",
-        title=f"{capital(unit.unit)}, layer by layer",
-        says="A bar is a layer that is left out: {target} of all." if whole else sentence.format(unit.unit),
-        slots={name: Slot([write(amount)]) for name, amount in ends.items()},
-        y=amount_axis(unit, low - room, high + room),
-        bars=Bars([amounts]),
-        key=() if whole else [Key("undecided", "difference from target")],
-        foot=0.0 if whole else mean,
-        height=170,
-    )

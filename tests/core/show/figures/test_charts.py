@@ -7,7 +7,7 @@ import pytest
 
 from core.base import Estimate
 from core.methods import INTEGERS
-from core.show.figures import BEYOND, CHARTS, COMPARED, InView, allocation, drift, maps, sensible, with_band
+from core.show.figures import BEYOND, CHARTS, COMPARED, InView, allocation, drift, gain, sensible, with_band
 from tests.builders.profiles import stored
 
 OTHER = "checkpoint:0123456789abcdef"
@@ -38,8 +38,8 @@ def test_every_chart_is_whole_whatever_the_depth(layers, empty):
         ([["absorbs", "undecided"], ["amplifies", "undecided"]], [np.nan, np.nan], "no layer certainly switches"),
     ],
 )  # fmt: skip
-def test_the_size_map_claims_no_turn_beyond_verdicts(firm, cross, said):
-    assert maps.crossing_sentence(firm, np.array(cross)).startswith(f"Gaussian noise: {said}")
+def test_the_size_of_noise_claims_no_turn_beyond_verdicts(firm, cross, said):
+    assert gain.crossing_sentence(firm, np.array(cross)).startswith(f"Gaussian noise: {said}")
 
 
 @pytest.mark.parametrize(("stream", "said"), [(2.0, "would fall to 0.50×"), (0.5, "would rise to 2.0×")])
