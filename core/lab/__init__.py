@@ -5,7 +5,7 @@ from core import lazily
 __getattr__ = lazily(
     __name__,
     answers="LabModel ModelServer gain",
-    continuation="Continuations TEMPERATURE",
+    continuation="Continuation Continuations TEMPERATURE",
     injections="DENSE HURT TWIN",
     scheduler="Scheduler WarmModel",
 )

@@ -1,35 +1,38 @@
 """Continue a prompt with the dense and a damaged model side by side, token by token, while the damage changes.
 
-One batch of three rows with cached keys and values: the dense model on its own text, the damaged one on its own, and
-the dense one on the damaged one's text. The prompt is one forward, each later token another, so that a token comes from
-the same arithmetic in whatever chunks the text is requested. A token is computed under the damage in force at it; that
+One batch of rows with cached keys and values: the dense model on its own text, the damaged one on its own, and the
+dense one on the damaged one's text. The dense model reads a prompt once for all listeners, and the damaged one reads it
+from the first damaged layer on; each later token is one forward, so that it comes from the same arithmetic in whatever
+chunks the text is requested. A token is computed under the damage in force at it; that
 of the first token also applies to the whole prompt. Cached keys and values stay as they were when the damage changes.
 """
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from copy import copy, deepcopy
 from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
 
 from core.base import UserError
-from core.lab.injections import DENSE, HURT, GenerationInjection
+from core.lab.injections import DENSE, HURT, SPARE, GenerationInjection
 from core.measure.perturb import seeded_generator, selected_linears
 from core.methods import Treatment
 from core.models.layer_parts import find_part
 from core.models.loading import Loaded
-from core.models.replay import continuation_options
+from core.models.replay import Call, continuation_options, entered, passed_over, recorded
 from core.prune.walk import Masks
-from core.requests import MOST_TOKENS, Talk, layers_of, perturbation
+from core.requests import MOST_TOKENS, Talk, Turn, layers_of, perturbation
 from core.store import Chunk, WrittenToken, talks
 
 CHUNK_SECONDS = 0.05  # after which a chunk ends with the token being computed: as long as another reader waits
-MAX_CACHE_BYTES = 2**29  # of keys and values: 20 talks of the bundled model at their longest
+MAX_CACHE_BYTES = 3 * 2**28  # of keys and values: 20 talks of the bundled model at their longest
+MAX_PROMPTS = 8  # whose dense run stays in memory: 8 MB each at the longest
 MAX_PRUNED_LAYERS = 32  # layers whose pruned weights stay in memory, all of the bundled model's: 14 MB each
 TEMPERATURE = 0.7  # of sampled words
 EVERYBODY = ""  # the listener to a committed talk, which all others take over where theirs begins alike
@@ -42,6 +45,7 @@ class Continuations:
         self.loaded, self.masks = loaded, masks
         self.recent = OrderedDict()  # listener -> continuation, the latest last
         self.pruned = lru_cache(MAX_PRUNED_LAYERS)(self._pruned)
+        self.read = lru_cache(MAX_PROMPTS)(self._read)
 
     @torch.inference_mode()
     def advance(self, request: Talk, listener: str = "", seconds: float = CHUNK_SECONDS) -> Chunk:
@@ -90,6 +94,19 @@ class Continuations:
         talk.change_damage(request)
         return talk
 
+    def _read(self, *prompt: int) -> "Reading":
+        """Run the dense model over a prompt."""
+        cache = DynamicCache()  # without window sizes, so that cropping loses nothing
+        with recorded(self.loaded.layers) as calls:
+            logits = self.forward([prompt], cache)
+        return Reading(calls, cache, logits)
+
+    def forward(self, rows: Sequence[Sequence[int]], cache: DynamicCache) -> Tensor:
+        """Logits after the last token of each row, (rows, vocabulary); extends the cache."""
+        model = self.loaded.model
+        options = continuation_options(model, cache) | {"logits_to_keep": 1}
+        return model(input_ids=torch.tensor(rows, device=model.device), **options).logits[:, -1].float().cpu()
+
     def _pruned(self, layer: int, treatment: Treatment, sparsity: float, part: str | None) -> dict[nn.Module, Tensor]:
         """Pruned weights of a layer's linears, all or those of a part, as their modules store them."""
         return {
@@ -98,15 +115,23 @@ class Continuations:
         }
 
 
+class Reading(NamedTuple):
+    """A prompt as the dense model reads it."""
+
+    calls: list[Call]  # of each layer
+    cache: DynamicCache
+    logits: Tensor  # (1, vocabulary) after the last token
+
+
 class Continuation:
     """A talk in progress: its tokens, and cached keys and values."""
 
     def __init__(self, talker: Continuations, request: Talk):
-        self.loaded, self.pruned, self.request = talker.loaded, talker.pruned, request
+        self.talker, self.loaded, self.request = talker, talker.loaded, request
         self.prompt = self.loaded.tokenizer(request.prompt, verbose=False)["input_ids"]
         self.texts = [*self.prompt], [*self.prompt]  # of the dense model and of the damaged one
         self.steps = []
-        self.cache = DynamicCache()  # without window sizes, so that cropping loses nothing
+        self.cache = DynamicCache()
 
     @property
     def bytes(self) -> int:
@@ -141,15 +166,8 @@ class Continuation:
 
     def write(self) -> str | None:
         """Write one token of each text; a sentence if the numbers overflow."""
-        at, first = len(self.steps), self.cache.get_seq_length()
-        ids = torch.tensor([self.texts[row][first:] for row in (DENSE, HURT, HURT)], device=self.loaded.model.device)
-        options = continuation_options(self.loaded.model, self.cache) | {"logits_to_keep": 1}
-        with ExitStack() as damage:
-            if turn := self.request.damage(at):
-                injected, place = perturbation(turn.word), (self.request.seed or 0, first, ids.shape[1])
-                for layer in layers_of(turn, len(self.loaded.layers)):
-                    damage.enter_context(injected.apply(GenerationInjection(self.loaded, self.pruned, layer, *place)))
-            logits = self.loaded.model(input_ids=ids, **options).logits[:, -1].float().cpu()
+        at = len(self.steps)
+        logits = self.next_logits()
         if not logits.isfinite().all():
             self._cut(at)
             return f"the numbers overflow at token {at}: choose a smaller size"
@@ -161,7 +179,7 @@ class Continuation:
                 .log()
             )
             scores = logits / TEMPERATURE - noise
-        dense, hurt, twin = scores.argmax(-1).tolist()
+        dense, hurt, twin, _ = scores.argmax(-1).tolist()
         last, of_dense, of_hurt = self.steps[-1] if at else None, *self.texts
         fields = dict.fromkeys(("dense", "hurt", "twin", "p"))
         if last is None or last.dense is not None:
@@ -177,6 +195,40 @@ class Continuation:
         of_dense.append(dense)
         of_hurt.append(hurt)
         return None
+
+    def next_logits(self) -> Tensor:
+        """Logits of every row for the next token, (rows, vocabulary)."""
+        at = len(self.steps)
+        return self._after_words(at) if at else self._after_prompt()
+
+    def _after_prompt(self) -> Tensor:
+        """Logits of every row after the prompt; the layers before the first damaged one do not run again."""
+        dense, turn = self.talker.read(*self.prompt), self.request.damage(0)
+        layers, logits = [dense.cache.layers] * (SPARE + 1), [dense.logits] * (SPARE + 1)
+        if turn:
+            first, cache = layers_of(turn, len(self.loaded.layers))[0], DynamicCache()
+            # damage first: the statistics that it may still need are measured by running the model
+            with self._damaged(turn, 0, len(self.prompt)), entered(passed_over(dense.calls[:first])):
+                logits[HURT] = self.talker.forward([self.prompt], cache)
+            layers[HURT] = [*dense.cache.layers[:first], *cache.layers[first:]]
+        for index, rows in enumerate(zip(*layers, strict=True)):
+            self.cache.update(torch.cat([row.keys for row in rows]), torch.cat([row.values for row in rows]), index)
+        return torch.cat(logits)
+
+    def _after_words(self, at: int) -> Tensor:
+        """Logits of every row after the tokens before `at`, of which the cache holds some."""
+        first, turn = self.cache.get_seq_length(), self.request.damage(at)
+        rows = [self.texts[row][first:] for row in (DENSE, HURT, HURT, HURT)]
+        with self._damaged(turn, first, len(rows[DENSE])) if turn else nullcontext():
+            return self.talker.forward(rows, self.cache)
+
+    def _damaged(self, turn: Turn, first: int, tokens: int) -> AbstractContextManager:
+        """Damage for a run of so many tokens from a position on."""
+        damage, place = perturbation(turn.word), (self.request.seed or 0, first, tokens)
+        layers = layers_of(turn, len(self.loaded.layers))
+        return entered(
+            damage.apply(GenerationInjection(self.loaded, self.talker.pruned, layer, *place)) for layer in layers
+        )
 
     def _piece(self, text: list[int], token: int) -> str | None:
         """Characters that a token adds to a text; None for the end token, empty while a character is incomplete."""

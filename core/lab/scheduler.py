@@ -25,6 +25,7 @@ from core.store import Store, read_note, write_note
 IDLE = 600.0  # seconds without a question
 MAX_ANSWERS = 64  # remembered
 MAX_READERS = 4096  # readers and tabs whose last turn is remembered
+AHEAD = 5.0  # seconds by which a turn comes earlier for a first word, and between two such turns of a reader
 RANK = {"row": 0, "lens": 1, "scene": 2, "talk": 3}  # the lowest is answered first; a talk asks again and again
 LOG = logging.getLogger(__name__)
 COMMAND = (sys.executable, "-m", "core.lab.warm_process", "demo")
@@ -47,9 +48,10 @@ class Scheduler:
     """Tickets in the order they are answered; thread-safe.
 
     The reader answered longest ago comes first, whatever the tab or question: many tabs delay others no more than one
-    does. Within a reader the kind that is answered fastest comes first, then the tab answered longest ago. Of readers
-    never answered, the newest hears the first words of a text first: those whom somebody invents delay nobody. A new
-    question replaces the same tab's older one of its kind.
+    does. A change of damage brings its reader's turn forward, once in five seconds. Within a reader the kind that is
+    answered fastest comes first, then the tab answered longest ago. Of readers never answered, the newest hears the
+    first words of a text first: those whom somebody invents delay nobody. A new question replaces the same tab's older
+    one of its kind.
     """
 
     def __init__(self):
@@ -59,6 +61,7 @@ class Scheduler:
         self.pace, self.began = 0.2, 0.0  # seconds that a chunk of a talk takes; when the running task began
         self.answers = OrderedDict()  # by task
         self.served = OrderedDict()  # (reader,) or (reader, tab) -> time of the last turn
+        self.ahead = OrderedDict()  # reader -> time when a turn was last brought forward
 
     def ask(self, task: Task, reader: str, tab: str = "") -> Future:
         """Queue a task; its future is cancelled when the tab asks another of its kind."""
@@ -72,6 +75,8 @@ class Scheduler:
             ticket = Ticket(task, reader, tab)
             if not self._answer_from_cache(ticket):
                 self.waiting.append(ticket)
+                if task.kind == "talk" and task.request.is_first:
+                    self._bring_forward(reader)
                 self.changed.notify_all()
             return ticket.future
 
@@ -97,7 +102,7 @@ class Scheduler:
                 if ticket.future.set_running_or_notify_cancel() and not self._answer_from_cache(ticket):
                     self.running, self.began = ticket, time.monotonic()
                     for each in ((ticket.reader, ticket.tab), (ticket.reader,)):
-                        _keep(self.served, each, time.monotonic(), MAX_READERS)
+                        _keep(self.served, each, self.began, MAX_READERS)
             return self.running
 
     def answer(self, answer: Any) -> None:
@@ -113,6 +118,13 @@ class Scheduler:
         reader, tab, kind = ticket.reader, ticket.tab, ticket.task.kind
         age = -ticket.since if kind == "talk" else ticket.since
         return self.served.get((reader,), 0.0), RANK[kind], self.served.get((reader, tab), 0.0), age
+
+    def _bring_forward(self, reader: str) -> None:
+        """Let a reader's next turn come AHEAD earlier, unless one did so in as many seconds."""
+        now = time.monotonic()
+        if (reader,) in self.served and now > self.ahead.get(reader, -math.inf) + AHEAD:
+            self.served[reader,] -= AHEAD
+            _keep(self.ahead, reader, now, MAX_READERS)
 
     def _answer_from_cache(self, ticket: Ticket) -> bool:
         """Answer a ticket from the remembered answers; False if there is none."""

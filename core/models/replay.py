@@ -96,20 +96,33 @@ def record(model: PreTrainedModel, layers: Layers, ids: Tensor, stream: Tensor |
         ids: (batch, tokens) token ids, without padding.
         stream: (batch, tokens, width) that enters the first layer in place of what the model makes of the ids.
     """
-    calls = []
-
-    def recorded(layer, args, kwargs, output):
-        calls.append(call_from_hook(layer, args, kwargs, output))
 
     def replaced(_, args, kwargs):
         return ((stream, *args[1:]), kwargs) if args else (args, {**kwargs, _stream_name(kwargs): stream})
 
-    hooks = [layer.register_forward_hook(recorded, with_kwargs=True) for layer in layers]
-    if stream is not None:
-        hooks.append(layers[0].register_forward_pre_hook(replaced, with_kwargs=True))
-    with entered(hooks):
+    hooks = [] if stream is None else [layers[0].register_forward_pre_hook(replaced, with_kwargs=True)]
+    with entered(hooks), recorded(layers) as calls:
         model(input_ids=ids, use_cache=False)
     return calls
+
+
+@contextmanager
+def recorded(layers: Layers) -> Iterator[list[Call]]:
+    """The list that the calls of layers are added to in the block."""
+    calls = []
+    hooks = [
+        layer.register_forward_hook(lambda *run: calls.append(call_from_hook(*run)), with_kwargs=True)
+        for layer in layers
+    ]
+    with entered(hooks):
+        yield calls
+
+
+def passed_over(calls: Sequence[Call], stream: Tensor | None = None) -> Iterator[AbstractContextManager]:
+    """Contexts in which each call's layer returns a stream in place of running, by default that of its recorded run."""
+    for call in calls:
+        output = call.output(call.exit if stream is None else stream)
+        yield patched(call.layer, forward=lambda *_, output=output, **__: output)
 
 
 def replay_error(call: Call, on: Call | None = None) -> float:
@@ -155,7 +168,7 @@ def tail(model: PreTrainedModel, calls: Sequence[Call], stream: Tensor) -> Tenso
         (batch, tokens, vocabulary) logits.
     """
     any_ids = torch.zeros(stream.shape[:2], dtype=torch.long, device=model.device)  # what they become is passed over
-    with entered(patched(each.layer, forward=lambda *_, each=each, **__: each.output(stream)) for each in calls):
+    with entered(passed_over(calls, stream)):
         return model(input_ids=any_ids, use_cache=False).logits
 
 

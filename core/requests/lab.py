@@ -79,6 +79,11 @@ class Talk(Spec):
         if any(after.start <= before.start for before, after in pairwise(self.turns)):
             raise ValueError("each change of the damage must come at a later token than the one before")
 
+    @property
+    def is_first(self) -> bool:
+        """True if the first token that is told is the first under its damage."""
+        return self.start == (self.turns[-1][0] if self.turns else 0)
+
     def damage(self, at: int) -> Turn | None:
         """Damage in force at a token, whenever it began; None if there is none."""
         last = next((turn for turn in reversed(self.turns) if turn.start <= at), None)

@@ -11,13 +11,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.lab import DENSE, HURT, TEMPERATURE, TWIN, Continuations, LabModel
+from core.lab import DENSE, HURT, TEMPERATURE, TWIN, Continuation, Continuations, LabModel
 from core.measure import normal, seeded_generator, selected_linears
 from core.models import edited, is_prunable, stream_of
 from core.requests import Talk, perturbation
 from tests import tiny
 
-ROWS = 3
 PROMPT = "The heron stood in"
 FAMILIES = (*tiny.FAMILIES, "mistral", "phi", "falcon", "cohere", "gpt_neo", "olmo2", "gemma3_text")
 TURNS = ((0, 1, "gaussian:0.3"), (3, 1, ""), (5, 2, "skip"), (8, 0, "gaussian:0.5@all"), (10, 4, "skip"), (11, 0, ""))
@@ -121,17 +120,10 @@ def hook(stack, talker, turn, positions, seed):
 @torch.inference_mode()
 def check(talker, asked):
     """Logits of all three rows and the tokens that follow from them are those of whole texts without a cache."""
-    loaded, seen = talker.loaded, []
-
-    def see(_, __, output):
-        if len(output.logits) == ROWS:  # no calibration text
-            seen.append(output.logits[:, -1].float())
-
-    watching = loaded.model.register_forward_hook(see)
-    try:
+    loaded, seen, compute = talker.loaded, [], Continuation.next_logits
+    with pytest.MonkeyPatch.context() as watching:
+        watching.setattr(Continuation, "next_logits", lambda talk: seen.append(compute(talk)) or seen[-1])
         steps = written(talker, asked)
-    finally:
-        watching.remove()
     texts = talker.recent[""].texts
     prompt = len(texts[DENSE]) - len(steps)
     logits = torch.stack(seen[-len(steps) :], dim=1)

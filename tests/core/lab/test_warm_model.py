@@ -97,8 +97,8 @@ def scene(words):
     return Task("scene", lab.question(words, "skip"))
 
 
-def talk(words, start=0):
-    return Task("talk", lab.Talk(prompt=words, start=start))
+def talk(words, start=0, turns=()):
+    return Task("talk", lab.Talk(prompt=words, start=start, turns=turns))
 
 
 class Held:
@@ -138,6 +138,16 @@ def test_who_is_answered_when(tasks, ahead, order):
     futures = [one.ask(kind(f"x {words}"), *asker) for kind, words, *asker in tasks]
     assert one.count_ahead(futures[-1]) == ahead
     assert "".join(each[2:] for each in served(one)) == order and one.count_ahead(futures[0]) == 0
+
+
+def test_a_change_of_damage_brings_the_turn_forward_once():
+    one, turns = Scheduler(), []
+    for at, order in enumerate(("cba", "acb", "a", "cba")):  # the second change of a's waits for its turn
+        for reader in sorted(order):
+            changes = reader == "a" and at in (1, 3)
+            one.ask(talk(f"x {reader}{at}", at, ((at, 1, "skip"),) if changes else ((0, 1, "skip"),)), reader)
+        turns.append("".join(each[2] for each in served(one)))
+    assert turns == ["cba", "acb", "a", "cba"]
 
 
 @pytest.mark.parametrize("kinds", [(scene,), (row, scene), (row, scene, talk)])
