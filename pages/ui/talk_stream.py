@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 
 from starlette.requests import Request
@@ -48,27 +48,30 @@ class Talks:
     async def _lines(self, typed: str, asker: Asker) -> AsyncIterator[str]:
         """Lines until all is written, the reader leaves, or the tab asks for another talk."""
         stream = self.open[asker] = object()
+
+        def listens():
+            return self.open.get(asker) is stream
+
         try:
             if sum(reader == asker[0] for reader, _ in self.open) > MAX_STREAMS:
                 raise UserError(f"{MAX_STREAMS} texts are being written for you: close another page first")
-            if len(self.open) > MAX_ALL:
-                raise UserError(f"{MAX_ALL} texts are being written here: come back in a few minutes")
+            self._make_room()
             talk, end, begun = lab.talk(typed), None, False
             for step in store.written(talk):
                 yield step.model_dump_json() + "\n"
                 talk, end = talk.replace(start=step.at + 1), "" if step.at + 1 == talk.tokens else None
-            while end is None and self.open.get(asker) is stream:
+            while end is None and listens():
                 if begun and (ahead := self._count_ahead(asker)):
                     yield _line(waits=ahead, seconds=scheduler.seconds_for(ahead * talk.tokens))
                     await asyncio.sleep(LOOK_SECONDS)
                     continue
                 future = scheduler.ask("talk", talk, None, *asker)
                 try:
-                    async for line in _waits(future):
+                    async for line in _waits(future, listens):
                         yield line
                 finally:
                     future.cancel()  # if the reader has left, it is never begun
-                if future.cancelled():  # by this tab's stream before, which asked for the same
+                if future.cancelled() or not future.done():  # by this tab's stream before, which asked for the same
                     continue
                 for step in future.result().steps:
                     yield step.model_dump_json() + "\n"
@@ -76,32 +79,44 @@ class Talks:
                 end, begun = future.result().end, True
             if end is not None:
                 yield _line(end=end)
+            elif asker not in self.open:
+                raise UserError(f"{MAX_ALL} texts are being written here: come back in a few minutes")
         except UserError as error:
             yield _line(error=str(error))
         finally:
-            if self.open.get(asker) is stream:
+            if listens():
                 del self.open[asker]
 
-    def _count_ahead(self, asker: Asker) -> int:
-        """Count the streams that end before this one goes on: the first of each reader come before any second."""
+    def _order(self) -> dict[Asker, int]:
+        """The streams in the order they are written, the first of each reader before any second, and their number."""
         nth, order = Counter(), {}
         for each in self.open:
             nth[each[0]] += 1
             order[each] = nth[each[0]]
-        return max(0, sorted(order, key=lambda each: order[each]).index(asker) + 1 - MAX_WRITTEN)
+        return dict(sorted(order.items(), key=lambda each: each[1]))
+
+    def _count_ahead(self, asker: Asker) -> int:
+        """Count the streams that end before this one goes on."""
+        return max(0, [*self._order()].index(asker) + 1 - MAX_WRITTEN)
+
+    def _make_room(self) -> None:
+        """Beyond MAX_ALL, end the stream that has waited longest, of those whose reader has the most."""
+        order = self._order()
+        if len(order) > MAX_ALL:
+            del self.open[max([*order][MAX_WRITTEN:], key=order.__getitem__)]
 
 
-async def _waits(future: Future) -> AsyncIterator[str]:
-    """Lines that say what a chunk waits for, until it has come."""
+async def _waits(future: Future, listens: Callable[[], bool]) -> AsyncIterator[str]:
+    """Lines that say what a chunk waits for, until it has come or nobody listens."""
     last, waiting = None, asyncio.wrap_future(future)
-    while not (await asyncio.wait([waiting], timeout=LOOK_SECONDS))[0]:
+    while not (await asyncio.wait([waiting], timeout=LOOK_SECONDS))[0] and listens():
         ahead = scheduler.count_ahead(future)
         waits = {"waits": ahead, "seconds": scheduler.seconds_for(ahead)}
         line = _line(**waits if scheduler.state() == "ready" else {"loading": True})
         if line != last and (ahead or scheduler.state() != "ready"):
             yield line
         last = line
-    waiting.cancelled() or waiting.exception()  # so that asyncio does not report it as unread
+    waiting.done() and (waiting.cancelled() or waiting.exception())  # so that asyncio does not report it as unread
 
 
 def reader(request: Request) -> str:

@@ -1,6 +1,7 @@
 """A talk reaches the page token by token, and nothing is asked once nobody listens."""
 
 import asyncio
+import contextlib
 import json
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
@@ -191,15 +192,35 @@ def test_what_cannot_be_is_one_line(app, warm):
 
 def test_a_reader_has_so_many_streams(app, warm, monkeypatch):
     monkeypatch.setattr(talk_stream, "MAX_STREAMS", 1)
-    monkeypatch.setattr(talk_stream, "MAX_ALL", 2)
 
     async def play():
         async with listening(app), listening(app, tab="2") as (here, task):
             await asyncio.wait_for(task, SOON)
             assert "close another" in here.lines[0]["error"]
-            async with listening(app, client="10.0.0.2"), listening(app, client="10.0.0.3") as (here, task):
-                await asyncio.wait_for(task, SOON)
-                assert "come back" in here.lines[0]["error"]
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(("readers", "ended"), [("abcd", 1), ("abbcd", 2)], ids=["waited longest", "of the most"])
+def test_whoever_fills_the_server_keeps_no_newcomer_out(app, warm, monkeypatch, readers, ended):
+    """One stream goes on; of the others that wait, before their first words or after them, one gives way."""
+    monkeypatch.setattr(talk_stream, "MAX_WRITTEN", 1)
+    monkeypatch.setattr(talk_stream, "MAX_ALL", len(readers) - 1)
+
+    async def play():
+        async with contextlib.AsyncExitStack() as stack:
+            heard = []
+            for tab, name in enumerate(readers):
+                cookie = f"_streamlit_xsrf={name}"
+                one = listening(app, tab=str(tab), client="127.0.0.1", cookie=cookie)
+                heard.append(await stack.enter_async_context(one))
+                await until(lambda tab=tab: len(warm.asked) > tab)
+            here, task = heard[ended]
+            await asyncio.wait_for(task, SOON)
+            assert "come back" in here.lines[-1]["error"] and warm.asked[ended][3].cancelled()
+            assert [task.done() for _, task in heard].count(True) == 1
+            warm.answer(len(readers) - 1, 1)
+            await until(lambda: heard[-1][0].lines)
 
     asyncio.run(play())
 
