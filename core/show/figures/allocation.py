@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.base import per_cent, perplexity
-from core.methods import HALF, BudgetUnit
-from core.plan import Bounds, binding, layer_means
+from core.base import capital, per_cent, perplexity
+from core.methods import BudgetUnit
+from core.plan import layer_means
 from core.results import THIS_ALLOCATION, RankedMethod, tied, verdict
 from core.show.figures.axes import labels, layer_axis, log_axis
 from core.show.figures.evaluation import ABOVE, dots, rows_height
@@ -21,7 +21,6 @@ from core.store import Array
 LANE = 62  # px
 REACH = 0.32  # of a lane, its tallest bar: its name stands over it
 UNKNOWN = "not measured"
-SMALL = 10  # px of what is written in cells
 
 
 def _hue(one: RankedMethod) -> str:
@@ -124,36 +123,34 @@ def _tie(best: RankedMethod, second: RankedMethod) -> str:
 # --- a budget for each linear ---------------------------------------------------------------------------------------
 
 
-def linears(sparsity: Array, parameters: Array, names: Sequence[str], bounds: Bounds) -> Chart:
-    """Sparsity of every linear, its mean over layers beside its row.
+def linears(shares: Array, parameters: Array, names: Sequence[str], unit: BudgetUnit) -> Chart:
+    """Zeros or bits of every linear, its mean over layers beside its row.
 
     Args:
-        sparsity, parameters: (layers, linears); the weights of a linear count in the means.
+        shares, parameters: (layers, linears) what each saves, and its weights, which count in the means.
         names: of the linears.
     """
-    layers, count = sparsity.shape
-    means = layer_means(sparsity.T, parameters.T)
-    bar, hover = colour_bar(tickformat=".2f"), "layer %{x}, %{customdata[0]}: %{z:.4f}"
-    figure = by_layer(sparsity, names, hover, bar, "sparsity", sparsity, 0.11 * layers)
+    layers, count = shares.shape
+    amounts, means = unit.amount(shares), unit.amount(layer_means(shares.T, parameters.T))
+    hover = f"layer %{{x}}, %{{customdata[0]}}: %{{z:.4g}} {unit.unit}"
+    figure = by_layer(amounts, names, hover, colour_bar(tickformat=".3g"), unit.unit, amounts, 0.11 * layers)
     beside = [f"{each:.2f}" for each in means]
     figure.add_trace(labels([layers - 0.3] * count, np.arange(count), beside, [LIGHT.ink] * count))
-    table = layer_table(sparsity, names)
-    table.insert(1, "mean of the layer", layer_means(sparsity, parameters))
-    finding = _spared_sentence(sparsity, means, names, int(binding(sparsity, bounds).sum()))
-    return Chart("linears", "Sparsity per linear", figure, finding, table)
+    table = layer_table(amounts, names)
+    table.insert(1, "mean of the layer", unit.amount(layer_means(shares, parameters)))
+    finding = _spared_sentence(amounts, means, names, unit.unit)
+    return Chart("linears", f"{capital(unit.unit)} of every linear", figure, finding, table)
 
 
-def _spared_sentence(sparsity: Array, means: Array, names: Sequence[str], bound: int) -> str:
-    most, least = int(means.argmax()), int(means.argmin())
-    widest = int(np.ptp(sparsity, axis=1).argmax())
-    low, high = sparsity[widest].min(), sparsity[widest].max()
-    if np.ptp(sparsity) < 1e-9:
-        return f"Every linear gets {means[0]:.3f}."
-    how_many = f"{bound} of {sparsity.size} linears are at their limit" if bound else "no linear is at its limit"
+def _spared_sentence(amounts: Array, means: Array, names: Sequence[str], unit: str) -> str:
+    """Sentence: the linears with the highest and the lowest mean, and the layer inside which they differ most."""
+    most, least, widest = int(means.argmax()), int(means.argmin()), int(np.ptp(amounts, axis=1).argmax())
+    if np.ptp(amounts) < 1e-9:
+        return f"Every linear gets {means[0]:.3f} {unit}."
+    low, high = amounts[widest].min(), amounts[widest].max()
     return (
-        f"{names[least]} is spared most (mean {means[least]:.3f}, at the right of its row), {names[most]} is pruned "
-        f"most ({means[most]:.3f}); inside a layer they differ most in layer {widest}, from {low:.3f} to {high:.3f}; "
-        f"{how_many}."
+        f"{names[least]} gets the fewest {unit} (mean {means[least]:.3f}, at the right of its row), {names[most]} the "
+        f"most ({means[most]:.3f}); inside a layer they differ most in layer {widest}, from {low:.3f} to {high:.3f}."
     )
 
 
@@ -168,35 +165,11 @@ def shades_of(budget_unit: BudgetUnit) -> list[tuple[str, str]]:
     return [(hues[name], name) for name in called]
 
 
-def _nearest(shares: Array, unit: BudgetUnit) -> Array:
-    """The place of the level nearest to each share."""
-    return np.abs(shares[..., None] - unit.shares).argmin(-1)
-
-
 def level_shades(shares: Array, unit: BudgetUnit) -> tuple[list[list[str]], dict[str, str]]:
     """The colour of the level nearest to each share, and what the colours stand for.
 
     Args:
         shares: (rows, layers) what each saves.
     """
-    hues, nearest = shades_of(unit), _nearest(shares, unit)
+    hues, nearest = shades_of(unit), np.abs(shares[..., None] - unit.shares).argmin(-1)
     return [[hues[at][0] for at in row] for row in nearest], dict(hues[at] for at in np.unique(nearest))
-
-
-def bits(plan: Array, names: Sequence[str], budget_unit: BudgetUnit) -> Chart:
-    """Bits of every linear by colour, and written in its cell where all are whole.
-
-    Args:
-        plan: (layers, linears) the shares that levels save.
-        names: of the linears.
-    """
-    level, written = _nearest(plan, budget_unit), HALF * (1 - plan)
-    figure = by_layer(level, names, "layer %{x}, %{customdata[0]}: %{customdata[1]} bits", {}, "", written)
-    last = max(len(budget_unit.shares) - 1, 1)
-    scale = [[at / last, hue] for at, (hue, _) in enumerate(shades_of(budget_unit))]
-    how = {"colorscale": scale, "zmin": 0, "zmax": last, "showscale": False, "textfont": {"size": SMALL}}
-    whole = "%{text:.0f}" * bool(np.all(written == written.round()))  # a cell holds one figure
-    figure.update_traces(text=written.T, texttemplate=whole, **how)
-    top = level.max()
-    finding = f"{(level == top).sum()} of {level.size} linears get {budget_unit.phrase(budget_unit.shares[top])}."
-    return Chart("linears", "Bits of every linear", figure, finding, layer_table(written, names))

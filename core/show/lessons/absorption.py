@@ -1,6 +1,5 @@
 """Chapters 3 and 4: what amplifies, and what of a falling drift is dilution and what is learned."""
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -91,35 +90,28 @@ def _sink_sentence(profile: Profile) -> str:
 
 
 class Growth(NamedTuple):
-    """The damage and the stream around it, in the units of the residual stream; of several perturbations if stacked."""
+    """The damage and the stream around it, in the units of the residual stream."""
 
-    stream: Array  # (..., layers) ||h_k||, geometric mean
-    damage: Array  # (..., injection, read) ||h'_k - h_k||, the same; NaN below the diagonal
-    gain: Array  # (..., layers) of the relative drift
-    grown: Array  # (..., layers) factor by which the damage grows to the last layer
-    around: Array  # (..., layers) factor by which the stream does
+    stream: Array  # (layers,) ||h_k||, geometric mean
+    damage: Array  # (injection, read) ||h'_k - h_k||, the same; NaN below the diagonal
+    gain: Array  # (layers,) of the relative drift
+    grown: Array  # (layers,) factor by which the damage grows to the last layer
+    around: Array  # (layers,) factor by which the stream does
     sentence: str
 
     @property
     def constant(self) -> Array:
-        """(..., injection, read) damage as if it stayed as long as it was where it entered."""
-        first = np.diagonal(self.damage, axis1=-2, axis2=-1)[..., None]
-        return np.where(np.isfinite(self.damage), first, np.nan)
+        """(injection, read) damage as if it stayed as long as it was where it entered."""
+        return np.where(np.isfinite(self.damage), self.damage.diagonal()[:, None], np.nan)
 
 
-def stacked(growths: Iterable[Growth]) -> Growth:
-    """Growths along a new first axis, with the sentence of the first."""
-    *arrays, sentences = zip(*growths, strict=True)
-    return Growth._make([*map(np.stack, arrays), sentences[0]])
-
-
-def absorb(profile: Profile, name: str = "") -> Growth:
-    """Split a falling drift into damage and dilution, for a perturbation or for noise of the default size.
+def absorb(profile: Profile) -> Growth:
+    """Split the falling drift of noise of the default size into damage and dilution.
 
     Raises:
-        UserError: none was named, and no noise was measured.
+        UserError: no noise was measured.
     """
-    seeds = profile.seeds(name or default_noise(noise(profile)))
+    seeds = profile.seeds(default_noise(noise(profile)))
     stream = profile.activation.log_norm
     logs = averaged(seeds, "log_drift") + stream
     split = split_log_gain(seeds, profile.activation)

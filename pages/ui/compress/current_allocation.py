@@ -118,9 +118,7 @@ def next_words(allocation: Allocation, forecast: Forecast) -> None:
 def by_linear(allocation: Allocation, profile: Profile) -> None:
     """Draw the sparsity, or the bits, of layers by linears."""
     names, unit = profile.provenance["linears"], allocation.request.budget_unit
-    chart = charts.bits(allocation.exact, names, unit) if unit.levels else charts.linears(
-        allocation.exact, linear_parameters(profile), names, allocation.bounds
-    )  # fmt: skip
+    chart = charts.linears(allocation.exact, linear_parameters(profile), names, unit)
     layout.show(chart, profile.key[:6], "linears", brief=True)
     if origin := responses.source(profile, allocation.request.base):
         layout.caption(origin)

@@ -1,12 +1,10 @@
 """Chapters 1 to 4: the effect of noise after one layer, its drift, its gain after a guess, and dilution."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from core.base import changed, digits, per_cent, times
-from core.methods import BLOCKS
 from core.show.figures import axes
-from core.show.figures.charts import PARTS
 from core.show.lessons import absorption, damage, guesses
 from core.show.lessons import shared as lessons
 from core.show.words import gain_sentences
@@ -128,23 +126,13 @@ def amplify(profile: Profile) -> tour.Screen:
 
 
 def absorb(profile: Profile) -> tour.Screen:
-    """Lengths of damage and stream, for noise and, where that was measured, a part left out; below, the twin's."""
-    layer, names = current_profile.layer(profile), lessons.noise(profile)
+    """Lengths of damage and stream after noise; beside them, the same of the untrained twin."""
+    layer, growth = current_profile.layer(profile), absorption.absorb(profile)
     pair = [current_profile.load(entry.key) for entry in lessons.twins(Store(), profile) or ()]
-    view = {"perturbation": lessons.default_noise(names), "positions": "after_first"}
-    label, others = "See dilution on Model", [each.key for each in pair if each.key != profile.key]
-    if len(others) == 1:  # else the pair is another one, on another text
-        label, view["compare"] = f"{label}, beside the twin", others[0]
-    links = [tour.link("absorption", label, profile, layer=layer, **view)]
-    growths, sentences = {"noise": absorption.absorb(profile)}, [_compared(*pair) if pair else ""]
-    if entry := lessons.with_parts(Store(), profile):
-        other = current_profile.load(entry.key)
-        for name in (f"skip:{part}" for part in BLOCKS):
-            growths[f"{other.perturbations[name].short} left out"] = absorption.absorb(other, name)
-        sentences.insert(0, f"**Which part absorbs?** {gain_sentences.parts(other)}")
-        links.append(tour.link("absorption", "See attention, MLP and heads", other, layer=layer, group=PARTS))
-    noise = growths["noise"]
-    return tour.Screen(_lengths(growths, layer, sentences), links, guess=guesses.length(noise.grown, noise.around))
+    view = {"perturbation": lessons.default_noise(lessons.noise(profile)), "positions": "after_first"}
+    link = tour.link("absorption", "See dilution on Model", profile, layer=layer, **view)
+    notes = [growth.sentence, *([_compared(*pair)] if pair else [])]
+    return tour.Screen(_lengths(growth, layer, notes), [link], guess=guesses.length(growth.grown, growth.around))
 
 
 def _compared(trained: Profile, twin: Profile) -> str:
@@ -154,10 +142,8 @@ def _compared(trained: Profile, twin: Profile) -> str:
     return f"{absorption.learned(trained, twin)} Both ran on {trained.provenance.get('text', 'one text')}, {amount}."
 
 
-def _lengths(growths: Mapping[str, absorption.Growth], layer: int, sentences: Sequence[str]) -> Figure:
-    """Two lengths over the layers, for each way of hurting one; their distance is the drift."""
-    drawn = absorption.stacked(growths.values())
-    ways = {name: name for name in growths}
+def _lengths(drawn: absorption.Growth, layer: int, notes: Sequence[str]) -> Figure:
+    """Two lengths over the layers, whose distance is the drift."""
     return Figure(
         name="absorb",
         title="Length of the damage and of the stream",
@@ -166,19 +152,18 @@ def _lengths(growths: Mapping[str, absorption.Growth], layer: int, sentences: Se
         "[{around}](stream-end), so drift [{fate}](damage-end stream-end). If the damage had stayed constant, drift "
         "would fall to [{frozen}](constant-end).",
         slots={
-            "grown": written(changed, drawn.grown),
-            "around": written(changed, drawn.around),
-            "fate": written(changed, drawn.gain),
-            "frozen": written(times, 1 / drawn.around),
+            "grown": written(changed, [drawn.grown]),
+            "around": written(changed, [drawn.around]),
+            "fate": written(changed, [drawn.gain]),
+            "frozen": written(times, [1 / drawn.around]),
         },
         y=axes.log_axis("length of the vectors (log scale)", drawn.stream, drawn.damage),
-        controls=[tour.control("damage", "What is done", ways, "noise", kind="choice")] if len(ways) > 1 else [],
         height=220,
-        pick=pick("Damage at layer", drawn.stream.shape[1], layer),
+        pick=pick("Damage at layer", len(drawn.stream), layer),
         lines=[
-            Line(drawn.stream, "ink", mark="stream"),
-            Line(drawn.damage, "accent", mark="damage"),
-            Line(drawn.constant, "guide", dash=True, mark="constant"),
+            Line([drawn.stream], "ink", mark="stream"),
+            Line([drawn.damage], "accent", mark="damage"),
+            Line([drawn.constant], "guide", dash=True, mark="constant"),
         ],
         key=[
             Key("ink", "the stream", "line"),
@@ -188,7 +173,7 @@ def _lengths(growths: Mapping[str, absorption.Growth], layer: int, sentences: Se
         lead=(
             "Falling drift looks as if the network had repaired, or **absorbed**, the damage. But drift is relative "
             "to the stream. Where the stream outgrows the damage, the fall is **dilution**, not repair. "
-            "**Try:** compare the slopes at several layers" + (", and for a part left out." if len(ways) > 1 else ".")
+            "**Try:** compare the slopes at several layers."
         ),
-        notes=[Slot([each.sentence for each in growths.values()]), *map(fixed, sentences)],
+        notes=[*map(fixed, notes)],
     )

@@ -202,13 +202,10 @@ def allocations(_):
         allocation.sparsity_by_method(ranked, 0.7),
         allocation.perplexity_by_method(ranked, study.dense.perplexity),
     )
-    profile = of_profile("5d5fdc")
-    found = allocate(read_allocation("response granularity=linear:0.7"), profile)
-    names = profile.provenance["linears"]
-    yield allocation.linears(found.exact, linear_parameters(profile), names, found.bounds)
-    for key, asked in (("dc7d36", "bits:3"), ("cb91c3", "integers:4")):
-        found = allocate(read_allocation(f"response granularity=linear currency={asked}"), of_profile(key))
-        yield allocation.bits(found.exact, names, found.request.budget_unit)
+    for key, asked in (("5d5fdc", "zeros:0.7"), ("dc7d36", "bits:3"), ("cb91c3", "integers:4")):
+        profile, request = of_profile(key), read_allocation(f"response granularity=linear currency={asked}")
+        names, unit = profile.provenance["linears"], request.budget_unit
+        yield allocation.linears(allocate(request, profile).exact, linear_parameters(profile), names, unit)
 
 
 CASES = {name: lambda _, key=key, name=name: every_chart(InView(of_profile(key), name, 10)) for key, name in IN_VIEW}
