@@ -2,14 +2,15 @@
 
 import gc
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base import frozen, resolved, without_folders
-from core.export import compressed_tensors, gguf_file, target
+from core.base import frozen, resolved, several, without_folders
+from core.export import compressed_tensors, gguf_file, imatrix, target
 from core.export.card import GGUF, RECIPE, Card, Exported, card_of, card_text, recipe_json, size_words
 from core.export.checking import off_plan, reload
 from core.export.file_sizes import measured_numbers
@@ -40,6 +41,7 @@ class Contents:
     before: Array | None = None
     form: str = "dense"  # as `ExportRequest.format` has it
     formats: list | None = None  # format names per linear or per layer, if rounded to few bits
+    text: imatrix.Text | None = None  # that the formats of a GGUF file weigh errors by
 
     def linears(self, shape: tuple[int, ...]) -> NDArray[np.str_]:
         """Format name of every linear, (layers, linears); names absent from `QUANT_FORMATS` mean not rounded."""
@@ -80,7 +82,7 @@ def export(
         target.begin(store, folder)
     with temporary_folder(folder) as temporary:
         step("Writing the pruned model")
-        file = _write(loaded, temporary, holds.form, formats)
+        file = _write(loaded, temporary, holds.form, formats, holds.text)
         if formats[0, 0].startswith("int"):
             plan = compressed_tensors.recipe(loaded, formats, card.recipe.get("pruner"))
             (temporary / "llm-compressor.yaml").write_text(plan)
@@ -107,14 +109,14 @@ def export(
     return exported
 
 
-def _write(loaded: Loaded, folder: Path, form: str, formats: NDArray[np.str_]) -> str | None:
+def _write(loaded: Loaded, folder: Path, form: str, formats: NDArray[np.str_], text: imatrix.Text | None) -> str | None:
     """Write the model; return the name of its GGUF file, None for other formats."""
     save(loaded.model, loaded.layers, loaded.tokenizer, folder, weights=form == "dense")
     if form == COMPRESSED:
         compressed_tensors.write(loaded, folder, formats)
     if gguf_type(form) is None:
         return None
-    gguf_file.write(loaded, folder, formats)
+    gguf_file.write(loaded, folder, formats, text)
     return GGUF
 
 
@@ -122,6 +124,27 @@ def _write(loaded: Loaded, folder: Path, form: str, formats: NDArray[np.str_]) -
 def _bits(name: str) -> float:
     """Bits per weight of a format, scales included; those of half precision if not rounded."""
     return QUANT_FORMATS[name].bits_per_weight if name in QUANT_FORMATS else HALF
+
+
+def in_file(loaded: Loaded, formats: NDArray[np.str_], warn: Callable[[str], None]) -> NDArray[np.object_]:
+    """Format names that a file holds, (layers, linears): llama.cpp's fallbacks where super-blocks divide no row.
+
+    Args:
+        formats: planned, per layer or per linear.
+        warn: called with a sentence for each pair of types.
+    """
+    stacks, swaps = [anatomy.prunable_linears(layer) for layer in loaded.layers], Counter()
+    table = formats if formats.ndim == 2 else np.repeat(formats[:, None], max(map(len, stacks)), axis=1)
+    result = table.astype(object)
+    for (layer, column), name in np.ndenumerate(table):
+        if name in QUANT_FORMATS and column < len(stacks[layer]):
+            width = stacks[layer][column].weight.shape[1]
+            result[layer, column] = QUANT_FORMATS[name].on(width).name
+            swaps[name, result[layer, column], width] += 1
+    for (name, other, width), count in swaps.items():
+        if name != other:
+            warn(f"{name} holds no rows of {width}: {several(count, 'linear')} of them became {other}, as in llama.cpp")
+    return result
 
 
 def _insist(wrong: list[str]) -> None:
@@ -189,9 +212,13 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: ModelShape,
             if pruned.pruner not in SPARSIFIERS:  # rounding plans no zeros, and makes some
                 planned, before = planned * (not pruned.formats), np.ones_like(before)
             planned, before = (np.delete(each, pruned.dropped_layers, 0) for each in (planned, before))
-            formats = pruned.formats and np.delete(pruned.formats, pruned.dropped_layers, 0).tolist()
+            formats = pruned.formats and np.delete(pruned.formats, pruned.dropped_layers, 0)
             with without_layers(loaded.model, pruned.dropped_layers):
-                holds = Contents(planned, before, request.format, formats)
+                read = pruned.calibration
+                read = read and imatrix.Text(label, read.sequences, read.length)
+                if formats is not None:
+                    formats = in_file(loaded, formats, warnings.append).tolist()
+                holds = Contents(planned, before, request.format, formats, read)
                 export(loaded, folder, card, holds, request.overwrite, store, tracker.say, record)
         except BaseException:
             target.end(store, folder)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from core.base import UserError, several
 from core.export.card import Numbers
-from core.methods import GGUF, LAYERS, dropped_layers, treatment
+from core.methods import LAYERS, dropped_layers, treatment
 from core.models.sources import count_numbers, locate
 from core.plan.sizes import DENSE, MASKED, PATTERN, sizes
 from core.requests import Counts, ExactRecipe, ExportRequest, ModelSpec, Recipe, StudySpec
@@ -100,4 +100,4 @@ def own_form(recipe: Recipe) -> StoredForm:
     dropped = target if unit is LAYERS else len(dropped_layers(sparsity)) / max(len(sparsity), 1)
     saved = (target - dropped) / (1 - dropped)  # of a weight in the layers that stay
     name = recipe.treatment.doing(target) if unit is LAYERS else name
-    return StoredForm(name, (1 - dropped) * recipe.treatment.stored(saved), unit is GGUF, dropped)
+    return StoredForm(name, (1 - dropped) * recipe.treatment.stored(saved), unit.in_gguf, dropped)

@@ -1,4 +1,4 @@
-"""Write a pruned model as one GGUF file for llama.cpp and programs built on it, by the `gguf` package."""
+"""Write a pruned model as one GGUF file for llama.cpp and programs built on it, and the importance matrix beside it."""
 
 import json
 import re
@@ -13,10 +13,11 @@ from gguf import GGUFReader, GGUFValueType, GGUFWriter
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.base import UserError
+from core.base import Array, UserError
+from core.export import imatrix
 from core.export.card import GGUF
 from core.export.target import gguf_family
-from core.methods import OUTSIDE, QUANT_FORMATS
+from core.methods import OUTSIDE, QUANT_FORMATS, pack
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.placement import checkpoint_pieces, is_streamed
@@ -39,18 +40,20 @@ SPLITS = {  # sign in a byte-level tokenizer's settings -> llama.cpp's name of t
     r"\\p{N}{1,3}": "llama-bpe", r"\\p{N}|": "qwen2", '"Digits"': "smollm", '"use_regex":true': "gpt-2",
 }  # fmt: skip
 BYTE = re.compile("<0x[0-9A-F]{2}>")
-TYPES = "tensor-types.txt"
-OWN = ("GGUF.", "general.architecture", "general.file_type")  # written anew
+TYPES, IMATRIX = "tensor-types.txt", "imatrix.gguf"
+OWN = ("GGUF.", "general.architecture", "general.file_type", "quantize.imatrix.")  # written anew
 
 
-def write(loaded: Loaded, folder: Path, types: NDArray[np.str_]) -> None:
+def write(loaded: Loaded, folder: Path, types: NDArray[np.str_], text: imatrix.Text | None = None) -> None:
     """Write the model, and set its weights to the values that the file holds, which rounding has changed.
 
-    A list of the types by tensor, as `llama-quantize --tensor-type-file` reads it, is written beside it.
+    Beside it stand the types by tensor, as `llama-quantize --tensor-type-file` reads them, and what weights were
+    rounded by importance the importance matrix, as `--imatrix` does.
 
     Args:
         folder: with config.json and the tokenizer's files in it.
         types: (layers, linears) names, as `Q4_0`; any other name is half precision.
+        text: that importance was measured on.
 
     Raises:
         UserError: GGUF lacks the family, its positions or its tokenizer; or memory does not hold the model.
@@ -60,7 +63,14 @@ def write(loaded: Loaded, folder: Path, types: NDArray[np.str_]) -> None:
         raise UserError("a GGUF file is checked in memory, which does not hold this model: export it with format dense")
     writer = GGUFWriter(folder / GGUF, family)
     _settings(writer, loaded, folder)
-    (folder / TYPES).write_text("\n".join(_tensors(writer, loaded, types)) + "\n")
+    lines, importance = _tensors(writer, loaded, types)
+    (folder / TYPES).write_text("\n".join(lines) + "\n")
+    if importance:
+        imatrix.write(folder / IMATRIX, importance, text)
+        writer.add_string("quantize.imatrix.file", IMATRIX)
+        writer.add_string("quantize.imatrix.dataset", text.name)
+        writer.add_int32("quantize.imatrix.entries_count", len(importance))
+        writer.add_int32("quantize.imatrix.chunks_count", text.windows)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -68,9 +78,9 @@ def write(loaded: Loaded, folder: Path, types: NDArray[np.str_]) -> None:
     writer.close()
 
 
-def _tensors(writer: GGUFWriter, loaded: Loaded, types: NDArray[np.str_]) -> list[str]:
-    """Add the tensors; return `name=type` of the linears."""
-    config, lines = loaded.model.config.get_text_config(), []
+def _tensors(writer: GGUFWriter, loaded: Loaded, types: NDArray[np.str_]) -> tuple[list[str], dict[str, Array]]:
+    """Add the tensors; return `name=type` of the matrices, and the importance of their inputs by name."""
+    config, lines, importance = loaded.model.config.get_text_config(), [], {}
     half = Kind.BF16 if loaded.model.dtype == torch.bfloat16 else Kind.F16
     outside = Kind[OUTSIDE] if {*types.flat} & QUANT_FORMATS.keys() else half
     [architecture] = [each for each, name in gguf.MODEL_ARCH_NAMES.items() if name == writer.arch]
@@ -86,15 +96,17 @@ def _tensors(writer: GGUFWriter, loaded: Loaded, types: NDArray[np.str_]) -> lis
             form = formats.get(id(value))
             kind = Kind[form] if form in QUANT_FORMATS else half if form else outside
             kind = Kind.F32 if value.ndim == 1 else kind
-            packed = gguf.quantize(value.float().contiguous().cpu().numpy(), kind)
-            if kind != Kind.F32:
-                value.copy_(torch.from_numpy(gguf.dequantize(packed, kind)))
-            stored = _as_stored(writer.arch, inside, torch.from_numpy(packed), config).contiguous().numpy()
+            packed = getattr(value, "packed", None) or pack(value.float().contiguous().cpu().numpy(), kind.name)
+            if (kind := Kind[packed.kind]) != Kind.F32:
+                value.copy_(torch.from_numpy(packed.values))
+            stored = _as_stored(writer.arch, inside, torch.from_numpy(packed.data), config).contiguous().numpy()
             own = f"{names.get_name(inside)}.{suffix}"
             writer.add_tensor(own, stored, raw_dtype=kind)
-            if form is not None:
+            if value.ndim > 1:
                 lines.append(f"{own}={kind.name}")
-    return lines
+            if packed.importance is not None:
+                importance[own] = packed.importance
+    return sorted(lines, key=lambda line: not line.startswith("blk.")), importance  # the first that is like a name
 
 
 def _as_stored(family: str, name: str, value: Tensor, config: Any) -> Tensor:
@@ -113,6 +125,8 @@ def _settings(writer: GGUFWriter, loaded: Loaded, folder: Path) -> None:
                 inner = field.types[-1] if field.types[0] == GGUFValueType.ARRAY else None
                 writer.add_key_value(name, field.contents(), field.types[0], inner)
     else:
+        named = gguf.Metadata.load(None, folder, loaded.source.label, loaded.model.num_parameters())
+        named.set_gguf_meta_model(writer)
         _vocabulary(writer, loaded, folder)
     own = {key: value for key, name in SETTINGS.items() if (value := getattr(config, name, None)) is not None}
     rope = config.rope_parameters

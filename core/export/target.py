@@ -12,7 +12,7 @@ from pathlib import Path
 
 from core.base import UserError, access, brief, digest, json_value, resolved
 from core.export.card import RECIPE
-from core.methods import QUANT_FORMATS, gguf_type
+from core.methods import QUANT_FORMATS, gguf_type, insist_on_ggml
 from core.models.hub import NotHere
 from core.models.machine import BYTES
 from core.models.model_shape import NUMBERED, tensor_shapes
@@ -55,10 +55,13 @@ def check_format(form: str, source: Source, store: Store) -> None:
         gguf_family(json_value(source.folder / "config.json", "settings file").get("model_type"))
     if named not in QUANT_FORMATS:
         return
+    if QUANT_FORMATS[named].by_ggml:
+        insist_on_ggml()
     for path in source.weights:
         for name, shape in tensor_shapes(path, store).items():
             if len(shape) == 2 and NUMBERED.match(name):
-                QUANT_FORMATS[named].check_width(shape[0 if source.gguf else 1])
+                width = shape[0 if source.gguf else 1]
+                QUANT_FORMATS[named].on(width).check_width(width)
 
 
 class HoldsExport(UserError):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from core.base import UserError, gist
 from core.measure.first_order import score_slopes, signed_changes
 from core.measure.perturb import seeded_generator
-from core.methods import SKETCHED
+from core.methods import DAMAGES
 from core.models import anatomy, machine
 from core.models.anatomy import Linear
 from core.models.loading import Loaded
@@ -172,7 +172,7 @@ def _row(
 ) -> Tensor:
     """Signed changes of one linear, (damages, draws, windows); NaN by formats that its width does not fit."""
     change = torch.full((len(plan.damages), plan.draws, sum(map(len, inputs))), torch.nan)
-    possible = [place for place, name in enumerate(plan.damages) if SKETCHED[name].fits(linear.weight.shape[1])]
+    possible = [place for place, name in enumerate(plan.damages) if DAMAGES[name].fits(linear.weight.shape[1])]
     many = max(1, machine.MOST_DAMAGES // linear.weight.numel())
     for some in (possible[first : first + many] for first in range(0, len(possible), many)):
         damages = torch.stack([_damage(layer, linear, plan.damages[place], norms) for place in some])
@@ -184,6 +184,6 @@ def _row(
 
 def _damage(layer: int, linear: Linear, name: str, norms: Sequence[Mapping[str, Tensor]]) -> Tensor:
     """The change of a linear's weight by a damage, (out, in) float32."""
-    damage = SKETCHED[name]
+    damage = DAMAGES[name]
     treated = prune_linear(linear, layer, damage.treatment, {"norm": norms[layer]}, damage.share)
     return linear.stored(treated).float() - linear.weight.float()

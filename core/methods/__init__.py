@@ -17,6 +17,7 @@ from core.methods.budget_unit import (
     DROPPED,
     GGUF,
     INTEGERS,
+    KQUANTS,
     LAYERS,
     MIXED,
     MIXED_GONE,
@@ -27,7 +28,7 @@ from core.methods.budget_unit import (
     level_at,
 )
 from core.methods.checkpoint import Checkpoint
-from core.methods.damages import SKETCHED, SPARSITIES, Damage, harmed_as
+from core.methods.damages import DAMAGES, SKETCHED, SKETCHED_KQUANTS, SPARSITIES, Damage, harmed_as
 from core.methods.depth_ramp import DepthRamp
 from core.methods.distillation import (
     CHUNK,
@@ -47,6 +48,7 @@ from core.methods.distillation import (
 )
 from core.methods.dlp import Dlp
 from core.methods.gaussian import Covariance, Gaussian
+from core.methods.ggml import Packed, insist_on_ggml, pack
 from core.methods.layer_part import ATTENTION, BLOCKS, MLP, GaussianPart, Mean, ResidualPart, Skip, SkipPart, head_of
 from core.methods.lsa import Lsa, apart
 from core.methods.manual import Manual
@@ -125,6 +127,7 @@ BUDGET_UNITS = (
     BITS,
     INTEGERS,
     GGUF,
+    KQUANTS,
     LAYERS,
 )
 

@@ -5,6 +5,7 @@ bits what a narrower code leaves out. A layer of share 1 is left out, whatever t
 curves and the solver know no kind; a person reads and writes amounts.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple, TypeVar
 
@@ -15,6 +16,7 @@ from core.base import Array, UserError, brief, listed, number, per_cent
 from core.methods.quantisation import HALF, QUANT_FORMATS, QuantFormat
 
 DROPPED = "left out"
+APART = 1e-7  # of a share, between types of one size: 200 bytes of a billion weights, where plans are met to 1e-9
 Amounts = TypeVar("Amounts", float, Array)
 
 
@@ -51,6 +53,11 @@ class BudgetUnit(NamedTuple):
     def bits(self) -> bool:
         """True if amounts are bits a weight; else they are shares."""
         return bool(self.levels) and not self.of_layers
+
+    @property
+    def in_gguf(self) -> bool:
+        """True if its formats are those of GGUF files."""
+        return any(each.format and each.format.gguf for each in self.levels)
 
     @property
     def unit(self) -> str:
@@ -116,8 +123,11 @@ def level_at(levels: Iterable[Level], share: float) -> Level:
 
 def in_formats(names: Iterable[str]) -> tuple[Level, ...]:
     """Levels of these number formats, shares rising."""
-    formats = (QUANT_FORMATS[name] for name in names)
-    levels = (Level(each.name, 1 - each.bits_per_weight / HALF, each) for each in formats)
+    formats = sorted((QUANT_FORMATS[name] for name in names), key=lambda each: each.bits_per_weight)
+    alike = Counter()  # types of one size: a share stands for one of them, so each gets a little more than the last
+    shares = (1 - each.bits_per_weight / HALF for each in formats)
+    apart = [share + APART * (alike.update([share]) or alike[share] - 1) for share in shares]
+    levels = (Level(each.name, share, each) for each, share in zip(formats, apart, strict=True))
     return tuple(sorted(levels, key=lambda level: level.share))
 
 
@@ -128,7 +138,8 @@ BITS = BudgetUnit("bits", tuple(Level(str(bits), 1 - bits / HALF) for bits in (8
 INTEGERS = BudgetUnit(
     "integers", in_formats(name for name, each in QUANT_FORMATS.items() if each.beside and not each.gguf)
 )
-GGUF = BudgetUnit("gguf", in_formats(name for name, each in QUANT_FORMATS.items() if each.gguf))
+GGUF = BudgetUnit("gguf", in_formats(("Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0")))
+KQUANTS = BudgetUnit("kquants", in_formats(each.name for each in QUANT_FORMATS.values() if each.in_kquants))
 LAYERS = BudgetUnit("layers", (Level("kept", 0.0), Level(DROPPED, 1.0)))
 # Integers, in some linears after zeros, with a bit for each weight that says whether it stays: no file format holds
 # that. Stored results keep these levels; nothing new is made of them.

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from core.base import number
-from core.methods.budget_unit import MIXED, nearest
+from core.methods.budget_unit import KQUANTS, MIXED, nearest
 from core.methods.pruners import MOMENTS, PRUNERS
 from core.methods.quantisation import QUANT_FORMATS
 from core.methods.treatments import TREATMENTS, Treatment
@@ -33,7 +33,7 @@ class Damage(NamedTuple):
 _ROUNDINGS = [
     name
     for name, row in PRUNERS.items()
-    if row.budget_unit.bits and row.budget_unit is not MIXED and row.statistic not in MOMENTS
+    if row.budget_unit.bits and row.budget_unit not in (MIXED, KQUANTS) and row.statistic not in MOMENTS
 ]
 
 
@@ -50,3 +50,10 @@ SKETCHED = {
         *(Damage(TREATMENTS[name], level.share) for name in _ROUNDINGS for level in PRUNERS[name].levels),
     )
 }
+# On request alone: ggml takes seconds to minutes for each type. Of types that both have, the first is read for both.
+SKETCHED_KQUANTS = {
+    level.name: Damage(TREATMENTS["kquants"], level.share)
+    for level in PRUNERS["kquants"].levels
+    if level.name not in SKETCHED
+}
+DAMAGES = SKETCHED | SKETCHED_KQUANTS

@@ -9,7 +9,19 @@ from pydantic import Field
 
 from core.base import UserError
 from core.methods.alps import alps
-from core.methods.budget_unit import BITS, GGUF, INTEGERS, LAYERS, MIXED, MIXED_GONE, ZEROS, BudgetUnit, Level, level_at
+from core.methods.budget_unit import (
+    BITS,
+    GGUF,
+    INTEGERS,
+    KQUANTS,
+    LAYERS,
+    MIXED,
+    MIXED_GONE,
+    ZEROS,
+    BudgetUnit,
+    Level,
+    level_at,
+)
 from core.methods.magnitude import magnitude
 from core.methods.quantisation import QUANT_FORMATS, fed_back, rounded
 from core.methods.selection import Tensor, Warn
@@ -59,10 +71,14 @@ def _rounded_to_level(
         UserError: no level has this share, or the inputs make no whole groups.
         Broken: as `fed_back`.
     """
-    form = level_at(levels, share).format
+    form = level_at(levels, share).format.on(weight.shape[1])
     if feedback:
         return fed_back(weight, form, statistic, warn).to(weight.dtype)
-    return rounded(weight, form, None if statistic is None else statistic**2).to(weight.dtype)
+    values: Any = rounded(weight, form, None if statistic is None else statistic**2)
+    result = values.to(weight.dtype)
+    if form.gguf:
+        result.packed = values.packed
+    return result
 
 
 def _refuse_mixed(*_: object) -> Tensor:
@@ -167,6 +183,15 @@ PRUNERS = {
         "Not a pruner: weights rounded as a GGUF file of the types Q4_0 to Q8_0 holds them.",
         r"W'_{jk} = d\, q_{jk} + m",
         budget_unit=GGUF,
+    ),
+    "kquants": _quantiser(
+        "K-quants",
+        "norm",
+        "Not a pruner: weights rounded to the K- and IQ-types of llama.cpp by its own quantisers, where an error "
+        "counts as much as its input's mean square over the calibration text, as an importance matrix says.",
+        r"\min_{q,d,m} \textstyle\sum_k \lVert X_k \rVert^2 (d\, q_{jk} + m - W_{jk})^2",
+        budget_unit=KQUANTS,
+        solve_passes=5,
     ),
     "left_out": PrunerRow(
         "left out",

@@ -1,11 +1,11 @@
-"""Weights in few bits: integers by groups along the inputs, and the GGUF types of the `gguf` package.
+"""Weights in few bits: integers by groups along the inputs, and the GGUF types, which ggml or `gguf` rounds to.
 
 GPTQ is Frantar et al., arXiv 2210.17323.
 """
 
 from collections.abc import Iterable
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from core.base import UserError
 from core.methods.selection import Tensor, Warn
@@ -26,8 +26,19 @@ class QuantFormat(NamedTuple):
     name: str
     bits: int  # of a code
     group: int  # weights in a row that share a scale
-    beside: int  # bits of a group's zero point or minimum
+    beside: int  # bits of a group's zero point or minimum, or of what a super-block holds beside its own scale
     gguf: bool
+    fallback: str = ""  # llama.cpp's choice for rows that no super-block divides
+
+    @property
+    def by_ggml(self) -> bool:
+        """True if ggml alone rounds to it."""
+        return self.name in _SUPER_BLOCKS
+
+    @property
+    def in_kquants(self) -> bool:
+        """True for these and what rows get that no super-block divides."""
+        return self.by_ggml or self.name in ("Q8_0", "Q5_1", "Q5_0", "Q4_0")
 
     @property
     def symmetric(self) -> bool:
@@ -38,6 +49,10 @@ class QuantFormat(NamedTuple):
     def bits_per_weight(self) -> float:
         """Bits of a weight with its share of scales, zero points or minima."""
         return self.bits + (HALF + self.beside) / self.group
+
+    def on(self, width: int) -> "QuantFormat":
+        """The format that rows of a width get: of K- and IQ-types that do not divide it, llama.cpp's fallback."""
+        return QUANT_FORMATS[self.fallback] if self.fallback and width % self.group else self
 
     def check_width(self, width: int) -> None:
         """Refuse inputs that make no whole groups.
@@ -61,7 +76,20 @@ _GGUF = [
     QuantFormat(f"Q{bits}_{kind}", bits, 32, HALF * kind, True)
     for bits, kind in ((4, 0), (4, 1), (5, 0), (5, 1), (8, 0))
 ]
-QUANT_FORMATS = {each.name: each for each in (*_INTEGERS, *_GGUF)}
+# Bits of a code, weights of a block and its bytes (ggml-common.h), and the fallback (tensor_type_fallback of
+# llama-quant.cpp, build 11434)
+_SUPER_BLOCKS = {
+    "Q6_K": (6, 256, 210, "Q8_0"), "Q5_K": (5, 256, 176, "Q5_1"), "Q4_K": (4, 256, 144, "Q5_0"),
+    "Q3_K": (3, 256, 110, "Q4_0"), "Q2_K": (2, 256, 84, "Q4_0"), "IQ4_NL": (4, 32, 18, ""),
+    "IQ4_XS": (4, 256, 136, "IQ4_NL"), "IQ3_S": (3, 256, 110, "IQ4_NL"), "IQ3_XXS": (3, 256, 98, "IQ4_NL"),
+    "IQ2_S": (2, 256, 82, "IQ4_NL"), "IQ2_XS": (2, 256, 74, "IQ4_NL"), "IQ2_XXS": (2, 256, 66, "IQ4_NL"),
+    "MXFP4": (4, 32, 17, ""),
+}  # fmt: skip
+_BY_GGML = [
+    QuantFormat(name, bits, group, 8 * size - bits * group - HALF, True, fallback)
+    for name, (bits, group, size, fallback) in _SUPER_BLOCKS.items()
+]
+QUANT_FORMATS = {each.name: each for each in (*_INTEGERS, *_GGUF, *_BY_GGML)}
 
 
 OUTSIDE = "Q8_0"  # type of the embeddings, and of a head of its own, in a GGUF file whose linears have few bits
@@ -143,20 +171,24 @@ def dequantise(codes: Codes) -> Tensor:
 
 
 def rounded(weight: Tensor, form: QuantFormat, importance: Tensor | None = None) -> Tensor:
-    """Round a weight to a format, (out, in) float32: by `quantise`, or as the `gguf` package writes and reads it.
+    """Round a weight to a format, (out, in) float32: by `quantise`, or as a GGUF file holds it, see `ggml.pack`.
 
     Raises:
-        UserError: the inputs make no whole groups.
+        UserError: the inputs make no whole groups; or as `ggml.pack`.
     """
     if not form.gguf:
         return dequantise(quantise(weight, form, importance))
     import torch
-    from gguf import GGMLQuantizationType, quants
+
+    from core.methods.ggml import pack
 
     form.check_width(weight.shape[1])
-    kind = GGMLQuantizationType[form.name]
-    written = quants.quantize(weight.float().contiguous().cpu().numpy(), kind)
-    return torch.from_numpy(quants.dequantize(written, kind)).to(weight.device)
+    packed = pack(
+        weight.float().contiguous().cpu().numpy(), form.name, None if importance is None else importance.numpy()
+    )
+    result: Any = torch.from_numpy(packed.values).to(weight.device)
+    result.packed = packed  # for a file: most types give other codes for weights that are rounded already
+    return result
 
 
 def fed_back(weight: Tensor, form: QuantFormat, second_moment: Tensor, warn: Warn) -> Tensor:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from core.base import UserError, listed, megabytes
-from core.methods import GGUF, HALF, LAYERS, OUTSIDE, QUANT_FORMATS, Treatment
+from core.methods import HALF, LAYERS, OUTSIDE, QUANT_FORMATS, Treatment
 from core.plan.allocation import limits
 from core.requests import AllocationRequest, BestRequest, Counts
 
@@ -33,7 +33,7 @@ def total(counts: Counts, bits: float, gguf: bool, gone: float = 0.0) -> int:
 def taken(counts: Counts, treatment: Treatment, share: float) -> int:
     """Bytes of all weights at a share saved of the linears' weights."""
     return total(
-        counts, treatment.stored(share), treatment.budget_unit is GGUF, share * (treatment.budget_unit is LAYERS)
+        counts, treatment.stored(share), treatment.budget_unit.in_gguf, share * (treatment.budget_unit is LAYERS)
     )
 
 

@@ -5,7 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.base import Array, UserError
-from core.methods import PRUNERS, dropped_layers, level_at, pattern, steps_on, training_windows, validation_windows
+from core.methods import (
+    KQUANTS,
+    PRUNERS,
+    dropped_layers,
+    insist_on_ggml,
+    level_at,
+    pattern,
+    steps_on,
+    training_windows,
+    validation_windows,
+)
 from core.models import anatomy
 from core.models.anatomy import Linear
 from core.models.loading import Loaded, Reader
@@ -60,6 +70,8 @@ def check_recipes(
         validation_windows(read.sequences)
     profile = profile_of(request.profile, reader.source, store)
     parameters = linear_parameters(profile) if profile else np.empty((0, 0))
+    if any(each.treatment.budget_unit is KQUANTS for each in recipes):
+        insist_on_ggml()
     for each in recipes:
         if tokens := each.recover_until or each.recover_tokens:
             steps_on(tokens, read.length)
@@ -136,8 +148,9 @@ def sparsity_by_linear(exact: ExactRecipe, stacks: Sequence[Sequence[Linear]]) -
     for layer, stack in enumerate(stacks if own or row.levels else ()):
         for linear, share in zip(stack if layer not in gone else (), table[layer], strict=False):
             try:
+                width = linear.weight.shape[1]
                 if form := own or level_at(row.levels, share).format:
-                    form.check_width(linear.weight.shape[1])
+                    (form if own else form.on(width)).check_width(width)
             except UserError as error:
                 raise UserError(f"layer {layer}, {linear.name}: {error}") from error
     return table

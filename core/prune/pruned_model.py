@@ -11,7 +11,6 @@ from torch import Tensor
 
 from core.base import Array
 from core.methods import (
-    GGUF,
     OUTSIDE,
     PRUNERS,
     QUANT_FORMATS,
@@ -69,7 +68,7 @@ def prune(
     writing, reading, walking, tuning = takes
     step = tracker.steps(f"{what}pruned", len(loaded.layers), walking)
 
-    if PRUNERS[exact.pruner].budget_unit is GGUF:
+    if PRUNERS[exact.pruner].budget_unit.in_gguf:
         with torch.no_grad():
             for each in outside_matrices(loaded):
                 each.copy_(rounded(each, QUANT_FORMATS[OUTSIDE]))

@@ -85,7 +85,9 @@ def prune_layers(
         for group in _groups(stack, runs[index], streams) if in_turn else [stack]:
             sums = _statistics(group, runs[index], streams, treatment.statistics, path if pull else None, read)
             for linear in group:
-                linear.module.weight.copy_(prune_linear(linear, index, treatment, sums, shares[linear.name], own, warn))
+                pruned = prune_linear(linear, index, treatment, sums, shares[linear.name], own, warn)
+                linear.module.weight.copy_(pruned)
+                linear.module.weight.packed = getattr(pruned, "packed", None)  # for an export
         if windows:
             repair_windows(windows.repair, index, stack, runs[index], streams, path)
         zeros = [anatomy.zero_fraction(each.weight) for each in stack]

@@ -9,13 +9,13 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, LlamaTokenizer
 
-from core.export import GGUF, SENTENCE, file_sizes, target
+from core.export import GGUF, SENTENCE, file_sizes, imatrix, target
 from core.jobs import execute
-from core.methods import QUANT_FORMATS, rounded
+from core.methods import KQUANTS, QUANT_FORMATS, Manual, pack, rounded
 from core.models import anatomy, loading, locate
 from core.models.sources import count_numbers
 from core.plan import sizes
-from core.requests import ExportRequest, Recipe, grammar, read_recipe, uniform
+from core.requests import AllocationRequest, ExportRequest, Recipe, WindowRequest, grammar, read_recipe, uniform
 from tests import families, gguf_files, tiny
 from tests.core.export.examples import SPARSITY, logits, read, with_zeros, write
 
@@ -160,12 +160,36 @@ def test_a_plan_of_several_types_is_written_and_its_bytes_are_predicted(tmp_path
     written = {each.name: each.tensor_type.name for each in reader.tensors}
     assert [written[f"blk.{layer}.attn_q.weight"] for layer in range(4)] == [row[0] for row in types]
     told = dict(line.split("=") for line in (tmp_path / "out" / "tensor-types.txt").read_text().split())
-    assert told == {name: kind for name, kind in written.items() if name.startswith("blk.") and "norm" not in name}
+    assert told == {name: kind for name, kind in written.items() if "norm" not in name}
     assert {written[f"blk.2.{name}.weight"] for name in ("attn_k", "attn_v", "ffn_down", "ffn_up")} == {"Q4_0"}
     bits = np.vectorize(lambda name: QUANT_FORMATS[name].bits_per_weight)(types)
     mean = float((bits * exported.weights).sum() / exported.weights.sum())
     predicted = sizes.total(count_numbers(loaded.source, empty), mean, gguf=True)
     assert exported.bytes - reader.data_offset == predicted
+
+
+def test_k_quants_are_ggmls_own_of_the_importance_that_lies_beside_them(tmp_path, empty):
+    model = saved(tmp_path / "model", "llama", hidden_size=256, intermediate_size=288)
+    types = ["Q4_K", "IQ3_XXS", "Q2_K", "Q6_K"]
+    shares = [KQUANTS.read(each) for each in types]
+    plan = AllocationRequest(base=Manual(sparsity=tuple(shares)), target=sum(shares) / 4, currency="kquants")
+    setting = Recipe(allocation=plan, pruner="kquants", calibration_seed=0)
+    how = {"calibration": WindowRequest(sequences=2, length=16), "format": "gguf"}
+    request = ExportRequest(setting=setting, model=str(model), folder=str(tmp_path / "out"), **how)
+    made = execute.get(request, empty).provenance
+    assert any("Q2_K holds no rows of 288" in each and "became Q4_0" in each for each in made["warnings"])
+    reader = gguf.GGUFReader(tmp_path / "out" / GGUF)
+    tensors = {each.name: each for each in reader.tensors}
+    assert [tensors[f"blk.{layer}.ffn_up.weight"].tensor_type.name for layer in range(4)] == types
+    assert [tensors[f"blk.{layer}.ffn_down.weight"].tensor_type.name for layer in range(4)] == [
+        QUANT_FORMATS[each].fallback for each in types
+    ]
+    widths = {name: int(each.shape[0]) for name, each in tensors.items() if "norm" not in name and "blk" in name}
+    means = imatrix.read(tmp_path / "out" / "imatrix.gguf", widths)
+    dense = loading.load(locate(str(model), empty)).model.state_dict()
+    weight = dense["model.layers.2.mlp.up_proj.weight"].numpy()
+    again = pack(weight, "Q2_K", means["blk.2.ffn_up.weight"] * 32)
+    assert np.array_equal(again.data, tensors["blk.2.ffn_up.weight"].data)
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2"])  # the second has biases, and ties its embeddings

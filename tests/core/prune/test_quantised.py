@@ -17,7 +17,8 @@ from tests.builders.recipes import exact
 TOKENS = tiny.windows(6, 16).tokens
 
 INTEGERS = [each for each in QUANT_FORMATS.values() if not each.gguf]
-GGUF = [each for each in QUANT_FORMATS.values() if each.gguf]
+GGUF = [each for each in QUANT_FORMATS.values() if each.gguf and not each.by_ggml]
+BY_GGML = [each for each in QUANT_FORMATS.values() if each.by_ggml]
 
 
 def weight(seed, outputs=12, inputs=192):
@@ -36,7 +37,7 @@ def inputs(seed, width=192, tokens=500):
     return mixed * torch.rand(width, generator=generator)
 
 
-@pytest.mark.parametrize("form", QUANT_FORMATS.values(), ids=QUANT_FORMATS)
+@pytest.mark.parametrize("form", [*INTEGERS, *GGUF], ids=lambda form: form.name)
 @pytest.mark.parametrize("seed", range(3))
 def test_a_form_has_few_levels_and_keeps_what_lies_on_its_grid(form, seed):
     found = rounded(weight(seed), form)
@@ -66,6 +67,28 @@ def test_gguf_types_are_the_packages_own(form):
     written = quants.quantize(dense.float().numpy(), kind)
     assert np.array_equal(rounded(dense, form).numpy(), quants.dequantize(written, kind))
     assert written.shape[1] * 8 == form.bits_per_weight * dense.shape[1]
+
+
+@pytest.mark.parametrize("form", BY_GGML, ids=lambda form: form.name)
+def test_k_and_iq_types_are_ggmls_and_importance_serves_what_counts(form):
+    dense, wide = torch.randn(2, 16, 256, generator=torch.Generator().manual_seed(1))
+    importance = wide[0] ** 2 + 0.05
+    plain = torch.ones_like(importance)
+    errors = [((rounded(dense, form, each) - dense) ** 2 * importance).sum() for each in (importance, plain)]
+    assert errors[0] <= 1.02 * errors[1] < 0.2 * (dense**2 * importance).sum()
+    packed = rounded(dense, form, importance).packed
+    assert packed.data.shape[1] * 8 == form.bits_per_weight * 256
+    assert form.on(288).name == (form.fallback or form.name)
+
+
+def test_ggml_is_named_where_it_is_missing_or_lacks_importance(monkeypatch):
+    with pytest.raises(UserError, match="IQ2_XXS needs an importance matrix"):
+        rounded(weight(1, 4, 256), QUANT_FORMATS["IQ2_XXS"])
+    with pytest.raises(UserError, match="importance of its inputs is not finite"):
+        rounded(weight(1, 4, 256), QUANT_FORMATS["Q4_K"], torch.full((256,), torch.nan))
+    monkeypatch.setattr("core.methods.ggml.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="pip install ggml-python"):
+        rounded(weight(1, 4, 256), QUANT_FORMATS["Q4_K"])
 
 
 @pytest.mark.parametrize("form", INTEGERS, ids=lambda form: form.name)
