@@ -35,6 +35,7 @@ from core.store import (
     Scores,
     Sketch,
     Store,
+    TensorSketch,
     Weights,
     ZeroShot,
     distillation_folder,
@@ -78,6 +79,7 @@ def save_profile(root, spec, layers=30, model="invented model", text="invented t
         provenance |= {"checkpoints": {other: OTHER}, "tensors": list(LINEARS), "outside": [OTHER]}
         store.save(spec.cumulative(other), cumulative(layers, spec.text.sequences), provenance)
         store.save(spec.difference(other), difference(layers), provenance)
+        store.save(spec.tensor_sketch(other), tensor_sketch(layers, spec.text.sequences), provenance)
     for measurement in spec.measurements:
         store.save(spec.unit(measurement), perturbed(layers, spec.text.sequences, measurement), provenance)
     store.save(spec, None, provenance)
@@ -202,6 +204,13 @@ def cumulative(layers, sequences):
         nll_increase=kl / 2,
         flips=np.where(tokens % 10 == 0, 1.0, 0.0) * np.ones((sequences, 1)),
     )
+
+
+def tensor_sketch(layers, sequences):
+    """Independent changes of attention and MLP, the middle layer's three times as large."""
+    drawn = np.random.default_rng(6).standard_normal((layers, 2, 1, 4, sequences))
+    drawn[layers // 2] *= 3
+    return TensorSketch(change=drawn, outside=drawn[:1, 0, 0] / 9)
 
 
 def difference(layers):

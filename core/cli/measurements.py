@@ -12,8 +12,8 @@ from core.cli.evaluations import run_command, run_shares
 from core.cli.terminal import Answer, command, say, say_json, say_table
 from core.plan import agreements, averaged, gains_of, per_layer
 from core.requests import request_of
-from core.results import Compared, checkpoints
-from core.show.words import gain_sentences
+from core.results import Compared, checkpoints, suspects
+from core.show.words import gain_sentences, suspect_sentences
 from core.store import Entry, Profile, Store, profiles
 
 HARMS = ("kl", "nll_increase", "flips")
@@ -181,6 +181,7 @@ def compare(options: SimpleNamespace, store: Store) -> None:
     entry = run_command("compare", options, store)
     comparison = checkpoints.compared(profiles.load(store, entry))
     say_json({"key": entry.key, "model": entry.provenance.get("model"), **compared_json(comparison)})
+    say(*suspect_sentences.culprits(comparison))
     say(*gain_sentences.of_checkpoint(comparison))
     rows = [
         (
@@ -203,6 +204,9 @@ def compared_json(comparison: Compared) -> Answer:
     return {
         "other": comparison.called,
         "findings": gain_sentences.of_checkpoint(comparison),
+        "worst": suspect_sentences.culprits(comparison),
+        "settings": comparison.settings,
+        "suspects": [each._asdict() | {"finer": each.finer and each.finer._asdict()} for each in suspects(comparison)],
         "layers": len(comparison.harm),
         "ranking": _ranking(comparison),
         "whole": {

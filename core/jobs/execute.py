@@ -9,7 +9,7 @@ from core.jobs import cost
 from core.jobs.context import WorkContext
 from core.judge.resolution import check, resolve, texts_of, with_documents
 from core.judge.study_run import StudyRun
-from core.measure.checkpoint_diff import outside, refuse_unlike, tensors
+from core.measure.checkpoint_diff import layers_name, outside, refuse_unlike, settings, tensors
 from core.measure.sweep import Sweep
 from core.models import anatomy, placement
 from core.models.layer_parts import find_part, heads
@@ -17,6 +17,7 @@ from core.models.loading import Loaded, Reader, load
 from core.models.progress import Progress, ProgressTracker, Report, silent
 from core.models.provenance import provenance, without_project_path
 from core.models.sources import Source, locate
+from core.models.stored_formats import stored_formats
 from core.models.windows import Windows, windows
 from core.prune.exact_recipe import check_recipes
 from core.requests import (
@@ -77,21 +78,32 @@ def measure(request: MeasureRequest, context: WorkContext, share: Share | None =
         prunable=anatomy.is_prunable(loaded.layers),
         removal=request.removal,
         sketch=sketching(text.spec) if request.sketch else None,
+        tensors=bool(others),
         methods=methods_of(request.measurements),
     )
     files = [path for source in (loaded.source, *others.values()) for path in source.watched]
     store.remember(request, profile, [*files, *text.files])
     if entry := store.find(request):  # under another name, or once before this cache knew the request
         return entry
-    shape, sweep, beside = context.place(loaded), None, {}
+    shape, sweep, beside, formats, own = context.place(loaded), None, {}, {}, {}
     for source in others.values():
         context.report(Progress(f"loading {source.label}"))
         beside[source.fingerprint] = other = load(source, request.dtype, store)
         refuse_unlike(loaded, other)
+        formats[source.fingerprint], own[source.fingerprint] = stored_formats(other)
         context.place(other)
     while sweep is None or (share is None and parts.missing(store, profile)):  # a result that shared a unit was deleted
         sweep = Sweep(
-            loaded, text, profile, store, shape, ProgressTracker(context.report), context.engine, share, beside
+            loaded,
+            text,
+            profile,
+            store,
+            shape,
+            ProgressTracker(context.report),
+            context.engine,
+            share,
+            beside,
+            formats,
         )
         sweep.run()
     if sweep.speed:
@@ -99,7 +111,9 @@ def measure(request: MeasureRequest, context: WorkContext, share: Share | None =
     about = _provenance(request, context, sweep, text) | provenance(loaded, text.files, store)
     if others:
         about["checkpoints"] = {source.fingerprint: without_project_path(typed) for typed, source in others.items()}
-        about |= {"tensors": tensors(loaded.layers), "outside": outside(loaded)}
+        about |= {"tensors": tensors(loaded.layers), "outside": outside(loaded), "stack": layers_name(loaded)}
+        about["settings"] = {name: settings(loaded, other) for name, other in beside.items()}
+        about |= {"formats": formats, "stored_names": own}
     return parts.save_view(store, profile, about)
 
 

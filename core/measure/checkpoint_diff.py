@@ -3,6 +3,9 @@
 One layer at a time is a perturbation, `core.methods.checkpoint`.
 """
 
+import math
+import re
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -41,6 +44,8 @@ def refuse_unlike(loaded: Loaded, other: Loaded) -> None:
         ours, theirs = (found.get(name, "not there") for found in shapes)
         if ours != theirs:
             raise UserError(f"{name} is {theirs} in {its} and {ours} in {mine}: compare models of one shape")
+    if settings(loaded, other):
+        return
     both = zip(*(checkpoint_pieces(each.model, each.layers) for each in (loaded, other)), strict=True)
     if all(
         ours.keys() == theirs.keys()
@@ -48,6 +53,38 @@ def refuse_unlike(loaded: Loaded, other: Loaded) -> None:
         for ours, theirs in both
     ):
         raise UserError(f"{mine} and {its} are equal in every tensor: there is nothing to compare")
+
+
+NAMES_ONLY = re.compile(  # settings that tell a program how to run a model, or are told elsewhere
+    "token|name|version|dtype|cache|dropout|architect|quant|initializer|vocab|max_|return_|output_|tie_|pretraining|"
+    "model_type|rope|_implementation|is_|chunk|use_bidirectional"
+)
+ROPE = "rotary positions"
+
+
+def settings(loaded: Loaded, other: Loaded) -> dict[str, str]:
+    """Settings that decide what a model computes and differ: name -> `ours, theirs`.
+
+    Positions are compared by the frequencies that they come to, which files of two kinds tell in different words.
+    """
+    mine, its = (vars(each.model.config.get_text_config()) for each in (loaded, other))
+    unlike = {
+        name: f"{mine[name]}, {its[name]}"
+        for name in mine.keys() & its.keys()
+        if not (NAMES_ONLY.search(name) or _alike(mine[name], its[name]))
+    }
+    turns = [dict(each.model.named_buffers()) for each in (loaded, other)]
+    there = [name for name in turns[0] if name.endswith("inv_freq") and name in turns[1]]
+    if not all(torch.allclose(turns[0][name], turns[1][name], rtol=1e-4) for name in there):
+        unlike[ROPE] = ", ".join(str(each.get("rope_parameters")) for each in (mine, its))
+    return unlike
+
+
+def _alike(ours: object, theirs: object) -> bool:
+    """True for numbers equal up to how files round them, and for anything that one side does not tell."""
+    if isinstance(ours, float) and isinstance(theirs, int | float):
+        return math.isclose(ours, theirs, rel_tol=1e-4)
+    return ours == theirs or None in (ours, theirs)
 
 
 def _words(of: Loaded) -> dict[str, int]:
@@ -59,6 +96,11 @@ def _words(of: Loaded) -> dict[str, int]:
 def tensors(layers: Layers) -> list[str]:
     """Names of the layers' tensors, each once, in the order of their modules."""
     return unique(name for layer in layers for name, _ in layer.named_parameters())
+
+
+def layers_name(loaded: Loaded) -> str:
+    """Name of the list of layers in the model, as `model.layers`."""
+    return next(name for name, module in loaded.model.named_modules() if module is loaded.layers)
 
 
 def outside(loaded: Loaded) -> list[str]:

@@ -3,7 +3,7 @@
 from core.base import Spec
 from core.methods import Gaussian
 from core.models import machine
-from core.requests import Measurement, ModelShape, ProfileSpec, Share, Sketching, cut, workload
+from core.requests import Measurement, ModelShape, ProfileSpec, Share, Sketching, cut, tensor_sketching, workload
 
 ROUNDING = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-12}
 
@@ -43,7 +43,9 @@ def unit_costs(profile: ProfileSpec, shape: ModelShape) -> dict[Spec, float]:
         profile.floor: workload.measurement(shape, rounding(profile), profile.text.length),
     }
     for other in profile.others.values():
-        cost_of |= {profile.cumulative(other): 2.0 * profile.text.token_count, profile.difference(other): 0.0}
+        tokens = profile.text.token_count
+        cost_of |= {profile.cumulative(other): 2.0 * tokens, profile.difference(other): 0.0}
+        cost_of[profile.tensor_sketch(other)] = workload.sketch(shape, tensor_sketching(profile.text.sequences), tokens)
     return {unit: took for unit, took in cost_of.items() if unit in profile.units}
 
 

@@ -85,7 +85,7 @@ def _of_scores(loaded: Loaded, calls: Sequence[Call], stream: Tensor, sequence: 
     def keep(_, args, output):
         raw.update(input=args[0], output=output)
 
-    with _differentiated(), torch.enable_grad(), head.register_forward_hook(keep):
+    with differentiated(), torch.enable_grad(), head.register_forward_hook(keep):
         stream = stream.detach().clone().requires_grad_()
         logits = tail(loaded.model, calls, stream)
         capped = None
@@ -95,7 +95,7 @@ def _of_scores(loaded: Loaded, calls: Sequence[Call], stream: Tensor, sequence: 
     seeds = [seeded_generator("sketch", sequence, draw).initial_seed() for draw in range(draws)]
     gradients = []
     for slopes in score_slopes(head.weight, logits[0].detach(), capped, seeds):
-        with _differentiated():
+        with differentiated():
             slopes[0] = 0  # harm is read after the first token, as of all that is measured
             pushed = slopes[None].to(logits.dtype)
             gradients += torch.autograd.grad(raw["input"], stream, pushed, retain_graph=len(gradients) + 1 < draws)
@@ -115,12 +115,12 @@ def _through(calls: Sequence[Call], stack: list[Linear], above: list[list[Tensor
     read, slopes = ({each.name: [] for each in stack} for _ in range(2))
     for call, gradients in zip(calls, above, strict=True):
         inputs, outputs = {}, {}
-        with _differentiated(), torch.enable_grad(), _seen(stack, inputs, outputs):
+        with differentiated(), torch.enable_grad(), _seen(stack, inputs, outputs):
             stream = call.entry.detach().clone().requires_grad_()
             out = call(stream)
         places, by_linear = [stream, *outputs.values()], {name: [] for name in outputs}
         for draw, gradient in enumerate(gradients):
-            with _differentiated():
+            with differentiated():
                 gradients[draw], *rest = torch.autograd.grad(
                     out, places, gradient, retain_graph=draw + 1 < len(gradients)
                 )
@@ -134,7 +134,7 @@ def _through(calls: Sequence[Call], stack: list[Linear], above: list[list[Tensor
 
 
 @contextmanager
-def _differentiated() -> Iterator[None]:
+def differentiated() -> Iterator[None]:
     """Say in one sentence that a model's operations have no gradient.
 
     Raises:

@@ -15,6 +15,7 @@ from core.measure.first_pass import clean_statistics
 from core.measure.perturb import Moments
 from core.measure.shares import Sequences, rounding, share_of_units, unit_costs
 from core.measure.sketch import sketched
+from core.measure.tensor_sketch import tensor_sketch
 from core.measure.weights import removal, scores, weights
 from core.methods import Perturbation
 from core.models import machine
@@ -22,6 +23,7 @@ from core.models.loading import Loaded
 from core.models.placement import free_memory
 from core.models.progress import ProgressTracker
 from core.models.replay import REPLAY_TOLERANCE
+from core.models.stored_formats import Formats
 from core.models.windows import Windows
 from core.requests import Measurement, ModelShape, ProfileSpec, Share, Sketching, workload
 from core.store import Store, count, parts, results
@@ -40,6 +42,7 @@ class Sweep:
     engine: str = "wavefront"
     share: Share | None = None  # None: all of it
     others: Mapping[str, Loaded] = field(default_factory=dict)  # checkpoints to compare with, as the profile names them
+    formats: Mapping[str, Formats] = field(default_factory=dict)  # of the same, full names of linears to number formats
 
     def __post_init__(self):
         self.replay = None  # relative difference between a replayed clean layer and the model's own forward
@@ -79,6 +82,9 @@ class Sweep:
             self.seconds["statistics"] = time.perf_counter() - began
             self._floor()
             self._measure(pending)
+        for name, other in self.others.items():
+            takes = self.loaded, other, self.windows.tokens, self.formats.get(name, {})
+            self._once(self.profile.tensor_sketch(name), "sketch of the tensors:", tensor_sketch, *takes)
         plan = self.profile.sketch
         size = plan and machine.sketch_size(self.shape, self.profile.text, plan, self.profile.model.dtype, self._free())
         self._in_groups(sketched, size, self._sketch)

@@ -22,6 +22,7 @@ from core.methods.budget_unit import (
     MIXED,
     MIXED_GONE,
     ZEROS,
+    Amounts,
     BudgetUnit,
     Level,
     dropped_layers,
@@ -72,7 +73,18 @@ from core.methods.pruners import (
     Statistic,
     pruners_counting,
 )
-from core.methods.quantisation import HALF, OUTSIDE, QUANT_FORMATS, dequantise, fed_back, gguf_type, quantise, rounded
+from core.methods.quantisation import (
+    HALF,
+    OUTSIDE,
+    QUANT_FORMATS,
+    dequantise,
+    fed_back,
+    finer_formats,
+    gguf_type,
+    quantise,
+    rounded,
+    stored_as,
+)
 from core.methods.refit import errors
 from core.methods.residual import Residual, ResidualLinear, ResidualRescaled
 from core.methods.response import CURVES, Response

@@ -3,6 +3,7 @@
 GPTQ is Frantar et al., arXiv 2210.17323.
 """
 
+import re
 from collections.abc import Iterable
 from itertools import product
 from typing import Any, NamedTuple
@@ -92,6 +93,32 @@ _BY_GGML = [
 QUANT_FORMATS = {each.name: each for each in (*_INTEGERS, *_GGUF, *_BY_GGML)}
 
 
+def stored_as(name: str) -> tuple[float, int] | None:
+    """Bits of a weight, scales included, and weights of a group, of a format that nothing here need write; or None."""
+    from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
+
+    if name in GGMLQuantizationType.__members__:
+        weights, size = GGML_QUANT_SIZES[GGMLQuantizationType[name]]
+        return 8 * size / weights, weights
+    match = re.fullmatch(r"int(\d)g(\d+)(s?)", name)
+    if match is None:
+        return None
+    bits, group = int(match[1]), int(match[2])
+    return bits + (HALF + bits * (not match[3])) / group, group
+
+
+def finer_formats(name: str) -> list[str]:
+    """Formats of the same kind with more bits, coarsest first, which fit wherever this one does."""
+    bits, group = stored_as(name) or (HALF, 0)
+    if name.startswith("int"):
+        rows = [each for each in QUANT_FORMATS.values() if each.symmetric and each.group == 32]
+    else:
+        rows = [each for each in QUANT_FORMATS.values() if each.gguf and (each.group == group or each.bits == 8)]
+    finer = [each for each in rows if each.bits_per_weight > bits + LITTLE]
+    return [each.name for each in sorted(finer, key=lambda each: each.bits_per_weight)]
+
+
+LITTLE = 0.4  # bits that make no finer format
 OUTSIDE = "Q8_0"  # type of the embeddings, and of a head of its own, in a GGUF file whose linears have few bits
 
 

@@ -108,6 +108,11 @@ def gguf_shapes(path: Path) -> Shapes:
     return _read_header(path)[1]
 
 
+def gguf_types(path: Path) -> dict[str, int]:
+    """Number of the type of each tensor of a GGUF file, by its own name; raises as `gguf_shapes`."""
+    return _read_header(path)[0].types
+
+
 def _read_header(path: Path) -> tuple["_Header", Shapes]:
     size = path.stat().st_size
     try:
@@ -128,7 +133,7 @@ class _Header:
     """Reads values one after the other."""
 
     def __init__(self, content: mmap.mmap):
-        self.content, self.at, self.heads = content, 0, 1
+        self.content, self.at, self.heads, self.types = content, 0, 1, {}
         if self._number("4s") != b"GGUF" or self._number("I") not in VERSIONS:
             raise ValueError("of another kind or version")
 
@@ -145,7 +150,8 @@ class _Header:
             if name in shapes or dimensions > DIMENSIONS:
                 raise ValueError("the same name twice, or no such shape")
             shapes[name] = tuple(self._number("Q") for _ in range(dimensions))
-            block, size = GGML_QUANT_SIZES[self._number("I")]
+            self.types[name] = self._number("I")
+            block, size = GGML_QUANT_SIZES[self.types[name]]
             ends.append(self._number("Q") + math.prod(shapes[name]) * size // block)
         begin = -(-self.at // alignment) * alignment
         return shapes, begin + max(ends, default=-begin)

@@ -42,6 +42,7 @@ from core.requests.lab import (
 )
 from core.requests.measurements import (
     EACH,
+    FINER,
     ActivationSpec,
     CumulativeSpec,
     DifferenceSpec,
@@ -54,12 +55,14 @@ from core.requests.measurements import (
     ScoreSpec,
     Sketching,
     SketchSpec,
+    TensorSketchSpec,
     WeightSpec,
     expanded,
     identified,
     methods_of,
     sketching,
     stands_for,
+    tensor_sketching,
 )
 from core.requests.parsing import (
     PROJECT,

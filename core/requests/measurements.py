@@ -12,6 +12,8 @@ from core.requests.inputs import ModelSpec, OfModel, OfWindows, TextSpec, Window
 
 MOST = 1000  # measurements at once
 SAMPLES = 256  # backward passes of a sketch, over all windows
+TENSOR_SAMPLES = 64  # the same of the tensors of another checkpoint: the largest share is known to a seventh of itself
+FINER = 3  # formats that a linear of it is tried in beside its own
 EACH = "each"  # linear, or the number of a head: stands for every one of the model, one measurement for each
 SMALLEST_HALF_PRECISION_SIZE = 0.05
 
@@ -46,6 +48,11 @@ class Sketching(Spec):
 def sketching(text: OfWindows) -> Sketching:
     """The sketch of a text: as many backward passes whatever its length, and at least one for each window."""
     return Sketching(draws=-(-SAMPLES // text.sequences))
+
+
+def tensor_sketching(sequences: int) -> Sketching:
+    """The sketch of another checkpoint's tensors: as they are, and each linear in the next `FINER` formats."""
+    return Sketching(damages=("",) * (1 + FINER), draws=-(-TENSOR_SAMPLES // sequences))
 
 
 class PerturbedSpec(Spec):
@@ -109,6 +116,10 @@ class CumulativeSpec(OnText):
     other: str = Field(description="beginning of the hash of the other's files")
 
 
+class TensorSketchSpec(CumulativeSpec):
+    """Signed first-order changes of the log-probability by every tensor of another checkpoint."""
+
+
 class DifferenceSpec(OfWeights):
     """Difference between the weights of this checkpoint and another."""
 
@@ -134,6 +145,7 @@ class ProfileSpec(View):
     )
 
     sketch: Sketching | None = optional_field(None, "damages of every linear that gradients measured")
+    tensors: bool = optional_field(False, "tensors of other checkpoints that gradients measured")
 
     activation: ClassVar = _on_text(ActivationSpec)
     floor: ClassVar = _on_text(FloorSpec)
@@ -166,6 +178,9 @@ class ProfileSpec(View):
     def cumulative(self, other: str) -> CumulativeSpec:
         return CumulativeSpec(model=self.model, text=self.text, other=other)
 
+    def tensor_sketch(self, other: str) -> TensorSketchSpec:
+        return TensorSketchSpec(model=self.model, text=self.text, other=other)
+
     def difference(self, other: str) -> DifferenceSpec:
         return DifferenceSpec(model=self.model, other=other)
 
@@ -173,7 +188,8 @@ class ProfileSpec(View):
     def units(self) -> tuple[Spec, ...]:
         of_weights = (self.weights, self.scores) if self.prunable else ()
         of_removal = (self.removed,) if self.removal else ()
-        of_others = (make(other) for other in self.others.values() for make in (self.cumulative, self.difference))
+        made = (self.cumulative, self.difference, *[self.tensor_sketch] * self.tensors)
+        of_others = (make(other) for other in self.others.values() for make in made)
         return self.activation, self.floor, *of_weights, *of_removal, *of_others, *map(self.unit, self.parted)
 
     @property

@@ -31,4 +31,5 @@ from core.results.stored_forecasts import MIN_ANCHORS, best_forecast, load_forec
 from core.results.study_columns import CHANGE, MEAN, RESULTS, UNIFORM, Control, Row, divergence, rows_of
 from core.results.study_results import Slice, Study, examples, profile_key, shared_tasks, slice_of
 from core.results.study_table import Table
+from core.results.suspects import Suspect, shares, suspects
 from core.results.text_splits import split

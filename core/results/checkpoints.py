@@ -1,16 +1,21 @@
 """Another checkpoint against a model: layers that do harm, weights that stand out, the layer at which runs part."""
 
+from dataclasses import field
 from functools import cached_property
 
 import numpy as np
 
 from core.base import Flags, UserError, either, frozen
+from core.methods import Amounts, stored_as
 from core.plan import unreadable
-from core.store import Array, Cumulative, Difference, Perturbed, Profile
+from core.store import Array, Cumulative, Difference, Perturbed, Profile, TensorSketch
 
 STANDS_OUT = 6.0  # spreads from the median layer: layers that are quantised alike stay below
 LEAST_SPREADS = 0.05, 0.001  # of an error as a share of the median one, and of a scale: some spread is natural
+FEWER = 0.9  # bits below the median of the same tensor in all layers
+MOST = 4  # times the usual error of a format: no rounding has more
 ROUNDING = 1e-5  # less is the error of a tensor that is stored another way, as small norms plus 1 in float32
+TOLD = "settings", "formats", "stored_names"  # by a provenance, of each checkpoint
 NONE = "no other checkpoint was measured: name one to compare with, or measure checkpoint:PATH"
 
 
@@ -24,6 +29,23 @@ class Compared:
     single: Perturbed  # layers taken from it one at a time
     whole: Cumulative
     weights: Difference
+    sketch: TensorSketch | None = None  # of comparisons since there is one, of models that have a gradient
+    settings: dict[str, str] = field(default_factory=dict)  # that decide what a model computes, and differ
+    formats: dict[str, str] = field(default_factory=dict)  # of the other's files, by full names of modules
+    stored_names: dict[str, str] = field(default_factory=dict)  # in its files, where they are others
+    stack: str = ""  # name of the list of layers
+    sizes: dict[str, Array] = field(default_factory=dict)  # (layers,) weights of each linear of a layer
+
+    def bits_of(self, module: str) -> float:
+        """Bits of a weight in the other's files, scales included; NaN where they do not tell."""
+        return (stored_as(self.formats.get(module, "")) or (np.nan,))[0]
+
+    @cached_property
+    def bits(self) -> Array:
+        """(layers, tensors) the same."""
+        names = [name.removesuffix(".weight") for name in self.tensors]
+        layers = range(len(self.weights.error))
+        return np.array([[self.bits_of(f"{self.stack}.{layer}.{name}") for name in names] for layer in layers])
 
     @cached_property
     def harm(self) -> Array:
@@ -51,12 +73,20 @@ class Compared:
         off = np.abs(self.weights.scale - 1)
         across = np.sqrt(np.clip(self.weights.error**2 - off**2, 0, None))
         across[across < ROUNDING] = 0
+        across /= np.where(np.isnan(self.bits), 1, usual_error(self.bits))
         return np.maximum(*map(_spreads, (_of_median(across), off), LEAST_SPREADS))
+
+    @cached_property
+    def odd_tensors(self) -> Flags:
+        """(layers, tensors) True if one stands out, errs more than its format does, or has fewer bits than most."""
+        fewer = self.bits < np.median(self.bits, axis=0) - FEWER
+        worse = self.weights.error > MOST * usual_error(self.bits)
+        return (self.oddity > STANDS_OUT) | worse | fewer
 
     @property
     def odd(self) -> Flags:
         """(layers,) whether a tensor stands out."""
-        return self.oddity.max(1) > STANDS_OUT
+        return self.odd_tensors.max(1)
 
     @cached_property
     def ranking(self) -> list[int]:
@@ -65,7 +95,8 @@ class Compared:
 
     def tensor(self, layer: int) -> int:
         """The tensor of a layer that stands out most; where none does, the one with the largest error."""
-        by = self.oddity[layer] if self.odd[layer] else self.weights.error[layer]
+        by = (self.oddity + 1) * self.odd_tensors if self.odd[layer] else self.weights.error
+        by = by[layer]
         return max(range(len(by)), key=lambda each: (by[each], self.weights.error[layer, each]))
 
 
@@ -84,7 +115,18 @@ def compared(profile: Profile, name: str | None = None) -> Compared:
     beside, provenance = profile.others[name], profile.provenance
     tensors, outside = (tuple(provenance.get(each, ())) for each in ("tensors", "outside"))
     [single] = profile.seeds(name)
-    return Compared(profile.perturbations[name].short, tensors, outside, single, beside.cumulative, beside.difference)
+    sketch, weights = beside.sketch, profile.weights
+    sketched = None if sketch is None or np.isnan(sketch.change).any() else sketch
+    sizes = {} if weights is None else dict(zip(provenance["linears"], weights.parameters.T, strict=False))
+    told = {each: provenance.get(each, {}).get(profile.spec.others[name], {}) for each in TOLD}
+    told |= {"sizes": sizes, "stack": provenance.get("stack", "")}
+    called, measured = profile.perturbations[name].short, (beside.cumulative, beside.difference, sketched)
+    return Compared(called, tensors, outside, single, *measured, **told)
+
+
+def usual_error(bits: Amounts) -> Amounts:
+    """Relative error of weights that are rounded to so many bits, scales included: 9 % of Q4_0."""
+    return np.maximum(2.0 ** (1 - bits), ROUNDING)
 
 
 def _of_median(values: Array) -> Array:

@@ -44,6 +44,7 @@ from core.store.results import (
     Scores,
     Seeds,
     Sketch,
+    TensorSketch,
     Weights,
     ZeroShot,
     axes_of,

@@ -27,6 +27,7 @@ from core.requests import (
     RemovalSpec,
     ScoreSpec,
     SketchSpec,
+    TensorSketchSpec,
     WeightSpec,
     ZeroShotSpec,
 )
@@ -43,6 +44,7 @@ UNITS = {  # kind of entry -> its spec, and its result
     "removal": (RemovalSpec, results.Removal),
     "sketch": (SketchSpec, results.Sketch),
     "cumulative": (CumulativeSpec, results.Cumulative),
+    "tensors": (TensorSketchSpec, results.TensorSketch),
     "difference": (DifferenceSpec, results.Difference),
     "evaluated": (EvaluatedSpec, results.Losses),
     "zeroshot": (ZeroShotSpec, results.ZeroShot),

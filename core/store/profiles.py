@@ -9,7 +9,18 @@ from core.methods import Perturbation
 from core.requests import Measurement, ProfileSpec, in_order
 from core.store.cache import Store
 from core.store.entries import Entry
-from core.store.results import Activation, Cumulative, Difference, Floor, Perturbed, Removal, Scores, Sketch, Weights
+from core.store.results import (
+    Activation,
+    Cumulative,
+    Difference,
+    Floor,
+    Perturbed,
+    Removal,
+    Scores,
+    Sketch,
+    TensorSketch,
+    Weights,
+)
 
 
 @frozen
@@ -18,6 +29,7 @@ class OtherCheckpoint:
 
     cumulative: Cumulative
     difference: Difference
+    sketch: TensorSketch | None = None  # of comparisons since there is one
 
 
 @frozen
@@ -107,7 +119,11 @@ def load(store: Store, entry: Entry) -> Profile:
         results.get(spec.removed),
         results.get(spec.sketch and spec.unit(spec.sketch)),
         {
-            name: OtherCheckpoint(results[spec.cumulative(source)], results[spec.difference(source)])
+            name: OtherCheckpoint(
+                results[spec.cumulative(source)],
+                results[spec.difference(source)],
+                results.get(spec.tensor_sketch(source)),
+            )
             for name, source in spec.others.items()
         },
     )

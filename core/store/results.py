@@ -66,6 +66,8 @@ LayerTensor = Annotated[Array, "layer tensor"]
 Rests = Annotated[Array, "rest"]
 Windows = Annotated[Array, "window"]
 Examples = Annotated[Array, "example"]
+TensorChange = Annotated[Array, "layer module damage draw sequence"]
+RestChange = Annotated[Array, "rest draw sequence"]
 SketchedChange = Annotated[Array, "layer linear damage draw window", HALF]  # of many numbers, each a random draw
 
 
@@ -193,6 +195,17 @@ class Cumulative:
     kl: SequenceToken  # KL(model || other) of the token after tokens 1, 2, ..., nats
     nll_increase: SequenceToken  # rise of the loss of the same, nats
     flips: SequenceToken  # 1 where the likeliest next token is another, else 0
+
+
+@frozen
+class TensorSketch:
+    """First-order effect of the tensors of another checkpoint, module by module, as `Sketch`; NaN without gradients.
+
+    Damages: the module as it is, then its weight in the next finer formats; 0 where there is none.
+    """
+
+    change: TensorChange  # of the log-probability, nats
+    outside: RestChange  # the same of each module outside the layers, the embedding with a tied head
 
 
 @frozen

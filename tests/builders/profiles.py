@@ -38,6 +38,7 @@ def stored(store, *names, layers=6, preset="quick", removal=False, sketch=False,
     spec = spec.replace(sketch=sketching(spec.text)) if sketch else spec
     if names:
         spec = spec.replace(measurements=measurements(*names))
+    spec = spec.replace(tensors=bool(spec.others))
     return profiles.load(store, store.profile(synthetic.save_profile(store.root, spec, layers)))
 
 

@@ -12,13 +12,13 @@ import plotly.graph_objects as go
 from core.base import UserError, digits, times
 from core.methods import BLOCKS
 from core.plan import PAIRED, at_drift, changes, correlation, gains_of, per_layer
-from core.results import compared
+from core.results import compared, shares, suspects
 from core.show import words
 from core.show.figures import drift, gain, maps
 from core.show.figures.axes import layer_axis, log_axis
 from core.show.figures.palette import LIGHT
-from core.show.figures.style import Chart, InView, curve, layout, mark_layer
-from core.show.words import gain_sentences
+from core.show.figures.style import Chart, InView, colour_bar, curve, layout, mark_layer
+from core.show.words import gain_sentences, suspect_sentences
 
 PRUNED = "residual:wanda:0.7"  # what noise is held against, unless another pruning is in view
 REPAIRED = (PRUNED, "residual:wanda+refit:0.7")
@@ -134,6 +134,22 @@ def harm(view: InView) -> Chart:
     return Chart("checkpoint-harm", "Which layers went wrong?", figure, gain_sentences.worst(comparison), table)
 
 
+def divided(view: InView) -> Chart:
+    """Share of every tensor of every layer in the divergence of the other checkpoint, and what it harms alone."""
+    comparison = compared(view.profile, view.name)
+    if comparison.sketch is None:
+        raise UserError("compare this checkpoint again: the shares of its tensors were not measured")
+    names, share, alone = shares(comparison)
+    written = np.char.add(np.char.mod("%.3g %%, alone ", 100 * share), np.char.mod("%.2g nats", alone))
+    bar = colour_bar(ticksuffix=" %")
+    hover = "layer %{x}, %{customdata[0]}: %{customdata[1]}"
+    title = "share of the divergence"
+    figure = maps.by_layer(100 * share, names, hover, bar, title, written, shapes=mark_layer(view.layer))
+    table = pd.DataFrame(suspects(comparison)).drop(columns="finer")
+    finding = " ".join(suspect_sentences.culprits(comparison)) or "No tensor adds to the divergence."
+    return Chart("checkpoint-shares", "Where did it go wrong?", figure, finding, table)
+
+
 def weights(view: InView) -> Chart:
     """Relative error of every tensor of every layer."""
     comparison = compared(view.profile, view.name)
@@ -198,6 +214,7 @@ CHARTS = (
     ChartRow("repaired", CHECKS, "Does absorption change when the damage is repaired?", repaired),
     ChartRow("parts", PARTS, "Whose loss is absorbed: attention's or the MLP's?", parts),
     ChartRow("heads", PARTS, "Which parts matter most?", heads),
+    ChartRow("checkpoint-shares", COMPARED, "Where did it go wrong?", divided),
     ChartRow("checkpoint-harm", COMPARED, "Which layers went wrong?", harm),
     ChartRow("checkpoint-weights", COMPARED, "Which weights differ?", weights),
     ChartRow("checkpoint-drift", COMPARED, "Where do the two checkpoints part?", parting),

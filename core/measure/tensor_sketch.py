@@ -1,0 +1,181 @@
+"""Shares that the tensors of another checkpoint have in its divergence, by gradients of the model's own predictions.
+
+A module that holds tensors is run on the model's own inputs with the other's tensors. The change of its output, times
+the gradient of a random score of the next words there, is a signed change as `core.measure.first_order` squares it.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core.base import Fields, UserError, unique
+from core.measure.checkpoint_diff import outside, tensors
+from core.measure.first_order import score_slopes
+from core.measure.perturb import seeded_generator
+from core.measure.sketch import ADVICE, differentiated
+from core.methods import QUANT_FORMATS, finer_formats, rounded
+from core.models import anatomy
+from core.models.loading import Loaded
+from core.models.placement import weights_on_device
+from core.models.progress import Step
+from core.models.replay import Call, Tensors, entered, entry_stream, tail
+from core.requests import FINER, Sketching, tensor_sketching
+from core.store import TensorSketch
+
+Seen = dict[str, tuple[tuple, Fields, Tensor]]  # name of a module -> arguments of its call, and its output
+TOGETHER = 4096  # tokens that go through a layer at once
+
+
+def tensor_sketch(
+    loaded: Loaded, other: Loaded, tokens: Tensor, formats: Mapping[str, str], step: Step
+) -> TensorSketch:
+    """Sketch every module of another checkpoint as it is, and its linears in the next finer formats of their kind.
+
+    All is NaN for a model that has no gradient, or whose head is no linear.
+
+    Args:
+        tokens: (sequences, length).
+        formats: full name of a linear -> number format in the other checkpoint, where that is known.
+        step: called with each finished layer of some windows.
+    """
+    many = max(1, TOGETHER // tokens.shape[1])
+    names, beside = (_owners(each) for each in (tensors(loaded.layers), outside(loaded)))
+    plan, size = tensor_sketching(len(tokens)), len(tokens)
+    try:
+        parts = [
+            _windows(loaded, other, tokens[first : first + many].to(loaded.model.device), range(first, size)[:many],
+                     plan, formats, names, beside, step)
+            for first in range(0, size, many)
+        ]  # fmt: skip
+    except UserError:
+        every = len(loaded.layers), len(names), len(plan.damages), plan.draws, size
+        return TensorSketch(np.full(every, np.nan), np.full((len(beside), *every[-2:]), np.nan))
+    return TensorSketch(*(torch.cat(each, -1).double().numpy() for each in zip(*parts, strict=True)))
+
+
+def _owners(tensors: Sequence[str]) -> list[str]:
+    """Modules that hold tensors, each once, in order."""
+    return unique(name.rpartition(".")[0] for name in tensors)
+
+
+@torch.no_grad()  # no inference mode: its tensors cannot be differentiated by
+def _windows(
+    loaded: Loaded, other: Loaded, ids: Tensor, sequences: Sequence[int], plan: Sketching, formats: Mapping[str, str],
+    names: list[str], beside: list[str], step: Step,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Changes of some windows, (layers, modules, damages, draws, windows) and (modules outside, draws, windows)."""
+    calls, full = loaded.record(ids), {id(module): name for name, module in loaded.model.named_modules()}
+    seeds = [
+        [seeded_generator("sketch", each, draw).initial_seed() for draw in range(plan.draws)] for each in sequences
+    ]
+    ends = [_end(loaded, other, calls, *each, beside) for each in zip(calls[-1].exit.split(1), seeds, strict=True)]
+    above = [torch.cat(each) for each in zip(*(end for end, _ in ends), strict=True)]
+    rest = torch.stack([found for _, found in ends], -1)
+    rows = torch.zeros(len(calls), len(names), len(plan.damages), plan.draws, len(ids))
+    for index in reversed(range(len(calls))):
+        own, its = loaded.layers[index], other.layers[index]
+        with weights_on_device(own), weights_on_device(its):
+            finer = _finer(own, {name: formats.get(f"{full[id(own)]}.{name}", "") for name in names})
+            for name, found in _through(calls[index], own, its, names, finer, above).items():
+                rows[index, names.index(name), : len(found)] = found
+        step(len(calls) - 1 - index)
+    moved = entry_stream(other.model, other.layers[0], ids) - calls[0].entry
+    place = beside.index(full[id(loaded.model.get_input_embeddings())])
+    rest[place] += torch.stack([_along(gradient, moved) for gradient in above])
+    return rows, rest
+
+
+def _end(
+    loaded: Loaded, other: Loaded, calls: Sequence[Call], stream: Tensor, seeds: Sequence[int], names: list[str]
+) -> tuple[list[Tensor], Tensor]:
+    """Gradients at the last layer's output, (1, tokens, width) by draw; changes by what follows, (modules, draws).
+
+    An embedding that is the head too has that change alone so far.
+    """
+    head, total = loaded.model.get_output_embeddings(), torch.zeros(len(names), len(seeds))
+    if not isinstance(head, nn.Linear):
+        raise UserError(f"the head of {loaded.source.label} is no linear, so no word's gradient is known: {ADVICE}")
+    seen, modules, its = {}, dict(loaded.model.named_modules()), other.model.get_submodule
+    after = {name: modules[name] for name in names if not isinstance(modules[name], nn.Embedding)}
+    with differentiated(), torch.enable_grad(), _watched(after | {"": head}, seen):
+        stream = stream.detach().clone().requires_grad_()
+        logits, rise = tail(loaded.model, calls, stream), None
+        (read, *_), _, raw = seen.pop("")
+        if logits is not raw:
+            [slope] = torch.autograd.grad(logits.sum(), raw, retain_graph=True)
+            rise = slope[0].float()
+    seen = {name: each for name, each in seen.items() if modules[name] is not head and each[2].requires_grad}
+    moved = {name: its(name)(*args, **how) - output for name, (args, how, output) in seen.items()}
+    changed, dense = other.model.get_output_embeddings().weight - head.weight, logits[0].detach()
+    place = next(n for n, name in enumerate(names) if getattr(modules[name], "weight", None) is head.weight)
+    both = (score_slopes(each, dense, rise, seeds) for each in (head.weight, changed))
+    gradients = []
+    for draw, (slopes, of_head) in enumerate(zip(*both, strict=True)):
+        slopes[0] = of_head[0] = 0  # harm is read after the first token, as of all that is measured
+        with differentiated():
+            found = torch.autograd.grad(read, [stream, *(each for *_, each in seen.values())],
+                                        slopes[None].to(read.dtype), retain_graph=True, allow_unused=True)  # fmt: skip
+        gradients.append(found[0])
+        for name, slope in zip(seen, found[1:], strict=True):
+            total[names.index(name), draw] = 0 if slope is None else _along(slope, moved[name])[0]
+        total[place, draw] += _along(of_head[None], read)[0]
+    return gradients, total
+
+
+def _through(
+    call: Call, own: nn.Module, its: nn.Module, names: Sequence[str], finer: Mapping[str, Sequence[Tensor]],
+    above: list[Tensor],
+) -> Tensors:  # fmt: skip
+    """Bring the gradients from a layer's output to its input, in place; (damages, draws, windows) of each module."""
+    seen, there = {}, dict(own.named_modules())
+    with differentiated(), torch.enable_grad(), _watched({name: there[name] for name in names if name in there}, seen):
+        stream = call.entry.detach().clone().requires_grad_()
+        out = call(stream)
+    seen = {name: each for name, each in seen.items() if each[2].requires_grad}
+    moved = {
+        name: [its.get_submodule(name)(*args, **how) - output, *(args[0] @ each.T for each in finer.get(name, ()))]
+        for name, (args, how, output) in seen.items()
+    }
+    total = {name: [] for name in seen}
+    for draw, gradient in enumerate(above):
+        with differentiated():
+            above[draw], *slopes = torch.autograd.grad(
+                out, [stream, *(each for *_, each in seen.values())], gradient, retain_graph=draw + 1 < len(above),
+                allow_unused=True,
+            )  # fmt: skip
+        for name, slope in zip(seen, slopes, strict=True):
+            slope = torch.zeros_like(seen[name][2]) if slope is None else slope
+            total[name].append(torch.stack([_along(slope.reshape(len(stream), -1), each) for each in moved[name]]))
+    return {name: torch.stack(each, 1) for name, each in total.items()}
+
+
+def _watched(modules: Mapping[str, nn.Module], seen: Seen):
+    """Keep arguments and output of each module while inside."""
+
+    def hook(name):
+        def keep(_, args, kwargs, output):
+            if isinstance(output, Tensor):
+                seen[name] = args, kwargs, output
+
+        return keep
+
+    return entered(module.register_forward_hook(hook(name), with_kwargs=True) for name, module in modules.items())
+
+
+def _along(slope: Tensor, moved: Tensor) -> Tensor:
+    """Product of a gradient and a change of the same numbers, window by window, (windows,) on the CPU."""
+    windows = len(slope)
+    return (slope.reshape(windows, -1).float() * moved.reshape(windows, -1).float()).sum(1).cpu()
+
+
+def _finer(layer: nn.Module, formats: Mapping[str, str]) -> dict[str, list[Tensor]]:
+    """Changes of the linears of a layer by the formats after their own, as the module reads them, (out, in)."""
+    stack = {each.name: each for each in anatomy.linears(layer)}
+    changes = {}
+    for name in stack.keys() & formats.keys():
+        weight = stack[name].weight
+        finer = finer_formats(formats[name])[:FINER]
+        changes[name] = [rounded(weight, QUANT_FORMATS[form]) - weight.float() for form in finer]
+    return changes
