@@ -19,7 +19,9 @@ class Cost(NamedTuple):
 
     memory: int  # bytes, at the peak
     parts: int
-    seconds: float | None  # None: no model of this shape was measured on this machine
+    seconds: float | None  # None: no model was measured on this machine
+    guess: bool = False  # at the speed of another model
+    steps: str = ""  # of a search
 
 
 def words(cost: Cost | None) -> str:
@@ -28,8 +30,8 @@ def words(cost: Cost | None) -> str:
         return "The cost is not known before the model is on this machine."
     time = "Time is told once the first part is done; "
     if cost.seconds is not None:
-        time = f"About {duration(cost.seconds)}, "
-    return f"{time}{cost.memory / 2**30:.2g} GiB of memory, {cost.parts} parts."
+        time = f"About {duration(cost.seconds)}{' (a guess until the first run here)' * cost.guess}, "
+    return f"{time}{cost.memory / 2**30:.2g} GiB of memory, {cost.parts} {cost.steps or 'parts'}."
 
 
 def estimate(request: Any, store: Store, device: str = "cpu") -> Cost | None:
@@ -51,10 +53,12 @@ def estimate(request: Any, store: Store, device: str = "cpu") -> Cost | None:
         return None
     shape, place = read_shape(source, store), cluster.read(device)
     kind = device_named(place.device if place else device).split(":")[0]
-    speed = read_note(_speed_file(store, kind, shape, request.dtype))
+    own = read_note(_speed_file(store, kind, shape, request.dtype))
+    speed = own or _speed_of_others(store, kind, shape, request.dtype)
     need, parts, work = _counted(request, source, shape, kind, speed or workload.SPEED)
-    shares = place.shares if place else 1  # each does its own
-    return Cost(int(need) + machine.PROCESS, parts, work / speed / shares if speed else None)
+    seconds = work / speed / (place.shares if place else 1) if speed else None  # each share does its own
+    steps = search_plan.steps(request, shape) if isinstance(request, BestRequest) else ""
+    return Cost(int(need) + machine.PROCESS, parts, seconds, own is None, steps)
 
 
 def _counted(request: Any, source: Source, shape: ModelShape, kind: str, speed: float) -> tuple[float, int, float]:
@@ -87,6 +91,16 @@ def _counted(request: Any, source: Source, shape: ModelShape, kind: str, speed: 
 def remember_speed(store: Store, kind: str, shape: ModelShape, dtype: str, speed: float) -> None:
     """Keep how much work a second a finished sweep of such a model did on a kind of device."""
     write_note(_speed_file(store, kind, shape, dtype), speed)
+
+
+def _speed_of_others(store: Store, kind: str, shape: ModelShape, dtype: str) -> float | None:
+    """The least that other models' speeds promise, a token taking as long as the weights are many; None: no model's."""
+    size, speeds = shape.layers * shape.width**2, []
+    for path in (store.root / "speeds").glob(f"{kind}-{dtype}-*.json"):
+        layers, width, _ = map(int, path.stem.rpartition("-")[2].split("x"))
+        if speed := read_note(path):
+            speeds.append(speed * layers * width**2 / size)
+    return min(speeds, default=None)
 
 
 def _speed_file(store: Store, kind: str, shape: ModelShape, dtype: str) -> Path:

@@ -39,11 +39,12 @@ class Status(Progress):
     result: str | None = None  # key of what was computed
     error: str | None = None  # one sentence
     bad_request: bool = False  # the error was the request's fault, not the program's
+    least: float = 0.0  # share reported before: where more work turns up, the share stays
 
     @property
     def fraction(self) -> float:
         """Share of the work that is finished, 0 to 1."""
-        return min(self.done / self.total, 1.0) if self.total else 0.0
+        return max(self.least, min(self.done / self.total, 1.0) if self.total else 0.0)
 
     @property
     def percent(self) -> str:

@@ -51,8 +51,8 @@ class Recorder:
             self.first = None
         rate = self._rate(progress.done)
         left = (progress.total - progress.done) / rate if rate else None
-        memory = psutil.Process().memory_info().rss
-        self._write(replace(self.status, **vars(progress), rate=rate, seconds_left=left, memory=memory))
+        memory, least = psutil.Process().memory_info().rss, self.status.fraction
+        self._write(replace(self.status, **vars(progress), rate=rate, seconds_left=left, memory=memory, least=least))
 
     def end(self, **outcome: object) -> None:
         """Record how the job ended."""

@@ -139,6 +139,17 @@ def planned(request: BestRequest, shape: ModelShape, speed: float = workload.SPE
     }
 
 
+STEPS = {
+    "profile": "measure the model", "selection": "try the most promising settings", "repair": "repair the best",
+    "recovery": "train it", "final": "judge it beside uniform", "export": "write the file",
+}  # fmt: skip
+
+
+def steps(request: BestRequest, shape: ModelShape) -> str:
+    """The stages in words."""
+    return f"steps: {', '.join(STEPS[name] for name, work in planned(request, shape).items() if work)}"
+
+
 # --- candidates of a search at one target: all are predicted, and few are evaluated.-------------------------------
 
 MOST = 8  # settings that are evaluated at one target

@@ -170,7 +170,7 @@ def expected(request: Request, device: str) -> str:
 
 def ask(
     request: Callable[[], Request],
-    about: Callable[[Request], None],
+    about: Callable[[Request], cost.Cost | None],
     device: str,
     label: str,
     key: str,
@@ -181,14 +181,15 @@ def ask(
 
     Args:
         request: reads the form.
-        about: draws what is said of a request before it runs.
+        about: draws what is said of a request before it runs; returns its cost where the button tells the time.
         ready: nothing is left to be typed.
         find: finds a stored result; None: the one of the request itself.
     """
     built, stored = None, None
     try:
         built = request()
-        about(built)
+        if (expected := about(built)) and expected.seconds:
+            label += f" (about {duration(expected.seconds)})"
         stored = find(built) if find else Store().find(built)
     except HoldsExport as hint:  # the folder holds an export already
         ready = False

@@ -163,6 +163,7 @@ def _make(profile: Profile, aim: str, typed: str, more: Callable[[], dict], devi
         with details:
             layout.caption(f"{text_splits.described(request)} {search.SHARED}")
             layout.command(command_line(request, device, Store().elsewhere))
+        return expected
 
     def find(request):
         return Store().find(request.replace(folder=None, overwrite=False))

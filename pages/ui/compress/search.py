@@ -27,6 +27,7 @@ from core.show.words import study_lines
 from core.store import Entry, Profile, Store
 from pages.ui import best_setting, form, layout, studies
 from pages.ui.compress import pruning
+from pages.ui.model import stored
 
 READ = {"label": "Calibration windows"}
 JUDGED = {"label": "Windows to select on, and to judge on", "min_value": FEWEST_WINDOWS}
@@ -83,11 +84,11 @@ def options(profile: Profile, aim: str) -> tuple[Callable[[], dict[str, Any]], s
     return read, pruner, device
 
 
-def answers(profile: Profile, stored: Entry | None) -> None:
+def answers(profile: Profile, current: Entry | None) -> None:
     """Draw the stored answer that was picked, the one in view first."""
     entries = {entry.key: entry for entry in Store().of_model(profile.spec.model, "best")}
     if entries:
-        usual = stored.key if stored and stored.key in entries else next(iter(entries))
+        usual = current.key if current and current.key in entries else next(iter(entries))
         _answer(entries[form.choice("Answer", {key: name(entry) for key, entry in entries.items()}, "best", usual)])
 
 
@@ -124,7 +125,9 @@ def _answer(entry: Entry) -> None:
     for each in files(best_answer):
         size = megabytes(each.provenance["bytes"])
         st.success(f"The file: `{escape_markdown(each.spec.folder)}`, {size}, read back and compared.")
-    best_setting.button(partial(in_view, best_answer), "use")
+    with layout.row():
+        best_setting.button(partial(in_view, best_answer), "use")
+        stored.report(entry)
     layout.caption(text_splits.described(best_answer.request))
     texts = best_answer.provenance.texts
     texts = texts | {"text": texts.get("final", text_name(best_answer.request.final.source))}

@@ -102,8 +102,7 @@ def _actions(store: Store, entry: Entry) -> None:
     """Draw the actions on a result, and its provenance."""
     with layout.row():
         link(entry)
-        name, make = f"absorption-report-{entry.key}.html", partial(reports.html, store, entry)
-        st.download_button("Download report", make, name, key=f"report-{name}", on_click="ignore", help=REPORT)
+        report(entry)
         about = "Part of the committed demo." if entry.committed else None
         barred = access.NOTHING if access.is_read_only() else about
         with st.popover("Delete", disabled=bool(barred), help=barred):
@@ -113,6 +112,12 @@ def _actions(store: Store, entry: Entry) -> None:
         spec = entry.spec.model_dump(mode="json", exclude_none=True)
         provenance = {name: each for name, each in entry.provenance.items() if each is not None}
         st.json({"key": entry.key, **provenance, "spec": spec}, expanded=1)
+
+
+def report(entry: Entry) -> None:
+    """Draw the button that writes the report of a result."""
+    name, make = f"absorption-report-{entry.key}.html", partial(reports.html, Store(), entry)
+    st.download_button("Download report", make, name, key=f"report-{name}", on_click="ignore", help=REPORT)
 
 
 def link(entry: Entry) -> None:

@@ -8,6 +8,7 @@ from core.methods import Treatment
 from core.models import layer_parts, locate, machine, read_shape
 from core.requests import (
     PRESETS,
+    BestRequest,
     EvaluationRequest,
     MeasureRequest,
     ModelShape,
@@ -31,13 +32,24 @@ def request(**fields):
 def test_time_is_told_where_such_a_model_was_measured_here(empty):
     before = cost.estimate(request(), empty)
     assert before.seconds is None and before.parts == 6 and "once the first part is done" in cost.words(before)
-    cost.remember_speed(empty, "cpu", tiny.shape(tiny.loaded("llama")), "float32", 10.0)
+    shape = tiny.shape(tiny.loaded("llama"))
+    cost.remember_speed(empty, "cpu", shape, "float32", 10.0)
     after = cost.estimate(request(), empty)
     assert after.seconds > 0 and after.memory == before.memory and cost.words(after).startswith("About 13 min")
     spread = cost.estimate(request(), empty, "ray, 4 shares, cpu")
     assert spread.seconds == pytest.approx(after.seconds / 4)
     for other in ({"device": "cuda"}, {"request": request(dtype="bfloat16")}):  # which were not measured
         assert cost.estimate(**{"request": request(), "store": empty} | other).seconds is None
+    cost.remember_speed(empty, "cpu", shape._replace(layers=2 * shape.layers), "bfloat16", 10.0)  # of another model
+    other = cost.estimate(request(dtype="bfloat16"), empty)
+    assert other.seconds == pytest.approx(after.seconds / 2) and "a guess until the first run here" in cost.words(other)
+
+
+def test_a_search_says_its_steps(empty):
+    words = cost.words(cost.estimate(BestRequest(model=str(tiny.folder("llama")), target=0.5), empty))
+    assert words.endswith(
+        "4 steps: measure the model, try the most promising settings, repair the best, judge it beside uniform."
+    )
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2", "gemma3_text", "falcon"])

@@ -103,6 +103,7 @@ def test_a_started_worker_counts_until_it_holds_its_lock(store, monkeypatch):
         (Status(state="running", line="layer 3", done=3, total=4), "75 %, time left not known yet · layer 3"),
         (Status(state="running", line="x", done=1, total=9, rate=310.0, seconds_left=95, memory=2**30),
          "11 %, about 95 s left · x · 1.0 GiB of memory"),
+        (Status(state="running", line="more", done=1, total=9, least=0.5), "50 %, time left not known yet · more"),
     ],
 )  # fmt: skip
 def test_a_status_in_words(status, words):
@@ -128,7 +129,9 @@ def test_the_time_left_is_told_by_the_pace_of_what_was_done(store, monkeypatch):
     assert after(0).seconds_left is None
     begun = after(20)
     assert begun.rate * begun.seconds_left == pytest.approx(980, rel=0.01)
-    assert after(40, total=2000).seconds_left is None, "another total is another run"
+    share = after(40).fraction
+    more = after(41, total=2000)
+    assert more.seconds_left is None and more.fraction == share, "another total is another run, and nothing is lost"
 
 
 def test_a_clock_that_is_set_back_makes_no_time_negative(store, monkeypatch):
