@@ -8,7 +8,7 @@ import pytest
 from core.show.figures import GAIN
 from pages.ui import current_profile
 from tests import synthetic
-from tests.pages.opening import figures, live, named, opened_at, url
+from tests.pages.opening import figures, named, opened_at, url
 
 
 def opened(**view):
@@ -20,8 +20,6 @@ def test_the_url_restores_the_view(filled_cache):
     view = {"perturbation": "gaussian:0.01", "positions": "all", "layer": "7"}
     app = opened(profile=filled_cache["deep"], **view)
     assert {key: str(app.session_state[key]) for key in view} == view
-    sized = opened(profile=filled_cache["deep"], group=GAIN, statistic="median")
-    assert sized.session_state["statistic"] == "median" and "median" in live(sized)["y"]["title"]
     assert named(figures(app)[1], "layer 7")
 
 
@@ -35,11 +33,11 @@ def test_a_choice_outruns_the_url_of_the_last_one_and_the_back_button_does_not(f
     app.query_params.pop("layer")
     app.run()
     assert app.session_state["layer"] == 7 and url(app) == bare | {"layer": "7"}
-    app.session_state["statistic"] = "median"
+    app.session_state["positions"] = "all"
     app.query_params["layer"] = "3"
     app.run()
-    assert app.session_state["layer"] == 7 and url(app) == bare | {"layer": "7", "statistic": "median"}
-    app.query_params.pop("statistic")
+    assert app.session_state["layer"] == 7 and url(app) == bare | {"layer": "7", "positions": "all"}
+    app.query_params.pop("positions")
     app.run()
     assert app.session_state["layer"] == 7 and url(app) == bare | {"layer": "7"}
     app.query_params["layer"] = "3"
@@ -47,7 +45,7 @@ def test_a_choice_outruns_the_url_of_the_last_one_and_the_back_button_does_not(f
     assert app.session_state["layer"] == 3 and url(app) == bare | {"layer": "3"}
 
 
-NONSENSE = {"layer": "300", "perturbation": "x", "statistic": "mode", "compare": "no", "positions": "first"}
+NONSENSE = {"layer": "300", "perturbation": "x", "compare": "no", "positions": "first"}
 
 
 @pytest.mark.parametrize("key, value", NONSENSE.items())

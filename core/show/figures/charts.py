@@ -25,12 +25,10 @@ REPAIRED = (PRUNED, "residual:wanda+refit:0.7")
 
 
 def gains(view: InView) -> Chart:
-    """Gains at every strength of the perturbation; beside another profile's, where one that holds it is compared."""
+    """Gains at every strength of the perturbation."""
     profile, name = view.profile, view.name
-    if view.twin and name in view.twin.by_name:
-        return gain.of_profiles(profile, view.twin, name, view.layer, view.statistic)
     called = {each: profile.perturbations[each].short for each in words.family(profile, name)}
-    lines = {short: gain.by_statistic(profile.seeds(each), view.statistic) for each, short in called.items()}
+    lines = {short: gains_of(profile.seeds(each)) for each, short in called.items()}
     finding = f"{gain_sentences.of_perturbation(profile, name)} {gain.of_sizes(profile, name)}".rstrip()
     return gain.gains(lines, finding, called[name], view.layer)
 
@@ -47,7 +45,8 @@ def matched(view: InView) -> Chart:
     pruning = gains_of(profile.seeds(real))
     logs = at_drift(pruning.drift, np.array([n.drift for n in sizes]), np.log([n.value for n in sizes]))
     unknown, untested = np.full(profile.layers, np.nan), ("not tested",) * profile.layers
-    noise = replace(pruning, value=np.exp(logs), low=unknown, high=unknown, verdicts=untested, uncorrected=untested)
+    values = {"value": np.exp(logs)} | dict.fromkeys(("low", "high", "mean_ratio", "median"), unknown)
+    noise = replace(pruning, **values, verdicts=untested, uncorrected=untested)
     lines = {"pruning": pruning, "noise": noise}
     between = f"{profile.perturbations[real].label}: a lower gain than noise of the same measured drift"
     return gain.compared(lines, view.layer, "Noise against real pruning", between)

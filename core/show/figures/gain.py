@@ -10,15 +10,14 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.base import digits, profile_names, times
-from core.plan import Gains, averaged, crossing, gains_of, student
+from core.plan import Gains, crossing, gains_of
 from core.results import spearman
 from core.show.figures.axes import VERDICT_COLOURS, colour_key, layer_axis, line_labels, margin, ratio_axis, wrapped
 from core.show.figures.palette import LIGHT, see_through, shades, verdict_colour
 from core.show.figures.style import Chart, band, curve, layout, mark_layer, value_line, whiskers
 from core.show.words import beside_curves, described, gain_sentences, perturbation
-from core.store import Array, Profile, Seeds
+from core.store import Array, Profile
 
-STATISTICS = {"geometric": "geometric mean", "ratio": "mean of ratios", "median": "median"}
 WIDEST = 14  # characters of a line of a name beside its curve: a phone has room for no more
 DEPTH = {
     "title": "relative depth of the injection layer: layer / (layers - 1)",
@@ -28,19 +27,6 @@ DEPTH = {
 }
 WIDE, HIGH = 240, 56  # px of a thumbnail
 TOP = 2.0  # the least gain, and its inverse, that reach its edge: a small change looks small on every card
-
-
-def by_statistic(seeds: Seeds, statistic: str) -> Gains:
-    """Gains by a statistic with the 95% interval over sequences. Verdicts are the geometric mean's whatever is shown.
-
-    Args:
-        statistic: `geometric` exp(mean ln ratio), `ratio` mean ratio, `median` over tokens, then mean over sequences.
-    """
-    gains = gains_of(seeds)
-    if statistic == "geometric":
-        return gains
-    mean, low, high = student(averaged(seeds, "ratio" if statistic == "ratio" else "ratio_q50"))
-    return replace(gains, value=mean, low=np.maximum(low, 1e-9), high=high)
 
 
 def gains(
@@ -109,10 +95,14 @@ def table(lines: Mapping[str, Gains]) -> pd.DataFrame:
 
 
 def columns(gains: Gains) -> dict[str, Any]:
-    """Column -> gain of every layer, its interval, and its verdict, also without the correction for many layers."""
+    """Column -> gain of every layer with its interval and verdict, also without the correction for many layers.
+
+    Beside it stand the paper's coefficient, the mean of ratios, and their median.
+    """
     named = {"verdict": gains.verdicts, "verdict without correction": gains.uncorrected}
     verdicts = {name: [each or "none: 1 by definition" for each in verdicts] for name, verdicts in named.items()}
-    return {"gain": gains.value, "95% low": gains.low, "95% high": gains.high} | verdicts
+    others = {"mean of ratios": gains.mean_ratio, "median": gains.median}
+    return {"gain": gains.value, "95% low": gains.low, "95% high": gains.high} | others | verdicts
 
 
 # --- size of the noise --------------------------------------------------------------------------------------------
@@ -187,11 +177,11 @@ def against(lines: Mapping[str, Gains], between: str) -> str:
     return f"{between} {where}. The largest gap is at layer {most}: {gaps}.{rank}"
 
 
-def of_profiles(profile: Profile, twin: Profile, name: str, layer: int, statistic: str) -> Chart:
+def of_profiles(profile: Profile, twin: Profile, name: str, layer: int) -> Chart:
     """Gains under one perturbation in two profiles, each named; unlike texts are said, unlike depths drawn alike."""
     titles = beside_curves([profile, twin])
     both = zip(titles, (profile, twin), strict=True)
-    lines = {title: by_statistic(each.seeds(name), statistic) for title, each in both}
+    lines = {title: gains_of(each.seeds(name)) for title, each in both}
     highlighted = layer if profile.layers == twin.layers else None
     between = f"{perturbation(profile.perturbations[name])}. The gain of {titles[0]} is lower than that of {titles[1]}"
     chart = compared(lines, highlighted, "Gain of each layer", between)

@@ -43,7 +43,6 @@ class InView:
     profile: Profile
     name: str  # of the perturbation
     layer: int  # the highlighted one
-    statistic: str = "geometric"
     twin: Profile | None = None  # another profile to compare with
 
     @property

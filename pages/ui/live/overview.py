@@ -5,10 +5,9 @@ from dataclasses import replace
 
 from core.base import capital, gain, per_cent, ratio
 from core.methods import BudgetUnit
-from core.plan import Gains
-from core.show import figures
+from core.plan import Gains, gains_of
 from core.show.figures import axes
-from core.show.figures.gain import by_statistic, table
+from core.show.figures.gain import table
 from core.show.words import gain_sentences
 from core.store import Profile
 from pages.ui import layout
@@ -28,19 +27,18 @@ FATES = {  # tone of a verdict, and what it says; the last layer has none
 UNDECIDED = ("undecided", "whether it is amplified or absorbed is undecided")
 
 
-def gains(profile: Profile, name: str, other: str | None, statistic: str, layer: int, file: str) -> None:
+def gains(profile: Profile, name: str, other: str | None, layer: int, file: str) -> None:
     """Draw the gain of every layer, coloured by verdict; a click picks the layer that all charts highlight.
 
     Args:
         other: the same perturbation at the other positions, drawn as a line; None where it was not measured there.
         file: the name of the file of its numbers.
     """
-    line, beside = by_statistic(profile.seeds(name), statistic), {}
+    line, beside = gains_of(profile.seeds(name)), {}
     if other:
         included = getattr(profile.perturbations[name], "positions", "all") == "all"
-        beside = {WITHOUT if included else WITH: by_statistic(profile.seeds(other), statistic)}
-    title = HOW_MUCH if statistic == "geometric" else f"gain, {figures.STATISTICS[statistic]}"
-    bars = gain_bars([line], title, layer, beside)
+        beside = {WITHOUT if included else WITH: gains_of(profile.seeds(other))}
+    bars = gain_bars([line], HOW_MUCH, layer, beside)
     intervals = [f"[{ratio(low)}, {ratio(high)}]" for low, high in zip(line.low, line.high, strict=True)]
     says = "Layer {layer}: gain {gain} {interval}; {verdict}."
     slots = bars.slots | {"interval": Slot(intervals, "layer")}

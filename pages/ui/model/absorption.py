@@ -6,8 +6,8 @@ import streamlit as st
 
 from core.base import OUTDATED, escape_markdown
 from core.plan import Gains, gains_of
-from core.show import figures, words
-from core.show.figures.charts import COMPARED, GAIN, GLANCE, GROUPS, InView
+from core.show import words
+from core.show.figures.charts import COMPARED, GLANCE, GROUPS, InView
 from core.show.report import claims
 from core.show.words import gain_sentences
 from core.store import Profile
@@ -30,11 +30,10 @@ def show() -> None:
         url_state.end()
     groups = [each for each in GROUPS if each not in (GLANCE, COMPARED)]  # one is drawn, below what stands at the top
     group = choices.sync("group", groups, groups[0])
-    statistic = choices.sync("statistic", list(figures.STATISTICS), "geometric", drawn=group == GAIN)
-    view, prefix = InView(profile, name, current_profile.layer(profile), statistic), f"{profile.key[:6]}-{name}"
+    view, prefix = InView(profile, name, current_profile.layer(profile)), f"{profile.key[:6]}-{name}"
     left, right = st.columns(2, gap="medium")
     with left:
-        overview.gains(profile, name, other, statistic, view.layer, layout.file(prefix, "at-a-glance"))
+        overview.gains(profile, name, other, view.layer, layout.file(prefix, "at-a-glance"))
     with right:
         charts.chart(GROUPS[GLANCE][0], view, prefix)
     st.segmented_control(

@@ -8,28 +8,22 @@ import pandas as pd
 import streamlit as st
 
 from core.base import UserError, sentence
-from core.show import figures, words
+from core.show import words
 from core.show.figures import Chart
-from core.show.figures.charts import CHECKS, GAIN, GLANCE, GROUPS, PARTS, WHY, ChartRow
+from core.show.figures.charts import CHECKS, GLANCE, GROUPS, PARTS, WHY, ChartRow
 from core.show.figures.style import KEY, TOP, InView
 from core.show.lessons.shared import sketched_twin, with_parts
 from core.show.words import gain_sentences
 from core.store import Profile, Store
-from pages.ui import current_profile, form, layout, watch
+from pages.ui import current_profile, layout, watch
 from pages.ui.live import overview
 
-ABOUT_STATISTICS = (
-    "The mean of ratios is the paper's coefficient, which we know from secondary sources only. Verdicts always use the "
-    "geometric mean."
-)
 SCROLLED = 430  # px of the table of verdicts
 
 
 def show(group: str, view: InView, prefix: str) -> None:
     """Draw a group: its choices, its charts two in a row, and its tables or links below."""
     rows, twin = GROUPS[group], None
-    if group == GAIN:  # which asks how gains are averaged
-        form.segments("Average over tokens", figures.STATISTICS, "statistic", help=ABOUT_STATISTICS)
     if group == WHY and view.profile.sketch and (other := sketched_twin(Store(), view.profile)):
         twin = current_profile.load(other.key)
     lacks_parts = group == PARTS and not any(each.kind == "skip_part" for each in view.profile.perturbations.values())

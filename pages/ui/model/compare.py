@@ -55,7 +55,7 @@ def _two(profile: Profile) -> None:
     )
     with layout.shortages():
         twin = current_profile.load(key)
-        chart = gain.of_profiles(profile, twin, preferred, current_profile.layer(profile), "geometric")
+        chart = gain.of_profiles(profile, twin, preferred, current_profile.layer(profile))
         layout.show(chart, profile.key[:6], "two")
 
 

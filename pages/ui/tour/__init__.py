@@ -31,8 +31,7 @@ def guessed(chapter: str) -> int | None:
 
 def link(page: str, label: str, profile: Profile, **view: object) -> Link:
     """A link to another page with the same view."""
-    usual = {"statistic": "geometric"} if page == "absorption" else {}  # else what was last chosen there would stay
-    return page, label, {"profile": profile.key} | {key: str(value) for key, value in (usual | view).items()}
+    return page, label, {"profile": profile.key} | {key: str(value) for key, value in view.items()}
 
 
 def control(key: str, label: str, stops: Mapping[str, str], usual: str, **more: object) -> Control:

@@ -124,15 +124,14 @@ def drowned(_):
 
 
 def compared(store):
-    """Lines of other depth, name and statistic; profiles of other models and texts; repairs; a tensor without error."""
+    """Lines of other depth and name; profiles of other models and texts; repairs; a tensor without error."""
     value = line().value
     value[5] *= 3
     for other in ({"<b>bold</b>": line(), "shallow": line(5)}, {"a": line(), "b": replace(line(), value=value)}):
         yield gain.compared(other, None, "title", "The first is lower")
-    for statistic in gain.STATISTICS:
-        yield gain.gains({"0.3": gain.by_statistic(seeds(), statistic)}, "All said.", "0.3", 2)
-    yield charts.gains(InView(of_profile("6e78df"), "gaussian:0.3", 4, "ratio", of_profile("40a79e")))
-    yield charts.gains(InView(of_profile("acb889"), "skip", 4, "median", of_profile("d5aa18")))
+    yield gain.gains({"0.3": gains_of(seeds())}, "All said.", "0.3", 2)
+    yield gain.of_profiles(of_profile("6e78df"), of_profile("40a79e"), "gaussian:0.3", 4)
+    yield gain.of_profiles(of_profile("acb889"), of_profile("d5aa18"), "skip", 4)
     profile = stored(store, *REPAIRS, "residual:magnitude:0.5", "skip", layers=LAYERS)
     yield from (charts.repaired(InView(profile, name, 1)) for name in ("skip", *REPAIRS[2:]))
     for lacking in (REPAIRS[:1], [REPAIRS[0], REPAIRS[3]], ["residual:wanda:0.5", "residual:sparsegpt+refit:0.5"]):
