@@ -45,8 +45,10 @@ def matched(view: InView) -> Chart:
     pruning = gains_of(profile.seeds(real))
     logs = at_drift(pruning.drift, np.array([n.drift for n in sizes]), np.log([n.value for n in sizes]))
     unknown, untested = np.full(profile.layers, np.nan), ("not tested",) * profile.layers
-    values = {"value": np.exp(logs)} | dict.fromkeys(("low", "high", "mean_ratio", "median"), unknown)
-    noise = replace(pruning, **values, verdicts=untested, uncorrected=untested)
+    noise = replace(
+        pruning, value=np.exp(logs), low=unknown, high=unknown, mean_ratio=unknown, median=unknown,
+        verdicts=untested, uncorrected=untested,
+    )  # fmt: skip
     lines = {"pruning": pruning, "noise": noise}
     between = f"{profile.perturbations[real].label}: a lower gain than noise of the same measured drift"
     return gain.compared(lines, view.layer, "Noise against real pruning", between)
