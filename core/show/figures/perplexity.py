@@ -16,7 +16,7 @@ from core.requests import spoken
 from core.results import FEWEST_WINDOWS, Result, Slice, Study, interval, slice_of
 from core.show.figures.axes import LETTER, line_labels, log_axis, share_axis, wrapped
 from core.show.figures.palette import LIGHT, colour
-from core.show.figures.style import DASHES, Chart, curve, layout, points, value_line, whiskers
+from core.show.figures.style import SYMBOLS, Chart, curve, layout, points, value_line, whiskers
 from core.show.words.perplexity_sentences import not_a_number
 
 WIDEST = 16  # characters of a line of a name that a phone has room for
@@ -108,10 +108,10 @@ def _traces(each: Curve, index: int) -> list[go.Scatter]:
     means = np.array([one.perplexity for one in each.settings])
     low, high = each.ends.T
     bars = whiskers(means, low, high, hue, 1.5)
-    width, dash = 3 if each.in_view else 1.5, DASHES[index % len(DASHES)]
-    line = curve(100 * np.array(each.targets), means, f"{each.name}, mean", hover, hue, width, dash, error_y=bars)
+    width, symbol = 3 if each.in_view else 1.5, SYMBOLS[index % len(SYMBOLS)]
+    line = curve(100 * np.array(each.targets), means, f"{each.name}, mean", hover, hue, width, error_y=bars)
     seeds = np.array([(100 * one.target, value) for one in each.settings for value in one.perplexities])
-    marker = {"color": hue, "size": 9 if each.in_view else 7, "opacity": 0.85}
+    marker = {"color": hue, "symbol": symbol, "size": 9 if each.in_view else 7, "opacity": 0.85}
     return [line, points(seeds[:, 0], seeds[:, 1], each.name, hover, marker)]
 
 

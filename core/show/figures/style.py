@@ -17,7 +17,7 @@ CELLS = 48  # layers whose cells are kept apart by lines
 TOP, BOTTOM = 28, 48  # px above a plot, for the title of its axis, and below, for the words of the other
 KEY = 48  # px above a plot that has a key or a colour scale there too
 HEIGHT = 440  # px of charts that stand beside each other
-DASHES = ("solid", "dash", "dot", "longdash", "dashdot", "longdashdot")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "cross")  # of measured curves: a dash is a prediction
 
 
 @frozen

@@ -32,6 +32,9 @@ import { fill, filled, Lights, write } from "./sentences.js"
 /** @type {Record<string, string>} */
 const SHAPES = { line: "━", dash: "┅", block: "■", outline: "□", arrow: "↕", dot: "●" }
 const BELOW = 120 // px that a presented page keeps below its figure, for a guess
+// What is predicted is never drawn like what was measured: hollow dots, dashed grey lines.
+const RING = { fill: "var(--st-background-color)", stroke: tone("accent"), "stroke-width": 2 }
+const GUESS = { stroke: tone("undecided"), "stroke-dasharray": "6 4" }
 const REACH = 16 // px from the end of a bar, where it is taken
 
 /** @extends {Picture<Data>} */
@@ -184,7 +187,8 @@ class Figure extends Picture {
       if (data.bars) this.bars(data.bars)
       data.lines.forEach((line, n) => this.line(line, n))
       const now = this.measured ?? this.cost[0] ?? data.gauge?.values[frame] ?? null
-      if (data.gauge) gauge(paint, data.gauge, frame, now, tall, width - data.right)
+      const ring = this.measured === null ? RING : {}
+      if (data.gauge) gauge(paint, data.gauge, frame, now, ring, tall, width - data.right)
     })
     if (data.hero) this.hero(data.hero)
     this.controls.show(data.pick ? [data.pick, ...data.controls] : data.controls)
@@ -298,9 +302,9 @@ class Figure extends Picture {
 }
 
 /** The number that the frames lead to, over all frames, with a dot at the one shown.
- * @param {Paint} paint @param {Gauge} gauge @param {number} frame @param {number | null} now
+ * @param {Paint} paint @param {Gauge} gauge @param {number} frame @param {number | null} now @param {Properties} ring
  * @param {number} tall where it begins @param {number} end */
-function gauge(paint, { y: axis, values, zero, points, band, curves, marks, height }, frame, now, tall, end) {
+function gauge(paint, { y: axis, values, zero, points, band, curves, marks, height }, frame, now, ring, tall, end) {
   const [first, last] = [EDGE.left + 8, end - 8] // as a slider's ends
   const half = (last - first) / (values.length - 1) / 2
   const plot = new Plot(paint, axis, values.length, [first - half, last + half], [tall + 30, tall + height - 6])
@@ -313,7 +317,7 @@ function gauge(paint, { y: axis, values, zero, points, band, curves, marks, heig
   if (low) paint("bars/band", "path", { d: path([...low, ...high.reverse()]), ...shade })
   /** @type {[number, string][]} */ const names = []
   curves.forEach(([at, numbers, text], n) => {
-    plot.line(`bundle/gauge-${n}`, numbers, { stroke: tone("undecided"), "stroke-width": 1 }, at)
+    plot.line(`bundle/gauge-${n}`, numbers, { ...GUESS, "stroke-width": 1 }, at)
     if (text && numbers.at(-1)) names.push([plot.y(Number(numbers.at(-1))) + 4, text])
   })
   names.sort(([a], [b]) => a - b).reduce((above, [at, text], n) => {
@@ -321,12 +325,12 @@ function gauge(paint, { y: axis, values, zero, points, band, curves, marks, heig
     plot.write(`curve-${n}`, end, y, text)
     return y
   }, 0)
-  plot.line("lines/gauge", values, { stroke: tone("ink"), "stroke-width": 2 })
+  plot.line("lines/gauge", values, { ...GUESS, "stroke-width": 2 })
   /** @param {string} mark @param {number} n @param {number | null} value @param {Properties} look */
   const dot = (mark, n, value, look) => value && value <= axis.high &&
     paint(`front/${mark}`, "circle", { cx: plot.x(n), cy: plot.y(value), r: 4, "data-mark": mark, ...look })
-  dot("gauge", frame, now, { r: 7, fill: tone("accent") })
-  points.forEach((n) => dot(`gauge-${n}`, n, values[n], { fill: tone("ink") }))
+  dot("gauge", frame, now, { r: 7, fill: tone("accent"), ...ring })
+  points.forEach((n) => dot(`gauge-${n}`, n, values[n], RING))
   marks.forEach(([n, value, name], at) => dot(`measured-${at}`, n, value, { fill: tone(name) }))
 }
 
