@@ -40,7 +40,7 @@ def frontier(ways: Frontier, chosen: Point, rival: Point | None, goal: float | N
     marks = [] if goal is None else [upright(goal * scale, color=LIGHT.guide, width=1.5)]
     room = 0.05 * (x.high - x.low)
     across = {"title": x.title, "range": [x.low - room, x.high + 3 * room], "showgrid": False}
-    figure = layout(traces, across, y.drawn, 380, shapes=marks)
+    figure = layout(traces, across, y.drawn, 320, shapes=marks)
     unit = "MB" if ways.in_bytes else "% zeros"
     rows = [(each.name, each.amount * scale, *each.kl[:3], _origin(each)) for each in (*every, chosen)]
     table = pd.DataFrame(rows, columns=["way", unit, "KL, nats", "low", "high", "origin"]).drop_duplicates()

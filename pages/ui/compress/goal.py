@@ -43,7 +43,7 @@ def show(profile: Profile) -> None:
     counts = _counts(profile)
     aim, typed = _goal(counts)
     upper = st.container()
-    with st.expander("More: pruner, repair, training, text and device"):
+    with st.expander("More: pruner, repair, training, folder, text and device"):
         more, pruner, device = search.options(profile, aim)
         details = st.container()
     with upper:
@@ -143,8 +143,8 @@ def _share(ways: Frontier, aim: str, wanted: float) -> float:
 
 
 def _make(profile: Profile, aim: str, typed: str, more: Callable[[], dict], device: str, details: Any) -> Entry | None:
-    """Draw the folder, the time and the button; the texts and the command in `details`. Return the stored answer."""
-    with layout.row("bottom"):
+    """Draw the time and the button; the folder, the texts and the command in `details`. Return the stored answer."""
+    with details, layout.row("bottom"):
         free = _free(profile, f"{typed}{AIMS[aim]}")
         place = form.words("Folder of the file", "best_folder", placeholder=free).strip() or free
         overwrite = form.checkbox("Replace an earlier export there", "best_overwrite")
@@ -159,7 +159,8 @@ def _make(profile: Profile, aim: str, typed: str, more: Callable[[], dict], devi
     def about(request):
         check_search(request, Store())
         expected = cost.estimate(request, Store(), device)
-        layout.caption(f"{'At most: ' if expected else ''}{cost.words(expected)} {STAYS}")
+        goes = place and f" The file goes to {place}."
+        layout.caption(f"{'At most: ' if expected and expected.seconds else ''}{cost.words(expected)} {STAYS}{goes}")
         with details:
             layout.caption(f"{text_splits.described(request)} {search.SHARED}")
             layout.command(command_line(request, device, Store().elsewhere))
