@@ -43,6 +43,7 @@ def lazily(room: str, **files: str) -> Callable[[str], Any]:
             raise AttributeError(f"module {room!r} has no attribute {name!r}")
         return getattr(import_module(f"{room}.{file_of[name]}"), name)
 
+    public.file_of = file_of  # type: ignore[attr-defined]  # the test of imports follows names to files
     return public
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from graphlib import CycleError, TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,11 @@ ROOMS = {
 }
 FREE_OF_TENSORS = ("base", "methods", "requests", "store", "plan", "results", "show")
 HIDDEN = {"measure", "judge", "prune", "cli"}  # from pages
+OFFERED = {  # name that a room offers on first use -> the file that it lies in
+    f"core.{room}.{name}": f"core.{room}.{file}"
+    for room in ROOMS
+    for name, file in getattr(vars(import_module(f"core.{room}")).get("__getattr__"), "file_of", {}).items()
+}
 MODULE = re.compile(r"(core|pages)(\.\w+)+(:\w+)?")  # a text that names a module, as a table of strings would
 
 
@@ -68,7 +74,8 @@ def imported(source, later=True, texts=True):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            full = (f"{node.module}.{alias.name}" for alias in node.names)
+            found |= {node.module, *(OFFERED.get(name, name) for name in full)}
         elif texts and isinstance(node, ast.Constant) and isinstance(node.value, str) and MODULE.fullmatch(node.value):
             found.add(node.value.partition(":")[0])
     return found
@@ -159,6 +166,7 @@ def test_the_guards_bite():
     assert under(imported("def f():\n    from torch import nn\n"), HEAVY)
     assert not under(imported("def f():\n    from torch import nn\n", later=False), HEAVY)
     assert under(imported("from core.jobs import execute\n"), COMPUTING)
+    assert under(imported("from core.models import load\n"), COMPUTING)
     assert under(imported("import pages.ui.url_state\n"), {"pages"})
     assert rooms(imported("ROW = ('core.show.figures.style:Chart', 'not core.requests')\n")) == {"show"}
     assert not under(imported("from core import ask\nimport torchlike\n"), HEAVY | COMPUTING)

@@ -12,7 +12,7 @@ import typer
 from core.base import UserError, for_reader, shortage
 from core.cli import allocations, evaluations, measurements, runs, server  # each registers its commands
 from core.cli.terminal import app
-from core.models.progress import Cancelled
+from core.models import Cancelled
 
 INTERRUPTED = 130  # what typer returns for Ctrl-C, which it keeps to itself
 # typer brings its own click: its base exception is reached through the one that typer exports

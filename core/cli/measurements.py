@@ -64,10 +64,7 @@ def _summary(profile: Profile) -> Answer:
 
 def _tokens(store: Store, entry: Entry) -> list[list[int]]:
     """Token ids, (sequences, length), read again from the text of a profile."""
-    from core.models.loading import load_tokenizer
-    from core.models.saving import fastest_source
-    from core.models.sources import locate
-    from core.models.windows import tokens
+    from core.models import fastest_source, load_tokenizer, locate, tokens
 
     provenance = entry.provenance
     source, model, revision = (provenance.get(name) for name in ("text_source", "model_source", "revision"))

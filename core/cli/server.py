@@ -118,7 +118,7 @@ def work(
 @app.command()
 def models(cache: Cache = None, json: Json = False) -> None:
     """Models at hand: the bundled one and what the local Hub cache holds."""
-    from core.models.sources import local_models
+    from core.models import local_models
 
     rows, out.quiet = local_models(Store(cache)), json
     say_json({"models": rows})

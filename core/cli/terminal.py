@@ -20,7 +20,7 @@ from rich.table import Table
 
 from core.base import OUTDATED, UserError, disk_full, exists, expanded
 from core.jobs.records import Status
-from core.models.progress import READING
+from core.models import READING
 from core.requests import CACHE, JSON, OPTIONS, Option
 from core.store import Entry, Store, abandoned, write_file
 

@@ -18,7 +18,7 @@ from core.base import UserError
 from core.jobs import queue
 from core.jobs.queue import PROJECT
 from core.jobs.records import Job
-from core.models.progress import Cancelled, Progress, Report
+from core.models import Cancelled, Progress, Report
 from core.requests import BY_REQUEST, Share, ShareRequest
 from core.store import Entry, Store
 

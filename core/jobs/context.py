@@ -6,10 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from core.models import placement
-from core.models.loading import Loaded, Reader, load
-from core.models.progress import REPORT, Progress, Report
-from core.models.sources import locate, read_shape
+from core.models import REPORT, Loaded, Progress, Reader, Report, load, locate, placement, read_shape
 from core.requests import ModelShape, OfModel
 from core.store import Store, stamp
 

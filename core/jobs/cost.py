@@ -5,10 +5,7 @@ from typing import Any, NamedTuple
 
 from core.base import access, duration
 from core.jobs import cluster
-from core.models import machine, texts
-from core.models.hub import NotHere
-from core.models.machine import device_named, emulates_bfloat16
-from core.models.sources import Source, locate, read_shape
+from core.models import NotHere, Source, device_named, emulates_bfloat16, locate, machine, read_shape, texts
 from core.requests import BestRequest, MeasureRequest, ModelShape, StudyRequest, workload
 from core.results import search_plan
 from core.store import Store, read_note, write_note

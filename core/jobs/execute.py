@@ -11,15 +11,25 @@ from core.judge.resolution import check, resolve, texts_of, with_documents
 from core.judge.study_run import StudyRun
 from core.measure.checkpoint_diff import layers_name, outside, refuse_unlike, settings, tensors
 from core.measure.sweep import Sweep
-from core.models import anatomy, placement
-from core.models.layer_parts import find_part, heads
-from core.models.loading import Loaded, Reader, load
-from core.models.progress import Progress, ProgressTracker, Report, silent
+from core.models import (
+    Loaded,
+    Progress,
+    ProgressTracker,
+    Reader,
+    Report,
+    Source,
+    anatomy,
+    find_part,
+    heads,
+    load,
+    locate,
+    placement,
+    silent,
+)
 from core.models.provenance import provenance, without_project_path
-from core.models.sources import Source, locate
 from core.models.stored_formats import stored_formats
 from core.models.windows import Windows, windows
-from core.prune.exact_recipe import check_recipes
+from core.prune import check_recipes
 from core.requests import (
     BY_REQUEST,
     BestRequest,

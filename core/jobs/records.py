@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from core.base import Fields, capital, duration, for_reader, per_cent
 from core.jobs import processes
-from core.models.progress import Progress
+from core.models import Progress
 from core.requests import JOBS, Request
 from core.store import content, once_per_state, pretty, write_file
 

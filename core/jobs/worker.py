@@ -14,7 +14,7 @@ from core.export import target
 from core.jobs import cluster, processes, records
 from core.jobs import queue as jobs
 from core.jobs.records import Job, Status
-from core.models.progress import Cancelled, Progress
+from core.models import Cancelled, Progress
 from core.requests import BY_REQUEST, ShareRequest
 from core.store import VIEW_KINDS, Entry, Store
 

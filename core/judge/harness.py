@@ -21,8 +21,7 @@ from lm_eval.tasks import TaskManager
 
 from core.base import Fields, UserError
 from core.judge.sandbox import LONGEST, Renderer
-from core.models import hub
-from core.models.loading import Loaded
+from core.models import Loaded, hub
 
 BATCH = 2048  # tokens per forward
 MOST_WARNINGS = 10**6

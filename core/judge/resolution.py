@@ -5,9 +5,9 @@ from pathlib import Path
 
 from core.base import UserError, frozen
 from core.judge import zeroshot
-from core.models.loading import Loaded, Reader
+from core.models import Loaded, Reader
 from core.models.windows import Windows, read, windows
-from core.prune.exact_recipe import Texts, check_recipes, make_exact
+from core.prune import Texts, check_recipes, make_exact
 from core.requests import BestRequest, EvaluationRequest, StudyRecipe, StudyRequest, StudySpec, TaskSpec
 from core.results import text_splits
 from core.store import Entry, Store

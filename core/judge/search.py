@@ -10,13 +10,10 @@ from itertools import islice
 from core.base import UserError, unique
 from core.judge.resolution import role_read, texts_of, with_documents
 from core.methods import ANY, Treatment, validation_windows
-from core.models.loading import Loaded
-from core.models.progress import ProgressTracker, Report
+from core.models import Loaded, ProgressTracker, Report, Windows, count_numbers
 from core.models.provenance import provenance, without_project_path
-from core.models.sources import count_numbers
-from core.models.windows import Windows
 from core.plan import allocate, within_bytes
-from core.prune.exact_recipe import profile_of
+from core.prune import profile_of
 from core.requests import BestRequest, BestSpec, ModelShape, Recipe, Request, uniform
 from core.results import (
     STEP,

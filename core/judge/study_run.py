@@ -13,12 +13,9 @@ from core.base import Broken
 from core.judge import zeroshot
 from core.judge.resolution import Resolved
 from core.methods import GGUF, PRUNERS
-from core.models import losses
-from core.models.loading import Loaded
-from core.models.machine import emulates_bfloat16
-from core.models.progress import ProgressTracker
+from core.models import Loaded, ProgressTracker, emulates_bfloat16, losses
 from core.models.provenance import provenance, without_project_path
-from core.prune.pruned_model import count_zeros, prune, restored
+from core.prune import count_zeros, prune, restored
 from core.requests import (
     EvaluatedSpec,
     ModelShape,

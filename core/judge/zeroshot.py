@@ -12,7 +12,7 @@ from jinja2.exceptions import SecurityError
 
 from core.base import Array, Fields, UserError, frozen, gist
 from core.judge import task_files
-from core.models.loading import Loaded
+from core.models import Loaded
 from core.store import ZeroShot
 
 

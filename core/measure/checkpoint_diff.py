@@ -12,10 +12,7 @@ from torch import Tensor
 
 from core.base import UserError, unique
 from core.measure.engines import Dense, Reader, harm_tokens
-from core.models.loading import Loaded
-from core.models.placement import checkpoint_pieces, weights_on_device
-from core.models.progress import Step
-from core.models.replay import Layers, tail
+from core.models import Layers, Loaded, Step, checkpoint_pieces, tail, weights_on_device
 from core.store import Cumulative, Difference
 
 

@@ -12,10 +12,7 @@ from torch import Tensor
 
 from core.base import Array, frozen
 from core.measure.perturb import Moments, perturbed
-from core.models.loading import Loaded
-from core.models.placement import walk, weights_on_device
-from core.models.progress import Step
-from core.models.replay import Call, by_tokens, call_from_hook, replay_error, tail
+from core.models import Call, Loaded, Step, by_tokens, call_from_hook, replay_error, tail, walk, weights_on_device
 from core.requests import Measurement
 from core.store import Perturbed, axes_of
 

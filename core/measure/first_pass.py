@@ -12,11 +12,8 @@ from torch.nn.functional import cross_entropy
 from core.base import UserError
 from core.measure.perturb import Moments
 from core.methods import MOMENTS, Statistic
-from core.models import anatomy
-from core.models.loading import Loaded
-from core.models.progress import Step
-from core.models.replay import Call, entered, tail
-from core.prune.inputs import Sums, watched
+from core.models import Call, Loaded, Step, anatomy, entered, tail
+from core.prune import Sums, watched
 from core.store import Activation
 
 

@@ -10,11 +10,8 @@ from torch import Tensor, nn
 
 from core.base import Positions, UserError, frozen
 from core.methods import ATTENTION, MLP, Treatment, Warn
-from core.models import anatomy
-from core.models.layer_parts import Edit, edited, find_part
-from core.models.placement import weights_on_device
-from core.models.replay import Call, Layers, Tensors
-from core.prune.walk import prune_linear
+from core.models import Call, Edit, Layers, Tensors, anatomy, edited, find_part, weights_on_device
+from core.prune import prune_linear
 from core.requests import Measurement
 
 Stream = Tensor  # (sequences, tokens, width)

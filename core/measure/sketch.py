@@ -15,13 +15,8 @@ from core.base import UserError, gist
 from core.measure.first_order import score_slopes, signed_changes
 from core.measure.perturb import seeded_generator
 from core.methods import DAMAGES
-from core.models import anatomy, machine
-from core.models.anatomy import Linear
-from core.models.loading import Loaded
-from core.models.placement import weights_on_device
-from core.models.progress import Step
-from core.models.replay import Call, Tensors, entered, tail
-from core.prune.walk import prune_linear
+from core.models import Call, Linear, Loaded, Step, Tensors, anatomy, entered, machine, tail, weights_on_device
+from core.prune import prune_linear
 from core.requests import Sketching
 from core.store import Sketch
 

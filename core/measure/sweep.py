@@ -18,13 +18,7 @@ from core.measure.sketch import sketched
 from core.measure.tensor_sketch import tensor_sketch
 from core.measure.weights import removal, scores, weights
 from core.methods import Perturbation
-from core.models import machine
-from core.models.loading import Loaded
-from core.models.placement import free_memory
-from core.models.progress import ProgressTracker
-from core.models.replay import REPLAY_TOLERANCE
-from core.models.stored_formats import Formats
-from core.models.windows import Windows
+from core.models import REPLAY_TOLERANCE, Formats, Loaded, ProgressTracker, Windows, free_memory, machine
 from core.requests import Measurement, ModelShape, ProfileSpec, Share, Sketching, workload
 from core.store import Store, count, parts, results
 

@@ -16,11 +16,7 @@ from core.measure.first_order import score_slopes
 from core.measure.perturb import seeded_generator
 from core.measure.sketch import ADVICE, differentiated
 from core.methods import QUANT_FORMATS, finer_formats, rounded
-from core.models import anatomy
-from core.models.loading import Loaded
-from core.models.placement import weights_on_device
-from core.models.progress import Step
-from core.models.replay import Call, Tensors, entered, entry_stream, tail
+from core.models import Call, Loaded, Step, Tensors, anatomy, entered, entry_stream, tail, weights_on_device
 from core.requests import FINER, Sketching, tensor_sketching
 from core.store import TensorSketch
 

@@ -7,11 +7,7 @@ import torch
 from torch import Tensor
 
 from core.methods import OUTLIER_THRESHOLDS
-from core.models import anatomy
-from core.models.loading import Loaded
-from core.models.placement import weights_on_device
-from core.models.progress import Step
-from core.models.replay import Tensors
+from core.models import Loaded, Step, Tensors, anatomy, weights_on_device
 from core.store import Array, Removal, Scores, Weights
 
 BINS = 100

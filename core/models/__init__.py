@@ -4,18 +4,26 @@ from core import lazily
 
 __getattr__ = lazily(
     __name__,
-    anatomy="decoder_layers is_prunable",
-    layer_parts="edited find_part",
-    loading="Loaded load tokenizer_hash",
+    anatomy="Linear decoder_layers is_prunable",
+    hub="NotHere",
+    layer_parts="Edit edited find_part heads",
+    loading="Loaded Reader load load_tokenizer tokenizer_hash",
     losses="evaluate reference windows_per_batch",
-    machine="container_limits",
+    machine="WALK_BATCH container_limits device_named emulates_bfloat16",
     patching="library_errors patched",
-    placement="OffloadedWeights checkpoint_pieces is_streamed offload offloaded stream weights_on_device",
-    progress="Cancelled Progress ProgressTracker silent",
-    replay="CACHED by_tokens record skip_layer stream_of tail",
-    saving="save without_layers",
-    sources="Source bundled locate read_shape",
+    placement=(
+        "OffloadedWeights checkpoint_pieces checkpoint_tensors free_memory is_streamed offload offloaded "
+        "restore stream walk weights_on_device"
+    ),
+    progress="READING REPORT Cancelled Progress ProgressTracker Report Step silent",
+    replay=(
+        "CACHED REPLAY_TOLERANCE Call Layers Tensors by_tokens call_from_hook continuation_options entered "
+        "entry_stream record replay_error restore_layer skip_layer stream_of tail"
+    ),
+    saving="fastest_source save without_layers",
+    sources="Source bundled count_numbers local_models locate read_shape",
+    stored_formats="Formats",
     texts="Text",
     weights="read_by_layers",
-    windows="Windows",
+    windows="Windows tokens",
 )

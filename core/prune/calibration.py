@@ -9,11 +9,18 @@ from torch import Tensor
 
 from core.base import UserError, either
 from core.methods import PRUNERS_WITHOUT_TEXT
-from core.models.anatomy import Linear
-from core.models.loading import Loaded
-from core.models.machine import WALK_BATCH
-from core.models.placement import weights_on_device
-from core.models.replay import REPLAY_TOLERANCE, Call, Tensors, entered, entry_stream, replay_error
+from core.models import (
+    REPLAY_TOLERANCE,
+    WALK_BATCH,
+    Call,
+    Linear,
+    Loaded,
+    Tensors,
+    entered,
+    entry_stream,
+    replay_error,
+    weights_on_device,
+)
 from core.prune.inputs import Enough, Names, watched
 
 BACK = 0.5  # share of the missing output that a repair restores: restoring all of it overfits the calibration text

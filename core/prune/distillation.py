@@ -31,11 +31,19 @@ from core.methods import (
     validation_windows,
     windows_of_step,
 )
-from core.models import anatomy, losses
-from core.models.loading import Loaded
-from core.models.patching import patched
-from core.models.progress import Cancelled, Step
-from core.models.replay import Layers, Tensors, continuation_options, entered, tail
+from core.models import (
+    Cancelled,
+    Layers,
+    Loaded,
+    Step,
+    Tensors,
+    anatomy,
+    continuation_options,
+    entered,
+    losses,
+    patched,
+    tail,
+)
 from core.store import Corrupt, Store, content_hash, patiently, temporary_folder
 
 SEAL = "sha256"  # in the metadata: over the folder that a file was written for, and all that it holds

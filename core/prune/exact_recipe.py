@@ -16,10 +16,7 @@ from core.methods import (
     training_windows,
     validation_windows,
 )
-from core.models import anatomy
-from core.models.anatomy import Linear
-from core.models.loading import Loaded, Reader
-from core.models.sources import Source
+from core.models import Linear, Loaded, Reader, Source, anatomy
 from core.models.windows import Windows, windows
 from core.plan import linear_parameters, spread_budget
 from core.requests import ExactRecipe, ExportRequest, Recipe, StudyRequest

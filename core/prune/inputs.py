@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from core.methods import MOMENTS, Statistic
-from core.models.anatomy import Linear
-from core.models.replay import Tensors, entered
+from core.models import Linear, Tensors, entered
 
 Names = tuple[str, ...]  # linears that read the very same input, in the order of their calls
 Statistics = Mapping[Statistic, Mapping[str, Tensor]]  # statistic -> linear -> sum over its inputs

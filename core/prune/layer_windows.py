@@ -9,9 +9,7 @@ from torch import Tensor, nn
 
 from core.base import UserError
 from core.methods import BLOCKS, VALIDATION_EVERY, MaskedWeights
-from core.models.anatomy import Linear
-from core.models.layer_parts import find_part
-from core.models.replay import Call, Tensors, entered, stream_of
+from core.models import Call, Linear, Tensors, entered, find_part, stream_of
 from core.prune.calibration import BACK, DensePath, added
 from core.prune.inputs import Enough
 

@@ -22,12 +22,22 @@ from core.methods import (
     steps_within,
     training_windows,
 )
-from core.models import anatomy, losses, machine
-from core.models.loading import Loaded
+from core.models import (
+    Loaded,
+    ProgressTracker,
+    Step,
+    Tensors,
+    anatomy,
+    checkpoint_tensors,
+    free_memory,
+    is_streamed,
+    losses,
+    machine,
+    restore,
+    restore_layer,
+    skip_layer,
+)
 from core.models.model_shape import model_shape
-from core.models.placement import checkpoint_tensors, free_memory, is_streamed, restore
-from core.models.progress import ProgressTracker, Step
-from core.models.replay import Tensors, restore_layer, skip_layer
 from core.prune.distillation import (
     Distillation,
     load_checkpoint,

@@ -21,13 +21,7 @@ from core.methods import (
     pattern,
     training_windows,
 )
-from core.models import anatomy
-from core.models.anatomy import Linear
-from core.models.loading import Loaded
-from core.models.machine import WALK_BATCH
-from core.models.placement import walk
-from core.models.progress import Step
-from core.models.replay import Call, skip_layer
+from core.models import WALK_BATCH, Call, Linear, Loaded, Step, anatomy, skip_layer, walk
 from core.prune.calibration import DensePath, check_replay, recorded
 from core.prune.exact_recipe import checked_stacks, sparsity_by_linear
 from core.prune.inputs import Statistics, Sums, watched
