@@ -15,7 +15,6 @@ from core.requests import ExactRecipe, Measurement, ModelSpec, ProfileSpec, in_o
 from core.results import protocols, study_results
 from core.show import figures, words
 from core.show.figures import Chart, evaluation, perplexity
-from core.show.figures.gain import thumbnail
 from core.show.words import gain_sentences, study_lines
 from core.store import Entry, Merged, Store, finished, partial, parts
 from pages.ui import current_profile, layout
@@ -32,7 +31,7 @@ def perplexities(store: Store, job: Job) -> None:
     spec = store.resolved(job.request)
     pending = (each.pruned for each in (spec.points if spec else ()) if not store.measured(spec.evaluated(each)))
     if chart := next(filter(None, (training(store, spec.model, each) for each in pending)), None):
-        _show(chart, job, chart.finding)
+        layout.show(chart, job.key[:6], "live", brief=True)
         [best] = chart.table.set_index("tokens trained on").idxmin()
         if best and not job.active:
             layout.to_compress("Use the best so far", "tune", recover_until=f"{best:.0f}")
@@ -44,8 +43,9 @@ def perplexities(store: Store, job: Job) -> None:
         st.caption(FIRST)
         return
     chart = perplexity.of_evaluations(study, None)
-    finished = f"{chart.finding} {len(study.singles)} of {len(study.points)} points finished."
-    _show(chart, job, f"{protocols.short_name(study)}. {finished}", study_lines.badge(study))
+    layout.show(chart, job.key[:6], "live", brief=True)
+    amount = f"{len(study.singles)} of {len(study.points)} points finished."
+    layout.caption(f"{protocols.short_name(study)}. {amount}", study_lines.badge(study))
 
 
 def training(store: Store, model: ModelSpec, pruned: ExactRecipe | None) -> Chart | None:
@@ -63,12 +63,13 @@ def matrix(store: Store, job: Job) -> None:
         return
     measurement, so_far = first
     amount = f"{so_far.sequences} of {job.request.text.sequences} sequences"
-    _show(figures.heatmap([so_far], None, None), job, f"{words.perturbation(measurement.perturbation)}, from {amount}.")
+    layout.show(figures.heatmap([so_far], None, None), job.key[:6], "live", brief=True)
+    layout.caption(f"{words.perturbation(measurement.perturbation)}, from {amount}.")
 
 
 @lru_cache
-def card(key: str, root: str) -> tuple[str, str, str, str]:
-    """SVG of a profile's gains under its main perturbation, their finding, their label, and the profile's size.
+def card(key: str, root: str) -> tuple[str, str, str]:
+    """The finding on a profile's gains under its main perturbation, the label of that, and the profile's size.
 
     Only the units of that perturbation are read.
 
@@ -89,7 +90,7 @@ def card(key: str, root: str) -> tuple[str, str, str, str]:
         several(len(perturbations), "perturbation"),
     ]
     gains, label = gains_of(seeds), perturbations[name].told(entry.provenance).label
-    return thumbnail(gains), gain_sentences.headline(gains), label, " · ".join(filter(None, size))
+    return gain_sentences.headline(gains), label, " · ".join(filter(None, size))
 
 
 def exported(entry: Entry) -> None:
@@ -105,19 +106,6 @@ def exported(entry: Entry) -> None:
     st.caption(SERVING.format("llama.cpp" if gguf else "vLLM"))
     for warning in provenance.get("warnings", []):
         layout.warn(warning)
-
-
-def _show(chart: Chart, job: Job, about: str, read: str = "") -> None:
-    """Draw a partial chart with its caption and its numbers.
-
-    Args:
-        read: the protocol, for the help.
-    """
-    name = layout.file(job.key[:6], chart.name)
-    layout.draw(chart, "live", file=name)
-    with layout.row("top", wrap=False):
-        layout.caption(about, read)
-        layout.numbers(chart.table, chart.title, name, "live", chart=True)
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)

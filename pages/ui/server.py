@@ -32,7 +32,7 @@ FOREVER = {"Cache-Control": "public, immutable, max-age=31536000"}
 MEDIA_TYPES = {  # not guessed: on Windows the registry may call a script plain text, and browsers then refuse it
     ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".wasm": "application/wasm",
 }  # fmt: skip
-DRAWING_MODULES = ("pages.ui.compress.results", "pages.ui.model.charts")  # they import everything that is slow
+DRAWING_MODULES = ("pages.ui.compress.results", "pages.ui.model.absorption")  # they import everything that is slow
 
 
 def address(path: str) -> str:

@@ -142,7 +142,7 @@ def _open_result(job: Job) -> None:
         if any(each.perturbation.compares for each in job.request.measurements):
             layout.link("compare", "Open the comparison", {"profile": key})
         else:
-            _, finding, label, _ = partial_results.card(entry.key, str(Store().root))
+            finding, label, _ = partial_results.card(entry.key, str(Store().root))
             layout.caption(f"{finding}: {label}.")
             open_profile(key, "See which layers absorb")
             layout.link("goal", "Compress this model", {"profile": key})

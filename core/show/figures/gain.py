@@ -1,4 +1,4 @@
-"""Gain per layer: by size, against another model or another way of disturbing, and as a picture for a card."""
+"""Gain per layer: by size, and against another model or another way of disturbing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -25,8 +25,6 @@ DEPTH = {
     "range": [-0.02, 1.02],
     "showgrid": False,
 }
-WIDE, HIGH = 240, 56  # px of a thumbnail
-TOP = 2.0  # the least gain, and its inverse, that reach its edge: a small change looks small on every card
 
 
 def gains(
@@ -193,18 +191,3 @@ def of_profiles(profile: Profile, twin: Profile, name: str, layer: int) -> Chart
     )
     remark = f"They read different texts ({read}), so a difference may come from the text."
     return replace(chart, finding=f"{chart.finding} {remark}")
-
-
-def thumbnail(line: Gains) -> str:
-    """A bar per layer from 1×, coloured by verdict, upward where the rest of the network amplifies; as SVG."""
-    logs = np.nan_to_num(np.log(line.value), posinf=0.0, neginf=0.0)
-    edge = max(np.log(TOP), float(np.abs(logs).max()))
-    step, middle = WIDE / len(logs), HIGH / 2
-    bars = []
-    for layer, (value, verdict) in enumerate(zip(logs, line.verdicts, strict=True)):
-        high = abs(value) / edge * middle
-        place = f"x='{layer * step:.2f}' y='{middle - max(value, 0) / edge * middle:.2f}'"
-        bars.append(f"<rect {place} width='{0.8 * step:.2f}' height='{high:.2f}' fill='{verdict_colour(verdict)}'/>")
-    guide = f"<path d='M0 {middle}H{WIDE}' stroke='{LIGHT.guide}'/>"
-    size = f"width='{WIDE}' height='{HIGH}' viewBox='0 0 {WIDE} {HIGH}'"
-    return f"<svg xmlns='http://www.w3.org/2000/svg' {size}>{''.join(bars)}{guide}</svg>"

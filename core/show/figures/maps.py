@@ -17,13 +17,16 @@ from core.show.figures.style import Chart, cells, colour_bar, heat, layout, mark
 from core.store import Array, Seeds
 
 
-def diverging(logs: Array, x: Array, y: Array, title: str) -> go.Heatmap:
-    """A heatmap of log2 ratios, neutral at 1×, with the ratios written at the colour bar."""
-    reach = bound(logs)
-    texts = [f"{times(2.0**-reach)}, absorbs", f"{title} 1×", f"{times(2.0**reach)}, amplifies"]
-    bar = colour_bar(tickvals=[-reach, 0, reach], ticktext=texts)
+def diverging(values: Array, reach: float, words: Sequence[str]) -> go.Heatmap:
+    """A square heatmap over layers, neutral at 0.
+
+    Args:
+        reach: what has the strongest colours, above 0 and below.
+        words: at the colour bar, of -reach, 0 and reach.
+    """
+    x, bar = np.arange(len(values)), colour_bar(tickvals=[-reach, 0, reach], ticktext=words)
     scale = [list(stop) for stop in LIGHT.diverging]
-    return heat(logs, x, y, None, bar, zmin=-reach, zmax=reach, zmid=0, colorscale=scale)
+    return heat(values, x, x, None, bar, zmin=-reach, zmax=reach, zmid=0, colorscale=scale)
 
 
 def bound(logs: Array) -> int:
@@ -46,7 +49,10 @@ def heatmap(seeds: Seeds, floor: Array | None, layer: int | None) -> Chart:
     left = drift_left(seeds)
     layers, x = len(left), np.arange(len(left))
     drowned = np.isfinite(left) & (below_floor(seeds, floor) if floor is not None else False)
-    traces = [diverging(np.where(drowned, np.nan, np.log2(left)), x, x, "drift")]
+    logs = np.where(drowned, np.nan, np.log2(left))
+    reach = bound(logs)
+    ends = [f"{times(2.0**-reach)}, absorbs", "drift 1×", f"{times(2.0**reach)}, amplifies"]
+    traces = [diverging(logs, reach, ends)]
     if drowned.any():
         covers, grey = np.where(drowned, 0.0, np.nan), [[0, LIGHT.hidden], [1, LIGHT.hidden]]
         traces.append(heat(covers, x, x, None, None, colorscale=grey, name="below the noise floor"))
@@ -131,20 +137,17 @@ def pairs(correlation: Estimate, finding: str, layer: int | None) -> Chart:
     Args:
         correlation: (layers, layers) each.
     """
-    layers, x = len(correlation.value), np.arange(len(correlation.value))
+    layers = len(correlation.value)
     i, k = np.nonzero(~np.eye(layers, dtype=bool))
     columns = {"layer": i, "other layer": k} | {
         name: values[i, k] for name, values in zip(("correlation", "at least", "at most"), correlation[:3], strict=True)
     }
     reach = float(np.abs(columns["correlation"]).max(initial=0.1))
-    bar = colour_bar(
-        tickvals=[-reach, 0, reach], ticktext=[f"{-reach:.2g}, cancel", "correlation 0", f"{reach:.2g}, add"]
-    )
-    scale = [list(stop) for stop in LIGHT.diverging]
+    ends = [f"{-reach:.2g}, cancel", "correlation 0", f"{reach:.2g}, add"]
     off_diagonal = np.where(np.eye(layers, dtype=bool), np.nan, correlation.value)
     texts = [f"{r:+.2f} [{low:+.2f}, {high:+.2f}]" for r, low, high in zip(*[*columns.values()][2:], strict=True)]
     traces = [
-        heat(off_diagonal, x, x, None, bar, zmin=-reach, zmax=reach, zmid=0, colorscale=scale),
+        diverging(off_diagonal, reach, ends),
         cells(k, i, "layers %{y} and %{x}: %{text}", text=texts),
     ]
     axes = layer_axis(layers, "layer"), layer_axis(layers, "other layer")

@@ -1,11 +1,11 @@
 """The pruning of the model in view: the allocation that is tuned, the pruner and its calibration."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import streamlit as st
 
 from core.base import UserError, escape_markdown, per_cent
-from core.methods import REPAIRS, Treatment, default_pruner, pruners_counting
+from core.methods import Treatment
 from core.methods import pattern as read_pattern
 from core.requests import (
     DEFAULT_CALIBRATION,
@@ -74,42 +74,40 @@ def draw(profile: Profile, in_view: AllocationRequest, treatment: Treatment | No
     """Draw the choice of pruner, calibration and device; every widget keeps its value, even an invalid one.
 
     Args:
-        treatment: pruner and repair of zeros, where they are drawn elsewhere.
+        treatment: pruner and repair, where they are drawn elsewhere.
     """
-    about = " ".join(row.about for row in REPAIRS.values())
     with st.expander("Calibration, training and device"):
-        with layout.row("bottom"):
-            unit, repair, pattern, trains = in_view.budget_unit, "none", "none", {}
-            if treatment and not unit.levels:
-                pruner, repair = treatment.pruner, treatment.repair or "none"
-            else:
-                pruner = form.choice("Pruner", pruners_counting(unit), "by", default_pruner(unit))
-            if not unit.levels:
-                if not treatment:
-                    repair = form.choice("Repair", settings.REPAIRED, "repair", repair, help=about)
-                if repair.endswith("distill"):
-                    trains = form.fields(Recipe, TRAINING | OPTIONS, recover_minutes=MINUTES, recover_tokens=NONE)
-                    del trains["recover_minutes" if trains["recover_tokens"] else "recover_tokens"]
-                pattern = form.switch("N:M pattern", PATTERNS, "pattern", pattern, help=form.about(Recipe, "pattern"))
+        treatment = treatment or settings.treatment(in_view.budget_unit)
+        how = {} if in_view.budget_unit.levels else _training_and_pattern(treatment)
         calibration = form.windows("Calibration text", form.TEXTS, "calibration", "calibration_", DEFAULT_CALIBRATION)
         left, middle, right = st.columns(3)
         seeds = form.words("Calibration seeds", "seeds", "0", left, help=SEEDS)
         device = form.device(middle)
-        trains |= form.fields(Recipe, {"true_sequential": "sequential"}, places=[right])
+        how |= form.fields(Recipe, {"true_sequential": "sequential"}, places=[right])
     model, wrong = of_model(profile), None
     try:
         windows, drawn = calibration(), numbers(seeds)
     except UserError as error:
         windows, drawn, wrong = DEFAULT_CALIBRATION, (0,), str(error)
-    if pattern != "none":
+    if pattern := how.get("pattern"):
         in_view = uniform(read_pattern(pattern).sparsity)
         st.info(
             f"The pattern {pattern} sets {per_cent(in_view.target)} of every layer to zero, so the uniform "
             "allocation replaces the one in view."
         )
-    how = {name: None if value == "none" else value for name, value in (("pattern", pattern), ("repair", repair))}
-    recipes = candidates.combined([in_view], pruner, drawn, **trains, **how)
+    recipes = candidates.combined([in_view], treatment.pruner, drawn, repair=treatment.repair, **how)
     return Pruning(StudyRequest(**model, profile=profile.key, calibration=windows, settings=recipes), device, wrong)
+
+
+def _training_and_pattern(treatment: Treatment) -> dict[str, Any]:
+    """Draw the training of a repair that has one, and the N:M pattern of zeros; return these fields of a setting."""
+    how = {}
+    with layout.row("bottom"):
+        if "distill" in (treatment.repair or ""):
+            how = form.fields(Recipe, TRAINING | OPTIONS, recover_minutes=MINUTES, recover_tokens=NONE)
+            del how["recover_minutes" if how["recover_tokens"] else "recover_tokens"]
+        pattern = form.switch("N:M pattern", PATTERNS, "pattern", "none", help=form.about(Recipe, "pattern"))
+    return how if pattern == "none" else how | {"pattern": pattern}
 
 
 def of_model(profile: Profile) -> dict[str, str | None]:

@@ -10,11 +10,10 @@ from core.base import UserError, per_cent
 from core.methods import (
     BASE_LABELS,
     CHAINS,
-    DEFAULT_PRUNER,
     HALF,
     METHODS,
     NO_REPAIR,
-    SPARSIFIERS,
+    REPAIRS,
     UNITS,
     ZEROS,
     Allocator,
@@ -22,6 +21,7 @@ from core.methods import (
     Parameter,
     Treatment,
     default_pruner,
+    pruners_counting,
     steps,
 )
 from core.plan import responses
@@ -64,6 +64,7 @@ ORIGIN = (
     "shift, which protects layers that amplify. Ours: the geometric mean instead of the mean of ratios, the noise that "
     "drives it and its tokens, the strength, and how the budget is restored."
 )
+ABOUT_REPAIRS = " ".join(row.about for row in REPAIRS.values())
 ABOUT_HAND = (
     "A layer and its mean sparsity, several with commas. The others move together, so that the budget is kept; the "
     "linears of a layer keep their differences as far as the bounds allow."
@@ -135,12 +136,12 @@ def amounts(profile: Profile, unit: BudgetUnit) -> list[float]:
 
 
 def treatment(unit: BudgetUnit) -> Treatment:
-    """Draw pruner and repair, the same in all parts of Compress; a unit with levels has its default quantiser."""
-    if unit.levels:
-        return Treatment(default_pruner(unit))
+    """Draw pruner and repair, the same in all parts of Compress; what rounds is not repaired."""
     left, right = st.columns(2)
-    pruner = form.choice("Pruner", SPARSIFIERS, "by", DEFAULT_PRUNER, left)
-    repair = form.choice("Repair", REPAIRED, "repair", NO_REPAIR, right)
+    pruner = form.choice("Pruner", pruners_counting(unit), "by", default_pruner(unit), left)
+    if unit.levels:
+        return Treatment(pruner)
+    repair = form.choice("Repair", REPAIRED, "repair", NO_REPAIR, right, help=ABOUT_REPAIRS)
     return Treatment(pruner, None if repair == NO_REPAIR else repair)
 
 

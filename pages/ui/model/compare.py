@@ -15,7 +15,7 @@ from core.show.figures.charts import COMPARED, GROUPS, InView
 from core.show.report import remake
 from core.store import Profile, Store
 from pages.ui import current_profile, form, layout, watch
-from pages.ui.model import charts
+from pages.ui.model import absorption
 
 UNKNOWN = "This profile does not say where its model lies: measure the model here to compare a checkpoint with it."
 CHECKPOINT = {
@@ -36,7 +36,7 @@ def show() -> None:
     stored = offer_stored(profile)
     name = next(iter(profile.others), next(iter(profile.by_name)))
     rows = GROUPS[COMPARED] if profile.others else GROUPS[COMPARED][: not stored]  # says what to do, once
-    charts.pairs(rows, InView(profile, name, current_profile.layer(profile)), f"{profile.key[:6]}-{name}")
+    absorption.pairs(rows, InView(profile, name, current_profile.layer(profile)), f"{profile.key[:6]}-{name}")
 
 
 def _two(profile: Profile) -> None:

@@ -8,10 +8,9 @@ from core.base import UserError, access, capital, distinct, escape_markdown, pro
 from core.jobs import queue
 from core.results import Row, protocols, rows_of, study_results
 from core.results.study_table import study_table
-from core.show import figures
 from core.show.report import reports
 from core.store import Entry, Store, changed, delete
-from pages.ui import best_setting, current_profile, form, layout, partial_results, studies, url_state, watch
+from pages.ui import best_setting, current_profile, form, layout, partial_results, studies, watch
 
 ACROSS, NARROWEST = 3, 230  # cards beside each other on a laptop; px of a card: one fills a phone
 
@@ -29,12 +28,10 @@ def gallery(store: Store) -> None:
             with st.container(border=True, height="stretch", gap="xsmall", key=f"card-{entry.key}"):
                 watch.open_profile(entry.key, f"**{escape_markdown(called[entry.key])}**")
                 try:
-                    drawn, finding, label, size = partial_results.card(entry.key, str(store.root))
+                    finding, label, size = partial_results.card(entry.key, str(store.root))
                 except UserError as error:
                     st.caption(sentence(error))
                     continue
-                picture = figures.in_palette(drawn, url_state.look())
-                st.image(picture, width="stretch", alt=f"Gain of each layer. {finding}.")
                 layout.caption(f"{finding}: {label}.")
                 layout.caption(f"{'bundled' if entry.committed else 'yours'} · {size}")
     layout.link("measure", "Measure a model of your own")
