@@ -30,15 +30,21 @@ def _finish(writer):
     writer.close()
 
 
-def write(path, family="llama", kind="Q4_1", seed=0):
-    """Write a tiny model with the matrices of its layers in one type; every weight that this stands for."""
-    model, writer = tiny.built(family, seed), gguf.GGUFWriter(path, family)
+def write(path, family="llama", kind="Q4_1", seed=0, of=None, kinds=None, matrices=False):
+    """Write a tiny model with the matrices of its layers in one type; every weight that this stands for.
+
+    of: another model; kinds: types of single tensors; matrices: pack those outside the layers too, as Q8_0.
+    """
+    model, writer = of or tiny.built(family, seed), gguf.GGUFWriter(path, family)
     config = model.config
+    if (rope := getattr(config, "rope_parameters", None) or {}).get("rope_type") == "linear":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR), writer.add_rope_scaling_factor(rope["factor"])
     said = {
         "context_length": config.max_position_embeddings, "embedding_length": config.hidden_size,
         "block_count": config.num_hidden_layers, "feed_forward_length": config.intermediate_size,
         "head_count": config.num_attention_heads, "head_count_kv": config.num_key_value_heads,
-        "layer_norm_rms_eps": 1e-5, "layer_norm_eps": 1e-5, "vocab_size": tiny.VOCABULARY,
+        "layer_norm_rms_eps": getattr(config, "rms_norm_eps", 1e-5), "layer_norm_eps": 1e-5,
+        "vocab_size": tiny.VOCABULARY,
         **dict.fromkeys(("key_length", "value_length", "sliding_window", "rope_dimension_count"), families.HEAD),
     }  # fmt: skip
     for name, value in said.items():
@@ -48,8 +54,8 @@ def write(path, family="llama", kind="Q4_1", seed=0):
     names, meant = gguf.get_tensor_name_map(arch, config.num_hidden_layers), {}
     for name, value in model.state_dict().items():
         inside, _, suffix = name.rpartition(".")
-        packed = ".layers." in name and value.ndim > 1
-        type_ = gguf.GGMLQuantizationType[kind if packed else "F32"]
+        packed = kind if ".layers." in name and value.ndim > 1 else "Q8_0" if matrices and value.ndim > 1 else "F32"
+        type_ = gguf.GGMLQuantizationType[(kinds or {}).get(name, packed)]
         data = gguf.quantize(_as_stored(family, inside, value, config).numpy(), type_)
         writer.add_tensor(f"{names.get_name(inside)}.{suffix}", data, raw_dtype=type_)
         meant[name] = gguf.dequantize(gguf.quantize(value.numpy(), type_), type_)

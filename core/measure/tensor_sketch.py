@@ -171,7 +171,14 @@ def _finer(layer: nn.Module, formats: Mapping[str, str]) -> dict[str, list[Tenso
     stack = {each.name: each for each in anatomy.linears(layer)}
     changes = {}
     for name in stack.keys() & formats.keys():
-        weight = stack[name].weight
-        finer = finer_formats(formats[name])[:FINER]
-        changes[name] = [rounded(weight, QUANT_FORMATS[form]) - weight.float() for form in finer]
+        weight = stack[name].weight.float()
+        changes[name] = [_rounded(weight, form) - weight for form in finer_formats(formats[name])[:FINER]]
     return changes
+
+
+def _rounded(weight: Tensor, form: str) -> Tensor:
+    """The weight in a format; as it is where this machine lacks what rounds to it."""
+    try:
+        return rounded(weight, QUANT_FORMATS[form])
+    except UserError:
+        return weight

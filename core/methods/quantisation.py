@@ -113,7 +113,8 @@ def finer_formats(name: str) -> list[str]:
     if name.startswith("int"):
         rows = [each for each in QUANT_FORMATS.values() if each.symmetric and each.group == 32]
     else:
-        rows = [each for each in QUANT_FORMATS.values() if each.gguf and (each.group == group or each.bits == 8)]
+        usual = (each for each in QUANT_FORMATS.values() if each.gguf and not each.name.startswith("IQ"))
+        rows = [each for each in usual if each.group == group or each.bits == 8]
     finer = [each for each in rows if each.bits_per_weight > bits + LITTLE]
     return [each.name for each in sorted(finer, key=lambda each: each.bits_per_weight)]
 

@@ -17,7 +17,7 @@ from core.base import UserError, brief, digest, frozen
 from core.models import anatomy, replay
 from core.models.folder_checks import SAMPLE_TEXT, tokenizer_trouble
 from core.models.machine import refuse_too_large
-from core.models.model_shape import parsed_once, tensor_shapes
+from core.models.model_shape import gguf_positions, parsed_once, tensor_shapes
 from core.models.patching import library_errors
 from core.models.placement import checkpoint_pieces
 from core.models.saving import MAX_COPY, fastest_source, save, write_copy
@@ -166,6 +166,9 @@ def tokenizer_hash(tokenizer: PreTrainedTokenizerBase) -> str:
 def _config(source: Source) -> Any:
     with library_errors(f"{source.label} cannot be read as a model"):
         config = AutoConfig.from_pretrained(source.folder, **source.options)
+    text = config.get_text_config()
+    if source.gguf and (scaled := gguf_positions(source.folder / source.gguf)):  # which transformers passes over
+        text.rope_parameters = {**text.rope_parameters, **scaled}
     if config.is_encoder_decoder:
         raise UserError(f"{source.label} is an encoder-decoder ({config.model_type}): only decoders can be measured")
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from core.base import UserError, gist, json_value, readable
+from core.base import Fields, UserError, gist, json_value, readable
 from core.models.patching import patched
 from core.requests import ModelShape
 from core.store import Store, remembered
@@ -92,6 +92,7 @@ def heads_of(path: Path, store: Store) -> int:
 VERSIONS = (2, 3)
 SCALARS = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}  # kinds of values, as `struct` calls them
 TEXT, ARRAY = 8, 9
+ROPE = ".rope.scaling."  # in the names of settings
 ALIGNMENT = 32  # bytes, unless the settings give another
 DIMENSIONS = 4  # of a tensor at most
 MAX_VALUES = 2**21  # values of an array: no vocabulary has as many
@@ -111,6 +112,24 @@ def gguf_shapes(path: Path) -> Shapes:
 def gguf_types(path: Path) -> dict[str, int]:
     """Number of the type of each tensor of a GGUF file, by its own name; raises as `gguf_shapes`."""
     return _read_header(path)[0].types
+
+
+def gguf_positions(path: Path) -> Fields:
+    """RoPE settings that a GGUF file has beside its base, as transformers calls them; none where they are not scaled.
+
+    Frequencies that its `rope_freqs` divide, as of Llama 3, are those of LongRoPE with one list of factors.
+    """
+    header, name = _read_header(path)[0], "rope_freqs.weight"
+    if name in header.types:
+        from gguf import GGUFReader
+
+        factors = next(each.data.tolist() for each in GGUFReader(path).tensors if each.name == name)
+        lists = {"short_factor": factors, "long_factor": factors, "original_max_position_embeddings": 1}
+        return {"rope_type": "longrope", "factor": 1.0, "attention_factor": 1.0} | lists
+    own = {"factor": header.scaling.get("factor"), "original_max_position_embeddings":
+           header.scaling.get("original_context_length")}  # fmt: skip
+    kind = header.scaling.get("type", "none")
+    return {} if kind == "none" else {"rope_type": kind} | {key: each for key, each in own.items() if each}
 
 
 def _read_header(path: Path) -> tuple["_Header", Shapes]:
@@ -133,7 +152,7 @@ class _Header:
     """Reads values one after the other."""
 
     def __init__(self, content: mmap.mmap):
-        self.content, self.at, self.heads, self.types = content, 0, 1, {}
+        self.content, self.at, self.heads, self.types, self.scaling = content, 0, 1, {}, {}
         if self._number("4s") != b"GGUF" or self._number("I") not in VERSIONS:
             raise ValueError("of another kind or version")
 
@@ -170,6 +189,8 @@ class _Header:
                 alignment = self._number("I")
             elif name.endswith(".attention.head_count") and SCALARS.get(kind, "f") in "BbHhIiQq":
                 self.heads = self._number(SCALARS[kind])
+            elif ROPE in name and kind in (TEXT, *SCALARS):
+                self.scaling[name.partition(ROPE)[2]] = self._text() if kind == TEXT else self._number(SCALARS[kind])
             elif name.endswith(".block_count") and kind in SCALARS:
                 if not 0 < self._number(SCALARS[kind]) <= tensors:
                     raise ValueError("no such number of layers")

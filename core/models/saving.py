@@ -117,7 +117,7 @@ def _dense_config(model: PreTrainedModel) -> Iterator[None]:
         yield
 
 
-METHOD = 1
+METHOD = 2  # since scaled positions are read
 MAX_COPY = 4_000_000_000  # bytes of a copy: larger models are read from their own file
 MAX_COPIES = 3  # copies that stay when one is added
 

@@ -109,7 +109,7 @@ def load_in_memory(source: Source, config: Any, dtype: Dtype, **placed: Any) -> 
     Raises:
         UserError: incomplete or damaged weights, or in a format that cannot be read.
     """
-    safe = {} if source.gguf else {"use_safetensors": True} | _dense(source, config)
+    safe = {"config": config} if source.gguf else {"use_safetensors": True} | _dense(source, config)
     groups = "quantization_config" in safe and config.quantization_config.get("config_groups")
     several = isinstance(groups, dict) and len(groups) > 1
     if several:  # transformers' own way to dense weights takes the width of one group for all

@@ -78,6 +78,7 @@ def _inside(it: Compared, total: Array) -> Iterator[Suspect]:
             tried = [
                 Finer(form, _product(each, total - change + each, total), _grown(it, name, layer, form))
                 for form, each in zip(finer_formats(it.formats.get(full, "")), finer, strict=False)
+                if each.any()
             ]
             enough = next((each for each in tried if each.share <= ENOUGH * share), tried[-1] if tried else None)
             odd = bool(it.odd_tensors[layer, own == place].any())

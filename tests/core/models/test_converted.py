@@ -93,7 +93,7 @@ def test_no_copy_is_kept_without_room_or_where_it_differs(name, value, source, e
 
 def test_copies_of_other_files_and_of_other_libraries_are_swept(source, empty, monkeypatch):
     saving.write_copy(source, empty, written)
-    for method in range(2, saving.MAX_COPIES + 2):
+    for method in range(saving.METHOD + 1, saving.METHOD + saving.MAX_COPIES + 1):
         monkeypatch.setattr(saving, "METHOD", method)
         assert saving.find_copy(source, empty) is None
         saving.write_copy(source, empty, written)

@@ -1,0 +1,52 @@
+"""Faults planted in quantised checkpoints of two formats: `compare` has to name nearly all of them first."""
+
+import pytest
+
+from core.base import per_cent
+from tests import faulty, tiny
+
+FEW = ("--sequences", 8, "--length", 32, "--device", "cpu", "--json")
+SAMPLE = ("a scale halved", "a type too low", "RoPE scaling lost", "a norm rounded")
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reference")
+    faulty.scaled().save_pretrained(folder)
+    tiny.tokenizer().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(params=["gguf", "compressed-tensors"])
+def named(request, reference, say, text, tmp_path):
+    """A function: what is named first of the checkpoint with a planted fault, beside what was planted."""
+    pytest.importorskip("compressed_tensors", reason="compressed-tensors is not installed")
+
+    def first(fault):
+        planted, change = faulty.PLANTED[fault]
+        other = faulty.quantised(tmp_path / fault.replace("'", ""), change, request.param != "gguf")
+        found = say("compare", reference, other, "--text", text, *FEW).json
+        if found["settings"]:
+            return planted, next(iter(found["settings"])), found
+        module = next(each for each in found["suspects"])
+        full = f"model.layers.{module['layer']}.{module['module']}" if module["layer"] is not None else module["module"]
+        return planted, f"{full}.weight", found
+
+    return first
+
+
+@pytest.mark.parametrize("fault", SAMPLE)
+def test_a_planted_fault_is_named_first(fault, named):
+    planted, first, found = named(fault)
+    assert first == planted
+    share = found["suspects"][0]["share"]
+    assert sum(each["share"] for each in found["suspects"]) == pytest.approx(1)
+    assert found["settings"] or f"{per_cent(share)} of the divergence" in found["worst"][0]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_nearly_all_planted_faults_are_named_first(named):
+    results = {fault: named(fault)[:2] for fault in faulty.PLANTED}
+    missed = {fault: first for fault, (planted, first) in results.items() if first != planted}
+    assert len(results) == 20 and len(missed) <= 1, missed
