@@ -20,7 +20,6 @@ from core.requests import (
 from core.show.figures import COMPARED
 from core.show.report import reports
 from core.store import Store
-from pages.ui.model import stored
 from tests import synthetic
 from tests.pages import test_best_part as answers
 from tests.pages.opening import PAGES, opened_at
@@ -95,15 +94,7 @@ def test_a_link_is_text(stranger):
 
 @pytest.mark.parametrize(("page", "view"), VIEWS, ids=str)
 def test_a_name_is_text(stranger, page, view):
-    app = opened_at(page, **{"profile": PROFILE.key, **view})
-    check(app, page)
-    if "show" in view:
-        app.session_state[stored.COMPARED] = [stored._short(each.key) for each in _rows(stranger)[:3]]
-        check(app.run(), page)
-
-
-def _rows(store):
-    return [row for entry in store.entries("study") for row in stored._rows(str(entry.path), 0, entry)]
+    check(opened_at(page, **{"profile": PROFILE.key, **view}), page)
 
 
 def test_a_watched_job_is_text(stranger):
