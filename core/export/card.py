@@ -8,7 +8,7 @@ from yaml import YAMLError
 
 from core.base import Array, Fields, escape_markdown, frozen, per_cent
 from core.methods import HALF
-from core.models.sources import HUB_ID, Source
+from core.models import HUB_ID, Source
 from core.requests import ExportRequest, ExportSpec, recipe_names
 from core.store import pretty
 

@@ -12,12 +12,17 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 
 from core.base import UserError, per_cent
 from core.methods import Pattern
-from core.models import anatomy, placement
-from core.models.loading import Loaded, load_tokenizer
-from core.models.placement import checkpoint_pieces, is_streamed
-from core.models.replay import Layers
-from core.models.saving import FOREIGN
-from core.models.weights import read_by_layers
+from core.models import (
+    FOREIGN,
+    Layers,
+    Loaded,
+    anatomy,
+    checkpoint_pieces,
+    is_streamed,
+    load_tokenizer,
+    placement,
+    read_by_layers,
+)
 from core.store import Array
 
 SENTENCE = (

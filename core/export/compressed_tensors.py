@@ -16,9 +16,7 @@ from safetensors.torch import save_file
 
 from core.base import Fields, UserError
 from core.methods import QUANT_FORMATS, dequantise, quantise
-from core.models import anatomy
-from core.models.loading import Loaded
-from core.models.placement import checkpoint_pieces, is_streamed
+from core.models import Loaded, anatomy, checkpoint_pieces, is_streamed
 from core.store import pretty
 
 Groups = dict[str, Fields]

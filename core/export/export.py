@@ -16,15 +16,18 @@ from core.export.checking import off_plan, reload
 from core.export.file_sizes import measured_numbers
 from core.export.target import check_target, space_needed
 from core.methods import HALF, QUANT_FORMATS, SPARSIFIERS, gguf_type, pattern
-from core.models import anatomy
-from core.models.loading import Loaded
-from core.models.machine import emulates_bfloat16
-from core.models.placement import checkpoint_tensors
-from core.models.progress import ProgressTracker, Report
+from core.models import (
+    Loaded,
+    ProgressTracker,
+    Report,
+    anatomy,
+    checkpoint_tensors,
+    emulates_bfloat16,
+    save,
+    without_layers,
+)
 from core.models.provenance import provenance, without_project_path
-from core.models.saving import save, without_layers
-from core.prune.exact_recipe import make_exact
-from core.prune.pruned_model import count_zeros, prune, restored
+from core.prune import count_zeros, make_exact, prune, restored
 from core.requests import COMPRESSED, ExportRequest, ExportSpec, ModelShape, workload
 from core.store import Array, Entry, Store, flush, readable, temporary_folder, temporary_path
 

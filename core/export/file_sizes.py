@@ -6,7 +6,7 @@ from typing import NamedTuple
 from core.base import UserError, several
 from core.export.card import Numbers
 from core.methods import LAYERS, dropped_layers, treatment
-from core.models.sources import count_numbers, locate
+from core.models import count_numbers, locate
 from core.plan.sizes import DENSE, MASKED, PATTERN, sizes
 from core.requests import Counts, ExactRecipe, ExportRequest, ModelSpec, Recipe, StudySpec
 from core.results import study_results

@@ -18,9 +18,7 @@ from core.export import imatrix
 from core.export.card import GGUF
 from core.export.target import gguf_family
 from core.methods import OUTSIDE, QUANT_FORMATS, pack
-from core.models import anatomy
-from core.models.loading import Loaded
-from core.models.placement import checkpoint_pieces, is_streamed
+from core.models import Loaded, anatomy, checkpoint_pieces, is_streamed
 
 SETTINGS = {  # name in llama.cpp -> name in configurations
     "context_length": "max_position_embeddings",

@@ -13,10 +13,7 @@ from pathlib import Path
 from core.base import UserError, access, brief, digest, json_value, resolved
 from core.export.card import RECIPE
 from core.methods import QUANT_FORMATS, gguf_type, insist_on_ggml
-from core.models.hub import NotHere
-from core.models.machine import BYTES
-from core.models.model_shape import NUMBERED, tensor_shapes
-from core.models.sources import Source, count_numbers, locate, read_shape
+from core.models import BYTES, NUMBERED, NotHere, Source, count_numbers, locate, read_shape, tensor_shapes
 from core.plan import within_bytes
 from core.requests import COMPRESSED, BestRequest, ExportRequest, export_format
 from core.store import HOME, Entry, Store, abandoned, read_note, temporary_path, write_note

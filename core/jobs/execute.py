@@ -9,8 +9,7 @@ from core.jobs import cost
 from core.jobs.context import WorkContext
 from core.judge.resolution import check, resolve, texts_of, with_documents
 from core.judge.study_run import StudyRun
-from core.measure.checkpoint_diff import layers_name, outside, refuse_unlike, settings, tensors
-from core.measure.sweep import Sweep
+from core.measure import Sweep, layers_name, outside, refuse_unlike, settings, tensors
 from core.models import (
     Loaded,
     Progress,

@@ -21,12 +21,10 @@ from transformers import DynamicCache
 
 from core.base import UserError
 from core.lab.injections import DENSE, HURT, SPARE, GenerationInjection
-from core.measure.perturb import seeded_generator, selected_linears
+from core.measure import seeded_generator, selected_linears
 from core.methods import Treatment
-from core.models.layer_parts import find_part
-from core.models.loading import Loaded
-from core.models.replay import Call, continuation_options, entered, passed_over, recorded
-from core.prune.walk import Masks
+from core.models import Call, Loaded, continuation_options, entered, find_part, passed_over, recorded
+from core.prune import Masks
 from core.requests import MOST_TOKENS, Talk, Turn, layers_of, perturbation
 from core.store import Chunk, WrittenToken, talks
 

@@ -7,12 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from core.base import Positions, frozen
-from core.measure.perturb import Injection, normal, rescaled, selected_linears
+from core.measure import Injection, normal, rescaled, selected_linears
 from core.methods import Treatment
-from core.models.layer_parts import Edit, edited
-from core.models.loading import Loaded
-from core.models.replay import Tensors, call_from_hook, entered
-from core.prune.walk import Masks
+from core.models import Edit, Loaded, Tensors, call_from_hook, edited, entered
+from core.prune import Masks
 
 # Rows of the batch: the dense model, the damaged one, the dense one on the damaged's text, and that once more, because
 # products of matrices take rows by fours: a token takes 71 ms of a core with four rows, 91 with three.

@@ -4,12 +4,13 @@ from core import lazily
 
 __getattr__ = lazily(
     __name__,
-    engines="Group Reader hooks largest_replay_error prepare wavefront",
+    checkpoint_diff="layers_name outside refuse_unlike settings tensors",
+    engines="Dense Group Reader hooks largest_replay_error prepare wavefront",
+    first_order="WORDS draw_words signed_changes",
     first_pass="clean_statistics",
-    perturb="Moments normal perturbed seeded_generator selected_linears",
+    perturb="Injection Moments Stream normal perturbed rescaled seeded_generator selected_linears",
     shares="ROUNDING share_of_units",
     sketch="sketched",
-    first_order="WORDS draw_words signed_changes",
     sweep="Sweep",
     weights="error removal",
 )
