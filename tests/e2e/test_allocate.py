@@ -33,6 +33,7 @@ def test_dragging_redraws_without_the_server_and_a_layer_set_by_hand_is_taken_ba
     expect(command).to_contain_text(f"strength={shown} ")
     wait_for_query(page, allocation=WORD.format(shown))
     expect(slider(page)).to_have_value(str(100 + round(float(shown) * 1000)))
+    page.get_by_text("More: pruner").click()
     field = page.get_by_role("textbox", name="Fix a layer")
     field.fill("0:0.5, 1:0.6")
     field.press("Enter")
@@ -58,6 +59,7 @@ def test_a_bar_is_dragged_and_the_others_make_up_for_it_with_its_cost(shared, ta
     assert len(set(seen)) >= 5, "the number did not follow the finger"
     after = page.locator(".figure [data-mark$=layers]").evaluate_all(HEIGHTS)
     assert sum(map(str.__ne__, before.split(","), after.split(","))) > 20, "the others did not make up for it"
+    page.get_by_text("More: pruner").click()
     field = page.get_by_role("textbox", name="Fix a layer")
     expect(field).to_have_value(re.compile(r"^0:0\.\d+$"))
     settle(page)

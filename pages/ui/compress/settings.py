@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.base import UserError, per_cent
 from core.methods import (
@@ -145,10 +146,13 @@ def treatment(unit: BudgetUnit) -> Treatment:
     return Treatment(pruner, None if repair == NO_REPAIR else repair)
 
 
-def draw(request: AllocationRequest, profile: Profile) -> None:
-    """Draw the widgets of an allocation; target and strength are dragged in live pictures instead."""
+def draw(request: AllocationRequest, profile: Profile, more: DeltaGenerator) -> None:
+    """Draw the widgets of an allocation; target and strength are dragged in live pictures instead.
+
+    Args:
+        more: where those stand that are rarely moved.
+    """
     method = METHODS[request.base.kind]
-    st.selectbox("Budget is in", list(UNITS), key="currency", help=ABOUT_CURRENCY)
     st.selectbox("Method", list(METHODS), key="base", format_func=BASE_LABELS.get, help=method.caption)
     for each in parameters(method, request.budget_unit):
         key = KEYS.get(each.name, each.name)
@@ -156,15 +160,16 @@ def draw(request: AllocationRequest, profile: Profile) -> None:
             form.segments(each.label, each.options, key)
         else:
             st.select_slider(each.label, each.options, key=key, format_func="{:g}".format)
+    more.selectbox("Budget is in", list(UNITS), key="currency", help=ABOUT_CURRENCY)
     if request.budget_unit.levels:
-        st.selectbox("Plan or control", list(PLAN_OR_CONTROL), key="control", format_func=PLAN_OR_CONTROL.get)
+        more.selectbox("Plan or control", list(PLAN_OR_CONTROL), key="control", format_func=PLAN_OR_CONTROL.get)
         return
-    st.selectbox("Correction or control", list(CONTROLS), key="control", format_func=CONTROLS.get, help=ABOUT_CONTROLS)
-    with st.expander("More settings"):
-        drivers = {name: words.perturbation(each) for name, each in profile.perturbations.items()}
-        st.selectbox("Correction driven by the gain of", list(drivers), key="driver", format_func=drivers.get)
-        st.select_slider("Maximum sparsity per layer", TARGETS, key="high", format_func=per_cent)
-    st.text_input("Fix a layer, e.g. 3 at 55 %", key="hand", placeholder="3:0.55, 7:0.9", help=ABOUT_HAND)
+    labels = CONTROLS.get
+    more.selectbox("Correction or control", list(CONTROLS), key="control", format_func=labels, help=ABOUT_CONTROLS)
+    drivers = {name: words.perturbation(each) for name, each in profile.perturbations.items()}
+    more.selectbox("Correction driven by the gain of", list(drivers), key="driver", format_func=drivers.get)
+    more.select_slider("Maximum sparsity per layer", TARGETS, key="high", format_func=per_cent)
+    more.text_input("Fix a layer, e.g. 3 at 55 %", key="hand", placeholder="3:0.55, 7:0.9", help=ABOUT_HAND)
 
 
 def _decoded(text: str) -> Mapping[str, object]:

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.base import UserError, per_cent
 from core.methods import Treatment
@@ -43,11 +44,12 @@ def show(profile: Profile) -> None:
     linear_parameters(profile)  # refused for a model that cannot be pruned
     left, right = st.columns([5, 3], gap="large")  # the chart first, on a phone too
     with right:
-        upper = st.container()
-        tuning = _tuning(profile)
+        upper, more = st.container(), st.expander("More: pruner, repair, budget, controls")
+        tuning = _tuning(profile, more)
         if not tuning.levels:
             upper.select_slider("Target sparsity", settings.TARGETS, key="target", format_func=per_cent, help=ABOUT)
-        settings.draw(tuning.request, profile)
+        with upper:
+            settings.draw(tuning.request, profile, more)
     with left:
         _picture(tuning, profile)
     if form.switch("Below", BELOW, "below", "measure", label_visibility="collapsed") == "measure":
@@ -60,10 +62,11 @@ def show(profile: Profile) -> None:
     current_allocation.section(tuning.allocation, profile)
 
 
-def _tuning(profile: Profile) -> Tuning:
-    """Draw pruner and repair; return the allocation in view and what predicts it."""
+def _tuning(profile: Profile, more: DeltaGenerator) -> Tuning:
+    """Draw pruner and repair in `more`; return the allocation in view and what predicts it."""
     request, protocols = settings.read(profile), studies.groups(profile)
-    treatment = settings.treatment(request.budget_unit)
+    with more:
+        treatment = settings.treatment(request.budget_unit)
     by_hand = "" if request.budget_unit.levels else choices.text("hand", "")
     forecast, refusal = studies.forecast_of(protocols, profile, treatment, request.base.per_linear)
     tuning = Tuning(request, treatment, protocols, by_hand, forecast=forecast, refusal=refusal)
