@@ -2,12 +2,10 @@
 
 from contextlib import suppress
 
-import pandas as pd
 import streamlit as st
 
 from core.base import UserError
 from core.lab import scheduler
-from core.show.lessons import sentence
 from core.show.report import claims
 from core.store import Store
 from pages.ui import layout, url_state, watch
@@ -53,14 +51,10 @@ if own is None:
         url_state.end()
     scenes[answers.EXAMPLE] = instead
 grid.draw(view.sentence, view.state, question.KINDS, scenes, words or {}, answers.EXAMPLE, question.moved)
-row = own.rows.get(view.state.layer) if own else None
 with layout.row():
     with suppress(UserError):  # no profile is committed
         entry, layer = Store().demo(), str(view.state.layer)
         choice = {"perturbation": view.word} if view.word in entry.spec.names else {}
         watch.open_profile(entry.key, f"Layer {layer} on Model, measured on many sentences", layer=layer, **choice)
         layout.link("evidence", claims.with_numbers(claims.LINK), {"question": claims.PAPER})
-    if row is not None:
-        hit = own.hits[row.layer].sentence.replace("**", "")
-        layout.numbers(pd.DataFrame(sentence.table(row)), f"Drift after each layer. {hit}", "lab", "lab")
     st.caption(ABOUT)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.base import UserError, digits, times
+from core.base import UserError, digits
 from core.methods import BLOCKS
 from core.plan import PAIRED, at_drift, changes, correlation, gains_of, per_layer
 from core.results import compared, shares, suspects
@@ -21,7 +21,6 @@ from core.show.figures.style import Chart, InView, colour_bar, curve, layout, ma
 from core.show.words import gain_sentences, suspect_sentences
 
 PRUNED = "residual:wanda:0.7"  # what noise is held against, unless another pruning is in view
-REPAIRED = (PRUNED, "residual:wanda+refit:0.7")
 
 
 def gains(view: InView) -> Chart:
@@ -52,26 +51,6 @@ def matched(view: InView) -> Chart:
     lines = {"pruning": pruning, "noise": noise}
     between = f"{profile.perturbations[real].label}: a lower gain than noise of the same measured drift"
     return gain.compared(lines, view.layer, "Noise against real pruning", between)
-
-
-def repaired(view: InView) -> Chart:
-    """The damage of pruning a layer with its repair against the same without it, at one sparsity."""
-    profile, pairs = view.profile, []
-    for mended, other in profile.perturbations.items():
-        if other.prunes == "layer" and other.treatment.repair:
-            plain = other.replace(pruner=other.treatment.pruner).name
-            pairs += [(plain, mended)] if plain in profile.by_name else []
-    if not pairs:
-        raise UserError(f"measure {' and '.join(REPAIRED)} to see what a repair changes")
-    pairs_in_view = (pair for name in (view.name, PRUNED) for pair in pairs if name in pair)
-    plain, mended = next(pairs_in_view, pairs[0])
-    before, after = (gains_of(profile.seeds(name)) for name in (plain, mended))
-    size = float(np.nanmedian(after.drift / before.drift))
-    between = f"{profile.perturbations[mended].label}: a lower gain than without the repair"
-    lines = {"repaired": after, "pruned": before}
-    chart = gain.compared(lines, view.layer, "Repaired damage against damage", between)
-    finding = f"{chart.finding} Where it arises, the repaired damage is {times(size)} as large in the median layer."
-    return replace(chart, finding=finding)
 
 
 def parts(view: InView) -> Chart:
@@ -212,7 +191,6 @@ CHARTS = (
     ChartRow("harm", WHY, "What happens to the output?", lambda it: drift.harm(it.seeds, it.layer)),
     ChartRow("together", WHY, "Which layers' damages add, which cancel?", together),
     ChartRow("matched", CHECKS, "Does real pruning behave like noise?", matched),
-    ChartRow("repaired", CHECKS, "Does absorption change when the damage is repaired?", repaired),
     ChartRow("parts", PARTS, "Whose loss is absorbed: attention's or the MLP's?", parts),
     ChartRow("heads", PARTS, "Which parts matter most?", heads),
     ChartRow("checkpoint-shares", COMPARED, "Where did it go wrong?", divided),

@@ -1,7 +1,5 @@
 """Chapters 5 and 6: the correction on top of OWL, and what pruning each layer alone does."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from core.base import digits, frozen, per_cent, times
@@ -10,19 +8,17 @@ from core.show.lessons.shared import LAYERS, TARGET, Noted, at_layer, check_seve
 from core.store import Array, Profile
 
 
-def lowest(perplexity: Array) -> int:
-    """The lowest step, of equals the one that corrects least; all are finite."""
-    alike = np.flatnonzero(np.isclose(perplexity, perplexity.min(), rtol=1e-9, atol=0))
-    return int(alike[np.abs(alike - len(perplexity) // 2).argmin()])
-
-
 def is_predicted(perplexity: Array | None) -> bool:
     """True if every step has a predicted perplexity."""
     return perplexity is not None and bool(np.isfinite(perplexity).all())
 
 
 def obvious(perplexity: Array | None) -> str:
-    """Sentence on the obvious idea, and what becomes of it where that is predicted; see `pushed`."""
+    """Sentence on the obvious idea, and what becomes of it where that is predicted.
+
+    Args:
+        perplexity: (steps,) predicted, the full correction last and none in the middle; None: nothing predicts.
+    """
     idea = "let layers that absorb lose more weights"
     if perplexity is None or not is_predicted(perplexity):
         return f"The obvious idea: {idea}."
@@ -32,37 +28,13 @@ def obvious(perplexity: Array | None) -> str:
     return f"**The obvious idea {fate}**: {idea}, and perplexity goes from {before} to {after}."
 
 
-def steps(perplexity: Array) -> list[int]:
-    """Steps that the sentence on a pushed correction refers to: both ends, the middle and the lowest."""
-    last = len(perplexity) - 1
-    return sorted({0, last // 2, last, lowest(perplexity)}) if np.isfinite(perplexity).all() else []
-
-
-def pushed(strengths: Sequence[float], perplexity: Array | None) -> str:
-    """Sentence on the correction and its reverse on top of OWL.
-
-    Args:
-        strengths: (steps,) sparsity units, none in the middle; negative: reversed.
-        perplexity: (steps,) predicted, NaN where that cannot be; None: nothing predicts.
-    """
+def unpredicted(perplexity: Array | None) -> str:
+    """Reason that steps have no predicted perplexity; empty where all have one."""
     if perplexity is None:
         return "No perplexity is predicted: too few settings of this model were evaluated by Wanda."
-    if not np.isfinite(perplexity).all():
+    if not is_predicted(perplexity):
         return "Some of these allocations exceed the largest sparsity measured, so not all can be predicted."
-    last, middle, best = len(perplexity) - 1, len(perplexity) // 2, lowest(perplexity)
-    with_it, reverse, alone = (ref(digits(perplexity[step], 3), f"gauge-{step}") for step in (last, 0, middle))
-    full = ref(f"{strengths[last]:g}", "gauge-0", f"gauge-{last}")
-    return (
-        f"At strength {full}, the predicted perplexity is {with_it} with the correction and {reverse} with its "
-        f"reverse, against {alone} for OWL alone. The lowest is {_favoured(strengths[best], best)}."
-    )
-
-
-def _favoured(strength: float, step: int) -> str:
-    if abs(strength) < 1e-12:
-        return "without a correction"
-    side = "with the correction" if strength > 0 else "with the reverse"
-    return f"{side}, at strength {ref(f'{abs(strength):g}', f'gauge-{step}')}"
+    return ""
 
 
 @frozen

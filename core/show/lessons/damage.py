@@ -17,7 +17,6 @@ class Noise(Noted):
 
     sizes: list[float]  # ascending
     flips: Array  # (sizes, layers) fraction of next-token predictions that change
-    faint: str  # what the weakest noise does; empty where one size alone was measured
 
 
 def perturb(profile: Profile) -> Noise:
@@ -30,9 +29,7 @@ def perturb(profile: Profile) -> Noise:
     flips = np.stack([per_layer(profile.seeds(name), "flips") for name in measured.values()])
     sizes = list(measured)
     notes = tuple(_where(size, row) for size, row in zip(sizes, flips, strict=True))
-    least, most = (ref(each, "stop-noise-0") for each in (f"{sizes[0]:g}", per_cent(flips[0].max(), 1)))
-    faint = f"At size {least}, no layer changes more than {most} of them." if len(sizes) > 1 else ""
-    return Noise(notes, default_index(sizes), sizes, flips, faint)
+    return Noise(notes, default_index(sizes), sizes, flips)
 
 
 def _where(size: float, flips: Array) -> str:

@@ -131,13 +131,3 @@ def _compared(question: Question, row: SceneRow, gains: Iterable[float | None], 
         return f"{other}: **{gain(twin.gain)}** and **{sum(twin.flipped)} of {len(twin.flipped)}**."
     finite = [each for each in gains if each is not None]
     return f"The median layer ends at {gain(float(np.median(finite)))}." if len(finite) > 1 else ""
-
-
-# --- numbers to take away -------------------------------------------------------------------------------------------
-
-
-def table(row: SceneRow) -> dict[str, list]:
-    """The drift of one row, the output first: a line for each layer it was read after, a column for each token."""
-    read = range(len(row.drift) - 1, row.layer - 1, -1)
-    words = {f"{at + 1} {token_word(token, at == 0)}": at for at, token in enumerate(row.tokens)}
-    return {"after layer": list(read)} | {word: [row.drift[k][at] for k in read] for word, at in words.items()}

@@ -13,7 +13,6 @@ from core.results import Forecast, Result, Study
 from core.store import Profile
 from pages.ui import best_setting, choices, current_profile, form, layout, studies, url_state
 from pages.ui.compress import current_allocation, evaluate, pruning, results, settings, sizes
-from pages.ui.lab import talk
 
 ABOUT = "Mean over layers, weighted by their parameters."
 BELOW = {"measure": "Measure this setting", "methods": "Other methods, and what to take along"}
@@ -111,5 +110,3 @@ def _measure(tuning: Tuning, profile: Profile) -> None:
         results.known_cost(how.setting, tuning.protocols, profile)
     evaluate.show(how, profile)
     layout.to_compress("Export this setting", "results")
-    if not tuning.levels:
-        talk.link(tuning.request.target)

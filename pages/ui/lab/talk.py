@@ -9,11 +9,11 @@ from random import randrange
 
 import streamlit as st
 
-from core.base import UserError, brief, checked, escape_markdown, per_cent
+from core.base import UserError, brief, checked, escape_markdown
 from core.requests import Talk, Turn, layers_of, perturbation
 from core.show.figures.axes import Axis
 from pages.ui import choices, form, layout, live, server, url_state
-from pages.ui.lab.question import KINDS, LAYERS, SHARES
+from pages.ui.lab.question import KINDS, LAYERS
 
 COMPONENT = live.component("talk")
 HEADS = 9  # of the bundled model
@@ -133,13 +133,6 @@ def show(drawn: Callable[[], None] | None) -> None:
         drawn_words = {0: "Likeliest word", seed or 1: f"Sampled, seed {seed or 1}"}
         form.segments("Next word", drawn_words, "seed", label_visibility="collapsed")
         _set(":material/casino:", seed=randrange(1, SEEDS.stop), help="Sample with another seed")
-
-
-def link(target: float) -> None:
-    """A link to the text of the model with a share of all its weights pruned, the nearest that is offered."""
-    share = min(SHARES, key=lambda each: abs(float(each) - target))
-    label = f"Watch the bundled model write, every layer {per_cent(float(share))} pruned"
-    layout.link("play", label, {"turns": f"0~{LAYERS}~residual:wanda:{share}"})
 
 
 def _set(label: str, help: str | None = None, **choice: object) -> None:

@@ -46,16 +46,14 @@ def allocate(profile: Profile) -> tour.Screen:
     ways = {"tune": "Tune it with every method"}
     links = [tour.link(page, label, profile, **choices) for page, label in ways.items()]
     costs = forecast and forecast.perplexities(swept.rows).value
-    sentence, gauge = budgets.pushed(swept.strengths, costs), figure.gauge
-    guess = guesses.reverse(costs) if budgets.is_predicted(costs) else None
-    is_answered = guess is None or tour.guessed("allocate") is not None
+    sentence, gauge, middle = budgets.obvious(costs), figure.gauge, len(swept.rows) // 2
     figure = replace(
         figure,
         name="allocate",
         title="Sparsity per layer, base and corrected, with the predicted perplexity",
-        finding=sentence,
+        finding=lessons.plain(sentence),
         controls=[push],
-        gauge=gauge and replace(gauge, points=budgets.steps(costs), height=96),
+        gauge=gauge and replace(gauge, points=[middle, 2 * middle], height=96),
         hand=None,
         hero=None,
         idle="",
@@ -63,10 +61,10 @@ def allocate(profile: Profile) -> tour.Screen:
         slots=figure.slots | _told(swept.rows, costs),
         height=136,
         first=False,
-        lead=LEAD.format(budgets.obvious(costs), lessons.ref(per_cent(request.target), lessons.FOOT)),
-        notes=[*map(fixed, [*[sentence] * is_answered, *([study_lines.basis(forecast)] if forecast else [])])],
+        lead=LEAD.format(sentence, lessons.ref(per_cent(request.target), lessons.FOOT)),
+        notes=[*map(fixed, filter(None, [budgets.unpredicted(costs), forecast and study_lines.basis(forecast)]))],
     )
-    return tour.Screen(figure, links, guess=guess)
+    return tour.Screen(figure, links, guess=guesses.reverse(costs) if budgets.is_predicted(costs) else None)
 
 
 def _told(rows: Array, costs: Array | None) -> dict[str, Slot]:

@@ -51,7 +51,7 @@ def perturb(profile: Profile) -> tour.Screen:
             "letting the model continue. **Try:** click a layer, then "
             + ("drag the noise size." if len(lesson.sizes) > 1 else "click another one to compare.")
         ),
-        notes=[Slot(lesson.notes), fixed(lesson.faint)],
+        notes=[Slot(lesson.notes)],
     )
     guess = guesses.in_proportion(PROPORTION, lesson.sizes, lesson.flips, lesson.at, "{:g}".format, per_cent)
     return tour.Screen(figure, [link], guess=guess)

@@ -28,7 +28,7 @@ SAID = {
     "array", "arrayminus", "base", "color", "colorscale", "customdata", "dash", "fillcolor", "hovertemplate", "name",
     "range", "size", "symbol", "text", "ticktext", "type", "width", "x", "x0", "x1", "y", "y0", "z", "zmin",
 }  # fmt: skip
-REPAIRS = [f"residual:{pruner}:{share}" for share in (0.7, 0.5) for pruner in ("wanda", "wanda+refit")]
+
 CHANGES = {"OWL": (-12.0, -15.0, -9.0), "DLP": (5.0, -1.0, 11.0), "Response, objective drift": (-60.0, -64.0, -55.0)}
 
 
@@ -124,7 +124,7 @@ def drowned(_):
 
 
 def compared(store):
-    """Lines of other depth and name; profiles of other models and texts; repairs; a tensor without error."""
+    """Lines of other depth and name; profiles of other models and texts; a tensor without error."""
     value = line().value
     value[5] *= 3
     for other in ({"<b>bold</b>": line(), "shallow": line(5)}, {"a": line(), "b": replace(line(), value=value)}):
@@ -132,11 +132,6 @@ def compared(store):
     yield gain.gains({"0.3": gains_of(seeds())}, "All said.", "0.3", 2)
     yield gain.of_profiles(of_profile("6e78df"), of_profile("40a79e"), "gaussian:0.3", 4)
     yield gain.of_profiles(of_profile("acb889"), of_profile("d5aa18"), "skip", 4)
-    profile = stored(store, *REPAIRS, "residual:magnitude:0.5", "skip", layers=LAYERS)
-    yield from (charts.repaired(InView(profile, name, 1)) for name in ("skip", *REPAIRS[2:]))
-    for lacking in (REPAIRS[:1], [REPAIRS[0], REPAIRS[3]], ["residual:wanda:0.5", "residual:sparsegpt+refit:0.5"]):
-        yield drawn(charts.repaired, InView(stored(store, *lacking, layers=LAYERS), lacking[0], 1))
-
     profile = stored(store, OTHER, layers=LAYERS)
     profile.others[OTHER].difference.error[3] = 0
     yield from (draw(InView(profile, OTHER, 0)) for draw in (charts.harm, charts.weights))

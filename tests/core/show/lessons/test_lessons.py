@@ -201,12 +201,13 @@ def test_one_layer_alone_or_a_harm_that_is_not_a_number_is_refused(empty, standa
 @pytest.mark.parametrize(
     ("perplexity", "said"),
     [
-        (np.linspace(2, 1, 5), "The lowest is with the correction, at strength 0.1."),
-        (np.linspace(1, 2, 5), "The lowest is with the reverse, at strength 0.1."),
-        (np.full(5, 0.626), "The lowest is without a correction."),
+        (np.linspace(2, 1, 5), "The obvious idea works here: let layers that absorb lose more weights, and perplexity "
+         "goes from 1.50 to 1.00."),
+        (np.linspace(1, 2, 5), "The obvious idea fails: let layers that absorb lose more weights, and perplexity goes "
+         "from 1.50 to 2.00."),
         (np.array([1, 1, 1, 1, np.nan]), "so not all can be predicted."),
         (None, "too few settings of this model were evaluated by Wanda."),
     ],
-)
-def test_the_side_that_a_prediction_prefers_is_said(perplexity, said):
-    assert shared.plain(budgets.pushed(np.linspace(-0.1, 0.1, 5), perplexity)).endswith(said)
+)  # fmt: skip
+def test_what_becomes_of_the_obvious_idea_is_said_or_why_it_is_not_known(perplexity, said):
+    assert shared.plain(budgets.unpredicted(perplexity) or budgets.obvious(perplexity)).endswith(said)
