@@ -48,6 +48,7 @@ from core.base.paths import (
     read_text,
     readable,
     resolved,
+    texts_in,
     without_folders,
 )
 from core.base.profile_names import FILE, Described

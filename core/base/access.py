@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from core.base.errors import READ_ONLY, SHARED, UserError, brief
-from core.base.paths import resolved
+from core.base.paths import resolved, texts_in
 
 ROOT = "ABSORPTION_ROOT"
 NOTHING = "this server is read-only: nothing can be run, written or deleted here"
@@ -78,10 +78,7 @@ def confine(request: object) -> None:
         Refused: for the first such path.
         UserError: there can be no such path.
     """
-    inner = request.values() if isinstance(request, dict) else request if isinstance(request, list | tuple) else ()
-    for each in inner:
-        confine(each)
-    if isinstance(request, str) and (is_shared() or root()):
-        text = request.removeprefix("random:")
+    for each in texts_in(request) if is_shared() or root() else ():
+        text = each.removeprefix("random:")
         if text.startswith(("file:", "~", ".")) or Path(text).is_absolute():
             inside(Path(text.removeprefix("file:")))

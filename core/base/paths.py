@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from stat import S_ISREG
@@ -118,6 +119,14 @@ def json_value(path: Path, kind: str) -> Any:
         return json.loads(read_text(path, kind))
     except (ValueError, RecursionError) as error:
         raise UserError(f"{brief(path.name)} is not JSON that can be read, as any {kind} is") from error
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every text of a JSON value, at any depth."""
+    if isinstance(value, str):
+        yield value
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
+        yield from texts_in(each)
 
 
 # --- text that leaves this machine -----------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from core.base import PROJECT, UserError, access, readable, several
+from core.base import PROJECT, UserError, access, readable, several, texts_in
 from core.export import target
 from core.jobs import processes, records
 from core.jobs.records import Job, Status
@@ -113,10 +113,9 @@ def _check_texts(fields: object) -> None:
     Raises:
         UserError: names the first such file.
     """
-    for each in fields.values() if isinstance(fields, dict) else fields if isinstance(fields, list) else ():
-        _check_texts(each)
-    if isinstance(fields, str) and fields.startswith("file:"):
-        readable(Path(fields.removeprefix("file:")), "text table")
+    for each in texts_in(fields):
+        if each.startswith("file:"):
+            readable(Path(each.removeprefix("file:")), "text table")
 
 
 def cancel(job: Job) -> None:

@@ -107,7 +107,7 @@ def outside(loaded: Loaded) -> list[str]:
 
 
 def difference(loaded: Loaded, other: Loaded, step: Step) -> Difference:
-    """Error and scale of every tensor; `step` is called with each finished layer."""
+    """Error and scale of every tensor; `step` is called with how many layers are finished."""
     names = tensors(loaded.layers)
     error, scale = np.zeros((len(loaded.layers), len(names))), np.ones((len(loaded.layers), len(names)))
     for index, layer in enumerate(loaded.layers):
@@ -115,7 +115,7 @@ def difference(loaded: Loaded, other: Loaded, step: Step) -> Difference:
             for name, ours in layer.named_parameters():
                 cell = index, names.index(name)
                 error[cell], scale[cell] = error_and_scale(ours, other.layers[index].get_parameter(name))
-        step(index)
+        step(index + 1)
     pairs = ([each.model.get_parameter(name) for each in (loaded, other)] for name in outside(loaded))
     return Difference(error=error, scale=scale, outside=np.array([error_and_scale(*pair)[0] for pair in pairs]))
 
@@ -131,7 +131,7 @@ def error_and_scale(ours: Tensor, theirs: Tensor) -> tuple[float, float]:
 
 @torch.inference_mode()
 def cumulative(loaded: Loaded, other: Loaded, tokens: Tensor, step: Step) -> Cumulative:
-    """Drift and harm of the whole other checkpoint; `step` is called with each finished sequence.
+    """Drift and harm of the whole other checkpoint; `step` is called with how many sequences are.
 
     Args:
         tokens: (sequences, length).
@@ -139,7 +139,7 @@ def cumulative(loaded: Loaded, other: Loaded, tokens: Tensor, step: Step) -> Cum
     rows = []
     for index, ids in enumerate(tokens):
         rows.append(_run(loaded, other, ids[None]))
-        step(index)
+        step(index + 1)
     axes = {"log_drift": 1, "drift_first": 1, "entry": 0, "kl": 0, "nll_increase": 0, "flips": 0}
     joined = {name: np.stack([each[name] for each in rows], axis) for name, axis in axes.items()}
     return Cumulative(**joined | {"drift_first": joined["drift_first"].mean(1)})

@@ -147,7 +147,7 @@ def largest_replay_error(group: Group, step: Step) -> float:
     for index, (call, other) in enumerate(zip(group.calls, group.loaded.record(group.ids, turned), strict=True)):
         with weights_on_device(call.layer):
             worst = max(worst, replay_error(call), replay_error(call, other))
-        step(index)
+        step(index + 1)
     return worst
 
 
@@ -178,12 +178,12 @@ def wavefront(group: Group, measurement: Measurement, step: Step) -> Perturbed:
         streams.append(perturbed(measurement, index, call, group.sequences, group.moments))
         for injection, stream in enumerate(streams):
             reader.read(injection, index, stream, call.exit)
-        step(index)
+        step(index + 1)
 
     walk([call.layer for call in group.calls], [[call] for call in group.calls], streams, join)
     for injection, stream in enumerate(streams):
         reader.harm(injection, group.logits(stream), group.dense)
-        step(len(group.calls) - 1)
+        step(len(group.calls))
     return reader.result()
 
 
@@ -195,7 +195,7 @@ def hooks(group: Group, measurement: Measurement, step: Step) -> Perturbed:
         for layer in range(injection, len(group.calls)):
             reader.read(injection, layer, streams[layer], group.calls[layer].exit)
         reader.harm(injection, group.logits(streams[-1]), group.dense)
-        step(injection)
+        step(injection + 1)
     return reader.result()
 
 

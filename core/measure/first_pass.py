@@ -27,7 +27,7 @@ def clean_statistics(
         wanted: statistics of the linears' inputs that pruners of residuals need; second moments stay on the CPU.
             With `none` nothing is collected, but the layers must be prunable.
         needs_covariance: collect the residual stream's covariance, for covariance noise.
-        step: called with each finished sequence.
+        step: called with how many sequences are finished.
 
     Raises:
         UserError: a statistic is wanted and the layers cannot be pruned; or the clean run is not finite.
@@ -48,7 +48,7 @@ def clean_statistics(
         rows["nll"].append(float(cross_entropy(logits, row[1:].to(logits.device))))
         for covariance, call in zip(spread, calls, strict=False):
             covariance.add(call.exit[0, 1:])
-        step(index)
+        step(index + 1)
     broken = ~np.isfinite(rows["norm"]).all(0)
     if broken.any():
         raise UserError(

@@ -38,7 +38,7 @@ def sketched(
     Args:
         tokens: (all sequences, length).
         norms: per layer of each linear the L2 norm of its inputs, (in,).
-        step: called with each finished layer, counted from the last one on.
+        step: called with how many layers are finished.
 
     Raises:
         UserError: a layer cannot be pruned or differentiated, or the gradients are not finite.
@@ -55,7 +55,7 @@ def sketched(
         with weights_on_device(layer):
             inputs, slopes = _through([calls[index] for calls in runs], stack, above)
             rows.append([_row(index, each, inputs[each.name], slopes[each.name], norms, plan) for each in stack])
-        step(done)
+        step(done + 1)
     windows = [each for group in groups for each in group]
     change = np.full((len(rows), max(map(len, rows)), len(plan.damages), plan.draws, len(windows)), np.nan)
     for place, row in zip(change, reversed(rows), strict=True):

@@ -114,7 +114,7 @@ class Sweep:
         wanted |= {"norm"} if sketched or self._lacks(self.profile.scores) else set()  # what scores are made of
         wanted |= {"second_moment"} if self._lacks(self.profile.removed) else set()
         text, covariance = self.profile.text, any(each.covariance for each in perturbations)
-        step = self.tracker.steps("pass 1, clean run:", text.sequences, text.token_count, sequences=True)
+        step = self.tracker.counted("pass 1, clean run: sequence", text.token_count, text.sequences)
         activation, moments = clean_statistics(self.loaded, self.windows.tokens, wanted, covariance, step)
         if self._lacks(self.profile.activation):
             self.store.save(self.profile.activation, activation, {})
@@ -123,20 +123,21 @@ class Sweep:
     def _read_off(self) -> None:
         """Measure numbers without a perturbation: of the weights, and of other checkpoints beside the model."""
         profile, loaded, tokens = self.profile, self.loaded, self.windows.tokens
-        self._once(profile.scores, "scores of the weights:", scores, loaded, self.moments.norm)
+        self._once(profile.scores, "scores of the weights: layer", scores, loaded, self.moments.norm)
         squared = self.moments.second_moment, tokens.numel()
-        self._once(profile.removed, "errors of removed weights:", removal, loaded, *squared)
-        self._once(profile.weights, "spectra of the weights:", weights, loaded)
+        self._once(profile.removed, "errors of removed weights: layer", removal, loaded, *squared)
+        self._once(profile.weights, "spectra of the weights: layer", weights, loaded)
         for name, other in self.others.items():
-            self._once(profile.difference(name), "differences of the weights:", difference, loaded, other)
-            self._once(profile.cumulative(name), "the whole other checkpoint:", cumulative, loaded, other, tokens)
+            self._once(profile.difference(name), "differences of the weights: layer", difference, loaded, other)
+            self._once(
+                profile.cumulative(name), "the whole other checkpoint: sequence", cumulative, loaded, other, tokens
+            )
 
     def _once(self, unit: Spec, what: str, measure: Callable, *arguments: object) -> None:
         """Measure and save a unit, unless it is there."""
         if self._lacks(unit):
-            sequences = measure is cumulative
-            count = self.profile.text.sequences if sequences else self.shape.layers
-            self.store.save(unit, measure(*arguments, self.tracker.steps(what, count, self.costs[unit], sequences)), {})
+            count = self.profile.text.sequences if measure is cumulative else self.shape.layers
+            self.store.save(unit, measure(*arguments, self.tracker.counted(what, self.costs[unit], count)), {})
 
     # -- pass 2 -----------------------------------------------------------------------------------------------------
 
@@ -190,7 +191,9 @@ class Sweep:
         self._check_replay(group)
         took, layers = workload.measurement(self.shape, measurement, group.ids.numel()), self.shape.layers
         say = self.tracker.say
-        part = ENGINES[self.engine](group, measurement, lambda at: say(f"{what}: layer {at}", took * at / layers))
+        part = ENGINES[self.engine](
+            group, measurement, lambda at: say(f"{what}: layer {at} of {layers}", took * at / layers)
+        )
         self.tracker.done += took
         broken = np.flatnonzero(~np.isfinite(part.kl).all(axis=1))
         if broken.size:
@@ -218,7 +221,7 @@ class Sweep:
         plan, began = self.profile.sketch, time.perf_counter()
         took = workload.measurement(self.shape, plan, len(sequences) * self.profile.text.length)
         step = self.tracker.counted(f"{plan.name}: layer", took, self.shape.layers)
-        part = sketched(self.loaded, self.windows.tokens, sequences, self.moments.norm, plan, lambda at: step(at + 1))
+        part = sketched(self.loaded, self.windows.tokens, sequences, self.moments.norm, plan, step)
         parts.save(self.store, self.profile.unit(plan), sequences[0], part, seconds=time.perf_counter() - began)
 
     def _assemble(self, measurement: Measurement | Sketching) -> None:

@@ -108,7 +108,7 @@ def scores(loaded: Loaded, input_norm: Sequence[Tensors], step: Step) -> Scores:
             left = left[left > threshold * mean]
             above.append(left.numel() / pooled.numel())
         rows.append((above, mean, float(pooled.median())))
-        step(index)
+        step(index + 1)
     ratio, mean, median = (np.array(each) for each in zip(*rows, strict=True))
     return Scores(outlier_ratio=ratio, mean=mean, median=median)
 

@@ -91,7 +91,7 @@ def per_linear(
     Args:
         numbers: computed from a layer's index and a linear of it, while its weight is in memory.
         select: the linears of a layer that count.
-        step: called with each finished layer.
+        step: called with how many layers are finished.
 
     Raises:
         UserError: as `select` does; `prunable` refuses layers with matrices outside their linears.
@@ -100,7 +100,7 @@ def per_linear(
     for index, layer in enumerate(layers):
         with weights_on_device(layer):
             rows.append([numbers(index, linear) for linear in select(layer)])
-        step(index)
+        step(index + 1)
     table = np.full((len(rows), max(map(len, rows)), *np.shape(rows[0][0])), np.nan)
     for place, row in zip(table, rows, strict=True):
         place[: len(row)] = row

@@ -16,7 +16,7 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
-Step = Callable[[int], object]  # called with the finished layer, or the number of finished windows; may raise Cancelled
+Step = Callable[[int], object]  # called with how many layers, or windows, are finished; may raise Cancelled
 
 
 class Cancelled(Exception):
@@ -59,14 +59,5 @@ class ProgressTracker:
             nonlocal last
             self.done, last = self.done + work * (done - last) / of, done
             self.say(f"{what} {first + done} of {of}")
-
-        return step
-
-    def steps(self, what: str, count: int, work: float, sequences: bool = False) -> Step:
-        """A function that counts and reports each layer, or sequence, that is finished. work: that of all of them."""
-
-        def step(index):
-            self.done += work / count
-            self.say(f"{what} sequence {index + 1} of {count}" if sequences else f"{what} layer {index}")
 
         return step

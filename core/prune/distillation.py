@@ -171,7 +171,7 @@ def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Step, warn: Warn)
     Args:
         tokens: (windows, length).
         path: file that keeps the written windows; they are not written again.
-        step: called with the number of each written window; may raise Cancelled.
+        step: called with how many windows are written; may raise Cancelled.
         warn: called with a sentence if the file does not fit.
 
     Returns:
@@ -188,8 +188,7 @@ def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Step, warn: Warn)
             written = torch.cat([written, torch.multinomial(logits.softmax(-1), 1, generator=draws)], 1)
         done = torch.cat([done, written])
         save_checkpoint(path, {"tokens": done})
-        for index in range(first, len(done)):
-            step(index)
+        step(len(done))
     return tokens.index_copy(0, torch.tensor(read), done)
 
 

@@ -76,7 +76,7 @@ def prune(
     # Pruners that read no text still walk: any token will do.
     tokens = calibration[exact.calibration.key].tokens if exact.calibration else torch.zeros(1, 2, dtype=torch.long)
     writing, reading, walking, tuning = takes
-    step = tracker.steps(f"{what}pruned", len(loaded.layers), walking)
+    step = tracker.counted(f"{what}pruned, layer", walking, len(loaded.layers))
 
     if PRUNERS[exact.pruner].budget_unit.in_gguf:
         with torch.no_grad():
@@ -94,7 +94,7 @@ def prune(
     spared = writing + walking + tuning * (len(earlier[1]) - 1) / (len(earlier[0]) - 1) if earlier else 0
     tracker.planned -= spared
     end = tracker.done + sum(takes) - spared
-    wrote = tracker.steps(f"{what}own text,", len(training_windows(len(tokens))), writing, sequences=True)
+    wrote = tracker.counted(f"{what}own text, sequence", writing, len(training_windows(len(tokens))))
     read = tracker.counted(f"{what}the dense model, window", reading, len(tokens))
 
     def trained(course):
@@ -127,8 +127,7 @@ def distill(
         walk: prunes it.
         folder: keeps the state of the training, and its weights once it has ended.
         step: called with the training after every step; may raise Cancelled.
-        wrote: called with each window that the dense model has written, for training on it; may raise Cancelled.
-        read: called with the number of windows that the dense model has read; may raise Cancelled.
+        wrote, read: called with how many windows the dense model has written, and read; may raise Cancelled.
         warn: called with a sentence if the loss is not finite, or an earlier run's state does not fit.
 
     Raises:

@@ -90,7 +90,7 @@ def prune_layers(
     def leave(index):
         if path and index not in gone:
             path.leave()
-        step(index)
+        step(index + 1)
 
     walk(loaded.layers, runs, streams, leave, enter, keep=True)
     return achieved

@@ -111,15 +111,6 @@ PRESETS = {
         "six sparsities of every layer and two of every linear alone, the control of the sketch: 25 minutes on two "
         "cores with the bundled model",
     ),
-    "bits": Preset(
-        8,
-        64,
-        _measured(
-            "gaussian:0.3 quantised:8 quantised:4 quantised:3 quantised:2 residual_linear:quantised:4:each "
-            "residual_linear:quantised:3:each residual_linear:quantised:2:each"
-        ),
-        "every layer in 2, 3, 4 and 8 bits and every linear in 2, 3 and 4: what a budget of bits looks at",
-    ),
     "parts": Preset(
         8,
         64,
