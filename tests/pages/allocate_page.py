@@ -3,9 +3,11 @@
 import json
 import shlex
 from pathlib import Path
+from unittest import mock
 
 from core.store import Store, load
-from tests.pages.opening import live, numbers, opened_at
+from pages.ui.compress import current_allocation
+from tests.pages.opening import live, opened_at
 
 
 def opened(**view):
@@ -13,16 +15,11 @@ def opened(**view):
     return opened_at("tune", **{"below": "methods"} | view)
 
 
-def chart(app, title):
-    """The chart whose title begins so, as plotly's JSON."""
-    return next(json.loads(each.proto.spec) for each in app.get("plotly_chart") if each.proto.alt.startswith(title))
-
-
 def on_screen(app):
-    """Sparsity per layer of the allocation in view, as its strip of bars shows it."""
-    drawn = chart(app, "Which layers does each method prune more?")["data"]
-    bars = next(each for each in drawn if each["type"] == "bar" and each["name"].startswith("this allocation"))
-    return numbers(bars["customdata"]) / 100
+    """Sparsity per layer of the allocation in view, as the page writes it to its file."""
+    with mock.patch.object(current_allocation, "written", wraps=current_allocation.written) as written:
+        app.run()
+    return written.call_args[0][0].sparsity
 
 
 def predicted(app):

@@ -1,62 +1,27 @@
-"""Allocations: sparsities of the methods as lanes of bars, what each was measured to cost, and budgets of linears."""
+"""Allocations: what each method costs, and budgets of linears."""
 
 import math
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
-from core.base import capital, per_cent, perplexity
+from core.base import capital, perplexity
 from core.methods import BudgetUnit
 from core.plan import layer_means
 from core.results import THIS_ALLOCATION, RankedMethod, tied, verdict
-from core.show.figures.axes import labels, layer_axis, log_axis
-from core.show.figures.evaluation import ABOVE, dots, rows_height
+from core.show.figures.axes import labels, log_axis
+from core.show.figures.evaluation import dots
 from core.show.figures.maps import by_layer, layer_table
 from core.show.figures.palette import LIGHT, colour, shades
-from core.show.figures.style import Chart, colour_bar, layout
+from core.show.figures.style import Chart, colour_bar
 from core.store import Array
 
-LANE = 62  # px
-REACH = 0.32  # of a lane, its tallest bar: its name stands over it
 UNKNOWN = "not measured"
 
 
 def _hue(one: RankedMethod) -> str:
     return LIGHT.accent if one.kind == THIS_ALLOCATION else colour(one.kind)
-
-
-def sparsity_by_method(ranked: Sequence[RankedMethod], target: float) -> Chart:
-    """Sparsity per layer of every method, a lane of bars each, on one scale; the first at the top."""
-    layers, count = len(ranked[0].sparsity), len(ranked)
-    every = np.concatenate([each.sparsity for each in ranked])
-    scale = -REACH / max(0.02, float(np.abs(every - target).max()))  # down the page
-    hues = [_hue(each) for each in ranked]
-    bars = [
-        go.Bar(
-            x=np.arange(layers), y=scale * (one.sparsity - target), base=lane, customdata=100 * one.sparsity,
-            marker={"color": hue}, name=one.name,
-            hovertemplate=f"{one.name}, layer %{{x}}: %{{customdata:.1f}} % zeros<extra></extra>",
-        )
-        for lane, (one, hue) in enumerate(zip(ranked, hues, strict=True))
-    ]  # fmt: skip
-    ends = [dict.fromkeys(per_cent(end(one.sparsity), 0) for end in (np.min, np.max)) for one in ranked]
-    heads = [f"<b>{one.name}</b>  {' to '.join(each)}" for one, each in zip(ranked, ends, strict=True)]
-    names = labels([-0.6] * count, np.arange(count) - 0.42, heads, hues)
-    rows = {
-        "tickvals": list(range(count)),
-        "showticklabels": False,
-        "gridcolor": LIGHT.faint,
-        "title": None,
-        "range": [count - 0.5, -0.5],
-    }
-    table = pd.DataFrame({"layer": np.arange(layers), **{each.name: each.sparsity for each in ranked}})
-    finding = f"Bars up: layers that lose more than the target of {per_cent(target)}. Bars down: layers that lose less."
-    title = "Which layers does each method prune more?"
-    x, height = layer_axis(layers, "layer"), rows_height(count, LANE)
-    drawn = layout([*bars, names], x, rows, height, top=ABOVE, barmode="overlay")
-    return Chart("leaderboard-sparsity", title, drawn, finding, table)
 
 
 def perplexity_by_method(ranked: Sequence[RankedMethod], dense: float) -> Chart:
@@ -68,7 +33,6 @@ def perplexity_by_method(ranked: Sequence[RankedMethod], dense: float) -> Chart:
     values = np.array([(each.perplexity, *each.interval) for each in ranked])
     names, axis = [each.name for each in ranked], log_axis("perplexity (log scale)", values).drawn
     figure = dots("perplexity", names, values, [*map(_row_text, ranked)], axis, colours=[*map(_hue, ranked)])
-    figure.layout.height = rows_height(len(names), LANE)  # its rows are the lanes of the chart beside it
     figure.data[0].marker.symbol = ["circle-open" if each.predicted else "circle" for each in ranked]
     changes = [each.measured and each.measured.against_uniform for each in ranked]
     columns = {

@@ -138,41 +138,29 @@ def race(
     protocols: tuple[Study, ...],
     profile: Profile,
 ) -> None:
-    """Draw the cost of each method, measured or else predicted, beside its allocation; the protocol once.
+    """Draw the cost of each method, measured or else predicted, and its protocol; nothing where neither is.
 
     Args:
         allocation: the allocation on screen.
         forecast: what predicts, by one protocol; None: nothing does.
         protocols: the model's studies.
     """
-    target, prefix = request.target, profile.key[:6]
     if forecast:
-        study, part = forecast.study, Slice(treatment, None, target)
+        study, part = forecast.study, Slice(treatment, None, request.target)
     else:
         alike = lambda _, part: part.treatment == treatment  # noqa: E731
-        study, part = leaderboard.place_at(protocols, target, treatment.name, alike) or (None, None)
-    lanes, costs = _drawn(request.uncorrected, allocation, leaderboard.Leaderboard(profile, study, part, forecast))
-    if study is None:
-        layout.show(lanes, prefix, "lanes")
-        return
-    studies.badge(study)
-    left, right = st.columns(2, gap="large")
-    with left:
-        layout.show(costs, prefix, "finish", brief=True)
-    with right:
-        layout.show(lanes, prefix, "lanes", brief=True)
+        study, part = leaderboard.place_at(protocols, request.target, treatment.name, alike) or (None, None)
+    if study:
+        studies.badge(study)
+        among = leaderboard.Leaderboard(profile, study, part, forecast)
+        layout.show(_costs(request.uncorrected, allocation, among), profile.key[:6], "finish")
 
 
 @lru_cache
-def _drawn(
-    request: AllocationRequest, allocation: Allocation, among: leaderboard.Leaderboard
-) -> tuple[Chart, Chart | None]:
-    """Charts of each method's allocation and, where known, its cost; built once for all readers."""
-    every, study = [among.in_view("this allocation", allocation.exact), *_ranking(among, request)], among.study
-    dense = study.dense.perplexity if study and study.dense else math.nan
-    return charts.sparsity_by_method(every, request.target), charts.perplexity_by_method(
-        every, dense
-    ) if study else None
+def _costs(request: AllocationRequest, allocation: Allocation, among: leaderboard.Leaderboard) -> Chart:
+    """Chart of the cost of each method; built once for all readers."""
+    every, dense = [among.in_view("this allocation", allocation.exact), *_ranking(among, request)], among.study.dense
+    return charts.perplexity_by_method(every, dense.perplexity if dense else math.nan)
 
 
 # --- what can be done with it -----------------------------------------------------------------------------------------

@@ -192,10 +192,7 @@ def allocations(_):
     study = questions.committed("plain")
     among = Leaderboard(profile, study, next(each for each in study.slices if each.target == 0.7))
     ranked = [among.in_view("this allocation", allocate(request, profile).exact), *among.ranking(request)]
-    yield from (
-        allocation.sparsity_by_method(ranked, 0.7),
-        allocation.perplexity_by_method(ranked, study.dense.perplexity),
-    )
+    yield allocation.perplexity_by_method(ranked, study.dense.perplexity)
     for key, asked in (("5d5fdc", "zeros:0.7"), ("dc7d36", "bits:3"), ("cb91c3", "integers:4")):
         profile, request = of_profile(key), read_allocation(f"response granularity=linear currency={asked}")
         names, unit = profile.provenance["linears"], request.budget_unit
