@@ -14,7 +14,7 @@ import yaml
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
-from core.base import Fields, UserError
+from core.base import Fields, UserError, listed
 from core.methods import QUANT_FORMATS, dequantise, quantise
 from core.models import Loaded, anatomy, checkpoint_pieces, is_streamed
 from core.store import pretty
@@ -22,14 +22,28 @@ from core.store import pretty
 Groups = dict[str, Fields]
 
 
-def check(loaded: Loaded) -> None:
-    """Refuse a model that cannot be written in this format.
+def check(loaded: Loaded, formats: NDArray[np.str_]) -> None:
+    """Refuse a model or a plan that cannot be written in this format.
+
+    Args:
+        formats: (layers, linears) names, as `int3g32s`.
 
     Raises:
-        UserError: its linears are stored transposed, or memory does not hold it.
+        UserError: its linears are stored transposed, or memory does not hold it; or linears that vLLM runs as one
+            matrix differ in their formats.
     """
     if is_streamed(loaded.layers) or any(linear.transposed for linear in anatomy.prunable_linears(loaded.layers[0])):
         raise UserError("only what memory holds as torch's own linears is packed: export this model dense")
+    joined = anatomy.joined_linears(loaded.model, loaded.layers)
+    for layer, (names, row) in enumerate(zip(joined, formats, strict=True)):
+        own = dict(zip((each.name for each in anatomy.linears(loaded.layers[layer])), row, strict=False))
+        for group in names:
+            if len({own[name] for name in group}) > 1:
+                unlike = listed(f"{name} {own[name]}" for name in group)
+                raise UserError(
+                    f"vLLM runs these linears of layer {layer} as one matrix, of one format: this plan gives {unlike}; "
+                    "allocate with granularity=joined"
+                )
 
 
 def groups(loaded: Loaded, formats: NDArray[np.str_]) -> Groups:

@@ -191,7 +191,9 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: ModelShape,
     check_target(folder, request.overwrite, space_needed(shape.parameters, request.dtype), loaded.source.folder, store)
     target.check_format(request.format, loaded.source, store)
     if request.format == COMPRESSED:
-        compressed_tensors.check(loaded)
+        stored = np.array(pruned.formats)
+        linears = anatomy.parameter_counts(loaded.layers).shape
+        compressed_tensors.check(loaded, np.broadcast_to(stored if stored.ndim == 2 else stored[:, None], linears))
     numbers = measured_numbers(request, store, loaded.spec, pruned)
     takes = workload.treating(shape, request, request.setting, emulates_bfloat16())
     tracker = ProgressTracker(report, sum(takes))

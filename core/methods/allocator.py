@@ -53,8 +53,8 @@ class Evidence(Protocol):
     def layers_removal(self) -> Array:
         """Mean of `removal` over the linears of a layer, (layers,)."""
 
-    def least_harm(self, pruner: str, objective: str, per_linear: bool, layers: bool = False) -> Array:
-        """Shares that meet the target with the least total harm, (units,). layers: drop whole layers too."""
+    def least_harm(self, pruner: str, objective: str, granularity: str) -> Array:
+        """Shares that meet the target with the least total harm, (units,), by layer, linear, joined linears or both."""
 
 
 def steps(low: float, high: float, step: float) -> tuple[float, ...]:

@@ -11,8 +11,8 @@ from core.methods.treatments import SINGLE_LAYER_TREATMENTS, TREATMENTS, Treated
 
 OBJECTIVES = {"drift": "final drift²", "kl": "divergence", "nll": "loss"}
 CURVES = {name: label for name, label in SINGLE_LAYER_TREATMENTS.items() if TREATMENTS[name].pruner in SPARSIFIERS}
-GRANULARITIES = {"layer": "layer", "linear": "linear", "both": "linear or layer"}
-TITLES = {"linear": "per linear", "both": "per linear or layer"}
+GRANULARITIES = {"layer": "layer", "linear": "linear", "joined": "joined linears", "both": "linear or layer"}
+TITLES = {"linear": "per linear", "joined": "per joined linears", "both": "per linear or layer"}
 
 
 class Response(Allocator):
@@ -45,12 +45,16 @@ class Response(Allocator):
         DEFAULT_PRUNER, description="whose measured curves, as in wanda or wanda+refit"
     )
     granularity: Annotated[
-        Literal["layer", "linear", "both"],
+        Literal["layer", "linear", "joined", "both"],
         Parameter("Budget per", GRANULARITIES, "budget per", "", True, ("layer", "linear"), TITLES),
-    ] = Field("layer", description="a budget per layer or per linear; both: per linear, and some layers left out")
+    ] = Field(
+        "layer",
+        description="a budget per layer or per linear; joined: one format for linears that engines run as one matrix; "
+        "both: per linear, and some layers left out",
+    )
 
     def wish(self, evidence: Evidence) -> Array:
-        return evidence.least_harm(self.pruner, self.objective, self.per_linear, self.granularity == "both")
+        return evidence.least_harm(self.pruner, self.objective, self.granularity)
 
     @property
     def per_linear(self) -> bool:

@@ -12,7 +12,7 @@ from transformers.pytorch_utils import Conv1D
 from core.base import UserError
 from core.models.placement import weights_on_device
 from core.models.progress import Step
-from core.models.replay import Layers
+from core.models.replay import Layers, entered
 from core.store import Array
 
 
@@ -60,6 +60,30 @@ def linears(layer: nn.Module) -> list[Linear]:
         for name, module in layer.named_modules()
         if isinstance(module, nn.Linear | Conv1D)
     ]
+
+
+@torch.inference_mode()
+def joined_linears(model: PreTrainedModel, layers: Layers) -> list[list[list[str]]]:
+    """Names of each layer's linears by the matrix that engines such as vLLM run them in: q, k, v; gate, up.
+
+    Those are joined that read one tensor inside one module, as a forward of two tokens shows.
+    """
+    read = {}
+    stacks = [linears(layer) for layer in layers]
+
+    def keep(module, args):
+        read[id(module)] = args[0]  # held, so that no other tensor gets its id
+
+    with entered(each.module.register_forward_pre_hook(keep) for stack in stacks for each in stack):
+        model(input_ids=torch.zeros((1, 2), dtype=torch.long, device=model.device), use_cache=False)
+    joined = []
+    for stack in stacks:
+        groups = {}
+        for each in stack:
+            inside = each.name.rpartition(".")[0]
+            groups.setdefault((inside, id(read.get(id(each.module), each))), []).append(each.name)
+        joined.append([*groups.values()])
+    return joined
 
 
 def prunable_linears(layer: nn.Module) -> list[Linear]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from core.base import Array, Flags, UserError, frozen, listed
 from core.methods import LAYERS, OUTLIER_THRESHOLDS, TREATMENTS, default_pruner
-from core.plan import responses
+from core.plan import responses, sketches
 from core.plan.budget import TOLERANCE, Bounds
 from core.plan.solvers import Choices, Curves, solve, solve_levels
 from core.store import Profile
@@ -68,22 +68,24 @@ class Evidence:
             )
         return self.profile.removal.error
 
-    def least_harm(self, pruner: str, objective: str, per_linear: bool, layers: bool = False) -> Array:
+    def least_harm(self, pruner: str, objective: str, granularity: str) -> Array:
         """The sparsity of every unit that meets the target with the least total harm, (units,): exact for the hulls.
 
         Of a quantiser whole levels, and of the greatest harm left what the rest of the budget pays.
 
         Args:
-            layers: leave whole layers out too, share 1, where that harms less: of a quantiser.
+            granularity: layer, linear, joined, or both: leave whole layers out too, share 1, where that harms less.
 
         Raises:
             UserError: too few sparsities were measured, or leaving out layers was not; the target lies beyond them or
-                outside the bounds; or layers are to be left out beside zeros.
+                outside the bounds; or zeros are to be spread over joined linears, or beside layers left out.
         """
         if TREATMENTS[pruner].budget_unit.levels:
-            return self._by_levels(pruner, objective, per_linear, layers)
-        if layers:
-            raise UserError("layers are left out beside few bits, not beside zeros: write granularity=linear")
+            return self._by_levels(pruner, objective, granularity)
+        if granularity in ("joined", "both"):
+            words = "linears are joined" if granularity == "joined" else "layers are left out"
+            raise UserError(f"{words} beside few bits, not beside zeros: write granularity=linear")
+        per_linear = granularity == "linear"
         response, bounds = responses.of_profile(self.profile, pruner, objective, per_linear), self.bounds
         bounds.check(self.target)
         high = min(bounds.high, response.highest)
@@ -94,17 +96,24 @@ class Evidence:
             )
         return solve(_choices(response, self.parameters.tobytes(), Bounds(bounds.low, high)), self.target)
 
-    def _by_levels(self, pruner: str, objective: str, per_linear: bool, layers: bool) -> Array:
+    def _by_levels(self, pruner: str, objective: str, granularity: str) -> Array:
         """Least harm by the measured levels of a quantiser; raises as `least_harm`."""
         drop_harm = np.zeros(1)  # all units in one layer, which stays
-        if layers:
+        if granularity == "both":
             drop_harm = responses.at_levels(self.profile, default_pruner(LAYERS), objective, False)[1][:, 1]
-        choices = Choices(self.parameters, *responses.at_levels(self.profile, pruner, objective, per_linear))
+        weights, units = self.parameters, np.arange(len(self.parameters))
+        if granularity == "joined":
+            units = sketches.joined_units(self.profile)
+            weights = np.bincount(units, weights)
+            levels = responses.at_joined_levels(self.profile, pruner, objective)
+        else:
+            levels = responses.at_levels(self.profile, pruner, objective, granularity != "layer")
+        choices = Choices(weights, *levels)
         phrase, shares = TREATMENTS[pruner].budget_unit.phrase, choices.shares
         if not shares[0] - TOLERANCE <= self.target <= shares[-1] + TOLERANCE:
             ends = listed(map(phrase, shares))
             raise UserError(f"{phrase(self.target)} a weight lie outside what was measured alone, {ends}")
-        return solve_levels(choices, self.target, drop_harm)
+        return solve_levels(choices, self.target, drop_harm)[units]
 
 
 @lru_cache(maxsize=8)

@@ -17,7 +17,7 @@ from core.methods import (
     table_position,
 )
 from core.plan.budget import TOLERANCE
-from core.plan.sketches import sketched
+from core.plan.sketches import joined_units, sketched
 from core.plan.solvers import Curves, curves, rising
 from core.store import Array, Profile
 
@@ -122,6 +122,18 @@ def at_levels(profile: Profile, pruner: str, objective: str, per_linear: bool) -
     """
     shares, harm = at_hand(profile, pruner, objective, per_linear)
     return (shares, harm) if is_sketched(profile, pruner, per_linear) else (shares, rising(harm))
+
+
+def at_joined_levels(profile: Profile, pruner: str, objective: str) -> tuple[Array, Array]:
+    """The same for linears that engines join: by a sketch of all of them together, else the sum of each alone."""
+    shares, harm = at_levels(profile, pruner, objective, True)
+    if is_sketched(profile, pruner, True):
+        together = sketched(profile, pruner, True, joined=True)
+        assert together is not None  # as it is sketched
+        return together
+    rows = np.zeros((joined_units(profile).max() + 1, len(shares)))
+    np.add.at(rows, joined_units(profile), harm)
+    return shares, rows
 
 
 @lru_cache

@@ -5,16 +5,17 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from core.base import Array, Estimate
+from core.base import Array, Estimate, unique
 from core.methods import SPARSITIES, TREATMENTS, ZEROS, Damage
 from core.plan.gains import CONFIDENCE
 from core.store import Profile
 
 
 @lru_cache
-def sketched(profile: Profile, pruner: str, per_linear: bool) -> tuple[Array, Array] | None:
+def sketched(profile: Profile, pruner: str, per_linear: bool, joined: bool = False) -> tuple[Array, Array] | None:
     """Shares (levels,), ascending, and KL in nats (units, levels), by the profile's sketch; None if it has too few.
 
     A level whose groups do not fit some linear is left out.
@@ -25,23 +26,44 @@ def sketched(profile: Profile, pruner: str, per_linear: bool) -> tuple[Array, Ar
     named = {share: name for share, name in named.items() if name in damages}
     if not named:
         return None
-    harm = np.stack([harm_of(profile, name, per_linear) for name in named.values()], axis=-1)
+    harm = np.stack([harm_of(profile, name, per_linear, joined) for name in named.values()], axis=-1)
     fits = np.isfinite(harm).all(0)
     return (np.array([*named])[fits], harm[:, fits]) if fits.sum() > 1 else None
 
 
-def changes(profile: Profile, damage: str, per_linear: bool) -> Array:
-    """Signed change of every draw, nats, (units, draws, windows); those of a layer's linears add."""
+# By names, for profiles of before it was read off the model what reads one tensor
+_JOINED = {"k_proj": "q_proj", "v_proj": "q_proj", "up_proj": "gate_proj"}
+
+
+def joined_units(profile: Profile) -> NDArray[np.intp]:
+    """Unit of each linear, layer after layer, (layers * linears,): linears that engines run as one matrix share one."""
+    names, first = profile.provenance["linears"], {}
+    for name in names:
+        inside, dot, last = name.rpartition(".")
+        first[name] = f"{inside}{dot}{_JOINED.get(last, last)}"
+    first |= {name: group[0] for group in profile.provenance.get("joined", ()) for name in group}
+    groups = unique(first[name] for name in names)
+    place = np.array([groups.index(first[name]) for name in names])
+    return (np.arange(profile.layers)[:, None] * len(groups) + place).ravel()
+
+
+def changes(profile: Profile, damage: str, per_linear: bool, joined: bool = False) -> Array:
+    """Signed change of every draw, nats, (units, draws, windows); those of a layer's, or of joined, linears add."""
     change = profile.sketch.change[:, :, profile.spec.sketch.damages.index(damage)]
+    if joined:
+        units, rows = joined_units(profile), change.reshape(-1, *change.shape[2:])
+        total = np.zeros((units.max() + 1, *rows.shape[1:]))
+        np.add.at(total, units, rows)
+        return total
     if per_linear:
         return change.reshape(-1, *change.shape[2:])
     complete = np.isfinite(change) | np.isnan(profile.weights.parameters)[..., None, None]
     return np.where(complete.all(1), np.nansum(change, axis=1), np.nan)
 
 
-def harm_of(profile: Profile, damage: str, per_linear: bool) -> Array:
+def harm_of(profile: Profile, damage: str, per_linear: bool, joined: bool = False) -> Array:
     """KL(dense || damaged) in nats to second order, (units,)."""
-    return (changes(profile, damage, per_linear) ** 2).mean((1, 2)) / (2 * (profile.spec.text.length - 1))
+    return (changes(profile, damage, per_linear, joined) ** 2).mean((1, 2)) / (2 * (profile.spec.text.length - 1))
 
 
 # --- beside what was measured ---------------------------------------------------------------------------------------

@@ -94,3 +94,10 @@ class AllocationRequest(Spec):
     def uncorrected(self) -> Self:
         """This allocation without its correction."""
         return self.replace(correction=Correction())
+
+
+def joined(allocation: AllocationRequest) -> AllocationRequest:
+    """A budget per linear as one per linears that engines run as one matrix; any other as it is."""
+    if getattr(allocation.base, "granularity", "") != "linear":
+        return allocation
+    return allocation.replace(base=allocation.base.replace(granularity="joined"))

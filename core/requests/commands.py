@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from core.base import Fields, UserError, checked, look_up, unique, with_changes
-from core.methods import DEFAULT_PRUNER, GGUF, PRUNERS, default_pruner
+from core.methods import BITS, DEFAULT_PRUNER, GGUF, PRUNERS, default_pruner
 from core.requests import grammar
+from core.requests.allocations import joined
 from core.requests.command_table import OPTIONS, CommandRequest, field_at
-from core.requests.export_and_search import BestRequest
+from core.requests.export_and_search import COMPRESSED, SYMMETRIC, BestRequest
 from core.requests.measurements import MeasureRequest, measurements
 from core.requests.parsing import absolute, numbers, with_paths
 from core.requests.perturbations import PRESETS, perturbation
@@ -69,11 +70,13 @@ def _prune(fields: Fields, options: Fields) -> Fields:
     """Fill in a study of one recipe."""
     [recipe], allocation, at_most = fields["settings"].values(), options["allocation"], options["at_most"]
     allocation = allocation or (at_most and "uniform")
-    read = {}
+    read: Fields = {}
     if isinstance(allocation, str):
         read = {"allocation": grammar.read_allocation(allocation, at_most, recipe.get("pruner"))}
     if read and recipe.get("pruner") == DEFAULT_PRUNER and read["allocation"].budget_unit.levels:
         del recipe["pruner"]  # nobody chose it
+        if options.get("format") == COMPRESSED and read["allocation"].budget_unit is BITS:
+            read = {"allocation": joined(read["allocation"]), "pruner": SYMMETRIC[0]}
     return _evaluate(fields | {"settings": (checked(Recipe, **recipe | read),)}, options)
 
 

@@ -13,12 +13,13 @@ from core.export import compressed_tensors, target
 from core.methods import QUANT_FORMATS, rounded
 from core.models import anatomy
 from core.models.sources import count_numbers
-from core.plan import sizes
-from core.requests import COMPRESSED, ExportRequest, read_recipe
+from core.plan import allocate, sizes
+from core.requests import COMPRESSED, ExportRequest, read_recipe, request_of
+from core.store import Store, profiles
 from tests import tiny
 from tests.core.export.examples import logits, read, write
 
-FORM_ROWS = [["int4g32s"] * 7, ["int2g32s", *["int3g32s"] * 6], ["int8g32s"] * 7, ["int3g32s"] * 7]
+FORM_ROWS = [["int4g32s"] * 7, [*["int3g32s"] * 3, "int2g32s", *["int3g32s"] * 3], ["int8g32s"] * 7, ["int3g32s"] * 7]
 NONE = np.zeros(4)
 
 
@@ -96,9 +97,25 @@ def test_a_recipe_that_the_format_does_not_hold(words, options, about):
         checked(ExportRequest, setting=read_recipe(f"uniform {words}"), folder="x", **options)
 
 
-def test_linears_that_the_library_does_not_know(empty, refused):
+def test_linears_that_the_library_does_not_know_and_plans_that_part_what_vllm_joins(empty, refused):
     with refused("own linears", "dense"):
-        compressed_tensors.check(read(tiny.folder("gpt2"), empty))
+        compressed_tensors.check(read(tiny.folder("gpt2"), empty), np.full((4, 4), "int4g32s"))
+    loaded = read(tiny.folder("llama"), empty)
+    compressed_tensors.check(loaded, np.array(FORM_ROWS))
+    free = np.array(FORM_ROWS)
+    free[2, 1] = "int3g32s"
+    with refused("linears of layer 2", "self_attn.k_proj int3g32s", "granularity=joined"):
+        compressed_tensors.check(loaded, free)
+
+
+def test_a_budget_of_bits_is_packed_without_further_options():
+    said = {"allocation": "response granularity=linear currency=bits:3", "format": COMPRESSED, "profile": "demo"}
+    [setting] = request_of("prune", **said).settings
+    assert setting.pruner == "quantised_symmetric" and setting.allocation.base.granularity == "joined"
+    plan = allocate(setting.allocation, profiles.load(Store(), Store().profile("demo"))).exact
+    for group in ([0, 1, 2], [4, 5]):
+        assert (np.diff(plan[:, group], axis=1) == 0).all()
+    assert len(np.unique(plan[:, [0, 3, 4, 6]], axis=0)) > 1
 
 
 def test_a_missing_library_is_named_before_any_work(tmp_path, empty, refused, monkeypatch):
