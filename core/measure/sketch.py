@@ -4,26 +4,22 @@ Layers are gone through from the last to the first, each run anew on its recorde
 weights where they are streamed, and the damages of one linear are all that is there at once.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from core.base import UserError, gist
-from core.measure.first_order import score_slopes, signed_changes
-from core.measure.perturb import seeded_generator
+from core.base import UserError
+from core.measure.backward import ADVICE, AtHead, seeds_of, through
+from core.measure.first_order import signed_changes
 from core.methods import DAMAGES
-from core.models import Call, Linear, Loaded, Step, Tensors, anatomy, entered, machine, tail, weights_on_device
+from core.models import Call, Linear, Loaded, Step, Tensors, anatomy, machine, weights_on_device
 from core.prune import prune_linear
 from core.requests import Sketching
 from core.store import Sketch
 
 Slopes = dict[str, list[Tensor]]  # linear -> of each group of windows, see `signed_changes`
-ADVICE = "leave the sketch out, and measure linears alone with --preset linears"
-# Of torch's messages, which has no class for them: other errors are bugs, and keep their traceback
-NO_GRADIENT = ("does not require grad", "derivative for", "not implemented")
 
 
 @torch.no_grad()  # no inference mode: its tensors cannot be differentiated by
@@ -73,28 +69,8 @@ def _at_the_end(loaded: Loaded, calls: Sequence[Call], group: Sequence[int], dra
 
 def _of_scores(loaded: Loaded, calls: Sequence[Call], stream: Tensor, sequence: int, draws: int) -> list[Tensor]:
     """The same of one window, of each draw (1, tokens, width)."""
-    head, raw = loaded.model.get_output_embeddings(), {}
-    if not isinstance(head, nn.Linear):
-        raise UserError(f"the head of {loaded.source.label} is no linear, so no word's gradient is known: {ADVICE}")
-
-    def keep(_, args, output):
-        raw.update(input=args[0], output=output)
-
-    with differentiated(), torch.enable_grad(), head.register_forward_hook(keep):
-        stream = stream.detach().clone().requires_grad_()
-        logits = tail(loaded.model, calls, stream)
-        capped = None
-        if logits is not raw["output"]:
-            [capped] = torch.autograd.grad(logits.sum(), raw["output"], retain_graph=True)
-            capped = capped[0].float()
-    seeds = [seeded_generator("sketch", sequence, draw).initial_seed() for draw in range(draws)]
-    gradients = []
-    for slopes in score_slopes(head.weight, logits[0].detach(), capped, seeds):
-        with differentiated():
-            slopes[0] = 0  # harm is read after the first token, as of all that is measured
-            pushed = slopes[None].to(logits.dtype)
-            gradients += torch.autograd.grad(raw["input"], stream, pushed, retain_graph=len(gradients) + 1 < draws)
-    return gradients
+    end = AtHead(loaded, calls, stream, {})
+    return [end.gradients(scores)[0] for scores in end.scores(end.head.weight, seeds_of(sequence, draws))]
 
 
 def _through(calls: Sequence[Call], stack: list[Linear], above: list[list[Tensor]]) -> tuple[Slopes, Slopes]:
@@ -107,54 +83,15 @@ def _through(calls: Sequence[Call], stack: list[Linear], above: list[list[Tensor
     Returns:
         Of each linear, by group, its inputs, (windows, tokens, in), and the gradients at its outputs.
     """
-    read, slopes = ({each.name: [] for each in stack} for _ in range(2))
+    modules = {each.name: each.module for each in stack}
+    read, slopes = ({name: [] for name in modules} for _ in range(2))
     for call, gradients in zip(calls, above, strict=True):
-        inputs, outputs = {}, {}
-        with differentiated(), torch.enable_grad(), _seen(stack, inputs, outputs):
-            stream = call.entry.detach().clone().requires_grad_()
-            out = call(stream)
-        places, by_linear = [stream, *outputs.values()], {name: [] for name in outputs}
-        for draw, gradient in enumerate(gradients):
-            with differentiated():
-                gradients[draw], *rest = torch.autograd.grad(
-                    out, places, gradient, retain_graph=draw + 1 < len(gradients)
-                )
-            for name, each in zip(outputs, rest, strict=True):
-                by_linear[name].append(each.flatten(0, -2))
-        for name, each in by_linear.items():
-            size = call.entry.shape[:2]
-            read[name].append(inputs[name].unflatten(0, size))
-            slopes[name].append(torch.stack(each).unflatten(1, size))
+        seen, draws = through(call, modules, gradients)
+        by_draw, size = [*draws], call.entry.shape[:2]  # which some linears flatten to one
+        for name, ((entry, *_), *_) in seen.items():
+            read[name].append(entry.detach().reshape(*size, -1))
+            slopes[name].append(torch.stack([each[name].reshape(*size, -1) for each in by_draw]))
     return read, slopes
-
-
-@contextmanager
-def differentiated() -> Iterator[None]:
-    """Say in one sentence that a model's operations have no gradient.
-
-    Raises:
-        UserError: they have none.
-    """
-    try:
-        yield
-    except (NotImplementedError, RuntimeError) as error:  # torch has no class for it: all else keeps its traceback
-        if not any(sign in str(error) for sign in NO_GRADIENT):
-            raise
-        raise UserError(f"this model cannot be differentiated ({gist(error)}): {ADVICE}") from error
-
-
-@contextmanager
-def _seen(stack: Sequence[Linear], inputs: Tensors, outputs: Tensors) -> Iterator[None]:
-    """Keep what linears read, (tokens, in), and give while a layer runs: some flatten their sequences."""
-
-    def hook(name):
-        def keep(_, args, output):
-            inputs[name], outputs[name] = args[0].detach().flatten(0, -2), output
-
-        return keep
-
-    with entered(each.module.register_forward_hook(hook(each.name)) for each in stack):
-        yield
 
 
 def _row(

@@ -10,17 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.base import Fields, UserError, unique
+from core.base import UserError, unique
+from core.measure.backward import AtHead, seeds_of, through
 from core.measure.checkpoint_diff import outside, tensors
-from core.measure.first_order import score_slopes
-from core.measure.perturb import seeded_generator
-from core.measure.sketch import ADVICE, differentiated
 from core.methods import QUANT_FORMATS, finer_formats, rounded
-from core.models import Call, Loaded, Step, Tensors, anatomy, entered, entry_stream, tail, weights_on_device
+from core.models import Call, Loaded, Step, Tensors, anatomy, entry_stream, weights_on_device
 from core.requests import FINER, Sketching, tensor_sketching
 from core.store import TensorSketch
 
-Seen = dict[str, tuple[tuple, Fields, Tensor]]  # name of a module -> arguments of its call, and its output
 TOGETHER = 4096  # tokens that go through a layer at once
 
 
@@ -63,9 +60,7 @@ def _windows(
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Changes of some windows, (layers, modules, damages, draws, windows) and (modules outside, draws, windows)."""
     calls, full = loaded.record(ids), {id(module): name for name, module in loaded.model.named_modules()}
-    seeds = [
-        [seeded_generator("sketch", each, draw).initial_seed() for draw in range(plan.draws)] for each in sequences
-    ]
+    seeds = [seeds_of(each, plan.draws) for each in sequences]
     ends = [_end(loaded, other, calls, *each, beside) for each in zip(calls[-1].exit.split(1), seeds, strict=True)]
     above = [torch.cat(each) for each in zip(*(end for end, _ in ends), strict=True)]
     rest = torch.stack([found for _, found in ends], -1)
@@ -90,33 +85,23 @@ def _end(
 
     An embedding that is the head too has that change alone so far.
     """
-    head, total = loaded.model.get_output_embeddings(), torch.zeros(len(names), len(seeds))
-    if not isinstance(head, nn.Linear):
-        raise UserError(f"the head of {loaded.source.label} is no linear, so no word's gradient is known: {ADVICE}")
-    seen, modules, its = {}, dict(loaded.model.named_modules()), other.model.get_submodule
-    after = {name: modules[name] for name in names if not isinstance(modules[name], nn.Embedding)}
-    with differentiated(), torch.enable_grad(), _watched(after | {"": head}, seen):
-        stream = stream.detach().clone().requires_grad_()
-        logits, rise = tail(loaded.model, calls, stream), None
-        (read, *_), _, raw = seen.pop("")
-        if logits is not raw:
-            [slope] = torch.autograd.grad(logits.sum(), raw, retain_graph=True)
-            rise = slope[0].float()
-    seen = {name: each for name, each in seen.items() if modules[name] is not head and each[2].requires_grad}
-    moved = {name: its(name)(*args, **how) - output for name, (args, how, output) in seen.items()}
-    changed, dense = other.model.get_output_embeddings().weight - head.weight, logits[0].detach()
-    place = next(n for n, name in enumerate(names) if getattr(modules[name], "weight", None) is head.weight)
-    both = (score_slopes(each, dense, rise, seeds) for each in (head.weight, changed))
-    gradients = []
-    for draw, (slopes, of_head) in enumerate(zip(*both, strict=True)):
-        slopes[0] = of_head[0] = 0  # harm is read after the first token, as of all that is measured
-        with differentiated():
-            found = torch.autograd.grad(read, [stream, *(each for *_, each in seen.values())],
-                                        slopes[None].to(read.dtype), retain_graph=True, allow_unused=True)  # fmt: skip
-        gradients.append(found[0])
-        for name, slope in zip(seen, found[1:], strict=True):
+    modules, its = dict(loaded.model.named_modules()), other.model.get_submodule
+    end = AtHead(loaded, calls, stream, {n: modules[n] for n in names if not isinstance(modules[n], nn.Embedding)})
+    moved = {
+        name: its(name)(*args, **how) - output
+        for name, (args, how, output) in end.seen.items()
+        if modules[name] is not end.head and output.requires_grad
+    }
+    changed = other.model.get_output_embeddings().weight - end.head.weight
+    place = next(n for n, name in enumerate(names) if getattr(modules[name], "weight", None) is end.head.weight)
+    gradients, total = [], torch.zeros(len(names), len(seeds))
+    both = (end.scores(each, seeds) for each in (end.head.weight, changed))
+    for draw, (scores, of_head) in enumerate(zip(*both, strict=True)):
+        gradient, *slopes = end.gradients(scores, [*moved])
+        gradients.append(gradient)
+        for name, slope in zip(moved, slopes, strict=True):
             total[names.index(name), draw] = 0 if slope is None else _along(slope, moved[name])[0]
-        total[place, draw] += _along(of_head[None], read)[0]
+        total[place, draw] += _along(of_head[None], end.read)[0]
     return gradients, total
 
 
@@ -125,39 +110,18 @@ def _through(
     above: list[Tensor],
 ) -> Tensors:  # fmt: skip
     """Bring the gradients from a layer's output to its input, in place; (damages, draws, windows) of each module."""
-    seen, there = {}, dict(own.named_modules())
-    with differentiated(), torch.enable_grad(), _watched({name: there[name] for name in names if name in there}, seen):
-        stream = call.entry.detach().clone().requires_grad_()
-        out = call(stream)
-    seen = {name: each for name, each in seen.items() if each[2].requires_grad}
+    there = dict(own.named_modules())
+    seen, draws = through(call, {name: there[name] for name in names if name in there}, above)
     moved = {
         name: [its.get_submodule(name)(*args, **how) - output, *(args[0] @ each.T for each in finer.get(name, ()))]
         for name, (args, how, output) in seen.items()
     }
     total = {name: [] for name in seen}
-    for draw, gradient in enumerate(above):
-        with differentiated():
-            above[draw], *slopes = torch.autograd.grad(
-                out, [stream, *(each for *_, each in seen.values())], gradient, retain_graph=draw + 1 < len(above),
-                allow_unused=True,
-            )  # fmt: skip
-        for name, slope in zip(seen, slopes, strict=True):
-            slope = torch.zeros_like(seen[name][2]) if slope is None else slope
-            total[name].append(torch.stack([_along(slope.reshape(len(stream), -1), each) for each in moved[name]]))
+    for slopes in draws:
+        for name, slope in slopes.items():
+            slope = slope.reshape(len(call.entry), -1)
+            total[name].append(torch.stack([_along(slope, each) for each in moved[name]]))
     return {name: torch.stack(each, 1) for name, each in total.items()}
-
-
-def _watched(modules: Mapping[str, nn.Module], seen: Seen):
-    """Keep arguments and output of each module while inside."""
-
-    def hook(name):
-        def keep(_, args, kwargs, output):
-            if isinstance(output, Tensor):
-                seen[name] = args, kwargs, output
-
-        return keep
-
-    return entered(module.register_forward_hook(hook(name), with_kwargs=True) for name, module in modules.items())
 
 
 def _along(slope: Tensor, moved: Tensor) -> Tensor:

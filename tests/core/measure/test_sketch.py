@@ -113,6 +113,6 @@ def test_what_has_no_gradient_is_refused(monkeypatch):
         patched.setattr(kind, "forward", torch.no_grad()(kind.forward))
         sketch(of, tokens, asked)
     infinite = torch.full((tokens.shape[1], tiny.WIDTH), torch.inf)
-    monkeypatch.setattr("core.measure.sketch.score_slopes", lambda *_: [infinite])
+    monkeypatch.setattr("core.measure.backward.score_slopes", lambda *_: [infinite])
     with pytest.raises(UserError, match="overflow: use float32"):
         sketch(of, tokens, asked)
