@@ -85,8 +85,6 @@ def show(chapter: str, profile: Profile) -> None:
         for link in screen.links:
             layout.link(*link)
     layout.caption(words.named(profile), profile.provenance.get("text"))
-    if screen.below:
-        st.markdown(screen.below)
     glossary.words(CHAPTERS[chapter].terms)
 
 

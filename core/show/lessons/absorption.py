@@ -35,10 +35,6 @@ class Sink:
     sentence: str  # which those are
     why: str  # what the first token is
 
-    def rows(self, including: bool) -> list[Gains]:
-        """Gains without the first token and, where wanted, including it."""
-        return [self.without, *[self.including] * including]
-
     @property
     def change(self) -> float:
         """Factor by which including the first token changes the gain: its median over layers."""

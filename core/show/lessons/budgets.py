@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from core.base import digits, frozen, per_cent, times
+from core.base import digits, per_cent, times
 from core.plan import check_finite, responses, unreadable
-from core.show.lessons.shared import LAYERS, TARGET, Noted, at_layer, check_several, ordinal, ref
+from core.show.lessons.shared import LAYERS, TARGET, Lesson, at_layer, check_several, ordinal, ref
 from core.store import Array, Profile
 
 
@@ -37,16 +37,8 @@ def unpredicted(perplexity: Array | None) -> str:
     return ""
 
 
-@frozen
-class Alone(Noted):
-    """Harm of pruning each layer alone."""
-
-    sparsities: list[float]  # ascending
-    harm: Array  # (sparsities, layers) KL divergence, nats
-
-
-def prune(profile: Profile) -> Alone:
-    """One-layer harms by Wanda over sparsity.
+def prune(profile: Profile) -> Lesson:
+    """Harm of pruning each layer alone by Wanda at every sparsity, KL divergence in nats.
 
     Raises:
         UserError: fewer than two sparsities were measured, the model has one layer, or a harm is not finite.
@@ -56,7 +48,7 @@ def prune(profile: Profile) -> Alone:
     check_finite(harm)
     at = int(np.abs(measured - TARGET).argmin())
     notes = tuple(_alone_sentence(*each) for each in zip(measured, harm.T, strict=True))
-    return Alone(notes, at, measured.tolist(), harm.T)
+    return Lesson(notes, at, measured.tolist(), harm.T)
 
 
 def _alone_sentence(sparsity: float, harm: Array) -> str:

@@ -4,32 +4,23 @@ import math
 
 import numpy as np
 
-from core.base import frozen, per_cent, times
+from core.base import per_cent, times
 from core.plan import drift_curves, per_layer
 from core.results import spearman
-from core.show.lessons.shared import LAYERS, Noted, at_layer, at_layers, default_index, noise, ref
+from core.show.lessons.shared import LAYERS, Lesson, at_layer, at_layers, default_index, noise, ref
 from core.store import Array, Profile
 
 
-@frozen
-class Noise(Noted):
-    """Predictions that noise at one layer changes."""
-
-    sizes: list[float]  # ascending
-    flips: Array  # (sizes, layers) fraction of next-token predictions that change
-
-
-def perturb(profile: Profile) -> Noise:
-    """Noise of every size at every layer.
+def perturb(profile: Profile) -> Lesson:
+    """Fraction of next-token predictions that noise of every size changes, by the layer where it enters.
 
     Raises:
         UserError: no noise was measured.
     """
     measured = noise(profile)
     flips = np.stack([per_layer(profile.seeds(name), "flips") for name in measured.values()])
-    sizes = list(measured)
-    notes = tuple(_where(size, row) for size, row in zip(sizes, flips, strict=True))
-    return Noise(notes, default_index(sizes), sizes, flips)
+    notes = tuple(_where(size, row) for size, row in zip(measured, flips, strict=True))
+    return Lesson(notes, default_index(measured), list(measured), flips)
 
 
 def _where(size: float, flips: Array) -> str:
@@ -43,26 +34,8 @@ def _where(size: float, flips: Array) -> str:
     )
 
 
-@frozen
-class Spread(Noted):
-    """Drift on its way through the network."""
-
-    sizes: list[float]  # ascending
-    drift: Array  # (sizes, injection, read), geometric means; NaN below the diagonal
-
-    @property
-    def start(self) -> Array:
-        """(sizes, injection) drift where the noise entered."""
-        return np.diagonal(self.drift, axis1=1, axis2=2)
-
-    @property
-    def remaining(self) -> Array:
-        """(sizes, injection, read) drift as a multiple of that where the noise entered."""
-        return self.drift / self.start[:, :, None]
-
-
-def drift(profile: Profile) -> Spread:
-    """Drift curves for noise of every size.
+def drift(profile: Profile) -> Lesson:
+    """Drift curves for noise of every size, (sizes, injection, read): geometric means, NaN below the diagonal.
 
     Raises:
         UserError: no noise was measured.
@@ -70,7 +43,7 @@ def drift(profile: Profile) -> Spread:
     measured = noise(profile)
     curves = np.stack([drift_curves(profile.seeds(name)).value for name in measured.values()])
     notes = tuple(drift_is_not_harm(profile, *each) for each in measured.items())
-    return Spread(notes, default_index(measured), list(measured), curves)
+    return Lesson(notes, default_index(measured), list(measured), curves)
 
 
 def drift_is_not_harm(profile: Profile, size: float, name: str) -> str:

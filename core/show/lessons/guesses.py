@@ -1,11 +1,12 @@
 """A guess for each chapter: a question with three answers, the one that was measured, and the numbers that say so."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from core.base import times
+from core.show.lessons.shared import Lesson
 from core.store import Array
 
 BAND = 1.25  # factor within which two numbers count as alike
@@ -29,18 +30,14 @@ def _side(ratio: float, band: float = BAND) -> int:
     return int(ratio > 1 / band) + int(ratio > band)
 
 
-def in_proportion(
-    question: str, amounts: Sequence[float], values: Array, at: int, amount: Callable, value: Callable
-) -> Guess | None:
+def in_proportion(question: str, lesson: Lesson, amount: Callable, value: Callable) -> Guess | None:
     """A guess on half the damage or less; None where no such was measured.
 
     Args:
         question: with slots for the usual amount, what it does, and the smaller amount.
-        amounts: ascending.
-        values: (amounts, layers).
-        at: index of the usual amount.
-        amount, value: writers.
+        amount, value: writers of its strengths and values.
     """
+    amounts, values, at = lesson.strengths, lesson.values, lesson.at
     smaller = [n for n, each in enumerate(amounts) if each <= amounts[at] / 2]
     if not smaller:
         return None

@@ -13,7 +13,7 @@ import numpy as np
 
 from core.base import Positions, UserError, frozen
 from core.methods import BLOCKS
-from core.store import Entry, Profile, Store
+from core.store import Array, Entry, Profile, Store
 
 REFERENCE = re.compile(r"\[([^\[\]]+)\]\(([^()]+)\)")
 LAYERS = "layers"
@@ -21,11 +21,13 @@ FOOT = "foot"
 
 
 @frozen
-class Noted:
-    """Arrays over a strength, weakest first, and what each strength shows."""
+class Lesson:
+    """Measured numbers over the layers at every strength, weakest first, and what each strength shows."""
 
     notes: tuple[str, ...]
     at: int  # index of the usual strength
+    strengths: list[float]
+    values: Array  # (strengths, layers, ...)
 
     @property
     def sentence(self) -> str:

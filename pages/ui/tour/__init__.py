@@ -4,23 +4,24 @@ Here the parts of a chapter: its screen, its sliders, and its links to the pages
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from core.base import frozen
 from core.show.lessons.guesses import Guess
+from core.show.lessons.shared import Lesson
 from core.store import Profile
 from pages.ui import choices
-from pages.ui.live.figure import Control, Figure
+from pages.ui.live.figure import Bars, Control, Figure, Key, Slot, pick
 
 Link = tuple[str, str, dict[str, str]]  # page, label and the view that it opens
 
 
 @frozen
 class Screen:
-    """The screen of a chapter: a live figure, links to other pages, a guess to make first, and a sentence below."""
+    """The screen of a chapter: a live figure, links to other pages and a guess to make first."""
 
     figure: Figure
     links: Sequence[Link]
-    below: str = ""
     guess: Guess | None = None
 
 
@@ -44,3 +45,23 @@ def slider(key: str, label: str, values: Sequence[float], usual: int, write: Cal
     """A slider of the strengths that were measured, held in the URL."""
     stops = {f"{value:g}": write(value) for value in values}
     return control(key, label, stops, f"{values[usual]:g}", marks=list(enumerate(stops.values())))
+
+
+def bars(lesson: Lesson, layer: int, control: Control, label: str, this: str, another: str, **more: Any) -> Figure:
+    """A bar per layer at every stop of a slider, of which the picked one stands out.
+
+    Args:
+        label: of the slider that picks.
+        this, another: what the picked bar and the others are.
+        more: the rest of the figure.
+    """
+    return Figure(
+        finding=lesson.sentence,
+        controls=[control],
+        pick=pick(label, lesson.values.shape[1], layer),
+        bars=Bars(lesson.values),
+        key=[Key("accent", this), Key("undecided", another)],
+        foot=0.0,
+        notes=[Slot(lesson.notes)],
+        **more,
+    )

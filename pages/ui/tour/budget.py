@@ -2,19 +2,18 @@
 
 from dataclasses import replace
 
-from core.base import UserError, digits, escape_markdown, per_cent, perplexity
+from core.base import UserError, digits, per_cent, perplexity
 from core.methods import DEFAULT_PRUNER, Owl, Treatment
 from core.requests import AllocationRequest, Correction, grammar
-from core.results import protocols
 from core.show.figures import axes
 from core.show.lessons import budgets, guesses
 from core.show.lessons import shared as lessons
-from core.show.words import perplexity_sentences, study_lines
+from core.show.words import study_lines
 from core.store import Array, Profile
 from pages.ui import current_profile, studies, tour
 from pages.ui.compress import picture
 from pages.ui.compress.settings import TARGETS
-from pages.ui.live.figure import Bars, Figure, Key, Slot, fixed, pick, written
+from pages.ui.live.figure import Slot, fixed, written
 
 START = 0.04
 SAYS = "Layers lose [{low}](layers) to [{high}](layers) of their weights."
@@ -38,13 +37,12 @@ def allocate(profile: Profile) -> tour.Screen:
     swept, figure = picture.drawn(request, (), profile, forecast)
     if swept.off:
         raise UserError(swept.off)
-    stops = {f"{strength:g}": _named(strength) for strength in swept.strengths}
     [slider] = figure.controls
+    stops = dict(zip(map("{:g}".format, swept.strengths), slider.stops, strict=True))
     push = tour.control("push", picture.STRENGTH, stops, f"{START:g}", marks=slider.marks, spoken=slider.spoken)
+    corrected = request.replace(correction=request.correction.replace(**slider.values[push.index]))
     # without "hand" what was last chosen there would stay
-    choices = {"allocation": grammar.write(_corrected(request, swept.strengths[push.index])), "hand": ""}
-    ways = {"tune": "Tune it with every method"}
-    links = [tour.link(page, label, profile, **choices) for page, label in ways.items()]
+    link = tour.link("tune", "Tune it with every method", profile, allocation=grammar.write(corrected), hand="")
     costs = forecast and forecast.perplexities(swept.rows).value
     sentence, gauge, middle = budgets.obvious(costs), figure.gauge, len(swept.rows) // 2
     figure = replace(
@@ -64,7 +62,7 @@ def allocate(profile: Profile) -> tour.Screen:
         lead=LEAD.format(sentence, lessons.ref(per_cent(request.target), lessons.FOOT)),
         notes=[*map(fixed, filter(None, [budgets.unpredicted(costs), forecast and study_lines.basis(forecast)]))],
     )
-    return tour.Screen(figure, links, guess=guesses.reverse(costs) if budgets.is_predicted(costs) else None)
+    return tour.Screen(figure, [link], guesses.reverse(costs) if budgets.is_predicted(costs) else None)
 
 
 def _told(rows: Array, costs: Array | None) -> dict[str, Slot]:
@@ -74,55 +72,32 @@ def _told(rows: Array, costs: Array | None) -> dict[str, Slot]:
     return words if costs is None else words | {"cost": Slot([perplexity(each) for each in costs])}
 
 
-def _corrected(request: AllocationRequest, strength: float) -> AllocationRequest:
-    control = "reversed" if strength < 0 else "none"
-    return request.replace(correction=request.correction.replace(strength=abs(strength), control=control))
-
-
-def _named(strength: float) -> str:
-    if strength == 0:
-        return "no correction"
-    return f"the correction at {strength:g}" if strength > 0 else f"the reverse at {-strength:g}"
-
-
 def prune(profile: Profile) -> tour.Screen:
-    """The measured harm of each layer pruned alone, under a slider of sparsity; below, that of all layers at once."""
+    """The measured harm of each layer pruned alone, under a slider of sparsity."""
     lesson, layer = budgets.prune(profile), current_profile.layer(profile)
-    zeros = tour.slider("zeros", "Share of zeros", lesson.sparsities, lesson.at, per_cent)
-    sparsity = lesson.sparsities[zeros.index]
+    zeros = tour.slider("zeros", "Share of zeros", lesson.strengths, lesson.at, per_cent)
+    sparsity = lesson.strengths[zeros.index]
     label, residual = "See drift beside harm on Model", f"residual:wanda:{sparsity:g}"
     links = [tour.link("absorption", label, profile, perturbation=residual, layer=layer)]
-    ranks = [[budgets.rank(row, each) for each in range(len(row))] for row in lesson.harm]
-    figure = Figure(
+    ranks = [[budgets.rank(row, each) for each in range(len(row))] for row in lesson.values]
+    figure = tour.bars(
+        lesson,
+        layer,
+        zeros,
+        "Layer pruned",
+        "layer {layer}, pruned alone",
+        "another layer, pruned alone",
         name="prune",
         title="Harm of each layer pruned alone",
-        finding=lesson.sentence,
         says="Pruned alone to [{zeros}](control-zeros) zeros, layer [{layer}](layer-{layer}) does "
         "[{harm}](layer-{layer}) nats of harm and ranks [{rank}](layer-{layer}).",
-        slots={"zeros": Slot(zeros.stops), "harm": written(digits, lesson.harm), "rank": Slot(ranks, "both")},
-        y=[axes.linear_axis("harm, nats of KL divergence", 0, 1.05 * row.max()) for row in lesson.harm],
-        controls=[zeros],
-        pick=pick("Layer pruned", lesson.harm.shape[1], layer),
-        bars=Bars(lesson.harm),
-        key=[Key("accent", "layer {layer}, pruned alone"), Key("undecided", "another layer, pruned alone")],
-        foot=0.0,
+        slots={"zeros": Slot(zeros.stops), "harm": written(digits, lesson.values), "rank": Slot(ranks, "both")},
+        y=[axes.linear_axis("harm, nats of KL divergence", 0, 1.05 * row.max()) for row in lesson.values],
         x="layer that is pruned",
         lead=OPENING,
-        notes=[Slot(lesson.notes)],
     )
-    guess = guesses.in_proportion(ALONE, lesson.sparsities, lesson.harm, lesson.at, per_cent, digits)
-    return tour.Screen(figure, links + _pruning(profile, sparsity), _whole(profile), guess)
-
-
-def _whole(profile: Profile) -> str:
-    """Sentence on the measured cost of pruning all layers at the tour's target or the nearest; empty if unmeasured."""
-    place = protocols.best_slice(studies.groups(profile), lessons.TARGET)
-    if place is None:
-        return ""
-    best = perplexity_sentences.leading(*place)
-    protocol, beside = protocols.short_name(place.study), perplexity_sentences.behind(best, place.study)
-    measured = f"{best.name} at {best.level}: perplexity {best.written} ({protocol}). {beside}"
-    return f"**All layers at once, measured.** {escape_markdown(measured)}"
+    guess = guesses.in_proportion(ALONE, lesson, per_cent, digits)
+    return tour.Screen(figure, links + _pruning(profile, sparsity), guess)
 
 
 def _pruning(profile: Profile, target: float) -> list[tour.Link]:

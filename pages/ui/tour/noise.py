@@ -11,7 +11,7 @@ from core.show.words import gain_sentences
 from core.store import Profile, Store
 from pages.ui import current_profile, tour
 from pages.ui.live import overview
-from pages.ui.live.figure import Bars, Control, Figure, Key, Line, Slot, fixed, pick, written
+from pages.ui.live.figure import Control, Figure, Key, Line, Slot, fixed, pick, written
 
 PROPORTION = (
     "Noise of size {} changes {} of the predictions after a typical layer. How many does noise of size {} change?"
@@ -19,9 +19,9 @@ PROPORTION = (
 WHERE = {"after_first": "noise, first token spared", "all": "noise, first token included"}
 
 
-def _in_view(lesson: damage.Noise | damage.Spread, profile: Profile) -> tuple[int, Control, tour.Link]:
+def _in_view(lesson: lessons.Lesson, profile: Profile) -> tuple[int, Control, tour.Link]:
     """The layer, the noise slider, and a link to the same on Model."""
-    noise = tour.slider("noise", "Noise size, relative to the stream", lesson.sizes, lesson.at, "{:g}".format)
+    noise = tour.slider("noise", "Noise size, relative to the stream", lesson.strengths, lesson.at, "{:g}".format)
     layer, names = current_profile.layer(profile), list(lessons.noise(profile).values())
     about = {"perturbation": names[noise.index], "layer": layer, "positions": "after_first"}
     return layer, noise, tour.link("absorption", "See every layer and size on Model", profile, **about)
@@ -31,30 +31,28 @@ def perturb(profile: Profile) -> tour.Screen:
     """Share of changed predictions over the layer where noise enters, under a noise slider."""
     lesson = damage.perturb(profile)
     layer, noise, link = _in_view(lesson, profile)
-    figure = Figure(
+    figure = tour.bars(
+        lesson,
+        layer,
+        noise,
+        "Noise after layer",
+        "noise after layer {layer}",
+        "noise after another layer",
         name="perturb",
         title="Share of next-token predictions that change, by the layer where noise enters",
-        finding=lesson.sentence,
         says="Noise of size [{size}](control-noise) after layer [{layer}](layer-{layer}) changes "
         "[{flips}](layer-{layer}) of the next-token predictions.",
-        slots={"size": Slot(noise.stops), "flips": written(lambda share: per_cent(share, 1), lesson.flips)},
-        y=axes.linear_axis("predictions changed", 0, 1.04 * lesson.flips.max(), per_cent),
-        controls=[noise],
-        pick=pick("Noise after layer", lesson.flips.shape[1], layer),
-        bars=Bars(lesson.flips),
-        key=[Key("accent", "noise after layer {layer}"), Key("undecided", "noise after another layer")],
-        foot=0.0,
+        slots={"size": Slot(noise.stops), "flips": written(lambda share: per_cent(share, 1), lesson.values)},
+        y=axes.linear_axis("predictions changed", 0, 1.04 * lesson.values.max(), per_cent),
         x="layer where the noise enters",
         lead=(
-            f"A language model is a stack of {lessons.ref(lesson.flips.shape[1], lessons.LAYERS)} layers. Each reads a "
+            f"A language model is a stack of {lessons.ref(profile.layers, lessons.LAYERS)} layers. Each reads a "
             "shared **stream** of numbers and adds to it. **Perturbing** means adding noise after one layer, then "
             "letting the model continue. **Try:** click a layer, then "
-            + ("drag the noise size." if len(lesson.sizes) > 1 else "click another one to compare.")
+            + ("drag the noise size." if len(lesson.strengths) > 1 else "click another one to compare.")
         ),
-        notes=[Slot(lesson.notes)],
     )
-    guess = guesses.in_proportion(PROPORTION, lesson.sizes, lesson.flips, lesson.at, "{:g}".format, per_cent)
-    return tour.Screen(figure, [link], guess=guess)
+    return tour.Screen(figure, [link], guesses.in_proportion(PROPORTION, lesson, "{:g}".format, per_cent))
 
 
 def drift(profile: Profile) -> tour.Screen:
@@ -64,7 +62,8 @@ def drift(profile: Profile) -> tour.Screen:
     """
     lesson = damage.drift(profile)
     layer, noise, link = _in_view(lesson, profile)
-    start, end = lesson.start, lesson.drift[:, :, -1]
+    start, end = lesson.values.diagonal(axis1=1, axis2=2), lesson.values[:, :, -1]
+    remaining = lesson.values / start[:, :, None]
     figure = Figure(
         name="drift",
         title="Drift remaining after each layer",
@@ -78,21 +77,21 @@ def drift(profile: Profile) -> tour.Screen:
             "fate": written(changed, end / start),
             "left": written(times, end / start),  # in the unit of the axis
         },
-        y=axes.ratio_axis("drift, as a multiple of where it starts (log scale)", lesson.remaining),
+        y=axes.ratio_axis("drift, as a multiple of where it starts (log scale)", remaining),
         controls=[noise],
         pick=pick("Noise after layer", end.shape[1], layer),
-        lines=[Line(lesson.remaining, "accent", bundle=True, mark="curve", ends=("", "left"))],
+        lines=[Line(remaining, "accent", bundle=True, mark="curve", ends=("", "left"))],
         key=[Key("accent", "noise after layer {layer}", "line"), Key("faint", "noise after another layer", "line")],
         foot=1.0,
         x="layer after which the drift is read",
         lead=(
             "Run the model twice: once normally, once with noise. After each layer, take the distance between the two "
             "streams and divide it by the length of the normal one. That is the **drift**. **Try:** click another layer"
-            + ("; then drag the noise size." if len(lesson.sizes) > 1 else " and watch where its curve ends.")
+            + ("; then drag the noise size." if len(lesson.strengths) > 1 else " and watch where its curve ends.")
         ),
         notes=[Slot(lesson.notes)],
     )
-    return tour.Screen(figure, [link], guess=guesses.shrinking(lesson.remaining[lesson.at]))
+    return tour.Screen(figure, [link], guesses.shrinking(remaining[lesson.at]))
 
 
 def amplify(profile: Profile) -> tour.Screen:
@@ -103,7 +102,7 @@ def amplify(profile: Profile) -> tour.Screen:
     where = what[0].values[what[0].index] if what else "after_first"
     noise = {"perturbation": lessons.noise(profile)[lesson.size], "positions": where}
     link = tour.link("absorption", "See verdicts for every size on Model", profile, layer=layer, **noise)
-    visible = lesson.rows(is_guessed)
+    visible = [lesson.without, lesson.including][: 1 + is_guessed]
     bars = overview.gain_bars(visible, "gain (log scale)", layer)
     figure = replace(
         bars,
@@ -122,7 +121,7 @@ def amplify(profile: Profile) -> tour.Screen:
         ),
         notes=[*map(fixed, [lesson.sentence, lesson.why] * is_guessed)],
     )
-    return tour.Screen(figure, [link], guess=guesses.first_token(lesson.change))
+    return tour.Screen(figure, [link], guesses.first_token(lesson.change))
 
 
 def absorb(profile: Profile) -> tour.Screen:
@@ -132,7 +131,7 @@ def absorb(profile: Profile) -> tour.Screen:
     view = {"perturbation": lessons.default_noise(lessons.noise(profile)), "positions": "after_first"}
     link = tour.link("absorption", "See dilution on Model", profile, layer=layer, **view)
     notes = [growth.sentence, *([_compared(*pair)] if pair else [])]
-    return tour.Screen(_lengths(growth, layer, notes), [link], guess=guesses.length(growth.grown, growth.around))
+    return tour.Screen(_lengths(growth, layer, notes), [link], guesses.length(growth.grown, growth.around))
 
 
 def _compared(trained: Profile, twin: Profile) -> str:

@@ -4,16 +4,17 @@ import numpy as np
 import pytest
 
 from core.show.lessons import guesses
+from core.show.lessons.shared import Lesson
 
 
 @pytest.mark.parametrize(("less", "right"), [(0.05, 0), (0.1, 1), (0.3, 2)])
 def test_half_the_damage_or_less_is_compared_with_its_share(less, right):
     values = np.array([[less], [0.3]])
-    guess = guesses.in_proportion("{} {} {}", [0.1, 0.3], values, 1, str, str)
+    guess = guesses.in_proportion("{} {} {}", Lesson((), 1, [0.1, 0.3], values), str, str)
     assert guess.right == right and guess.question == "0.3 0.3 0.1"
     assert guess.verdict(right) == f"**Right.** It is {less}."
     assert "otherwise" in guess.verdict(right - 1)
-    assert guesses.in_proportion("{} {} {}", [0.2, 0.3], values, 1, str, str) is None
+    assert guesses.in_proportion("{} {} {}", Lesson((), 1, [0.2, 0.3], values), str, str) is None
 
 
 @pytest.mark.parametrize(("ends", "right"), [((0.5, 1.2, 1.1), 0), ((0.5, 0.5, 1.2), 1), ((0.5, 0.5, 0.5), 2)])

@@ -69,11 +69,11 @@ def test_chapters_name_the_layer_that_stands_out_and_rounding_is_not_divided_by(
     loud = with_fields(standard, "gaussian:1", flips=at(layer, 0.9, 0.3), kl=np.ones((LAYERS, 8)))
     noise, drift = damage.perturb(loud), damage.drift(loud)
     assert re.search(rf"size 1, .* 90 % .* layer {layer}\b", shared.plain(noise.notes[-1]))
-    assert noise.sizes == [0.01, 0.03, 0.1, 0.3, 1] and noise.flips.shape == (5, LAYERS)
+    assert noise.strengths == [0.01, 0.03, 0.1, 0.3, 1] and noise.values.shape == (5, LAYERS)
     assert "cannot be compared" in drift.notes[-1] and "cannot be compared" not in drift.notes[0]
     alone = budgets.prune(with_fields(standard, shared.PRUNED, kl=at(layer, 0.9, 0.1)))
     assert re.search(rf"layer {layer}\b.* 0\.90 nats, 9\.0×", shared.plain(alone.sentence))
-    assert budgets.rank(alone.harm[alone.at], (layer + 1) % LAYERS) == f"2nd of {LAYERS}"
+    assert budgets.rank(alone.values[alone.at], (layer + 1) % LAYERS) == f"2nd of {LAYERS}"
     few = budgets.prune(with_fields(standard, shared.PRUNED, kl=at(layer, 0.9, -3e-9)))
     assert "half of the layers do no more than rounding" in few.notes[few.at]
     none = budgets.prune(with_fields(standard, shared.PRUNED, kl=at(layer, 2e-8, 0)))
