@@ -206,10 +206,9 @@ def _judged(best: Best, recipe: Recipe) -> Answer:
 
 
 def _say_best(best: Best, cache: Path | None) -> None:
-    rows, amount = best.candidates, study_lines.amount_of(best.winner)
-    title = (
-        f"{best.provenance.model}, {amount}: {len(rows)} evaluated candidates, {protocols.short_name(best.selection)}"
-    )
+    rows, on = best.candidates, protocols.short_name(best.selection)
+    amount = study_lines.amount_of(best.winner)
+    title = f"{best.provenance.model}, {amount}: {len(rows)} evaluated candidates, {on}"
     cells = [
         (write(each.setting.allocation), f"{each.perplexity:.4g}", each.against_uniform.said if each.uniform else "")
         for each in rows

@@ -37,7 +37,7 @@ def measure(options: SimpleNamespace, store: Store) -> None:
 @command("show")
 def show(options: SimpleNamespace, store: Store) -> None:
     """Show a profile: a line per perturbation, or every layer of one."""
-    entry, name = store.profile(options.key), options.matrix
+    entry = store.profile(options.key)
     profile = profiles.load(store, entry)
     if options.tokens:
         rows = _tokens(store, entry)
@@ -45,10 +45,8 @@ def show(options: SimpleNamespace, store: Store) -> None:
         say(*rows)
     elif options.sketch:
         sketch_table(profile)
-    elif name is not None:
-        values = averaged(profile.seeds(name), "drift")
-        say_json({"key": entry.key, "name": name, "matrix": values})
-        matrix_table(name, values)
+    elif options.matrix is not None:
+        matrix_table(profile, options.matrix)
     elif options.json:
         say_json({**_summary(profile), "perturbations": gains_json(profile), "provenance": entry.provenance})
     elif options.gains is not None:
@@ -163,8 +161,14 @@ def sketch_table(profile: Profile) -> None:
     say_table(heads, cells, f"Harm by the sketch against harm measured: {_measured(profile)}", words=0)
 
 
-def matrix_table(name: str, matrix: np.ndarray) -> None:
-    """Print a drift matrix: rows injected, columns read; as many abreast as the terminal holds."""
+def matrix_table(profile: Profile, name: str) -> None:
+    """Print a drift matrix: rows injected, columns read; as many abreast as the terminal holds.
+
+    Raises:
+        UserError: the perturbation was not measured.
+    """
+    matrix = averaged(profile.seeds(name), "drift")
+    say_json({"key": profile.key, "name": name, "matrix": matrix})
     say(f"Drift, {name}: injected at (row), read at (column)")
     say(pd.DataFrame(matrix).to_string(na_rep="", float_format=digits, line_width=terminal.out.width))
 
@@ -178,8 +182,7 @@ def compare(options: SimpleNamespace, store: Store) -> None:
     entry = run_command("compare", options, store)
     comparison = checkpoints.compared(profiles.load(store, entry))
     say_json({"key": entry.key, "model": entry.provenance.get("model"), **compared_json(comparison)})
-    say(*suspect_sentences.culprits(comparison))
-    say(*gain_sentences.of_checkpoint(comparison))
+    say(*suspect_sentences.culprits(comparison), *gain_sentences.of_checkpoint(comparison))
     rows = [
         (
             row["tensor"],

@@ -211,9 +211,8 @@ def rounded(weight: Tensor, form: QuantFormat, importance: Tensor | None = None)
     from core.methods.ggml import pack
 
     form.check_width(weight.shape[1])
-    packed = pack(
-        weight.float().contiguous().cpu().numpy(), form.name, None if importance is None else importance.numpy()
-    )
+    price = None if importance is None else importance.numpy()
+    packed = pack(weight.float().contiguous().cpu().numpy(), form.name, price)
     result: Any = torch.from_numpy(packed.values).to(weight.device)
     result.packed = packed  # for a file: most types give other codes for weights that are rounded already
     return result

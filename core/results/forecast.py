@@ -152,11 +152,8 @@ class Forecast:
         """
         usable = usable_settings(self.study, self.treatment)
         measured = next((each for each in usable if same_allocation(each.planned, exact)), None)
-        others = tuple(
-            each
-            for each in self.settings
-            if each.setting.allocation.uncorrected != base and not same_allocation(each.planned, exact)
-        )
+        apart = (each for each in self.settings if each.setting.allocation.uncorrected != base)
+        others = tuple(each for each in apart if not same_allocation(each.planned, exact))
         alone = len(others) in (len(self.settings), *range(prediction.FEWEST))
         return self if alone else replace(self, settings=others), measured
 

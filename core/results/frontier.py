@@ -115,17 +115,14 @@ class Frontier:
             UserError: not even the least is so near the dense model.
         """
         low, high = self._shares[0], self._shares[-1]
-        within = [
-            share
-            for share in np.arange(high, low - STEP / 2, -STEP).tolist()
-            if self.point(self.plan(max(share, low))).kl.value <= np.log1p(rise)
-        ]
-        if not within:
+        shares = (max(each, low) for each in np.arange(high, low - STEP / 2, -STEP).tolist())
+        within = next((each for each in shares if self.point(self.plan(each)).kl.value <= np.log1p(rise)), None)
+        if within is None:
             least = self.treatment.budget_unit.phrase(low)
             raise UserError(
                 f"even {least} is predicted to raise the perplexity by more than {per_cent(rise)}: allow more"
             )
-        return max(within[0], low)
+        return within
 
     def _predicted(self, exact: Array) -> Estimate:
         """Divergence of an allocation, nats."""

@@ -74,11 +74,8 @@ def with_comparable(study: Study, others: tuple[Study, ...]) -> Study:
         if each is study or mine not in (its, its._replace(calibration=its.calibration or mine.calibration)):
             continue
         measured = {point.setting.seedless for part in parts for point in part.points if point.setting}
-        lent = [
-            point
-            for point in each.points
-            if not point.setting or point.setting == point.setting.uniform or point.setting.seedless not in measured
-        ]
+        settings = ((point, point.setting) for point in each.points)
+        lent = [point for point, own in settings if not own or own == own.uniform or own.seedless not in measured]
         parts.append(replace(each, points=tuple(lent)))
     every = merged(parts)
     return replace(every, entries=study.entries, guests=every.entries[len(study.entries) :])

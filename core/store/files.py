@@ -185,8 +185,7 @@ def content(path: Path) -> bytes:  # type: ignore[return]  # the last attempt re
 
     Raises:
         ValueError: a folder, pipe or device, or far larger than any result.
-        FileNotFoundError: there is none.
-        Unreadable: the file cannot be read now, however often it is tried.
+        FileNotFoundError, Unreadable: there is none, or it cannot be read now, however often it is tried.
     """
     for attempt in range(ATTEMPTS):
         try:
