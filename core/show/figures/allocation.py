@@ -13,7 +13,7 @@ from core.results import THIS_ALLOCATION, RankedMethod, tied, verdict
 from core.show.figures.axes import labels, log_axis
 from core.show.figures.evaluation import dots
 from core.show.figures.maps import by_layer, layer_table
-from core.show.figures.palette import LIGHT, colour, shades
+from core.show.figures.palette import LIGHT, colour
 from core.show.figures.style import Chart, colour_bar
 from core.store import Array
 
@@ -116,24 +116,3 @@ def _spared_sentence(amounts: Array, means: Array, names: Sequence[str], unit: s
         f"{names[least]} gets the fewest {unit} (mean {means[least]:.3f}, at the right of its row), {names[most]} the "
         f"most ({means[most]:.3f}); inside a layer they differ most in layer {widest}, from {low:.3f} to {high:.3f}."
     )
-
-
-def shades_of(budget_unit: BudgetUnit) -> list[tuple[str, str]]:
-    """A colour for each level and what it stands for: the paler the fewer bits, integers of as many bits alike."""
-    called = [
-        f"{each.format.bits} bits" if each.format and not each.format.gguf else budget_unit.phrase(each.share)
-        for each in budget_unit.levels
-    ]
-    names = list(dict.fromkeys(called))
-    hues = dict(zip(names, shades(len(names))[::-1], strict=True))
-    return [(hues[name], name) for name in called]
-
-
-def level_shades(shares: Array, unit: BudgetUnit) -> tuple[list[list[str]], dict[str, str]]:
-    """The colour of the level nearest to each share, and what the colours stand for.
-
-    Args:
-        shares: (rows, layers) what each saves.
-    """
-    hues, nearest = shades_of(unit), np.abs(shares[..., None] - unit.shares).argmin(-1)
-    return [[hues[at][0] for at in row] for row in nearest], dict(hues[at] for at in np.unique(nearest))

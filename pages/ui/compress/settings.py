@@ -37,11 +37,12 @@ STRENGTHS = steps(0, 0.1, 0.001)
 TARGETS = steps(0, 0.95, 0.01)
 REPAIRED = {NO_REPAIR: NO_REPAIR} | CHAINS
 CONTROLS = {
-    "none": "the correction",
+    "none": "as planned",
     "reversed": "control: reversed",
     "shuffled": "control: random order",
     "ramp": "control: by depth",
 }
+LEVEL_CONTROLS = 3  # of them, for whole levels: a ramp has none between
 STEP = 0.1  # bits a weight between targets
 THREE_BITS, A_FIFTH = 1 - 3 / HALF, 0.2  # the share that is saved at the first target shown, of bits and of layers
 OPTIONS = {
@@ -54,7 +55,6 @@ ABOUT_CONTROLS = (
     "Reversed protects the layers that absorb instead; shuffled gives the same shifts to other layers; ramp is a "
     "straight line over depth of the same width. If a control does as well, the correction is not what helps."
 )
-PLAN_OR_CONTROL = {"none": "the plan", "reversed": "reversed", "shuffled": "shuffled"}  # of whole levels
 ABOUT_CURRENCY = (
     "Zeros: weights that go. Layers: those that are left out. Else how many bits each linear gets. The slider is then "
     "the size of all weights in megabytes. The page takes a profile that measured it, where one is here."
@@ -101,7 +101,7 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
     names, usual, options = list(profile.by_name), AllocationRequest(), OPTIONS
     own, rest = candidates.default_method(METHODS[kind], profile, unit), dict(usual) | dict(usual.correction)
     if unit.levels:
-        options = {"target": amounts(profile, unit), "control": PLAN_OR_CONTROL}
+        options = {"target": amounts(profile, unit), "control": list(CONTROLS)[:LEVEL_CONTROLS]}
         first = THREE_BITS if unit.bits else A_FIFTH
         rest["target"] = min(options["target"], key=lambda share: abs(share - first))
     fields = {each.name: chosen(each.name, each.options, getattr(own, each.name)) for each in parameters(own, unit)}
@@ -161,11 +161,10 @@ def draw(request: AllocationRequest, profile: Profile, more: DeltaGenerator) -> 
         else:
             st.select_slider(each.label, each.options, key=key, format_func="{:g}".format)
     more.selectbox("Budget is in", list(UNITS), key="currency", help=ABOUT_CURRENCY)
+    controls, labels = list(CONTROLS)[: LEVEL_CONTROLS if request.budget_unit.levels else None], CONTROLS.get
+    more.selectbox("Plan or control", controls, key="control", format_func=labels, help=ABOUT_CONTROLS)
     if request.budget_unit.levels:
-        more.selectbox("Plan or control", list(PLAN_OR_CONTROL), key="control", format_func=PLAN_OR_CONTROL.get)
         return
-    labels = CONTROLS.get
-    more.selectbox("Correction or control", list(CONTROLS), key="control", format_func=labels, help=ABOUT_CONTROLS)
     drivers = {name: words.perturbation(each) for name, each in profile.perturbations.items()}
     more.selectbox("Correction driven by the gain of", list(drivers), key="driver", format_func=drivers.get)
     more.select_slider("Maximum sparsity per layer", TARGETS, key="high", format_func=per_cent)

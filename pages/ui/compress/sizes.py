@@ -10,7 +10,6 @@ from core.methods import Treatment
 from core.plan import taken
 from core.requests import AllocationRequest, uniform
 from core.results import Forecast
-from core.show.figures.allocation import level_shades
 from core.show.figures.evaluation import costs_of, sensible, sparsities
 from core.show.words import study_lines
 from core.store import Profile, Store
@@ -42,7 +41,6 @@ def by_size(
         counts = counts_of(profile.provenance, Store())
         sizes = [f"{megabytes(taken(counts, treatment, each.budget))}, " for each in plans]
     shares = sparsities(plans)
-    tones, key = level_shades(shares, unit)
     bars = unit.amount(shares)
     write = (lambda share: f"{unit.amount(share):.3g} bits a weight") if unit.bits else unit.phrase
     gauge = costs = None
@@ -57,10 +55,9 @@ def by_size(
         slots={"now": figure.written(write, shares)},
         y=amount_axis(unit, 0, bars.max()),
         controls=[figure.Control("target", SIZE, [*map(add, sizes, map(unit.phrase, stops))], 0, stops)],
-        bars=figure.Bars(bars, tones),
+        bars=figure.Bars(bars, tone="accent"),
         gauge=gauge,
         hero=forecast and picture.hero(costs, forecast, "the dense model", forecast.study.dense.perplexity),
-        key=[figure.Key(*each) for each in key.items()],
         height=230,
         right=64,
         idle="Point at a bar.",

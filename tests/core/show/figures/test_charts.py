@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from core.base import Estimate
-from core.methods import INTEGERS
-from core.show.figures import BEYOND, CHARTS, COMPARED, InView, allocation, drift, gain, sensible, with_band
+from core.show.figures import BEYOND, CHARTS, COMPARED, InView, drift, gain, sensible, with_band
 from tests.builders.profiles import stored
 
 OTHER = "checkpoint:0123456789abcdef"
@@ -47,12 +46,6 @@ def test_what_a_constant_damage_would_do_is_said_the_right_way(stream, said):
     damage, streams = np.array([0.5, 0.6, 1.0]), np.array([stream, 0.9, 1.0])
     assert said in drift.dilution_sentence(damage, streams, 0)
     assert drift.dilution_sentence(damage, streams, 2).endswith("Nothing follows layer 2.")
-
-
-def test_integers_of_as_many_bits_are_alike():
-    said = {each.name: shade for each, shade in zip(INTEGERS.levels, allocation.shades_of(INTEGERS), strict=True)}
-    assert said["int3g32"] == said["int3g64"] != said["int2g64"] and said["int2g64"][1] == "2 bits"
-    assert len({hue for hue, _ in said.values()}) == len(set(said.values())) < len(said)
 
 
 def test_a_model_that_guesses_is_not_drawn_and_intervals_end_near_the_values():
