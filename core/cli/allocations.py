@@ -121,7 +121,7 @@ def _say(allocation: Allocation, answer: Answer) -> None:
 
     heads, means = ["layer", "base", "corrected", "limit"], ""
     columns = [map(str, range(len(allocation.base))), amounts(allocation.base), amounts(allocation.sparsity)]
-    columns.append("on a bound" if bound else "" for bound in allocation.bound)
+    columns.append("at its limit" if bound else "" for bound in allocation.bound)
     if allocation.exact.ndim == 2:
         names = answer["linears"] or map(str, range(allocation.exact.shape[1]))
         heads += [name.rpartition(".")[-1] for name in names]

@@ -109,7 +109,7 @@ class Allocator(Spec):
 
     @property
     def title(self) -> str:
-        """Display name: `Response`, `Response per linear`."""
+        """Display name: `Response`, `Response per matrix`."""
         more = [each.titles.get(getattr(self, each.name), "") for each in self.parameters()]
         return " ".join(filter(None, [self.label, *more]))
 

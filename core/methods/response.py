@@ -11,8 +11,8 @@ from core.methods.treatments import SINGLE_LAYER_TREATMENTS, TREATMENTS, Treated
 
 OBJECTIVES = {"drift": "final drift²", "kl": "divergence", "nll": "loss"}
 CURVES = {name: label for name, label in SINGLE_LAYER_TREATMENTS.items() if TREATMENTS[name].pruner in SPARSIFIERS}
-GRANULARITIES = {"layer": "layer", "linear": "linear", "joined": "joined linears", "both": "linear or layer"}
-TITLES = {"linear": "per linear", "joined": "per joined linears", "both": "per linear or layer"}
+GRANULARITIES = {"layer": "layer", "linear": "matrix", "joined": "joined matrices", "both": "matrix or layer"}
+TITLES = {"linear": "per matrix", "joined": "per joined matrices", "both": "per matrix or layer"}
 
 
 class Response(Allocator):

@@ -8,6 +8,7 @@ from core.methods import PRUNERS, default_pruner
 from core.requests.allocations import AllocationRequest, Correction
 from core.requests.recipes import Recipe
 
+WORDS = {"objective": "aiming at"}  # in place of a parameter's name
 CORRECTIONS = {"none": "corrected", "reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
 
 
@@ -30,7 +31,11 @@ def long(request: AllocationRequest) -> str:
     fix, base = request.correction, request.base
     defaults = _values(AllocationRequest(base=base if base.by_hand else type(base)()))
     defaults["pruner"] = default_pruner(request.budget_unit)
-    own = [f"{name} {word(value)}" for name, value in _values(request).items() if value != defaults.get(name)]
+    own = [
+        f"{WORDS.get(name, name)} {word(value)}"
+        for name, value in _values(request).items()
+        if value != defaults.get(name)
+    ]
     words = [allocation(request, own)]
     if fix.strength:
         words += [f"by {fix.driver}"] if fix.driver != Correction().driver else []

@@ -176,9 +176,12 @@ def by_protocol(
 # --- names --------------------------------------------------------------------------------------------------------
 
 
+UNSEEN = " held out"  # of the part of a text that nothing was chosen on
+
+
 @lru_cache
 def short_name(study: Study) -> str:
-    """The name that stands beside a number: `C4 held out 48 × 512`; an unusual precision follows."""
+    """The name beside a number: `48 unseen passages of C4, 512 tokens each`; an unusual precision follows."""
     dtype = study.spec.model.dtype
     return name_of_spec(study.spec, study.provenance) + f", {dtype}" * (dtype != "float32")
 
@@ -186,7 +189,9 @@ def short_name(study: Study) -> str:
 def name_of_spec(spec: StudySpec, provenance: Mapping) -> str:
     """The same of a study as stored; calibration is named where its text or its amount is not the usual one."""
     read, judge, own = spec.calibration, label(provenance), profile_names.text(label(provenance))
-    name = f"{profile_names.part(judge)} {amount(spec.text)}"
+    part = profile_names.part(judge)
+    unseen, text = "unseen " * part.endswith(UNSEEN), part.removesuffix(UNSEEN)
+    name = f"{spec.text.sequences} {unseen}passages of {text}, {spec.text.length} tokens each"
     if read is None:
         return name
     other, size = profile_names.text(label(provenance, "calibration")), amount(read)

@@ -30,7 +30,7 @@ def known(store):
 def test_one_click_uses_the_best_known_setting_and_its_profile_follows(known):
     app = opened_at("tune", profile=PROFILE.key, by="wanda")
     card = next(each for each in app.metric if each.label.startswith("Best measured so far with the pruner Wanda: "))
-    assert card.label.endswith(": Response per linear, 70 % zeros, refit") and badges(app)
+    assert card.label.endswith(": Response per matrix, 70 % zeros, refit") and badges(app)
     app.button(key="use-best").click().run()
     assert not app.error and not app.warning
     assert app.session_state["profile"] == known

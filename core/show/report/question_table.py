@@ -8,19 +8,19 @@ from core.methods import BITS, INTEGERS, MIXED, ZEROS, BlockInfluence, BudgetUni
 from core.results import UNIFORM, Control, Result, Slice, Study, slice_of
 
 PROTOCOLS = {  # folder of studies -> their protocol
-    "plain": "C4 held out 16 × 512, calibrated on 4 × 512",
-    "repaired": "C4 held out 48 × 512",
-    "calibrated": "C4 held out 48 × 512, calibrated on 64 × 512",
-    "recovered": "C4 held out 48 × 512, calibrated on 480 × 512",
-    "own_text": "C4 held out 48 × 512, calibrated on 128 × 512",
-    "second_family_recovered": "C4 held out 24 × 256, calibrated on 480 × 512",
-    "selecting": "C4 selection 16 × 512, calibrated on 8 × 512",
-    "controlled": "WikiText-2 24 × 512, calibrated on 8 × 512",
-    "full": "WikiText-2 148 × 2048",
-    "second_family": "C4 held out 24 × 256, calibrated on 8 × 512",
-    "bits": "C4 held out 16 × 512, calibrated on 8 × 512",
-    "layers": "C4 held out 16 × 512",
-    "second_family_bits": "C4 held out 32 × 256, calibrated on 8 × 512",
+    "plain": "16 unseen passages of C4, 512 tokens each, calibrated on 4 × 512",
+    "repaired": "48 unseen passages of C4, 512 tokens each",
+    "calibrated": "48 unseen passages of C4, 512 tokens each, calibrated on 64 × 512",
+    "recovered": "48 unseen passages of C4, 512 tokens each, calibrated on 480 × 512",
+    "own_text": "48 unseen passages of C4, 512 tokens each, calibrated on 128 × 512",
+    "second_family_recovered": "24 unseen passages of C4, 256 tokens each, calibrated on 480 × 512",
+    "selecting": "16 passages of C4 selection, 512 tokens each, calibrated on 8 × 512",
+    "controlled": "24 passages of WikiText-2, 512 tokens each, calibrated on 8 × 512",
+    "full": "148 passages of WikiText-2, 2048 tokens each",
+    "second_family": "24 unseen passages of C4, 256 tokens each, calibrated on 8 × 512",
+    "bits": "16 unseen passages of C4, 512 tokens each, calibrated on 8 × 512",
+    "layers": "16 unseen passages of C4, 512 tokens each",
+    "second_family_bits": "32 unseen passages of C4, 256 tokens each, calibrated on 8 × 512",
 }
 
 
@@ -149,7 +149,7 @@ FOUR_BITS = (
 ZEROS_TOO = (
     " What the shuffle gains is due to groups of 64, not to where they lie. Zeros: Wanda takes 43 to 80 % of a linear, "
     "the rest gets 3 or 4 bits, or all of them are zeros or float16; a bit for each weight says which stays. Response "
-    "per linear or layer leaves out 3 of 30 layers at 2.6 bits and 5 at 2.3, by the harm of leaving out each alone."
+    "per matrix or layer leaves out 3 of 30 layers at 2.6 bits and 5 at 2.3, by the harm of leaving out each alone."
 )
 TRAINED = (
     "Distill trains end to end towards the dense model's predictions, blockwise each attention and MLP towards what "
@@ -189,7 +189,7 @@ QUESTIONS = {
     ),
     "allocation and repair": Question("Does the allocation still matter once weights are repaired?", "repaired", _all),
     "per linear": Question(
-        "What does a budget per linear change?", "repaired", _all, "a budget per layer", _per_layer, paired=True
+        "What does a budget per matrix change?", "repaired", _all, "a budget per layer", _per_layer, paired=True
     ),
     "calibration": Question("Does more calibration text change the order?", "calibrated", _all, **OWL),
     "training": Question(

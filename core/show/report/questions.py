@@ -175,7 +175,7 @@ BENCHES = {
     ),
     "recovered": Bench(
         "Does what training wins back hold elsewhere?",
-        "Response per linear by ALPS and refit to dense, before and after 400,000 tokens of training: on 48 windows of "
+        "Response per matrix by ALPS and refit to dense, before and after 400,000 tokens of training: on 48 windows of "
         "512 tokens that the pruner read too, that were trained on, of C4 held out and of WikiText-2 test, and on 16 "
         "held back. Right answers are to 200 questions of each of four tasks, a share known to 7 points.",
         "python -m tests.bench.recovered STUDY CACHE TEXT TASKS",

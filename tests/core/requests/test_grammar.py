@@ -76,7 +76,7 @@ def test_what_was_set_by_hand_has_a_name_and_no_line():
         ("uniform pruner_windows=9:0.5", "Uniform, 50 % zeros, Wanda, the pruner reads 9 windows"),
         ("uniform repair=refit pruner_windows=9:0.5", "Uniform, 50 % zeros, Wanda, refit, the pruner reads 9 windows"),
         ("depth_ramp beta=0.05 high=0.9:0.5", "Depth ramp, beta 0.05, high 0.9, 50 % zeros, Wanda"),
-        ("response granularity=linear currency=bits:3", "Response per linear, 3 bits, quantised"),
+        ("response granularity=linear currency=bits:3", "Response per matrix, 3 bits, quantised"),
         ("response pruner=gptq currency=bits:3", "Response, pruner gptq, 3 bits, quantised"),
     ],
 )

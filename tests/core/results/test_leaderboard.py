@@ -84,7 +84,7 @@ def test_a_budget_per_linear_that_was_measured_by_another_profile_stands_beside_
     per_response = [each for each in ranking(profile, both) if each.kind == "response" and each.measured]
     layers, linears = sorted(per_response, key=lambda each: each.measured.planned.ndim)
     planned = linears.measured.planned
-    assert (layers.measured.planned.ndim, planned.ndim, linears.name) == (1, 2, "Response per linear")
+    assert (layers.measured.planned.ndim, planned.ndim, linears.name) == (1, 2, "Response per matrix")
     assert linears.sparsity.shape == (LAYERS,) and linears.measured.uniform is layers.measured.uniform
 
 

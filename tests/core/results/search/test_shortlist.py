@@ -39,7 +39,7 @@ def test_linears_are_candidates_where_they_were_measured_and_nothing_beyond_what
     plain = random_profile(LAYERS)
     for here, there in ((of_linears(LAYERS), True), (plain, False)):
         found = search_plan.candidates(here, "wanda", 0.6)
-        assert ("Response per linear" in {each.base.title for each in found.allocations}) is there
+        assert ("Response per matrix" in {each.base.title for each in found.allocations}) is there
         assert any("per linear" in each and "left out" in each for each in found.left_out) is not there
     assert any("beyond 0.9" in each for each in search_plan.candidates(plain, "wanda", 0.89).left_out)
     assert not search_plan.candidates(plain, "wanda", 0.93).allocations

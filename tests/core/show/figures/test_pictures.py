@@ -28,8 +28,7 @@ SAID = {
     "array", "arrayminus", "base", "color", "colorscale", "customdata", "dash", "fillcolor", "hovertemplate", "name",
     "range", "size", "symbol", "text", "ticktext", "type", "width", "x", "x0", "x1", "y", "y0", "z", "zmin",
 }  # fmt: skip
-
-CHANGES = {"OWL": (-12.0, -15.0, -9.0), "DLP": (5.0, -1.0, 11.0), "Response, objective drift": (-60.0, -64.0, -55.0)}
+CHANGES = {"OWL": (-12.0, -15.0, -9.0), "DLP": (5.0, -1.0, 11.0), "Response, aiming at drift": (-60.0, -64.0, -55.0)}
 
 
 def brief(value):
