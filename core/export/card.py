@@ -1,6 +1,7 @@
 """README.md and recipe.json of an exported folder, and the licence that a model's own files declare."""
 
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from yaml import YAMLError
 from core.base import Array, Fields, escape_markdown, frozen, per_cent
 from core.methods import HALF
 from core.models import HUB_ID, Source
-from core.requests import ExportRequest, ExportSpec, recipe_names
+from core.requests import COMPRESSED, ExportRequest, ExportSpec, recipe_names
 from core.store import pretty
 
 NO_NAME = {"", "other", "unknown", "none", "null"}
@@ -51,6 +52,11 @@ HUB_LICENCES = {  # names of the Hub's `license:` that language models have; any
     *("bigscience-bloom-rail-1.0", "llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "llama4", "gemma"),
 }
 Numbers = list[tuple[str, str, str]]  # of a study: name, value, protocol
+NEEDS = (  # read in the sources of vLLM 0.21 to 0.33 and of compressed-tensors 0.17 to 0.20; no vLLM was run
+    "vLLM reads 4 bits everywhere and 8 on GPUs; other widths from vLLM 0.25 on, by its humming kernels, on NVIDIA, "
+    "Turing or later. Other readers need compressed-tensors 0.18 or later. This was checked by loading the folder in "
+    "transformers and in vLLM's source: PyPI has no vLLM for CPUs to run it in."
+)
 RECIPE, GGUF = "recipe.json", "model.gguf"
 
 
@@ -143,9 +149,8 @@ def size_words(exported: Exported) -> str:
     if np.nansum(exported.planned):
         text += (
             " A zero is stored like any other value, and a dense matrix product multiplies by it like by any other: "
-            f"the {per_cent(exported.sparsity)} zeros make this model neither smaller nor faster. Speed takes zeros in "
-            "a pattern that hardware knows, as 2:4, two zeros in every four neighbouring inputs; and a GPU with sparse "
-            "tensor cores and a runtime that packs the weights for them."
+            f"the {per_cent(exported.sparsity)} zeros make this model neither smaller nor faster. vLLM and llama.cpp "
+            "skip none, not even in the pattern 2:4, which vLLM dropped in March 2026."
         )
     return text
 
@@ -177,6 +182,7 @@ def card_text(card: Card, exported: Exported) -> str:
         zeros=per_cent(exported.sparsity),
         numbers=[[escape_markdown(cell).replace("|", "\\|") for cell in row] for row in card.numbers],
         size=size_words(exported),
+        needs=f"Packed by compressed-tensors {version(COMPRESSED)}. {NEEDS}" if exported.form == COMPRESSED else "",
         recipe=pretty(card.recipe).decode().strip().replace("`", "\\u0060"),
         difference=f"{exported.difference:g}",
     )

@@ -7,6 +7,7 @@ that it had finished is recognised.
 import os
 import shutil
 from contextlib import suppress
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -27,6 +28,13 @@ FAMILIES = {  # with GGUF files: name in transformers -> name in llama.cpp
 }  # fmt: skip
 
 
+DENSELY_PACKED = 0, 18  # release of compressed-tensors from which 3, 5, 6 and 7 bits lie densely, as vLLM reads them
+
+
+def _release(package: str) -> tuple[int, ...]:
+    return tuple(map(int, version(package).split(".")[:2]))
+
+
 def gguf_family(name: object) -> str:
     """Name of a model family in GGUF files.
 
@@ -45,8 +53,10 @@ def check_format(form: str, source: Source, store: Store) -> None:
         UserError: GGUF lacks its family, the inputs of a linear make no whole groups of the type, or a package that
             writes the format is missing.
     """
-    if form == COMPRESSED and find_spec("compressed_tensors") is None:
-        raise UserError(f"the package {form} writes this format, and is missing: run `pip install {form}`")
+    if form == COMPRESSED and (find_spec("compressed_tensors") is None or _release(form) < DENSELY_PACKED):
+        raise UserError(
+            f"the package {form} writes this format from 0.18 on, and is missing: run `pip install -U {form}`"
+        )
     named = gguf_type(form)
     if named is not None and not source.gguf:
         gguf_family(json_value(source.folder / "config.json", "settings file").get("model_type"))

@@ -1,5 +1,6 @@
 """Weights of a model, read from its files: into memory, or a layer at a time if memory does not hold them."""
 
+import copy
 import inspect
 import logging
 import math
@@ -16,12 +17,15 @@ from accelerate import init_empty_weights
 from accelerate.hooks import remove_hook_from_submodules
 from accelerate.utils import OffloadedWeightsLoader
 from safetensors import safe_open
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, PreTrainedModel, modeling_utils
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 
 from core.base import Fields, UserError, brief, made
 from core.models import anatomy, machine, placement
 from core.models.model_shape import safetensors_shapes
+from core.models.packed_layouts import LAYOUTS, check_layout, dense_tensors
 from core.models.patching import library_errors, patched
 from core.models.placement import OffloadedWeights, offload
 from core.models.sources import Source
@@ -109,6 +113,9 @@ def load_in_memory(source: Source, config: Any, dtype: Dtype, **placed: Any) -> 
     Raises:
         UserError: incomplete or damaged weights, or in a format that cannot be read.
     """
+    settings = getattr(config, "quantization_config", None) or {}
+    if settings.get("quant_method") in LAYOUTS:
+        return _from_layout(source, config, dtype, settings, bool(placed))
     safe = {"config": config} if source.gguf else {"use_safetensors": True} | _dense(source, config)
     groups = "quantization_config" in safe and config.quantization_config.get("config_groups")
     several = isinstance(groups, dict) and len(groups) > 1
@@ -132,6 +139,24 @@ def load_in_memory(source: Source, config: Any, dtype: Dtype, **placed: Any) -> 
     missing = info["missing_keys"]
     if missing:
         raise UserError(f"{source.label} lacks {len(missing)} weights, {min(missing)} among them: a file is missing")
+    return model
+
+
+def _from_layout(source: Source, config: Any, dtype: Dtype, settings: Fields, streamed: bool) -> PreTrainedModel:
+    """A model of a GPTQ or AWQ folder with dense weights; raises as `load_in_memory`."""
+    check_layout(settings, source.label)
+    if streamed:
+        raise UserError(f"{source.label} has weights packed by {settings['quant_method']}, and memory does not hold it")
+    config = copy.deepcopy(config)
+    del config.quantization_config
+    with library_errors(f"the weights of {source.label} cannot be loaded"):
+        packed = {name: each for path in source.weights for name, each in load_file(path).items()}
+        model, info = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)].from_pretrained(
+            None, config=config, state_dict=dense_tensors(packed, settings), dtype=getattr(torch, dtype),
+            output_loading_info=True,
+        )  # fmt: skip
+    if info["missing_keys"]:
+        raise UserError(f"{source.label} lacks weights, {min(info['missing_keys'])} among them: a file is missing")
     return model
 
 
@@ -164,7 +189,7 @@ def _dense(source: Source, config: Any) -> Fields:
     if kind is None or "dequantize" not in inspect.signature(kind).parameters:
         raise UserError(
             f"{source.label} has weights quantised by {brief(method)}, which transformers does not turn into dense "
-            "ones: give a dense export, one by compressed-tensors, or a .gguf file"
+            "ones: give a dense export, one by GPTQ, AWQ or compressed-tensors, or a .gguf file"
         )
     try:
         return {"quantization_config": kind(dequantize=True)}

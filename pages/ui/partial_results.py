@@ -8,10 +8,10 @@ from typing import Any
 import streamlit as st
 
 from core.base import UserError, escape_markdown, several, text_name
-from core.export.card import GGUF
+from core.export.card import GGUF, NEEDS
 from core.jobs.records import Job
 from core.plan import gains_of
-from core.requests import ExactRecipe, Measurement, ModelSpec, ProfileSpec, in_order, quoted
+from core.requests import COMPRESSED, ExactRecipe, Measurement, ModelSpec, ProfileSpec, in_order, quoted
 from core.results import protocols, study_results
 from core.show import figures, words
 from core.show.figures import Chart, evaluation, perplexity
@@ -23,7 +23,7 @@ FIRST = "The first picture comes with the first part that is finished."
 LOADING = """from transformers import AutoModelForCausalLM, AutoTokenizer
 model = AutoModelForCausalLM.from_pretrained({folder!r}{file})
 tokenizer = AutoTokenizer.from_pretrained({folder!r})"""
-SERVING = "The first loads it in Python; the second runs it with {}, which is installed apart."
+SERVING = "The first loads it in Python; the second runs it with {}, which is installed apart. {}"
 
 
 def perplexities(store: Store, job: Job) -> None:
@@ -103,7 +103,8 @@ def exported(entry: Entry) -> None:
     file = f", gguf_file={GGUF!r}" if gguf else ""
     st.code(LOADING.format(folder=folder, file=file), "python", wrap_lines=True)
     layout.command(quoted(["llama-cli", "-m", str(Path(folder) / GGUF)] if gguf else ["vllm", "serve", folder]))
-    st.caption(SERVING.format("llama.cpp" if gguf else "vLLM"))
+    needs = NEEDS if entry.spec.format == COMPRESSED else ""
+    st.caption(SERVING.format("llama.cpp" if gguf else "vLLM", needs).strip())
     for warning in provenance.get("warnings", []):
         layout.warn(warning)
 

@@ -19,19 +19,17 @@ from pages.ui import layout, url_state, watch
 from pages.ui.compress.pruning import Pruning
 
 HONEST = (
-    "A dense export is the whole model as plain safetensors with zeros in it: transformers, vLLM and others load it. "
-    "**Unstructured zeros make neither the file smaller nor the model faster**: every zero is stored and multiplied "
-    "like any other weight. A GGUF file is smaller by its few bits, and runs in llama.cpp; compressed-tensors packs "
-    "symmetric integers for transformers and vLLM."
+    "**Few bits make the file smaller, and run**: GGUF in llama.cpp, compressed-tensors in vLLM and transformers. "
+    "**Zeros make it neither smaller nor faster**: a dense export is plain safetensors, in which every zero is stored "
+    "and multiplied like any other weight. Zeros are for research and teaching, and together with bits."
 )
 ABOUT = (
     "Of the weights alone: names and vocabulary come on top. What lies beside the linears has half precision; in a "
     "GGUF file of few bits its matrices are Q8_0, its norms full."
 )
 SEMI_STRUCTURED = (
-    "The pattern 2:4 can run faster, with a conversion of your own: it needs an NVIDIA GPU of the Ampere generation or "
-    "later, half precision or int8, and a runtime with sparse kernels (torch's semi-structured tensors, cuSPARSELt, "
-    "TensorRT). A dense export stays dense in either case."
+    "The pattern 2:4 is no exception: vLLM dropped it in March 2026, and what is left (torch's semi-structured "
+    "tensors, cuSPARSELt, TensorRT) takes a conversion of your own and an NVIDIA GPU, Ampere or later."
 )
 NO_NUMBERS = (
     "No study measured this setting with this calibration and precision, so the model card will give no numbers: "
@@ -66,10 +64,10 @@ def show(how: Pruning, profile: Profile, study: Study | None) -> None:
             check_early(request, Store())
 
     watch.ask(request, about, how.device, "Export model", "export", ready=bool(folder))
+    st.markdown(HONEST)
     with suppress(UserError):  # the model is not here
         beside = numbers or (study and study.entries[-1].key)
         _meter(how.request.to(ExportRequest, setting=how.setting, folder=folder, study=beside))
-    st.markdown(HONEST)
     st.caption(SEMI_STRUCTURED)
 
 

@@ -122,7 +122,7 @@ def test_a_missing_library_is_named_before_any_work(tmp_path, empty, refused, mo
     monkeypatch.setattr(target, "find_spec", lambda name: None)
     setting = read_recipe("uniform by=gptq_symmetric currency=bits:3")
     where = {"model": str(tiny.folder("llama")), "folder": str(tmp_path / "out")}
-    with refused("pip install compressed-tensors"):
+    with refused("pip install -U compressed-tensors"):
         target.check_early(ExportRequest(setting=setting, format=COMPRESSED, **where), empty)
 
 
