@@ -67,7 +67,7 @@ def test_no_page_loads_torch_or_transformers():
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, timeout=240, check=True)
 
 
-@pytest.mark.parametrize("page", ["learn", "absorption", "tune", "results"])
+@pytest.mark.parametrize("page", ["learn", "absorption", "tune"])
 def test_a_tab_draws_the_live_picture_first_and_the_whole_page_once_it_stands(page, cache):
     app = opened_at(page, painted=False)
     first, shown = live(app), len(app.main)

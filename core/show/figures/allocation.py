@@ -58,18 +58,13 @@ def _row_text(one: RankedMethod) -> str:
 
 
 def _lowest(ranked: Sequence[RankedMethod], dense: float) -> str:
-    """Sentence: the lowest perplexity beside the unpruned model's, and what dots and bars are."""
-    methods = [each for each in ranked if each.kind != THIS_ALLOCATION]
-
-    def repeats(one):  # this allocation only where it is none of the methods
-        return one.kind == THIS_ALLOCATION and any(np.array_equal(one.sparsity, each.sparsity) for each in methods)
-
-    finite = [each for each in ranked if math.isfinite(each.perplexity) and not repeats(each)]
+    """Sentence: the method of the lowest perplexity beside the unpruned model's, and what dots and bars are."""
+    finite = [each for each in ranked if math.isfinite(each.perplexity) and each.kind != THIS_ALLOCATION]
     if not finite:
         return "None of these was measured."
     best, *others = sorted(finite, key=lambda each: each.perplexity)
     verb = "is predicted to have" if best.predicted else "has"
-    text = f"Of these, {best.spoken} {verb} the lowest perplexity, {perplexity(best.perplexity)}"
+    text = f"Of the methods, {best.spoken} {verb} the lowest perplexity, {perplexity(best.perplexity)}"
     text += f", but {_tie(best, others[0])}" if others and tied(best, others[0]) else ""
     text += f"; the unpruned model has {perplexity(dense)}" if math.isfinite(dense) else ""
     hollow = " Hollow dots are predicted, with 90 % intervals." if any(each.predicted for each in ranked) else ""

@@ -120,7 +120,7 @@ def sketched_twin(store: Store, profile: Profile) -> Entry | None:
 
 
 def twins(store: Store, profile: Profile) -> tuple[Entry, Entry] | None:
-    """This model and its randomly initialised twin on one text, both with noise: the profile itself, then the latest.
+    """This model and its randomly initialised twin on one text, both with noise: the profile itself, else the newest.
 
     None where there is no such pair.
     """
@@ -140,9 +140,4 @@ def twins(store: Store, profile: Profile) -> tuple[Entry, Entry] | None:
         if one.spec.model.initialised is None and other.spec.model.initialised is not None
         if one.spec.text == other.spec.text
     )
-
-    def near(pair):
-        made = [str(each.provenance.get("created", "")) for each in reversed(pair)]
-        return profile.key in {each.key for each in pair}, made
-
-    return max(pairs, key=near, default=None)
+    return max(pairs, key=lambda pair: profile.key in {each.key for each in pair}, default=None)

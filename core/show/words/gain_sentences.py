@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.base import Estimate, capital, digits, gain, listed, per_cent, ranges, ratio, times
-from core.methods import ATTENTION, BLOCKS, Perturbation
+from core.base import Estimate, capital, digits, gain, listed, per_cent, ranges, ratio
+from core.methods import BLOCKS, Perturbation
 from core.plan import (
     FEWEST_SEQUENCES,
     FLOOR_MARGIN,
@@ -125,17 +125,10 @@ def rounding(profile: Profile) -> str:
 def most_harmful(harm: Array, parts: Sequence[Perturbation]) -> str:
     """Sentence: the parts whose removal does most harm, (layers, parts) KL in nats, and the worst single head."""
     ranked = sorted(np.ndindex(harm.shape), key=lambda cell: -harm[cell])
-    of = [each.part for each in parts]
-    single = np.array([part not in BLOCKS for part in of])
-    called = [f"{parts[cell[1]].of(cell[0])} ({digits(float(harm[cell]))} nats)" for cell in ranked]
-    text = f"Most harm is done without {listed(called[:2])}."
-    heads = [name for (_, part), name in zip(ranked, called, strict=True) if single[part]]
-    if not heads:
-        return text
-    alone = harm[:, single].sum()
-    times_all = times(alone / harm[:, of.index(ATTENTION)].sum()) if ATTENTION in of else ""
-    whole = times_all and f", {times_all} the harm of their attention"
-    return f"{text} Of single heads it is {heads[0]}; all heads, one at a time, do {digits(alone)} nats{whole}."
+    called = {cell: f"{parts[cell[1]].of(cell[0])} ({digits(float(harm[cell]))} nats)" for cell in ranked}
+    heads = [name for (_, part), name in called.items() if parts[part].part not in BLOCKS]
+    text = f"Most harm is done without {listed(list(called.values())[:2])}."
+    return f"{text} Of single heads it is {heads[0]}." if heads else text
 
 
 def together(profile: Profile, pairs: Estimate, twin: Profile | None) -> str:

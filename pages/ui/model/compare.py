@@ -41,18 +41,15 @@ def show() -> None:
 
 def _two(profile: Profile) -> None:
     """Draw the gains of the profile in view beside those of another, at first of another trained model."""
-    entries = {entry.key: entry for entry in Store().entries("profile") if not entry.spec.others}
-    names = {key: name for key, name in current_profile.others().items() if key in entries}
-    preferred = current_profile.PREFERRED_PERTURBATION
-    alike = [key for key in names if preferred in entries[key].spec.names]
-    if preferred not in profile.by_name or not alike:
+    preferred, own = current_profile.PREFERRED_PERTURBATION, profile.spec.model.content
+    entries = (entry for entry in Store().entries("profile") if not entry.spec.others)
+    models = {entry.key: entry.spec.model for entry in entries if preferred in entry.spec.names}
+    names = {key: name for key, name in current_profile.others().items() if key in models}
+    if preferred not in profile.by_name or not names:
         layout.note(f"Measure {preferred} of two models to compare them.")
         return
-    own, models = profile.spec.model.content, {key: entries[key].spec.model for key in alike}
-    others = (key for key, each in models.items() if each.content != own and each.initialised is None)
-    key = form.choice(
-        "Compare with", {each: names[each] for each in alike}, "compare", next(others, alike[0]), width=480
-    )
+    trained = (key for key in names if models[key].initialised is None and models[key].content != own)
+    key = form.choice("Compare with", names, "compare", next(trained, next(iter(names))), width=480)
     with layout.shortages():
         twin = current_profile.load(key)
         chart = gain.of_profiles(profile, twin, preferred, current_profile.layer(profile))

@@ -88,11 +88,9 @@ REPORT = "One HTML file, about 5 MB: charts, numbers, their origin, and the comm
 
 def one_of(store: Store, entries: dict[str, Entry], label: str, key: str) -> None:
     """Pick a result, and what can be done with it."""
-    if st.session_state.get(key) not in entries:
-        current = st.session_state.get("profile")
-        st.session_state[key] = current if current in entries else next(iter(entries))
-    st.selectbox(label, list(entries), key=key, format_func=lambda each: title(entries[each]))
-    _actions(store, entries[st.session_state[key]])
+    current = st.session_state.get("profile")
+    usual = current if current in entries else next(iter(entries))
+    _actions(store, entries[form.choice(label, {each: title(entry) for each, entry in entries.items()}, key, usual)])
 
 
 def _actions(store: Store, entry: Entry) -> None:
