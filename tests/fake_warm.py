@@ -46,16 +46,12 @@ class Warm:
     """A stand-in for `core.lab.scheduler`: keeps questions until `answer_row`, `answer_scene` or `write` answers."""
 
     standing, waiting, woken = "ready", 0, 0
-    before = 9.0  # seconds that loading took
 
     def __init__(self):
         self.rows, self.lenses, self.scenes, self.texts = {}, {}, {}, {}
 
     def state(self):
         return self.standing
-
-    def loading(self):
-        return 2.0, self.before
 
     def count_ahead(self, future):
         return self.waiting

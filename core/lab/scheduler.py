@@ -12,15 +12,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from core.base import UserError
 from core.lab.warm_process import receive, send, started
 from core.requests import Question, Talk, Task, TaskKind
-from core.store import Store, read_note, write_note
 
 IDLE = 600.0  # seconds without a question
 MAX_ANSWERS = 64  # remembered
@@ -150,21 +147,16 @@ class WarmModel(Scheduler):
         """idle: seconds without a question after which the process exits."""
         super().__init__()
         self.command, self.idle, self.stage = command, idle, "cold"
-        self.since = 0.0  # when loading began
 
     def state(self) -> Literal["cold", "loading", "ready"]:
         """State of the model: in memory if `ready`."""
         return self.stage
 
-    def loading(self) -> tuple[float, float | None]:
-        """Seconds the model has been loading, and seconds that loading took last time on this machine."""
-        return time.monotonic() - self.since, read_note(_seconds_file())
-
     def wake(self) -> None:
         """Load the model before anybody asks; does nothing if it is loaded."""
         with self.changed:
             if self.stage == "cold":
-                self.stage, self.since = "loading", time.monotonic()
+                self.stage = "loading"
                 threading.Thread(target=self._run, name="lab", daemon=True).start()
 
     def ask(self, task: Task, reader: str, tab: str = "") -> Future:
@@ -181,7 +173,7 @@ class WarmModel(Scheduler):
         """Restart the process until one exits by itself."""
         stopped = True
         while stopped:
-            self.stage, self.since = "loading", time.monotonic()
+            self.stage = "loading"
             with started(self.command) as process:
                 stopped = self._answer(process)
 
@@ -195,8 +187,6 @@ class WarmModel(Scheduler):
             self._leave(content)
             return False
         self.stage = "ready"
-        with suppress(OSError, UserError):  # a read-only cache has no such file
-            write_note(_seconds_file(), time.monotonic() - self.since)
         while True:
             with self.changed:
                 ticket = self.next(self.idle)
@@ -224,13 +214,8 @@ class WarmModel(Scheduler):
                 ticket.future.set_exception(UserError(reason))
 
 
-def _seconds_file() -> Path:
-    """File with the seconds that loading took last time."""
-    return Store().root / "remembered" / "lab-seconds.json"
-
-
 _WARM_MODEL = WarmModel()
-state, loading = _WARM_MODEL.state, _WARM_MODEL.loading
+state = _WARM_MODEL.state
 count_ahead, seconds_for, wake = _WARM_MODEL.count_ahead, _WARM_MODEL.seconds_for, _WARM_MODEL.wake
 
 

@@ -33,7 +33,7 @@ def _no_traceback(monkeypatch):
 def model(monkeypatch):
     """The warm model, played by the test: no page loads the real one."""
     fake = Warm()
-    for name in ("state", "loading", "count_ahead", "wake", "ask"):
+    for name in ("state", "count_ahead", "wake", "ask"):
         monkeypatch.setattr(scheduler, name, getattr(fake, name))
     return fake
 

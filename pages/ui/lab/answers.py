@@ -22,7 +22,11 @@ LOOK_SECONDS = 0.2  # between two looks at an unanswered question
 LOADING_SECONDS = 1.0  # the same while the model loads and needs the processor
 EXAMPLE = "example"
 REFUSED = "refused"
-MODEL = {"cold": "The model loads once you type.", "ready": "The model is ready for your own sentence."}
+MODEL = {
+    "cold": "The model loads once you type.",
+    "loading": "The model is loading, usually less than a minute.",
+    "ready": "The model is ready for your own sentence.",
+}
 
 
 @dataclass
@@ -198,17 +202,14 @@ def _stage(view: View) -> str:
 
 def _said(view: View, stage: str) -> str:
     here, question, state = tab(), view.question(), scheduler.state()
-    past, before = scheduler.loading()
-    usual = f"it took {before:.0f} s last time" if before else "usually less than a minute"
-    loading = f"The model is loading, {past:.0f} s so far; {usual}."
     if question in examples():
-        return f":material/inventory_2: Stored answer. {MODEL.get(state, loading)}"
+        return f":material/inventory_2: Stored answer. {MODEL[state]}"
     if stage in ("whole", "sized"):
         scene = here.scene(question)
         took = f"Measured live in {scene.seconds:.1f} s: {several(len(scene.tokens), 'token')}, every layer."
         return f":material/bolt: {took}"
     if state != "ready":
-        return f":material/hourglass: {loading} Your sentence is next."
+        return f":material/hourglass: {MODEL['loading']} Your sentence is next."
     if stage == "layer":
         return f":material/bolt: Layer {view.state.layer} is measured; the other layers follow."
     ahead = scheduler.count_ahead(here.futures["row", question, view.state.layer])

@@ -51,12 +51,6 @@ def command(code=FAKE):
     return [sys.executable, "-c", code]
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    """A cache that remembers what loading a model in play took: in the checkout's own the page would repeat it."""
-    monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path / "cache"))
-
-
 @pytest.fixture
 def made():
     """Makes warm models whose processes are gone at the end."""

@@ -38,6 +38,6 @@ def test_a_note_that_was_copied_over_another_is_absent(empty, file, value):
         remembered(empty.root, file, "shapes", lambda _: {"a": [1]})
         [other] = (empty.root / "remembered").glob("shapes*")
     else:
-        write_note(other := empty.root / "remembered" / "lab-seconds.json", value)
+        write_note(other := empty.root / "remembered" / "seconds.json", value)
     note.write_bytes(other.read_bytes())
     assert file_hash(empty.root, file) == found
