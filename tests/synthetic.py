@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 from safetensors.numpy import save_file
 
-from core.methods import OUTLIER_THRESHOLDS, SKETCHED, Manual, ResidualLinear
+from core.methods import DAMAGES, OUTLIER_THRESHOLDS, Manual, ResidualLinear
 from core.plan import allocate
 from core.requests import (
     PRESETS,
@@ -185,7 +185,7 @@ def removal(layers):
 
 def sketch(layers, sequences, plan):
     """Independent changes, the larger the more a damage takes, and the later the layer."""
-    size = np.array([SKETCHED[name].share for name in plan.damages])
+    size = np.array([DAMAGES[name].share for name in plan.damages])
     size = size * np.linspace(0.1, 1, layers * len(LINEARS)).reshape(layers, -1, 1)
     drawn = np.random.default_rng(5).standard_normal((layers, len(LINEARS), 1, plan.draws, sequences))
     return Sketch(change=size[..., None, None] * drawn)

@@ -10,6 +10,7 @@ from core.jobs.context import WorkContext
 from core.judge.resolution import check, resolve, texts_of, with_documents
 from core.judge.study_run import StudyRun
 from core.measure import Sweep, layers_name, outside, refuse_unlike, settings, tensors
+from core.methods import insist_on_ggml
 from core.models import (
     Loaded,
     Progress,
@@ -77,6 +78,8 @@ def get(
 
 def measure(request: MeasureRequest, context: WorkContext, share: Share | None = None) -> Entry:
     store = context.store
+    if request.kquants != "none":
+        insist_on_ggml()
     loaded = context.load(request, lambda reader: _inputs(request, reader, store))
     text, others = _inputs(request, loaded, store)
     measurements = identified(request.measurements, {typed: other.fingerprint for typed, other in others.items()})
@@ -86,7 +89,7 @@ def measure(request: MeasureRequest, context: WorkContext, share: Share | None =
         measurements=_each_expanded(measurements, loaded),
         prunable=anatomy.is_prunable(loaded.layers),
         removal=request.removal,
-        sketch=sketching(text.spec) if request.sketch else None,
+        sketch=sketching(text.spec, request.kquants) if request.sketch else None,
         tensors=bool(others),
         methods=methods_of(request.measurements),
     )

@@ -4,7 +4,7 @@ Layers are gone through from the last to the first, each run anew on its recorde
 weights where they are streamed, and the damages of one linear are all that is there at once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -24,7 +24,13 @@ Slopes = dict[str, list[Tensor]]  # linear -> of each group of windows, see `sig
 
 @torch.no_grad()  # no inference mode: its tensors cannot be differentiated by
 def sketched(
-    loaded: Loaded, tokens: Tensor, sequences: Sequence[int], norms: Sequence[Tensors], plan: Sketching, step: Step
+    loaded: Loaded,
+    tokens: Tensor,
+    sequences: Sequence[int],
+    norms: Sequence[Tensors],
+    plan: Sketching,
+    step: Step,
+    below: Callable[[list[list[int]], list[list[Tensor]]], None] = lambda groups, above: None,
 ) -> Sketch:
     """Sketch some windows of a text.
 
@@ -35,6 +41,8 @@ def sketched(
         tokens: (all sequences, length).
         norms: per layer of each linear the L2 norm of its inputs, (in,).
         step: called with how many layers are finished.
+        below: called at last with the groups of windows, and of each the gradients of its draws at the first layer's
+            input, (windows, tokens, width) each.
 
     Raises:
         UserError: a layer cannot be pruned or differentiated, or the gradients are not finite.
@@ -52,6 +60,7 @@ def sketched(
             inputs, slopes = _through([calls[index] for calls in runs], stack, above)
             rows.append([_row(index, each, inputs[each.name], slopes[each.name], norms, plan) for each in stack])
         step(done + 1)
+    below(groups, above)
     windows = [each for group in groups for each in group]
     change = np.full((len(rows), max(map(len, rows)), len(plan.damages), plan.draws, len(windows)), np.nan)
     for place, row in zip(change, reversed(rows), strict=True):

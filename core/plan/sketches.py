@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from core.base import Array, Estimate, unique
-from core.methods import SPARSITIES, TREATMENTS, ZEROS, Damage
+from core.methods import KQUANTS, SPARSITIES, TREATMENTS, ZEROS, Damage
 from core.plan.gains import CONFIDENCE
 from core.store import Profile
 
@@ -18,7 +18,7 @@ from core.store import Profile
 def sketched(profile: Profile, pruner: str, per_linear: bool, joined: bool = False) -> tuple[Array, Array] | None:
     """Shares (levels,), ascending, and KL in nats (units, levels), by the profile's sketch; None if it has too few.
 
-    A level whose groups do not fit some linear is left out.
+    A level whose groups do not fit some linear is left out; of K-quants one that fits none, and elsewhere it is NaN.
     """
     treatment, damages = TREATMENTS[pruner], profile.spec.sketch.damages if profile.sketch else ()
     shares = SPARSITIES if treatment.budget_unit is ZEROS else treatment.budget_unit.shares
@@ -27,7 +27,7 @@ def sketched(profile: Profile, pruner: str, per_linear: bool, joined: bool = Fal
     if not named:
         return None
     harm = np.stack([harm_of(profile, name, per_linear, joined) for name in named.values()], axis=-1)
-    fits = np.isfinite(harm).all(0)
+    fits = (np.any if treatment.budget_unit is KQUANTS else np.all)(np.isfinite(harm), axis=0)
     return (np.array([*named])[fits], harm[:, fits]) if fits.sum() > 1 else None
 
 

@@ -16,6 +16,7 @@ from core.base import Array, UserError, frozen
 from core.plan.budget import TOLERANCE, share_bought
 
 STEP = 0.005
+IMPOSSIBLE = 1e12  # harm per share that no level has
 POWERS = (2.0, 4.0)  # between which the fitted one lies: single losses hardly rise at small sparsities, or not at all
 GOLDEN = (5**0.5 - 1) / 2  # multiples of it lie evenly between whole numbers
 
@@ -26,7 +27,7 @@ class Choices:
 
     weights: Array  # (units,) how many weights each holds
     shares: Array  # (levels,) rising
-    harm: Array  # (units, levels), nats
+    harm: Array  # (units, levels), nats; NaN where a unit cannot have the level
 
 
 def solve(choices: Choices, budget: float) -> Array:
@@ -80,11 +81,19 @@ def round_to_levels(wish: Array, choices: Choices) -> Array:
         wish: (units,) shares inside the levels.
 
     Returns:
-        (units,), each one of the levels.
+        (units,), each one of the levels that it can have.
+
+    Raises:
+        UserError: a unit has no level that saves as much.
     """
     shares, weights, harm = choices.shares, choices.weights, choices.harm
-    at = np.searchsorted(shares, wish - TOLERANCE)
-    units, before = np.arange(len(wish)), at - 1
+    units, last = np.arange(len(wish)), len(shares)
+    fits, level = np.isfinite(harm), np.arange(last)
+    following = np.minimum.accumulate(np.where(fits, level, last)[:, ::-1], axis=1)[:, ::-1]
+    at = following[units, np.searchsorted(shares, wish - TOLERANCE)]
+    if (at == last).any():
+        raise UserError("this budget needs types that some rows cannot have, for no super-block divides them: raise it")
+    before = np.where(fits & (level < at[:, None]), level, -1).max(axis=1)
     left = weights @ (shares[at] - wish) + TOLERANCE * weights.sum()
     cost = weights * (shares[at] - shares[before])
     worth = (harm[units, at] - harm[units, before]) / cost
@@ -104,7 +113,7 @@ def solve_levels(choices: Choices, budget: float, drop_harm: Array) -> Array:
         choices: units layer after layer, as many in each.
         drop_harm: (layers,) harm of dropping each. One layer always stays.
     """
-    hulls = np.stack([hull(choices.shares, row) for row in choices.harm])
+    hulls = np.stack([_hull_of_levels(choices.shares, row) for row in choices.harm])
     layer = np.arange(len(hulls)) * len(drop_harm) // len(hulls)
 
     def without(dropped):  # the total, the layers, the plan
@@ -123,6 +132,13 @@ def solve_levels(choices: Choices, budget: float, drop_harm: Array) -> Array:
             break
         best = more
     return best[2]
+
+
+def _hull_of_levels(shares: Array, harm: Array) -> Array:
+    """The hull of the levels that a unit can have, (levels,), and beyond them harm that is bought last."""
+    fits = np.isfinite(harm)
+    inside = np.interp(shares, shares[fits], hull(shares[fits], harm[fits]))
+    return inside + IMPOSSIBLE * np.maximum(shares - shares[fits][-1], 0)
 
 
 # --- curves of harm over sparsity, from what was measured ------------------------------------------------------------

@@ -161,6 +161,7 @@ OPTIONS = {  # of every command
         Option("seeds", "Noise seeds, as in 0,1.", write=_comma),
         _of_profile("removal"),
         _of_profile("sketch"),
+        _of_profile("kquants"),
         Option("engine", "wavefront, or hooks: one full forward per injection.", "wavefront",
                Literal["wavefront", "hooks"]),
         *(_of_profile(f"text.{name}") for name in ("seed", "packing", "bos")),

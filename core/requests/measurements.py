@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from core.base import Fields, Spec, View, model_name, optional_field, text_name, unique
-from core.methods import PRUNERS, SKETCHED, Method, Perturbation
+from core.methods import PRUNERS, SKETCHED, SKETCHED_KQUANTS, Method, Perturbation
 from core.requests.inputs import ModelSpec, OfModel, OfWindows, TextSpec, WindowRequest
 
 MOST = 1000  # measurements at once
@@ -45,9 +45,14 @@ class Sketching(Spec):
         return "sketch of every linear"
 
 
-def sketching(text: OfWindows) -> Sketching:
-    """The sketch of a text: as many backward passes whatever its length, and at least one for each window."""
-    return Sketching(draws=-(-SAMPLES // text.sequences))
+def sketching(text: OfWindows, kquants: str = "none") -> Sketching:
+    """The sketch of a text: as many backward passes whatever its length, and at least one for each window.
+
+    Args:
+        kquants: as of `MeasureRequest`.
+    """
+    names = [name for name in SKETCHED_KQUANTS if kquants == "all" or (kquants == "fast" and name[:3] != "IQ2")]
+    return Sketching(damages=(*SKETCHED, *names), draws=-(-SAMPLES // text.sequences))
 
 
 def tensor_sketching(sequences: int) -> Sketching:
@@ -224,11 +229,19 @@ class MeasureRequest(OfModel):
         False, "estimate the harm of every linear at every level by gradients", title="Sketch of every linear"
     )
 
+    kquants: Literal["none", "fast", "all"] = optional_field(
+        "none",
+        "K- and IQ-types of llama.cpp in the sketch: fast ones, or all, where IQ2 takes an hour",
+        title="K-quants",
+    )
+
     @property
     def title(self) -> str:
         return f"measurement of {model_name(self.model)} on {text_name(self.text.source)}"
 
     def check(self) -> None:
+        if self.kquants != "none" and not self.sketch:
+            raise ValueError("kquants says what else the sketch looks at: ask for the sketch with it")
         if self.dtype == "float32":
             return
         for measurement in self.measurements:

@@ -84,7 +84,7 @@ def sweep(shape: ModelShape, request: MeasureRequest, groups: int = 1) -> float:
     clean = 2 + 2 * sum(each.perturbation.compares for each in request.measurements)
     swept = sum(measurement(shape, each, tokens / groups) for each in request.measurements)
     looks = shape.look() + shape.look(0.25) + request.removal * shape.look(1)  # scores, spectra, removed weights
-    sketched = request.sketch and sketch(shape, sketching(request.text), tokens)
+    sketched = request.sketch and sketch(shape, sketching(request.text, request.kquants), tokens)
     return clean * tokens + looks + groups * swept + sketched
 
 

@@ -35,7 +35,7 @@ def with_gains(logs, start=0.3):
 def stored(store, *names, layers=6, preset="quick", removal=False, sketch=False, **more):
     """A profile of these perturbations; without names those of the preset."""
     spec = synthetic.profile_spec(layers, 8, preset, **more).replace(removal=removal)
-    spec = spec.replace(sketch=sketching(spec.text)) if sketch else spec
+    spec = spec.replace(sketch=sketching(spec.text, "fast" if sketch == "fast" else "none")) if sketch else spec
     if names:
         spec = spec.replace(measurements=measurements(*names))
     spec = spec.replace(tensors=bool(spec.others))

@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import suppress
 from dataclasses import replace
 from itertools import product
 
@@ -180,6 +181,23 @@ def test_which_layers_are_left_out_is_within_one_step_of_the_best_of_all_choices
             each[kept] = rest
             totals.append(harm_of(each.reshape(4, 3), here, skip))
     assert min(totals) - 1e-9 <= harm_of(plan, here, skip) <= min(totals) + np.diff(harm).max() + 1e-9
+
+
+@quick
+@given(seed=st.integers(0, 10**6), budget=st.floats(0, 0.55))
+def test_a_unit_never_gets_a_level_that_its_rows_cannot_have(seed, budget):
+    rng, shares = np.random.default_rng(seed), np.array([0.0, 0.2, 0.3, 0.5, 0.8])
+    harm = np.cumsum(rng.random((6, 5)), axis=1)
+    harm[rng.random((6, 5)) < 0.4] = np.nan
+    harm[:, 0], harm[:3, 4], harm[3:, 4] = 0, 5, np.nan
+    most = np.where(np.isfinite(harm), shares, 0).max(1)
+    plan = None
+    with suppress(UserError):
+        plan = solve_levels(Choices(np.ones(6), shares, harm), budget, np.zeros(1))
+    if plan is None:
+        assert budget > most.mean() - 1e-9
+        return
+    assert np.isfinite(harm[np.arange(6), np.searchsorted(shares, plan)]).all() and plan.mean() >= budget - 1e-9
 
 
 @pytest.mark.parametrize("control", ["reversed", "shuffled", "shuffled seed=3"])

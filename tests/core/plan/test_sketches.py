@@ -5,19 +5,19 @@ import pytest
 from numpy.random import default_rng
 
 from core.base import UserError
-from core.methods import SKETCHED, Response
+from core.methods import SKETCHED, SKETCHED_KQUANTS, Response
 from core.plan import agreements, allocate, correlation, is_sketched, neighbours
 from core.requests import AllocationRequest, read_allocation
 from core.store import Store
 from tests.builders.profiles import stored
 
-LAYERS, DAMAGES = 6, tuple(SKETCHED)
-CURRENCIES = ("zeros:0.7", "bits:3", "bits:2.5", "integers:3.5", "gguf:5")
+LAYERS, DAMAGES = 6, (*SKETCHED, *SKETCHED_KQUANTS)
+CURRENCIES = ("zeros:0.7", "bits:3", "bits:2.5", "integers:3.5", "gguf:5", "kquants:3.3")
 
 
 @pytest.fixture(scope="module")
 def profile(tmp_path_factory):
-    return stored(Store(tmp_path_factory.mktemp("sketched")), layers=LAYERS, prunable=True, sketch=True)
+    return stored(Store(tmp_path_factory.mktemp("sketched")), layers=LAYERS, prunable=True, sketch="fast")
 
 
 @pytest.mark.parametrize("granularity", ["linear", "layer"])
