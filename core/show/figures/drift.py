@@ -1,6 +1,5 @@
 """Drift on its way through the network: curves, the direction of what is left, dilution, and harm at the output."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,9 @@ from plotly.subplots import make_subplots
 from core.base import Estimate, changed, digits, gain, per_cent, several, times
 from core.plan import averaged, drift_curves, gains_of, split_log_gain, student, unreadable
 from core.results import spearman
-from core.show.figures.axes import VERDICT_COLOURS, colour_key, layer_axis, log_axis, note_above, ratio_axis
+from core.show.figures.axes import colour_key, layer_axis, log_axis, note_above, ratio_axis
 from core.show.figures.gain import name_lines
-from core.show.figures.palette import LIGHT, see_through, verdict_colour
+from core.show.figures.palette import LIGHT, verdict_colour
 from core.show.figures.style import Chart, band, curve, layout, mark_layer, points, whiskers
 from core.store import Activation, Array, Seeds
 
@@ -34,13 +33,13 @@ def curves(seeds: Seeds, layer: int) -> Chart:
     x, hover = np.arange(layer, layers), f"perturbed layer {layer}, after layer %{{x}}: drift %{{y:.3g}}"
     value, low, high, _ = drift.map(lambda ends: ends[layer, layer:])
     traces = [
-        *_bundle(drift.value, gains_of(seeds).verdicts, layer),
+        _others(drift.value, layer),
         band(x, low, high, LIGHT.accent),
         curve(x, value, f"layer {layer}", hover, LIGHT.accent, 3, marker={"size": 5}),
         curve(np.arange(layers), of_first, "first token", of_token, LIGHT.ink, 2, "dot"),
     ]
     rows = log_axis("drift, relative to the stream", np.append(drift.value, of_first)).drawn
-    key = colour_key(VERDICT_COLOURS | {f"layer {layer}": LIGHT.accent, "first token": LIGHT.ink})
+    key = colour_key({"other layers": LIGHT.faint, f"layer {layer}": LIGHT.accent, "first token": LIGHT.ink})
     i, k = np.nonzero(np.isfinite(drift.value))
     columns = {
         "injection layer": i,
@@ -58,19 +57,16 @@ def curves(seeds: Seeds, layer: int) -> Chart:
     )
 
 
-def _bundle(value: Array, verdicts: Sequence[str | None], layer: int) -> list[go.Scatter]:
-    """All other injection layers, one trace for each verdict, the lines kept apart by gaps."""
-    bundles = {"absorbs": [], "amplifies": [], "undecided": []}
-    for i, verdict in enumerate(verdicts):
-        if i != layer:
-            bundle = bundles.get(verdict, bundles["undecided"])
-            bundle += [*((k, value[i, k], i) for k in range(i, len(value))), (None, None, i)]
-    traces, hover = [], "perturbed layer %{customdata}, after layer %{x}: drift %{y:.3g}"
-    for verdict, bundle in bundles.items():
-        x, y, injected = ([point[at] for point in bundle] for at in range(3))
-        hue = see_through(verdict_colour(verdict), 0.5)
-        traces.append(curve(x, y, f"other layers, {verdict}", hover, hue, 1, customdata=injected))
-    return traces
+def _others(value: Array, layer: int) -> go.Scatter:
+    """All other injection layers, their lines kept apart by gaps.
+
+    Args:
+        value: (injection, read); NaN below the diagonal.
+    """
+    gapped = np.pad(value, [(0, 0), (0, 1)], constant_values=np.nan)
+    read, injected = np.meshgrid(*map(np.arange, gapped.shape[::-1]))
+    others, hover = injected != layer, "perturbed layer %{customdata}, after layer %{x}: drift %{y:.3g}"
+    return curve(read[others], gapped[others], "other layers", hover, LIGHT.faint, 1, customdata=injected[others])
 
 
 def unchanged_layer(seeds: Seeds, layer: int) -> str:

@@ -21,7 +21,6 @@ from core.store import Array
 PAPER_PERPLEXITY, PAPER_ACCURACY = -7.13, 1.02
 PAPER = "paper, second-hand; other models"
 ABOVE = 8  # px over rows, whose axis has no title
-FEW_ROWS = 12  # up to this many, corrections at every strength stand among the methods
 WIDEST = 40  # characters of the title of an axis, which a phone has room for
 
 
@@ -134,10 +133,9 @@ def training(tokens: Array, nats: Array) -> Chart:
 
 @lru_cache
 def against_uniform(study: Study, part: Slice, current: Result | None) -> Chart | None:
-    """The methods of a slice against its uniform setting; None where there is nothing but uniform."""
-    methods = [one for one in study.within(part) if one.uniform]
-    few = len(methods) <= FEW_ROWS  # else without the corrections that are not in view
-    rows = {one.name: one.against_uniform.quoted for one in methods if few or not one.strength or one is current}
+    """The methods of a slice, and the correction in view, against uniform; None where there is nothing but uniform."""
+    methods = [one for one in study.within(part) if one.uniform and (not one.strength or one is current)]
+    rows = {one.name: one.against_uniform.quoted for one in methods}
     if not any(np.isfinite(row.value) for row in rows.values()):
         return None
     return changes(rows, current.name if current else None, "uniform")

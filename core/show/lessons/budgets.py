@@ -4,7 +4,7 @@ import numpy as np
 
 from core.base import digits, per_cent, times
 from core.plan import check_finite, responses, unreadable
-from core.show.lessons.shared import LAYERS, TARGET, Lesson, at_layer, check_several, ordinal, ref
+from core.show.lessons.shared import LAYERS, TARGET, Lesson, at_layer, check_several, ref
 from core.store import Array, Profile
 
 
@@ -64,5 +64,5 @@ def _alone_sentence(sparsity: float, harm: Array) -> str:
 
 
 def rank(harm: Array, layer: int) -> str:
-    """Rank of a layer among all, the most harm first: `8th of 30`."""
-    return f"{ordinal(int((harm > harm[layer]).sum()) + 1)} of {len(harm)}"
+    """Rank of a layer among all, the most harm first: `8 of 30`."""
+    return f"{int((harm > harm[layer]).sum()) + 1} of {len(harm)}"

@@ -93,12 +93,6 @@ def check_several(profile: Profile) -> None:
         raise UserError("this chapter compares layers, and this model has only one: choose a model that has more")
 
 
-def ordinal(number: int) -> str:
-    """`1st`, `2nd`, `13th`."""
-    teens = number % 100 in (11, 12, 13)
-    return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
-
-
 # --- other profiles beside the one in view ---------------------------------------------------------------------------
 
 

@@ -73,7 +73,7 @@ def test_chapters_name_the_layer_that_stands_out_and_rounding_is_not_divided_by(
     assert "cannot be compared" in drift.notes[-1] and "cannot be compared" not in drift.notes[0]
     alone = budgets.prune(with_fields(standard, shared.PRUNED, kl=at(layer, 0.9, 0.1)))
     assert re.search(rf"layer {layer}\b.* 0\.90 nats, 9\.0×", shared.plain(alone.sentence))
-    assert budgets.rank(alone.values[alone.at], (layer + 1) % LAYERS) == f"2nd of {LAYERS}"
+    assert budgets.rank(alone.values[alone.at], (layer + 1) % LAYERS) == f"2 of {LAYERS}"
     few = budgets.prune(with_fields(standard, shared.PRUNED, kl=at(layer, 0.9, -3e-9)))
     assert "half of the layers do no more than rounding" in few.notes[few.at]
     none = budgets.prune(with_fields(standard, shared.PRUNED, kl=at(layer, 2e-8, 0)))
