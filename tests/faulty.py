@@ -19,7 +19,8 @@ Q, K, OUT, UP, DOWN, NORM = (
     )
 )  # fmt: skip
 EMBEDDING, HEAD, LAST = "model.embed_tokens.weight", "lm_head.weight", "model.norm.weight"
-SCALED = {"rope_type": "linear", "factor": 4.0, "rope_theta": 10000.0}
+PLAIN = {"rope_type": "default", "rope_theta": 10000.0}
+SCALED = PLAIN | {"rope_type": "linear", "factor": 4.0}
 
 
 def rounded(weight, bits, group=16):
@@ -77,25 +78,25 @@ PLANTED = {
     "the embedding in 2 bits": (EMBEDDING, changed(EMBEDDING, lambda each: rounded(each, 2))),
     "the head in 2 bits": (HEAD, changed(HEAD, lambda each: rounded(each, 2))),
     "the last norm scaled": (LAST, changed(LAST, lambda each: 1.2 * each)),
-    "RoPE scaling lost": ("rotary positions", {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}}),
+    "RoPE scaling lost": ("rotary positions", {"rope_parameters": PLAIN}),
     "an epsilon too large": ("rms_norm_eps", {"rms_norm_eps": 1e-2}),
 }
 
 
-def scaled(change=None):
-    """The tiny llama with scaled positions, and a fault of `PLANTED` in its tensors or its settings."""
+def scaled(change=None, positions=SCALED):
+    """The tiny llama with scaled positions, or others, and a fault of `PLANTED` in its tensors or its settings."""
     settings = change if isinstance(change, dict) else {}
     config = families.config("llama", tiny.LAYERS, tiny.WIDTH)
-    config.update({"rope_parameters": SCALED} | settings)
+    config.update({"rope_parameters": positions} | settings)
     model = tiny.filled(config)
     if callable(change):
         model.load_state_dict({name: each.clone() for name, each in change(model.state_dict()).items()})
     return model
 
 
-def quantised(folder, change=None, packed=False):
+def quantised(folder, change=None, packed=False, positions=SCALED):
     """It in few bits, in a GGUF file or packed by compressed-tensors: of the type too low one tensor has fewer."""
-    model, low = scaled(change), change == "type"
+    model, low = scaled(change, positions), change == "type"
     folder.mkdir()
     if not packed:
         gguf_files.write(
@@ -104,8 +105,8 @@ def quantised(folder, change=None, packed=False):
         return folder / "model.gguf"
     of = replace(tiny.loaded("llama"), model=model)
     save(model, of.layers, of.tokenizer, folder, weights=False)
-    formats = np.full((tiny.LAYERS, 7), "int5g32s")
-    formats[LAYER, 3] = "int3g32s" if low else "int5g32s"
+    formats = np.full((tiny.LAYERS, 7), "int4g32s")
+    formats[LAYER, 3] = "int3g32s" if low else "int4g32s"
     compressed_tensors.write(of, folder, formats)
     return folder
 

@@ -11,10 +11,10 @@ from core.cli import terminal
 from core.cli.evaluations import run_command, run_shares
 from core.cli.terminal import Answer, command, say, say_json, say_table
 from core.plan import agreements, averaged, gains_of, per_layer
-from core.requests import request_of
-from core.results import Compared, checkpoints, suspects
+from core.requests import line, request_of, whole_path
+from core.results import Compared, checkpoints, fixed_plan, suspects
 from core.show.words import gain_sentences, suspect_sentences
-from core.store import Entry, Profile, Store, profiles
+from core.store import Entry, Profile, Store, pretty, profiles
 
 HARMS = ("kl", "nll_increase", "flips")
 SHOWN = 10  # layers of a comparison
@@ -182,6 +182,11 @@ def compare(options: SimpleNamespace, store: Store) -> None:
     entry = run_command("compare", options, store)
     comparison = checkpoints.compared(profiles.load(store, entry))
     say_json({"key": entry.key, "model": entry.provenance.get("model"), **compared_json(comparison)})
+    if options.plan:
+        plan, form = fixed_plan(comparison)
+        whole_path(options.plan).write_bytes(pretty(plan))
+        export = {"model": options.model, "allocation": str(options.plan), "format": form, "export": "FOLDER"}
+        say(f"Export the fixed plan: {line('prune', **export)}")
     say(*suspect_sentences.culprits(comparison), *gain_sentences.of_checkpoint(comparison))
     rows = [
         (

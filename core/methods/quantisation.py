@@ -111,7 +111,7 @@ def finer_formats(name: str) -> list[str]:
     """Formats of the same kind with more bits, coarsest first, which fit wherever this one does."""
     bits, group = stored_as(name) or (HALF, 0)
     if name.startswith("int"):
-        rows = [each for each in QUANT_FORMATS.values() if each.symmetric and each.group == 32]
+        rows = [QUANT_FORMATS[f"int{width}g32s"] for width in (2, 3, 4, 8)]  # those of budgets
     else:
         usual = (each for each in QUANT_FORMATS.values() if each.gguf and not each.name.startswith("IQ"))
         rows = [each for each in usual if each.group == group or each.bits == 8]

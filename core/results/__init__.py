@@ -21,6 +21,7 @@ from core.results.comparison import (
     standard_error,
     verdict,
 )
+from core.results.fixed_plan import fixed_plan
 from core.results.forecast import STEP, Forecast, Prediction, forecast_of_study
 from core.results.frontier import Frontier, Point
 from core.results.leaderboard import THIS_ALLOCATION, Leaderboard, RankedMethod, interval, place_at, tied

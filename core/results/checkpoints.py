@@ -34,6 +34,7 @@ class Compared:
     formats: dict[str, str] = field(default_factory=dict)  # of the other's files, by full names of modules
     stored_names: dict[str, str] = field(default_factory=dict)  # in its files, where they are others
     stack: str = ""  # name of the list of layers
+    joined: tuple[list[str], ...] = ()  # linears of a layer that engines run as one matrix
     sizes: dict[str, Array] = field(default_factory=dict)  # (layers,) weights of each linear of a layer
 
     def bits_of(self, module: str) -> float:
@@ -119,7 +120,7 @@ def compared(profile: Profile, name: str | None = None) -> Compared:
     sketched = None if sketch is None or np.isnan(sketch.change).any() else sketch
     sizes = {} if weights is None else dict(zip(provenance["linears"], weights.parameters.T, strict=False))
     told = {each: provenance.get(each, {}).get(profile.spec.others[name], {}) for each in TOLD}
-    told |= {"sizes": sizes, "stack": provenance.get("stack", "")}
+    told |= {"sizes": sizes, "stack": provenance.get("stack", ""), "joined": tuple(provenance.get("joined", ()))}
     called, measured = profile.perturbations[name].short, (beside.cumulative, beside.difference, sketched)
     return Compared(called, tensors, outside, single, *measured, **told)
 

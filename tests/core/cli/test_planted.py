@@ -1,5 +1,7 @@
 """Faults planted in quantised checkpoints of two formats: `compare` has to name nearly all of them first."""
 
+import shlex
+
 import pytest
 
 from core.base import per_cent
@@ -50,3 +52,18 @@ def test_nearly_all_planted_faults_are_named_first(named):
     results = {fault: named(fault)[:2] for fault in faulty.PLANTED}
     missed = {fault: first for fault, (planted, first) in results.items() if first != planted}
     assert len(results) == 20 and len(missed) <= 1, missed
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_fixed_plan_is_exported_by_the_line_that_is_printed(packed, say, text, tmp_path):
+    reference, other = tiny.folder("llama"), faulty.quantised(tmp_path / "other", "type", packed, faulty.PLAIN)
+    said = say("compare", reference, other, "--text", text, *FEW[:-1], "--plan", tmp_path / "fixed.json")
+    [printed] = [each for each in said.out.splitlines() if each.startswith("Export the fixed plan: ")]
+    command = printed.partition("python -m core ")[2].replace("FOLDER", str(tmp_path / "fixed"))
+    small = ("--evaluate", text, "--calibration", text, "--sequences", 2, "--length", 16, "--device", "cpu", "--json")
+    exported = say(*shlex.split(command), *small).json
+    assert exported["export"] and len({form for row in exported["linear_forms"] for form in row}) > 1
+    fixed = tmp_path / "fixed" / ("" if packed else "model.gguf")
+    answers = (say("compare", reference, each, "--text", text, *FEW).json for each in (other, fixed))
+    before, after = (each["whole"]["kl"] for each in answers)
+    assert after < 0.9 * before
