@@ -78,7 +78,7 @@ class Sweep:
             self._measure(pending)
         for name, other in self.others.items():
             takes = self.loaded, other, self.windows.tokens, self.formats.get(name, {})
-            self._once(self.profile.tensor_sketch(name), "sketch of the tensors:", tensor_sketch, *takes)
+            self._once(self.profile.tensor_sketch(name), "sketch of the tensors: layer", tensor_sketch, *takes)
         plan = self.profile.sketch
         size = plan and machine.sketch_size(self.shape, self.profile.text, plan, self.profile.model.dtype, self._free())
         self._in_groups(sketched, size, self._sketch)

@@ -31,19 +31,24 @@ def tensor_sketch(
     Args:
         tokens: (sequences, length).
         formats: full name of a linear -> number format in the other checkpoint, where that is known.
-        step: called with each finished layer of some windows.
+        step: called with how many layers are finished, or as much work on some windows.
     """
     many = max(1, TOGETHER // tokens.shape[1])
     names, beside = (_owners(each) for each in (tensors(loaded.layers), outside(loaded)))
-    plan, size = tensor_sketching(len(tokens)), len(tokens)
+    plan, size, layers = tensor_sketching(len(tokens)), len(tokens), len(loaded.layers)
+    groups = [range(first, size)[:many] for first in range(0, size, many)]
+
+    def step_of(group):
+        return lambda done: step((group.start * layers + len(group) * done) // size)
+
     try:
         parts = [
-            _windows(loaded, other, tokens[first : first + many].to(loaded.model.device), range(first, size)[:many],
-                     plan, formats, names, beside, step)
-            for first in range(0, size, many)
+            _windows(loaded, other, tokens[group.start : group.stop].to(loaded.model.device), group,
+                     plan, formats, names, beside, step_of(group))
+            for group in groups
         ]  # fmt: skip
     except UserError:
-        every = len(loaded.layers), len(names), len(plan.damages), plan.draws, size
+        every = layers, len(names), len(plan.damages), plan.draws, size
         return TensorSketch(np.full(every, np.nan), np.full((len(beside), *every[-2:]), np.nan))
     return TensorSketch(*(torch.cat(each, -1).double().numpy() for each in zip(*parts, strict=True)))
 
@@ -71,7 +76,7 @@ def _windows(
             finer = _finer(own, {name: formats.get(f"{full[id(own)]}.{name}", "") for name in names})
             for name, found in _through(calls[index], own, its, names, finer, above).items():
                 rows[index, names.index(name), : len(found)] = found
-        step(len(calls) - 1 - index)
+        step(len(calls) - index)
     moved = entry_stream(other.model, other.layers[0], ids) - calls[0].entry
     place = beside.index(full[id(loaded.model.get_input_embeddings())])
     rest[place] += torch.stack([_along(gradient, moved) for gradient in above])
