@@ -16,8 +16,8 @@ class Cost(NamedTuple):
 
     memory: int  # bytes, at the peak
     parts: int
-    seconds: float | None  # None: no model was measured on this machine
-    guess: bool = False  # at the speed of another model
+    seconds: float | None  # None: nothing is known of this device
+    guess: bool = False  # no such model was measured here
     steps: str = ""  # of a search
 
 
@@ -91,13 +91,17 @@ def remember_speed(store: Store, kind: str, shape: ModelShape, dtype: str, speed
 
 
 def _speed_of_others(store: Store, kind: str, shape: ModelShape, dtype: str) -> float | None:
-    """The least that other models' speeds promise, a token taking as long as the weights are many; None: no model's."""
+    """The least that other models' speeds promise, a token taking as long as the weights are many.
+
+    Before any: that of two cores; None for another device or precision.
+    """
     size, speeds = shape.layers * shape.width**2, []
+    usual = workload.SPEED * workload.SIZE / size if (kind, dtype) == ("cpu", "float32") else None
     for path in (store.root / "speeds").glob(f"{kind}-{dtype}-*.json"):
         layers, width, _ = map(int, path.stem.rpartition("-")[2].split("x"))
         if speed := read_note(path):
             speeds.append(speed * layers * width**2 / size)
-    return min(speeds, default=None)
+    return min(speeds, default=usual)
 
 
 def _speed_file(store: Store, kind: str, shape: ModelShape, dtype: str) -> Path:

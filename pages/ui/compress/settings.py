@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -156,10 +156,11 @@ def draw(request: AllocationRequest, profile: Profile, more: DeltaGenerator) -> 
     st.selectbox("Method", list(METHODS), key="base", format_func=BASE_LABELS.get, help=method.caption)
     for each in parameters(method, request.budget_unit):
         key = KEYS.get(each.name, each.name)
-        if isinstance(each.options, dict):
-            form.segments(each.label, each.options, key)
-        else:
-            st.select_slider(each.label, each.options, key=key, format_func="{:g}".format)
+        with more if each.quiet else nullcontext():
+            if isinstance(each.options, dict):
+                form.segments(each.label, each.options, key)
+            else:
+                st.select_slider(each.label, each.options, key=key, format_func="{:g}".format)
     more.selectbox("Budget is in", list(UNITS), key="currency", help=ABOUT_CURRENCY)
     controls, labels = list(CONTROLS)[: LEVEL_CONTROLS if request.budget_unit.levels else None], CONTROLS.get
     more.selectbox("Plan or control", controls, key="control", format_func=labels, help=ABOUT_CONTROLS)
