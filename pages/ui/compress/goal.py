@@ -160,7 +160,7 @@ def _make(profile: Profile, aim: str, typed: str, more: Callable[[], dict], devi
         check_search(request, Store())
         expected = cost.estimate(request, Store(), device)
         goes = place and f" The file goes to {place}."
-        layout.caption(f"{'At most: ' if expected and expected.seconds else ''}{cost.words(expected)} {STAYS}{goes}")
+        layout.caption(f"{cost.words(expected).replace('About', 'Up to', 1)} {STAYS}{goes}")
         with details:
             layout.caption(f"{text_splits.described(request)} {search.SHARED}")
             layout.command(command_line(request, device, Store().elsewhere))
