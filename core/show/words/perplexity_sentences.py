@@ -5,8 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from core.base import Estimate, capital, listed, number, several
-from core.methods import DEFAULT_PRUNER
-from core.requests import AllocationRequest, Recipe, spoken
+from core.requests import Recipe, spoken
 from core.results import (
     FEWEST_WINDOWS,
     Change,
@@ -14,8 +13,6 @@ from core.results import (
     Slice,
     Study,
     percent_text,
-    place_at,
-    short_name,
     slice_of,
     verdict,
 )
@@ -169,27 +166,3 @@ def lowest(one: Result, study: Study) -> str:
     if best is one or best.perplexity == one.perplexity:
         return ""
     return f"Lowest by any pruner at {one.level}: {best.written}, {spoken(best.name)}."
-
-
-# --- at a target, by whatever study ---------------------------------------------------------------------------------
-
-
-def corrected(groups: Iterable[Study], request: AllocationRequest, pruner: str = DEFAULT_PRUNER) -> str:
-    """Sentences on the measured effect of the correction and its controls at this target, with the pruner and the text.
-
-    That is where all pages look, on the base on screen, else on one of its method, else on uniform.
-    """
-    study, part = place_at(groups, request.target, pruner, lambda *at: bool(_corrections(*at))) or (None, None)
-    if study is None:
-        return "The correction was not measured at this target."
-
-    def alike(one):
-        base = one.setting.allocation.base
-        return base == request.base, base.kind == request.base.kind, base.kind == "uniform"
-
-    mine = max(reversed(_corrections(study, part)), key=alike)  # of equals the last one asked
-    return f"Measured at {part.name} ({short_name(study)}): {' '.join(of_correction(study, mine.base, mine))}"
-
-
-def _corrections(study: Study, part: Slice) -> list[Result]:
-    return [each for each in study.within(part) if each.base and each.control == "none"]

@@ -16,7 +16,7 @@ from core.requests import AllocationRequest, MeasureRequest, StudyRequest, line,
 from core.results import Forecast, Result, Slice, Study, candidates, leaderboard, stored_forecasts
 from core.show.figures import Chart
 from core.show.figures import allocation as charts
-from core.show.words import perplexity_sentences, study_lines
+from core.show.words import study_lines
 from core.store import Profile, Store
 from pages.ui import current_profile, layout, studies, watch
 from pages.ui.compress import picture
@@ -127,7 +127,6 @@ def by_linear(allocation: Allocation, profile: Profile) -> None:
 # --- beside other methods ------------------------------------------------------------------------------------------
 
 _ranking = lru_cache(leaderboard.Leaderboard.ranking)
-corrected = lru_cache(perplexity_sentences.corrected)
 
 
 def race(

@@ -167,7 +167,8 @@ def draw(request: AllocationRequest, profile: Profile, more: DeltaGenerator) -> 
     if request.budget_unit.levels:
         return
     drivers = {name: words.perturbation(each) for name, each in profile.perturbations.items()}
-    more.selectbox("Correction driven by the gain of", list(drivers), key="driver", format_func=drivers.get)
+    about = {"format_func": drivers.get, "help": ORIGIN}
+    more.selectbox("Correction driven by the gain of", list(drivers), key="driver", **about)
     more.select_slider("Maximum sparsity per layer", TARGETS, key="high", format_func=per_cent)
     more.text_input("Fix a layer, e.g. 3 at 55 %", key="hand", placeholder="3:0.55, 7:0.9", help=ABOUT_HAND)
 

@@ -95,9 +95,6 @@ def _picture(tuning: Tuning, profile: Profile) -> None:
     if tuning.refusal:
         current_allocation.evaluate_anchors(tuning.refusal, treatment, profile)
     best_setting.card(tuning.protocols, request.target, treatment.pruner)
-    if not tuning.levels:
-        about = current_allocation.corrected(tuning.protocols, request.uncorrected, treatment.name)
-        layout.caption(about, help=settings.ORIGIN)
 
 
 def _measure(tuning: Tuning, profile: Profile) -> None:

@@ -10,7 +10,6 @@ from core.plan import allocate
 from core.requests import AllocationRequest, Correction, Recipe
 from core.results import Leaderboard, best_forecast, place_at, tied
 from core.show.figures import perplexity_by_method
-from core.show.words import perplexity_sentences
 from tests.builders import profiles as builders
 
 LAYERS, TARGET = 6, 0.7
@@ -113,20 +112,3 @@ def test_what_was_not_measured_stands_with_what_is_predicted_of_it(profile, meas
     assert " is predicted to have the lowest perplexity, " in perplexity_by_method(ranked, 12.0).finding
     mine = Leaderboard(profile, forecast.study, None, forecast).in_view("mine", ranked[0].sparsity)
     assert mine.predicted == ranked[0].predicted and tied(mine, ranked[0])
-
-
-@pytest.mark.parametrize(
-    ("fixes", "reverses"),
-    [
-        ([(Owl(), 0.04, "reversed"), (Owl(), 0.04, "none")], 1),
-        ([(Owl(), 0.02, "none"), (Owl(), 0.02, "reversed"), (Owl(), 0.08, "none")], 0),
-        ([(AlphaPruning(), 0.04, "reversed"), (Owl(), 0.04, "none")], 0),
-    ],
-)
-def test_of_a_correction_the_last_one_is_said_with_the_reverse_of_the_same(fixes, reverses, groups):
-    corrections = [(base, Correction(strength=strength, control=control)) for base, strength, control in fixes]
-    bases = [(base, Correction()) for base, _ in corrections]
-    every = groups(*(at_target(base, correction=each) for base, each in corrections + bases))
-    sentences = perplexity_sentences.corrected(every, at_target(METHODS["dlp"]()))
-    assert f"The correction at strength {fixes[-1][1]} " in sentences and "its base, OWL" in sentences
-    assert sentences.count("Reversed ") == reverses
