@@ -105,10 +105,9 @@ def allocated_json(allocation: Allocation, profile: Profile, pruner: str) -> Ans
         "base": allocation.exact_base,
         "sparsity": allocation.exact,
         "budget": round(allocation.budget, 9),
-        "bound": allocation.bound,
-        "bounds": [allocation.bounds.low, allocation.bounds.high],
+        "bound": allocation.bound, "bounds": [*allocation.bounds],
         "harm": responses.source(profile, allocation.request.base) or None,
-    }
+    }  # fmt: skip
 
 
 def _say(allocation: Allocation, answer: Answer) -> None:
@@ -214,8 +213,7 @@ def _say_best(best: Best, cache: Path | None) -> None:
         for each in rows
     ]
     say_table(("allocation", "perplexity", "against uniform"), cells, title)
-    for each in rows:
-        say(each.helped and f"{write(each.setting.allocation)}. {each.helped}")
+    say(*(each.helped and f"{write(each.setting.allocation)}. {each.helped}" for each in rows))
     judged = f"{text_splits.described(best.request)} Judged on {protocols.short_name(best.final)}."
     say(*study_lines.of_search(best), *best.provenance.left_out, judged)
     say(study_lines.answer(best), style="bold")

@@ -126,6 +126,5 @@ def print_study(study: Study, predicted: Mapping[Recipe, Prediction]) -> None:
     for setting, prediction in predicted.items():
         say(study_lines.against(setting.name, prediction, study.of(setting).perplexity))
     say(*perplexity_sentences.of_study(study))
-    for each in study.settings:
-        say(each.helped and f"{each.setting.name}. {each.helped}")
+    say(*(each.helped and f"{each.setting.name}. {each.helped}" for each in study.settings))
     say(f"Protocol: {study_lines.badge(study)}", f"study {study.spec.key}")

@@ -94,11 +94,7 @@ def direction_of(settings: Correction, profile: Profile) -> Array:
             "measure this one again in float32"
         )
     direction = scaled(shift(gains, settings.clip))
-    match settings.control:
-        case "reversed":
-            return -direction  # protect the absorbers instead
-        case "shuffled":
-            return shuffled(direction, settings.seed)
-        case "ramp":
-            return ramp(direction)
-    return direction
+    controls = {  # reversed, the absorbers are protected instead
+        "reversed": -direction, "shuffled": shuffled(direction, settings.seed), "ramp": ramp(direction)
+    }  # fmt: skip
+    return controls.get(settings.control, direction)

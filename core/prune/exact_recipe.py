@@ -90,7 +90,7 @@ def profile_of(key: str | None, source: Source, store: Store) -> Profile | None:
     if key is None:
         return None
     profile = profiles.load(store, store.profile(key))
-    if (profile.spec.model.content, profile.spec.model.initialised) != (source.content, source.initialised):
+    if profile.spec.model.weights != (source.content, source.initialised):
         raise UserError(
             f"profile {profile.entry.key} is of {profile.provenance.get('model')}, not of {source.label}: "
             "name a profile of the model that is pruned"

@@ -74,9 +74,8 @@ def _settings(lists: Lists, folder: Path) -> Iterator[Recipe]:
     named = [] if lists.points and not {"targets", "settings"} & lists.model_fields_set else lists.settings
     words = [each for each in named if not each.endswith(".json")]
     files = [each for each in named if each not in words]
-    one = (len(words) * len(lists.targets) + len(files)) * len(lists.seeds)
-    count = len(lists.pruners) * len(lists.repairs) * one + len(lists.points)
-    if count > MAX_SETTINGS:
+    each_way = len(lists.pruners) * len(lists.repairs) * len(lists.seeds)
+    if (count := each_way * (len(words) * len(lists.targets) + len(files)) + len(lists.points)) > MAX_SETTINGS:
         raise UserError(
             f"the study file asks for {count:,} settings, every one of its lists with every other, and "
             f"{MAX_SETTINGS:,} are allowed: shorten a list, or make several studies"
