@@ -51,7 +51,7 @@ def spread(options: SimpleNamespace, store: Store) -> None:
     answer = allocated_json(allocation, profile, treated.pruner) | predicted_json(forecast, predicted)
     answer |= {"no_prediction": lacking, "measured": measured and measured_json(measured)}
     if options.at_most:
-        answer["file_bytes"] = taken(counts, treated, allocation.budget)
+        answer["file_bytes"] = taken(counts, treated, allocation.budget, allocation.request.outside)
     say_json(answer)
     _say(allocation, answer)
     say(answer["harm"])

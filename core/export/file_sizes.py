@@ -90,6 +90,7 @@ class StoredForm(NamedTuple):
     bits: float  # per weight
     is_gguf: bool
     dropped: float  # share of layers
+    outside: str  # GGUF type of embeddings and output matrix
 
 
 def own_form(recipe: Recipe) -> StoredForm:
@@ -100,4 +101,6 @@ def own_form(recipe: Recipe) -> StoredForm:
     dropped = target if unit is LAYERS else len(dropped_layers(sparsity)) / max(len(sparsity), 1)
     saved = (target - dropped) / (1 - dropped)  # of a weight in the layers that stay
     name = recipe.treatment.doing(target) if unit is LAYERS else name
-    return StoredForm(name, (1 - dropped) * recipe.treatment.stored(saved), unit.in_gguf, dropped)
+    return StoredForm(
+        name, (1 - dropped) * recipe.treatment.stored(saved), unit.in_gguf, dropped, recipe.allocation.outside
+    )

@@ -46,6 +46,7 @@ def make_exact(
         sparsity=sparsity,
         calibration=read.spec if read else None,
         repair_method=recipe.treatment.repair_method,
+        outside=recipe.allocation.outside,
         **{name: getattr(recipe, name) for name in Recipe.model_fields.keys() & ExactRecipe.model_fields.keys()},
     )
     sparsity_by_linear(exact, list(map(anatomy.prunable_linears, loaded.layers)))

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from core.base import Array
 from core.methods import (
-    OUTSIDE,
     PRUNERS,
     QUANT_FORMATS,
     MaskedWeights,
@@ -81,7 +80,9 @@ def prune(
     if PRUNERS[exact.pruner].budget_unit.in_gguf:
         with torch.no_grad():
             for each in outside_matrices(loaded):
-                each.copy_(rounded(each, QUANT_FORMATS[OUTSIDE]))
+                values = rounded(each, QUANT_FORMATS[exact.outside].on(each.shape[1]))
+                each.copy_(values)
+                each.packed = values.packed  # for an export
 
     def walk():
         left = tokens[training_windows(len(tokens))] if exact.distills or exact.pruner_windows else tokens
@@ -204,3 +205,4 @@ def restored(loaded: Loaded, outside: bool = False) -> Iterator[None]:
         with torch.no_grad():
             for each, before in copies.items():
                 each.copy_(before)
+                each.packed = None

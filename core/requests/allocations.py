@@ -7,11 +7,23 @@ from typing import Annotated, Literal, Self
 from pydantic import Field
 
 from core.base import Spec, checked, either, listed, look_up, optional_field
-from core.methods import LAYERS, STORED_UNITS, TREATMENTS, UNITS, ZEROS, Base, BudgetUnit, Uniform
+from core.methods import (
+    LAYERS,
+    OUTSIDE,
+    QUANT_FORMATS,
+    STORED_UNITS,
+    TREATMENTS,
+    UNITS,
+    ZEROS,
+    Base,
+    BudgetUnit,
+    Uniform,
+)
 from core.requests.parsing import from_text, read_bytes
 from core.requests.perturbations import perturbation
 
 DEFAULT_METHOD = "owl"  # shown where no method is chosen
+GGUF_TYPES = {name: name for name, form in QUANT_FORMATS.items() if form.gguf}
 Control = Literal["none", "reversed", "shuffled", "ramp"]
 
 
@@ -43,6 +55,10 @@ class AllocationRequest(Spec):
         None, "bytes of all weights in place of the target, which `core.plan.sizes.with_target` then finds"
     )
 
+    outside: Annotated[str, from_text(lambda typed: look_up(GGUF_TYPES, typed, "GGUF type"))] = optional_field(
+        OUTSIDE, "GGUF type of embeddings and output matrix, where the linears have one"
+    )
+
     def check(self) -> None:
         """Reject contradictions; a budget of whole levels has those for bounds, and no correction but permutations."""
         if self.unclipped and self.correction.strength:
@@ -50,6 +66,8 @@ class AllocationRequest(Spec):
                 "a correction spends an exact budget inside bounds, and unclipped numbers know neither: "
                 "give a strength or unclipped, not both"
             )
+        if self.outside != OUTSIDE and not self.budget_unit.in_gguf:
+            raise ValueError(f"outside names a GGUF type, and {self.currency} has none: write currency=kquants or gguf")
         pruner = getattr(self.base, "pruner", None)
         if pruner and TREATMENTS[pruner].budget_unit is not self.budget_unit:
             other = TREATMENTS[pruner].budget_unit.name

@@ -15,7 +15,7 @@ from core.methods import BASES, METHODS, UNITS, ZEROS, Manual, default_pruner, h
 from core.requests.allocations import AllocationRequest, Correction
 
 OF_CORRECTION = tuple(Correction.model_fields)
-OF_ALLOCATION = ("low", "high", "unclipped", "currency")
+OF_ALLOCATION = ("low", "high", "unclipped", "currency", "outside")
 
 
 def read_allocation(text: str, at_most: str | None = None, pruner: str | None = None) -> AllocationRequest:

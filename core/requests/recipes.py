@@ -158,7 +158,8 @@ class Recipe(Repairs):
     @property
     def uniform(self) -> Self:
         """The recipe it is compared with: the same with every layer alike."""
-        return self.replace(allocation=uniform(self.allocation.target, self.allocation.currency))
+        own = self.allocation
+        return self.replace(allocation=uniform(own.target, own.currency).replace(outside=own.outside))
 
     @property
     def seedless(self) -> Self:

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 
 from core.base import Fields, Spec, View, model_name, optional_field, several, text_name, unique
-from core.methods import DROPPED, PRUNERS, Method, Pruner, dropped_layers, level_at
+from core.methods import DROPPED, OUTSIDE, PRUNERS, Method, Pruner, dropped_layers, level_at
 from core.requests.inputs import DEFAULT_CALIBRATION, DEFAULT_EVALUATION, ModelSpec, OfModel, TextSpec, WindowRequest
 from core.requests.measurements import OfWeights, OnText
 from core.requests.recipes import Recipe, Repairs
@@ -62,6 +62,7 @@ class ExactRecipe(Repairs):
     calibration: TextSpec | None
     method: Method = Field(default_factory=lambda fields: PRUNERS[fields["pruner"]].method, description="the pruner's")
     repair_method: int = optional_field(1, "the repair's: stored before there was one, it is the first")
+    outside: str = optional_field(OUTSIDE, "GGUF type of embeddings and output matrix, where the linears have one")
 
     @property
     def formats(self) -> list | None:

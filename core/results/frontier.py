@@ -93,7 +93,7 @@ class Frontier:
         return Point(name, self._amount(request), Estimate(nats, nats, nats), True, request)
 
     def _amount(self, request: AllocationRequest) -> float:
-        return taken(self.counts, self.treatment, request.target) if self.in_bytes else request.target
+        return taken(self.counts, self.treatment, request.target, request.outside) if self.in_bytes else request.target
 
     def even(self, share: float) -> Point:
         """Uniform at a share saved."""

@@ -39,7 +39,7 @@ def by_size(
     )
     with suppress(UserError):  # the model is not here
         counts = counts_of(profile.provenance, Store())
-        sizes = [f"{megabytes(taken(counts, treatment, each.budget))}, " for each in plans]
+        sizes = [f"{megabytes(taken(counts, treatment, each.budget, each.request.outside))}, " for each in plans]
     shares = sparsities(plans)
     bars = unit.amount(shares)
     write = (lambda share: f"{unit.amount(share):.3g} bits a weight") if unit.bits else unit.phrase

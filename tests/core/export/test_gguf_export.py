@@ -149,7 +149,7 @@ def test_a_dense_folder_has_the_bytes_that_are_predicted(family, tmp_path, empty
     assert found[sizes.DENSE] == exported.dense_bytes
     gone, weights = (np.nansum(each * exported.weights) for each in (exported.achieved, 1))
     assert found[sizes.DENSE] - found[sizes.MASKED] == pytest.approx(2 * gone - weights / 8, abs=1)
-    assert file_sizes.own_form(Recipe(pattern="2:4")) == (sizes.PATTERN, 9, False, 0)
+    assert file_sizes.own_form(Recipe(pattern="2:4")) == (sizes.PATTERN, 9, False, 0, "Q8_0")
 
 
 def test_a_plan_of_several_types_is_written_and_its_bytes_are_predicted(tmp_path, empty):
@@ -168,11 +168,13 @@ def test_a_plan_of_several_types_is_written_and_its_bytes_are_predicted(tmp_path
     assert exported.bytes - reader.data_offset == predicted
 
 
-def test_k_quants_are_ggmls_own_of_the_importance_that_lies_beside_them(tmp_path, empty):
+def test_k_quants_are_ggmls_own_of_the_importance_that_lies_beside_them(tmp_path, empty, refused):
     model = saved(tmp_path / "model", "llama", hidden_size=256, intermediate_size=288)
     types = ["Q4_K", "IQ3_XXS", "Q2_K", "Q6_K"]
     shares = [KQUANTS.read(each) for each in types]
-    plan = AllocationRequest(base=Manual(sparsity=tuple(shares)), target=sum(shares) / 4, currency="kquants")
+    plan = AllocationRequest(
+        base=Manual(sparsity=tuple(shares)), target=sum(shares) / 4, currency="kquants", outside="Q6_K"
+    )
     setting = Recipe(allocation=plan, pruner="kquants", calibration_seed=0)
     how = {"calibration": WindowRequest(sequences=2, length=16), "format": "gguf"}
     request = ExportRequest(setting=setting, model=str(model), folder=str(tmp_path / "out"), **how)
@@ -181,11 +183,19 @@ def test_k_quants_are_ggmls_own_of_the_importance_that_lies_beside_them(tmp_path
     reader = gguf.GGUFReader(tmp_path / "out" / GGUF)
     tensors = {each.name: each for each in reader.tensors}
     assert [tensors[f"blk.{layer}.ffn_up.weight"].tensor_type.name for layer in range(4)] == types
+    assert {tensors[f"{name}.weight"].tensor_type.name for name in ("token_embd", "output")} == {"Q6_K"}
     assert [tensors[f"blk.{layer}.ffn_down.weight"].tensor_type.name for layer in range(4)] == [
         QUANT_FORMATS[each].fallback for each in types
     ]
     widths = {name: int(each.shape[0]) for name, each in tensors.items() if "norm" not in name and "blk" in name}
     means = imatrix.read(tmp_path / "out" / "imatrix.gguf", widths)
+    for wrong, told in (({"blk.9.ffn_up.weight": 256}, "of another model"), ({"blk.0.ffn_up.weight": 64}, "256 there")):
+        with refused(told):
+            imatrix.read(tmp_path / "out" / "imatrix.gguf", wrong)
+    imatrix.write(tmp_path / "broken.gguf", {"a.weight": np.array([1, np.nan])}, imatrix.Text("text", 1, 2))
+    for name, told in (("broken.gguf", "no mean squares"), ("model/config.json", "no importance matrix")):
+        with refused(told):
+            imatrix.read(tmp_path / name, {"a.weight": 2})
     dense = loading.load(locate(str(model), empty)).model.state_dict()
     weight = dense["model.layers.2.mlp.up_proj.weight"].numpy()
     again = pack(weight, "Q2_K", means["blk.2.ffn_up.weight"] * 32)
