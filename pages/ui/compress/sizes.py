@@ -6,10 +6,11 @@ from operator import add
 
 from core.base import UserError, capital, megabytes
 from core.export.file_sizes import counts_of
-from core.methods import Treatment
+from core.methods import BudgetUnit, Treatment
 from core.plan import taken
 from core.requests import AllocationRequest, uniform
 from core.results import Forecast
+from core.show.figures.axes import Axis, linear_axis
 from core.show.figures.evaluation import costs_of, sensible, sparsities
 from core.show.words import study_lines
 from core.store import Profile, Store
@@ -17,7 +18,6 @@ from pages.ui import layout
 from pages.ui.compress import current_allocation, picture
 from pages.ui.compress.settings import amounts
 from pages.ui.live import figure
-from pages.ui.live.overview import amount_axis
 
 SIZE = "All weights take at most"
 
@@ -53,7 +53,7 @@ def by_size(
         title=f"{capital(unit.unit)}, layer by layer",
         says="Layer {layer}: {now}.",
         slots={"now": figure.written(write, shares)},
-        y=amount_axis(unit, 0, bars.max()),
+        y=_axis(unit, bars.max()),
         controls=[figure.Control("target", SIZE, [*map(add, sizes, map(unit.phrase, stops))], 0, stops)],
         bars=figure.Bars(bars, tone="accent"),
         gauge=gauge,
@@ -63,6 +63,13 @@ def by_size(
         idle="Point at a bar.",
         first=True,
     )
+
+
+def _axis(unit: BudgetUnit, high: float) -> Axis:
+    """The axis of what a layer keeps; a whole layer is either kept or left out."""
+    if unit.of_layers:
+        return Axis("", 0, 1, [(each.share, each.name) for each in unit.levels])
+    return linear_axis(f"{unit.unit}, mean of the layer", 0, high, "{:.3g}".format)
 
 
 def draw(request: AllocationRequest, treatment: Treatment, profile: Profile, forecast: Forecast | None) -> None:

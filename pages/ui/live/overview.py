@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from core.base import capital, gain, per_cent, ratio
-from core.methods import BudgetUnit
+from core.base import capital, gain, ratio
 from core.plan import Gains, gains_of
 from core.show.figures import axes
 from core.show.figures.gain import table
@@ -80,11 +79,3 @@ def gain_bars(rows: Sequence[Gains], title: str, layer: int, beside: Mapping[str
         foot=1.0,
         x="perturbed layer",
     )
-
-
-def amount_axis(unit: BudgetUnit, low: float, high: float) -> axes.Axis:
-    """The axis of one layer's share of a budget; a whole layer is either kept or left out."""
-    if unit.of_layers:
-        return axes.Axis("", 0, 1, [(each.share, each.name) for each in unit.levels])
-    write = "{:.3g}".format if unit.bits else per_cent
-    return axes.linear_axis(f"{unit.unit}, mean of the layer", max(0.0, low), high, write)

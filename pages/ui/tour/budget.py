@@ -12,7 +12,6 @@ from core.show.words import study_lines
 from core.store import Array, Profile
 from pages.ui import current_profile, studies, tour
 from pages.ui.compress import picture
-from pages.ui.compress.settings import TARGETS
 from pages.ui.live.figure import Slot, fixed, written
 
 START = 0.04
@@ -76,9 +75,8 @@ def prune(profile: Profile) -> tour.Screen:
     """The measured harm of each layer pruned alone, under a slider of sparsity."""
     lesson, layer = budgets.prune(profile), current_profile.layer(profile)
     zeros = tour.slider("zeros", "Share of zeros", lesson.strengths, lesson.at, per_cent)
-    sparsity = lesson.strengths[zeros.index]
-    label, residual = "See drift beside harm on Model", f"residual:wanda:{sparsity:g}"
-    links = [tour.link("absorption", label, profile, perturbation=residual, layer=layer)]
+    label, residual = "See drift beside harm on Model", f"residual:wanda:{lesson.strengths[zeros.index]:g}"
+    link = tour.link("absorption", label, profile, perturbation=residual, layer=layer)
     ranks = [[budgets.rank(row, each) for each in range(len(row))] for row in lesson.values]
     figure = tour.bars(
         lesson,
@@ -97,13 +95,4 @@ def prune(profile: Profile) -> tour.Screen:
         lead=OPENING,
     )
     guess = guesses.in_proportion(ALONE, lesson, per_cent, digits)
-    return tour.Screen(figure, links + _pruning(profile, sparsity), guess)
-
-
-def _pruning(profile: Profile, target: float) -> list[tour.Link]:
-    """The link to Prune where the model can be pruned; to 70 % where that page lacks the target."""
-    target = target if target in TARGETS else lessons.TARGET
-    allocation = grammar.write(grammar.read_allocation(f"response:{target}"))
-    label = f"Prune all layers to {per_cent(target)} zeros"
-    link = tour.link("tune", label, profile, allocation=allocation, by="wanda", hand="")
-    return [] if profile.weights is None else [link]
+    return tour.Screen(figure, [link], guess)
