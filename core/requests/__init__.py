@@ -76,7 +76,7 @@ from core.requests.parsing import (
     with_absolute_paths,
     with_paths,
 )
-from core.requests.perturbations import OF_LINEARS, PRESETS, in_order, perturbation
+from core.requests.perturbations import PRESETS, in_order, perturbation
 from core.requests.recipe_names import spoken
 from core.requests.recipes import TRAINED, Recipe, Repairs, read_recipe, uniform
 from core.requests.studies import (

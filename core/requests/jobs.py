@@ -21,10 +21,6 @@ class Share(Spec):
     part: int
     of: int
 
-    @property
-    def name(self) -> str:
-        return f"share {self.part} of {self.of}"
-
 
 class ShareRequest(Spec):
     """One share of a measurement or of a study; the last share to finish assembles the whole."""
@@ -34,7 +30,7 @@ class ShareRequest(Spec):
 
     @property
     def title(self) -> str:
-        return f"{self.share.name}: {self.whole.title}"
+        return f"share {self.share.part} of {self.share.of}: {self.whole.title}"
 
 
 class Unfinished(View):

@@ -1,6 +1,5 @@
 """Studies, recipes evaluated alike: the request, and the stored units that it resolves to."""
 
-from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -142,16 +141,7 @@ class StudySpec(View):
     @property
     def calibration(self) -> TextSpec | None:
         """A calibration text; other seeds only draw other windows of it. None if nothing reads one."""
-        return next((each.pruned.calibration for each in self._looking), None)
-
-    @property
-    def seeds(self) -> list[int]:
-        """Calibration seeds of all recipes that read a calibration text."""
-        return sorted({each.setting.calibration_seed for each in self._looking})
-
-    @property
-    def _looking(self) -> Iterator[StudyRecipe]:
-        return (each for each in self.points if each.pruned and each.pruned.calibration)
+        return next(filter(None, (each.pruned and each.pruned.calibration for each in self.points)), None)
 
     def evaluated(self, point: StudyRecipe) -> EvaluatedSpec:
         return EvaluatedSpec(model=self.model, pruned=point.pruned, text=self.text)
