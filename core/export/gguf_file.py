@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,10 @@ def write(loaded: Loaded, folder: Path, types: NDArray[np.str_], text: imatrix.T
         writer.add_string("quantize.imatrix.dataset", text.name)
         writer.add_int32("quantize.imatrix.entries_count", len(importance))
         writer.add_int32("quantize.imatrix.chunks_count", text.windows)
+    [(most, _)] = Counter(line.partition("=")[2] for line in lines).most_common(1)
+    numbers = gguf.LlamaFileType.__members__  # the mixes of a K-type by its own name, or as its medium one
+    if (number := numbers.get(f"MOSTLY_{most}", numbers.get(f"MOSTLY_{most}_M"))) is not None:
+        writer.add_file_type(number)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -123,8 +128,9 @@ def _settings(writer: GGUFWriter, loaded: Loaded, folder: Path) -> None:
                 inner = field.types[-1] if field.types[0] == GGUFValueType.ARRAY else None
                 writer.add_key_value(name, field.contents(), field.types[0], inner)
     else:
-        named = gguf.Metadata.load(None, folder, loaded.source.label, loaded.model.num_parameters())
-        named.set_gguf_meta_model(writer)
+        writer.add_type("model")
+        label = gguf.size_label(loaded.model.num_parameters(), 0, 0, 0)
+        gguf.Metadata(name=loaded.source.label, size_label=label).set_gguf_meta_model(writer)
         _vocabulary(writer, loaded, folder)
     own = {key: value for key, name in SETTINGS.items() if (value := getattr(config, name, None)) is not None}
     rope = config.rope_parameters

@@ -183,6 +183,8 @@ def test_k_quants_are_ggmls_own_of_the_importance_that_lies_beside_them(tmp_path
     reader = gguf.GGUFReader(tmp_path / "out" / GGUF)
     tensors = {each.name: each for each in reader.tensors}
     assert [tensors[f"blk.{layer}.ffn_up.weight"].tensor_type.name for layer in range(4)] == types
+    told = [reader.fields[f"general.{name}"].contents() for name in ("type", "name", "file_type")]
+    assert told == ["model", "model", gguf.LlamaFileType.MOSTLY_Q6_K]
     assert {tensors[f"{name}.weight"].tensor_type.name for name in ("token_embd", "output")} == {"Q6_K"}
     assert [tensors[f"blk.{layer}.ffn_down.weight"].tensor_type.name for layer in range(4)] == [
         QUANT_FORMATS[each].fallback for each in types
