@@ -94,7 +94,8 @@ test("the sink is explained where it stands", () => {
 test("words lie flat where they fit, slanted where they do not, and upright where columns are narrow", () => {
   const turn = (width, tokens, widest) => placed(width, 30, tokens, widest, false).turn
   assert.deepEqual([turn(1000, 8, 60), turn(1000, 16, 80), turn(390, 64, 80)], [0, 38, 90])
-  assert.ok(placed(390, 30, 64, 500, false).height < 450) // all of it stays on the screen
+  assert.ok(placed(390, 30, 64, 500, false).height < 500) // all of it stays on the screen
+  assert.equal(placed(1000, 30, 8, 60, false).row, 13) // and a finger hits a layer
 })
 
 test("words stand in cells that hold them, else beside the grid for the marked token alone", () => {

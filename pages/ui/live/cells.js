@@ -6,7 +6,7 @@ import { fill } from "./sentences.js"
 /** @import { Seen, Word } from "./lab.js" */
 /** @typedef {ReturnType<typeof placed>} Place */
 
-const TALL = 285 // px of all layers, where words lie flat enough
+const TALL = 390 // px of all layers, where words lie flat enough: 13 of each of 30, which a finger can hit
 const TALLER = 15.5 // px of each, where words stand in the cells
 const ROOM = 44 // px of a cell that holds a word
 const TINT = 0.4 // of a cell's colour under a word: its contrast is tested
