@@ -7,6 +7,7 @@ from unittest.mock import Mock
 import pytest
 
 from core.base import UserError
+from core.store import Store, delete
 from pages.ui import places
 from pages.ui.lab.question import OPENING
 from tests import synthetic
@@ -47,6 +48,15 @@ def test_the_beginning_of_a_key_is_enough(filled_cache):
     app = opened_at("learn", profile=filled_cache["shallow"][:8])
     assert app.session_state["profile"] == filled_cache["shallow"]
     assert "shallow model" in app.caption[0].value
+
+
+def test_a_profile_deleted_elsewhere_is_missed_with_a_sentence(empty_cache):
+    gone, stays = (synthetic.save_profile(empty_cache, synthetic.profile_spec(4, n, "quick"), 4) for n in (8, 12))
+    app = opened_at("absorption", profile=gone)
+    delete(Store(), Store().profile(gone))
+    app.run()
+    assert f"The profile {gone} was deleted; this is another one." in [each.value for each in app.warning]
+    assert app.session_state["profile"] == stays
 
 
 def test_a_profile_with_a_missing_unit_gets_one_sentence(empty_cache):
