@@ -4,20 +4,22 @@ from functools import partial
 
 import streamlit as st
 
-from core.base import checked, escape_markdown, profile_names, text_name
+from core.base import UserError, checked, escape_markdown, profile_names, text_name
 from core.methods import Checkpoint
 from core.models import machine
-from core.requests import MeasureRequest, absolute
+from core.requests import MeasureRequest, absolute, line
 from core.requests.measurements import measurements
+from core.results import compared, fixed_plan
 from core.show import words
 from core.show.figures import gain
 from core.show.figures.charts import COMPARED, GROUPS, InView
 from core.show.report import remake
-from core.store import Profile, Store
+from core.store import Profile, Store, pretty
 from pages.ui import current_profile, form, layout, watch
 from pages.ui.model import absorption
 
 UNKNOWN = "This profile does not say where its model lies: measure the model here to compare a checkpoint with it."
+FIXED = "The formats of this checkpoint with more bits in its worst tensors; the line exports the model with them."
 CHECKPOINT = {
     "placeholder": "a folder, a .gguf file or a Hub id",
     "help": "A pruned or quantised export or a fine-tune: the same architecture and the same vocabulary.",
@@ -28,7 +30,8 @@ CHECKPOINT = {
 def show() -> None:
     """Draw two profiles beside each other, then checkpoints beside the model in view."""
     profile = current_profile.profile()
-    current_profile.heading("How do two models differ?", profile)
+    question = "Where did it go wrong?" if profile.others else "How do two models differ?"
+    current_profile.heading(question, profile)
     if not profile.others:
         _two(profile)
         layout.header("Another checkpoint of this model")
@@ -36,7 +39,23 @@ def show() -> None:
     stored = offer_stored(profile)
     name = next(iter(profile.others), next(iter(profile.by_name)))
     rows = GROUPS[COMPARED] if profile.others else GROUPS[COMPARED][: not stored]  # says what to do, once
+    if profile.others and not profile.spec.tensors:  # of before shares were measured
+        rows = rows[1:]
     absorption.pairs(rows, InView(profile, name, current_profile.layer(profile)), f"{profile.key[:6]}-{name}")
+    if profile.spec.tensors:
+        offer_fix(profile)
+
+
+def offer_fix(profile: Profile) -> None:
+    """Draw the plan that gives the worst tensors more bits, to save, and the line that exports it; else why not."""
+    try:
+        plan, form = fixed_plan(compared(profile))
+    except UserError as lacking:
+        st.caption(str(lacking))
+        return
+    st.download_button("Save fixed plan", pretty(plan), "fixed.json", key="fixed-plan", on_click="ignore", help=FIXED)
+    model = profile.provenance.get("model_source") or "MODEL"
+    layout.command(line("prune", model=model, allocation="fixed.json", format=form, export="./fixed"))
 
 
 def _two(profile: Profile) -> None:
