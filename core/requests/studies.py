@@ -141,7 +141,8 @@ class StudySpec(View):
     @property
     def calibration(self) -> TextSpec | None:
         """A calibration text; other seeds only draw other windows of it. None if nothing reads one."""
-        return next(filter(None, (each.pruned and each.pruned.calibration for each in self.points)), None)
+        read = (each.pruned.calibration for each in self.points if each.pruned)
+        return next(filter(None, read), None)
 
     def evaluated(self, point: StudyRecipe) -> EvaluatedSpec:
         return EvaluatedSpec(model=self.model, pruned=point.pruned, text=self.text)

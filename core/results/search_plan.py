@@ -6,7 +6,18 @@ from itertools import chain
 import numpy as np
 
 from core.base import UserError, frozen, number, several
-from core.methods import ANY, BASES, DEFAULT_PRUNER, PRUNERS, SPARSITIES, Response, Treatment, harmed_as
+from core.methods import (
+    ANY,
+    BASES,
+    DEFAULT_PRUNER,
+    KQUANTS,
+    PRUNERS,
+    SKETCHED,
+    SPARSITIES,
+    Response,
+    Treatment,
+    harmed_as,
+)
 from core.plan import allocate, prediction, responses
 from core.requests import (
     AllocationRequest,
@@ -21,6 +32,7 @@ from core.requests import (
     WindowRequest,
     perturbation,
     recipe_names,
+    sketching,
     uniform,
     workload,
 )
@@ -52,7 +64,8 @@ def profile_request(request: BestRequest) -> MeasureRequest:
     if request.budget_unit.levels:
         layers = ["skip"] * request.budget_unit.of_layers
     looked_at = measurements(map(perturbation, (Correction().driver, *layers)))
-    return request.to(MeasureRequest, text=text.replace(**amount), measurements=looked_at, sketch=True)
+    types = "fast" if request.budget_unit is KQUANTS else "none"
+    return request.to(MeasureRequest, text=text.replace(**amount), measurements=looked_at, sketch=True, kquants=types)
 
 
 def response_pruner(request: BestRequest) -> str:
@@ -67,10 +80,11 @@ def even(request: BestRequest, target: float = 0.5) -> Recipe:
 
 def holding(request: BestRequest, store: Store, model: ModelSpec) -> Iterator[Entry]:
     """Profiles in the cache that hold all that would be measured, the newest first."""
-    settings = profile_request(request).measurements
+    wanted = profile_request(request)
+    settings, damages = wanted.measurements, {*sketching(wanted.text, wanted.kquants).damages} - SKETCHED.keys()
     for entry in store.entries():
         holds = entry.spec.model == model and entry.spec.sketch and {*settings} <= {*entry.spec.measurements}
-        if holds and store.measured(entry.spec):
+        if holds and damages <= {*entry.spec.sketch.damages} and store.measured(entry.spec):
             yield entry
 
 
