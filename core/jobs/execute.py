@@ -136,7 +136,8 @@ def _inputs(request: MeasureRequest, mine: Loaded | Reader, store: Store) -> tup
         UserError: the text is too short, there is no such checkpoint, or it is the model itself.
     """
     text = windows(request.text, mine)
-    typed = [each.perturbation.source for each in request.measurements if each.perturbation.compares]
+    kinds = [each.perturbation for each in request.measurements]
+    typed = [each.source for each in kinds if "source" in type(each).model_fields]
     others = {each: locate(each, store) for each in typed}
     for source in others.values():
         if source.fingerprint == mine.source.fingerprint:

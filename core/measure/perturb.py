@@ -83,12 +83,13 @@ class Injection:
         """
         return self.call(self.entry, self._weights(treatment, sparsity, linear))
 
-    def replaced(self, source: str) -> Stream:
-        """The output of the same layer of another checkpoint on the clean input."""
+    def replaced(self, source: str, inside: str = "") -> Stream:
+        """The output of the layer on the clean input with the tensors of another checkpoint whose names begin so."""
         other = self.moments.others[source][self.layer]
         with weights_on_device(other):
             where = next(self.call.layer.parameters()).device
-            return self.call(self.entry, {name: each.to(where) for name, each in other.state_dict().items()})
+            taken = {name: each.to(where) for name, each in other.state_dict().items() if name.startswith(inside)}
+            return self.call(self.entry, taken)
 
     def _weights(self, treatment: Treatment, sparsity: float, linear: str | None) -> Tensors:
         """Pruned weights, by parameter name."""

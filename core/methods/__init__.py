@@ -28,7 +28,7 @@ from core.methods.budget_unit import (
     dropped_layers,
     level_at,
 )
-from core.methods.checkpoint import Checkpoint
+from core.methods.checkpoint import Checkpoint, CheckpointLinear
 from core.methods.damages import DAMAGES, SKETCHED, SKETCHED_KQUANTS, SPARSITIES, Damage, harmed_as
 from core.methods.depth_ramp import DepthRamp
 from core.methods.distillation import (
@@ -133,6 +133,7 @@ PERTURBATIONS = (
     SkipPart,
     Mean,
     Checkpoint,
+    CheckpointLinear,
 )
 BUDGET_UNITS = (
     ZEROS,

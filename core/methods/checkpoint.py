@@ -1,7 +1,7 @@
 """The same layer of another checkpoint."""
 
 from collections.abc import Callable
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -12,7 +12,7 @@ from core.methods.perturbation import Injection, Kind, Stream
 class Checkpoint(Kind):
     """The layer replaced by the same layer of another checkpoint on the clean input, at every token."""
 
-    parts = ("source",)
+    parts: ClassVar[tuple[str, ...]] = ("source",)
     example = "checkpoint:PATH"
     word = "checkpoint"
     about = (
@@ -39,3 +39,24 @@ class Checkpoint(Kind):
 
     def apply(self, at: Injection) -> Stream:
         return at.replaced(self.source)
+
+
+class CheckpointLinear(Checkpoint):
+    """One linear replaced by the same linear of another checkpoint on the clean input, at every token."""
+
+    parts = ("linear", "source")
+    example = "checkpoint_linear:mlp.down_proj:PATH"
+    word = "checkpoint, one linear"
+    about = "One linear of the layer replaced by that of another checkpoint; `each` measures them one by one."
+    formula = r"d_{i,j} = f^{\text{other}}_{i,j}(h_{i-1}) - f_i(h_{i-1})"
+    compares = False
+
+    kind: Literal["checkpoint_linear"] = "checkpoint_linear"  # type: ignore[assignment]  # kinds differ in this alone
+    linear: str = Field(description="name of the linear inside its layer, as in mlp.down_proj; `each`: one by one")
+
+    @property
+    def label(self) -> str:
+        return f"Only {self.linear.rpartition('.')[2]} of {model_name(self.source)}"
+
+    def apply(self, at: Injection) -> Stream:
+        return at.replaced(self.source, f"{self.linear}.")

@@ -39,8 +39,8 @@ class Injection(Protocol):
     def pruned(self, treatment: Treatment, sparsity: float, linear: str | None = None) -> Stream:
         """The layer's output with its linears pruned: all, one, or those of `attention` or `mlp`."""
 
-    def replaced(self, source: str) -> Stream:
-        """The output of the same layer of another checkpoint."""
+    def replaced(self, source: str, inside: str = "") -> Stream:
+        """The output of the same layer of another checkpoint, or with its tensors whose names begin so."""
 
 
 class Kind(Spec):

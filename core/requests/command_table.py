@@ -175,6 +175,7 @@ OPTIONS = {  # of every command
         *MODEL[1:],
         *_window,
         *(_of_profile(f"text.{name}") for name in ("sequences", "length", "seed")),
+        Option("exact", "Measure every linear alone too, in place of its sketch.", False, bool),
         Option("plan", "A file for the same formats with more bits in the three worst tensors, to export.", None, Path),
         *RUN,
     ),

@@ -14,7 +14,7 @@ from core.requests import grammar
 from core.requests.allocations import joined
 from core.requests.command_table import OPTIONS, CommandRequest, field_at
 from core.requests.export_and_search import COMPRESSED, SYMMETRIC, BestRequest
-from core.requests.measurements import MeasureRequest, measurements
+from core.requests.measurements import EACH, MeasureRequest, measurements
 from core.requests.parsing import absolute, numbers, with_paths
 from core.requests.perturbations import PRESETS, perturbation
 from core.requests.recipes import Recipe
@@ -61,9 +61,10 @@ def _measure(fields: Fields, options: Fields) -> Fields:
 
 
 def _compare(fields: Fields, options: Fields) -> Fields:
-    """Fill in one measurement: each layer in turn taken from the other checkpoint."""
+    """Fill in what is taken from the other checkpoint: each layer in turn; on request each linear too."""
     [compared] = fields["measurements"].values()
-    return fields | {"measurements": [{"perturbation": {"kind": "checkpoint"} | compared["perturbation"]}]}
+    kinds = [{"kind": "checkpoint"}, *[{"kind": "checkpoint_linear", "linear": EACH}] * options["exact"]]
+    return fields | {"measurements": [{"perturbation": kind | compared["perturbation"]} for kind in kinds]}
 
 
 def _prune(fields: Fields, options: Fields) -> Fields:

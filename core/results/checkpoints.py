@@ -34,6 +34,7 @@ class Compared:
     formats: dict[str, str] = field(default_factory=dict)  # of the other's files, by full names of modules
     stored_names: dict[str, str] = field(default_factory=dict)  # in its files, where they are others
     stack: str = ""  # name of the list of layers
+    exact: dict[str, Array] = field(default_factory=dict)  # (layers,) KL of each linear alone, nats, if measured
     joined: tuple[list[str], ...] = ()  # linears of a layer that engines run as one matrix
     sizes: dict[str, Array] = field(default_factory=dict)  # (layers,) weights of each linear of a layer
 
@@ -120,6 +121,11 @@ def compared(profile: Profile, name: str | None = None) -> Compared:
     sketched = None if sketch is None or np.isnan(sketch.change).any() else sketch
     sizes = {} if weights is None else dict(zip(provenance["linears"], weights.parameters.T, strict=False))
     told = {each: provenance.get(each, {}).get(profile.spec.others[name], {}) for each in TOLD}
+    told["exact"] = {
+        each.perturbation.linear: perturbed.kl.mean(1)
+        for each, perturbed in profile.perturbed.items()
+        if each.perturbation.kind == "checkpoint_linear" and each.perturbation.source == profile.spec.others[name]
+    }
     told |= {"sizes": sizes, "stack": provenance.get("stack", ""), "joined": tuple(provenance.get("joined", ()))}
     called, measured = profile.perturbations[name].short, (beside.cumulative, beside.difference, sketched)
     return Compared(called, tensors, outside, single, *measured, **told)

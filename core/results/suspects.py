@@ -98,6 +98,8 @@ def _suspect(
     it: Compared, full: str, module: str, layer: int | None, change: Array, share: float, odd: bool, finer: Finer | None
 ) -> Suspect:
     alone = float((change**2).mean() / (2 * it.whole.kl.shape[1]))  # KL to second order, nats
+    if layer is not None and module in it.exact:
+        alone = float(it.exact[module][layer])
     return Suspect(it.stored_names.get(full, full), module, layer, it.formats.get(full, ""), share, alone, odd, finer)
 
 

@@ -2,6 +2,7 @@
 
 import shlex
 
+import numpy as np
 import pytest
 
 from core.base import per_cent
@@ -67,3 +68,15 @@ def test_a_fixed_plan_is_exported_by_the_line_that_is_printed(packed, say, text,
     answers = (say("compare", reference, each, "--text", text, *FEW).json for each in (other, fixed))
     before, after = (each["whole"]["kl"] for each in answers)
     assert after < 0.9 * before
+
+
+def test_every_linear_is_measured_alone_on_request(reference, say, text, tmp_path):
+    other = faulty.quantised(tmp_path / "other", faulty.PLANTED["a scale halved"][1])
+    asked = "compare", reference, other, "--text", text, *FEW
+    sketched, exact = say(*asked).json, say(*asked, "--exact").json
+    alone = [{each["name"]: each["alone"] for each in one["suspects"]} for one in (sketched, exact)]
+    assert alone[0].keys() == alone[1].keys() and exact["other"] == sketched["other"]
+    same = [name for name in alone[0] if alone[0][name] == alone[1][name]]
+    assert all("norm" in name or name in ("token_embd", "output") for name in same)
+    small = [name for name, kl in alone[1].items() if name not in same and kl < 0.01]
+    assert np.median([alone[0][name] / alone[1][name] for name in small]) == pytest.approx(1, rel=0.3)
