@@ -35,5 +35,5 @@ def test_a_study_is_run_watched_and_read(tab, tmp_path):
         answer = page.get_by_test_id("stMetric").first
         expect(answer).to_contain_text(re.compile(r"70 % zeros.*8\.3.* % against uniform"))
         page.wait_for_url(lambda url: "job=" not in url)
-        expect(page.get_by_text("16 × 512").first).to_be_visible()
+        expect(page.get_by_text("16 passages of").first).to_be_visible()
         expect(other.get_by_role("link", name="Open the results")).to_be_visible()
