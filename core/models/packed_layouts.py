@@ -13,7 +13,8 @@ from torch import Tensor
 from core.base import Fields, UserError
 
 AWQ_ORDER = (0, 2, 4, 6, 1, 3, 5, 7)  # of the eight outputs in a word
-LAYOUTS = ("gptq", "awq")
+AWQ = "awq"
+LAYOUTS = ("GPTQ", AWQ.upper())  # as `quant_method` has them, in capitals
 
 
 def check_layout(settings: Fields, label: str) -> None:
@@ -23,7 +24,7 @@ def check_layout(settings: Fields, label: str) -> None:
         UserError: names those that are.
     """
     method, bits = settings["quant_method"], settings.get("bits")
-    if bits not in ((2, 4, 8) if method == "gptq" else (4,)) or settings.get("version", "gemm") not in ("gemm", None):
+    if bits not in ((4,) if method == AWQ else (2, 4, 8)) or settings.get("version", "gemm") not in ("gemm", None):
         raise UserError(
             f"{label} has {method} weights of {bits} bits in a layout that is not read: GPTQ of 2, 4 or 8 bits and AWQ "
             "of 4 bits (gemm) are; give one of these, one by compressed-tensors, or a .gguf file"
@@ -35,7 +36,7 @@ def dense_tensors(tensors: Mapping[str, Tensor], settings: Fields) -> dict[str, 
     packed = [name.removesuffix(".qweight") for name in tensors if name.endswith(".qweight")]
     parts = tuple(f"{name}.{part}" for name in packed for part in ("qweight", "qzeros", "scales", "g_idx"))
     dense = {name: each for name, each in tensors.items() if name not in parts}
-    of = _gptq if settings["quant_method"] == "gptq" else _awq
+    of = _awq if settings["quant_method"] == AWQ else _gptq
     return dense | {f"{name}.weight": of(*_parts(tensors, name), settings) for name in packed}
 
 
@@ -47,7 +48,7 @@ def _gptq(words: Tensor, zeros: Tensor, scales: Tensor, group: Tensor | None, se
     """words: (in * bits / 32, out); zeros: (groups, out * bits / 32); scales: (groups, out); group: (in,)."""
     bits = settings["bits"]
     codes = _unpacked(words.T, bits).T
-    zero = _unpacked(zeros, bits) + (settings.get("checkpoint_format", "gptq") == "gptq")
+    zero = _unpacked(zeros, bits) + (settings.get("checkpoint_format") != "gptq_v2")
     if group is None:
         group = torch.arange(len(codes)) // (len(codes) // len(scales))
     group = group.long()

@@ -114,7 +114,7 @@ def load_in_memory(source: Source, config: Any, dtype: Dtype, **placed: Any) -> 
         UserError: incomplete or damaged weights, or in a format that cannot be read.
     """
     settings = getattr(config, "quantization_config", None) or {}
-    if settings.get("quant_method") in LAYOUTS:
+    if str(settings.get("quant_method")).upper() in LAYOUTS:
         return _from_layout(source, config, dtype, settings, bool(placed))
     safe = {"config": config} if source.gguf else {"use_safetensors": True} | _dense(source, config)
     groups = "quantization_config" in safe and config.quantization_config.get("config_groups")
