@@ -97,7 +97,8 @@ def _tensors(writer: GGUFWriter, loaded: Loaded, types: NDArray[np.str_]) -> tup
         for name, value in piece.items():
             inside, _, suffix = name.rpartition(".")
             form = formats.get(id(value))
-            kind = Kind[form] if form in QUANT_FORMATS else half if form else outside
+            named = QUANT_FORMATS.get(form)
+            kind = Kind[named.on(value.shape[-1]).name] if named else half if form else outside
             kind = Kind.F32 if value.ndim == 1 else kind
             packed = getattr(value, "packed", None) or pack(value.float().contiguous().cpu().numpy(), kind.name)
             if (kind := Kind[packed.kind]) != Kind.F32:

@@ -190,6 +190,10 @@ def test_k_quants_are_ggmls_own_of_the_importance_that_lies_beside_them(tmp_path
         QUANT_FORMATS[each].fallback for each in types
     ]
     widths = {name: int(each.shape[0]) for name, each in tensors.items() if "norm" not in name and "blk" in name}
+    execute.get(request.replace(setting=Recipe(), format="gguf:Q4_K", folder=str(tmp_path / "plain")), empty)
+    plain = {each.name: each.tensor_type.name for each in gguf.GGUFReader(tmp_path / "plain" / GGUF).tensors}
+    assert [plain[f"blk.0.ffn_{name}.weight"] for name in ("up", "down")] == ["Q4_K", "Q5_0"]
+    assert not (tmp_path / "plain" / "imatrix.gguf").exists()
     means = imatrix.read(tmp_path / "out" / "imatrix.gguf", widths)
     for wrong, told in (({"blk.9.ffn_up.weight": 256}, "of another model"), ({"blk.0.ffn_up.weight": 64}, "256 there")):
         with refused(told):
