@@ -264,20 +264,20 @@ def _named(of, *names):
 
 def _perturb(found):
     hit = damage.perturb(found)
-    return {"measured sizes": hit.sizes, "measured flips": hit.flips}
+    return {"measured sizes": hit.strengths, "measured flips": hit.values}
 
 
 def _drift(found):
     spread, seeds = damage.drift(found), found.seeds(shared.DRIVER)
     final, harm = drift_curves(seeds).value[:, -1], sum(each.kl.mean(1) for each in seeds) / len(seeds)
     ranked = {"rank-correlation": comparison.spearman(final, harm), "misjudged": damage.misjudged(final, harm)}
-    return {"measured sizes": spread.sizes, "measured drift": spread.drift} | ranked
+    return {"measured sizes": spread.strengths, "measured drift": spread.values} | ranked
 
 
 def _amplify(found):
     sink = absorption.amplify(found)
     values = {"without": sink.without.value, "including": sink.including.value}
-    return values | {"size": sink.size, "turned": sink.flipped, "answer": [sink.change, sink.answer]}
+    return values | {"size": sink.size, "turned": sink.flipped, "changed by the sink": sink.change}
 
 
 def _absorb(found):
@@ -299,8 +299,8 @@ def _allocate(found):
 
 def _prune(found):
     alone = budgets.prune(found)
-    table = {"measured sparsities": alone.sparsities, "measured harm": alone.harm}
-    return table | {"worst of measured": [int(alone.harm[alone.at].argmax()), alone.at]}
+    table = {"measured sparsities": alone.strengths, "measured harm": alone.values}
+    return table | {"worst of measured": [int(alone.values[alone.at].argmax()), alone.at]}
 
 
 def _measured(found):
