@@ -51,7 +51,7 @@ def seeds_of(sequence: int, draws: int) -> list[int]:
 
 
 class AtHead:
-    """What lies between the last layer and the logits of one window: where gradients begin.
+    """The way from the last layer to the logits of one window, where gradients begin.
 
     Raises:
         UserError: the head is no linear, or not differentiable.
@@ -62,7 +62,7 @@ class AtHead:
 
         Args:
             stream: (1, tokens, width) at the last layer's output.
-            modules: what is watched on the way beside the head.
+            modules: those to watch on the way beside the head.
         """
         self.head = loaded.model.get_output_embeddings()
         if not isinstance(self.head, nn.Linear):

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from core.base import Fields, UserError
 
+PACKED = ".qweight"  # ends the name of a packed weight
 AWQ_ORDER = (0, 2, 4, 6, 1, 3, 5, 7)  # of the eight outputs in a word
 AWQ = "awq"
 LAYOUTS = ("GPTQ", AWQ.upper())  # as `quant_method` has them, in capitals
@@ -33,7 +34,7 @@ def check_layout(settings: Fields, label: str) -> None:
 
 def dense_tensors(tensors: Mapping[str, Tensor], settings: Fields) -> dict[str, Tensor]:
     """All tensors of a checkpoint with each packed linear as its weight, (out, in) in the dtype of its scales."""
-    packed = [name.removesuffix(".qweight") for name in tensors if name.endswith(".qweight")]
+    packed = [name.removesuffix(PACKED) for name in tensors if name.endswith(PACKED)]
     parts = tuple(f"{name}.{part}" for name in packed for part in ("qweight", "qzeros", "scales", "g_idx"))
     dense = {name: each for name, each in tensors.items() if name not in parts}
     of = _awq if settings["quant_method"] == AWQ else _gptq

@@ -25,7 +25,7 @@ from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 from core.base import Fields, UserError, brief, made
 from core.models import anatomy, machine, placement
 from core.models.model_shape import safetensors_shapes
-from core.models.packed_layouts import LAYOUTS, check_layout, dense_tensors
+from core.models.packed_layouts import LAYOUTS, PACKED, check_layout, dense_tensors
 from core.models.patching import library_errors, patched
 from core.models.placement import OffloadedWeights, offload
 from core.models.sources import Source
@@ -151,6 +151,11 @@ def _from_layout(source: Source, config: Any, dtype: Dtype, settings: Fields, st
     del config.quantization_config
     with library_errors(f"the weights of {source.label} cannot be loaded"):
         packed = {name: each for path in source.weights for name, each in load_file(path).items()}
+        if not any(name.endswith(PACKED) for name in packed):
+            raise UserError(
+                f"{source.label} says that its weights are packed by {settings['quant_method']}, and none is: give a "
+                "folder that holds what it says, one by compressed-tensors, or a .gguf file"
+            )
         model, info = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)].from_pretrained(
             None, config=config, state_dict=dense_tensors(packed, settings), dtype=getattr(torch, dtype),
             output_loading_info=True,
