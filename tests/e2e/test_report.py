@@ -35,7 +35,7 @@ def opened(file, window, request):
 
 def test_every_chart_is_drawn_and_nothing_is_asked_for(opened, file):
     charts = opened.locator(".chart")
-    assert charts.count() >= 8
+    assert charts.count() >= 7
     for index in range(charts.count()):
         expect(charts.nth(index).locator(".main-svg").first).to_be_visible()
         assert charts.nth(index).locator("path, rect").count() > 10
