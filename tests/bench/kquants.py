@@ -50,7 +50,7 @@ if os.environ.get("IQ2"):  # a twentieth as fast
 LEVELS = [*NEAREST]
 SAMPLED = 32  # one row in so many
 CALIBRATION = {"source": "file:../shared/data/c4/c4_en_train_first1000.jsonl", "documents": (0, 599), "length": 256}
-IMPORTANCE, SKETCHED, LENGTH, DRAWS = 16, 8, 128, 16  # windows; of these sketched, their tokens, and draws of each
+IMPORTANCE, SKETCHED, LENGTH, DRAWS = 16, 4, 128, 12  # windows; of these sketched, their tokens, and draws of each
 
 
 def main(binaries, model, text, out, chunks="8"):
