@@ -58,12 +58,7 @@ class AtHead:
     """
 
     def __init__(self, loaded: Loaded, calls: Sequence[Call], stream: Tensor, modules: Mapping[str, nn.Module]):
-        """Run it.
-
-        Args:
-            stream: (1, tokens, width) at the last layer's output.
-            modules: those to watch on the way beside the head.
-        """
+        """Run it on the last layer's output, (1, tokens, width), and watch some modules on the way beside the head."""
         self.head = loaded.model.get_output_embeddings()
         if not isinstance(self.head, nn.Linear):
             raise UserError(f"the head of {loaded.source.label} is no linear, so no word's gradient is known: {ADVICE}")
