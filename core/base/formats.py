@@ -182,7 +182,7 @@ INVISIBLE = re.compile(
 def escape_markdown(words: object) -> str:
     """Escape text for a place that reads Markdown: it appears as it is, in one line."""
     line = AUTOLINKS.sub(JOINER, " ".join(legible(words).split()))
-    return SIGNS.sub(lambda found: re.sub(r"[^\w\s]|_", r"\\\g<0>", found[0]), line)
+    return SIGNS.sub(lambda sign: re.sub(r"[^\w\s]|_", r"\\\g<0>", sign[0]), line)
 
 
 def legible(words: object) -> str:

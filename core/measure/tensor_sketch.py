@@ -68,14 +68,14 @@ def _windows(
     seeds = [seeds_of(each, plan.draws) for each in sequences]
     ends = [_end(loaded, other, calls, *each, beside) for each in zip(calls[-1].exit.split(1), seeds, strict=True)]
     above = [torch.cat(each) for each in zip(*(end for end, _ in ends), strict=True)]
-    rest = torch.stack([found for _, found in ends], -1)
+    rest = torch.stack([changed for _, changed in ends], -1)
     rows = torch.zeros(len(calls), len(names), len(plan.damages), plan.draws, len(ids))
     for index in reversed(range(len(calls))):
         own, its = loaded.layers[index], other.layers[index]
         with weights_on_device(own), weights_on_device(its):
             finer = _finer(own, {name: formats.get(f"{full[id(own)]}.{name}", "") for name in names})
-            for name, found in _through(calls[index], own, its, names, finer, above).items():
-                rows[index, names.index(name), : len(found)] = found
+            for name, changed in _through(calls[index], own, its, names, finer, above).items():
+                rows[index, names.index(name), : len(changed)] = changed
         step(len(calls) - index)
     moved = entry_stream(other.model, other.layers[0], ids) - calls[0].entry
     place = beside.index(full[id(loaded.model.get_input_embeddings())])

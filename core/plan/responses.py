@@ -160,8 +160,8 @@ def of_profile(profile: Profile, pruner: str, objective: str | None = None, per_
     """
     if objective and TREATMENTS[pruner].budget_unit.levels and is_sketched(profile, pruner, per_linear):
         shares, harm = at_levels(profile, pruner, objective, per_linear)
-        held = zip(harm, np.isfinite(harm), strict=True)  # levels that a unit cannot have lie on the line of others
-        harm = np.stack([np.interp(shares, shares[fits], row[fits]) for row, fits in held])
+        harms = zip(harm, np.isfinite(harm), strict=True)  # levels that a unit cannot have lie on the line of others
+        harm = np.stack([np.interp(shares, shares[fits], row[fits]) for row, fits in harms])
         return Curves(np.insert(shares, 0, 0.0), np.insert(harm, 0, 0.0, axis=1))
     if objective:
         return curves(*at_hand(profile, pruner, objective, per_linear))

@@ -120,15 +120,15 @@ def compared(profile: Profile, name: str | None = None) -> Compared:
     sketch, weights = beside.sketch, profile.weights
     sketched = None if sketch is None or np.isnan(sketch.change).any() else sketch
     sizes = {} if weights is None else dict(zip(provenance["linears"], weights.parameters.T, strict=False))
-    told = {each: provenance.get(each, {}).get(profile.spec.others[name], {}) for each in TOLD}
-    told["exact"] = {
+    fields = {each: provenance.get(each, {}).get(profile.spec.others[name], {}) for each in TOLD}
+    fields["exact"] = {
         each.perturbation.linear: perturbed.kl.mean(1)
         for each, perturbed in profile.perturbed.items()
         if each.perturbation.kind == "checkpoint_linear" and each.perturbation.source == profile.spec.others[name]
     }
-    told |= {"sizes": sizes, "stack": provenance.get("stack", ""), "joined": tuple(provenance.get("joined", ()))}
+    fields |= {"sizes": sizes, "stack": provenance.get("stack", ""), "joined": tuple(provenance.get("joined", ()))}
     called, measured = profile.perturbations[name].short, (beside.cumulative, beside.difference, sketched)
-    return Compared(called, tensors, outside, single, *measured, **told)
+    return Compared(called, tensors, outside, single, *measured, **fields)
 
 
 def usual_error(bits: Amounts) -> Amounts:

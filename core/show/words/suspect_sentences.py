@@ -11,9 +11,9 @@ def culprits(comparison: Compared) -> list[str]:
 
     `blk.11.ffn_down: Q3_K, 31 % of the divergence; at Q5_K 9 %, 1.2 MB more.`
     """
-    told = [f"{name} differs ({values}), whatever the weights are." for name, values in comparison.settings.items()]
+    lines = [f"{name} differs ({values}), whatever the weights are." for name, values in comparison.settings.items()]
     harmful = (each for each in suspects(comparison) if each.alone)
-    return told + [_tensor(each) for each, _ in zip(harmful, range(WORST), strict=False)]
+    return lines + [_tensor(each) for each, _ in zip(harmful, range(WORST), strict=False)]
 
 
 def _tensor(it: Suspect) -> str:
