@@ -155,7 +155,7 @@ def _provenance(request: MeasureRequest, context: WorkContext, sweep: Sweep, tex
     return {
         "engine": sweep.engine,
         "replay_error": max((each for each in replays if each is not None), default=None),
-        "warnings": unique(text for unit in units for text in unit["warnings"]),
+        "warnings": unique([*(text for unit in units for text in unit["warnings"]), *sweep.warnings]),
         "seconds": {name: round(value, 2) for name, value in seconds.items()},
         "model_source": without_project_path(request.model),
         "revision": request.revision,

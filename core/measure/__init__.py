@@ -12,5 +12,6 @@ __getattr__ = lazily(
     shares="ROUNDING share_of_units",
     sketch="sketched",
     sweep="Sweep",
+    tensor_sketch="sketched_tensors",
     weights="error removal",
 )

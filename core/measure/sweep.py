@@ -15,7 +15,7 @@ from core.measure.first_pass import clean_statistics
 from core.measure.perturb import Moments
 from core.measure.shares import Sequences, rounding, share_of_units, unit_costs
 from core.measure.sketch import sketched
-from core.measure.tensor_sketch import tensor_sketch
+from core.measure.tensor_sketch import sketched_tensors
 from core.measure.weights import removal, scores, weights
 from core.methods import Perturbation
 from core.models import REPLAY_TOLERANCE, Formats, Loaded, ProgressTracker, Windows, free_memory, machine
@@ -77,8 +77,8 @@ class Sweep:
             self._floor()
             self._measure(pending)
         for name, other in self.others.items():
-            takes = self.loaded, other, self.windows.tokens, self.formats.get(name, {})
-            self._once(self.profile.tensor_sketch(name), "sketch of the tensors: layer", tensor_sketch, *takes)
+            takes = self.loaded, other, self.windows.tokens, self.formats.get(name, {}), self._warn
+            self._once(self.profile.tensor_sketch(name), "sketch of the tensors: layer", sketched_tensors, *takes)
         plan = self.profile.sketch
         size = plan and machine.sketch_size(self.shape, self.profile.text, plan, self.profile.model.dtype, self._free())
         self._in_groups(sketched, size, self._sketch)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from core.base import UserError, unique
 from core.measure.backward import AtHead, seeds_of, through
 from core.measure.checkpoint_diff import outside, tensors
-from core.methods import QUANT_FORMATS, finer_formats, rounded
+from core.methods import QUANT_FORMATS, Warn, finer_formats, rounded
 from core.models import Call, Loaded, Step, Tensors, anatomy, entry_stream, weights_on_device
 from core.requests import FINER, Sketching, tensor_sketching
 from core.store import TensorSketch
@@ -21,16 +21,17 @@ from core.store import TensorSketch
 TOGETHER = 4096  # tokens that go through a layer at once
 
 
-def tensor_sketch(
-    loaded: Loaded, other: Loaded, tokens: Tensor, formats: Mapping[str, str], step: Step
+def sketched_tensors(
+    loaded: Loaded, other: Loaded, tokens: Tensor, formats: Mapping[str, str], warn: Warn, step: Step
 ) -> TensorSketch:
     """Sketch every module of another checkpoint as it is, and its linears in the next finer formats of their kind.
 
-    All is NaN for a model that has no gradient, or whose head is no linear.
+    All is NaN for a model that has no gradient, or whose head is no linear: the rest of a comparison needs neither.
 
     Args:
         tokens: (sequences, length).
         formats: full name of a linear -> number format in the other checkpoint, where that is known.
+        warn: called with a sentence where all is NaN.
         step: called with how many layers are finished, or as much work on some windows.
     """
     many = max(1, TOGETHER // tokens.shape[1])
@@ -47,7 +48,8 @@ def tensor_sketch(
                      plan, formats, names, beside, step_of(group))
             for group in groups
         ]  # fmt: skip
-    except UserError:
+    except UserError as error:
+        warn(f"the shares of tensors are not known: {error}")
         every = layers, len(names), len(plan.damages), plan.draws, size
         return TensorSketch(np.full(every, np.nan), np.full((len(beside), *every[-2:]), np.nan))
     return TensorSketch(*(torch.cat(each, -1).double().numpy() for each in zip(*parts, strict=True)))

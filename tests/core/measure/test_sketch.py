@@ -6,7 +6,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from core.base import UserError
-from core.measure import WORDS, clean_statistics, draw_words, seeded_generator, sketched
+from core.measure import WORDS, clean_statistics, draw_words, seeded_generator, sketched, sketched_tensors
 from core.methods import SKETCHED
 from core.models import anatomy
 from core.prune import prune_linear
@@ -111,6 +111,9 @@ def test_what_has_no_gradient_is_refused(monkeypatch):
         pytest.raises(UserError, match=r"cannot be differentiated.*--preset linears"),
     ):
         patched.setattr(kind, "forward", torch.no_grad()(kind.forward))
+        sentences = []
+        shares = sketched_tensors(of, tiny.fresh("llama"), tokens, {}, sentences.append, print)
+        assert np.isnan(shares.change).all() and "shares of tensors are not known" in sentences[0]
         sketch(of, tokens, asked)
     infinite = torch.full((tokens.shape[1], tiny.WIDTH), torch.inf)
     monkeypatch.setattr("core.measure.backward.score_slopes", lambda *_: [infinite])
