@@ -28,13 +28,9 @@ CHECKPOINT = {
 
 
 def show() -> None:
-    """Draw two profiles beside each other, then checkpoints beside the model in view."""
+    """Draw checkpoints beside the model in view, then, of a profile without any, two profiles beside each other."""
     profile = current_profile.profile()
-    question = "Where did it go wrong?" if profile.others else "How do two models differ?"
-    current_profile.heading(question, profile)
-    if not profile.others:
-        _two(profile)
-        layout.header("Another checkpoint of this model")
+    current_profile.heading("Where did it go wrong?", profile)
     ask(profile)
     stored = offer_stored(profile)
     name = next(iter(profile.others), next(iter(profile.by_name)))
@@ -44,6 +40,9 @@ def show() -> None:
     absorption.pairs(rows, InView(profile, name, current_profile.layer(profile)), f"{profile.key[:6]}-{name}")
     if profile.spec.tensors:
         offer_fix(profile)
+    if not profile.others:
+        layout.header("How do two models differ?")
+        _two(profile)
 
 
 def offer_fix(profile: Profile) -> None:
