@@ -139,16 +139,17 @@ def _made(folder):
 
 def entries(bench):
     """Every entry and part that has its name and should be whole."""
-    kinds = [bench.cache / kind for kind in KINDS] + [*bench.cache.glob("parts/*")]
+    kinds = [bench.cache / kind for kind in KINDS] + [*bench.cache.glob("parts/[!.]*")]  # hidden: being deleted
     return (path for folder in kinds for path in folder.glob(f"[!.]*{SUFFIX}") if path.name != TRAINING)
 
 
 def sound(path):
-    try:
-        folder = path.parent.name
-        return bool(read(path, folder, path.stem) if folder in KINDS else read(path, "perturbed", folder))
-    except Exception:
-        return False
+    """True if an entry reads back under its kind and name, or a part as a unit of the name of its folder."""
+    folder = path.parent.name
+    for kind, key in [(folder, path.stem)] if folder in KINDS else [(unit, folder) for unit in UNITS]:
+        with contextlib.suppress(Exception):
+            return bool(read(path, kind, key))
+    return False
 
 
 def results(bench):
