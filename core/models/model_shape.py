@@ -136,7 +136,7 @@ def _read_header(path: Path) -> tuple["_Header", Shapes]:
     size = path.stat().st_size
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            header = _Header(content)
+            header = _Header(content, path.name)
             shapes, end = header.tensors()
     except (ValueError, KeyError, struct.error, RecursionError) as error:
         raise UserError(
@@ -151,10 +151,12 @@ def _read_header(path: Path) -> tuple["_Header", Shapes]:
 class _Header:
     """Reads values one after the other."""
 
-    def __init__(self, content: mmap.mmap):
+    def __init__(self, content: mmap.mmap, name: str):
         self.content, self.at, self.heads, self.types, self.scaling = content, 0, 1, {}, {}
-        if self._number("4s") != b"GGUF" or self._number("I") not in VERSIONS:
-            raise ValueError("of another kind or version")
+        if self._number("4s") != b"GGUF":
+            raise ValueError("of another kind")
+        if (version := self._number("I")) not in VERSIONS:
+            raise UserError(f"{name} is of GGUF version {version}, and 2 and 3 are read: convert it with llama.cpp")
 
     def tensors(self) -> tuple[Shapes, int]:
         """Every shape, and the byte of the file where the last tensor ends; 0 without tensors."""
