@@ -130,6 +130,9 @@ demo: setup
 	for other in Q8_0.gguf Q4_0.gguf Q2_K.gguf; do \
 		$(PY) -m core compare demo data/checkpoints/SmolLM2-135M-Instruct.$$other --cache cache/demo; done
 	$(PY) -m core compare demo data/checkpoints/wanda-50 --cache cache/demo
+	$(PY) -m core prune --allocation "uniform currency=gguf:Q4_0" --format gguf --export data/checkpoints/small
+	mv data/checkpoints/small/model.gguf data/checkpoints/uniform-Q4_0.gguf
+	$(PY) -m core compare demo data/checkpoints/uniform-Q4_0.gguf --cache cache/demo
 	$(MAKE) studies
 	$(PY) -m tests.bench.lab
 

@@ -114,6 +114,7 @@ def offer_stored(profile: Profile) -> bool:
     """Draw links to the stored comparisons of the model in view; return whether there are any."""
     alike = Store().of_model(profile.spec.model)
     comparisons = [entry for entry in alike if entry.spec.others and entry.key != profile.key]
+    comparisons.sort(key=lambda entry: not entry.spec.tensors)  # those that name the worst tensors come first
     if comparisons:
         st.caption("Stored comparisons of this model")
     for entry in comparisons:
