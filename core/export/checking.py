@@ -50,7 +50,7 @@ def off_plan(layers: Layers, planned: Array, before: Array | None, pattern: Patt
     def breaks_pattern(weight):
         if weight.shape[1] % pattern.of:
             return True
-        return bool(((weight != 0).unflatten(-1, (-1, pattern.of)).sum(-1) > pattern.kept).any())
+        return bool(((weight != 0).unflatten(-1, (-1, pattern.of)).sum(-1) > pattern.remaining).any())
 
     zeros = anatomy.per_weight(layers, anatomy.zero_fraction)
     slack = anatomy.per_weight(layers, lambda weight: 1 / weight.shape[1]) + 1e-9

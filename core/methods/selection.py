@@ -17,22 +17,22 @@ Warn = Callable[[str], object]  # receives one sentence about a trouble
 
 
 class Pattern(NamedTuple):
-    """In every group of `of` consecutive inputs of a row, `kept` weights stay.
+    """In every group of `of` consecutive inputs of a row, `remaining` are not pruned.
 
     Reference codes of Wanda, OWL and SparseGPT name the count that is pruned first; hardware, and this program, the
     count that is kept. For 2:4 and 4:8 both mean the same.
     """
 
-    kept: int
+    remaining: int
     of: int
 
     @property
     def sparsity(self) -> float:
-        return 1 - self.kept / self.of
+        return 1 - self.remaining / self.of
 
     @property
     def name(self) -> str:
-        return f"{self.kept}:{self.of}"
+        return f"{self.remaining}:{self.of}"
 
     def check_width(self, columns: int) -> None:
         """Raise UserError unless the inputs of a linear fall into whole groups."""
@@ -119,4 +119,4 @@ def least_of_groups(score: Tensor, pattern: Pattern) -> Tensor:
         UserError: the columns are no multiple of `of`.
     """
     pattern.check_width(score.shape[-1])
-    return least(score.unflatten(-1, (-1, pattern.of)), pattern.of - pattern.kept).flatten(-2)
+    return least(score.unflatten(-1, (-1, pattern.of)), pattern.of - pattern.remaining).flatten(-2)

@@ -271,8 +271,9 @@ def test_bytes_that_cannot_be_met_are_refused_with_those_that_can(words, size, w
         with_target(asked, Counts(106_168_320, 28_311_552, 35_136), treated)
 
 
-def test_a_size_is_read_with_its_unit():
-    assert read_bytes("1.5 GB") == 1.5e9
+@pytest.mark.parametrize(("written", "size"), [("60MB", 6e7), ("1.5 GB", 1.5e9), ("7B", 7), ("1kB", 1000)])
+def test_a_size_is_read_with_its_unit(written, size):
+    assert read_bytes(written) == size
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_every_group_keeps_exactly_n_of_m(pruner, asked, rows, groups, seed):
     weight, norm = drawn((rows, groups * asked.of), seed)
     pruned = pruner.prune(weight, statistic(pruner, norm), asked.sparsity, asked)
     stays = (pruned != 0).view(rows, groups, asked.of).sum(-1)
-    assert (stays == asked.kept).all()
+    assert (stays == asked.remaining).all()
 
 
 @settings(max_examples=40)
@@ -83,7 +83,7 @@ def test_groups_keep_what_counts_most(asked, rows, groups, seed):
     expected = weight.clone()
     for row in range(rows):
         for start in range(0, weight.shape[1], asked.of):
-            drop(expected, weight.abs() * norm, [row], range(start, start + asked.of), asked.of - asked.kept)
+            drop(expected, weight.abs() * norm, [row], range(start, start + asked.of), asked.of - asked.remaining)
     assert torch.equal(wanda.wanda(weight, norm, asked.sparsity, asked), expected)
     plain = wanda.wanda(weight, torch.ones_like(norm), asked.sparsity, asked)
     assert torch.equal(magnitude.magnitude(weight, None, asked.sparsity, asked), plain)
@@ -93,7 +93,7 @@ def test_groups_keep_what_counts_most(asked, rows, groups, seed):
 def test_a_pattern_reads_as_it_is_written(asked):
     """5:8 keeps five; the reference codes of OWL and others would prune five."""
     assert pattern(asked.name) == asked
-    assert pattern("5:8") == Pattern(kept=5, of=8) and pattern("5:8").sparsity == 3 / 8
+    assert pattern("5:8") == Pattern(remaining=5, of=8) and pattern("5:8").sparsity == 3 / 8
 
 
 @pytest.mark.parametrize("text", ["", "0:4", "4:4", "2:4:8", "2.5:4"])

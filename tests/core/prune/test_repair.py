@@ -107,7 +107,7 @@ def greatest(scores, sparsity, pattern):
     for row in range(scores.shape[0]):
         for first in range(0, scores.shape[1], pattern.of):
             group = scores[row, first : first + pattern.of]
-            kept[row, first + np.argsort(-group)[: pattern.kept]] = True
+            kept[row, first + np.argsort(-group)[: pattern.remaining]] = True
     return kept
 
 
@@ -153,7 +153,7 @@ def test_it_agrees_with_the_plain_algorithm(shape, seed, pattern):
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-3 * np.abs(expected).max())
 
 
-@pytest.mark.parametrize("pattern", [None, Pattern(kept=2, of=4)])
+@pytest.mark.parametrize("pattern", [None, Pattern(remaining=2, of=4)])
 def test_a_linear_of_zeros_stays_one(pattern):
     _, moment = drawn(8, 16, 32)
     assert not alps.alps(torch.zeros(8, 16), moment, 0.5, pattern).any()

@@ -31,7 +31,7 @@ def plain(weight, moment, sparsity, kept=None, damping=0.01):
         if kept is not None and j % kept.of == 0:
             for row in range(rows):
                 ranked = sorted(range(j, j + kept.of), key=lambda k, row=row: price(row, k))
-                gone[row, ranked[: kept.of - kept.kept]] = True
+                gone[row, ranked[: kept.of - kept.remaining]] = True
         for row in range(rows):
             if gone[row, j]:
                 weights[row, j:] -= weights[row, j] / inverse[j][0] * inverse[j]
