@@ -61,7 +61,7 @@ def read(path: Path, widths: Mapping[str, int]) -> dict[str, Array]:
     lacking = sorted(name for name in widths if not {name + SUMS, name + COUNTS} <= tensors.keys())
     if lacking:
         raise UserError(
-            f"{path.name} is of another model: of {len(widths)} weights it lacks {len(lacking)}, as {lacking[0]}"
+            f"{path.name} is of another model: of {len(widths)} weights it lacks {len(lacking)}, such as {lacking[0]}"
         )
     means = {name: (tensors[name + SUMS] / np.maximum(tensors[name + COUNTS], 1)).ravel() for name in widths}
     for name, mean in means.items():

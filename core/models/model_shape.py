@@ -156,7 +156,7 @@ class _Header:
         if self._number("4s") != b"GGUF":
             raise ValueError("of another kind")
         if (version := self._number("I")) not in VERSIONS:
-            raise UserError(f"{name} is of GGUF version {version}, and 2 and 3 are read: convert it with llama.cpp")
+            raise UserError(f"{name} is of GGUF version {version}: write it as version {max(VERSIONS)}, which is read")
 
     def tensors(self) -> tuple[Shapes, int]:
         """Every shape, and the byte of the file where the last tensor ends; 0 without tensors."""

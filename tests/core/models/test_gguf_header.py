@@ -101,7 +101,7 @@ def test_what_it_does_not_hold_is_an_error(tmp_path, content):
     with pytest.raises(UserError, match="what its header announces"):
         model_shape.gguf_shapes(path)
     path.write_bytes(struct.pack("<4sI", b"GGUF", 4))
-    with pytest.raises(UserError, match="of GGUF version 4, and 2 and 3 are read"):
+    with pytest.raises(UserError, match="of GGUF version 4: write it as version 3"):
         model_shape.gguf_shapes(path)
 
 
