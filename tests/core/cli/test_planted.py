@@ -23,7 +23,6 @@ def reference(tmp_path_factory):
 @pytest.fixture(params=["gguf", "compressed-tensors"])
 def named(request, reference, say, text, tmp_path):
     """A function: what is named first of the checkpoint with a planted fault, beside what was planted."""
-    pytest.importorskip("compressed_tensors", reason="compressed-tensors is not installed")
 
     def first(fault):
         planted, change = faulty.PLANTED[fault]

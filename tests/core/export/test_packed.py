@@ -39,11 +39,6 @@ def packed_to(folder, loaded):
     return write(loaded, folder, NONE, np.ones(()), COMPRESSED, forms_of(loaded))
 
 
-@pytest.fixture(autouse=True)
-def library():
-    pytest.importorskip("compressed_tensors", reason="compressed-tensors is not installed")
-
-
 @pytest.mark.parametrize("family", ["llama", "gemma2", "bloom"])  # the last two tie their embeddings
 def test_the_folder_holds_the_rounded_model(family, tmp_path, empty):
     loaded = rounded_to(read(tiny.folder(family), empty))

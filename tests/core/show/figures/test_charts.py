@@ -34,6 +34,9 @@ def test_every_chart_is_whole_whatever_the_depth(layers, empty):
          "every measured size is absorbed at layer 0."),
         ([["amplifies", "amplifies", "undecided"], ["undecided", "absorbs", "undecided"]], [0.5, 0.3, np.nan],
          "small sizes are amplified and large ones absorbed at layer 1, switching at size 0.30."),
+        ([["amplifies", "amplifies", "undecided"], ["absorbs", "absorbs", "undecided"]], [0.5, 0.3, np.nan],
+         "small sizes are amplified and large ones absorbed at layers 0 and 1, switching at sizes between 0.30 "
+         "and 0.50."),
         ([["absorbs", "undecided"], ["amplifies", "undecided"]], [np.nan, np.nan], "no layer certainly switches"),
     ],
 )  # fmt: skip
