@@ -5,16 +5,18 @@ import hashlib
 import importlib
 import re
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
 import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Send
 from starlette.websockets import WebSocketClose
+from streamlit.web.server.starlette.starlette_app_utils import decode_xsrf_token_string
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
 from core.jobs import processes, queue
@@ -99,6 +101,8 @@ def _prepare() -> None:
 
 # --- who may ask ---------------------------------------------------------------------------------------------------
 
+BROWSER = "X-Browser"  # .streamlit/config.toml has Streamlit give a session back only where this is the same
+NAME_LENGTH = 128  # characters of a tab's or a browser's name that are read
 REFUSAL = "This server answers only pages of its own address, and takes no files.\n"
 
 HEADERS = {
@@ -126,11 +130,13 @@ HEADERS = {
 def guard(app: ASGIApp) -> ASGIApp:
     """Refuse what a page of another address sends, and tell browsers to keep such pages out.
 
-    It stands before Streamlit, which looks up the machine's external address before it refuses an origin, and which
-    takes any port of this machine for its own.
+    It stands before Streamlit, which looks up the machine's external address before it refuses an origin, takes any
+    port of this machine for its own, and gives a session to whoever names it.
     """
 
     async def guarding(scope, receive, send):
+        if scope["type"] == "websocket":
+            MutableHeaders(scope=scope)[BROWSER] = browser(HTTPConnection(scope).cookies)
         takes = "/_stcore/upload_file/" not in scope.get("path", "")  # what is uploaded would stay in memory
         if scope["type"] == "lifespan" or (takes and welcome(Headers(scope=scope))):
             await app(scope, receive, _guarded(send))
@@ -146,6 +152,13 @@ def welcome(headers: Headers) -> bool:
     """True for a request to a name that this server goes by, from a page that it served or from no page at all."""
     host, origin = headers.get("host"), headers.get("origin")
     return is_host_allowed(host) and origin in (None, f"http://{host}", f"https://{host}")
+
+
+def browser(cookies: Mapping[str, str]) -> str:
+    """Name of a browser: the token in its cookie, which Streamlit masks anew for every page that is opened."""
+    cookie = cookies.get("_streamlit_xsrf", "")[:NAME_LENGTH]
+    token, _ = decode_xsrf_token_string(cookie)
+    return token.hex() if token else cookie
 
 
 def _guarded(send: Send) -> Send:

@@ -15,12 +15,11 @@ from core import store
 from core.base import UserError
 from core.lab import scheduler
 from core.requests import lab
-from pages.ui.server import REFUSAL, VERSION
+from pages.ui.server import NAME_LENGTH, REFUSAL, VERSION, browser
 
 TALK = re.compile(rf"(?:/.+)?/talk/{VERSION}")
 MAX_STREAMS, MAX_ALL = 32, 256  # streams of a reader at once, and of all readers
 MAX_WRITTEN = 20  # of them that go on after their first words: the process keeps so many long talks in memory
-NAME_LENGTH = 128  # characters of a tab's or a browser's name that are read
 LOOK_SECONDS = 0.5  # seconds between two looks at an unfinished chunk
 LIVE_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # the latter: a proxy passes lines on at once
 Asker = tuple[str, str]  # reader and tab
@@ -122,8 +121,7 @@ async def _waits(future: Future, listens: Callable[[], bool]) -> AsyncIterator[s
 def reader(request: Request) -> str:
     """Identity of the reader, as on Play: the address, which a proxy forwards, or here the browser."""
     address = request.client.host if request.client else ""
-    browser = request.cookies.get("_streamlit_xsrf", "")[:NAME_LENGTH]
-    return browser if address in ("", "127.0.0.1", "::1") else address
+    return browser(request.cookies) if address in ("", "127.0.0.1", "::1") else address
 
 
 def _line(**fields: object) -> str:

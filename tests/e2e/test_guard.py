@@ -3,6 +3,7 @@
 import base64
 import http.client
 import uuid
+from contextlib import contextmanager
 from typing import ClassVar
 from urllib.parse import urlparse
 
@@ -35,23 +36,43 @@ def channel(address, **headers):
     return connection.getresponse().status
 
 
-def session(address, known=""):
-    """The session that a browser is given, asking for a known one."""
-    asked, names = BackMsg(), ["streamlit", "x", known] if known else ["streamlit"]
+@contextmanager
+def connected(address, cookie, known="", **headers):
+    """What a browser with a cookie is sent for a page, and its session, where it asks for a known one."""
+    names = ["streamlit", "x", known] if known else ["streamlit"]
+    headers["Cookie"] = f"_streamlit_xsrf={cookie}"
+    place, how = f"ws{address[4:]}/_stcore/stream", {"origin": address, "max_size": None}
+    with connect(place, subprotocols=names, additional_headers=headers, **how) as socket:
+        yield lambda: _drawn(socket)
+
+
+def _drawn(socket):
+    """The session that a page is drawn in."""
+    asked, session = BackMsg(), None
     asked.rerun_script.query_string = ""
-    with connect(f"ws{address[4:]}/_stcore/stream", origin=address, subprotocols=names, max_size=None) as socket:
-        socket.send(asked.SerializeToString())
-        while (said := ForwardMsg.FromString(socket.recv(timeout=60))).WhichOneof("type") != "new_session":
-            pass
-        return said.new_session.initialize.session_id
+    socket.send(asked.SerializeToString())
+    while (said := ForwardMsg.FromString(socket.recv(timeout=60))).WhichOneof("type") != "script_finished":
+        if said.WhichOneof("type") == "new_session":
+            session = said.new_session.initialize.session_id
+    return session
 
 
-def test_nobody_is_given_another_browser_s_session_without_its_name(demo):
-    """Streamlit gives a session to whoever names it; names are drawn, and no guess is one."""
-    own = session(demo)
-    assert uuid.UUID(own).version == 4 and session(demo, own) == own
-    others = {session(demo), *(session(demo, guess) for guess in (str(uuid.UUID(int=0)), own[:-1], "..", "%"))}
-    assert len(others) == 5 and own not in others
+def test_nobody_is_given_another_browser_s_session(demo):
+    """Not with its name either: that goes with the browser's cookie, which Streamlit masks anew for every page."""
+    own, again = "2|01000000|cbcd|7", "2|02000000|c8cd|7"
+    with connected(demo, own) as page:
+        session = page()
+        assert uuid.UUID(session).version == 4
+        for cookie, known, headers in (
+            ("2|01000000|abcd|7", session, {}),
+            ("", session, {"X-Browser": "cacd"}),
+            *((own, guess, {}) for guess in (str(uuid.UUID(int=0)), session[:-1], "..", "%")),
+        ):
+            with connected(demo, cookie, known, **headers) as other:
+                assert other() != session
+        assert page() == session, "who has it goes on"
+    with connected(demo, again, session) as page:
+        assert page() == session
 
 
 def test_a_foreign_page_opens_no_channel_and_makes_the_server_call_nobody(tmp_path):

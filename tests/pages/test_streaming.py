@@ -252,7 +252,12 @@ def test_of_many_streams_few_go_on_after_their_first_words_and_the_others_are_to
 
 @pytest.mark.parametrize(
     ("client", "cookie", "known"),
-    [("10.0.0.1", "_streamlit_xsrf=b", "10.0.0.1"), ("127.0.0.1", "_streamlit_xsrf=b", "b"), ("::1", "", "")],
+    [
+        ("10.0.0.1", "_streamlit_xsrf=b", "10.0.0.1"),
+        ("127.0.0.1", "_streamlit_xsrf=b", "b"),
+        ("::1", "", ""),
+        ("::1", "_streamlit_xsrf=2|01000000|cbcd|7", "cacd"),  # masked by 1, as Streamlit does for every page
+    ],
 )
 def test_readers_are_those_of_the_lab(app, warm, client, cookie, known):
     """As Streamlit tells them to the page: `st.context.ip_address`, which hides this computer's, or else a cookie."""

@@ -16,6 +16,7 @@ from core.show.lessons import sentence
 from core.store import Scene, SceneRow, examples, lenses, rows
 from pages.ui.lab.question import KINDS, View
 from pages.ui.live.grid import Answered, lens_text
+from pages.ui.server import browser
 
 KEPT_QUESTIONS = 8  # questions of each kind that a tab remembers: a layer at every size
 LOOK_SECONDS = 0.2  # between two looks at an unanswered question
@@ -87,7 +88,7 @@ def _come(future: Future) -> bool:
 
 def _reader() -> str:
     """Identity of the reader: the IP address; on this computer, or behind a proxy that hides it, the browser."""
-    return st.context.ip_address or st.context.cookies.get("_streamlit_xsrf", "")
+    return st.context.ip_address or browser(st.context.cookies)
 
 
 def tab() -> Tab:
