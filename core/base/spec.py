@@ -61,6 +61,7 @@ class Spec(BaseModel):
     __slots__ = ("_key",)  # no part of the value: a changed copy begins without one
     # A longest string, for only then pydantic looks whether it is one: half of a surrogate pair is none.
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=2**20)
+    unkeyed: ClassVar[frozenset[str]] = frozenset()  # fields that make no other result
     identity: ClassVar[str] = "Spec"  # not inherited: a class that states none is identified by its own name
 
     def __init_subclass__(cls, **options: Any):
@@ -102,6 +103,8 @@ class View(Spec):
         """Every stored unit that the view looks at, each once."""
         return ()
 
+    is_incomplete: ClassVar[bool] = False  # True if this version measures more of the same, which is then added
+
     @property
     def is_outdated(self) -> bool:
         """True if a unit was measured by an earlier version of its pruner."""
@@ -119,6 +122,7 @@ def optional_field(default: Any, description: str, **limits: Any) -> Any:
 
 def key_of(form: type[Spec], content: dict) -> str:
     """The key of a spec from its JSON, whatever version of the program wrote that."""
+    content = {name: value for name, value in content.items() if name not in form.unkeyed}
     return digest(json.dumps({"is": form.identity, **content}, sort_keys=True, separators=(",", ":")))[:16]
 
 

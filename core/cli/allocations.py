@@ -12,7 +12,7 @@ from core.cli.study_output import change_json, interval_json, protocol_json, see
 from core.cli.terminal import Answer, command, say, say_json, say_table
 from core.export import target
 from core.export.file_sizes import counts_of
-from core.methods import DEFAULT_PRUNER, HALF, treatment
+from core.methods import DEFAULT_PRUNER, HALF, OUTSIDE, treatment
 from core.plan import Allocation, allocate, responses, taken, with_target
 from core.requests import BestRequest, Recipe, fraction, read_allocation, recipe_names, request_of, write
 from core.results import Best, Forecast, Prediction, Result, commands, load_forecast, protocols, text_splits
@@ -32,7 +32,7 @@ def spread(options: SimpleNamespace, store: Store) -> None:
     treated = checked(Recipe, allocation=request, repair=options.repair, **chosen).treatment
     if options.at_most:
         counts = counts_of(profile.provenance, store)
-        request = with_target(request, counts, treated)
+        request = with_target(request, counts, treated, profile)
     if request.budget_unit.levels and options.max_loss is not None:
         raise UserError("--max-loss seeks a share of zeros: give a budget of bits, and read its prediction")
     allocation, lacking = allocate(request, profile), None
@@ -43,7 +43,7 @@ def spread(options: SimpleNamespace, store: Store) -> None:
         forecast, measured = forecast.without_allocation(allocation.exact, allocation.request.uncorrected)
         even = np.full_like(allocation.exact, allocation.request.target)
         rows = {"this allocation": allocation.exact, "its base": allocation.exact_base, "uniform": even}
-        predicted = {name: forecast.predict(row) for name, row in rows.items()}
+        predicted = {name: forecast.predict(row, request.outside or OUTSIDE) for name, row in rows.items()}
     except UserError as reason:
         if options.anchors or options.max_loss is not None:
             raise
@@ -132,6 +132,8 @@ def _say(allocation: Allocation, answer: Answer) -> None:
         title = f"Bits per layer{means}, budget {answer['mean_bits']:g} a weight, linears take {taken}"
     if "file_bytes" in answer:
         title += f", all weights {answer['file_bytes']:,} bytes"
+    if allocation.request.outside:
+        title += f", embeddings and output matrix {allocation.request.outside}"
     say_table(heads, zip(*columns, strict=True), title, words=0)
 
 

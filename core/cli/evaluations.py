@@ -38,7 +38,8 @@ def prune(options: SimpleNamespace, store: Store) -> None:
     request = request_of("prune", **vars(options))
     if options.at_most:
         [recipe], counts = request.settings, counts_of(vars(options), store)
-        allocation = with_target(recipe.allocation, counts, recipe.treatment)
+        profile = options.profile and profiles.load(store, store.profile(options.profile))
+        allocation = with_target(recipe.allocation, counts, recipe.treatment, profile)
         request = request.replace(settings=(recipe.replace(allocation=allocation),))
     folder = whole_path(options.export) if options.export else None
     fields = {"setting": request.settings[0], "format": options.format, "overwrite": options.overwrite}

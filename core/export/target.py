@@ -15,7 +15,7 @@ from core.base import UserError, access, brief, digest, json_value, resolved
 from core.export.card import RECIPE
 from core.methods import QUANT_FORMATS, gguf_type, insist_on_ggml
 from core.models import BYTES, NUMBERED, NotHere, Source, count_numbers, locate, read_shape, tensor_shapes
-from core.plan import within_bytes
+from core.plan import check_bytes
 from core.requests import COMPRESSED, BestRequest, ExportRequest, export_format
 from core.store import HOME, Entry, Store, abandoned, read_note, temporary_path, write_note
 
@@ -129,10 +129,10 @@ def check_search(request: BestRequest, store: Store) -> None:
     """Refuse a size that no setting meets, and what `check_early` refuses of the folder of a search.
 
     Raises:
-        UserError: as `within_bytes` and `check_early`.
+        UserError: as `check_bytes` and `check_early`.
     """
     with suppress(NotHere):
-        within_bytes(request, count_numbers(locate(request.model, store, request.revision, fetch=False), store))
+        check_bytes(request, count_numbers(locate(request.model, store, request.revision, fetch=False), store))
     if request.folder:
         check_early(request, store)
 

@@ -44,6 +44,7 @@ from core.requests import (
     expanded,
     identified,
     methods_of,
+    outside_sketching,
     sketching,
     stands_for,
 )
@@ -83,13 +84,15 @@ def measure(request: MeasureRequest, context: WorkContext, share: Share | None =
     loaded = context.load(request, lambda reader: _inputs(request, reader, store))
     text, others = _inputs(request, loaded, store)
     measurements = identified(request.measurements, {typed: other.fingerprint for typed, other in others.items()})
+    sketch = sketching(text.spec, request.kquants) if request.sketch else None
     profile = ProfileSpec(
         model=loaded.spec,
         text=text.spec,
         measurements=_each_expanded(measurements, loaded),
         prunable=anatomy.is_prunable(loaded.layers),
         removal=request.removal,
-        sketch=sketching(text.spec, request.kquants) if request.sketch else None,
+        sketch=sketch,
+        outside=sketch and outside_sketching(sketch, text.spec.sequences),
         tensors=bool(others),
         methods=methods_of(request.measurements),
     )

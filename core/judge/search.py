@@ -12,7 +12,7 @@ from core.judge.resolution import role_read, texts_of, with_documents
 from core.methods import ANY, Treatment, validation_windows
 from core.models import Loaded, ProgressTracker, Report, Windows, count_numbers
 from core.models.provenance import provenance, without_project_path
-from core.plan import allocate, within_bytes
+from core.plan import allocate, check_bytes, within_bytes
 from core.prune import profile_of
 from core.requests import BestRequest, BestSpec, ModelShape, Recipe, Request, uniform
 from core.results import (
@@ -58,13 +58,17 @@ class Search:
             Cancelled: the report function said so; finished stages and pieces stay.
         """
         self.request = with_documents(self.original)  # every role with its documents
-        self.request = within_bytes(self.request, count_numbers(self.loaded.source, self.store))
+        counts = count_numbers(self.loaded.source, self.store)
+        check_bytes(self.request, counts)
         texts = texts_of(self.request, self.loaded)
         if self.request.recover_minutes:
             validation_windows(search_plan.selection_request(self.request, None, ()).calibration.sequences)
         self.ahead = search_plan.planned(self.request, self.shape)  # work of stages to come, at most
         self.of_setting = self.ahead["selection"] / search_plan.most_evaluated(self.request)
-        self.profile = self._profile(texts)
+        self.profile, self.outside = self._profile(texts), None
+        if self.request.at_most is not None:
+            wish = within_bytes(self.request, counts, self.profile)
+            self.request, self.outside = self.request.replace(target=wish.target, at_most=None), wish.outside
         self.forecasts = load_forecasts(self.store, self.profile, self.request.treatments, self.request.final)
         first = Treatment(search_plan.response_pruner(self.request))
         self.treatments = [each.treatment for each in self.forecasts] or [first]  # whose candidates are predicted
@@ -147,7 +151,7 @@ class Search:
 
     def _best_at(self, target: float) -> None:
         """Evaluate uniform, then candidates that may beat the best so far, the best predicted first."""
-        pool = search_plan.candidates(self.profile, search_plan.response_pruner(self.request), target)
+        pool = search_plan.candidates(self.profile, search_plan.response_pruner(self.request), target, self.outside)
         self.predicted += len(pool.allocations) * len(self.treatments)
         self.notes += pool.left_out
         tried = set()  # titles, each with its treatment
@@ -155,7 +159,7 @@ class Search:
         def following():
             return pool.best(self.study, self._forecasts(), self.treatments[0], tried)
 
-        even = uniform(target, self.request.budget_unit.name)
+        even = uniform(target, self.request.budget_unit.name).replace(outside=self.outside)
         first = following() or Recipe(allocation=even, **self.treatments[0]._asdict())
         self._evaluate(first.uniform)
         for recipe in islice(iter(following, None), search_plan.MOST - 1):

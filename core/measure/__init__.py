@@ -8,6 +8,7 @@ __getattr__ = lazily(
     engines="Dense Group Reader hooks largest_replay_error prepare wavefront",
     first_order="WORDS draw_words signed_changes",
     first_pass="clean_statistics",
+    outside_sketch="sketched_outside",
     perturb="Injection Moments Stream normal perturbed rescaled seeded_generator selected_linears",
     shares="ROUNDING share_of_units",
     sketch="sketched",

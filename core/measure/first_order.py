@@ -91,3 +91,9 @@ def _by_output(read: Tensor, slope: Tensor, damages: Tensor) -> Tensor:
     change = (damages.flatten(0, 1) @ read.flatten(0, 1).T).view(*damages.shape[:2], *read.shape[:2])
     change = change.permute(2, 0, 1, 3).flatten(2)
     return slope.permute(1, 0, 3, 2).flatten(2) @ change.transpose(1, 2)
+
+
+def along(slope: Tensor, moved: Tensor) -> Tensor:
+    """Product of a gradient and a change of the same numbers, window by window, (windows,) on the CPU."""
+    windows = len(slope)
+    return (slope.reshape(windows, -1).float() * moved.reshape(windows, -1).float()).sum(1).cpu()

@@ -3,7 +3,17 @@
 from core.base import Spec
 from core.methods import Gaussian
 from core.models import machine
-from core.requests import Measurement, ModelShape, ProfileSpec, Share, Sketching, cut, tensor_sketching, workload
+from core.requests import (
+    OUTSIDE_WINDOWS,
+    Measurement,
+    ModelShape,
+    ProfileSpec,
+    Share,
+    Sketching,
+    cut,
+    tensor_sketching,
+    workload,
+)
 
 ROUNDING = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-12}
 
@@ -42,6 +52,9 @@ def unit_costs(profile: ProfileSpec, shape: ModelShape) -> dict[Spec, float]:
         profile.removed: shape.look(1),
         profile.floor: workload.measurement(shape, rounding(profile), profile.text.length),
     }
+    if profile.outside:
+        windows = min(profile.text.sequences, OUTSIDE_WINDOWS)
+        cost_of[profile.outside_sketch] = workload.sketch(shape, profile.outside, windows * profile.text.length)
     for other in profile.others.values():
         tokens = profile.text.token_count
         cost_of |= {profile.cumulative(other): 2.0 * tokens, profile.difference(other): 0.0}

@@ -4,7 +4,7 @@ Layers are gone through from the last to the first, each run anew on its recorde
 weights where they are streamed, and the damages of one linear are all that is there at once.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -30,7 +30,6 @@ def sketched(
     norms: Sequence[Tensors],
     plan: Sketching,
     step: Step,
-    below: Callable[[list[list[int]], list[list[Tensor]]], None] = lambda groups, above: None,
 ) -> Sketch:
     """Sketch some windows of a text.
 
@@ -41,15 +40,11 @@ def sketched(
         tokens: (all sequences, length).
         norms: per layer of each linear the L2 norm of its inputs, (in,).
         step: called with how many layers are finished.
-        below: called at last with the groups of windows, and of each the gradients of its draws at the first layer's
-            input, (windows, tokens, width) each.
 
     Raises:
         UserError: a layer cannot be pruned or differentiated, or the gradients are not finite.
     """
-    size = machine.sketched_together(tokens.shape[1])
-    every = [*range(len(tokens))]
-    groups = [every[at : at + size] for at in sorted({each - each % size for each in sequences})]
+    groups = together(len(tokens), tokens.shape[1], sequences)
     runs = [loaded.record(tokens[group]) for group in groups]
     above = [_at_the_end(loaded, calls, group, plan.draws) for calls, group in zip(runs, groups, strict=True)]
     rows = []
@@ -60,12 +55,28 @@ def sketched(
             inputs, slopes = _through([calls[index] for calls in runs], stack, above)
             rows.append([_row(index, each, inputs[each.name], slopes[each.name], norms, plan) for each in stack])
         step(done + 1)
-    below(groups, above)
     windows = [each for group in groups for each in group]
     change = np.full((len(rows), max(map(len, rows)), len(plan.damages), plan.draws, len(windows)), np.nan)
     for place, row in zip(change, reversed(rows), strict=True):
         place[: len(row)] = torch.stack(row).double().numpy()
     return Sketch(change[..., [windows.index(each) for each in sequences]])
+
+
+def together(count: int, length: int, sequences: Iterable[int]) -> list[list[int]]:
+    """Groups of the windows of a text, so many that run together, in which the wanted ones are."""
+    size, every = machine.sketched_together(length), [*range(count)]
+    return [every[at : at + size] for at in sorted({each - each % size for each in sequences})]
+
+
+def gradients_at_entry(
+    loaded: Loaded, runs: Sequence[Sequence[Call]], groups: Sequence[Sequence[int]], draws: int
+) -> list[list[Tensor]]:
+    """Gradients of random scores at the first layer's input, of each group and draw (windows, tokens, width)."""
+    above = [_at_the_end(loaded, calls, group, draws) for calls, group in zip(runs, groups, strict=True)]
+    for index in reversed(range(len(loaded.layers))):
+        with weights_on_device(loaded.layers[index]):
+            _through([calls[index] for calls in runs], [], above)
+    return above
 
 
 def _at_the_end(loaded: Loaded, calls: Sequence[Call], group: Sequence[int], draws: int) -> list[Tensor]:

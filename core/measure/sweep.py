@@ -12,6 +12,7 @@ from core.base import Spec, UserError, out_of_memory, runs
 from core.measure.checkpoint_diff import cumulative, difference
 from core.measure.engines import ENGINES, Group, half_precision_distance, largest_replay_error, prepare
 from core.measure.first_pass import clean_statistics
+from core.measure.outside_sketch import sketched_outside
 from core.measure.perturb import Moments
 from core.measure.shares import Sequences, rounding, share_of_units, unit_costs
 from core.measure.sketch import sketched
@@ -79,6 +80,9 @@ class Sweep:
         for name, other in self.others.items():
             takes = self.loaded, other, self.windows.tokens, self.formats.get(name, {}), self._warn
             self._once(self.profile.tensor_sketch(name), "sketch of the tensors: layer", sketched_tensors, *takes)
+        if plan := self.profile.outside:
+            self._once(self.profile.outside_sketch, "sketch outside the layers: type", sketched_outside, self.loaded,
+                       self.windows.tokens, plan)  # fmt: skip
         plan = self.profile.sketch
         size = plan and machine.sketch_size(self.shape, self.profile.text, plan, self.profile.model.dtype, self._free())
         self._in_groups(sketched, size, self._sketch)
@@ -136,7 +140,9 @@ class Sweep:
     def _once(self, unit: Spec, what: str, measure: Callable, *arguments: object) -> None:
         """Measure and save a unit, unless it is there."""
         if self._lacks(unit):
-            count = self.profile.text.sequences if measure is cumulative else self.shape.layers
+            plan = self.profile.outside
+            counts = {cumulative: self.profile.text.sequences, sketched_outside: plan and len(plan.damages)}
+            count = counts.get(measure, self.shape.layers)
             self.store.save(unit, measure(*arguments, self.tracker.counted(what, self.costs[unit], count)), {})
 
     # -- pass 2 -----------------------------------------------------------------------------------------------------

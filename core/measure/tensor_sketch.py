@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from core.base import UserError, unique
 from core.measure.backward import AtHead, seeds_of, through
 from core.measure.checkpoint_diff import outside, tensors
+from core.measure.first_order import along
 from core.methods import QUANT_FORMATS, Warn, finer_formats, rounded
 from core.models import Call, Loaded, Step, Tensors, anatomy, entry_stream, weights_on_device
 from core.requests import FINER, Sketching, tensor_sketching
@@ -81,7 +82,7 @@ def _windows(
         step(len(calls) - index)
     moved = entry_stream(other.model, other.layers[0], ids) - calls[0].entry
     place = beside.index(full[id(loaded.model.get_input_embeddings())])
-    rest[place] += torch.stack([_along(gradient, moved) for gradient in above])
+    rest[place] += torch.stack([along(gradient, moved) for gradient in above])
     return rows, rest
 
 
@@ -107,8 +108,8 @@ def _end(
         gradient, *slopes = end.gradients(scores, [*moved])
         gradients.append(gradient)
         for name, slope in zip(moved, slopes, strict=True):
-            total[names.index(name), draw] = 0 if slope is None else _along(slope, moved[name])[0]
-        total[place, draw] += _along(of_head[None], end.read)[0]
+            total[names.index(name), draw] = 0 if slope is None else along(slope, moved[name])[0]
+        total[place, draw] += along(of_head[None], end.read)[0]
     return gradients, total
 
 
@@ -127,14 +128,8 @@ def _through(
     for slopes in draws:
         for name, slope in slopes.items():
             slope = slope.reshape(len(call.entry), -1)
-            total[name].append(torch.stack([_along(slope, each) for each in moved[name]]))
+            total[name].append(torch.stack([along(slope, each) for each in moved[name]]))
     return {name: torch.stack(each, 1) for name, each in total.items()}
-
-
-def _along(slope: Tensor, moved: Tensor) -> Tensor:
-    """Product of a gradient and a change of the same numbers, window by window, (windows,) on the CPU."""
-    windows = len(slope)
-    return (slope.reshape(windows, -1).float() * moved.reshape(windows, -1).float()).sum(1).cpu()
 
 
 def _finer(layer: nn.Module, formats: Mapping[str, str]) -> dict[str, list[Tensor]]:

@@ -81,6 +81,7 @@ from core.methods.quantisation import (
     fed_back,
     finer_formats,
     gguf_type,
+    outside_types,
     quantise,
     rounded,
     stored_as,

@@ -37,6 +37,11 @@ class QuantFormat(NamedTuple):
         return self.name in _SUPER_BLOCKS
 
     @property
+    def needs_importance(self) -> bool:
+        """True if ggml rounds to it by an importance matrix alone."""
+        return self.name.startswith("IQ2_X")
+
+    @property
     def in_kquants(self) -> bool:
         """True for these and what rows get that no super-block divides."""
         return self.by_ggml or self.name in ("Q8_0", "Q5_1", "Q5_0", "Q4_0")
@@ -121,6 +126,12 @@ def finer_formats(name: str) -> list[str]:
 
 LITTLE = 0.4  # bits that make no finer format
 OUTSIDE = "Q8_0"  # type of the embeddings, and of a head of its own, in a GGUF file whose linears have few bits
+
+
+def outside_types(text: str) -> tuple[str, str]:
+    """Types of the embeddings and of an output matrix of its own, of `Q6_K` for both or `Q4_K/Q6_K`."""
+    embeddings, _, output = text.partition("/")
+    return embeddings, output or embeddings
 
 
 def gguf_type(exported: str) -> str | None:

@@ -186,6 +186,9 @@ def read_shape(source: Source, store: Store) -> ModelShape:
     return shape._replace(heads=heads_of(source.folder / (source.gguf or "config.json"), store))
 
 
+HEADS = ("lm_head.weight", "output.weight", "embed_out.weight")  # tensors of output matrices, in GGUF files too
+
+
 def count_numbers(source: Source, store: Store) -> Counts:
     """Count the numbers of a model by role, from its files' headers."""
     counts = Counter()
@@ -193,7 +196,9 @@ def count_numbers(source: Source, store: Store) -> Counts:
         for name, shape in tensor_shapes(path, store).items():
             kinds = ("inner", "linears") if NUMBERED.match(name) else ("vectors", "matrices")
             counts[kinds[len(shape) > 1]] += math.prod(shape)
-    return Counts(counts["linears"], counts["matrices"], counts["vectors"] + counts["inner"], counts["inner"])
+            counts["head"] += math.prod(shape) * (name in HEADS)
+    vectors = counts["vectors"] + counts["inner"]
+    return Counts(counts["linears"], counts["matrices"], vectors, counts["inner"], counts["head"])
 
 
 def _gguf(path: Path, store: Store, label: str) -> Source:

@@ -111,13 +111,14 @@ class Predictor:
 ROUNDING_BEND, ROUNDING_DOUBT = 0.2, 0.35
 
 
-def of_rounding(harms: Array) -> Estimate:
+def of_rounding(harms: Array, outside: float = 0.0) -> Estimate:
     """Divergence of rounded models before any was evaluated, nats, with its 90 % interval; (allocations,) each.
 
     Args:
         harms: (allocations, layers) divergence that each of their layers alone causes, as a sketch tells it.
+        outside: that of the matrices outside the layers.
     """
-    total = harms.sum(-1)
+    total = harms.sum(-1) + outside
     middle = total * np.exp(ROUNDING_BEND * total)
     return Estimate(middle, middle * math.exp(-ROUNDING_DOUBT), middle * math.exp(ROUNDING_DOUBT))
 

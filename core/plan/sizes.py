@@ -5,9 +5,11 @@ import math
 import numpy as np
 
 from core.base import UserError, listed, megabytes
-from core.methods import HALF, LAYERS, OUTSIDE, QUANT_FORMATS, Treatment
+from core.methods import HALF, LAYERS, OUTSIDE, QUANT_FORMATS, Treatment, outside_types
 from core.plan.allocation import limits
+from core.plan.outside import with_outside
 from core.requests import AllocationRequest, BestRequest, Counts
+from core.store import Profile
 
 FINEST = 100_000  # parts of a share that a budget in bytes is met by
 
@@ -15,23 +17,25 @@ FINEST = 100_000  # parts of a share that a budget in bytes is met by
 DENSE, MASKED, PATTERN, SMALLEST = "float16", "float16, zeros as a bitmask", "2:4", "Q4_0"
 
 
-def total(counts: Counts, bits: float, gguf: bool, gone: float = 0.0, outside: str = OUTSIDE) -> int:
+def total(counts: Counts, bits: float, gguf: bool, gone: float = 0.0, outside: str | None = None) -> int:
     """Bytes of all weights, without the names, settings and vocabulary that a file holds beside them.
 
-    What lies beside the linears has half precision, but in a GGUF file of few bits matrices the type `outside`, and
+    What lies beside the linears has half precision, but in a GGUF file of few bits matrices the types `outside`, and
     vectors of any have full.
 
     Args:
         bits: the mean over the linears' weights, with scales and zero points.
         gone: the share of layers that are left out.
-        outside: GGUF type of embeddings and output matrix.
+        outside: GGUF types of embeddings and output matrix; None: `OUTSIDE`.
     """
     vectors = (counts.vectors - gone * counts.inner) * (4 if gguf else 2)
-    beside = QUANT_FORMATS[outside].bits_per_weight if gguf and bits < HALF else HALF
-    return round((counts.linears * bits + counts.matrices * beside) / 8 + vectors)
+    types = (QUANT_FORMATS[name].bits_per_weight for name in outside_types(outside or OUTSIDE))
+    embeddings, head = types if gguf and bits < HALF else (HALF, HALF)
+    matrices = (counts.matrices - counts.head) * embeddings + counts.head * head
+    return round((counts.linears * bits + matrices) / 8 + vectors)
 
 
-def taken(counts: Counts, treatment: Treatment, share: float, outside: str = OUTSIDE) -> int:
+def taken(counts: Counts, treatment: Treatment, share: float, outside: str | None = None) -> int:
     """Bytes of all weights at a share saved of the linears' weights."""
     return total(
         counts,
@@ -42,16 +46,21 @@ def taken(counts: Counts, treatment: Treatment, share: float, outside: str = OUT
     )
 
 
-def with_target(request: AllocationRequest, counts: Counts, treatment: Treatment) -> AllocationRequest:
+def with_target(
+    request: AllocationRequest, counts: Counts, treatment: Treatment, profile: Profile | None = None
+) -> AllocationRequest:
     """The request with the least target, to five decimals, at which all weights take no more than its bytes.
+
+    Types of the matrices outside the layers are chosen first, see `with_outside`.
 
     Raises:
         UserError: no target meets them: not even the upper bound does, or less than the lower one would do.
     """
-    most, bounds = request.at_most, limits(request)
+    most, bounds, before = request.at_most, limits(request), request.outside
+    request = with_outside(request, counts, treatment, profile)
     least, greatest = (taken(counts, treatment, share, request.outside) for share in reversed(bounds))
     share = float(np.interp(most, [least, greatest], [bounds.high, bounds.low]))  # a straight line of bits
-    greatest = min(greatest, total(counts, HALF, False))
+    greatest = min(taken(counts, treatment, bounds.low, before), total(counts, HALF, False))
     if not least <= most <= greatest:
         levels = listed(map(treatment.budget_unit.phrase, reversed(bounds)), "to")
         ends = f"{megabytes(least, math.ceil)} to {megabytes(greatest, math.floor)}"
@@ -59,23 +68,37 @@ def with_target(request: AllocationRequest, counts: Counts, treatment: Treatment
     target = math.floor(share * FINEST) / FINEST
     if taken(counts, treatment, target, request.outside) > most:
         target = min(round(target + 1 / FINEST, 5), bounds.high)
-    return request.replace(target=target, at_most=None)
+    outside = before or (request.outside if request.outside != OUTSIDE else None)
+    return request.replace(target=target, at_most=None, outside=outside)
 
 
-def within_bytes(request: BestRequest, counts: Counts) -> BestRequest:
-    """The search with the target at which all weights take no more than its bytes; as it is where it names none.
+def within_bytes(request: BestRequest, counts: Counts, profile: Profile | None = None) -> AllocationRequest:
+    """Uniform with the target, and the types outside the layers, that a search for a size begins with.
 
     Raises:
         UserError: as `with_target`.
     """
-    if request.at_most is None:
-        return request
     wish = AllocationRequest(currency=request.budget_unit.name, at_most=request.at_most)
-    return request.replace(target=with_target(wish, counts, Treatment(request.pruner)).target, at_most=None)
+    return with_target(wish, counts, Treatment(request.pruner), profile)
+
+
+def check_bytes(request: BestRequest, counts: Counts) -> None:
+    """Refuse a search for a size that no types meet, whatever the profile will tell.
+
+    Raises:
+        UserError: as `with_target`.
+    """
+    if request.at_most is not None:
+        unit, treatment = request.budget_unit, Treatment(request.pruner)
+        wish = AllocationRequest(currency=unit.name, at_most=request.at_most)
+        if unit.in_gguf and request.at_most < taken(counts, treatment, unit.shares[-1]):
+            narrow = [each.name for each in unit.levels if not each.format.needs_importance]
+            wish = wish.replace(outside=narrow[-1])
+        with_target(wish, counts, treatment)
 
 
 def sizes(
-    counts: Counts, own: str, bits: float, gguf: bool = False, gone: float = 0.0, outside: str = OUTSIDE
+    counts: Counts, own: str, bits: float, gguf: bool = False, gone: float = 0.0, outside: str | None = None
 ) -> dict[str, int]:
     """Bytes by form: dense, the form of the pruned or rounded model, and others of few bits.
 

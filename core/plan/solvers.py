@@ -53,6 +53,16 @@ def solve(choices: Choices, budget: float) -> Array:
     return shares[0] + (bought.reshape(savings.shape) * savings).sum(1) / choices.weights
 
 
+def least_harm(choices: Choices, budget: float) -> float:
+    """The harm in all of what `solve` buys, for a budget inside the levels; beyond them that of the nearest.
+
+    Args:
+        choices: their harm is convex in the share.
+    """
+    plan = solve(choices, float(np.clip(budget, *choices.shares[[0, -1]])))
+    return sum(np.interp(share, choices.shares, row) for share, row in zip(plan, choices.harm, strict=True))
+
+
 @lru_cache(maxsize=8)
 def _offered(choices: Choices) -> tuple[Array, Array, Array, Array]:
     """Savings of each piece, (units, pieces); their order, cheapest first; by that, equal groups and their savings.
@@ -113,7 +123,7 @@ def solve_levels(choices: Choices, budget: float, drop_harm: Array) -> Array:
         choices: units layer after layer, as many in each.
         drop_harm: (layers,) harm of dropping each. One layer always stays.
     """
-    hulls = np.stack([_hull_of_levels(choices.shares, row) for row in choices.harm])
+    hulls = hull_of_levels(choices).harm
     layer = np.arange(len(hulls)) * len(drop_harm) // len(hulls)
 
     def without(dropped):  # the total, the layers, the plan
@@ -134,11 +144,13 @@ def solve_levels(choices: Choices, budget: float, drop_harm: Array) -> Array:
     return best[2]
 
 
-def _hull_of_levels(shares: Array, harm: Array) -> Array:
-    """The hull of the levels that a unit can have, (levels,), and beyond them harm that is bought last."""
-    fits = np.isfinite(harm)
-    inside = np.interp(shares, shares[fits], hull(shares[fits], harm[fits]))
-    return inside + IMPOSSIBLE * np.maximum(shares - shares[fits][-1], 0)
+def hull_of_levels(choices: Choices) -> Choices:
+    """The hull of the levels that each unit can have, and beyond them harm that is bought last."""
+    shares, rows = choices.shares, []
+    for harm, fits in zip(choices.harm, np.isfinite(choices.harm), strict=True):
+        inside = np.interp(shares, shares[fits], hull(shares[fits], harm[fits]))
+        rows.append(inside + IMPOSSIBLE * np.maximum(shares - shares[fits][-1], 0))
+    return Choices(choices.weights, shares, np.stack(rows))
 
 
 # --- curves of harm over sparsity, from what was measured ------------------------------------------------------------

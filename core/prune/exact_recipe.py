@@ -7,6 +7,7 @@ import numpy as np
 from core.base import Array, UserError
 from core.methods import (
     KQUANTS,
+    OUTSIDE,
     PRUNERS,
     dropped_layers,
     insist_on_ggml,
@@ -46,7 +47,7 @@ def make_exact(
         sparsity=sparsity,
         calibration=read.spec if read else None,
         repair_method=recipe.treatment.repair_method,
-        outside=recipe.allocation.outside,
+        outside=recipe.allocation.outside or OUTSIDE,
         **{name: getattr(recipe, name) for name in Recipe.model_fields.keys() & ExactRecipe.model_fields.keys()},
     )
     sparsity_by_linear(exact, list(map(anatomy.prunable_linears, loaded.layers)))

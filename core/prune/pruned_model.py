@@ -16,6 +16,7 @@ from core.methods import (
     MaskedWeights,
     Warn,
     has_converged,
+    outside_types,
     rounded,
     steps_on,
     steps_within,
@@ -78,11 +79,7 @@ def prune(
     step = tracker.counted(f"{what}pruned, layer", walking, len(loaded.layers))
 
     if PRUNERS[exact.pruner].budget_unit.in_gguf:
-        with torch.no_grad():
-            for each in outside_matrices(loaded):
-                values = rounded(each, QUANT_FORMATS[exact.outside].on(each.shape[1]))
-                each.copy_(values)
-                each.packed = values.packed  # for an export
+        _round_outside(loaded, *outside_types(exact.outside))
 
     def walk():
         left = tokens[training_windows(len(tokens))] if exact.distills or exact.pruner_windows else tokens
@@ -178,6 +175,19 @@ def is_over(state: Tensors, until: int) -> bool:
 def count_zeros(loaded: Loaded) -> Array:
     """Fraction of zeros in every linear, (layers, linears)."""
     return anatomy.per_weight(loaded.layers, anatomy.zero_fraction, anatomy.linears)
+
+
+@torch.no_grad()
+def _round_outside(loaded: Loaded, embeddings: str, output: str) -> None:
+    """Round the matrices outside the layers; a tied one, and all but an output matrix, to the type of embeddings."""
+    model = loaded.model
+    tied = model.get_input_embeddings().weight
+    head = getattr(model.get_output_embeddings(), "weight", tied)
+    for each in outside_matrices(loaded):
+        name = output if each is head and head is not tied else embeddings
+        values = rounded(each, QUANT_FORMATS[name].on(each.shape[1]))
+        each.copy_(values)
+        each.packed = values.packed  # for an export
 
 
 def outside_matrices(loaded: Loaded) -> list[Tensor]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from core.base import Spec, checked, either, listed, look_up, optional_field
+from core.base import Spec, UserError, brief, checked, either, listed, look_up, optional_field, unique
 from core.methods import (
     LAYERS,
     OUTSIDE,
@@ -25,6 +25,13 @@ from core.requests.perturbations import perturbation
 DEFAULT_METHOD = "owl"  # shown where no method is chosen
 GGUF_TYPES = {name: name for name, form in QUANT_FORMATS.items() if form.gguf}
 Control = Literal["none", "reversed", "shuffled", "ramp"]
+
+
+def _outside(typed: str) -> str:
+    names = [look_up(GGUF_TYPES, each, "GGUF type") for each in typed.split("/")]
+    if len(names) > 2:
+        raise UserError(f"{brief(typed)} are more than two types: write one, or those of embeddings and output matrix")
+    return "/".join(unique(names))
 
 
 class Correction(Spec):
@@ -55,8 +62,10 @@ class AllocationRequest(Spec):
         None, "bytes of all weights in place of the target, which `core.plan.sizes.with_target` then finds"
     )
 
-    outside: Annotated[str, from_text(lambda typed: look_up(GGUF_TYPES, typed, "GGUF type"))] = optional_field(
-        OUTSIDE, "GGUF type of embeddings and output matrix, where the linears have one"
+    outside: Annotated[str | None, from_text(_outside)] = optional_field(
+        None,
+        "GGUF type of embeddings and output matrix, or two as in Q4_K/Q6_K; else the best for a budget in bytes, where "
+        f"the profile tells, or {OUTSIDE}",
     )
 
     def check(self) -> None:
@@ -66,7 +75,7 @@ class AllocationRequest(Spec):
                 "a correction spends an exact budget inside bounds, and unclipped numbers know neither: "
                 "give a strength or unclipped, not both"
             )
-        if self.outside != OUTSIDE and not self.budget_unit.in_gguf:
+        if self.outside and not self.budget_unit.in_gguf:
             raise ValueError(f"outside names a GGUF type, and {self.currency} has none: write currency=kquants or gguf")
         pruner = getattr(self.base, "pruner", None)
         if pruner and TREATMENTS[pruner].budget_unit is not self.budget_unit:

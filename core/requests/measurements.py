@@ -7,12 +7,13 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from core.base import Fields, Spec, View, model_name, optional_field, text_name, unique
-from core.methods import PRUNERS, SKETCHED, SKETCHED_KQUANTS, Method, Perturbation
+from core.methods import PRUNERS, QUANT_FORMATS, SKETCHED, SKETCHED_KQUANTS, Method, Perturbation
 from core.requests.inputs import ModelSpec, OfModel, OfWindows, TextSpec, WindowRequest
 
 MOST = 1000  # measurements at once
 SAMPLES = 256  # backward passes of a sketch, over all windows
 TENSOR_SAMPLES = 64  # the same of the tensors of another checkpoint: the largest share is known to a seventh of itself
+OUTSIDE_WINDOWS, OUTSIDE_SAMPLES = 8, 32  # of a sketch of embeddings and output matrix: harms known to a fifth
 FINER = 3  # formats that a linear of it is tried in beside its own
 EACH = "each"  # linear, or the number of a head: stands for every one of the model, one measurement for each
 SMALLEST_HALF_PRECISION_SIZE = 0.05
@@ -53,6 +54,14 @@ def sketching(text: OfWindows, kquants: str = "none") -> Sketching:
     """
     names = [name for name in SKETCHED_KQUANTS if kquants == "all" or (kquants == "fast" and name[:3] != "IQ2")]
     return Sketching(damages=(*SKETCHED, *names), draws=-(-SAMPLES // text.sequences))
+
+
+def outside_sketching(sketch: Sketching, sequences: int) -> Sketching | None:
+    """The sketch of the matrices outside the layers: GGUF types, on the first `OUTSIDE_WINDOWS`; None without them."""
+    forms = (QUANT_FORMATS[name] for name in sketch.damages if name in QUANT_FORMATS)
+    names = tuple(form.name for form in forms if form.gguf and not form.needs_importance)
+    draws = -(-OUTSIDE_SAMPLES // min(sequences, OUTSIDE_WINDOWS))
+    return Sketching(damages=names, draws=draws) if names else None
 
 
 def tensor_sketching(sequences: int) -> Sketching:
@@ -111,6 +120,12 @@ class SketchSpec(OnText):
     sketching: Sketching
 
 
+class OutsideSketchSpec(OnText):
+    """The same by GGUF types of embeddings and output matrix."""
+
+    sketching: Sketching
+
+
 class FloorSpec(OnText):
     """Final drift after rounding-sized noise: below ten times this, a drift says nothing."""
 
@@ -139,6 +154,8 @@ def _on_text(form: type[OnText]) -> property:
 class ProfileSpec(View):
     """A view over units: all measurements of one model on one text."""
 
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"outside"})  # sketches of before there was one gain it
+
     model: ModelSpec
     text: TextSpec
     measurements: tuple[Measurement, ...] = Field(min_length=1)
@@ -150,6 +167,7 @@ class ProfileSpec(View):
     )
 
     sketch: Sketching | None = optional_field(None, "damages of every linear that gradients measured")
+    outside: Sketching | None = optional_field(None, "GGUF types of embeddings and output matrix, by gradients")
     tensors: bool = optional_field(False, "tensors of other checkpoints that gradients measured")
 
     activation: ClassVar = _on_text(ActivationSpec)
@@ -160,6 +178,15 @@ class ProfileSpec(View):
     @property
     def weights(self) -> WeightSpec:
         return WeightSpec(model=self.model)
+
+    @property
+    def outside_sketch(self) -> OutsideSketchSpec | None:
+        plan = self.outside
+        return OutsideSketchSpec(model=self.model, text=self.text, sketching=plan) if plan else None
+
+    @property
+    def is_incomplete(self) -> bool:
+        return bool(self.sketch and not self.outside and outside_sketching(self.sketch, self.text.sequences))
 
     @property
     def parted(self) -> tuple[Measurement | Sketching, ...]:
@@ -195,7 +222,8 @@ class ProfileSpec(View):
         of_removal = (self.removed,) if self.removal else ()
         made = (self.cumulative, self.difference, *[self.tensor_sketch] * self.tensors)
         of_others = (make(other) for other in self.others.values() for make in made)
-        return self.activation, self.floor, *of_weights, *of_removal, *of_others, *map(self.unit, self.parted)
+        beside = filter(None, [self.outside_sketch])
+        return self.activation, self.floor, *of_weights, *of_removal, *of_others, *map(self.unit, self.parted), *beside
 
     @property
     def names(self) -> list[str]:

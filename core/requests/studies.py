@@ -61,7 +61,7 @@ class ExactRecipe(Repairs):
     calibration: TextSpec | None
     method: Method = Field(default_factory=lambda fields: PRUNERS[fields["pruner"]].method, description="the pruner's")
     repair_method: int = optional_field(1, "the repair's: stored before there was one, it is the first")
-    outside: str = optional_field(OUTSIDE, "GGUF type of embeddings and output matrix, where the linears have one")
+    outside: str = optional_field(OUTSIDE, "GGUF types of embeddings and output matrix, where the linears have one")
 
     @property
     def formats(self) -> list | None:

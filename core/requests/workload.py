@@ -7,7 +7,15 @@ from typing import Any, NamedTuple
 
 from core.methods import EPOCHS, PRUNERS, Treatment
 from core.requests.inputs import WindowRequest
-from core.requests.measurements import Measurement, MeasureRequest, Sketching, sketching, stands_for
+from core.requests.measurements import (
+    OUTSIDE_WINDOWS,
+    Measurement,
+    MeasureRequest,
+    Sketching,
+    outside_sketching,
+    sketching,
+    stands_for,
+)
 from core.requests.recipes import Recipe
 from core.requests.studies import EvaluationRequest
 
@@ -51,6 +59,7 @@ class Counts(NamedTuple):
     matrices: int  # embeddings; tied ones once
     vectors: int  # norms and biases
     inner: int = 0  # those of them inside layers
+    head: int = 0  # those of the matrices in an output matrix of its own
 
 
 def solving(treatment: Treatment) -> float:
@@ -84,8 +93,16 @@ def sweep(shape: ModelShape, request: MeasureRequest, groups: int = 1) -> float:
     clean = 2 + 2 * sum(each.perturbation.compares for each in request.measurements)
     swept = sum(measurement(shape, each, tokens / groups) for each in request.measurements)
     looks = shape.look() + shape.look(0.25) + request.removal * shape.look(1)  # scores, spectra, removed weights
-    sketched = request.sketch and sketch(shape, sketching(request.text, request.kquants), tokens)
+    sketched = request.sketch and _sketches(shape, request)
     return clean * tokens + looks + groups * swept + sketched
+
+
+def _sketches(shape: ModelShape, request: MeasureRequest) -> float:
+    """Sketches of all linears, and of what lies outside the layers."""
+    text, whole = request.text, sketching(request.text, request.kquants)
+    beside = outside_sketching(whole, text.sequences)
+    some = text.length * min(text.sequences, OUTSIDE_WINDOWS)
+    return sketch(shape, whole, text.token_count) + sketch(shape, beside, some)
 
 
 def pruning(shape: ModelShape, text: WindowRequest, treatment: Treatment) -> float:

@@ -14,8 +14,8 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from core.base import Estimate, UserError, frozen, per_cent
-from core.methods import MIXED, Treatment
-from core.plan import Predictor, allocate, limits, prediction, responses, same_allocation
+from core.methods import MIXED, OUTSIDE, Treatment
+from core.plan import Predictor, allocate, limits, outside_harm, prediction, responses, same_allocation
 from core.requests import AllocationRequest, recipe_names
 from core.results.setting_result import Result
 from core.results.study_results import Study
@@ -93,13 +93,21 @@ class Forecast:
         """Predict the increase of many allocations, (rows, layers) or (rows, layers, linears)."""
         return self.increases_from_harms(responses.layer_harms(rows, self.profile, self.treatment.budget_unit))
 
-    def increases_from_harms(self, harms: Array, beside: Result | None = None, cost: str = "loss") -> Estimate:
+    def increases_from_harms(
+        self, harms: Array, beside: Result | None = None, cost: str = "loss", outside: str | None = None
+    ) -> Estimate:
         """The same, or another of the `costs`, by the harm of each layer alone, (rows, layers).
 
-        Beside a setting where that was pruned alike.
+        Args:
+            beside: a setting, for what it was measured to cost, where it was pruned alike.
+            outside: types of the matrices outside the layers; None: those of the anchors.
         """
         alike = beside and beside.setting.treatment == self.treatment
         predicted = self.predictors[cost](harms, _harms(beside, self.profile) if alike else None)
+        own = self.settings[0].setting.allocation.outside or OUTSIDE
+        if outside not in (None, own):
+            now, then = (prediction.of_rounding(harms, outside_harm(self.profile, each)) for each in (outside, own))
+            predicted = predicted.map(lambda each: each * now.value / then.value)
         if self.judge is None:
             return predicted
         middle, (times, wider) = predicted.value, self.factor
@@ -114,8 +122,11 @@ class Forecast:
         with np.errstate(over="ignore"):
             return increases.map(lambda each: np.exp(dense + each))
 
-    def predict(self, exact: Array) -> Prediction:
+    def predict(self, exact: Array, outside: str | None = None) -> Prediction:
         """Predict one allocation, (layers,) or (layers, linears).
+
+        Args:
+            outside: as of `increases_from_harms`.
 
         Raises:
             UserError: a sparsity beyond the largest measured one.
@@ -127,7 +138,8 @@ class Forecast:
                 f"a layer has sparsity {exact.max():.3f}, and none above {highest:g} was measured alone: nothing "
                 "beyond is predicted; measure a larger sparsity, or lower the upper bound"
             )
-        return self.prediction({each: self.increases_from_harms(harms, cost=each) for each in self.costs}, 0)
+        costs = {each: self.increases_from_harms(harms, cost=each, outside=outside) for each in self.costs}
+        return self.prediction(costs, 0)
 
     def prediction(self, costs: Mapping[str, Estimate], row: int) -> Prediction:
         """One of several allocations by their predicted costs."""
@@ -217,13 +229,13 @@ def usable_settings(study: Study, treatment: Treatment) -> list[Result]:
     """Settings evaluated with a pruner and a repair, neither by a pattern nor true-sequentially.
 
     Zeros and integers in one linear are no longer made, so no curve predicts them. Trainings of several budgets are
-    several treatments: those of the one with the most settings serve.
+    several treatments, and so are types outside the layers: those of the one with the most settings serve.
     """
     alike = defaultdict(list)
     for one in study.settings if treatment.budget_unit is not MIXED else ():
         recipe = one.setting
         if recipe.treatment == treatment and not recipe.pattern and not recipe.true_sequential:
-            alike[recipe.repair_options].append(one)
+            alike[recipe.repair_options, recipe.allocation.outside].append(one)
     return max(alike.values(), key=len, default=[])
 
 

@@ -217,8 +217,11 @@ class Candidates:
         return by and Recipe(allocation=request, **by._asdict())
 
 
-def candidates(profile: Profile, pruner: str, target: float) -> Candidates:
+def candidates(profile: Profile, pruner: str, target: float, outside: str | None = None) -> Candidates:
     """Every method with the grid of its paper, plain, corrected and corrected in reverse.
+
+    Args:
+        outside: types of the matrices outside the layers.
 
     Raises:
         UserError: the profile lacks response curves.
@@ -233,7 +236,7 @@ def candidates(profile: Profile, pruner: str, target: float) -> Candidates:
             usual = responses.pruner_with_curves(profile, base.per_linear, unit)
             own = harmed_as(pruner)
             base = base.replace(pruner=own if own in responses.pruners(profile, base.per_linear, unit) else usual)
-        plain = AllocationRequest(base=base, target=target, currency=unit.name)
+        plain = AllocationRequest(base=base, target=target, currency=unit.name, outside=outside)
         corrected = () if unit.levels else plain.corrected(STRENGTHS, ("none", "reversed"))
         for request in (plain, *corrected):
             try:

@@ -39,6 +39,7 @@ from core.store.results import (
     Floor,
     Losses,
     Merged,
+    OutsideSketch,
     Perturbed,
     Removal,
     Scores,

@@ -195,7 +195,7 @@ class Store:
             note = read_note(self._note(request))
             if all(stamp(each[0]) == each for each in note["files"]):
                 view = BY_REQUEST[type(request)].view.model_validate(note["view"])
-                return None if view.is_outdated else view
+                return None if view.is_outdated or view.is_incomplete else view
         return None
 
     def _note(self, request: Request) -> Path:

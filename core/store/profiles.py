@@ -14,6 +14,7 @@ from core.store.results import (
     Cumulative,
     Difference,
     Floor,
+    OutsideSketch,
     Perturbed,
     Removal,
     Scores,
@@ -44,6 +45,7 @@ class Profile:
     perturbed: dict[Measurement, Perturbed]
     removal: Removal | None = None  # if it was requested
     sketch: Sketch | None = None  # likewise
+    outside: OutsideSketch | None = None  # of sketches since there is one
     others: dict[str, OtherCheckpoint] = field(default_factory=dict)  # by perturbation that takes its layers
 
     @property
@@ -118,6 +120,7 @@ def load(store: Store, entry: Entry) -> Profile:
         {each: results[spec.unit(each)] for each in spec.measurements},
         results.get(spec.removed),
         results.get(spec.sketch and spec.unit(spec.sketch)),
+        results.get(spec.outside_sketch),
         {
             name: OtherCheckpoint(
                 results[spec.cumulative(source)],

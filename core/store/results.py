@@ -68,6 +68,7 @@ Windows = Annotated[Array, "window"]
 Examples = Annotated[Array, "example"]
 TensorChange = Annotated[Array, "layer module damage draw sequence"]
 RestChange = Annotated[Array, "rest draw sequence"]
+OutsideChange = Annotated[Array, "matrix damage draw window", HALF]
 SketchedChange = Annotated[Array, "layer linear damage draw window", HALF]  # of many numbers, each a random draw
 
 
@@ -175,6 +176,13 @@ class Sketch:
     """
 
     change: SketchedChange  # of the log-probability, nats; NaN where a layer has fewer linears, or no format fits
+
+
+@frozen
+class OutsideSketch:
+    """The same of embeddings and output matrix; of tied ones together."""
+
+    change: OutsideChange  # NaN where a type does not fit the width
 
 
 @frozen

@@ -98,7 +98,7 @@ def draw(
         layout.warn(f"The correction is off: {sweep.off}")
     layout.live(bars, {"strength": sweep.frame(correction.strength, correction.control)})
     if forecast:
-        others = measured and study_lines.interval(*forecast.predict(allocation.exact)[:3])
+        others = measured and study_lines.interval(*forecast.predict(allocation.exact, allocation.request.outside)[:3])
         sentences = {
             f"The other settings predict {others}.": measured,
             "Shaded: the interval.": bars.gauge,
@@ -111,7 +111,7 @@ def draw(
 def next_words(allocation: Allocation, forecast: Forecast) -> None:
     """Draw the predicted divergence and share of next words that change, where the anchors tell them."""
     with suppress(UserError):  # a layer beyond what was measured: said above
-        if words := study_lines.next_words(forecast.predict(allocation.exact)):
+        if words := study_lines.next_words(forecast.predict(allocation.exact, allocation.request.outside)):
             layout.caption(words)
 
 

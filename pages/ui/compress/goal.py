@@ -13,9 +13,9 @@ from core.export.file_sizes import counts_of
 from core.export.target import check_search
 from core.jobs import cost
 from core.methods import ANY, DEFAULT_PRUNER, GGUF, Treatment, default_pruner
-from core.plan import taken, within_bytes
+from core.plan import taken
 from core.requests import BestRequest, Counts, command_line, fraction, read_bytes, whole_path
-from core.results import Forecast, Frontier, Point, Result, best, text_splits
+from core.results import Forecast, Frontier, Result, best, text_splits
 from core.show.figures import frontier
 from core.store import Entry, Profile, Store
 from pages.ui import current_profile, form, layout, studies, watch
@@ -102,9 +102,9 @@ def _frontier(profile: Profile, aim: str, typed: str, treatment: Treatment, coun
     except UserError:  # said beside the button
         return
     try:
-        share = _share(ways, aim, wanted)
-        chosen = ways.best(share)
-        even = ways.even(share) if chosen.request.base.measured else None
+        chosen = ways.best(_amount(ways, aim, wanted))
+        request = chosen.request
+        even = ways.even(request.target, request.outside) if request.base.measured else None
     except UserError as error:
         layout.warn(error)
         layout.caption(NOTHING)
@@ -123,20 +123,15 @@ def _ways(
     return Frontier(profile, treatment, counts, results, forecast)
 
 
-def _share(ways: Frontier, aim: str, wanted: float) -> float:
-    """The share that has to be saved.
+def _amount(ways: Frontier, aim: str, wanted: float) -> float:
+    """Bytes, or zeros, that are aimed at.
 
     Raises:
-        UserError: no setting meets the goal, and what would.
+        UserError: no setting keeps within the loss.
     """
     if aim == "loss":
-        return ways.share_within(wanted)
-    if aim == "target":
-        return wanted
-    largest: Point = ways.plain[0]
-    if wanted >= largest.amount:
-        return largest.request.target
-    return within_bytes(BestRequest(at_most=wanted, pruner=ways.treatment.pruner), ways.counts).target
+        return ways.amount_within(wanted)
+    return min(wanted, ways.plain[0].amount) if aim == "size" else wanted
 
 
 # --- making it -------------------------------------------------------------------------------------------------------

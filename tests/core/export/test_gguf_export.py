@@ -149,7 +149,7 @@ def test_a_dense_folder_has_the_bytes_that_are_predicted(family, tmp_path, empty
     assert found[sizes.DENSE] == exported.dense_bytes
     gone, weights = (np.nansum(each * exported.weights) for each in (exported.achieved, 1))
     assert found[sizes.DENSE] - found[sizes.MASKED] == pytest.approx(2 * gone - weights / 8, abs=1)
-    assert file_sizes.own_form(Recipe(pattern="2:4")) == (sizes.PATTERN, 9, False, 0, "Q8_0")
+    assert file_sizes.own_form(Recipe(pattern="2:4")) == (sizes.PATTERN, 9, False, 0, None)
 
 
 def test_a_plan_of_several_types_is_written_and_its_bytes_are_predicted(tmp_path, empty):
@@ -173,7 +173,7 @@ def test_k_quants_are_ggmls_own_of_the_importance_that_lies_beside_them(tmp_path
     types = ["Q4_K", "IQ3_XXS", "Q2_K", "Q6_K"]
     shares = [KQUANTS.read(each) for each in types]
     plan = AllocationRequest(
-        base=Manual(sparsity=tuple(shares)), target=sum(shares) / 4, currency="kquants", outside="Q6_K"
+        base=Manual(sparsity=tuple(shares)), target=sum(shares) / 4, currency="kquants", outside="Q4_K/Q6_K"
     )
     setting = Recipe(allocation=plan, pruner="kquants", calibration_seed=0)
     how = {"calibration": WindowRequest(sequences=2, length=16), "format": "gguf"}
@@ -184,8 +184,11 @@ def test_k_quants_are_ggmls_own_of_the_importance_that_lies_beside_them(tmp_path
     tensors = {each.name: each for each in reader.tensors}
     assert [tensors[f"blk.{layer}.ffn_up.weight"].tensor_type.name for layer in range(4)] == types
     told = [reader.fields[f"general.{name}"].contents() for name in ("type", "name", "file_type")]
-    assert told == ["model", "model", gguf.LlamaFileType.MOSTLY_Q6_K]
-    assert {tensors[f"{name}.weight"].tensor_type.name for name in ("token_embd", "output")} == {"Q6_K"}
+    assert told == ["model", "model", gguf.LlamaFileType.MOSTLY_Q4_K_M]
+    assert [tensors[f"{name}.weight"].tensor_type.name for name in ("token_embd", "output")] == ["Q4_K", "Q6_K"]
+    sized = sizes.total(count_numbers(locate(str(model), empty), empty), 0.0, True, 0.0, "Q4_K/Q6_K")
+    vectors = sum(each.n_bytes for name, each in tensors.items() if len(each.shape) == 1)
+    assert sized == vectors + sum(tensors[f"{name}.weight"].n_bytes for name in ("token_embd", "output"))
     assert [tensors[f"blk.{layer}.ffn_down.weight"].tensor_type.name for layer in range(4)] == [
         QUANT_FORMATS[each].fallback for each in types
     ]

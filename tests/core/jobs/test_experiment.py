@@ -239,6 +239,20 @@ def test_the_errors_of_removed_weights_are_added_to_what_is_there(empty, text, e
     assert np.ptp(allocate(AllocationRequest(base=Lsa(), target=0.5), after).sparsity) > 0.1
 
 
+def test_a_sketch_of_before_gains_what_lies_outside_the_layers_under_the_same_key(empty, text, engine_calls):
+    asked = request(text, sketch=True)
+    entry = execute.get(asked, empty)
+    whole, before = found(empty, entry), entry.spec.replace(outside=None)
+    empty.save(before, None, entry.provenance)
+    empty.remember(asked, before, [])
+    empty.measured(entry.spec.outside_sketch).unlink()
+    assert found(empty, empty.profile(entry.key)).outside is None
+    engine_calls.clear()
+    again = execute.get(asked, empty)
+    assert again.key == entry.key and engine_calls == []
+    np.testing.assert_array_equal(found(empty, again).outside.change, whole.outside.change)
+
+
 def test_what_is_deleted_with_another_result_meanwhile_is_measured_again(empty, text):
     """All profiles of a model share what is measured of its weights, all studies of one text the dense model."""
     short, settings = WindowRequest(source=text, sequences=4, length=8), (Recipe(pruner="magnitude"),)

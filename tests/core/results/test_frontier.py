@@ -1,12 +1,14 @@
 """The frontier: what a sketch predicts before anything was evaluated, and that what is recommended meets the goal."""
 
 import math
+from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 from core.base import UserError
-from core.methods import TREATMENTS, Treatment
-from core.plan import taken
+from core.methods import OUTSIDE, TREATMENTS, Treatment
+from core.plan import taken, with_target
 from core.requests import Counts
 from core.results import Frontier, study_results
 from core.show.figures import frontier
@@ -37,15 +39,38 @@ def test_rounded_models_of_two_families_diverge_as_the_sketch_predicts_without_a
 @pytest.mark.parametrize(("by", "share"), [("gguf", 0.69), ("gguf", 0.6), ("quantised_symmetric", 0.75)])
 def test_what_is_recommended_is_within_the_goal_and_no_worse_than_what_is_plain(by, share):
     of = ways("demo", Treatment(by))
-    best, even = of.best(share), of.even(share)
-    assert best.amount <= even.amount * (1 + 1e-6) and best.kl.value <= even.kl.value and not best.is_measured
-    assert best.amount == taken(COUNTS, of.treatment, best.request.target)
+    even = of.even(share)
+    best = of.best(even.amount)
+    assert best.amount <= even.amount and best.kl.value <= even.kl.value and not best.is_measured
+    assert best.amount == taken(COUNTS, of.treatment, best.request.target, best.request.outside)
     assert all(each.kl.value >= best.kl.value for each in of.plans if each.amount <= best.amount)
-    assert of.point(of.plan(of.share_within(0.1))).kl.value <= math.log(1.1)
+    assert of.point(of.plan(of.amount_within(0.1))).kl.value <= math.log(1.1)
     chart = frontier.frontier(of, best, even, best.amount)
     assert best.name in chart.finding and "predicted" in chart.finding and "measured;" not in chart.finding
     with pytest.raises(UserError, match="allow more"):
-        of.share_within(1e-6)
+        of.amount_within(1e-6)
+
+
+@pytest.mark.parametrize(("key", "sizes"), [("demo", (78e6, 85e6, 92e6)), ("693e71", (160e6, 190e6, 220e6))])
+def test_types_outside_the_layers_are_chosen_with_those_of_linears(key, sizes):
+    of = ways(key, Treatment("gguf"))
+    if key != "demo":
+        of = replace(of, counts=Counts(100_270_080, 167_772_160, 55_936, 55_296))
+    narrowest = of.plans[-1].request.outside
+    assert narrowest == "Q4_0" and of.plans[-1].amount < of.plain[-1].amount
+    for size in sizes:
+        wish = of._request.replace(at_most=size)
+        chosen = of.point(of.plan(size))
+        others = []
+        for name in of.treatment.budget_unit.names:
+            with suppress(UserError):  # too much for what is left
+                others.append(of.point(with_target(wish.replace(outside=name), of.counts, of.treatment, of.profile)))
+        assert chosen.amount <= size and chosen.request.outside != OUTSIDE and "embeddings" in chosen.name
+        assert chosen.kl.value <= 1.05 * min(each.kl.value for each in others)
+    unknown = replace(of, profile=replace(of.profile, outside=None))
+    with pytest.raises(UserError, match="from Q4_0 to Q8_0"):
+        unknown.plan(of.plans[-1].amount)
+    assert unknown.plan(of.plain[-1].amount).outside is None
 
 
 def test_what_was_measured_takes_the_place_of_what_is_predicted():

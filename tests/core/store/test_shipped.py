@@ -18,7 +18,7 @@ IDENTITIES = {  # what keys hash as the name of a class: never changed, though a
     *("DifferenceSpec", "EvaluatedSpec", "MarginalSpec", "ExchangeSpec", "ZeroShotSpec"),
     *("ProfileSpec", "StudySpec", "ExportSpec", "BestSpec", "PolishSpec", "WritingSpec", "Unfinished", "Part"),
     *("MeasureRequest", "StudyRequest", "ExportRequest", "BestRequest", "PolishRequest", "WritingRequest"),
-    *("ShareRequest", "SketchSpec", "TensorSketchSpec"),
+    *("ShareRequest", "SketchSpec", "OutsideSketchSpec", "TensorSketchSpec"),
 }
 
 
