@@ -27,11 +27,10 @@ from core.export import GGUF, Card, Contents, export
 from core.export.imatrix import Text
 from core.export.imatrix import read as read_imatrix
 from core.export.imatrix import write as write_imatrix
-from core.measure import draw_words, sketched
+from core.measure import sketched, sketched_outside
 from core.measure.first_pass import clean_statistics
-from core.measure.perturb import seeded_generator
 from core.methods import HALF, KQUANTS, pack
-from core.models import anatomy, loading, locate
+from core.models import anatomy, loading, locate, silent
 from core.models.replay import tail
 from core.models.windows import windows
 from core.plan import Choices, solve_levels
@@ -143,21 +142,17 @@ def measured(loaded, out):
     norms = [{} for _ in loaded.layers]
     for (index, each), name in zip(stacks, own, strict=False):
         norms[index][each.name] = torch.from_numpy(means[name]).float().sqrt()
-    outside, some = [], tokens[:SKETCHED, :LENGTH]
-
-    def embedding(groups, above):
-        with torch.no_grad():
-            outside.append(embedding_changes(loaded, some, groups, above))
+    some, plan = tokens[:SKETCHED, :LENGTH], Sketching(damages=tuple(EXACT), draws=DRAWS)
 
     def step(at):
         print(f"layer {at}: {time.time() - began:.0f} s", flush=True)
 
-    plan = Sketching(damages=tuple(EXACT), draws=DRAWS)
-    sketch = sketched(loaded, some, range(SKETCHED), norms, plan, step, embedding)
+    inside = sketched(loaded, some, range(SKETCHED), norms, plan, step).change
+    change = np.concatenate(
+        [inside.reshape(-1, *inside.shape[2:]), sketched_outside(loaded, some, plan, silent).change]
+    )
+    np.save(out / "changes.npy", change)
     with torch.no_grad():
-        outside.append(head_changes(loaded, head_inputs(loaded, some), means["output.weight"]))
-        change = np.concatenate([sketch.change.reshape(-1, *sketch.change.shape[2:]), np.stack(outside)])
-        np.save(out / "changes.npy", change)
         harm = by_type((change**2).mean((2, 3)) / (2 * (LENGTH - 1)), own, means)
     weights = [each.numel() for each in own.values()]
     np.savez(out / "sketch.npz", names=[*own], weights=np.array(weights, float), harm=harm)
@@ -180,18 +175,6 @@ def damage(weight, name, importance=None):
     return torch.from_numpy(pack(weight.detach().float().numpy(), name, importance).values) - weight
 
 
-def embedding_changes(loaded, tokens, groups, above):
-    """Signed changes by each type of the embeddings, (damages, draws, windows)."""
-    weight = loaded.model.get_input_embeddings().weight
-    result = np.zeros((len(EXACT), DRAWS, len(tokens)))
-    for place, name in enumerate(EXACT):
-        change = damage(weight, name)
-        for group, draws in zip(groups, above, strict=True):
-            for draw, gradient in enumerate(draws):
-                result[place, draw, group] = (gradient * change[tokens[group]]).sum((1, 2)).numpy()
-    return result
-
-
 def head_inputs(loaded, tokens):
     """Input of the output matrix, of each window (tokens, width)."""
     rows, result = [], []
@@ -204,23 +187,6 @@ def head_inputs(loaded, tokens):
         result.append(rows[-1])
         rows.clear()
     hook.remove()
-    return result
-
-
-def head_changes(loaded, inputs, importance):
-    """Signed changes by each type of the output matrix, (damages, draws, windows): of the same draws as the rest."""
-    weight = loaded.model.get_output_embeddings().weight
-    result = np.zeros((len(EXACT), DRAWS, len(inputs)))
-    for place, name in enumerate(EXACT):
-        change = damage(weight, name, importance)
-        for window, row in enumerate(inputs):
-            p, moved = (row @ weight.T).softmax(-1), row @ change.T
-            cumulative, mean = p.cumsum(-1), (p * moved).sum(1)
-            for draw in range(DRAWS):
-                seed = seeded_generator("sketch", window, draw).initial_seed()
-                words, signs = draw_words(cumulative, seed)
-                score = (moved.gather(1, words) * signs).sum(1) - signs.sum(1) * mean
-                result[place, draw, window] = score[1:].sum() / words.shape[1] ** 0.5
     return result
 
 
