@@ -19,11 +19,12 @@ def bare(path, architecture="llama", layers=2, said=None, licence=None):
     for layer in range(layers):
         writer.add_tensor(f"blk.{layer}.attn_q.weight", np.ones((8, 8), np.float32))
     writer.add_tensor("token_embd.weight", np.ones((16, 8), np.float32))
-    _finish(writer)
+    finish(writer)
     return path
 
 
-def _finish(writer):
+def finish(writer):
+    """Write all and close."""
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -59,7 +60,7 @@ def write(path, family="llama", kind="Q4_1", seed=0, of=None, kinds=None, matric
         data = gguf.quantize(_as_stored(family, inside, value, config).numpy(), type_)
         writer.add_tensor(f"{names.get_name(inside)}.{suffix}", data, raw_dtype=type_)
         meant[name] = gguf.dequantize(gguf.quantize(value.numpy(), type_), type_)
-    _finish(writer)
+    finish(writer)
     return meant
 
 

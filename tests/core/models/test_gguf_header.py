@@ -41,8 +41,7 @@ def test_its_heads_are_read_where_they_are_a_whole_number(tmp_path, add, value, 
     writer = gguf.GGUFWriter(tmp_path / "any.gguf", "llama")
     getattr(writer, add)("llama.attention.head_count", value)
     writer.add_tensor("one", np.ones((2, 64), np.float32))
-    for step in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file, writer.close):
-        step()
+    gguf_files.finish(writer)
     assert model_shape.heads_of(tmp_path / "any.gguf", empty) == heads
 
 
@@ -62,8 +61,7 @@ def test_it_tells_what_the_package_tells(tmp_path, tensors, values, alignment):
         kind = gguf.GGMLQuantizationType[name]
         data = gguf.quantize(np.ones((rows, 64), np.float32), kind)
         writer.add_tensor(f"blk.{number}.weight", data, raw_dtype=kind)
-    writer.write_header_to_file(), writer.write_kv_data_to_file(), writer.write_tensors_to_file()
-    writer.close()
+    gguf_files.finish(writer)
     check_like_the_package(tmp_path / "any.gguf")
 
 
@@ -78,8 +76,7 @@ def test_every_kind_of_value_is_passed_over(tmp_path):
     writer.add_tensor("a.weight", np.ones((3, 5), np.float32))
     writer.add_tensor("b.weight", np.ones((2, 18), np.uint8), raw_dtype=gguf.GGMLQuantizationType.Q4_0)
     writer.add_tensor("c.bias", np.ones(7, np.float16))
-    for step in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file, writer.close):
-        step()
+    gguf_files.finish(writer)
     check_like_the_package(path)
 
 
