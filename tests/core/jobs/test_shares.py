@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save
 
 from core.jobs import execute, queue, worker
-from core.measure import share_of_units
 from core.models import Cancelled
 from core.requests import Share, ShareRequest, Unfinished, cut, read_share
 from core.store import SUFFIX, UNITS, Store, missing
@@ -46,18 +45,6 @@ def test_shares_are_neighbours_and_about_as_much(works, of):
     for part, work in zip(found, works, strict=True):
         loads[part] += work
     assert all(load < sum(works) / of + max(works) * 1.001 for load in loads.values())
-
-
-@pytest.mark.parametrize("of", [1, 2, 3, 7, 50])
-def test_every_piece_falls_to_one_share(of):
-    loaded, text = tiny.loaded("llama"), tiny.windows(sequences=7)
-    asked = tiny.profile(loaded, text, "gaussian:0.3", "residual:wanda:0.7", "skip")
-    asked = asked.replace(prunable=True, removal=True)
-    shares = [share_of_units(asked, tiny.shape(loaded), Share(part=part, of=of)) for part in range(1, of + 1)]
-    units = Counter(unit for whole, _ in shares for unit in whole - {asked.activation})
-    assert units == dict.fromkeys({asked.weights, asked.scores, asked.floor, asked.removed}, 1)
-    for each in asked.measurements:
-        assert sorted(n for _, sequences in shares for n in sequences.get(each, [])) == list(range(7))
 
 
 def test_shares_in_any_order_make_the_bits_of_an_undivided_run(whole, empty, tmp_path):

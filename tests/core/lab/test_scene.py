@@ -109,24 +109,6 @@ def test_a_single_token_is_perturbed_alone(word, token, llama):
         assert layer == LAST or (alone[layer, layer + 1 :, token:] > 0).all()
 
 
-def test_a_row_is_one_of_the_scene_and_a_batch_changes_nothing(llama):
-    question = lab.question(SENTENCE, "gaussian:0.1")
-    whole = llama.scene(question)
-    single = scenes.run_clean(llama.loaded, SENTENCE)
-    vars(single)["can_batch"] = False
-    alone = scenes.perturb_layers(single, question, range(tiny.LAYERS), Moments(), llama.masks)
-    np.testing.assert_allclose(alone.drift.numpy(), table(whole), rtol=1e-3)
-    for layer in range(tiny.LAYERS):
-        row, expected = llama.row(question, layer), whole.row(layer)
-        np.testing.assert_allclose(table_of(row), table_of(expected), rtol=1e-3)
-        np.testing.assert_allclose(row.kl, expected.kl, rtol=1e-2, atol=1e-5)
-        assert (row.tokens, row.dense, row.layer) == (expected.tokens, expected.dense, layer)
-
-
-def table_of(row):
-    return np.array([each for each in row.drift if each is not None])
-
-
 @pytest.mark.parametrize("family", [*tiny.FAMILIES, "cohere", "granite", "phi"])
 @torch.inference_mode()
 def test_the_next_words_and_the_end_of_the_lens_are_the_model_s(family):

@@ -1,22 +1,18 @@
 """Anchors: which evaluated settings predict, what is refused in a sentence, how wrong they are on committed results."""
 
-from collections import defaultdict
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from core.base import UserError
-from core.methods import METHODS, Owl, Response, Treatment, Uniform
-from core.plan import allocate, prediction, responses
+from core.methods import Treatment
+from core.plan import allocate
 from core.requests import AllocationRequest, Recipe, uniform, write
 from core.results import Prediction, default_anchors, load_forecast, stored_forecasts
 from core.show.report import BENCHES
-from core.store import HOME, Store, profiles
 from tests import synthetic
 from tests.bench import predictions
 from tests.builders import profiles as builders
@@ -50,29 +46,6 @@ def test_the_default_anchors_are_uniform_at_three_targets_and_response_at_one(fo
         assert 0 < low < cost < high and low <= known <= high
     true = found.study.dense.perplexity * np.exp(synthetic.invented_cost(at(0.5)[0]))
     assert near.low <= true <= near.high and near.low < near.perplexity < near.high
-
-
-def test_no_four_settings_as_dear_leave_less_open_on_both_families():
-    """Mean width over all methods at four targets; a method brings uniform at its target along."""
-    store, targets, widths = Store(HOME / "demo"), (0.5, 0.6, 0.7, 0.8), defaultdict(float)
-    for key in ("5d5fdc", "a13d36"):
-        profile = profiles.load(store, store.profile(key))
-
-        def harms(base, target, profile=profile):
-            with suppress(UserError):
-                exact = allocate(AllocationRequest(base=base, target=target), profile).exact
-                return responses.layer_harms(exact[None], profile)[0]
-
-        tried = [harms(method(), target) for method in METHODS.values() for target in targets]
-        tried = np.array([each for each in tried if each is not None and np.isfinite(each).all()])
-        known = {(base.kind, each): harms(base, each) for base in (Uniform(), Response(), Owl()) for each in targets}
-        for four in combinations(known, 4):
-            if all(("uniform", target) in four for _, target in four):
-                anchors = np.array([known[each] for each in four])
-                found = prediction.fit(anchors, anchors.sum(1))(tried)
-                widths[frozenset(four)] += np.log(found.high / found.low).mean()
-    default = {(each.allocation.base.kind, each.allocation.target) for each in default_anchors(profile, WANDA)}
-    assert min(widths, key=widths.get) == default
 
 
 def test_seeds_are_one_anchor_and_what_broke_the_model_is_named(forecast, study):
