@@ -1,16 +1,24 @@
 """The frontier of a model: size, or zeros, against divergence; measured points solid, predicted ones hollow."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from core.base import digits, megabytes, per_cent
 from core.results import Frontier, Point
-from core.show.figures.axes import labels, linear_axis, log_axis
+from core.show.figures.axes import LETTER, Axis, log_axis, padded_axis
 from core.show.figures.palette import LIGHT
 from core.show.figures.style import Chart, layout, points, upright, whiskers
+from core.store import Array
 
 SOLID, HOLLOW = "circle", "circle-open"
+PHONE = np.array([290, 220])  # px of the plot on a phone: names that are apart there are apart on every screen
+SIDES = {
+    "middle right": (1, 0), "top center": (0, 1), "top right": (1, 1), "bottom center": (0, -1), "middle left": (-1, 0),
+    "bottom left": (-1, -1),
+}  # fmt: skip
 FLOOR = 3e-4  # nats: the dense model, whose divergence is 0, stands there on a logarithmic axis
 
 
@@ -24,7 +32,7 @@ def frontier(ways: Frontier, chosen: Point, rival: Point | None, goal: float | N
     every = [ways.dense, *ways.plain, *ways.plans]
     scale, write = (1e-6, lambda each: f"{each:,g} MB") if ways.in_bytes else (100, lambda each: f"{each:g} %")
     amounts = np.array([each.amount for each in every]) * scale
-    x = linear_axis("all weights, MB" if ways.in_bytes else "zeros, %", amounts.min(), amounts.max(), "{:,g}".format)
+    x = log_axis("all weights, MB (log scale)", amounts) if ways.in_bytes else padded_axis("zeros, %", 0.05, amounts)
     floor = max(FLOOR, 0.5 * min(each.kl.value for each in every[1:]))
     y = log_axis(
         "divergence from the dense model, nats (log scale)", np.array([floor, max(each.kl.high for each in every)])
@@ -32,15 +40,11 @@ def frontier(ways: Frontier, chosen: Point, rival: Point | None, goal: float | N
     groups = {"plain": (ways.dense, *ways.plain), "by measured harm": ways.plans, "recommended": (chosen,)}
     traces = [_trace(name, group, scale, floor, write) for name, group in groups.items()]
     traces[1].update(mode="lines+markers", line={"color": LIGHT.guide, "width": 1.5, "dash": "dot"})
-    named = (ways.dense, *ways.plain) if ways.in_bytes else ()
-    traces.append(
-        labels([each.amount * scale for each in named], [max(each.kl.high, floor) for each in named],
-               [each.name for each in named], [LIGHT.ink] * len(named), "top center")
-    )  # fmt: skip
     marks = [] if goal is None else [upright(goal * scale, color=LIGHT.guide, width=1.5)]
-    room = 0.05 * (x.high - x.low)
-    across = {"title": x.title, "range": [x.low - room, x.high + 3 * room], "showgrid": False}
-    figure = layout(traces, across, y.drawn, 320, shapes=marks)
+    across = x.drawn if x.log else {"title": x.title, "range": [x.low, x.high]}
+    if ways.in_bytes:
+        _write_names(traces, [each.name for each in groups["plain"]], x, y)
+    figure = layout(traces, across | {"showgrid": False}, y.drawn, 320, shapes=marks)
     unit = "MB" if ways.in_bytes else "% zeros"
     rows = [(each.name, each.amount * scale, *each.kl[:3], _origin(each)) for each in (*every, chosen)]
     table = pd.DataFrame(rows, columns=["way", unit, "KL, nats", "low", "high", "origin"]).drop_duplicates()
@@ -81,3 +85,44 @@ def _trace(name: str, group: tuple[Point, ...], scale: float, floor: float, writ
         [each.amount * scale for each in group], value, name, "%{customdata}", marker,
         error_y=whiskers(value, low, high, LIGHT.undecided), customdata=texts,
     )  # fmt: skip
+
+
+def _write_names(traces: list[go.Scatter], names: Sequence[str], x: Axis, y: Axis) -> None:
+    """Write names beside the points of the first trace; a crowd leaves some to what is said on hover."""
+    sides = beside(names, np.hstack([_boxes(each, x, y) for each in traces]).T)
+    texts = [name if side else "" for name, side in zip(names, sides, strict=True)]
+    at = [side or "top center" for side in sides]
+    traces[0].update(mode="markers+text", text=texts, textposition=at, cliponaxis=False, textfont={"color": LIGHT.ink})
+
+
+def _boxes(trace: go.Scatter, x: Axis, y: Axis) -> Array:
+    """Middles and half sizes of points with their intervals, px on a phone, (4, points)."""
+    high, low = trace.y + trace.error_y.array, trace.y - trace.error_y.arrayminus
+    across, above, below = _pixels(x, trace.x, 0), _pixels(y, high, 1), _pixels(y, low, 1)
+    half = trace.marker.size / 2
+    return np.array([across, (above + below) / 2, np.full(len(across), half), (above - below) / 2 + half])
+
+
+def _pixels(axis: Axis, values: Sequence[float] | Array, side: int) -> Array:
+    return PHONE[side] * np.log(np.asarray(values) / axis.low) / np.log(axis.high / axis.low)
+
+
+def beside(names: Sequence[str], boxes: Array) -> list[str]:
+    """Side of its point that each name stands on, clear of all points and names before it; "" where none is.
+
+    Args:
+        boxes: middles and half sizes of points, px, (points, 4); the first are named.
+    """
+    chosen = []
+    for name, (*middle, width, height) in zip(names, boxes, strict=False):
+        half = np.array([LETTER * len(name) / 2, 7])
+        for side, towards in SIDES.items():
+            place = np.array(middle) + towards * (half + np.array([width, height]))
+            free = (np.abs(place - boxes[:, :2]) >= half + boxes[:, 2:]).any(1) | np.isnan(boxes).any(1)
+            if free.all() and (np.abs(place - PHONE / 2) + half <= PHONE / 2 + 14).all():
+                boxes = np.vstack([boxes, [*place, *half]])
+                chosen.append(side)
+                break
+        else:
+            chosen.append("")
+    return chosen

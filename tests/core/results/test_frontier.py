@@ -4,6 +4,7 @@ import math
 from contextlib import suppress
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from core.base import UserError
@@ -36,6 +37,23 @@ def test_rounded_models_of_two_families_diverge_as_the_sketch_predicts_without_a
     assert len(held) > 15 and sum(held) / len(held) >= 0.88
 
 
+def names_apart(figure):
+    """On a phone, whose plot is 290 x 220 px, no name lies on another or on a point, and most plain ways have one."""
+    ends = np.array([figure.layout.xaxis.range, figure.layout.yaxis.range])
+    spots = [np.log10([each.x, each.y]) for each in figure.data]
+    px = [((each - ends[:, :1]) / np.ptp(ends, axis=1)[:, None]).T * (290, 220) for each in spots]
+    plain, boxes = figure.data[0], []
+    for name, at, spot in zip(plain.text, plain.textposition, px[0], strict=True):
+        towards = np.array([("right" in at) - ("left" in at), ("top" in at) - ("bottom" in at)])
+        half = np.array([3 * len(name), 6])
+        if name:
+            boxes.append((spot + towards * (half + 5), half))
+    for n, (middle, half) in enumerate(boxes):
+        assert all((abs(middle - other) >= half + size).any() for other, size in boxes[:n])
+        assert (abs(middle - np.concatenate(px)) >= half + 3).any(1).all()
+    assert len(boxes) >= 4
+
+
 @pytest.mark.parametrize(("by", "share"), [("gguf", 0.69), ("gguf", 0.6), ("quantised_symmetric", 0.75)])
 def test_what_is_recommended_is_within_the_goal_and_no_worse_than_what_is_plain(by, share):
     of = ways("demo", Treatment(by))
@@ -47,6 +65,7 @@ def test_what_is_recommended_is_within_the_goal_and_no_worse_than_what_is_plain(
     assert of.point(of.plan(of.amount_within(0.1))).kl.value <= math.log(1.1)
     chart = frontier.frontier(of, best, even, best.amount)
     assert best.name in chart.finding and "predicted" in chart.finding and "measured;" not in chart.finding
+    names_apart(chart.figure)
     with pytest.raises(UserError, match="allow more"):
         of.amount_within(1e-6)
 
