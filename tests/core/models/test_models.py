@@ -207,6 +207,18 @@ DAMAGES = [
     (with_setting("config.json", text_config={"attn_implementation": "owner/kernel"}), ("attn_implementation",)),
     (with_setting("config.json", transformers_weights="model.safetensors"), ("transformers_weights",)),
     (written("adapter_config.json", '{"base_model_name_or_path": "owner/base"}'), ("adapter", "merge it")),
+    *(
+        (with_setting("config.json", quantization_config={"quant_method": method, "bits": bits, **more}), named)
+        for method, bits, more, named in (
+            *(
+                (each, 4, {"group_size": 16}, (each, "compressed-tensors", ".gguf"))
+                for each in ("gptq", "awq", "other")
+            ),
+            ("gptq", 3, {}, ("gptq weights of 3 bits",)),
+            ("awq", 4, {"version": "gemv"}, ("(gemm)",)),
+            ("bitsandbytes", 4, {"load_in_4bit": True}, ("quantised by 'bitsandbytes'",)),
+        )
+    ),
     (with_weight(UP, lambda weight: weight.index_fill(1, torch.tensor(0), torch.nan)), ("layers.2.mlp.up_proj",)),
     (with_weight(UP, lambda weight: weight.index_fill(1, torch.tensor(0), torch.inf)), ("layers.2.mlp.up_proj",)),
     (with_weight(UP, lambda weight: torch.full_like(weight, 1e38)), ("outputs", "finite")),

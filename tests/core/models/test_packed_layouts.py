@@ -62,17 +62,3 @@ def test_a_packed_folder_is_read_as_the_weights_it_stands_for(method, bits, shuf
     read = loading.load(locate(str(folder), empty), "float32", empty).model.state_dict()
     for name, each in meant.items():
         torch.testing.assert_close(read[name], each.float(), rtol=2e-3, atol=1e-6)
-
-
-def test_other_layouts_are_refused_in_a_sentence(tmp_path, empty, refused):
-    for number, (settings, named) in enumerate(
-        [({"quant_method": "gptq", "bits": 3}, "gptq weights of 3 bits"),
-         ({"quant_method": "awq", "bits": 4, "version": "gemv"}, "(gemm)"),
-         ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "quantised by 'bitsandbytes'")]
-    ):  # fmt: skip
-        folder = tmp_path / str(number)
-        shutil.copytree(tiny.folder("llama"), folder)
-        config = json.loads((folder / "config.json").read_text())
-        (folder / "config.json").write_text(json.dumps(config | {"quantization_config": settings}))
-        with refused(named):
-            loading.load(locate(str(folder), empty), "float32", empty)

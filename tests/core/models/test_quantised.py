@@ -1,6 +1,5 @@
 """Quantised checkpoints are read as the dense weights they stand for, or refused in one sentence."""
 
-import json
 import shutil
 
 import pytest
@@ -10,6 +9,7 @@ import transformers
 from core.models import loading, locate
 from tests import tiny
 from tests.core.export import test_packed
+from tests.core.models.test_models import with_setting
 
 
 def test_weights_of_one_width_are_read_as_dense_ones(tmp_path, empty, monkeypatch):
@@ -24,22 +24,9 @@ def test_weights_of_one_width_are_read_as_dense_ones(tmp_path, empty, monkeypatc
     assert {type(linear) for linear in found.layers[0].modules() if hasattr(linear, "in_features")} == {torch.nn.Linear}
 
 
-def quantised(folder, method):
-    """A folder that says its weights are quantised by a method."""
-    shutil.copytree(tiny.folder("llama"), folder)
-    settings = json.loads((folder / "config.json").read_text())
-    told = {"quant_method": method, "bits": 4, "group_size": 16}
-    (folder / "config.json").write_text(json.dumps(settings | {"quantization_config": told}))
-    return folder
-
-
-@pytest.mark.parametrize("method", ["gptq", "awq", "nobody-knows"])
-def test_what_nobody_turns_into_dense_weights_is_refused(method, tmp_path, empty, refused):
-    with refused("four-bits", method, "compressed-tensors", ".gguf"):
-        loading.load(locate(str(quantised(tmp_path / "four-bits", method)), empty), store=empty)
-
-
 def test_a_format_whose_library_is_not_here_is_refused(tmp_path, empty, refused, monkeypatch):
     monkeypatch.setattr(transformers.utils.quantization_config, "is_compressed_tensors_available", lambda: False)
+    folder = shutil.copytree(tiny.folder("llama"), tmp_path / "four-bits")
+    with_setting("config.json", quantization_config={"quant_method": "compressed-tensors"})(folder)
     with refused("four-bits", "pip install", "compressed-tensors"):
-        loading.load(locate(str(quantised(tmp_path / "four-bits", "compressed-tensors")), empty), store=empty)
+        loading.load(locate(str(folder), empty), store=empty)
