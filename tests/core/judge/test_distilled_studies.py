@@ -220,12 +220,6 @@ def test_a_training_of_minutes_goes_on_by_the_steps_of_its_first_run(empty, text
     assert np.array_equal(resumed, losses(Store(tmp_path / "whole"), asked))
 
 
-def test_own_text_is_trained_on(empty, text):
-    told = []
-    losses(empty, request(text, f"{SHORT[:-4]} recover_text=own:0.5"), report=told.append)
-    assert any("own text, sequence 35 of 35" in each.line for each in told)
-
-
 def test_a_full_disk_leaves_what_was_kept_before(tmp_path, monkeypatch):
     path = tmp_path / "parts" / parts.TRAINING
     distillation.save_checkpoint(path, {"best": torch.ones(3)})

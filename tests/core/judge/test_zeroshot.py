@@ -101,14 +101,6 @@ def test_a_sample_is_seeded_sorted_and_without_repeats(refused):
             zeroshot.drawn(small, wrong, 0)
 
 
-def test_a_task_is_what_its_files_hold(tmp_path):
-    first, same = task(tmp_path / "a"), task(tmp_path / "b")
-    assert (first.name, first.documents) == ("local_birds", 12)
-    assert first.content == same.content and len(first.content) == 64
-    assert task(tmp_path / "c", count=11).content != first.content
-    assert task(tmp_path / "d", changed={"version: 1.5": "version: 1.6"}).content != first.content
-
-
 def answered(data, choice):
     """Make a choice the right one of every question, in a file as old as ever."""
     save_rows(data, [each | {"gold": choice} for each in documents()])

@@ -3,11 +3,9 @@
 import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from core.base import Estimate
-from core.results import UNKNOWN, Change, verdict
+from core.results import UNKNOWN, Change
 from core.show.report import questions
 from core.show.words import perplexity_sentences
 
@@ -34,15 +32,6 @@ NAN = math.nan
 )  # fmt: skip
 def test_what_may_be_said(value, low, high, said):
     assert perplexity_sentences.sentence("OWL", "uniform", Change(Estimate(value, low, high, 20), UNKNOWN)) == said
-
-
-@given(st.floats(-50, 50), st.floats(0, 20), st.floats(0, 20))
-def test_a_verdict_needs_the_whole_interval_on_one_side(value, below, above):
-    found = Estimate(value, value - below, value + above, 20)
-    mirrored = Estimate(-value, -found.high, -found.low, 20)
-    opposite = {"costs": "gains", "gains": "costs", "no different": "no different"}
-    assert verdict(mirrored) == opposite[verdict(found)]
-    assert (verdict(found) == "no different") == (found.low <= 0 <= found.high)
 
 
 WIDE, ONE = Estimate(-39.0, -73.0, 40.0, 3), Estimate(-47.0, NAN, NAN, 1)

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from core.base import UserError
-from core.requests import PerturbedSpec
 from core.store import files, parts, write_file
 from tests import synthetic
 
@@ -62,13 +61,6 @@ def test_a_delete_that_cannot_be_done_says_so(empty, keys, say, monkeypatch):
     said = say("runs", "delete", keys["quick"], "--yes")
     assert (said.code, said.out) == (1, "") and len(said.err.splitlines()) == 1
     assert empty.profile(keys["quick"])
-
-
-def test_parts_of_what_is_whole_are_swept(empty, keys):
-    unit = next(each for each in empty.profile(keys["quick"]).spec.units if isinstance(each, PerturbedSpec))
-    parts.save(empty, unit, 0, empty.load(unit))
-    parts.sweep(empty)
-    assert not parts.finished(empty, unit)
 
 
 def test_entries_of_a_kind_that_is_gone_and_folders_of_earlier_versions_are_left_alone(empty, keys):

@@ -47,16 +47,3 @@ def test_no_result_names_a_place_of_the_machine_that_measured_it():
     assert len(records) > 1000 and not {path: found for path, text in records.items() if (found := PLACE.findall(text))}
     assert PLACE.search('"source": "file:/home/somebody/c4.jsonl"') and PLACE.search('{"at": "C:\\\\data"}')
     assert not PLACE.search('"source": "file:data/c4.jsonl"')
-
-
-def test_the_demo_is_the_profile_on_most_text_whatever_has_more_perturbations():
-    committed = sorted((each for each in Store().entries("profile") if each.committed), key=tokens, reverse=True)
-    demo = next(each for each in committed if each.spec.sketch)
-    others = [each for each in committed if each.spec.text != demo.spec.text]
-    assert Store().demo() == Store().profile("demo") == demo
-    assert tokens(demo) > tokens(others[0])
-    assert len(demo.spec.measurements) < max(len(each.spec.measurements) for each in others)
-
-
-def tokens(entry):
-    return entry.spec.text.sequences * entry.spec.text.length

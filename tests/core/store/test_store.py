@@ -269,14 +269,6 @@ def test_a_page_sees_the_cache_as_it_is_at_one_moment(empty):
     assert {each.key for each in empty.entries()} == {first, second}
 
 
-def test_what_is_committed_is_found_behind_every_cache(no_demo, tmp_path):
-    key = synthetic.save_profile(no_demo / "demo", synthetic.profile_spec(LAYERS, 8, "quick"), LAYERS)
-    elsewhere = Store(tmp_path / "cache")
-    entry = elsewhere.profile("demo")
-    assert entry.key == key and entry.committed
-    assert len(profiles.load(elsewhere, entry).perturbed) == 3
-
-
 # --- requests resolved before --------------------------------------------------------------------------------------
 
 
