@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -19,7 +20,7 @@ LARGEST, MOST_ENCODED = (
 LONGEST_LINE = 2**26  # characters of a JSON record
 SPARE = 64 * 2**20  # bytes that reading and tokenising hold whatever the file's size: 57 MB at 50 MB of lines
 BYTES_HELD = 6  # bytes for each of a file, at most, while its characters and its tokens are there
-TABLE_ROWS = 16  # of a table at a time: each may be a mebibyte
+TABLE_ROWS, AT_ONCE = 16, 2**28  # of a table, and their bytes at most: each may repeat the same long value
 UTF_8 = "utf-8-sig"  # Windows tools begin a file with a mark that is no part of its text
 SOURCES = "demo, demo:evaluation, file:PATH (.txt .raw .jsonl .parquet), or a Hub dataset such as allenai/c4"
 
@@ -70,9 +71,18 @@ def read(source: str, documents: tuple[int, int] | None = None) -> Text:
 
 
 def memory_to_read(source: str) -> int:
-    """Bytes that the text of a file takes at most while windows are cut from it; 0 for other texts."""
+    """Bytes that the text of a file takes at most while windows are cut from it; 0 for other texts.
+
+    Of a table by its footer, which does not tell how often a row repeats the value of another.
+    """
     path = expanded(source.removeprefix("file:"))
-    return SPARE + BYTES_HELD * path.stat().st_size if source.startswith("file:") and exists(path) else 0
+    if not (source.startswith("file:") and exists(path)):
+        return 0
+    size = path.stat().st_size
+    if path.suffix == ".parquet":
+        with suppress(Exception):  # where it is read it is said what is wrong with it
+            size = max(size, _unpacked(readable(path, "text table")))
+    return SPARE + BYTES_HELD * size
 
 
 def _file(path: Path, most: int | None) -> Text:
@@ -124,19 +134,17 @@ def _parquet(path: Path, whole: bool) -> Iterator[str]:
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
-    row = size = 0
+    row, size, most = 0, 0, MOST_ENCODED if whole else LARGEST
     try:
+        check_size(path.name, unpacked := _unpacked(path), most)
+        at_once = max(1, min(TABLE_ROWS, AT_ONCE // (unpacked + 1)))
         with parquet.ParquetFile(path) as file:
-            groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
-            columns = [group.column(at) for group in groups for at in range(group.num_columns)]
-            encoded = sum(each.total_uncompressed_size for each in columns if each.path_in_schema == "text")
-            check_size(path.name, encoded, MOST_ENCODED if whole else LARGEST)
-            for batch in file.iter_batches(TABLE_ROWS, columns=["text"]):
-                size += batch.nbytes
-                check_size(path.name, size)
-                for value in batch["text"].to_pylist():
+            for batch in file.iter_batches(at_once, columns=["text"]):
+                for value in batch["text"]:
                     row += 1
-                    yield _words(value)
+                    yield _words(words := value.as_py())
+                    size += len(words)
+                    check_size(path.name, size, most)
     except AttributeError as error:
         raise UserError(
             f"{path.name} row {row} has no words in its column text: leave the row out, or give it words"
@@ -145,7 +153,17 @@ def _parquet(path: Path, whole: bool) -> Iterator[str]:
         raise UserError(f"{path.name} is not a Parquet file with a column named text") from error
 
 
-def check_size(name: str, size: int, most: int = LARGEST) -> None:
+def _unpacked(path: Path) -> int:
+    """Bytes of the column text of a table before it was compressed, by the footer."""
+    import pyarrow.parquet as parquet
+
+    footer = parquet.read_metadata(path)
+    groups = map(footer.row_group, range(footer.num_row_groups))
+    columns = (group.column(at) for group in groups for at in range(group.num_columns))
+    return sum(each.total_uncompressed_size for each in columns if each.path_in_schema == "text")
+
+
+def check_size(name: str, size: int, most: int) -> None:
     """Refuse more than a text may hold, however small it is packed: the header may lie, so may a batch."""
     if size > most:
         raise UserError(f"{name} holds {size / 2**20:,.0f} MiB of text, more than {most / 2**20:,g}: take a part of it")
