@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from core.base import UserError
-from core.methods import AlphaPruning, Manual, Owl
+from core.methods import Manual
 from core.requests import (
     AllocationRequest,
-    Correction,
     EvaluationRequest,
     ExportSpec,
     Recipe,
     StudyRequest,
     WindowRequest,
+    read_recipe,
     read_study,
 )
 from core.results import study_results
@@ -28,12 +28,9 @@ APPROVED = Path(__file__).parent / "approved"
 LAYERS = 6
 
 
-def setting(base=None, target=0.7, **correction):
-    allocation = AllocationRequest(base=base or Owl(), target=target, correction=Correction(**correction))
-    return Recipe(allocation=allocation)
-
-
-ASKED = (setting(), setting(AlphaPruning()), setting(strength=0.02), setting(strength=0.04), setting(target=0.5))
+ASKED = tuple(
+    map(read_recipe, ("owl:0.7", "alphapruning:0.7", "owl strength=0.02:0.7", "owl strength=0.04:0.7", "owl:0.5"))
+)
 
 
 def stored_study(store, asked=ASKED, **told):
@@ -42,20 +39,16 @@ def stored_study(store, asked=ASKED, **told):
 
 def ways(store):
     """A repair and a pattern at one target are two ways, whose pictures are saved under two names."""
-    half = Recipe(allocation=AllocationRequest(target=0.5))
-    every = [half, half.replace(repair="refit"), half.replace(pattern="2:4")]
-    owls = [each.replace(allocation=AllocationRequest(base=Owl(), target=0.5)) for each in every[:2]]
-    return stored_study(store, (*every, *owls))
+    words = ("uniform", "uniform repair=refit", "uniform pattern=2:4", "owl", "owl repair=refit")
+    return stored_study(store, [read_recipe(f"{each}:0.5") for each in words])
 
 
 WINDOWS = WindowRequest(source="demo", sequences=9, length=128)
-BY_HAND = setting(Manual(sparsity=(0.7,) * LAYERS))
+BY_HAND = Recipe(allocation=AllocationRequest(base=Manual(sparsity=(0.7,) * LAYERS), target=0.7))
 HELPED = {"warnings": {ASKED[0]: ["damping was raised to 0.1"]}, "broken": {ASKED[1]: 3}}
 CASES = {
     "profile": lambda store: stored(store, preset="paper", prunable=True).entry,
-    "study": lambda store: stored_study(
-        store, warnings={ASKED[0]: ["damping was raised to 0.1"]}, broken={ASKED[1]: 3}
-    ),
+    "study": lambda store: stored_study(store, **HELPED),
     "ways": ways,
     "dense": lambda store: stored_study(store, (), request=StudyRequest(evaluation=EvaluationRequest(text=WINDOWS))),
     "by hand": lambda store: stored_study(store, request=StudyRequest(settings=(BY_HAND,), profile="0123456789abcdef")),
