@@ -32,14 +32,13 @@ def show() -> None:
     profile = current_profile.profile()
     current_profile.heading("Where did it go wrong?", profile)
     ask(profile)
-    stored = offer_stored(profile)
-    name = next(iter(profile.others), next(iter(profile.by_name)))
-    rows = GROUPS[COMPARED] if profile.others else GROUPS[COMPARED][: not stored]  # says what to do, once
-    if profile.others and not profile.spec.tensors:  # of before shares were measured
-        rows = rows[1:]
-    absorption.pairs(rows, InView(profile, name, current_profile.layer(profile)), f"{profile.key[:6]}-{name}")
-    if profile.spec.tensors:
-        offer_fix(profile)
+    seen = offer_stored(profile)
+    name = next(iter(seen.others), next(iter(seen.by_name)))
+    first = bool(seen.others) and not seen.spec.tensors  # of before shares were measured
+    rows = GROUPS[COMPARED][first : None if profile.others else first + 1]
+    absorption.pairs(rows, InView(seen, name, current_profile.layer(profile)), f"{seen.key[:6]}-{name}")
+    if seen.spec.tensors:
+        offer_fix(seen)
     if not profile.others:
         layout.header("How do two models differ?")
         _two(profile)
@@ -110,14 +109,14 @@ def _about(profile: Profile, device: str, request: MeasureRequest) -> None:
     layout.caption(f"{reads} {watch.expected(request, device)}")
 
 
-def offer_stored(profile: Profile) -> bool:
-    """Draw links to the stored comparisons of the model in view; return whether there are any."""
+def offer_stored(profile: Profile) -> Profile:
+    """Draw links to the stored comparisons of the model in view; return it, or the first where it is none itself."""
     alike = Store().of_model(profile.spec.model)
     comparisons = [entry for entry in alike if entry.spec.others and entry.key != profile.key]
     comparisons.sort(key=lambda entry: not entry.spec.tensors)  # those that name the worst tensors come first
     if comparisons:
-        st.caption("Stored comparisons of this model")
+        st.caption(f"Stored comparisons of this model{'' if profile.others else ', the first drawn below'}")
     for entry in comparisons:
         name = escape_markdown(profile_names.comparison(words.described(entry)))
         layout.link("compare", name, {"profile": entry.key})
-    return bool(comparisons)
+    return current_profile.load(comparisons[0].key) if comparisons and not profile.others else profile
