@@ -165,6 +165,12 @@ def test_so_is_every_row_under_weights_of_few_bits(talker):
     check(talker, talk(QUANTISED))
 
 
+@pytest.mark.bundled
+def test_so_is_every_row_of_the_bundled_model(bundled):
+    turns = ((0, 16, "gaussian:1"), (2, 3, "residual:magnitude:0.7:mlp"), (3, 0, ""), (4, 9, "skip:head:8"))
+    check(Continuations(bundled, LabModel(bundled).masks), talk(turns, 7, tokens=6))
+
+
 # --- how it is asked for ---------------------------------------------------------------------------------------------
 
 

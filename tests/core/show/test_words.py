@@ -14,6 +14,7 @@ from core.results import Prediction
 from core.show import words
 from core.show.figures import axes
 from core.show.words import study_lines
+from tests import synthetic
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,12 @@ def test_a_column_is_written_with_the_same_decimals_throughout(values, form):
 def test_labels_never_overlap_and_keep_their_order(wanted, gap):
     placed = axes.apart(np.array(wanted), gap)
     assert (np.diff(placed[np.argsort(wanted, kind="stable")]) >= gap - 1e-9).all()
+
+
+def test_every_perturbation_of_the_presets_has_words():
+    names = [asked.perturbation for asked in synthetic.profile_spec().measurements]
+    spoken = {(asked.label, getattr(asked, "positions", "")) for asked in names}
+    assert len(spoken) == len({asked.name for asked in names})
 
 
 def test_divergence_has_a_caveat_near_the_unpruned_model_and_unknown_it_is_not_said():
