@@ -107,7 +107,8 @@ class Forecast:
         own = self.settings[0].setting.allocation.outside or OUTSIDE
         if outside not in (None, own):
             now, then = (prediction.of_rounding(harms, outside_harm(self.profile, each)) for each in (outside, own))
-            predicted = predicted.map(lambda each: each * now.value / then.value)
+            ratios = [new / old for new, old in zip(now[:3], then[:3], strict=True)]
+            predicted = Estimate(*(each * more for each, more in zip(predicted[:3], ratios, strict=True)))
         if self.judge is None:
             return predicted
         middle, (times, wider) = predicted.value, self.factor
