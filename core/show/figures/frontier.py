@@ -116,13 +116,15 @@ def beside(names: Sequence[str], boxes: Array) -> list[str]:
     chosen = []
     for name, (*middle, width, height) in zip(names, boxes, strict=False):
         half = np.array([LETTER * len(name) / 2, 7])
-        for side, towards in SIDES.items():
-            place = np.array(middle) + towards * (half + np.array([width, height]))
-            free = (np.abs(place - boxes[:, :2]) >= half + boxes[:, 2:]).any(1) | np.isnan(boxes).any(1)
-            if free.all() and (np.abs(place - PHONE / 2) + half <= PHONE / 2 + 14).all():
-                boxes = np.vstack([boxes, [*place, *half]])
-                chosen.append(side)
-                break
-        else:
-            chosen.append("")
+        places = {side: middle + towards * (half + np.array([width, height])) for side, towards in SIDES.items()}
+        side = next((each for each, place in places.items() if _is_free(place, half, boxes)), "")
+        if side:
+            boxes = np.vstack([boxes, [*places[side], *half]])
+        chosen.append(side)
     return chosen
+
+
+def _is_free(middle: Array, half: Array, boxes: Array) -> bool:
+    """True for a box on the plot that lies on no other; points that are not a number lie nowhere."""
+    apart = (np.abs(middle - boxes[:, :2]) >= half + boxes[:, 2:]).any(1) | np.isnan(boxes).any(1)
+    return bool(apart.all() and (np.abs(middle - PHONE / 2) + half <= PHONE / 2 + 14).all())
