@@ -200,8 +200,7 @@ def outside_matrices(loaded: Loaded) -> list[Tensor]:
 def restored(loaded: Loaded, outside: bool = False) -> Iterator[None]:
     """Restore on exit, bit for bit, all weights and layers that were pruned or left out inside.
 
-    Args:
-        outside: restore matrices beside the layers too.
+    outside: restore matrices beside the layers too.
     """
     weights = [each for layer in loaded.layers for each in layer.parameters()]
     weights += outside_matrices(loaded) * outside

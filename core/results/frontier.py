@@ -136,10 +136,7 @@ class Frontier:
         return min((self.point(self.plan(amount)), *within), key=lambda each: each.kl.value)
 
     def amount_within(self, rise: float) -> float:
-        """The fewest bytes, or most zeros, whose predicted divergence is no more than the loss that may be added.
-
-        Args:
-            rise: of the perplexity, a fraction.
+        """The fewest bytes, or most zeros, whose predicted divergence keeps within a rise of the perplexity.
 
         Raises:
             UserError: not even the mildest is so near the dense model.

@@ -34,8 +34,7 @@ def gains(view: InView) -> Chart:
 
 def matched(view: InView) -> Chart:
     """Real pruning against gaussian noise of the same measured drift."""
-    profile = view.profile
-    noises = profile.noise()
+    profile, noises = view.profile, view.profile.noise()
     residuals = [name for name, each in profile.perturbations.items() if each.prunes == "layer"]
     if len(noises) < 2 or not residuals:
         raise UserError("measure gaussian noise at two or more sizes, and residual:wanda:0.7, to compare them")

@@ -126,11 +126,10 @@ def dilution(seeds: Seeds, activation: Activation, layer: int) -> Chart:
     split = split_log_gain(seeds, activation)
     with np.errstate(invalid="ignore"):  # nothing is known of a layer that the perturbation leaves as it is
         damage = np.exp(np.nansum(split.absolute, axis=1) / np.isfinite(split.absolute).sum(1))
-    stream = np.exp(split.growth.mean(1))
+    stream, x = np.exp(split.growth.mean(1)), np.arange(len(damage))
     lines = {"damage grows": damage, "stream grows": stream, "gain": damage / stream, "gain if frozen": 1 / stream}
     net = {"size": 9, "symbol": "diamond", "color": [verdict_colour(each) for each in gains_of(seeds).verdicts]}
     styles: Any = ((LIGHT.family[1], 2), (LIGHT.family[0], 2), (LIGHT.ink, 1, None, net), (LIGHT.guide, 2, "dot"))
-    x = np.arange(len(damage))
     traces = [
         curve(x, values, name, f"layer %{{x}}: {name} %{{y:.3g}}×", *style)
         for (name, values), style in zip(lines.items(), styles, strict=True)
