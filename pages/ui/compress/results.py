@@ -109,9 +109,10 @@ def _measured(
         headline(results, leading, groups)
         if in_part is None:
             name = recipe_names.setting(setting.seedless)
-            where = "with this profile" if results.of(setting) and not mine else "here"
-            reason, hint = f"Your setting ({name}) has not been evaluated {where}.", "Measure this setting"
-            view.not_evaluated(reason, hint, measured)
+            reason = f"Your setting ({name}) has not been evaluated here."
+            if results.of(setting) and not mine:
+                reason = f"{name} was evaluated as another profile spreads it. As this one does, your setting was not."
+            view.not_evaluated(reason, "Measure this setting", measured)
         pruning.in_a_line(setting)
     _charts(view, leading)
     layout.header("Details")
