@@ -65,7 +65,9 @@ def test_what_another_profile_measured_alike_is_shown_but_is_not_the_setting_in_
     mine, another = measured(store, "uniform"), measured(store, "owl", "another")
     app = opened(study=mine, detail="all")
     assert "OWL" in set(app.dataframe[-1].value["allocation"])
-    other = "OWL, 70 % zeros, Wanda was evaluated as another profile spreads it. As this one does, your setting was not."
+    other = (
+        "OWL, 70 % zeros, Wanda was evaluated as another profile spreads it. As this one does, your setting was not."
+    )
     assert other in words(app.info)
     assert "profiles " in badges(app)[0]
     assert other in words(opened(study=another).info)
