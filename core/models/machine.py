@@ -141,11 +141,12 @@ def sketched_together(length: int) -> int:
 
 
 def sketch_bytes(shape: ModelShape, length: int, plan: Sketching, dtype: str) -> tuple[int, int]:
-    """Damages of a linear and logits; and of each sequence its streams, and gradients of every draw at a layer.
+    """Damages of a linear, or embeddings rounded, and logits; of each sequence streams, and gradients at a layer.
 
     The outputs of a layer's linears are taken to be as wide as if each read the stream, which is too much.
     """
-    once = 4 * (min(len(plan.damages) * shape.layer_parameters, MOST_DAMAGES) + 6 * length * shape.vocabulary)
+    damages = min(len(plan.damages) * shape.layer_parameters, MOST_DAMAGES)
+    once = 4 * (max(damages, 3 * shape.vocabulary * shape.width) + 6 * length * shape.vocabulary)
     outputs = shape.layer_parameters // shape.width
     return once, length * BYTES[dtype] * (2 * shape.layers * shape.width + plan.draws * (shape.width + outputs))
 
