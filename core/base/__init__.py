@@ -7,7 +7,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from core.base import access as access  # offered as it is: else its name would be looked for in the specs
-from core.base.errors import Broken, Unreadable, UserError, brief, disk_full, for_reader, gist, out_of_memory, shortage
+from core.base.errors import (
+    Broken,
+    Unreadable,
+    UserError,
+    brief,
+    disk_full,
+    for_reader,
+    gist,
+    hide_folders,
+    is_for_others,
+    out_of_memory,
+    shortage,
+)
 from core.base.formats import (
     GUESSING,
     INVISIBLE,

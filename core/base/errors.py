@@ -18,14 +18,23 @@ _BRIEF.maxlevel, _BRIEF.maxlist, _BRIEF.maxdict, _BRIEF.maxtuple = 3, 6, 4, 6
 
 # A value that somebody typed, in quotation marks or without blanks; what begins within a word is an apostrophe.
 LONG = re.compile(r"(?<!\w)'(?:[^'\\]|\\.){200,}'(?!\w)|\S{200,}")
-FOLDERS = re.compile(r"(?<![\w:/\\])(?:[A-Za-z]:)?[/\\](?:[^\s/\\]+[/\\])+")  # of a path from the root
+FOLDERS = re.compile(r"(?:(?<=file:)|(?<![\w.:/\\]))(?:[A-Za-z]:)?[/\\](?:[^\s/\\]+[/\\])+")  # of a path from the root
 READ_ONLY, SHARED = "ABSORPTION_READ_ONLY", "ABSORPTION_SHARED"  # set in the environment of a server for others
+
+
+def is_for_others() -> bool:
+    """True on a server that readers may not change, or that others than its user reach."""
+    return bool(os.environ.get(READ_ONLY) or os.environ.get(SHARED))
+
+
+def hide_folders(text: str) -> str:
+    """Cut every path from the root in a text to its last name, on a server for others."""
+    return FOLDERS.sub("", text) if is_for_others() else text
 
 
 def for_reader(text: str) -> str:
     """Cut every long value in a text in the middle; a server for others names no folders of its machine either."""
-    text = FOLDERS.sub("", text) if os.environ.get(READ_ONLY) or os.environ.get(SHARED) else text
-    return LONG.sub(lambda value: f"{value[0][:60]}…{value[0][-20:]}", text)
+    return LONG.sub(lambda value: f"{value[0][:60]}…{value[0][-20:]}", hide_folders(text))
 
 
 class UserError(Exception):

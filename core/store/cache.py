@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from core.base import Spec, UserError, View, access, expanded, listed, made, resolved
+from core.base import Spec, UserError, View, access, expanded, is_for_others, listed, made, resolved
 from core.requests import BY_REQUEST, ModelSpec, Request
 from core.store import entries
 from core.store.entries import SUFFIX, VIEW_KINDS, Entry, file_of, read, write_entry
@@ -47,9 +47,7 @@ class Store:
         self.roots = (self.root, entries.HOME / "demo")
         own = resolved(self.root) == entries.HOME
         self.answering = self.roots if own else self.roots[:1]
-        self.elsewhere = (
-            None if own or access.is_shared() or access.is_read_only() else self.root
-        )  # the folder that commands name to use this cache
+        self.elsewhere = None if own or is_for_others() else self.root  # that commands name to use this cache
 
     # -- finding ----------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.base import UserError, access, escape_markdown, for_reader, sentence, shortage
+from core.base import UserError, access, escape_markdown, for_reader, hide_folders, sentence, shortage
 from core.show import words
 from core.show.figures import Chart
 from core.show.figures.style import themed
@@ -190,7 +190,7 @@ def file(prefix: str, name: str) -> str:
 
 def command(line: str) -> None:
     """A command line to paste, which is broken between words alone."""
-    st.code(line, "bash", wrap_lines=True)
+    st.code(hide_folders(line), "bash", wrap_lines=True)
 
 
 def commands(steps: Iterable[tuple[str, str]]) -> None:

@@ -32,6 +32,7 @@ FORMS = (
 WRONG = re.compile(rf"(?<!\\)(?:{'|'.join(map(re.escape, FORMS))})|[\u202e\x1b]")
 NAME = "**mallory** `mallory` <b>mallory</b> [mallory](x) ![mallory](http://mallory/) $mallory$ :smile: :red[mallory] "
 NAME += ":material/close: www.mallory.net mallory@mallory.net"
+PRIVATE = "/srv/private/"  # a folder of the machine that measured
 UNSEEN = "\u202emallory\x1b[0m\r\n\r\n# mallory"
 READ = {"body", "title", "label", "help", "content", "content_help", "captions", "text"}  # fields read as Markdown
 AS_IS = {"text": "body", "json": "body", "html": "body"}  # the same fields of elements that read none
@@ -54,7 +55,7 @@ VIEWS = (
 def made(tmp_path_factory):
     """A cache with results, jobs and an export in which everything that can be called freely has an ill-meant name."""
     store = Store(tmp_path_factory.mktemp("cache"))
-    told = synthetic.TOLD | {"warnings": [NAME], "setting": NAME}
+    told = synthetic.TOLD | {"warnings": [NAME], "setting": NAME, "request": {"model": f"{PRIVATE}model"}}
     half = ExactRecipe(pruner="magnitude", sparsity=(0.5,) * LAYERS, calibration=None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(synthetic, "TOLD", told)
@@ -63,15 +64,22 @@ def made(tmp_path_factory):
         synthetic.save_profile(store.root, BESIDE, LAYERS, NAME, NAME)
         few = [each for each in family() if each.allocation.correction.strength in (0, 0.04)][:6]
         save(store, tuple(few), text=NAME, tasks=(TASK,))
-        answers.save(store, left_out=[NAME], texts={"final": NAME, "selection": NAME, "calibration": NAME})
+        answers.save(
+            store,
+            answers.ANSWERED.replace(model=f"{PRIVATE}model"),
+            left_out=[NAME],
+            texts={"final": NAME, "selection": NAME, "calibration": NAME},
+        )
     folder = f"/{NAME}{UNSEEN}"
     exported = ExportSpec(model=PROFILE.model, pruned=half, folder=folder)
     store.save(exported, None, told | {"model": NAME, "folder": folder, "bytes": 1, "dense_bytes": 2})
     for seed, state in enumerate(("queued", "failed", "done")):
-        text = WindowRequest(source=f"file:{folder}", seed=seed)
+        text = WindowRequest(source=f"file:{PRIVATE}{NAME}{UNSEEN}", seed=seed)
         measured = MeasureRequest(model=NAME + UNSEEN, text=text, measurements=PROFILE.measurements)
         for request in (measured, ExportRequest(model=NAME, folder=f"{folder}{seed}", setting=family()[0])):
-            status = Status(state=state, line=NAME + UNSEEN, error=NAME + UNSEEN, total=9, done=1, result="0" * 16)
+            status = Status(
+                state=state, line=NAME + UNSEEN, error=f"{PRIVATE}x: {NAME}{UNSEEN}", total=9, done=1, result="0" * 16
+            )
             with pytest.MonkeyPatch.context() as patch:  # the text was there then
                 patch.setattr(queue, "_check_texts", lambda _: None)
                 queue.submit(store, request).write(status)
@@ -107,14 +115,15 @@ def test_a_watched_job_is_text(stranger):
 def test_no_page_of_a_server_for_others_names_its_folders(stranger, monkeypatch, mode):
     """Nor does a run's log, which holds tracebacks."""
     monkeypatch.setenv(mode, "on")
-    views = [*VIEWS, *((page, {"job": "x", "profile": "x"}) for page in PAGES)]
+    views = [(page, view | {"profile": each}) for each in (PROFILE.key, BESIDE.key) for page, view in VIEWS]
+    views += [(page, {"job": "x", "profile": "x"}) for page in PAGES]
     for job in queue.jobs(stranger):
         job.note(f'File "{stranger.root}/a.py", line 1')
         views += [("measure", {"job": job.key}), ("runs", {})]
     for page, view in views:
         app = opened_at(page, **view)
         said = [text for node in app._tree if (proto := getattr(node, "proto", None)) for text in every(proto)]
-        folders = str(stranger.root), str(PROJECT), f"{Path.home()}/"
+        folders = str(stranger.root), str(PROJECT), f"{Path.home()}/", PRIVATE
         assert not [each for each in said if any(folder in each for folder in folders)], (page, view)
 
 

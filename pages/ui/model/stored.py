@@ -4,7 +4,18 @@ from functools import partial
 
 import streamlit as st
 
-from core.base import UserError, access, capital, distinct, escape_markdown, profile_names, sentence
+from core.base import (
+    UserError,
+    access,
+    capital,
+    distinct,
+    escape_markdown,
+    for_reader,
+    is_for_others,
+    profile_names,
+    sentence,
+    without_folders,
+)
 from core.jobs import queue
 from core.results import Row, protocols, rows_of, study_results
 from core.results.study_table import study_table
@@ -106,7 +117,8 @@ def _actions(store: Store, entry: Entry) -> None:
     with st.expander("Provenance"):
         spec = entry.spec.model_dump(mode="json", exclude_none=True)
         provenance = {name: each for name, each in entry.provenance.items() if each is not None}
-        st.json({"key": entry.key, **provenance, "spec": spec}, expanded=1)
+        record = {"key": entry.key, **provenance, "spec": spec}
+        st.json(without_folders(record) if is_for_others() else record, expanded=1)
 
 
 def report(entry: Entry) -> None:
@@ -165,7 +177,7 @@ def line(job: queue.Job) -> None:
     """Draw one job."""
     st.markdown(f":{MARKS[job.state]}-badge[{job.state}] {escape_markdown(capital(job.request.title))}")
     if job.state == "failed" and job.status.error:
-        layout.caption(sentence(job.status.error))
+        layout.caption(for_reader(sentence(job.status.error)))
     elif job.state == "running":
         st.fragment(run_every=2.0)(watch.standing)(job.key)
     with layout.row():

@@ -194,6 +194,7 @@ def test_only_a_shared_read_only_server_is_open_to_others(share, read_only, addr
     said = server.arguments(8501, share, read_only)
     assert f"--server.address={address}" in said
     assert ("--server.allowedHosts=h" in said) == bool(share)
+    assert "--client.showErrorDetails=none" in said
 
 
 def test_what_is_said_to_defend_is_there():

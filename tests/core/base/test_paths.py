@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.base import expanded, resolved
+from core.base import access, expanded, hide_folders, resolved
 from core.requests import absolute
 
 
@@ -24,3 +24,17 @@ def test_a_path_that_cannot_be_is_told_in_a_sentence(typed, refused):
 def test_the_folder_of_a_user_who_is_not_here_is_one_beside(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert resolved("~nobody-here/a") == tmp_path.resolve() / "~nobody-here" / "a"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ('model = "/srv/a/m", file:/srv/a/b.txt', 'model = "m", file:b.txt'),
+        (r"C:\a\b\c is damaged", "c is damaged"),
+        ("http://e.net/a/b/c ./a/b/c owner/name/x", "http://e.net/a/b/c ./a/b/c owner/name/x"),
+    ],
+)
+def test_a_server_for_others_names_no_folder(text, left, monkeypatch):
+    assert hide_folders(text) == text
+    monkeypatch.setenv(access.SHARED, "on")
+    assert hide_folders(text) == left
