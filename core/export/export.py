@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base import frozen, resolved, several, without_folders
-from core.export import compressed_tensors, gguf_file, imatrix, target
+from core.export import compressed_tensors, gguf_file, target
 from core.export.card import GGUF, RECIPE, Card, Exported, card_of, card_text, recipe_json, size_words
 from core.export.checking import off_plan, reload
 from core.export.file_sizes import measured_numbers
@@ -27,7 +27,7 @@ from core.models import (
     without_layers,
 )
 from core.models.provenance import provenance, without_project_path
-from core.prune import count_zeros, make_exact, prune, restored
+from core.prune import count_zeros, imatrix, make_exact, prune, restored
 from core.requests import COMPRESSED, ExportRequest, ExportSpec, ModelShape, workload
 from core.store import Array, Entry, Store, flush, readable, temporary_folder, temporary_path
 
@@ -221,6 +221,8 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: ModelShape,
             with without_layers(loaded.model, pruned.dropped_layers):
                 read = pruned.calibration
                 read = read and imatrix.Text(label, read.sequences, read.length)
+                if pruned.imatrix:
+                    read = calibration[pruned.imatrix].text
                 if formats is not None:
                     formats = in_file(loaded, formats, warnings.append).tolist()
                 holds = Contents(planned, before, request.format, formats, read)

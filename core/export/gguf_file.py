@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.base import Array, UserError
-from core.export import imatrix
 from core.export.card import GGUF
 from core.export.target import gguf_family
 from core.methods import OUTSIDE, QUANT_FORMATS, pack
 from core.models import Loaded, anatomy, checkpoint_pieces, is_streamed
+from core.prune import imatrix
 
 SETTINGS = {  # name in llama.cpp -> name in configurations
     "context_length": "max_position_embeddings",

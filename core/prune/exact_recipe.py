@@ -1,6 +1,7 @@
 """Recipe to exact recipe: the sparsity of every linear, and the calibration windows behind the hashes."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -20,27 +21,31 @@ from core.methods import (
 from core.models import Linear, Loaded, Reader, Source, anatomy
 from core.models.windows import Windows, windows
 from core.plan import linear_parameters, spread_budget
+from core.prune import imatrix
 from core.requests import ExactRecipe, ExportRequest, Recipe, StudyRequest
 from core.store import Profile, Store, profiles
 
-Texts = dict[str, Windows]  # calibration texts by the key of their spec
+Texts = dict[str, Windows | imatrix.Importance]  # what recipes read, by the key of a text's spec or a matrix's hash
 
 
 def make_exact(
     recipe: Recipe, request: StudyRequest | ExportRequest, loaded: Loaded, store: Store, calibration: Texts
 ) -> ExactRecipe:
-    """Fix every number of a recipe; its calibration windows are added to `calibration`.
+    """Fix every number of a recipe; its calibration windows, or importance matrix, are added to `calibration`.
 
     Raises:
-        UserError: the text is too short, the budget impossible, the profile of another model, the model cannot be
-            pruned, or a pattern does not fit it.
+        UserError: the text is too short, the matrix or the profile of another model, the budget impossible, the model
+            cannot be pruned, or a pattern does not fit it.
     """
     profile = profile_of(request.profile, loaded.source, store)
     sparsity = (
         spread_budget(recipe.allocation, anatomy.parameter_counts(loaded.layers), profile).exact.round(12).tolist()
     )
-    read = None
-    if recipe.treatment.reads_text:
+    read = given = None
+    if request.imatrix:
+        given = imatrix.given(Path(request.imatrix), loaded, store)
+        calibration[given.content] = given
+    elif recipe.treatment.reads_text:
         read = windows(request.calibration.replace(seed=recipe.calibration_seed), loaded)
         calibration.setdefault(read.spec.key, read)
     exact = ExactRecipe(
@@ -48,6 +53,7 @@ def make_exact(
         calibration=read.spec if read else None,
         repair_method=recipe.treatment.repair_method,
         outside=recipe.allocation.outside or OUTSIDE,
+        imatrix=given and given.content,
         **{name: getattr(recipe, name) for name in Recipe.model_fields.keys() & ExactRecipe.model_fields.keys()},
     )
     sparsity_by_linear(exact, list(map(anatomy.prunable_linears, loaded.layers)))
@@ -60,7 +66,8 @@ def check_recipes(
     """Refuse, before any weight is read, recipes that cannot be met whatever the weights are.
 
     Raises:
-        UserError: as `make_exact`, for texts, the profile and the budgets that it spreads; or too few windows.
+        UserError: as `make_exact`, for texts, the profile and the budgets that it spreads; or too few windows; or an
+            importance matrix that a recipe does not go by.
     """
     read = request.calibration
     if any(each.treatment.reads_text for each in recipes):
@@ -69,8 +76,13 @@ def check_recipes(
         validation_windows(read.sequences)
     profile = profile_of(request.profile, reader.source, store)
     parameters = linear_parameters(profile) if profile else np.empty((0, 0))
-    if any(each.treatment.budget_unit is KQUANTS for each in recipes):
+    by_ggml = [each.treatment.budget_unit is KQUANTS for each in recipes]
+    if any(by_ggml):
         insist_on_ggml()
+    if request.imatrix:
+        imatrix.opened(Path(request.imatrix), store)
+        if not all(by_ggml):
+            raise UserError("K- and IQ-types alone go by an importance matrix: leave it out, or set currency=kquants")
     for each in recipes:
         if tokens := each.recover_until or each.recover_tokens:
             steps_on(tokens, read.length)

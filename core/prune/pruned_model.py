@@ -83,7 +83,8 @@ def prune(
 
     def walk():
         left = tokens[training_windows(len(tokens))] if exact.distills or exact.pruner_windows else tokens
-        return prune_layers(loaded, left[: exact.pruner_windows or None], exact, step, warn)
+        norms = calibration[exact.imatrix].norms if exact.imatrix else ()
+        return prune_layers(loaded, left[: exact.pruner_windows or None], exact, step, warn, norms)
 
     if not exact.distills:
         return walk()

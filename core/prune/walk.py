@@ -21,7 +21,7 @@ from core.methods import (
     pattern,
     training_windows,
 )
-from core.models import WALK_BATCH, Call, Linear, Loaded, Step, anatomy, skip_layer, walk
+from core.models import WALK_BATCH, Call, Linear, Loaded, Step, Tensors, anatomy, skip_layer, walk
 from core.prune.calibration import DensePath, check_replay, recorded
 from core.prune.exact_recipe import checked_stacks, sparsity_by_linear
 from core.prune.inputs import Statistics, Sums, watched
@@ -34,7 +34,12 @@ CHECKED = 64  # tokens of one sequence on which every layer is first run by itse
 
 @torch.no_grad()  # no inference mode: its tensors cannot be trained on
 def prune_layers(
-    loaded: Loaded, tokens: Tensor, exact: ExactRecipe, step: Step = lambda _: None, warn: Warn = warnings.warn
+    loaded: Loaded,
+    tokens: Tensor,
+    exact: ExactRecipe,
+    step: Step = lambda _: None,
+    warn: Warn = warnings.warn,
+    norms: Sequence[Tensors] = (),
 ) -> Array:
     """Prune the model in place: statistics of layer l come from its dense self, fed by the pruned layers before it.
 
@@ -48,6 +53,7 @@ def prune_layers(
         tokens: (sequences, length) calibration tokens.
         exact: its sparsity columns follow the order of `anatomy.prunable`.
         warn: called with a sentence each time that extra damping was needed.
+        norms: per layer of each linear the norm of its inputs, (in,); then nothing is run.
 
     Returns:
         (layers, linears) achieved sparsity, counted, or the share that formats save; NaN for a missing linear.
@@ -59,7 +65,7 @@ def prune_layers(
     stacks = checked_stacks(loaded)
     table, treatment = sparsity_by_linear(exact, stacks), exact.treatment
     windows, gone, pull = treatment.by("window"), dropped_layers(table), "pull" in treatment.statistics
-    batches, streams, path = _entered(loaded, tokens, treatment)
+    batches, streams, path = ([], [], None) if norms else _entered(loaded, tokens, treatment)
     read = training_windows(len(batches)) if windows else range(len(batches))
     own = pattern(exact.pattern) if exact.pattern else None
     achieved = np.full(table.shape, np.nan)
@@ -77,7 +83,11 @@ def prune_layers(
                 path.leave()
             return skip_layer(loaded.layers[index])
         for group in _groups(stack, runs[index], streams) if in_turn else [stack]:
-            sums = _statistics(group, runs[index], streams, treatment.statistics, path if pull else None, read)
+            sums = (
+                {"norm": norms[index]}
+                if norms
+                else _statistics(group, runs[index], streams, treatment.statistics, path if pull else None, read)
+            )
             for linear in group:
                 _overwrite(linear, prune_linear(linear, index, treatment, sums, shares[linear.name], own, warn))
         if windows:

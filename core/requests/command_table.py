@@ -207,6 +207,7 @@ OPTIONS = {  # of every command
         _of_study("settings.0.true_sequential"),
         _of_study("profile"),
         *_calibrated,
+        _of_study("imatrix"),
         _of_study("settings.0.calibration_seed", name="seed", always=True),
         *_judged("evaluate", "evaluate_documents"),
         Option("export", "Write the pruned model to this folder too."),

@@ -21,7 +21,7 @@ from core.methods import (
     Treatment,
 )
 from core.requests import recipe_names
-from core.requests.inputs import DEFAULT_CALIBRATION, ModelSpec, OfModel, WindowRequest
+from core.requests.inputs import DEFAULT_CALIBRATION, IMATRIX, ModelSpec, OfModel, WindowRequest
 from core.requests.measurements import ProfileSpec
 from core.requests.parsing import fraction, from_text, numbers, read_bytes
 from core.requests.recipes import PRODUCTS, Products, Recipe
@@ -48,6 +48,7 @@ class ExportRequest(OfModel):
     overwrite: bool = False
     study: str | None = Field(None, description="key of the study whose numbers the model card gives")
     format: Format = optional_field("dense", "dense, compressed-tensors, or GGUF with the type of its linears")
+    imatrix: str | None = optional_field(None, IMATRIX)
 
     def check(self) -> None:
         own, packed = export_format(self.setting.treatment), self.format == COMPRESSED

@@ -99,6 +99,7 @@ class WindowRequest(OfWindows):
             raise ValueError(f"documents {self.documents[0]}-{self.documents[1]}: the first must not exceed the last")
 
 
+IMATRIX = "importance matrix of the model, as llama-imatrix writes it, that K-quants go by in place of the calibration"
 # All 16 windows that either half of the demo text has for the bundled model.
 DEFAULT_CALIBRATION = WindowRequest(source="demo", sequences=16, length=512)
 DEFAULT_EVALUATION = WindowRequest(source="demo:evaluation", sequences=16, length=512)

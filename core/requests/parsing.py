@@ -47,6 +47,7 @@ PATHS = {  # field that holds a path -> (typed, folder) -> absolute
     "folder": lambda typed, folder: str(whole_path(folder / expanded(typed))),
     "model": absolute,
     "source": absolute,
+    "imatrix": absolute,
     "tasks_from": lambda typed, folder: str(resolved(folder / expanded(typed))),
 }
 
@@ -66,7 +67,9 @@ def with_paths(fields: Any, folder: Path = Path()) -> Any:
 def with_absolute_paths(request: Any) -> Any:
     """A stored request with absolute paths: in the cache, those inside the project are relative to it."""
     calibration = request.calibration.replace(source=absolute(request.calibration.source, PROJECT))
-    return request.replace(model=absolute(request.model, PROJECT), calibration=calibration)
+    own = getattr(request, "imatrix", None)
+    matrix = {"imatrix": absolute(own, PROJECT)} if own else {}
+    return request.replace(model=absolute(request.model, PROJECT), calibration=calibration, **matrix)
 
 
 def span(text: str) -> tuple[int, int]:

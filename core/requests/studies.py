@@ -7,7 +7,15 @@ from pydantic import BeforeValidator, Field
 
 from core.base import Fields, Spec, View, model_name, optional_field, several, text_name, unique
 from core.methods import DROPPED, OUTSIDE, PRUNERS, Method, Pruner, dropped_layers, level_at
-from core.requests.inputs import DEFAULT_CALIBRATION, DEFAULT_EVALUATION, ModelSpec, OfModel, TextSpec, WindowRequest
+from core.requests.inputs import (
+    DEFAULT_CALIBRATION,
+    DEFAULT_EVALUATION,
+    IMATRIX,
+    ModelSpec,
+    OfModel,
+    TextSpec,
+    WindowRequest,
+)
 from core.requests.measurements import OfWeights, OnText
 from core.requests.recipes import Recipe, Repairs
 
@@ -37,6 +45,7 @@ class StudyRequest(OfModel):
     calibration: WindowRequest = DEFAULT_CALIBRATION
     settings: tuple[Recipe, ...] = ()
     evaluation: EvaluationRequest = EvaluationRequest()
+    imatrix: str | None = optional_field(None, IMATRIX)
 
     @property
     def title(self) -> str:
@@ -62,6 +71,7 @@ class ExactRecipe(Repairs):
     method: Method = Field(default_factory=lambda fields: PRUNERS[fields["pruner"]].method, description="the pruner's")
     repair_method: int = optional_field(1, "the repair's: stored before there was one, it is the first")
     outside: str = optional_field(OUTSIDE, "GGUF types of embeddings and output matrix, where the linears have one")
+    imatrix: str | None = optional_field(None, "SHA-256 of an importance matrix, in place of the calibration text")
 
     @property
     def formats(self) -> list | None:

@@ -24,9 +24,6 @@ import numpy as np
 import torch
 
 from core.export import GGUF, Card, Contents, export
-from core.export.imatrix import Text
-from core.export.imatrix import read as read_imatrix
-from core.export.imatrix import write as write_imatrix
 from core.measure import sketched, sketched_outside
 from core.measure.first_pass import clean_statistics
 from core.methods import HALF, KQUANTS, pack
@@ -34,6 +31,9 @@ from core.models import anatomy, loading, locate, silent
 from core.models.replay import tail
 from core.models.windows import windows
 from core.plan import Choices, solve_levels
+from core.prune.imatrix import Text
+from core.prune.imatrix import read as read_imatrix
+from core.prune.imatrix import write as write_imatrix
 from core.requests import Sketching, WindowRequest
 from core.store import Store
 
@@ -136,9 +136,8 @@ def measured(loaded, out):
         sums = {name: each for name, each in zip(own, squares, strict=True) if each is not None}
         write_imatrix(out / "imatrix.gguf", sums, Text("c4 0-599", *tokens.shape))
         print(f"importance: {time.time() - began:.0f} s", flush=True)
-    means = read_imatrix(
-        out / "imatrix.gguf", {name: each.shape[1] for name, each in own.items() if "token" not in name}
-    )
+    read = {name: each.shape[1] for name, each in own.items() if "token" not in name}
+    means, _ = read_imatrix(out / "imatrix.gguf", read, Store())
     norms = [{} for _ in loaded.layers]
     for (index, each), name in zip(stacks, own, strict=False):
         norms[index][each.name] = torch.from_numpy(means[name]).float().sqrt()

@@ -1,5 +1,6 @@
 """A GGUF file that an export writes is read back as the model with the same quantised values, in predicted bytes."""
 
+import hashlib
 import json
 
 import gguf
@@ -9,12 +10,13 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, LlamaTokenizer
 
-from core.export import GGUF, SENTENCE, file_sizes, imatrix, target
+from core.export import GGUF, SENTENCE, file_sizes, target
 from core.jobs import execute
 from core.methods import KQUANTS, QUANT_FORMATS, Manual, pack, rounded
 from core.models import anatomy, loading, locate
 from core.models.sources import count_numbers
 from core.plan import sizes
+from core.prune import imatrix
 from core.requests import AllocationRequest, ExportRequest, Recipe, WindowRequest, grammar, read_recipe, uniform
 from tests import families, gguf_files, tiny
 from tests.core.export.examples import SPARSITY, logits, read, with_zeros, write
@@ -197,18 +199,26 @@ def test_k_quants_are_ggmls_own_of_the_importance_that_lies_beside_them(tmp_path
     plain = {each.name: each.tensor_type.name for each in gguf.GGUFReader(tmp_path / "plain" / GGUF).tensors}
     assert [plain[f"blk.0.ffn_{name}.weight"] for name in ("up", "down")] == ["Q4_K", "Q5_0"]
     assert not (tmp_path / "plain" / "imatrix.gguf").exists()
-    means = imatrix.read(tmp_path / "out" / "imatrix.gguf", widths)
-    for wrong, told in (({"blk.9.ffn_up.weight": 256}, "of another model"), ({"blk.0.ffn_up.weight": 64}, "256 there")):
-        with refused(told):
-            imatrix.read(tmp_path / "out" / "imatrix.gguf", wrong)
-    imatrix.write(tmp_path / "broken.gguf", {"a.weight": np.array([1, np.nan])}, imatrix.Text("text", 1, 2))
-    for name, told in (("broken.gguf", "no mean squares"), ("model/config.json", "no importance matrix")):
-        with refused(told):
-            imatrix.read(tmp_path / name, {"a.weight": 2})
+    means, _ = imatrix.read(tmp_path / "out" / "imatrix.gguf", widths, empty)
     dense = loading.load(locate(str(model), empty)).model.state_dict()
     weight = dense["model.layers.2.mlp.up_proj.weight"].numpy()
     again = pack(weight, "Q2_K", means["blk.2.ffn_up.weight"] * 32)
     assert np.array_equal(again.data, tensors["blk.2.ffn_up.weight"].data)
+
+    matrix = (tmp_path / "out" / "imatrix.gguf").rename(tmp_path / "own.gguf")
+    given = request.replace(imatrix=str(matrix), folder=str(tmp_path / "given"))
+    made = execute.get(given, empty)
+    assert (
+        made.spec.pruned.calibration is None
+        and made.spec.pruned.imatrix == hashlib.sha256(matrix.read_bytes()).hexdigest()
+    )
+    assert made.spec.pruned.imatrix in (tmp_path / "given" / "README.md").read_text()
+    assert (tmp_path / "given" / "imatrix.gguf").read_bytes() == matrix.read_bytes()
+    reader = gguf.GGUFReader(tmp_path / "given" / GGUF)
+    assert all(np.array_equal(each.data, tensors[each.name].data) for each in reader.tensors)
+    assert reader.fields["quantize.imatrix.chunks_count"].contents() == 2
+    with refused("K- and IQ-types alone"):
+        execute.get(given.replace(setting=Recipe(), format="gguf:Q4_K", folder=str(tmp_path / "no")), empty)
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2"])  # the second has biases, and ties its embeddings
