@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from core.base import Fields, UserError, gist, json_value, readable
+from core.base import Fields, UserError, brief, gist, json_value, readable
 from core.models.patching import patched
 from core.requests import ModelShape
 from core.store import Store, remembered
@@ -152,7 +152,7 @@ class _Header:
     """Reads values one after the other."""
 
     def __init__(self, content: mmap.mmap, name: str):
-        self.content, self.at, self.heads, self.types, self.scaling = content, 0, 1, {}, {}
+        self.content, self.name, self.at, self.heads, self.types, self.scaling = content, name, 0, 1, {}, {}
         if self._number("4s") != b"GGUF":
             raise ValueError("of another kind")
         if (version := self._number("I")) not in VERSIONS:
@@ -172,6 +172,11 @@ class _Header:
                 raise ValueError("the same name twice, or no such shape")
             shapes[name] = tuple(self._number("Q") for _ in range(dimensions))
             self.types[name] = self._number("I")
+            if self.types[name] not in GGML_QUANT_SIZES:
+                raise UserError(
+                    f"{self.name} has a tensor of type {self.types[name]}, which the package gguf does not know: run "
+                    "`pip install -U gguf`, or name a file without it"
+                )
             block, size = GGML_QUANT_SIZES[self.types[name]]
             ends.append(self._number("Q") + math.prod(shapes[name]) * size // block)
         begin = -(-self.at // alignment) * alignment
@@ -179,7 +184,7 @@ class _Header:
 
     def _settings(self, count: int, tensors: int) -> int:
         """Skip the settings and return the alignment among them; refuse more layers than tensors."""
-        alignment, names = ALIGNMENT, set()
+        alignment, names, layers = ALIGNMENT, set(), None
         if count > MAX_SETTINGS:
             raise ValueError("no such number of settings")
         for _ in range(count):
@@ -194,12 +199,17 @@ class _Header:
             elif ROPE in name and kind in (TEXT, *SCALARS):
                 self.scaling[name.partition(ROPE)[2]] = self._text() if kind == TEXT else self._number(SCALARS[kind])
             elif name.endswith(".block_count") and kind in SCALARS:
-                if not 0 < self._number(SCALARS[kind]) <= tensors:
-                    raise ValueError("no such number of layers")
+                layers = self._number(SCALARS[kind])
+            elif name == "split.count" and kind in SCALARS:
+                if (parts := self._number(SCALARS[kind])) > 1:
+                    raise UserError(
+                        f"{self.name} is one of {brief(parts)} parts of a model: join them by `llama-gguf-split "
+                        "--merge FIRST WHOLE`, and name the whole"
+                    )
             else:
                 self._pass(kind)
-        if alignment < 1 or alignment & (alignment - 1):
-            raise ValueError("no alignment")
+        if alignment < 1 or alignment & (alignment - 1) or not (layers is None or 0 < layers <= tensors):
+            raise ValueError("no alignment, or no such number of layers")
         return alignment
 
     def _number(self, code: str) -> int:

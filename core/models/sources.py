@@ -93,8 +93,10 @@ def locate(typed: str, store: Store, revision: str | None = None, fetch: bool = 
         folder = path.resolve()
         for each in folder.iterdir():
             access.inside(each)  # a link may lead anywhere
-        for each in _weights(folder, folder.name)[1]:
-            tensor_shapes(each, store)  # at once, where hashing what turns out to be damaged takes a minute
+        # at once, where hashing what turns out to be damaged takes a minute
+        names = Counter(name for each in _weights(folder, folder.name)[1] for name in tensor_shapes(each, store))
+        if twice := [name for name, count in names.items() if count > 1]:
+            raise UserError(f"{folder.name} holds {twice[0]} in two of its files: copy all of them anew from one model")
         return Source(folder.name, folder, None, combined(store.root, _deciding(folder, folder.name)), None)
     if named:
         folder, label = hub.model_folder(typed, revision, fetch), f"{typed}@{revision}" if revision else typed

@@ -97,9 +97,25 @@ def test_what_it_does_not_hold_is_an_error(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(UserError, match="what its header announces"):
         model_shape.gguf_shapes(path)
+    path.write_bytes(struct.pack("<4sIQQQ1sIQIQ", b"GGUF", 3, 1, 0, 1, b"x", 1, 32, 200, 0) + bytes(64))
+    with pytest.raises(UserError, match="type 200, which the package gguf does not know"):
+        model_shape.gguf_shapes(path)
     path.write_bytes(struct.pack("<4sI", b"GGUF", 4))
     with pytest.raises(UserError, match="of GGUF version 4: write it as version 3"):
         model_shape.gguf_shapes(path)
+
+
+def test_parts_of_a_model_are_joined_first(tmp_path):
+    writer = gguf.GGUFWriter(tmp_path / "model.gguf", "llama", split_max_tensors=2)
+    writer.add_block_count(5)
+    for number in range(5):
+        writer.add_tensor(f"blk.{number}.weight", np.ones((2, 32), np.float32))
+    gguf_files.finish(writer)
+    parts = sorted(tmp_path.glob("model-*"))
+    assert len(parts) == 3
+    for path in parts:
+        with pytest.raises(UserError, match=r"one of 3 parts of a model: .* --merge"):
+            model_shape.gguf_shapes(path)
 
 
 @pytest.mark.parametrize(("bound", "most"), [("MAX_HEADER", 100), ("MAX_SETTINGS", 3)])

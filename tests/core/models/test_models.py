@@ -84,6 +84,17 @@ def test_a_model_in_several_files_is_the_same_model(tmp_path, empty, refused):
     assert tiny.same(found.model.state_dict(), tiny.built("llama").state_dict())
     whole = sources.read_shape(locate(str(tiny.folder("llama")), empty), empty)
     assert sources.read_shape(found.source, empty) == whole
+    first, second = map(load_file, shards[:2])
+    twice, lost = min(second), {name: each for name, each in second.items() if name != min(second)}
+    for place, held, about in (
+        (0, {**first, twice: second[twice]}, "in two of its files"),
+        (1, lost, "lacks 1 weight"),
+    ):
+        kept = shards[place].read_bytes()
+        save_file(held, shards[place], META)
+        with refused("sharded", twice, about):
+            loaded_from(tmp_path / "sharded", empty)
+        shards[place].write_bytes(kept)
     shards[1].unlink()
     with refused("sharded"):
         loaded_from(tmp_path / "sharded", empty)
