@@ -81,7 +81,7 @@ class Agreement(NamedTuple):
 
 
 def agreements(profile: Profile) -> list[Agreement]:
-    """Errors of the sketch on every damage that the profile measured too."""
+    """Errors of the sketch on every damage that the profile measured too, of linears as many as it has."""
     alone = {}  # damage, name of a linear or None -> KL of each layer
     for measurement, each in profile.perturbed.items():
         kind = measurement.perturbation
@@ -90,9 +90,11 @@ def agreements(profile: Profile) -> list[Agreement]:
     rows, linears = [], profile.provenance.get("linears", [])
     for damage in profile.spec.sketch.damages if profile.sketch else ():
         for names in (linears, [None]):
-            if names and all((damage, name) in alone for name in names):
-                measured = np.stack([alone[damage, name] for name in names], axis=1).ravel()
-                rows.append(_beside(damage, names is linears, harm_of(profile, damage, names is linears), measured))
+            ours = harm_of(profile, damage, names is linears).reshape(profile.layers, -1)
+            some = [n for n, name in enumerate(names) if (damage, name) in alone and np.isfinite(ours[:, n]).all()]
+            if some:
+                measured = np.stack([alone[damage, names[each]] for each in some], axis=1)
+                rows.append(_beside(damage, names is linears, ours[:, some].ravel(), measured.ravel()))
     return rows
 
 

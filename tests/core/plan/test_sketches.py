@@ -40,6 +40,9 @@ def test_measured_curves_go_before_sketched_ones(empty):
     found = agreements(profile)
     assert [each.damage for each in found] == ["wanda:0.5", "wanda:0.7", "wanda:0.9"]
     assert all(each.units == LAYERS and not each.linears and each.ratio > 0 for each in found)
+    some = [f"residual_linear:kquants:Q3_K:mlp.{name}" for name in ("up_proj", "down_proj")]
+    [sampled] = agreements(stored(empty, *some, layers=LAYERS, prunable=True, sketch="fast"))
+    assert sampled.damage == "Q3_K" and sampled.linears and sampled.units == 2 * LAYERS
     for objective in ("drift", "nll"):
         with pytest.raises(UserError, match="the divergence alone: objective=kl"):
             allocate(AllocationRequest(base=Response(objective=objective, granularity="linear")), profile)
