@@ -1,21 +1,27 @@
 """Exported GGUF files read by llama.cpp: `python -m tests.bench.llama_cpp BINARIES TEXT FOLDER [CHUNKS [THREADS]]`.
 
-BINARIES is a folder of llama.cpp's own `llama-perplexity`, `llama-bench` and `llama-quantize`, TEXT a plain text file.
+BINARIES is a folder of llama.cpp's own `llama-perplexity`, `llama-bench`, `llama-quantize`, `llama-cli` and
+`llama-server` (built as `tests.bench.kquants` says), TEXT a plain text file.
 The bundled model is exported to FOLDER in several types, and once with the three layers left out that were measured to
 harm least. Of each file it is said: whether llama.cpp makes the same tokens of the text; how far its predictions lie
 from this product's on the same tokens, with the weights that the file holds (it rounds activations too, so they are not
 equal); its own perplexity and KL divergence from the file in F16; its tokens a second; the bytes. This is the table
 that Evidence shows. At last `llama-quantize` makes the mixed file anew of the F16 one and of the types that the export
-tells it, and the bytes of all tensors are compared. Tokens a second of writing are kept in the cache (that which
+tells it, and the bytes of all tensors are compared; and `llama-cli` and `llama-server`, on this machine's own loopback,
+go on with a sentence by the mixed file. Tokens a second of writing are kept in the cache (that which
 ABSORPTION_CACHE names), for this machine alone: Prune and `export --json` show them beside the bytes.
 """
 
 import json
 import re
+import socket
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+from urllib.request import Request, urlopen
 
 import gguf
 import numpy as np
@@ -34,6 +40,7 @@ from core.store import HOST, Store, profiles, write_note
 LENGTH = 512  # tokens of a window, of which llama.cpp judges the second half
 LAYERS = "6e78df68bb8ecfc5"  # the committed profile that says which layers harm least when they are left out
 RANGE = 16  # below the largest log probability: what lies lower is written as that
+SENTENCE, PATIENCE = "The capital of France is", 60  # seconds
 CARD = Card("The bundled model", "demo", "", None, {}, [])
 
 
@@ -99,6 +106,30 @@ def main(binaries, text, folder, chunks="8", threads="2"):
     alike = sum(np.array_equal(ours[name].data.view(np.uint8), theirs[name].data.view(np.uint8)) for name in ours)
     named = "the same names" if theirs.keys() == ours.keys() else "other names"
     print(f"llama-quantize: {alike} of {len(ours)} tensors alike byte for byte, {named}")
+    spoken(tools, out / "mixed" / GGUF, threads)
+
+
+def spoken(tools, file, threads):
+    """Print how `llama-cli` and `llama-server` answer and go on with a sentence; the server ends with it."""
+    how = ["-m", file, "-t", threads, "--temp", 0]
+    said = run(tools / "llama-cli", *how, "-p", SENTENCE, "-n", 16, "-st", "--simple-io")
+    print("llama-cli:", said.partition(f"> {SENTENCE}")[2].partition("[ Prompt")[0].strip())
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    here = ["--host", "127.0.0.1", "--port", port]
+    with subprocess.Popen([*map(str, (tools / "llama-server", *how, *here))], stderr=subprocess.DEVNULL) as server:
+        try:
+            for _ in range(PATIENCE):
+                with suppress(OSError):
+                    body = json.dumps({"prompt": SENTENCE, "n_predict": 16, "temperature": 0}).encode()
+                    with urlopen(Request(f"http://127.0.0.1:{port}/completion", body), timeout=PATIENCE) as answer:
+                        print("llama-server:", json.load(answer)["content"].strip())
+                        return
+                time.sleep(1)
+            raise SystemExit("llama-server does not answer")
+        finally:
+            server.terminate()
 
 
 def run(*command):
