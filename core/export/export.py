@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base import frozen, resolved, several, without_folders
-from core.export import compressed_tensors, gguf_file, target
+from core.export import compressed_tensors, gguf_file, speed, target
 from core.export.card import GGUF, RECIPE, Card, Exported, card_of, card_text, recipe_json, size_words
 from core.export.checking import off_plan, reload
-from core.export.file_sizes import measured_numbers
+from core.export.file_sizes import measured_numbers, own_form
 from core.export.target import check_target, space_needed
 from core.methods import HALF, QUANT_FORMATS, SPARSIFIERS, gguf_type, pattern
 from core.models import (
@@ -27,6 +27,7 @@ from core.models import (
     without_layers,
 )
 from core.models.provenance import provenance, without_project_path
+from core.plan import DENSE
 from core.prune import count_zeros, imatrix, make_exact, prune, restored
 from core.requests import COMPRESSED, ExportRequest, ExportSpec, ModelShape, workload
 from core.store import Array, Entry, Store, flush, readable, temporary_folder, temporary_path
@@ -100,7 +101,7 @@ def export(
             files=tuple(sorted({path.name for path in temporary.iterdir()} | {"README.md", RECIPE})),
             dense_bytes=sum(tensor.nbytes for tensor in checkpoint_tensors(loaded.model).values()),
             linears=tuple(tuple(linear.name for linear in anatomy.prunable_linears(layer)) for layer in loaded.layers),
-            weights=weights,
+            weights=weights, speed=speed.timed(temporary / file) if file else None,
         )  # fmt: skip
         (temporary / "README.md").write_text(card_text(card, exported), encoding="utf-8")
         (temporary / RECIPE).write_bytes(recipe_json(card, exported))
@@ -204,7 +205,10 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: ModelShape,
         """Store the record before the folder gets its name: a record without its folder does no harm."""
         files = [path for each in calibration.values() for path in each.files]
         fields = provenance(loaded, files, store) | {"warnings": warnings, "size": size_words(made)}
-        fields |= {name: getattr(made, name) for name in ("bytes", "dense_bytes", "difference", "sparsity")}
+        fields |= {name: getattr(made, name) for name in ("bytes", "dense_bytes", "difference", "sparsity", "speed")}
+        if made.speed:
+            own = own_form(request.setting).name if pruned.formats else gguf_type(request.format)
+            speed.keep(made.speed, DENSE if own == "F16" else own, loaded.source, store)
         store.save(spec, None, fields | {"folder": request.folder, "setting": request.setting.name})
 
     with restored(loaded, outside=request.format != "dense"):

@@ -4,19 +4,20 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from core.base import UserError, several
+from core.export import speed
 from core.export.card import Numbers
 from core.methods import LAYERS, dropped_layers, treatment
 from core.models import count_numbers, locate
 from core.plan.sizes import DENSE, MASKED, PATTERN, sizes
 from core.requests import Counts, ExactRecipe, ExportRequest, ModelSpec, Recipe, StudySpec
 from core.results import study_results
-from core.store import HOST, Store, read_note
+from core.store import Store
 
 
 def worth(request: ExportRequest, store: Store) -> tuple[dict[str, float], ...]:
     """Bytes by format, perplexity of those measured on the windows of the named study, and tokens a second.
 
-    Tokens a second are llama.cpp's, for the formats that `tests.bench.llama_cpp` timed on this machine.
+    Tokens a second are llama.cpp's, of the files that were exported on this machine.
 
     Raises:
         UserError: the model, or the study, is not here.
@@ -27,8 +28,7 @@ def worth(request: ExportRequest, store: Store) -> tuple[dict[str, float], ...]:
         one = study.single(request.setting)
         perplexities = few_bits(study.spec, store) | ({own.name: one.perplexity} if one else {})
     source = locate(request.model, store, request.revision, fetch=False)
-    timed = read_note(store.root / "rates" / f"llama.cpp-{HOST}-{source.fingerprint}.json") or {"forms": {}}
-    return sizes(count_numbers(source, store), *own), perplexities, timed["forms"]
+    return sizes(count_numbers(source, store), *own), perplexities, speed.rates(source, store)
 
 
 def measured_numbers(request: ExportRequest, store: Store, model: ModelSpec, pruned: ExactRecipe) -> Numbers:

@@ -30,12 +30,13 @@ import torch
 from numpy.typing import NDArray
 
 from core.export import GGUF, TYPES, Card, Contents, export
+from core.export.speed import keep
 from core.methods import QUANT_FORMATS, dropped_layers
 from core.models import anatomy, bundled, loading, locate, skip_layer, without_layers
 from core.plan import DENSE, allocate
 from core.requests import read_allocation
 from core.show.report import bench_file
-from core.store import HOST, Store, profiles, write_note
+from core.store import Store, profiles
 
 LENGTH = 512  # tokens of a window, of which llama.cpp judges the second half
 LAYERS = "6e78df68bb8ecfc5"  # the committed profile that says which layers harm least when they are left out
@@ -54,7 +55,7 @@ class Base(NamedTuple):
 def main(binaries, text, folder, chunks="8", threads="2"):
     """Print a line per file as it is known, and write the table of all."""
     tools, out, text = Path(binaries), Path(folder), Path(text)
-    store, rates = Store(), {}
+    store = Store()
     loaded = loading.load(locate(str(bundled()), store))
     depth, width = len(loaded.layers), len(anatomy.prunable_linears(loaded.layers[0]))
     mixed = [["Q8_0" if layer in (0, depth - 1) else ("Q5_1", "Q4_0")[place > 3] for place in range(width)]
@@ -84,7 +85,6 @@ def main(binaries, text, folder, chunks="8", threads="2"):
             print(f"tokens: {np.sum(np.ravel(found.tokens) == ids):,} of {found.tokens.size:,} alike", flush=True)
         divergence = run(*judged, "--kl-divergence-base", reference, "--kl-divergence")
         told = speed(tools, file, threads)
-        rates[{"F16": DENSE}.get(name, name)] = told[-1]["avg_ts"]
         ours, same = agreement(loaded, found)
         rows.append({
             "file": name, "bytes": exported.bytes, "perplexity by llama.cpp": number(r"PPL = ([0-9.]+)", said),
@@ -93,7 +93,7 @@ def main(binaries, text, folder, chunks="8", threads="2"):
             "KL of this product to llama.cpp, nats": ours, "same next token, %": 100 * same,
         })  # fmt: skip
         print(*(f"{head} {value}" for head, value in rows[-1].items()), sep="; ", flush=True)
-        keep(rates, told[-1], loaded.source, store)
+        keep(told[-1], {"F16": DENSE}.get(name, name), loaded.source, store)
         if logs != reference:
             logs.unlink()
     pd.DataFrame(rows).to_csv(bench_file("llama_cpp"), index=False, float_format="%.6g")
@@ -177,13 +177,6 @@ def speed(tools, file, threads):
     """What `llama-bench` says of reading a prompt, and of writing."""
     said = run(tools / "llama-bench", "-m", file, "-t", threads, "-p", 128, "-n", 32, "-r", 3, "-o", "json")
     return json.JSONDecoder().raw_decode(said[said.index("[\n") :])[0]
-
-
-def keep(forms, row, source, store):
-    """Keep tokens a second by form where the product looks, with the machine and what `llama-bench` says of itself."""
-    told = {name: row[name] for name in ("build_commit", "build_number", "cpu_info", "n_threads", "n_gen")}
-    told |= {"tool": "llama-bench", "machine": HOST, "model": source.label, "forms": forms}
-    write_note(store.root / "rates" / f"llama.cpp-{HOST}-{source.fingerprint}.json", told)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from core.export.target import check_early
 from core.plan import DENSE
 from core.requests import FORMATS, ExportRequest, StudyRequest, whole_path, with_absolute_paths
 from core.results import Study, study_results
+from core.show.figures.forms import forms
 from core.show.words import study_lines
 from core.store import Entry, Profile, Store
 from pages.ui import layout, url_state, watch
@@ -34,6 +35,9 @@ SEMI_STRUCTURED = (
 NO_NUMBERS = (
     "No study measured this setting with this calibration and precision, so the model card will give no numbers: "
     "evaluate it first."
+)
+NO_SPEED = (
+    "No speed is known: where llama-bench of llama.cpp is on the PATH, it times every GGUF file that is exported."
 )
 FOLDER = "A new or empty folder. An earlier export in it is replaced only if you tick the box below."
 
@@ -82,7 +86,12 @@ def _meter(request: ExportRequest) -> None:
     if rates:
         table["tokens a second (llama.cpp)"] = [formats.digits(rates.get(name, nan), 3) for name in sizes]
     st.table(table)
-    layout.caption(study_lines.on_zeros(sizes, perplexities))
+    if chart := forms(sizes, perplexities, rates):
+        layout.show(chart, "export", "forms", brief=True)
+    else:
+        layout.caption(study_lines.on_zeros(sizes, perplexities))
+    if not rates:
+        st.caption(NO_SPEED)
 
 
 def measuring(profile: Profile, how: Pruning) -> str | None:

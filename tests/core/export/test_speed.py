@@ -1,0 +1,49 @@
+"""An exported GGUF file is timed by `llama-bench` where it is on the PATH, and its speed stands beside its bytes."""
+
+import json
+
+import pytest
+
+from core.export import file_sizes, speed
+from core.jobs import execute
+from core.plan import DENSE
+from core.requests import ExportRequest, Recipe
+from tests.core.export.test_gguf_export import saved
+
+ROW = dict.fromkeys(speed.TOLD, 2) | {"cpu_info": "a slow one", "avg_ts": 12.345, "samples_ts": [12, 13]}
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    """A tool on the PATH that writes a text if its arguments are those of `llama-bench`."""
+
+    def says(text):
+        tool = tmp_path / "bin" / speed.TOOL
+        tool.parent.mkdir(exist_ok=True)
+        tool.write_text(f'#!/bin/sh\ntest -s "$2" && test "$*" = "-m $2 -p 0 -n 32 -r 3 -o json" && echo \'{text}\'\n')
+        tool.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tool.parent}:/usr/bin:/bin")
+
+    return says
+
+
+def test_the_speed_of_each_form_is_kept_told_and_written_on_the_card(bench, tmp_path, empty):
+    asked = ExportRequest(setting=Recipe(pruner="magnitude"), model=str(saved(tmp_path / "model", "llama")), folder="")
+    for form, rate in (("F16", 12.345), ("Q8_0", 20.0)):
+        bench(json.dumps([ROW | {"avg_ts": rate}]))
+        made = execute.get(asked.replace(folder=str(tmp_path / form), format=f"gguf:{form}"), empty)
+        assert made.provenance["speed"]["avg_ts"] == rate
+    _, _, rates = file_sizes.worth(asked, empty)
+    assert rates == {DENSE: 12.345, "Q8_0": 20.0}
+    card = (tmp_path / "F16" / "README.md").read_text()
+    assert "llama-bench wrote 12.35 tokens a second by 2 threads of a slow one." in card
+
+
+@pytest.mark.parametrize("said", [None, "no JSON", "[]", '[{"avg_ts": 1}]'])
+def test_without_the_tool_or_its_answer_there_is_no_speed(said, bench, tmp_path, monkeypatch):
+    (tmp_path / "model.gguf").write_text("any")
+    if said is None:
+        monkeypatch.setenv("PATH", str(tmp_path))
+    else:
+        bench(said)
+    assert speed.timed(tmp_path / "model.gguf") is None
