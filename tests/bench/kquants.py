@@ -99,10 +99,12 @@ def planned(profile, counts, size, reverse):
     asked = with_target(wish, counts, Treatment("kquants"), profile)
     rows, names = allocate(asked, profile).exact, profile.provenance["linears"]
     called = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, len(rows))
-    kinds = dict(zip(("token_embd", "output"), outside_types(asked.outside or OUTSIDE), strict=True))
+    kinds = {}
     for layer, row in enumerate(rows[::-1] if reverse else rows):
         for name, share in zip(names, row, strict=True):
             kinds[called.get_name(f"model.layers.{layer}.{name}")] = level_at(KQUANTS.levels, share).name
+    # Last: the first that is like a name counts, and `output` is like attn_output too
+    kinds |= zip(("token_embd", "output"), outside_types(asked.outside or OUTSIDE), strict=True)
     return [f"{name}.weight={kind}" for name, kind in kinds.items()]
 
 
