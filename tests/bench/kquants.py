@@ -21,6 +21,7 @@ from pathlib import Path
 
 import gguf
 import numpy as np
+import pandas as pd
 
 from core.export import GGUF, Card, Contents, export
 from core.jobs import execute
@@ -28,6 +29,7 @@ from core.methods import KQUANTS, OUTSIDE, Treatment, level_at, outside_types
 from core.models import count_numbers, loading, locate
 from core.plan import agreements, allocate, with_target
 from core.requests import read_allocation, request_of
+from core.show.report import bench_file
 from core.store import Store, profiles
 
 RIVALS = {  # nearest to 3.5, 3, 4.25 and 2.5 bits a weight of the twin, whose embeddings and head are a third of it
@@ -38,10 +40,19 @@ SAMPLED = {
     "Q2_K": "self_attn.v_proj", "IQ3_XXS": "mlp.gate_proj", "Q3_K": "self_attn.o_proj", "IQ4_XS": "mlp.down_proj",
     "Q4_K": "mlp.up_proj", "Q6_K": "self_attn.q_proj",
 }  # fmt: skip
+HEADS = [
+    "file of llama.cpp",
+    "bits a weight",
+    "bytes",
+    "its KL, nats",
+    "KL of ours",
+    "KL of ours reversed",
+    "times its KL",
+]
 
 
 def main(binaries, model, c4, text, out, chunks="8"):
-    """Print a line for each file as it is judged, and write all to results.json."""
+    """Print a line for each file as it is judged, and write the table of all, which Evidence shows."""
     tools, out = Path(binaries), Path(out)
     store = Store(out / "cache")
     half, matrix, base, read = out / "F16" / GGUF, out / "imatrix.gguf", out / "F16.logs", out / "calibration.txt"
@@ -70,17 +81,16 @@ def main(binaries, model, c4, text, out, chunks="8"):
         print(name, note.read_text(), flush=True)
         return json.loads(note.read_text())
 
-    rows = {}
+    rows = []
     for rival, how in RIVALS.items():
-        rows[rival] = judged(rival, *how, rival.split()[0])
+        theirs, kls = judged(rival, *how, rival.split()[0]), []
         for name, reverse in ((f"ours at {rival}", False), (f"ours at {rival} reversed", True)):
-            plan = planned(profile, counts, rows[rival]["bytes"], reverse)
+            plan = planned(profile, counts, theirs["bytes"], reverse)
             (out / f"{name}.txt").write_text("\n".join(plan) + "\n")
-            rows[name] = judged(name, "--tensor-type-file", out / f"{name}.txt", "q4_k")
-        print(
-            f"{rival}: ours has {rows[f'ours at {rival}']['kl'] / rows[rival]['kl']:.3f} of its divergence", flush=True
-        )
-    (out / "results.json").write_text(json.dumps(rows, indent=1))
+            kls.append(judged(name, "--tensor-type-file", out / f"{name}.txt", "q4_k")["kl"])
+        rows.append((rival, theirs["bits"], theirs["bytes"], theirs["kl"], *kls, kls[0] / theirs["kl"]))
+    rows.sort(key=lambda row: row[1])
+    pd.DataFrame(rows, columns=HEADS).to_csv(bench_file("kquants"), index=False, float_format="%.4g")
 
 
 def sketched(model, c4, store):
