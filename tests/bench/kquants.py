@@ -9,7 +9,8 @@ text file that judges alone. OUT keeps what is done, so that a run goes on.
 
 In turn: the model as a GGUF file in F16; its profile, with the sketch and a sample of linears that are damaged alone in
 every layer, each by another type, which say how far off the sketch is; llama.cpp's mixes and uniform types; and for the
-bytes of each the plan of this product, and that with layers in reverse order. All are written by `llama-quantize` with
+bytes of each the plan of this product, that with layers in reverse order, and one whose embeddings and output matrix
+have llama.cpp's types. All are written by `llama-quantize` with
 one importance matrix, of `llama-imatrix`, and judged by `llama-perplexity --kl-divergence`.
 """
 
@@ -23,6 +24,7 @@ import gguf
 import numpy as np
 import pandas as pd
 
+from core.base import UserError
 from core.export import GGUF, Card, Contents, export
 from core.jobs import execute
 from core.methods import KQUANTS, OUTSIDE, Treatment, level_at, outside_types
@@ -40,15 +42,9 @@ SAMPLED = {
     "Q2_K": "self_attn.v_proj", "IQ3_XXS": "mlp.gate_proj", "Q3_K": "self_attn.o_proj", "IQ4_XS": "mlp.down_proj",
     "Q4_K": "mlp.up_proj", "Q6_K": "self_attn.q_proj",
 }  # fmt: skip
-HEADS = [
-    "file of llama.cpp",
-    "bits a weight",
-    "bytes",
-    "its KL, nats",
-    "KL of ours",
-    "KL of ours reversed",
-    "times its KL",
-]
+BESIDE = "token_embd", "output"
+HEADS = ["file of llama.cpp", "bits a weight", "bytes", "its KL, nats", "KL of ours", "of ours reversed",
+         "of ours, its types outside layers", "times its KL"]  # fmt: skip
 
 
 def main(binaries, model, c4, text, out, chunks="8"):
@@ -75,8 +71,11 @@ def main(binaries, model, c4, text, out, chunks="8"):
             run(tools / "llama-quantize", "--imatrix", matrix, *how[:-1], half, file, how[-1], 2)
             said = run(*judge, "-m", file, "--kl-divergence-base", base, "--kl-divergence")
             kl, error = map(float, re.findall(r"Mean +KLD: +([-0-9.]+) ± +([0-9.]+)", said)[-1])
-            size = sum(int(each.n_bytes) for each in gguf.GGUFReader(file).tensors)
-            note.write_text(json.dumps({"bytes": size, "bits": bits(size, counts), "kl": kl, "error": error}))
+            tensors = {each.name: each for each in gguf.GGUFReader(file).tensors}
+            size = sum(int(each.n_bytes) for each in tensors.values())
+            kinds = "/".join(tensors[f"{name}.weight"].tensor_type.name for name in BESIDE)
+            told = {"bytes": size, "bits": bits(size, counts), "kl": kl, "error": error, "outside": kinds}
+            note.write_text(json.dumps(told))
             file.unlink()
         print(name, note.read_text(), flush=True)
         return json.loads(note.read_text())
@@ -84,8 +83,13 @@ def main(binaries, model, c4, text, out, chunks="8"):
     rows = []
     for rival, how in RIVALS.items():
         theirs, kls = judged(rival, *how, rival.split()[0]), []
-        for name, reverse in ((f"ours at {rival}", False), (f"ours at {rival} reversed", True)):
-            plan = planned(profile, counts, theirs["bytes"], reverse)
+        for how in ({}, {"reverse": True}, {"outside": theirs["outside"]}):
+            name = " ".join([f"ours at {rival}", *how])
+            try:
+                plan = planned(profile, counts, theirs["bytes"], **how)
+            except UserError:  # its types outside leave too little for ours, which have no IQ2
+                kls.append(np.nan)
+                continue
             (out / f"{name}.txt").write_text("\n".join(plan) + "\n")
             kls.append(judged(name, "--tensor-type-file", out / f"{name}.txt", "q4_k")["kl"])
         rows.append((rival, theirs["bits"], theirs["bytes"], theirs["kl"], *kls, kls[0] / theirs["kl"]))
@@ -103,10 +107,15 @@ def sketched(model, c4, store):
     return profiles.load(store, execute.get(asked, store))
 
 
-def planned(profile, counts, size, reverse):
-    """`name=type` of every matrix for so many bytes; reverse: layers get the types of the opposite ones."""
+def planned(profile, counts, size, reverse=False, outside=None):
+    """`name=type` of every matrix for so many bytes.
+
+    Args:
+        reverse: layers get the types of the opposite ones.
+        outside: types of embeddings and output matrix, where these are not chosen.
+    """
     wish = read_allocation("response objective=kl granularity=linear currency=kquants", f"{size}B", "kquants")
-    asked = with_target(wish, counts, Treatment("kquants"), profile)
+    asked = with_target(wish.replace(outside=outside), counts, Treatment("kquants"), profile)
     rows, names = allocate(asked, profile).exact, profile.provenance["linears"]
     called = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, len(rows))
     kinds = {}
@@ -114,7 +123,7 @@ def planned(profile, counts, size, reverse):
         for name, share in zip(names, row, strict=True):
             kinds[called.get_name(f"model.layers.{layer}.{name}")] = level_at(KQUANTS.levels, share).name
     # Last: the first that is like a name counts, and `output` is like attn_output too
-    kinds |= zip(("token_embd", "output"), outside_types(asked.outside or OUTSIDE), strict=True)
+    kinds |= zip(BESIDE, outside_types(asked.outside or OUTSIDE), strict=True)
     return [f"{name}.weight={kind}" for name, kind in kinds.items()]
 
 

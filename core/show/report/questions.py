@@ -190,13 +190,14 @@ BENCHES = {
     ),
     "kquants": Bench(
         "What are plans of K- and IQ-types worth beside llama.cpp's?",
-        "Each row is a mix of llama.cpp's, or one type for all matrices (pure), beside our plan of the same bytes and "
-        "that with layers in reverse order. One importance matrix and one writer, llama-quantize, serve all; "
-        "llama-perplexity judges, on 8 windows of 512 tokens of WikiText-2 that nothing was chosen on. Our plans have "
-        "no IQ2, which ggml takes an hour for. The model is the bundled one, its stream rotated and padded: the same "
-        "function in full precision with rows of 256, which no other at hand has. Of its linears 180 were damaged "
-        "alone too, each by one of six types: sketched harm is 0.98 of the measured one in the median, 19 of 20 are "
-        "within a factor of 1.27, and their order agrees by 0.997.",
+        "Each row is a mix of llama.cpp's, or one type for all matrices (pure), beside our plan of the same bytes, "
+        "that with layers in reverse order, and one with llama.cpp's types for embeddings and head, which are a third "
+        "of the weights here and less in larger models. One importance matrix and one writer, llama-quantize, serve "
+        "all; llama-perplexity judges, on 8 windows of 512 tokens of WikiText-2 that nothing was chosen on. Our plans "
+        "have no IQ2, which ggml takes an hour for. The model is the bundled one, its stream rotated and padded: the "
+        "same function in full precision with rows of 256, which no other at hand has. Of its linears 180 were "
+        "damaged alone too, each by one of six types: sketched harm is 0.98 of the measured one in the median, 19 of "
+        "20 are within a factor of 1.27, and their order agrees by 0.997.",
         "python -m tests.bench.kquants BINARIES MODEL C4 TEXT OUT",
         "times its KL",
     ),
