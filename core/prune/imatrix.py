@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from core.base import Array, UserError, access, frozen, readable
+from core.base import Array, UserError, access, frozen, readable, without_folders
 from core.models import Loaded, Tensors, anatomy, tensor_shapes
 from core.store import Store, file_hash
 
 SUMS, COUNTS = ".in_sum2", ".counts"
-TOLD = [f"imatrix.{name}" for name in ("datasets", "chunk_count", "chunk_size")]
+TOLD = "general.type", "imatrix.datasets", "imatrix.chunk_count", "imatrix.chunk_size"
 MAGIC = b"GGUF"
 
 
@@ -99,7 +99,7 @@ def read(path: Path, widths: Mapping[str, int], store: Store) -> tuple[dict[str,
     Raises:
         UserError: it is no importance matrix, of another model, or holds numbers that are no mean squares.
     """
-    fields, tensors = opened(path, store)
+    (names, *sizes), tensors = opened(path, store)
     lacking = sorted(name for name in widths if not {name + SUMS, name + COUNTS} <= tensors.keys())
     if lacking:
         raise UserError(
@@ -115,12 +115,11 @@ def read(path: Path, widths: Mapping[str, int], store: Store) -> tuple[dict[str,
                 f"{path.name} holds numbers for {name} that are no sums of squares over some tokens: make it anew"
             )
         means[name] = (total / counts).ravel()
-    names, *sizes = (fields[name].contents() for name in TOLD)
-    return means, Text(", ".join(map(str, names)), *sizes, path)
+    return means, Text(", ".join(without_folders([*map(str, names)])), *sizes, path)
 
 
-def opened(path: Path, store: Store) -> tuple[Mapping, Mapping]:
-    """Fields and tensors of an importance matrix.
+def opened(path: Path, store: Store) -> tuple[list, Mapping]:
+    """Names of the texts with count and tokens of their windows, and the tensors, of an importance matrix.
 
     Raises:
         UserError: it is none.
@@ -132,9 +131,9 @@ def opened(path: Path, store: Store) -> tuple[Mapping, Mapping]:
     if magic == MAGIC:
         tensor_shapes(path, store)  # refuses damaged files
         reader = GGUFReader(path)
-        kind = reader.fields.get("general.type")
-        if kind and kind.contents() == "imatrix" and reader.fields.keys() >= {*TOLD}:
-            return reader.fields, {each.name: each for each in reader.tensors}
+        kind, *told = (name in reader.fields and reader.fields[name].contents() for name in TOLD)
+        if kind == "imatrix" and [*map(type, told)] == [list, int, int]:
+            return told, {each.name: each for each in reader.tensors}
     raise UserError(
         f"{path.name} is no importance matrix in GGUF: make one with llama-imatrix, which converts its older .dat too, "
         "by --in-file"

@@ -9,12 +9,12 @@ from core.requests import command_line, request_of
 from tests import gguf_files
 
 
-def write(path, sums, counts=8.0, kind="imatrix"):
+def write(path, sums, counts=8.0, kind="imatrix", add="add_uint32"):
     """A file as `llama-imatrix` writes it, where experts are counted apart."""
     writer = gguf.GGUFWriter(path, "imatrix")
     writer.add_type(kind)
-    writer.add_array("imatrix.datasets", ["wiki", "code"])
-    writer.add_uint32("imatrix.chunk_count", 2)
+    writer.add_array("imatrix.datasets", ["/home/me/wiki", "code"])
+    getattr(writer, add)("imatrix.chunk_count", 2)
     writer.add_uint32("imatrix.chunk_size", 4)
     writer.add_tensor("a.weight.in_sum2", np.array([sums], np.float32))
     writer.add_tensor("a.weight.counts", np.full((1, 1), counts, np.float32))
@@ -47,6 +47,7 @@ def test_mean_squares_and_their_text_are_read(tmp_path, empty):
             ("of another model", "it lacks 1, such as b.weight"),
         ),
         ([8, 16], {"kind": "model"}, {"a.weight": 2}, ("some.gguf is no importance matrix", "llama-imatrix")),
+        ([8, 16], {"add": "add_float32"}, {"a.weight": 2}, ("some.gguf is no importance matrix", "llama-imatrix")),
     ],
 )
 def test_what_is_no_matrix_of_the_model(sums, more, widths, about, tmp_path, empty, refused):
