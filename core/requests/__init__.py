@@ -44,21 +44,9 @@ from core.requests.measurements import (
     EACH,
     FINER,
     OUTSIDE_WINDOWS,
-    ActivationSpec,
-    CumulativeSpec,
-    DifferenceSpec,
-    FloorSpec,
     Measurement,
     MeasureRequest,
-    OutsideSketchSpec,
-    PerturbedSpec,
-    ProfileSpec,
-    RemovalSpec,
-    ScoreSpec,
     Sketching,
-    SketchSpec,
-    TensorSketchSpec,
-    WeightSpec,
     expanded,
     identified,
     methods_of,
@@ -80,6 +68,20 @@ from core.requests.parsing import (
     with_paths,
 )
 from core.requests.perturbations import PRESETS, in_order, perturbation
+from core.requests.profile_specs import (
+    ActivationSpec,
+    CumulativeSpec,
+    DifferenceSpec,
+    FloorSpec,
+    OutsideSketchSpec,
+    PerturbedSpec,
+    ProfileSpec,
+    RemovalSpec,
+    ScoreSpec,
+    SketchSpec,
+    TensorSketchSpec,
+    WeightSpec,
+)
 from core.requests.recipe_names import spoken
 from core.requests.recipes import TRAINED, Recipe, Repairs, read_recipe, uniform
 from core.requests.studies import (

@@ -22,8 +22,8 @@ from core.methods import (
 )
 from core.requests import recipe_names
 from core.requests.inputs import DEFAULT_CALIBRATION, IMATRIX, ModelSpec, OfModel, WindowRequest
-from core.requests.measurements import ProfileSpec
 from core.requests.parsing import fraction, from_text, numbers, read_bytes
+from core.requests.profile_specs import ProfileSpec
 from core.requests.recipes import PRODUCTS, Products, Recipe
 from core.requests.studies import ExactRecipe, StudySpec
 

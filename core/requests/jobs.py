@@ -11,7 +11,8 @@ import numpy as np
 
 from core.base import Fields, Spec, UserError, View, brief
 from core.requests.export_and_search import BestRequest, BestSpec, ExportRequest, ExportSpec
-from core.requests.measurements import MeasureRequest, ProfileSpec
+from core.requests.measurements import MeasureRequest
+from core.requests.profile_specs import ProfileSpec
 from core.requests.studies import StudyRequest, StudySpec
 
 

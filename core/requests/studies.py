@@ -16,7 +16,7 @@ from core.requests.inputs import (
     TextSpec,
     WindowRequest,
 )
-from core.requests.measurements import OfWeights, OnText
+from core.requests.profile_specs import OfWeights, OnText
 from core.requests.recipes import Recipe, Repairs
 
 Sparsity = tuple[float, ...] | tuple[tuple[float, ...], ...]
