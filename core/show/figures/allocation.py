@@ -20,10 +20,6 @@ from core.store import Array
 UNKNOWN = "not measured"
 
 
-def _hue(one: RankedMethod) -> str:
-    return LIGHT.accent if one.kind == THIS_ALLOCATION else colour(one.kind)
-
-
 def perplexity_by_method(ranked: Sequence[RankedMethod], dense: float) -> Chart:
     """Perplexity of every method with its interval, a row each: measured, else predicted as a hollow dot.
 
@@ -32,7 +28,8 @@ def perplexity_by_method(ranked: Sequence[RankedMethod], dense: float) -> Chart:
     """
     values = np.array([(each.perplexity, *each.interval) for each in ranked])
     names, axis = [each.name for each in ranked], log_axis("perplexity (log scale)", values).drawn
-    figure = dots("perplexity", names, values, [*map(_row_text, ranked)], axis, colours=[*map(_hue, ranked)])
+    hues = [LIGHT.accent if each.kind == THIS_ALLOCATION else colour(each.kind) for each in ranked]
+    figure = dots("perplexity", names, values, [*map(_row_text, ranked)], axis, colours=hues)
     figure.data[0].marker.symbol = ["circle-open" if each.predicted else "circle" for each in ranked]
     changes = [each.measured and each.measured.against_uniform for each in ranked]
     columns = {

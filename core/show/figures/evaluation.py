@@ -50,13 +50,8 @@ def dots(
     shapes = [] if mark is None else [upright(mark, color=LIGHT.guide, width=1.5)]
     rows = row_axis(names)
     lines = 1 + max((text.count("<br>") for text in rows["ticktext"]), default=0)
-    height = rows_height(len(names), max(34, 18 * lines))
+    height = ABOVE + BOTTOM + len(names) * max(34, 18 * lines)
     return layout([row, beside], x, rows, height, margin(texts), ABOVE, shapes=shapes)
-
-
-def rows_height(count: int, each: int) -> int:
-    """Pixels of a chart of so many rows, each so high."""
-    return ABOVE + BOTTOM + each * count
 
 
 def changes(rows: Mapping[str, Estimate], highlighted: str | None, against: str, title: str | None = None) -> Chart:

@@ -125,7 +125,11 @@ def crossing_sentence(verdicts: Sequence[Sequence[str | None]], cross: Array) ->
         cross: (layers,) crossing sizes of the mean; NaN without one.
     """
     layers = list(zip(*verdicts, strict=True))[:-1]
-    turning = [i for i, verdict in enumerate(layers) if np.isfinite(cross[i]) and _turns(verdict)]
+    turning = [  # where a small size is certainly amplified and a larger one absorbed
+        i
+        for i, every in enumerate(layers)
+        if np.isfinite(cross[i]) and "amplifies" in every and "absorbs" in every[every.index("amplifies") :]
+    ]
     clauses = []
     for verdict, verb in (("absorbs", "absorbed"), ("amplifies", "amplified")):
         always = [i for i, every in enumerate(layers) if set(every) == {verdict}]
@@ -136,11 +140,6 @@ def crossing_sentence(verdicts: Sequence[Sequence[str | None]], cross: Array) ->
         at = gain_sentences.named(turning)
         clauses.append(f"small sizes are amplified and large ones absorbed at {at}, switching at {where}")
     return f"Gaussian noise: {'; '.join(clauses) or 'no layer certainly switches from amplifying to absorbing'}."
-
-
-def _turns(verdicts: Sequence[str]) -> bool:
-    """True if a small size is certainly amplified and a larger one absorbed."""
-    return "amplifies" in verdicts and "absorbs" in verdicts[verdicts.index("amplifies") :]
 
 
 # --- one line against another -------------------------------------------------------------------------------------
