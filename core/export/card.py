@@ -134,9 +134,9 @@ def size_words(exported: Exported) -> str:
     begin, bits = f"The weight files have {exported.bytes:,} bytes", f"{exported.bits:.4g} bits a weight of the linears"
     if exported.form != "dense":
         zeros = " Zeros are stored like any other value." if np.nansum(exported.planned) else ""
-        if told := exported.speed:
-            zeros += f" llama-bench wrote {told['avg_ts']:.4g} tokens a second by {told['n_threads']} threads of "
-            zeros += f"{told['cpu_info']}."
+        if speed := exported.speed:
+            zeros += f" llama-bench wrote {speed['avg_ts']:.4g} tokens a second by {speed['n_threads']} threads of "
+            zeros += f"{speed['cpu_info']}."
         return (
             f"{begin}, {per_cent(exported.bytes / exported.dense_bytes)} of the {exported.dense_bytes:,} that the "
             f"weights take in {exported.dtype}: {bits}, scales included.{zeros}"

@@ -19,8 +19,8 @@ def timed(file: Path) -> Fields | None:
     tool = shutil.which(TOOL)
     how = ["-p", "0", "-n", "32", "-r", "3", "-o", "json"]
     try:
-        said = subprocess.run([tool, "-m", file, *how], capture_output=True, timeout=PATIENCE, check=True).stdout
-        [row] = json.loads(said)
+        answer = subprocess.run([tool, "-m", file, *how], capture_output=True, timeout=PATIENCE, check=True).stdout
+        [row] = json.loads(answer)
         return {name: row[name] for name in (*TOLD, "avg_ts")}
     except (OSError, TypeError, LookupError, ValueError, subprocess.SubprocessError):
         return None
@@ -28,8 +28,8 @@ def timed(file: Path) -> Fields | None:
 
 def keep(row: Fields, form: str, source: Source, store: Store) -> None:
     """Keep the tokens a second of a form, with the machine and what `llama-bench` says of itself."""
-    told = {name: row[name] for name in TOLD} | {"tool": TOOL, "machine": HOST, "model": source.label}
-    write_note(_note(source, store), told | {"forms": rates(source, store) | {form: row["avg_ts"]}})
+    facts = {name: row[name] for name in TOLD} | {"tool": TOOL, "machine": HOST, "model": source.label}
+    write_note(_note(source, store), facts | {"forms": rates(source, store) | {form: row["avg_ts"]}})
 
 
 def rates(source: Source, store: Store) -> dict[str, float]:

@@ -41,10 +41,10 @@ def make_exact(
     sparsity = (
         spread_budget(recipe.allocation, anatomy.parameter_counts(loaded.layers), profile).exact.round(12).tolist()
     )
-    read = given = None
+    read = matrix = None
     if request.imatrix:
-        given = imatrix.given(Path(request.imatrix), loaded, store)
-        calibration[given.content] = given
+        matrix = imatrix.given(Path(request.imatrix), loaded, store)
+        calibration[matrix.content] = matrix
     elif recipe.treatment.reads_text:
         read = windows(request.calibration.replace(seed=recipe.calibration_seed), loaded)
         calibration.setdefault(read.spec.key, read)
@@ -53,7 +53,7 @@ def make_exact(
         calibration=read.spec if read else None,
         repair_method=recipe.treatment.repair_method,
         outside=recipe.allocation.outside or OUTSIDE,
-        imatrix=given and given.content,
+        imatrix=matrix and matrix.content,
         **{name: getattr(recipe, name) for name in Recipe.model_fields.keys() & ExactRecipe.model_fields.keys()},
     )
     sparsity_by_linear(exact, list(map(anatomy.prunable_linears, loaded.layers)))

@@ -131,9 +131,9 @@ def opened(path: Path, store: Store) -> tuple[list, Mapping]:
     if magic == MAGIC:
         tensor_shapes(path, store)  # refuses damaged files
         reader = GGUFReader(path)
-        kind, *told = (name in reader.fields and reader.fields[name].contents() for name in TOLD)
-        if kind == "imatrix" and [*map(type, told)] == [list, int, int]:
-            return told, {each.name: each for each in reader.tensors}
+        kind, *texts = (name in reader.fields and reader.fields[name].contents() for name in TOLD)
+        if kind == "imatrix" and [*map(type, texts)] == [list, int, int]:
+            return texts, {each.name: each for each in reader.tensors}
     raise UserError(
         f"{path.name} is no importance matrix in GGUF: make one with llama-imatrix, which converts its older .dat too, "
         "by --in-file"

@@ -84,6 +84,8 @@ def holding(request: BestRequest, store: Store, model: ModelSpec) -> Iterator[En
     settings, damages = wanted.measurements, {*sketching(wanted.text, wanted.kquants).damages} - SKETCHED.keys()
     for entry in store.entries():
         holds = entry.spec.model == model and entry.spec.sketch and {*settings} <= {*entry.spec.measurements}
+        if request.at_most and entry.spec.is_incomplete:  # types outside the layers could not be chosen by it
+            continue
         if holds and damages <= {*entry.spec.sketch.damages} and store.measured(entry.spec):
             yield entry
 

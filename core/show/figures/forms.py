@@ -19,17 +19,17 @@ def forms(sizes: Mapping[str, float], perplexities: Mapping[str, float], rates: 
         sizes: bytes of all weights by form; the others by the same names.
         rates: tokens a second.
     """
-    known = {"perplexity": perplexities, "tokens a second": rates}
-    drawn = {title: found for title, found in known.items() if len(found.keys() & sizes.keys()) > 1}
+    series = {"perplexity": perplexities, "tokens a second": rates}
+    drawn = {title: values for title, values in series.items() if len(values.keys() & sizes.keys()) > 1}
     if not drawn:
         return None
     x = log_axis("all weights, MB (log scale)", np.array([*sizes.values()]) / 1e6)
     traces, axes = [], {}
-    for number, (title, found) in enumerate(drawn.items(), 1):
-        names = [name for name in sizes if name in found]
-        values = np.array([found[name] for name in names])
+    for number, (title, numbers) in enumerate(drawn.items(), 1):
+        names = [name for name in sizes if name in numbers]
+        values = np.array([numbers[name] for name in names])
         sides = ["bottom center" if name == [*sizes][1] else "top center" for name in names]
-        texts = [f"{name}, {sizes[name] / 1e6:,.1f} MB: {title} {digits(found[name], 3)}" for name in names]
+        texts = [f"{name}, {sizes[name] / 1e6:,.1f} MB: {title} {digits(numbers[name], 3)}" for name in names]
         traces.append(points(
             [sizes[name] / 1e6 for name in names], values, title, "%{customdata}", {"color": LIGHT.ink, "size": 10},
             text=names, mode="markers+text", textposition=sides, cliponaxis=False, customdata=texts,
@@ -40,6 +40,6 @@ def forms(sizes: Mapping[str, float], perplexities: Mapping[str, float], rates: 
     figure = layout(traces, x.drawn, axes[1], 200 + 120 * len(drawn))
     if 2 in axes:
         figure.update_layout(yaxis2=axes[2] | {"anchor": "x"}, xaxis={"anchor": "y2"})
-    table = pd.DataFrame({"MB": sizes, **known}, [*sizes]).assign(MB=lambda rows: rows.MB / 1e6)
+    table = pd.DataFrame({"MB": sizes, **series}, [*sizes]).assign(MB=lambda rows: rows.MB / 1e6)
     what = " and ".join(drawn)
     return Chart("forms", f"Bytes against {what}", figure, study_lines.on_zeros(sizes, perplexities), table)

@@ -118,6 +118,16 @@ def test_nothing_is_measured_for_candidates_where_the_cache_holds_it(search, emp
         delete(empty, held)
 
 
+def test_bytes_are_not_met_by_a_profile_that_knows_no_types_outside_the_layers(empty, text):
+    of_bytes = request(text, None, at_most=40e3, pruner="gguf")
+    entry = execute.get(search_plan.profile_request(of_bytes), empty)
+    held = [[*search_plan.holding(of_bytes, empty, entry.spec.model)]]
+    empty.save(entry.spec.replace(outside=None), None, entry.provenance)
+    for asked in (of_bytes, request(text, 0.7, pruner="gguf")):
+        held.append([*search_plan.holding(asked, empty, entry.spec.model)])
+    assert [len(each) for each in held] == [1, 0, 1]
+
+
 @pytest.mark.parametrize(
     ("times", "evaluated", "joins"), [(1.02, (36, 47), True), (4.0, (36, 47), False), (1.02, (40, 50), False)]
 )
