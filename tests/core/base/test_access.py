@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from core.base import access
-from core.cli import server
 from core.export import target
 from core.jobs import Status, cost, queue, tidy
 from core.judge import task_files
@@ -185,16 +184,6 @@ def test_a_door_is_not_left_open(say, options, named):
 def test_a_port_that_somebody_listens_at_is_refused(say):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         say("serve", "--port", taken.getsockname()[1]).refused("--port")
-
-
-@pytest.mark.parametrize(
-    ("share", "read_only", "address"), [(None, True, "127.0.0.1"), ("h", True, "0.0.0.0"), ("h", False, "127.0.0.1")]
-)
-def test_only_a_shared_read_only_server_is_open_to_others(share, read_only, address):
-    said = server.arguments(8501, share, read_only)
-    assert f"--server.address={address}" in said
-    assert ("--server.allowedHosts=h" in said) == bool(share)
-    assert "--client.showErrorDetails=none" in said
 
 
 def test_what_is_said_to_defend_is_there():

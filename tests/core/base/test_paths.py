@@ -10,6 +10,7 @@ from core.requests import absolute
 
 def test_a_tilde_is_the_home_folder_of_who_is_known():
     assert expanded("~/a") == Path.home() / "a"
+    assert resolved("~/a") == Path.home().resolve() / "a"
     for typed in ("a/~/b", "~nobody-here/a", "~nobody\0here", "~\ud800"):
         assert expanded(typed) == Path(typed)
 
@@ -19,11 +20,6 @@ def test_a_path_that_cannot_be_is_told_in_a_sentence(typed, refused):
     for reads in (resolved, lambda typed: absolute(f"file:{typed}")):
         with refused("there can be no file or folder"):
             reads(typed)
-
-
-def test_the_folder_of_a_user_who_is_not_here_is_one_beside(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert resolved("~nobody-here/a") == tmp_path.resolve() / "~nobody-here" / "a"
 
 
 @pytest.mark.parametrize(

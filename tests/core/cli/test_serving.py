@@ -49,6 +49,8 @@ def test_where_it_listens_and_whose_word_counts_for_a_reader_s_address(options, 
     monkeypatch.setattr(runpy, "run_module", lambda *_, **how: None)
     main(["serve", *options])
     assert f"--server.address={listens}" in sys.argv and os.environ["FORWARDED_ALLOW_IPS"] == believed
+    assert (f"--server.allowedHosts={[None, *options][-1]}" in sys.argv) == ("--share" in options)
+    assert ("--client.showErrorDetails=none" in sys.argv) == bool(options)
 
 
 @pytest.mark.timeout(3 * PATIENCE)
