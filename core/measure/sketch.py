@@ -127,7 +127,10 @@ def _row(
     possible = [place for place, name in enumerate(plan.damages) if DAMAGES[name].fits(linear.weight.shape[1])]
     many = max(1, machine.MOST_DAMAGES // linear.weight.numel())
     for some in (possible[first : first + many] for first in range(0, len(possible), many)):
-        damages = torch.stack([_damage(layer, linear, plan.damages[place], norms) for place in some])
+        # a stack would hold them twice
+        damages = torch.empty(len(some), *linear.weight.shape, device=linear.weight.device)
+        for damage, place in zip(damages, some, strict=True):
+            damage[:] = _damage(layer, linear, plan.damages[place], norms)
         change[some] = signed_changes(inputs, slopes, damages)
         if not change[some].isfinite().all():
             raise UserError(f"the gradients of layer {layer} overflow: use float32, or {ADVICE}")

@@ -44,7 +44,7 @@ SAMPLED = {
 }  # fmt: skip
 BESIDE = "token_embd", "output"
 HEADS = ["file of llama.cpp", "bits a weight", "bytes", "its KL, nats", "KL of ours", "of ours reversed",
-         "of ours, its types outside layers", "times its KL"]  # fmt: skip
+         "of ours, its types outside layers", "our KL over theirs"]  # fmt: skip
 
 
 def main(binaries, model, c4, text, out, chunks="8"):

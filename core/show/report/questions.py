@@ -199,7 +199,7 @@ BENCHES = {
         "damaged alone too, each by one of six types: sketched harm is 0.98 of the measured one in the median, 19 of "
         "20 are within a factor of 1.27, and their order agrees by 0.997.",
         "python -m tests.bench.kquants BINARIES MODEL C4 TEXT OUT",
-        "times its KL",
+        "our KL over theirs",
     ),
     "sweeps": Bench(
         "How fast is a sweep beside other tools?",
