@@ -52,7 +52,14 @@ def _head(loaded: Loaded) -> torch.nn.Linear:
 
 
 def _at_entry(loaded, tokens, values, runs, groups, above) -> np.ndarray:
-    """Signed changes by other embeddings, (draws, windows)."""
+    """Signed changes by other embeddings, (draws, windows).
+
+    Args:
+        tokens: (sequences, length).
+        values: (vocabulary, width) of the other embeddings.
+        runs: calls of the layers, of each group of windows in `groups`.
+        above: of each group and draw the gradient at the first layer's input, (windows, tokens, width).
+    """
     columns = []
     with _instead(loaded.model.get_input_embeddings().weight, values):
         for group, calls, draws in zip(groups, runs, above, strict=True):
@@ -62,7 +69,7 @@ def _at_entry(loaded, tokens, values, runs, groups, above) -> np.ndarray:
 
 
 def _at_head(loaded, change, runs, groups, draws) -> np.ndarray:
-    """Signed changes by a change of the output matrix, (draws, windows)."""
+    """Signed changes by a change of the output matrix, (vocabulary, width): (draws, windows)."""
     columns = []
     for group, calls in zip(groups, runs, strict=True):
         for sequence, stream in zip(group, calls[-1].exit.split(1), strict=True):

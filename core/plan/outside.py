@@ -20,6 +20,10 @@ def with_outside(
 
     Every choice of them leaves the linears a budget, and the least harm that these do for it; what each linear gets is
     planned afterwards.
+
+    Args:
+        request: of a budget in bytes, `at_most`.
+        profile: None, or one without that sketch, leaves the request as it is.
     """
     unit = treatment.budget_unit
     if request.outside or not (unit.in_gguf and profile and profile.outside):
