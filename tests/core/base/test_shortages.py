@@ -32,14 +32,6 @@ def test_it_is_one_sentence(error, word):
     assert disk_full(error) == ("full" in said) and out_of_memory(error) == ("memory" in said)
 
 
-def test_a_cache_that_is_a_file_is_named_itself(tmp_path):
-    cache = tmp_path / "cache"
-    cache.touch()
-    with pytest.raises(NotADirectoryError) as caught:
-        (cache / "jobs" / "request.json").read_bytes()
-    assert f"{cache} is in the way" in shortage(caught.value)
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="here nobody can become another user for a moment")
 @pytest.mark.parametrize(
     ("mode", "act", "said"),

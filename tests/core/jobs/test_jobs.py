@@ -36,18 +36,6 @@ def test_what_ended_is_queued_again(store, ended):
     assert queue.job(store, job.key).status.result is None
 
 
-def test_running_means_that_somebody_holds_the_lock(store):
-    job = queue.submit(store, fake.request())
-    job.write(Status(state="running"))
-    with processes.take(job.lock):
-        assert queue.job(store, job.key).state == "running"
-        assert queue.submit(store, fake.request()).state == "running"
-    assert queue.job(store, job.key).state == "interrupted"
-    with processes.take(job.lock):
-        queue.cancel(queue.job(store, job.key))
-    assert queue.job(store, job.key).state == "cancelled"
-
-
 def test_what_waits_is_cancelled_at_once_and_delete_forgets_it(store, refused):
     job = queue.submit(store, fake.request())
     queue.cancel(job)

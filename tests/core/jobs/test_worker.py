@@ -112,7 +112,7 @@ def test_a_second_worker_leaves_at_once(store, start):
 
 def test_a_killed_run_is_interrupted_and_a_follower_goes_on_from_its_parts(store, held):
     job, process = held()
-    assert now(store, job).state == "running"
+    assert now(store, job).state == queue.submit(store, fake.request()).state == "running"
     entries = []
     follower = threading.Thread(target=lambda: entries.append(worker.run(store, job, {})))
     process.kill()

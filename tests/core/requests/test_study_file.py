@@ -10,9 +10,7 @@ from hypothesis import settings as tried
 from hypothesis import strategies as st
 
 from core.base import UserError
-from core.methods import Manual
 from core.requests import (
-    AllocationRequest,
     EvaluationRequest,
     Recipe,
     StudyRequest,
@@ -145,12 +143,6 @@ def test_what_is_written_reads_back_as_the_same_request(request, tmp_path):
     file = tmp_path / "study.toml"
     file.write_text(write_study(request), encoding="utf-8", newline="")
     assert read_study(file) == request
-
-
-def test_what_was_set_by_hand_is_no_line_of_a_study_file(refused):
-    by_hand = Recipe(allocation=AllocationRequest(base=Manual(sparsity=(0.7,))))
-    with refused("by hand"):
-        write_study(StudyRequest(settings=(by_hand,)))
 
 
 @pytest.mark.parametrize("content", ['{{"sparsity": [0.5], "budget": 1{}}}', "[1{}]"])
