@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 
 from core.base import UserError
-from core.methods import Manual
-from core.requests import AllocationRequest, Recipe, grammar, read_recipe, recipe_names
+from core.requests import grammar, read_recipe, recipe_names
 from tests.builders.strategies import allocations, settings
 
 
@@ -54,13 +53,6 @@ def test_what_cannot_be_gets_one_sentence(text, named, sentence):
 def test_an_allocation_takes_no_words_of_a_setting():
     with pytest.raises(UserError, match="uniform has no parameter 'by'"):
         grammar.read_allocation("uniform by=wanda:0.5")
-
-
-def test_what_was_set_by_hand_has_a_name_and_no_line():
-    asked = Recipe(allocation=AllocationRequest(base=Manual(sparsity=(0.4, 0.6)), target=0.5), calibration_seed=2)
-    assert asked.name == "manual calibration_seed=2:0.5"
-    with pytest.raises(UserError):
-        read_recipe(asked.name)
 
 
 @pytest.mark.parametrize(
