@@ -34,13 +34,9 @@ CHECKED = 64  # tokens of one sequence on which every layer is first run by itse
 
 @torch.no_grad()  # no inference mode: its tensors cannot be trained on
 def prune_layers(
-    loaded: Loaded,
-    tokens: Tensor,
-    exact: ExactRecipe,
-    step: Step = lambda _: None,
-    warn: Warn = warnings.warn,
+    loaded: Loaded, tokens: Tensor, exact: ExactRecipe, step: Step = lambda _: None, warn: Warn = warnings.warn,
     norms: Sequence[Tensors] = (),
-) -> Array:
+) -> Array:  # fmt: skip
     """Prune the model in place: statistics of layer l come from its dense self, fed by the pruned layers before it.
 
     All linears of a layer are judged on one run of it and pruned together, and it is run again for the inputs of the
@@ -64,13 +60,12 @@ def prune_layers(
     """
     stacks = checked_stacks(loaded)
     table, treatment = sparsity_by_linear(exact, stacks), exact.treatment
-    windows, gone, pull = treatment.by("window"), dropped_layers(table), "pull" in treatment.statistics
+    windows, gone, wanted = treatment.by("window"), dropped_layers(table), treatment.statistics
     batches, streams, path = ([], [], None) if norms else _entered(loaded, tokens, treatment)
     read = training_windows(len(batches)) if windows else range(len(batches))
-    own = pattern(exact.pattern) if exact.pattern else None
-    achieved = np.full(table.shape, np.nan)
+    own, pulled = pattern(exact.pattern) if exact.pattern else None, path if "pull" in wanted else None
     runs = [[calls[index] for calls in batches] for index in range(len(stacks))]
-    in_turn = batches and (exact.true_sequential or pull)
+    achieved, in_turn = np.full(table.shape, np.nan), batches and (exact.true_sequential or pulled)
 
     def enter(index):
         stack = stacks[index]
@@ -83,11 +78,7 @@ def prune_layers(
                 path.leave()
             return skip_layer(loaded.layers[index])
         for group in _groups(stack, runs[index], streams) if in_turn else [stack]:
-            sums = (
-                {"norm": norms[index]}
-                if norms
-                else _statistics(group, runs[index], streams, treatment.statistics, path if pull else None, read)
-            )
+            sums = {"norm": norms[index]} if norms else _statistics(group, runs[index], streams, wanted, pulled, read)
             for linear in group:
                 _overwrite(linear, prune_linear(linear, index, treatment, sums, shares[linear.name], own, warn))
         if windows:
