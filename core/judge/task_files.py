@@ -105,11 +105,10 @@ def read(folder: Path) -> dict[str, TaskFile]:
     tasks = {}
     for path in sorted(folder.rglob("*.yaml")):
         config, sources = _merged(path)
-        if not isinstance(name := config.get("task"), str):
-            continue  # a template that others include, or a group
-        if name in tasks:
-            raise UserError(f"the task {name} is defined twice, in {tasks[name].sources[0].name} and in {path.name}")
-        tasks[name] = TaskFile(name, config, sources)
+        if isinstance(name := config.get("task"), str):  # neither a template that others include nor a group
+            if name in tasks:
+                raise UserError(f"the task {name} is defined twice, in {tasks[name].sources[0].name} and {path.name}")
+            tasks[name] = TaskFile(name, config, sources)
     if not tasks:
         raise UserError(f'the folder "{folder}" defines no task: a task is a .yaml file with the key "task"')
     return tasks

@@ -74,12 +74,11 @@ class Continuations:
 
     def _talk(self, request: Talk, listener: str) -> "Continuation":
         """Take the listener's talk as far as it agrees with the request; an error forgets it."""
-        layers = self.loaded.layers
         for turn in request.turns:
             part = turn.word and getattr(perturbation(turn.word), "part", None)
-            for layer in layers_of(turn, len(layers)):
+            for layer in layers_of(turn, len(self.loaded.layers)):
                 if part:
-                    find_part(layers[layer], part)
+                    find_part(self.loaded.layers[layer], part)
         own, shared = self.recent.pop(listener, None), self.recent.get(EVERYBODY)
         if own and own.begins(request):
             talk = own

@@ -4,6 +4,7 @@ Layers are gone through from the last to the first, each run anew on its recorde
 weights where they are streamed, and the damages of one linear are all that is there at once.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -103,8 +104,7 @@ def _through(calls: Sequence[Call], stack: list[Linear], above: list[list[Tensor
     Returns:
         Of each linear, by group, its inputs, (windows, tokens, in), and the gradients at its outputs.
     """
-    modules = {each.name: each.module for each in stack}
-    read, slopes = ({name: [] for name in modules} for _ in range(2))
+    modules, read, slopes = {each.name: each.module for each in stack}, defaultdict(list), defaultdict(list)
     for call, gradients in zip(calls, above, strict=True):
         seen, draws = through(call, modules, gradients)
         by_draw, size = [*draws], call.entry.shape[:2]  # which some linears flatten to one

@@ -96,9 +96,7 @@ def _refuse(label: str, name: str, entry: str, value: object) -> None:
     if entry == "tokenizer_class" and isinstance(value, str) and not TOKENIZER_CLASS.search(value):
         raise UserError(f"{label} names {brief(value)} as its tokenizer in {name}: remove that entry")
     if entry.startswith(("num_", "n_")) and isinstance(value, int) and value > MAX_COUNT:  # what may be made one by one
-        raise UserError(
-            f"{label} announces {brief(entry)} {brief(value)} in {name}, and no model has over {MAX_COUNT:,}"
-        )
+        raise UserError(f"{label} announces {brief(entry)} {brief(value)} in {name}: no model has over {MAX_COUNT:,}")
 
 
 def _entries(label: str, name: str, content: Any) -> Iterator[tuple[str, Any]]:

@@ -145,8 +145,7 @@ def weights(view: InView) -> Chart:
 def parting(view: InView) -> Chart:
     """Drift of the whole other checkpoint after each layer, beside what each layer alone adds."""
     comparison = compared(view.profile, view.name)
-    layers = np.arange(len(comparison.harm))
-    alone = gains_of([comparison.single]).drift
+    layers, alone = np.arange(len(comparison.harm)), gains_of([comparison.single]).drift
     lines = {"the whole checkpoint": comparison.drift, "the layer alone": alone}
     lines = {name: np.where(values > 0, values, np.nan) for name, values in lines.items()}
     hues, hover = (LIGHT.accent, LIGHT.ink), ", after layer %{x}: %{y:.3g}"
