@@ -1,6 +1,6 @@
 """The profile in view: picked, named, read, and the layer of it that every page shows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import streamlit as st
@@ -32,8 +32,13 @@ def choose() -> None:
 
 def uncovered(entries: Iterable[Entry]) -> list[Entry]:
     """Profiles without those of whose measurements another holds all, and more."""
-    listed = list(entries)
-    return [each for each in listed if not _covered(each, listed)]
+    listed = {entry.key: entry for entry in entries}
+    return [listed[key] for key in _uncovered(tuple(listed), listed)]
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)  # keys name specs, and to compare every two takes milliseconds
+def _uncovered(keys: tuple[str, ...], _entries: Mapping[str, Entry]) -> list[str]:
+    return [key for key in keys if not _covered(_entries[key], _entries.values())]
 
 
 def _covered(entry: Entry, among: Iterable[Entry]) -> bool:

@@ -204,7 +204,9 @@ def commands(steps: Iterable[tuple[str, str]]) -> None:
 def numbers(table: pd.DataFrame, about: str, file: str, key: str, chart: bool = False) -> None:
     """An icon that opens the data of a picture, to be downloaded as the chart of that key is."""
     label, icon = f"Numbers: {escape_markdown(about)}", ":material/table_view:"
-    with st.popover(label, type="tertiary", icon=icon, key=f"numbers-{key}"):
+    with st.popover(label, type="tertiary", icon=icon, key=f"numbers-{key}", on_change="rerun") as opened:
+        if not opened.open:  # tables are a tenth of a page's time
+            return
         show_table(table, f"Numbers of: {about}", height=240)
         download(lambda: table.to_csv(index=False), file, key)
         if chart:

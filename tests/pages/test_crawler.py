@@ -7,6 +7,7 @@ committed.
 from pathlib import Path
 
 import pytest
+from streamlit.elements.lib.mutable_popover_container import PopoverContainer
 
 from core.show.figures import COMPARED, GROUPS
 from core.show.figures.charts import GLANCE
@@ -35,6 +36,12 @@ VIEWS = [
 def nothing_made(monkeypatch, tmp_path_factory):
     """A home without a folder that a page would propose."""
     monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+
+
+@pytest.fixture(autouse=True)
+def numbers_opened(monkeypatch):
+    """Every popover stands open, so that the numbers of pictures are read too."""
+    monkeypatch.setattr(PopoverContainer, "open", property(lambda self: True, lambda self, value: None))
 
 
 def check(name, app):

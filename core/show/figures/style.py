@@ -18,6 +18,7 @@ TOP, BOTTOM = 28, 48  # px above a plot, for the title of its axis, and below, f
 KEY = 48  # px above a plot that has a key or a colour scale there too
 HEIGHT = 440  # px of charts that stand beside each other
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "cross")  # of measured curves: a dash is a prediction
+MOST_DRAWN = 512  # charts that are remembered: every layer of a model is another in most, for all readers
 
 
 @frozen
@@ -73,7 +74,7 @@ def layout(
     return figure.update_layout(whole, overwrite="xaxis2" not in figure.layout)  # to merge takes plotly thrice as long
 
 
-@lru_cache
+@lru_cache(maxsize=MOST_DRAWN)
 def themed(chart: Chart, look: Palette) -> go.Figure:
     """Its figure in a palette and in the type of live pictures, with no box to zoom by accident while scrolling."""
     small = {"font": {"size": SIZE}}

@@ -62,6 +62,7 @@ class Claim(NamedTuple):
         """Numbers by the names of their rows, and how many layers amplify."""
         return {name: value(each, self.unit) for name, each in outcome.rows.items()} | outcome.counts
 
+    @cache  # noqa: B019 - the claims stand in a table and live as long as the process
     def chart(self) -> Chart:
         """Every number of both models with its interval."""
         tested = [(model, each.tested.rows) for model, each in answers(self).items() if each]

@@ -16,7 +16,7 @@ from core.methods import ANY, DEFAULT_PRUNER, GGUF, Treatment, default_pruner
 from core.plan import taken
 from core.requests import BestRequest, Counts, command_line, fraction, read_bytes, whole_path
 from core.results import Forecast, Frontier, Result, best, text_splits
-from core.show.figures import frontier
+from core.show.figures import Chart, frontier
 from core.store import Entry, Profile, Store
 from pages.ui import current_profile, form, layout, studies, watch
 from pages.ui.compress import pruning, search
@@ -102,15 +102,12 @@ def _frontier(profile: Profile, aim: str, typed: str, treatment: Treatment, coun
     except UserError:  # said beside the button
         return
     try:
-        chosen = ways.best(_amount(ways, aim, wanted))
-        request = chosen.request
-        even = ways.even(request.target, request.outside) if request.base.measured else None
+        drawn = _drawn(ways, aim, wanted)
     except UserError as error:
         layout.warn(error)
         layout.caption(NOTHING)
         return
-    goal = None if aim == "loss" else wanted
-    layout.show(frontier.frontier(ways, chosen, even, goal), "compress", "frontier")
+    layout.show(drawn, "compress", "frontier")
     if aim == "loss":
         layout.caption(STANDS_FOR)
 
@@ -121,6 +118,19 @@ def _ways(
 ) -> Frontier:
     """Kept for all readers: its points take a second."""
     return Frontier(profile, treatment, counts, results, forecast)
+
+
+@lru_cache(maxsize=64)
+def _drawn(ways: Frontier, aim: str, wanted: float) -> Chart:
+    """The frontier with what is recommended, drawn once for all readers.
+
+    Raises:
+        UserError: nothing can meet what is wanted, or nothing predicts.
+    """
+    chosen = ways.best(_amount(ways, aim, wanted))
+    request = chosen.request
+    even = ways.even(request.target, request.outside) if request.base.measured else None
+    return frontier.frontier(ways, chosen, even, None if aim == "loss" else wanted)
 
 
 def _amount(ways: Frontier, aim: str, wanted: float) -> float:

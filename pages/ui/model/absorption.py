@@ -13,7 +13,7 @@ from core.plan import Gains, gains_of
 from core.show import words
 from core.show.figures import Chart
 from core.show.figures.charts import CHECKS, COMPARED, GLANCE, GROUPS, PARTS, WHY, ChartRow
-from core.show.figures.style import KEY, TOP, InView
+from core.show.figures.style import KEY, MOST_DRAWN, TOP, InView
 from core.show.lessons.shared import sketched_twin, with_parts
 from core.show.report import claims
 from core.show.words import gain_sentences
@@ -124,7 +124,7 @@ def chart(row: ChartRow, view: InView, prefix: str) -> None:
     layout.show(drawn, prefix, row.key, on_select=pick_clicked if row.key == "matrix" else None, brief=True)
 
 
-@lru_cache
+@lru_cache(maxsize=MOST_DRAWN)
 def _drawn(row: ChartRow, view: InView) -> Chart:
     """A chart, built once for all runs of the page and all readers of the same view."""
     drawn = row.draw(view)
