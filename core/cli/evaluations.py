@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import SimpleNamespace
 
-from core.base import UserError, pruning_troubles
+from core.base import UserError
 from core.cli.study_output import change_json, point_json, prediction_json, print_study, study_json
 from core.cli.terminal import Answer, command, err, progress_bar, say, say_json
 from core.export import target
@@ -164,8 +164,8 @@ def export_json(entry: Entry) -> Answer:
 def say_export(exported: Answer, forms: Answer) -> None:
     """Print an export."""
     about = f"{exported['setting']}: exported to {exported['folder']}, {exported['bytes']:,} bytes"
-    troubles = pruning_troubles(exported["warnings"])
-    say(f"{about}, reloaded and compared", forms["verdict"], troubles and f"{exported['setting']}. {troubles}")
+    troubles = "; ".join(exported["warnings"])
+    say(f"{about}, reloaded and compared", forms["verdict"], troubles and f"{exported['setting']}: {troubles}")
 
 
 # --- shares ----------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import gc
 import shutil
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -62,6 +63,7 @@ def export(
     store: Store | None = None,
     step: Step = lambda _: None,
     ready: Callable[[Exported], None] = lambda _: None,
+    warn: Callable[[str], None] = warnings.warn,
 ) -> Exported:
     """Save a pruned model, load the folder back, compare, and only then give it its name.
 
@@ -71,6 +73,7 @@ def export(
     Args:
         store: its folder is closed to exports; the export is noted in it while under way.
         ready: called when only the renaming is left.
+        warn: called with a sentence where the file cannot be timed.
 
     Raises:
         UserError: the folder cannot or must not be written, or the model's layers cannot be pruned.
@@ -101,7 +104,7 @@ def export(
             files=tuple(sorted({path.name for path in temporary.iterdir()} | {"README.md", RECIPE})),
             dense_bytes=sum(tensor.nbytes for tensor in checkpoint_tensors(loaded.model).values()),
             linears=tuple(tuple(linear.name for linear in anatomy.prunable_linears(layer)) for layer in loaded.layers),
-            weights=weights, speed=speed.timed(temporary / file) if file else None,
+            weights=weights, speed=speed.timed(temporary / file, warn) if file else None,
         )  # fmt: skip
         (temporary / "README.md").write_text(card_text(card, exported), encoding="utf-8")
         (temporary / RECIPE).write_bytes(recipe_json(card, exported))
@@ -230,7 +233,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: ModelShape,
                 if formats is not None:
                     formats = in_file(loaded, formats, warnings.append).tolist()
                 holds = Contents(planned, before, request.format, formats, read)
-                export(loaded, folder, card, holds, request.overwrite, store, tracker.say, record)
+                export(loaded, folder, card, holds, request.overwrite, store, tracker.say, record, warnings.append)
         except BaseException:
             target.end(store, folder)
             raise

@@ -3,9 +3,10 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
-from core.base import Fields
+from core.base import Fields, gist
 from core.models import Source
 from core.store import HOST, Store, read_note, write_note
 
@@ -14,15 +15,22 @@ PATIENCE = 600  # seconds for three times 32 tokens
 TOLD = ("build_commit", "build_number", "cpu_info", "n_threads", "n_gen")
 
 
-def timed(file: Path) -> Fields | None:
-    """The answer of `llama-bench` on writing, `avg_ts` tokens a second; None where it fails or is not on the PATH."""
-    tool = shutil.which(TOOL)
+def timed(file: Path, warn: Callable[[str], None]) -> Fields | None:
+    """The answer of `llama-bench` on writing, `avg_ts` tokens a second; None where it fails or is not on the PATH.
+
+    Args:
+        warn: called with a sentence where it fails.
+    """
+    if not (tool := shutil.which(TOOL)):
+        return None
     how = ["-p", "0", "-n", "32", "-r", "3", "-o", "json"]
     try:
         answer = subprocess.run([tool, "-m", file, *how], capture_output=True, timeout=PATIENCE, check=True).stdout
         [row] = json.loads(answer)
         return {name: row[name] for name in (*TOLD, "avg_ts")}
-    except (OSError, TypeError, LookupError, ValueError, subprocess.SubprocessError):
+    except (OSError, TypeError, LookupError, ValueError, subprocess.SubprocessError) as error:
+        said = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip().splitlines()
+        warn(f"{TOOL} failed, so no speed of {file.name} is known: {gist(ValueError(said[-1]) if said else error)}")
         return None
 
 

@@ -91,7 +91,7 @@ def locate(typed: str, store: Store, revision: str | None = None, fetch: bool = 
         return _gguf(path, store, path.name)
     if typed and access.permits(path) and exists(path) and path.is_dir():
         folder = path.resolve()
-        for each in folder.iterdir():
+        for each in (*folder.glob("*"), *folder.glob("*/*")):  # chat templates have a folder of their own
             access.inside(each)  # a link may lead anywhere
         # at once, where hashing what turns out to be damaged takes a minute
         names = Counter(name for each in _weights(folder, folder.name)[1] for name in tensor_shapes(each, store))

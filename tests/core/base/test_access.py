@@ -217,6 +217,9 @@ def test_files_that_lie_inside_lead_nowhere_else_either(empty, tmp_path, mode, o
     (tasks / "t.yaml").symlink_to(outside / "notes.yaml")
     with outside_refused():
         task_files.read(tasks)
-    (model / "more.safetensors").symlink_to(outside / "model" / "model.safetensors")
-    with outside_refused():
-        locate(str(model), empty)
+    (model / "additional_chat_templates").mkdir()
+    for link, file in (("more.safetensors", "model/model.safetensors"), ("additional_chat_templates/a", "notes.yaml")):
+        (model / link).symlink_to(outside / file)
+        with outside_refused():
+            locate(str(model), empty)
+        (model / link).unlink()

@@ -39,11 +39,27 @@ def test_the_speed_of_each_form_is_kept_told_and_written_on_the_card(bench, tmp_
     assert "llama-bench wrote 12.35 tokens a second by 2 threads of a slow one." in card
 
 
-@pytest.mark.parametrize("said", [None, "no JSON", "[]", '[{"avg_ts": 1}]'])
-def test_without_the_tool_or_its_answer_there_is_no_speed(said, bench, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [(None, None), ("no JSON", "Expecting value"), ("[]", "not enough"), ('[{"avg_ts": 1}]', "build_commit")],
+)
+def test_without_the_tool_there_is_no_speed_and_a_sentence_says_how_it_fails(said, why, bench, tmp_path, monkeypatch):
     (tmp_path / "model.gguf").write_text("any")
     if said is None:
         monkeypatch.setenv("PATH", str(tmp_path))
     else:
         bench(said)
-    assert speed.timed(tmp_path / "model.gguf") is None
+    warned = []
+    assert speed.timed(tmp_path / "model.gguf", warned.append) is None
+    assert [why in each and "no speed of model.gguf is known" in each for each in warned] == [True] * bool(why)
+
+
+def test_what_the_tool_says_last_is_told_where_it_fails(bench, tmp_path):
+    bench("")
+    (tmp_path / "model.gguf").write_text("any")
+    (tmp_path / "bin" / speed.TOOL).write_text(
+        "#!/bin/sh\necho 'loading' >&2; echo 'error: unknown type' >&2; exit 1\n"
+    )
+    warned = []
+    assert speed.timed(tmp_path / "model.gguf", warned.append) is None
+    assert warned == ["llama-bench failed, so no speed of model.gguf is known: error: unknown type"]
