@@ -29,8 +29,9 @@ def timed(file: Path, warn: Callable[[str], None]) -> Fields | None:
         [row] = json.loads(answer)
         return {name: row[name] for name in (*TOLD, "avg_ts")}
     except (OSError, TypeError, LookupError, ValueError, subprocess.SubprocessError) as error:
-        said = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip().splitlines()
-        warn(f"{TOOL} failed, so no speed of {file.name} is known: {gist(ValueError(said[-1]) if said else error)}")
+        lines = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip().splitlines()
+        why = gist(RuntimeError(lines[-1].replace(str(file), file.name)) if lines else error)
+        warn(f"{TOOL} failed, so no speed of {file.name} is known: {why}")
         return None
 
 

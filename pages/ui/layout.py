@@ -147,7 +147,7 @@ def note(text: str) -> None:
 
 def warn(message: object) -> None:
     """Show a warning as a sentence."""
-    st.warning(escape_markdown(sentence(message)))
+    st.warning(escape_markdown(for_reader(sentence(message))))
 
 
 def error(message: object) -> None:

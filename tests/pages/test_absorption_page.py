@@ -21,6 +21,7 @@ def test_the_url_restores_the_view(filled_cache):
     app = opened(profile=filled_cache["deep"], **view)
     assert {key: str(app.session_state[key]) for key in view} == view
     assert named(figures(app)[1], "layer 7")
+    assert not app.dataframe, "numbers are sent once their popover is opened"
 
 
 def test_a_choice_outruns_the_url_of_the_last_one_and_the_back_button_does_not(filled_cache):

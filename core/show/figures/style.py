@@ -18,7 +18,7 @@ TOP, BOTTOM = 28, 48  # px above a plot, for the title of its axis, and below, f
 KEY = 48  # px above a plot that has a key or a colour scale there too
 HEIGHT = 440  # px of charts that stand beside each other
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "cross")  # of measured curves: a dash is a prediction
-MOST_DRAWN = 512  # charts that are remembered: every layer of a model is another in most, for all readers
+MOST_DRAWN = 512  # charts that are remembered for all readers, 80 MB at most: every layer is another in most of them
 
 
 @frozen

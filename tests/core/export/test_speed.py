@@ -17,10 +17,11 @@ ROW = dict.fromkeys(speed.TOLD, 2) | {"cpu_info": "a slow one", "avg_ts": 12.345
 def bench(tmp_path, monkeypatch):
     """A tool on the PATH that writes a text if its arguments are those of `llama-bench`."""
 
-    def says(text):
+    def says(text, then=""):
         tool = tmp_path / "bin" / speed.TOOL
         tool.parent.mkdir(exist_ok=True)
-        tool.write_text(f'#!/bin/sh\ntest -s "$2" && test "$*" = "-m $2 -p 0 -n 32 -r 3 -o json" && echo \'{text}\'\n')
+        usual = 'test -s "$2" && test "$*" = "-m $2 -p 0 -n 32 -r 3 -o json"'
+        tool.write_text(f"#!/bin/sh\n{usual} && echo '{text}' {then}\n")
         tool.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tool.parent}:/usr/bin:/bin")
 
@@ -40,26 +41,24 @@ def test_the_speed_of_each_form_is_kept_told_and_written_on_the_card(bench, tmp_
 
 
 @pytest.mark.parametrize(
-    ("said", "why"),
-    [(None, None), ("no JSON", "Expecting value"), ("[]", "not enough"), ('[{"avg_ts": 1}]', "build_commit")],
+    ("answer", "then", "why"),
+    [
+        ("no JSON", "", "Expecting value"),
+        ("[]", "", "not enough"),
+        ('[{"avg_ts": 1}]', "", "build_commit"),
+        ("loading\nunknown type in {file}", ">&2; exit 1", "unknown type in model.gguf"),
+    ],
 )
-def test_without_the_tool_there_is_no_speed_and_a_sentence_says_how_it_fails(said, why, bench, tmp_path, monkeypatch):
-    (tmp_path / "model.gguf").write_text("any")
-    if said is None:
-        monkeypatch.setenv("PATH", str(tmp_path))
-    else:
-        bench(said)
+def test_a_tool_that_fails_says_why_and_names_no_folder(answer, then, why, bench, tmp_path):
+    (file := tmp_path / "model.gguf").write_text("any")
+    bench(answer.replace("{file}", str(file)), then)
     warned = []
-    assert speed.timed(tmp_path / "model.gguf", warned.append) is None
-    assert [why in each and "no speed of model.gguf is known" in each for each in warned] == [True] * bool(why)
+    assert speed.timed(file, warned.append) is None
+    [sentence] = warned
+    assert sentence.startswith("llama-bench failed, so no speed of model.gguf is known: ") and why in sentence
+    assert str(tmp_path) not in sentence
 
 
-def test_what_the_tool_says_last_is_told_where_it_fails(bench, tmp_path):
-    bench("")
-    (tmp_path / "model.gguf").write_text("any")
-    (tmp_path / "bin" / speed.TOOL).write_text(
-        "#!/bin/sh\necho 'loading' >&2; echo 'error: unknown type' >&2; exit 1\n"
-    )
-    warned = []
-    assert speed.timed(tmp_path / "model.gguf", warned.append) is None
-    assert warned == ["llama-bench failed, so no speed of model.gguf is known: error: unknown type"]
+def test_without_the_tool_there_is_no_speed(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert speed.timed(tmp_path / "model.gguf", pytest.fail) is None
