@@ -3,7 +3,6 @@
 `python -m tests.bench.claims` writes what comes of it; run it after what the tests look at is measured again.
 """
 
-from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -20,7 +19,6 @@ NOISE, FAINT, EVERYWHERE, PRUNED = "gaussian:0.3", "gaussian:0.01", "gaussian:0.
 QUANTISED = {"SmolLM2": "47bb54f6056b1cca", "Gemma 3": "022c9feba4ce445a"}  # beside 4 bits (Q4_0)
 REPAIR = ("final norm", "later layers")  # columns of the table of the bench of self-repair
 STATED, APART = 0.3, 0.1  # the share that the final norm is said to make up, and how far from it a share may be
-Test = Callable[[str], Measured | None]  # of a model; None where it was not measured
 
 
 def intervals(rows, factors=True):
@@ -140,7 +138,7 @@ def _protecting(model):
     return Measured(protecting(found), questions.PROTOCOLS[folder], f"make studies OF={folder}")
 
 
-TESTS = {
+TESTS = {  # function of a model; None where it was not measured
     "order": _of_profile(order),
     "small": _of_profile(small),
     "growth": _of_profile(growth, QUANTISED),

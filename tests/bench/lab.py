@@ -17,14 +17,15 @@ def main():
     for old in scenes.folder().glob("*.json.gz"):
         old.unlink()
     for at, asked in enumerate(questions()):
-        print(keep_scene(str(at), asked, answering.scene(asked)), flush=True)
+        print(keep("scene", str(at), asked, answering.scene(asked)), flush=True)
     for at, asked in enumerate(questions()[:2]):  # the opening one, with the first token and without
         found = [answering.lens(asked, layer) for layer in range(LAYERS)]
         hurt = {layer: after for each in found for layer, after in each.hurt.items()}
-        print(keep_words(str(at), asked, found[0].replace(hurt=hurt)), flush=True)
+        print(keep("words", str(at), asked, found[0].replace(hurt=hurt)), flush=True)
     opening = Talk(prompt=DEFAULT_PROMPT, turns=parsed(OPENING), tokens=OPENING_TOKENS)
-    print(keep_talk("0", opening, Continuations(answering.loaded, answering.masks).advance(opening, seconds=600)))
-    print(keep_rows([(asked, answering.row(asked, layer)) for asked, layer in sizes()]), flush=True)
+    print(keep("talk", "0", opening, Continuations(answering.loaded, answering.masks).advance(opening, seconds=600)))
+    rows = [(asked, answering.row(asked, layer)) for asked, layer in sizes()]
+    print(_keep("rows", [[each.model_dump(mode="json") for each in pair] for pair in rows]), flush=True)
 
 
 def _choices(example):
@@ -44,31 +45,16 @@ def sizes():
     return [(other.question(), other.state.layer) for each in chosen for other in each.sizes]
 
 
-def keep_scene(name, question, scene):
-    """Write an answer to be committed, under a name that orders them; the same answer gives the same bytes."""
-    held = {"question": question.model_dump(mode="json"), "scene": scene.model_dump(mode="json")}
-    return _keep(f"scene-{name}.json.gz", held)
+def keep(kind, name, question, answer):
+    """Write an answer to be committed, under a name that orders them; the same answer gives the same bytes.
 
-
-def keep_words(name, question, lens):
-    """The same of words."""
-    held = {"question": question.model_dump(mode="json"), "words": lens.model_dump(mode="json")}
-    return _keep(f"words-{name}.json.gz", held)
-
-
-def keep_talk(name, request, chunk):
-    """The same of a text that is written while it is damaged."""
-    held = {"question": request.model_dump(mode="json"), "talk": chunk.model_dump(mode="json")}
-    return _keep(f"talk-{name}.json.gz", held)
-
-
-def keep_rows(found):
-    """Write answers of single layers to be committed."""
-    return _keep("rows.json.gz", [[each.model_dump(mode="json") for each in pair] for pair in found])
+    kind: scene, words, or talk, a text that is written while it is damaged.
+    """
+    return _keep(f"{kind}-{name}", {"question": question.model_dump(mode="json"), kind: answer.model_dump(mode="json")})
 
 
 def _keep(name, held):
-    path = scenes.folder() / name
+    path = scenes.folder() / f"{name}.json.gz"
     write_file(path, gzip.compress(json.dumps(held, separators=(",", ":")).encode(), mtime=0))
     return path
 

@@ -20,14 +20,12 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 from urllib.request import Request, urlopen
 
 import gguf
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 
 from core.export import GGUF, TYPES, Card, Contents, export
 from core.export.speed import keep
@@ -37,19 +35,13 @@ from core.plan import DENSE, allocate
 from core.requests import read_allocation
 from core.show.report import bench_file
 from core.store import Store, profiles
+from tests.bench.kquants import run
 
 LENGTH = 512  # tokens of a window, of which llama.cpp judges the second half
 LAYERS = "6e78df68bb8ecfc5"  # the committed profile that says which layers harm least when they are left out
 RANGE = 16  # below the largest log probability: what lies lower is written as that
 SENTENCE, PATIENCE = "The capital of France is", 60  # seconds
 CARD = Card("The bundled model", "demo", "", None, {}, [])
-
-
-class Base(NamedTuple):
-    """What `--kl-divergence-base` writes: the tokens, and the log probabilities of the judged positions."""
-
-    tokens: NDArray[np.int32]  # (windows, length)
-    logs: NDArray[np.float32]  # (windows, positions, vocabulary)
 
 
 def main(binaries, text, folder, chunks="8", threads="2"):
@@ -78,14 +70,14 @@ def main(binaries, text, folder, chunks="8", threads="2"):
         file, logs = out / name / GGUF, out / f"{name}.logs"
         judged = [tools / "llama-perplexity", "-m", file, "-c", LENGTH, "-b", LENGTH, "-t", threads]
         said = run(*judged, "-f", text, "--chunks", chunks, "--kl-divergence-base", logs)
-        found = read(logs)
+        tokens, told_logs = read(logs)
         if reference is None:
             reference = logs
-            ids = loaded.tokenizer(text.read_text())["input_ids"][: found.tokens.size]
-            print(f"tokens: {np.sum(np.ravel(found.tokens) == ids):,} of {found.tokens.size:,} alike", flush=True)
+            ids = loaded.tokenizer(text.read_text())["input_ids"][: tokens.size]
+            print(f"tokens: {np.sum(np.ravel(tokens) == ids):,} of {tokens.size:,} alike", flush=True)
         divergence = run(*judged, "--kl-divergence-base", reference, "--kl-divergence")
         told = speed(tools, file, threads)
-        ours, same = agreement(loaded, found)
+        ours, same = agreement(loaded, tokens, told_logs)
         rows.append({
             "file": name, "bytes": exported.bytes, "perplexity by llama.cpp": number(r"PPL = ([0-9.]+)", said),
             "writes, tokens/s": told[-1]["avg_ts"], "reads, tokens/s": told[0]["avg_ts"],
@@ -132,36 +124,32 @@ def spoken(tools, file, threads):
             server.terminate()
 
 
-def run(*command):
-    """What a command says, on both streams."""
-    return subprocess.run(
-        [*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True
-    ).stdout
-
-
 def number(pattern, said):
     """The last one that is said so."""
     return float(re.findall(pattern, said)[-1])
 
 
 def read(path):
-    """A file of log probabilities: 16 bits each, on a scale of its own for every position."""
+    """What `--kl-divergence-base` writes: tokens (windows, length), log probabilities of the judged positions.
+
+    (windows, positions, vocabulary), 16 bits each, on a scale of its own for every position.
+    """
     raw = path.read_bytes()
     length, vocabulary, windows = np.frombuffer(raw, np.int32, 3, 8)
     tokens = np.frombuffer(raw, np.int32, windows * length, 20).reshape(windows, length)
     row = 2 * ((vocabulary + 1) // 2) + 4
     rows = np.frombuffer(raw, np.uint16, offset=20 + tokens.nbytes).reshape(windows, length - 1 - length // 2, row)
     scale, least = np.moveaxis(rows[..., :4].copy().view(np.float32), -1, 0)
-    return Base(tokens, rows[..., 4 : 4 + vocabulary] * scale[..., None] + least[..., None])
+    return tokens, rows[..., 4 : 4 + vocabulary] * scale[..., None] + least[..., None]
 
 
 @torch.inference_mode()
-def agreement(loaded, found):
+def agreement(loaded, tokens, told_logs):
     """Of this product's predictions on the same tokens: KL to llama.cpp's, nats; how many next tokens are alike."""
     first, starts = LENGTH // 2, loaded.tokenizer.bos_token_id
     adds = loaded.tokenizer("a")["input_ids"][0] == starts
     divergences, alike = [], []
-    for window, logs in zip(found.tokens, found.logs, strict=True):
+    for window, logs in zip(tokens, told_logs, strict=True):
         ids = torch.tensor(window, dtype=torch.long)[None]
         if adds:
             ids[0, 0] = starts

@@ -13,6 +13,7 @@ from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFReader, GGUFValueTy
 
 from core.base import FILE
 from core.models import bundled
+from tests.gguf_files import finish
 
 TYPES = ("Q8_0", "Q4_0", "Q2_K")
 OWN = ("GGUF.", "general.architecture")  # what the writer says itself
@@ -44,10 +45,7 @@ def write(path, kind, source=None):
             writer.add_tensor(tensor.name, packed, raw_dtype=found)
         else:
             writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    finish(writer)
     return path
 
 

@@ -18,6 +18,8 @@ from core.models import bundled, loading, locate
 from core.store import Store
 
 BLOCK = 256
+READERS = {f"self_attn.{name}_proj": "input_layernorm" for name in "qkv"}  # and the norm of what each reads
+READERS |= dict.fromkeys(("mlp.gate_proj", "mlp.up_proj"), "post_attention_layernorm")
 
 
 @torch.no_grad()
@@ -51,14 +53,11 @@ def main(folder, source=""):
     for ours, theirs in zip(new.model.layers, old.model.layers, strict=True):
         for norm in (ours.input_layernorm, ours.post_attention_layernorm):
             norm.weight.fill_(1)
-        for name in ("q_proj", "k_proj", "v_proj"):
-            put(ours.self_attn.get_submodule(name), reads(theirs.self_attn.get_submodule(name).weight,
-                theirs.input_layernorm.weight))  # fmt: skip
-        for name in ("gate_proj", "up_proj"):
-            put(ours.mlp.get_submodule(name), reads(theirs.mlp.get_submodule(name).weight,
-                theirs.post_attention_layernorm.weight))  # fmt: skip
-        put(ours.self_attn.o_proj, writes(theirs.self_attn.o_proj.weight))
-        put(ours.mlp.down_proj, writes(theirs.mlp.down_proj.weight))
+        for name, norm in READERS.items():
+            weight = theirs.get_submodule(name).weight
+            put(ours.get_submodule(name), reads(weight, theirs.get_submodule(norm).weight))
+        for name in ("self_attn.o_proj", "mlp.down_proj"):
+            put(ours.get_submodule(name), writes(theirs.get_submodule(name).weight))
     ids = loaded.tokenizer("The same function in other weights.", return_tensors="pt")["input_ids"]
     apart = (new(ids).logits.log_softmax(-1) - old(ids).logits.log_softmax(-1)).abs().max()
     new.save_pretrained(folder)

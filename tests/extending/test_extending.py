@@ -1,11 +1,10 @@
 """Adding a kind is one new file and one row: both are written into a copy of the program, and then looked for."""
 
-import json
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -14,11 +13,8 @@ HERE = Path(__file__).resolve().parent
 COPIED = ("core", "pages", "tests")
 WORK = "WORK = {  # kind of a job -> function of request and context that returns the stored entry"
 
-pytestmark = pytest.mark.xdist_group("extending")  # the copy is made and looked at once
 
-
-@dataclass(frozen=True)
-class Addition:
+class Addition(NamedTuple):
     """A file, and a row after the head of a table, with its import."""
 
     source: str
@@ -73,60 +69,15 @@ ADDITIONS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def seen(tmp_path_factory):
-    """What a copy with one more of each kind shows of them."""
-    root = tmp_path_factory.mktemp("extended")
+def test_a_copy_with_one_more_of_each_kind_shows_them(tmp_path):
+    without = shutil.ignore_patterns("__pycache__", "studies", "e2e")
     for folder in COPIED:
-        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__", "studies", "e2e"))
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=without)
     for addition in ADDITIONS.values():
-        addition.write(root)
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.extending.probe"], cwd=root, capture_output=True, text=True, timeout=280
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def test_an_allocator(seen):
-    found = seen["allocator"]
-    assert found["command"] == pytest.approx([0.45, 0.55, 0.45, 0.55])
-    assert "Teeth" in found["options"] and found["slider"] == 0.1
-    assert {"teeth bite=0.05:0.5", "teeth bite=0.1:0.5"} <= set(seen["candidates"])
-    assert seen["glossary"]["teeth"] == "An allocation that prunes every second layer less."
-
-
-def test_a_pruner_that_needs_second_moments(seen):
-    found = seen["pruner"]
-    assert found["achieved"] == pytest.approx(0.5, abs=0.03) and found["perplexity"] > 1
-    assert found["page"] == "diagonal"
-    assert found["calibrated"] and found["warnings"] == []
-    assert len(seen["perturbation"]["command"]["residual:diagonal:0.5"]) == 4
-    assert "Pruned by Diagonal, 50 % zeros" in seen["perturbation"]["options"]
-    assert seen["glossary"]["Diagonal"] == "Least squares."
-
-
-def test_a_perturbation(seen):
-    found = seen["perturbation"]
-    assert len(found["command"]["shrink:0.1"]) == 4 and found["command"]["shrink:0.1"][-1] == pytest.approx(1)
-    assert "Stream shortened by 0.1" in found["options"]
-    assert found["said"].endswith(": Stream shortened by 0.1.")
-    assert seen["glossary"]["shrink"] == "The stream made shorter by a given share."
-
-
-def test_a_currency(seen):
-    """A budget between its two levels gives each layer one of them."""
-    assert sorted(seen["currency"]) == [0, 0, 0.5, 0.5]
-
-
-def test_a_chart(seen):
-    assert "How much does each layer change the stream?" in seen["chart"]
-
-
-def test_a_kind_of_job(seen):
-    found = seen["job"]
-    assert found["weights"] > 1000 and found["found"] and found["command"]
-    assert len(found["page"]) == 1 and len(found["stored"]) == 1
+        addition.write(tmp_path)
+    line = [sys.executable, "-m", "pytest", "-qc/dev/null", "--import-mode=importlib", "tests/extending/probe.py"]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stdout[-4000:]
 
 
 @pytest.mark.parametrize("kind", ADDITIONS)

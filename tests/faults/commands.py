@@ -2,10 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 from core.cli import main
 from core.jobs import records
@@ -28,8 +27,7 @@ evaluation = {{ source = "{text}", documents = "20-39", windows = 12, length = 1
 BITS = "uniform currency=bits by=quantised_symmetric:4"
 
 
-@dataclass(frozen=True)
-class Bench:
+class Bench(NamedTuple):
     """The folder that every trial finds anew."""
 
     root: Path
@@ -50,15 +48,11 @@ class Bench:
         return next(Store(self.cache).entries(kind)).key
 
 
-Step = Callable[[Bench], int]
+class Command(NamedTuple):
+    """What is killed, and what is run before it: functions of a bench."""
 
-
-@dataclass(frozen=True)
-class Command:
-    """What is killed, and what is run before it."""
-
-    run: Step
-    before: tuple[Step, ...] = ()
+    run: object
+    before: tuple = ()
     gone: bool = False  # afterwards there is nothing left to ask for again
 
 
@@ -79,9 +73,13 @@ def best(bench):
     return bench.run("best", *usual(bench), "--target", 0.5, "--text", bench.text, "--windows", 8, "--sequences", 3)
 
 
-def export(bench):
-    words = ("--setting", "depth_ramp beta=0.05:0.5")
-    return bench.run("export", bench.key("study"), "--to", bench.root / "out", *words, "--device", "cpu")
+def exported(setting, *words):
+    """An export of a setting of the study."""
+    words = ("--setting", setting, "--device", "cpu", *words)
+    return lambda bench: bench.run("export", bench.key("study"), "--to", bench.root / "out", *words)
+
+
+export = exported("depth_ramp beta=0.05:0.5")
 
 
 def study_of_bits(bench):
@@ -93,25 +91,13 @@ def study_of_bits(bench):
     return study(bench)
 
 
-def export_as(form, setting):
-    """An export of a study in another format than its own."""
-    words = ("--format", form, "--setting", setting, "--device", "cpu")
-    return lambda bench: bench.run("export", bench.key("study"), "--to", bench.root / "out", *words)
-
-
-def export_again(bench):
-    words = ("--setting", "uniform:0.5", "--overwrite")
-    return bench.run("export", bench.key("study"), "--to", bench.root / "out", *words, "--device", "cpu")
-
-
 def delete(bench):
-    found = json.loads((bench.root / "key.json").read_text())
-    return bench.run("runs", "delete", found, "--yes")
+    return bench.run("runs", "delete", (bench.root / "key").read_text(), "--yes")
 
 
 def named(bench):
     """Write down what is to be deleted: afterwards nobody can be asked for it."""
-    (bench.root / "key.json").write_text(json.dumps(bench.key("profile")))
+    (bench.root / "key").write_text(bench.key("profile"))
     return 0
 
 
@@ -120,9 +106,9 @@ COMMANDS = {
     "study": Command(study),
     "best": Command(best),
     "export": Command(export, (study,)),
-    "export --format gguf": Command(export_as("gguf", "uniform:0.5"), (study,)),
-    "export --format compressed-tensors": Command(export_as("compressed-tensors", BITS), (study_of_bits,)),
-    "export --overwrite": Command(export_again, (study, export)),
+    "export --format gguf": Command(exported("uniform:0.5", "--format", "gguf"), (study,)),
+    "export --format compressed-tensors": Command(exported(BITS, "--format", "compressed-tensors"), (study_of_bits,)),
+    "export --overwrite": Command(exported("uniform:0.5", "--overwrite"), (study, export)),
     "runs delete": Command(delete, (measure, study, named), gone=True),
 }
 

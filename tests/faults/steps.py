@@ -8,19 +8,19 @@ is there but empty.
 import os
 import signal
 import sys
-from collections.abc import Callable
 
 CHANGES = {"os.rename": 1, "os.remove": 0, "os.rmdir": 0, "os.mkdir": 0, "os.chmod": 0}  # which argument to tell
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-
-Fault = Callable[[int, str, bool], None]  # number of the step, the path, whether an empty file is there by now
 
 
 class Steps:
     """Tells of every step under a folder, from now on until the process ends: a hook cannot be taken off."""
 
     def __init__(self, below, fault, log):
-        """log: file descriptor that is told of each step, `number renamed`, once it did not fail here."""
+        """fault: function of number of the step, path, and whether an empty file is there by now.
+
+        log: file descriptor that is told of each step, `number renamed`, once it did not fail here.
+        """
         self.below, self.fault, self.log = str(below), fault, log
         self.count = 0
         sys.addaudithook(self._heard)
@@ -28,9 +28,8 @@ class Steps:
     def _heard(self, event, args):
         if event == "open":
             path, _, flags = args
-            if isinstance(path, (str, os.PathLike)) and isinstance(flags, int) and flags & WRITING:
-                self._step(path)
-                self._step(path, begun=True)
+            if isinstance(flags, int) and flags & WRITING:
+                self.native(path)
         elif event in CHANGES:
             self._step(_whole(args[CHANGES[event]], args[-1]), renamed=event == "os.rename")
 

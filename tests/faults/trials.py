@@ -22,8 +22,6 @@ UNITS = [kind for kind, (_, form) in KINDS.items() if form]
 FINISHED = re.compile(rf"(parts/\w+/[\d-]+|({'|'.join(UNITS)})/\w+)")
 KILLED = -9
 
-Files = dict[str, object]
-
 
 @dataclass
 class Ran:
@@ -41,7 +39,8 @@ class Trials:
 
     def __init__(self, name, folder):
         self.command = COMMANDS[name]
-        self.bench = prepared(_made(folder / "bench"))
+        (folder / "bench").mkdir()
+        self.bench = prepared(folder / "bench")
         self.start = folder / "start"
         for step in self.command.before:
             code = self._forked(step, nothing).code
@@ -68,11 +67,9 @@ class Trials:
         A machine that is busy takes more steps: how fast it was is only written down after a second.
         """
         first = self.run(killed(at))
-        if first.code == 0:
-            return self.again(first) or None
-        if first.code != KILLED:
+        if first.code not in (0, KILLED):
             return f"was not killed, and ended with {first.code}: {first.said}"
-        return self.again(first)
+        return self.again(first) or (None if first.code == 0 else "")
 
     def again(self, first):
         """What is lost when the command is run again after a run that was cut short, in words."""
@@ -125,16 +122,11 @@ def _child(bench, step, fault, told, errors, loaded):
 
         transformers.modeling_utils.safe_save_file = counted
         code = step(bench)
-        os.write(loaded, "\n".join(list(sys.modules)).encode())
+        os.write(loaded, "\n".join(sys.modules).encode())
     except BaseException:
         traceback.print_exc()
     finally:
         os._exit(code)
-
-
-def _made(folder):
-    folder.mkdir(parents=True)
-    return folder
 
 
 def entries(bench):

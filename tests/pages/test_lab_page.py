@@ -12,7 +12,7 @@ from pages.ui.lab import question as asking
 from pages.ui.lab import talk
 from pages.ui.lab.question import OPENING
 from pages.ui.live import grid
-from tests.bench.lab import keep_scene
+from tests.bench.lab import keep
 from tests.fake_warm import LAYERS, scene
 from tests.pages.opening import opened_at, picture, pictures
 
@@ -23,8 +23,8 @@ NOISE, EVERYWHERE = question(OPENING, "gaussian:0.3"), question(OPENING, "gaussi
 @pytest.fixture
 def stored(filled_cache, model):
     """Two committed scenes of the opening sentence."""
-    keep_scene("0", NOISE, scene(0.5, flips=2))
-    keep_scene("1", EVERYWHERE, scene(2.0, flips=4))
+    keep("scene", "0", NOISE, scene(0.5, flips=2))
+    keep("scene", "1", EVERYWHERE, scene(2.0, flips=4))
 
 
 def opened(**view):

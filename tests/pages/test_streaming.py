@@ -14,7 +14,7 @@ from core.requests import Talk
 from core.store import Chunk, WrittenToken
 from pages.ui import server, talk_stream
 from pages.ui.talk_stream import Talks
-from tests.bench.lab import keep_talk
+from tests.bench.lab import keep
 
 SAID = '{"prompt": "a", "tokens": 6}'
 SOON = 30  # seconds: a busy machine is no finding
@@ -120,7 +120,7 @@ def test_every_token_is_a_line_and_one_chunk_after_the_other_is_asked_for(app, w
 def test_a_committed_talk_is_told_at_once_as_far_as_it_is_the_same(app, warm, filled_cache):
     """Of a talk that is healed from its third token on, two are told before the model is asked for the rest."""
     known = Talk(prompt="a", turns=((1, 0, "skip"),), tokens=6)
-    keep_talk("0", known, Chunk(steps=[spoken(at) for at in range(6)], end=""))
+    keep("talk", "0", known, Chunk(steps=[spoken(at) for at in range(6)], end=""))
 
     async def play():
         async with listening(app, known.model_dump_json()) as (here, task):

@@ -6,19 +6,16 @@ harm to the output. Only how the damaged streams are run on differs.
 
 import copy
 import tempfile
-from collections.abc import Callable, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import nnsight
 import numpy as np
 import torch
-from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from core.measure import Group, Moments, Reader, perturbed, prepare, wavefront
+from core.measure import Moments, Reader, perturbed, prepare, wavefront
 from core.methods import Gaussian
 from core.models import machine, save, stream_of
 from core.requests import Measurement, workload
@@ -26,26 +23,17 @@ from tests.bench.peers.timing import in_turn, ratio, short
 
 NOISE = Measurement(perturbation=Gaussian(size=0.3))
 STRIDE = machine.HARM_STRIDE
-Streams = Mapping[int, Tensor]  # layer -> its output
-Forward = Callable[[int], tuple[Streams, Tensor]]  # injection layer -> streams from there on, logits of all tokens
 
 
-@dataclass(frozen=True, eq=False)
 class Case:
     """A text, its clean run, and what leaves every layer once it is damaged."""
 
-    group: Group
-    damaged: list[Tensor]
-
-    @classmethod
-    def of(cls, loaded, tokens):
-        group = prepare(loaded, tokens, range(len(tokens)), Moments(), STRIDE)
-        return cls(
-            group, [perturbed(NOISE, at, call, group.sequences, Moments()) for at, call in enumerate(group.calls)]
-        )
+    def __init__(self, loaded, tokens):
+        group = self.group = prepare(loaded, tokens, range(len(tokens)), Moments(), STRIDE)
+        self.damaged = [perturbed(NOISE, at, call, group.sequences, Moments()) for at, call in enumerate(group.calls)]
 
     def read(self, forward):
-        """What the product reads, of another's streams."""
+        """What the product reads of another's: injection layer -> streams from there on by layer, and all logits."""
         group = self.group
         reader = Reader(len(group.calls), len(group.sequences), group.loaded.model.device)
         for injection in range(len(group.calls)):
@@ -105,7 +93,7 @@ def bridge(loaded):
 @torch.inference_mode()
 def table(loaded, shape, tokens, rounds):
     """A row per contender, and one for the bare layers; the first row is the heads."""
-    case, sizes = Case.of(loaded, tokens), tokens.shape
+    case, sizes = Case(loaded, tokens), tokens.shape
     wrapped = nnsight.NNsight(copy.deepcopy(loaded.model))  # a copy: it leaves a forward of its own in every module
     with bridge(loaded) as lens:
         ran = in_turn(

@@ -2,17 +2,13 @@
 
 import statistics
 import time
-from dataclasses import dataclass
-from typing import Generic, TypeVar
-
-Found = TypeVar("Found")
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class Ran(Generic[Found]):
+class Ran(NamedTuple):
     """What a contender found, and the seconds of its rounds."""
 
-    found: Found
+    found: Any
     seconds: tuple[float, ...]
 
     @property

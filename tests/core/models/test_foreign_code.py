@@ -2,11 +2,14 @@
 
 import json
 import sys
+from unittest.mock import Mock
 
 import pytest
 
 from core.models import folder_checks, library_errors, patched
 from tests import tiny
+
+ENDS = KeyboardInterrupt, MemoryError
 
 
 def test_only_what_a_library_raises_is_said_in_a_sentence(refused):
@@ -14,19 +17,10 @@ def test_only_what_a_library_raises_is_said_in_a_sentence(refused):
         json.loads("nothing")
     for wrong, error in (
         (lambda: folder_checks._try_tokenizer(1, 2), TypeError),
-        (lambda: json.loads("1", parse_int=stopped), KeyboardInterrupt),
-        (lambda: json.loads("1", parse_int=full), MemoryError),
+        *((lambda each=each: json.loads("1", parse_int=Mock(side_effect=each)), each) for each in ENDS),
     ):
         with pytest.raises(error), library_errors("the file cannot be read"):
             wrong()
-
-
-def stopped(_):
-    raise KeyboardInterrupt
-
-
-def full(_):
-    raise MemoryError
 
 
 @pytest.mark.parametrize(("bound", "most"), [("MAX_MEMBERS", 0), ("MAX_GROWTH", 0)])

@@ -80,28 +80,31 @@ def test_every_kind_of_value_is_passed_over(tmp_path):
     check_like_the_package(path)
 
 
+MANY = model_shape.MAX_VALUES + 1
+LIES = [
+    *(ONE_SETTING + struct.pack("<IQ", kind, 2**40) for kind in (*model_shape.SCALARS, 8, 9)),
+    ONE_SETTING + struct.pack("<IQ", 8, MANY) + bytes(64),
+    ONE_SETTING + struct.pack("<IQ", 0, MANY) + bytes(MANY),
+    ONE_SETTING + struct.pack("<IQ", 9, 1) * 5000,
+    struct.pack("<4sIQQ", b"GGUF", 3, 2**40, 0),
+    struct.pack("<4sIQQQ1sI", b"GGUF", 3, 1, 0, 1, b"x", 2**31) + bytes(64),
+    struct.pack("<4sIQQQ", b"GGUF", 3, 0, 1, 2**63),
+]
+TYPE_200 = struct.pack("<4sIQQQ1sIQIQ", b"GGUF", 3, 1, 0, 1, b"x", 1, 32, 200, 0) + bytes(64)
+
+
 @pytest.mark.parametrize(
-    "content",
+    ("content", "said"),
     [
-        *(ONE_SETTING + struct.pack("<IQ", kind, 2**40) for kind in (*model_shape.SCALARS, 8, 9)),
-        ONE_SETTING + struct.pack("<IQ", 8, model_shape.MAX_VALUES + 1) + bytes(64),
-        ONE_SETTING + struct.pack("<IQ", 0, model_shape.MAX_VALUES + 1) + bytes(model_shape.MAX_VALUES + 1),
-        ONE_SETTING + struct.pack("<IQ", 9, 1) * 5000,
-        struct.pack("<4sIQQ", b"GGUF", 3, 2**40, 0),
-        struct.pack("<4sIQQQ1sI", b"GGUF", 3, 1, 0, 1, b"x", 2**31) + bytes(64),
-        struct.pack("<4sIQQQ", b"GGUF", 3, 0, 1, 2**63),
+        *((lie, "what its header announces") for lie in LIES),
+        (TYPE_200, "type 200, which the package gguf does not know"),
+        (struct.pack("<4sI", b"GGUF", 4), "of GGUF version 4: write it as version 3"),
     ],
 )
-def test_what_it_does_not_hold_is_an_error(tmp_path, content):
+def test_what_it_does_not_hold_is_an_error(tmp_path, content, said):
     path = tmp_path / "lies.gguf"
     path.write_bytes(content)
-    with pytest.raises(UserError, match="what its header announces"):
-        model_shape.gguf_shapes(path)
-    path.write_bytes(struct.pack("<4sIQQQ1sIQIQ", b"GGUF", 3, 1, 0, 1, b"x", 1, 32, 200, 0) + bytes(64))
-    with pytest.raises(UserError, match="type 200, which the package gguf does not know"):
-        model_shape.gguf_shapes(path)
-    path.write_bytes(struct.pack("<4sI", b"GGUF", 4))
-    with pytest.raises(UserError, match="of GGUF version 4: write it as version 3"):
+    with pytest.raises(UserError, match=said):
         model_shape.gguf_shapes(path)
 
 

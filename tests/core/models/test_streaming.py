@@ -8,7 +8,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -37,6 +37,8 @@ from core.prune import prune_layers, restored
 from core.store import Store
 from tests import families, tiny
 from tests.builders.recipes import exact
+from tests.core.models.test_models import with_weight
+from tests.faulty import rewritten
 
 FAMILIES = ("llama", "gpt2", "gpt_neox", "bloom", tiny.ODD)  # by how files name weights, and how layers are called
 CPU = torch.device("cpu")
@@ -164,25 +166,17 @@ def test_a_change_outside_of_keeping_is_lost_and_an_error_takes_the_weights_away
 
 
 def test_half_precision_files_run_in_the_dtype_that_was_asked_for(tmp_path):
-    tiny.save_tiny(tmp_path, "llama")
-    held = load_file(tmp_path / "model.safetensors")
-    save_file(
-        {name: value.bfloat16() for name, value in held.items()}, tmp_path / "model.safetensors", {"format": "pt"}
-    )
-    of = in_files(tmp_path)
-    assert all(torch.equal(value, held[name].bfloat16().float()) for name, value in weights(of).items())
+    of, own = in_files(rewritten(tmp_path / "half", lambda _, each: each.bfloat16())), tiny.built("llama").state_dict()
+    assert all(torch.equal(value, own[name].bfloat16().float()) for name, value in weights(of).items())
 
 
 def test_files_that_lack_weights_or_hold_others_are_refused(tmp_path, refused):
-    tiny.save_tiny(tmp_path, "llama")
-    held = load_file(tmp_path / "model.safetensors")
-    gone = next(name for name in held if "layers.2" in name)
-    save_file({name: held[name] for name in held if name != gone}, tmp_path / "model.safetensors", {"format": "pt"})
-    with refused(gone, "lacks 1"):
-        in_files(tmp_path)
-    save_file(held | {gone: torch.zeros(3)}, tmp_path / "model.safetensors", {"format": "pt"})
-    with refused(gone, "another shape"):
-        in_files(tmp_path)
+    folder, gone = tiny.save_tiny(tmp_path, "llama"), "model.layers.2.mlp.up_proj.weight"
+    for change, about in ((lambda _: None, "lacks 1"), (lambda _: torch.zeros(3), "another shape")):
+        with_weight(gone, change)(folder)
+        with refused(gone, about):
+            in_files(folder)
+        tiny.save_tiny(folder, "llama")
 
 
 def test_only_a_model_that_memory_does_not_hold_is_streamed(monkeypatch, empty):

@@ -18,10 +18,7 @@ def write(path, sums, counts=8.0, kind="imatrix", add="add_uint32"):
     writer.add_uint32("imatrix.chunk_size", 4)
     writer.add_tensor("a.weight.in_sum2", np.array([sums], np.float32))
     writer.add_tensor("a.weight.counts", np.full((1, 1), counts, np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    gguf_files.finish(writer)
 
 
 def test_mean_squares_and_their_text_are_read(tmp_path, empty):
@@ -40,12 +37,7 @@ def test_mean_squares_and_their_text_are_read(tmp_path, empty):
         ([8, 16], {"counts": 0}, {"a.weight": 2}, ("a.weight", "over some tokens")),
         ([8, 16], {"counts": np.inf}, {"a.weight": 2}, ("a.weight", "over some tokens")),
         ([8, 16], {}, {"a.weight": 3}, ("of another model", "3 inputs, and 2 there")),
-        (
-            [8, 16],
-            {},
-            {"a.weight": 2, "b.weight": 2},
-            ("of another model", "it lacks 1, such as b.weight"),
-        ),
+        ([8, 16], {}, {"a.weight": 2, "b.weight": 2}, ("of another model", "it lacks 1, such as b.weight")),
         ([8, 16], {"kind": "model"}, {"a.weight": 2}, ("some.gguf is no importance matrix", "llama-imatrix")),
         ([8, 16], {"add": "add_float32"}, {"a.weight": 2}, ("some.gguf is no importance matrix", "llama-imatrix")),
     ],
