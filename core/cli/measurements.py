@@ -13,7 +13,7 @@ from core.cli.terminal import Answer, command, say, say_json, say_table
 from core.plan import agreements, averaged, gains_of, per_layer
 from core.requests import line, request_of, whole_path
 from core.results import Compared, checkpoints, fixed_plan, suspects
-from core.show.words import gain_sentences, suspect_sentences
+from core.show.words import checkpoint_sentences, gain_sentences
 from core.store import Entry, Profile, Store, pretty, profiles
 
 HARMS = ("kl", "nll_increase", "flips")
@@ -187,7 +187,7 @@ def compare(options: SimpleNamespace, store: Store) -> None:
         whole_path(options.plan).write_bytes(pretty(plan))
         export = {"model": options.model, "allocation": str(options.plan), "format": form, "export": "FOLDER"}
         say(f"Export the fixed plan: {line('prune', **export)}")
-    say(*suspect_sentences.culprits(comparison), *gain_sentences.of_checkpoint(comparison))
+    say(*checkpoint_sentences.culprits(comparison), *checkpoint_sentences.of_checkpoint(comparison))
     rows = [
         (
             row["tensor"],
@@ -208,8 +208,8 @@ def compared_json(comparison: Compared) -> Answer:
     harms = {name: getattr(whole, name) for name in HARMS}
     return {
         "other": comparison.called,
-        "findings": gain_sentences.of_checkpoint(comparison),
-        "worst": suspect_sentences.culprits(comparison),
+        "findings": checkpoint_sentences.of_checkpoint(comparison),
+        "worst": checkpoint_sentences.culprits(comparison),
         "settings": comparison.settings,
         "suspects": [each._asdict() | {"finer": each.finer and each.finer._asdict()} for each in suspects(comparison)],
         "layers": len(comparison.harm),

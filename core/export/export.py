@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base import frozen, resolved, several, without_folders
-from core.export import compressed_tensors, gguf_file, speed, target
+from core.export import compressed_tensors, file_sizes, gguf_file, target
 from core.export.card import GGUF, RECIPE, Card, Exported, card_of, card_text, recipe_json, size_words
 from core.export.checking import off_plan, reload
-from core.export.file_sizes import measured_numbers, own_form
 from core.export.target import check_target, space_needed
 from core.methods import HALF, QUANT_FORMATS, SPARSIFIERS, gguf_type, pattern
 from core.models import (
@@ -104,7 +103,7 @@ def export(
             files=tuple(sorted({path.name for path in temporary.iterdir()} | {"README.md", RECIPE})),
             dense_bytes=sum(tensor.nbytes for tensor in checkpoint_tensors(loaded.model).values()),
             linears=tuple(tuple(linear.name for linear in anatomy.prunable_linears(layer)) for layer in loaded.layers),
-            weights=weights, speed=speed.timed(temporary / file, warn) if file else None,
+            weights=weights, speed=file_sizes.timed(temporary / file, warn) if file else None,
         )  # fmt: skip
         (temporary / "README.md").write_text(card_text(card, exported), encoding="utf-8")
         (temporary / RECIPE).write_bytes(recipe_json(card, exported))
@@ -198,7 +197,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: ModelShape,
         stored = np.array(pruned.formats)
         linears = anatomy.parameter_counts(loaded.layers).shape
         compressed_tensors.check(loaded, np.broadcast_to(stored if stored.ndim == 2 else stored[:, None], linears))
-    numbers = measured_numbers(request, store, loaded.spec, pruned)
+    numbers = file_sizes.measured_numbers(request, store, loaded.spec, pruned)
     takes = workload.treating(shape, request, request.setting, emulates_bfloat16())
     tracker = ProgressTracker(report, sum(takes))
     warnings = []
@@ -210,8 +209,8 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: ModelShape,
         fields = provenance(loaded, files, store) | {"warnings": warnings, "size": size_words(made)}
         fields |= {name: getattr(made, name) for name in ("bytes", "dense_bytes", "difference", "sparsity", "speed")}
         if made.speed:
-            own = own_form(request.setting).name if pruned.formats else gguf_type(request.format)
-            speed.keep(made.speed, DENSE if own == "F16" else own, loaded.source, store)
+            own = file_sizes.own_form(request.setting).name if pruned.formats else gguf_type(request.format)
+            file_sizes.keep(made.speed, DENSE if own == "F16" else own, loaded.source, store)
         store.save(spec, None, fields | {"folder": request.folder, "setting": request.setting.name})
 
     with restored(loaded, outside=request.format != "dense"):

@@ -26,8 +26,7 @@ from core.models import (
     placement,
     silent,
 )
-from core.models.provenance import provenance, without_project_path
-from core.models.stored_formats import stored_formats
+from core.models.provenance import provenance, stored_formats, without_project_path
 from core.models.windows import Windows, windows
 from core.prune import check_recipes
 from core.requests import (

@@ -17,13 +17,13 @@ __getattr__ = lazily(
         "offloaded restore stream walk weights_on_device"
     ),
     progress="READING REPORT Cancelled Progress ProgressTracker Report Step silent",
+    provenance="Formats",
     replay=(
         "CACHED REPLAY_TOLERANCE Call Layers Tensors by_tokens call_from_hook continuation_options entered "
         "entry_stream passed_over record recorded replay_error restore_layer skip_layer stream_of tail"
     ),
     saving="FOREIGN fastest_source save without_layers",
     sources="HUB_ID Source bundled count_numbers local_models locate read_shape",
-    stored_formats="Formats",
     texts="Text",
     weights="read_by_layers",
     windows="Windows tokens",

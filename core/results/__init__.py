@@ -21,7 +21,6 @@ from core.results.comparison import (
     standard_error,
     verdict,
 )
-from core.results.fixed_plan import fixed_plan
 from core.results.forecast import STEP, Forecast, Prediction, forecast_of_study
 from core.results.frontier import Frontier, Point
 from core.results.leaderboard import THIS_ALLOCATION, Leaderboard, RankedMethod, interval, place_at, tied
@@ -32,5 +31,5 @@ from core.results.stored_forecasts import MIN_ANCHORS, best_forecast, load_forec
 from core.results.study_columns import CHANGE, MEAN, RESULTS, UNIFORM, Control, Row, divergence, rows_of
 from core.results.study_results import Slice, Study, examples, profile_key, shared_tasks, slice_of
 from core.results.study_table import Table
-from core.results.suspects import Suspect, shares, suspects
+from core.results.suspects import Suspect, fixed_plan, shares, suspects
 from core.results.text_splits import split

@@ -28,7 +28,7 @@ import pandas as pd
 import torch
 
 from core.export import GGUF, TYPES, Card, Contents, export
-from core.export.speed import keep
+from core.export.file_sizes import keep
 from core.methods import QUANT_FORMATS, dropped_layers
 from core.models import anatomy, bundled, loading, locate, skip_layer, without_layers
 from core.plan import DENSE, allocate

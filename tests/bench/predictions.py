@@ -15,7 +15,7 @@ from core.plan import errors, prediction
 from core.requests import TRAINED
 from core.results import MIN_ANCHORS, Forecast, checkpoints, default_anchors, forecast_of_study, protocols
 from core.show.report import bench_file
-from core.show.words import gain_sentences
+from core.show.words.checkpoint_sentences import worst
 from core.store import HOME, Store, profiles
 
 
@@ -24,9 +24,7 @@ def comparisons():
     store = Store(HOME)
     entries = [entry for entry in store.entries() if entry.committed and entry.spec.others]
     found = [checkpoints.compared(profiles.load(store, entry)) for entry in entries]
-    rows = [
-        (each.called, each.whole.kl.mean(), 100 * each.whole.flips.mean(), gain_sentences.worst(each)) for each in found
-    ]
+    rows = [(each.called, each.whole.kl.mean(), 100 * each.whole.flips.mean(), worst(each)) for each in found]
     heads = ["other checkpoint", "KL of the whole, nats", "next tokens changed, %", "what went wrong"]
     return pd.DataFrame(sorted(rows, key=lambda row: row[1]), columns=heads)
 

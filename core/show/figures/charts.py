@@ -18,7 +18,7 @@ from core.show.figures import drift, gain, maps
 from core.show.figures.axes import layer_axis, log_axis
 from core.show.figures.palette import LIGHT
 from core.show.figures.style import Chart, InView, colour_bar, curve, layout, mark_layer
-from core.show.words import gain_sentences, suspect_sentences
+from core.show.words import checkpoint_sentences, gain_sentences
 
 PRUNED = "residual:wanda:0.7"  # what noise is held against, unless another pruning is in view
 
@@ -110,7 +110,7 @@ def harm(view: InView) -> Chart:
     figure = layout([bars], x, y, shapes=mark_layer(view.layer), bargap=0.25)
     columns = {"layer": layers, "KL, nats": comparison.harm, "flips": comparison.single.flips.mean(1)}
     table = pd.DataFrame(columns | {"tensor": tensors, "its error": errors, "stands out": comparison.odd})
-    return Chart("checkpoint-harm", "Which layers went wrong?", figure, gain_sentences.worst(comparison), table)
+    return Chart("checkpoint-harm", "Which layers went wrong?", figure, checkpoint_sentences.worst(comparison), table)
 
 
 def divided(view: InView) -> Chart:
@@ -125,7 +125,7 @@ def divided(view: InView) -> Chart:
     title = "share of the divergence"
     figure = maps.by_layer(100 * share, names, hover, bar, title, written, shapes=mark_layer(view.layer))
     table = pd.DataFrame(suspects(comparison)).drop(columns="finer")
-    finding = " ".join(suspect_sentences.culprits(comparison)) or "No tensor adds to the divergence."
+    finding = " ".join(checkpoint_sentences.culprits(comparison)) or "No tensor adds to the divergence."
     return Chart("checkpoint-shares", "Where did it go wrong?", figure, finding, table)
 
 
@@ -139,7 +139,7 @@ def weights(view: InView) -> Chart:
         100 * error, names, hover, "relative error", lambda value: f"{digits(value)} %", view.layer
     )
     table = maps.layer_table(error, comparison.tensors)
-    return Chart("checkpoint-weights", "Which weights differ?", figure, gain_sentences.weighed(comparison), table)
+    return Chart("checkpoint-weights", "Which weights differ?", figure, checkpoint_sentences.weighed(comparison), table)
 
 
 def parting(view: InView) -> Chart:
@@ -158,7 +158,7 @@ def parting(view: InView) -> Chart:
     x, y = layer_axis(len(layers), "after layer"), log_axis("drift", comparison.drift, alone).drawn
     drawn = layout(traces, x, y, shapes=mark_layer(view.layer))
     gain.name_lines(drawn, lines, hues)
-    finding = f"{gain_sentences.parting(comparison)} {gain_sentences.cost(comparison)}"
+    finding = f"{checkpoint_sentences.parting(comparison)} {checkpoint_sentences.cost(comparison)}"
     return Chart("checkpoint-drift", "Where do the two checkpoints part?", drawn, finding, table)
 
 

@@ -20,7 +20,7 @@ from core.show.figures import perplexity
 from core.show.figures.charts import CHARTS, InView
 from core.show.report import remake
 from core.show.report.page import Exhibit, Report, exhibit, page, table
-from core.show.words import gain_sentences, perplexity_sentences, study_lines
+from core.show.words import checkpoint_sentences, gain_sentences, perplexity_sentences, study_lines
 from core.store import Entry, Profile, Store, profiles
 
 KINDS = ("profile", "study", "best")
@@ -74,7 +74,7 @@ def _profile(profile: Profile) -> Report:
         title=f"{labels[names[0]]}: {verdicts[names[0]]}",
         sentences=(
             f"{words.named(profile)}.",
-            *(gain_sentences.worst(compared(profile, name)) for name in profile.others),
+            *(checkpoint_sentences.worst(compared(profile, name)) for name in profile.others),
             *filter(None, [gain_sentences.rounding(profile)]),
         ),
         exhibits=tuple(each for name in dict.fromkeys(names) for each in _charts(profile, name)),

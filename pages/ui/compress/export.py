@@ -13,7 +13,7 @@ from core.export.target import check_early
 from core.plan import DENSE
 from core.requests import FORMATS, ExportRequest, StudyRequest, whole_path, with_absolute_paths
 from core.results import Study, study_results
-from core.show.figures.forms import forms
+from core.show.figures.frontier import forms
 from core.show.words import study_lines
 from core.store import Entry, Profile, Store
 from pages.ui import layout, url_state, watch

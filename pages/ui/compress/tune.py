@@ -12,7 +12,7 @@ from core.requests import AllocationRequest
 from core.results import Forecast, Result, Study
 from core.store import Profile
 from pages.ui import best_setting, choices, current_profile, form, layout, studies, url_state
-from pages.ui.compress import current_allocation, evaluate, pruning, results, settings, sizes
+from pages.ui.compress import current_allocation, pruning, results, settings, sizes
 
 ABOUT = "Mean over layers, weighted by their parameters."
 BELOW = {"measure": "Measure this setting", "methods": "Other methods, and what to take along"}
@@ -105,5 +105,5 @@ def _measure(tuning: Tuning, profile: Profile) -> None:
         return
     if tuning.forecast is None or how.setting.pattern or how.setting.true_sequential:  # else the picture tells
         results.known_cost(how.setting, tuning.protocols, profile)
-    evaluate.show(how, profile)
+    pruning.evaluate(how, profile)
     layout.to_compress("Export this setting", "results")

@@ -6,7 +6,7 @@ from core.base import UserError, digits, per_cent, perplexity
 from core.methods import DEFAULT_PRUNER, Owl, Treatment
 from core.requests import AllocationRequest, Correction, grammar
 from core.show.figures import axes
-from core.show.lessons import budgets, guesses
+from core.show.lessons import damage, guesses
 from core.show.lessons import shared as lessons
 from core.show.words import study_lines
 from core.store import Array, Profile
@@ -43,7 +43,7 @@ def allocate(profile: Profile) -> tour.Screen:
     # without "hand" what was last chosen there would stay
     link = tour.link("tune", "Tune it with every method", profile, allocation=grammar.write(corrected), hand="")
     costs = forecast and forecast.perplexities(swept.rows).value
-    sentence, gauge, middle = budgets.obvious(costs), figure.gauge, len(swept.rows) // 2
+    sentence, gauge, middle = damage.obvious(costs), figure.gauge, len(swept.rows) // 2
     figure = replace(
         figure,
         name="allocate",
@@ -59,9 +59,9 @@ def allocate(profile: Profile) -> tour.Screen:
         height=136,
         first=False,
         lead=LEAD.format(sentence, lessons.ref(per_cent(request.target), lessons.FOOT)),
-        notes=[*map(fixed, filter(None, [budgets.unpredicted(costs), forecast and study_lines.basis(forecast)]))],
+        notes=[*map(fixed, filter(None, [damage.unpredicted(costs), forecast and study_lines.basis(forecast)]))],
     )
-    return tour.Screen(figure, [link], guesses.reverse(costs) if budgets.is_predicted(costs) else None)
+    return tour.Screen(figure, [link], guesses.reverse(costs) if damage.is_predicted(costs) else None)
 
 
 def _told(rows: Array, costs: Array | None) -> dict[str, Slot]:
@@ -73,11 +73,11 @@ def _told(rows: Array, costs: Array | None) -> dict[str, Slot]:
 
 def prune(profile: Profile) -> tour.Screen:
     """The measured harm of each layer pruned alone, under a slider of sparsity."""
-    lesson, layer = budgets.prune(profile), current_profile.layer(profile)
+    lesson, layer = damage.prune(profile), current_profile.layer(profile)
     zeros = tour.slider("zeros", "Share of zeros", lesson.strengths, lesson.at, per_cent)
     label, residual = "See drift beside harm on Model", f"residual:wanda:{lesson.strengths[zeros.index]:g}"
     link = tour.link("absorption", label, profile, perturbation=residual, layer=layer)
-    ranks = [[budgets.rank(row, each) for each in range(len(row))] for row in lesson.values]
+    ranks = [[damage.rank(row, each) for each in range(len(row))] for row in lesson.values]
     figure = tour.bars(
         lesson,
         layer,

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from core.export import file_sizes, speed
+from core.export import file_sizes
 from core.jobs import execute
 from core.plan import DENSE
 from core.requests import ExportRequest, Recipe
 from tests.core.export.test_gguf_export import saved
 
-ROW = dict.fromkeys(speed.TOLD, 2) | {"cpu_info": "a slow one", "avg_ts": 12.345, "samples_ts": [12, 13]}
+ROW = dict.fromkeys(file_sizes.TOLD, 2) | {"cpu_info": "a slow one", "avg_ts": 12.345, "samples_ts": [12, 13]}
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def bench(tmp_path, monkeypatch):
     """A tool on the PATH that writes a text if its arguments are those of `llama-bench`."""
 
     def says(text, then=""):
-        tool = tmp_path / "bin" / speed.TOOL
+        tool = tmp_path / "bin" / file_sizes.TOOL
         tool.parent.mkdir(exist_ok=True)
         usual = 'test -s "$2" && test "$*" = "-m $2 -p 0 -n 32 -r 3 -o json"'
         tool.write_text(f"#!/bin/sh\n{usual} && echo '{text}' {then}\n")
@@ -53,7 +53,7 @@ def test_a_tool_that_fails_says_why_and_names_no_folder(answer, then, why, bench
     (file := tmp_path / "model.gguf").write_text("any")
     bench(answer.replace("{file}", str(file)), then)
     warned = []
-    assert speed.timed(file, warned.append) is None
+    assert file_sizes.timed(file, warned.append) is None
     [sentence] = warned
     assert sentence.startswith("llama-bench failed, so no speed of model.gguf is known: ") and why in sentence
     assert str(tmp_path) not in sentence
@@ -61,4 +61,4 @@ def test_a_tool_that_fails_says_why_and_names_no_folder(answer, then, why, bench
 
 def test_without_the_tool_there_is_no_speed(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert speed.timed(tmp_path / "model.gguf", pytest.fail) is None
+    assert file_sizes.timed(tmp_path / "model.gguf", pytest.fail) is None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from core.base import UserError
 from core.results import Compared, checkpoints
 from core.show import words
-from core.show.words import gain_sentences
+from core.show.words import checkpoint_sentences
 from tests import synthetic
 from tests.builders import profiles as builders
 
@@ -44,7 +44,7 @@ def test_a_fault_is_named_first_out_of_an_error_that_all_share(layer, tensor, se
         across[layer, tensor] = np.hypot(across[layer, tensor], {"3 bits": 0.2, "permute": 1.41}[fault])
     found = made(np.hypot(across, scale - 1), scale, rng.lognormal(-9, 2, LAYERS))
     assert found.ranking[0] == layer and found.tensor(layer) == tensor and found.odd.sum() == 1
-    assert gain_sentences.worst(found).startswith(f"Layer {layer} stands out: its linear {tensor} differs by ")
+    assert checkpoint_sentences.worst(found).startswith(f"Layer {layer} stands out: its linear {tensor} differs by ")
 
 
 @given(seed=st.integers(0, 2**32 - 1))
@@ -53,7 +53,7 @@ def test_where_nothing_stands_out_layers_are_ranked_by_harm(seed):
     kl = rng.lognormal(-7, 1, LAYERS)
     found = made(0.09 * (1 + 0.2 * rng.uniform(size=(LAYERS, TENSORS))), kl=kl)
     assert found.ranking == np.argsort(-kl).tolist() and not found.odd.any()
-    assert gain_sentences.worst(found).startswith(
+    assert checkpoint_sentences.worst(found).startswith(
         f"No layer's weights stand out. Layer {kl.argmax()} does the most harm"
     )
     assert found.tensor(0) == found.weights.error[0].argmax()
@@ -75,8 +75,8 @@ def test_a_profile_tells_its_checkpoint_by_the_name_that_was_typed(empty):
     found = checkpoints.compared(profile)
     assert found.called == "other" and found.tensors == synthetic.LINEARS
     assert words.by_positions(profile).keys() == {f"checkpoint:{synthetic.OTHER}", "gaussian:0.3"}
-    said = gain_sentences.worst(found)
+    said = checkpoint_sentences.worst(found)
     assert said.startswith(f"Layer {LAYERS // 2} stands out: its {synthetic.LINEARS[2]} differs by 15 %, ")
-    assert gain_sentences.cost(found).startswith("All of other costs 0.0")
+    assert checkpoint_sentences.cost(found).startswith("All of other costs 0.0")
     with pytest.raises(UserError, match="choose Layer of other"):
         checkpoints.compared(profile, "gaussian:0.3")

@@ -23,7 +23,7 @@ from core.plan import (
 )
 from core.requests import OF_ALLOCATION, OF_CORRECTION, AllocationRequest, Correction
 from core.results import comparison, protocols, shared_tasks, study_results
-from core.show.lessons import absorption, budgets, damage, shared
+from core.show.lessons import absorption, damage, shared
 from core.store import HOME, KINDS, Store
 from core.store import profiles as stored_profiles
 from tests.replay.probe.plain import ASKED, REFUSED, ask, fingerprint, plain, point
@@ -298,7 +298,7 @@ def _allocate(found):
 
 
 def _prune(found):
-    alone = budgets.prune(found)
+    alone = damage.prune(found)
     table = {"measured sparsities": alone.strengths, "measured harm": alone.values}
     return table | {"worst of measured": [int(alone.values[alone.at].argmax()), alone.at]}
 

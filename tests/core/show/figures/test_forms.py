@@ -1,7 +1,7 @@
 """Forms are drawn where something is known of two of them."""
 
 from core.plan import DENSE
-from core.show.figures.forms import forms
+from core.show.figures.frontier import forms
 
 SIZES = {DENSE: 269e6, "3.5 bits": 80e6, "Q8_0": 143e6, "Q4_0": 76e6}
 

@@ -13,7 +13,7 @@ from core.base import UserError
 from core.methods import Owl
 from core.plan import allocate, drift_curves, share_spent, sweep
 from core.requests import AllocationRequest, Correction
-from core.show.lessons import absorption, budgets, damage, guesses, shared
+from core.show.lessons import absorption, damage, guesses, shared
 from core.store import Store, profiles
 from tests import synthetic
 from tests.builders.profiles import stored
@@ -71,12 +71,12 @@ def test_chapters_name_the_layer_that_stands_out_and_rounding_is_not_divided_by(
     assert re.search(rf"size 1, .* 90 % .* layer {layer}\b", shared.plain(noise.notes[-1]))
     assert noise.strengths == [0.01, 0.03, 0.1, 0.3, 1] and noise.values.shape == (5, LAYERS)
     assert "cannot be compared" in drift.notes[-1] and "cannot be compared" not in drift.notes[0]
-    alone = budgets.prune(with_fields(standard, shared.PRUNED, kl=at(layer, 0.9, 0.1)))
+    alone = damage.prune(with_fields(standard, shared.PRUNED, kl=at(layer, 0.9, 0.1)))
     assert re.search(rf"layer {layer}\b.* 0\.90 nats, 9\.0×", shared.plain(alone.sentence))
-    assert budgets.rank(alone.values[alone.at], (layer + 1) % LAYERS) == f"2 of {LAYERS}"
-    few = budgets.prune(with_fields(standard, shared.PRUNED, kl=at(layer, 0.9, -3e-9)))
+    assert damage.rank(alone.values[alone.at], (layer + 1) % LAYERS) == f"2 of {LAYERS}"
+    few = damage.prune(with_fields(standard, shared.PRUNED, kl=at(layer, 0.9, -3e-9)))
     assert "half of the layers do no more than rounding" in few.notes[few.at]
-    none = budgets.prune(with_fields(standard, shared.PRUNED, kl=at(layer, 2e-8, 0)))
+    none = damage.prune(with_fields(standard, shared.PRUNED, kl=at(layer, 2e-8, 0)))
     assert "no layer does more harm" in none.notes[none.at]
 
 
@@ -186,16 +186,16 @@ def test_a_profile_that_lacks_something_gets_one_sentence(standard):
     with pytest.raises(UserError, match=r"gaussian:0\.3@all"):
         absorption.amplify(without(standard, "gaussian:0.3@all", "gaussian:0.01@all"))
     with pytest.raises(UserError, match="residual:wanda"):
-        budgets.prune(without(standard, *(name for name in standard.by_name if name.startswith("residual"))))
+        damage.prune(without(standard, *(name for name in standard.by_name if name.startswith("residual"))))
 
 
 def test_one_layer_alone_or_a_harm_that_is_not_a_number_is_refused(empty, standard):
     single = stored(empty, layers=1, preset="paper", prunable=True)
-    for chapter in (absorption.amplify, budgets.prune):
+    for chapter in (absorption.amplify, damage.prune):
         with pytest.raises(UserError, match="only one"):
             chapter(single)
     with pytest.raises(UserError, match="a response is NaN"):
-        budgets.prune(with_fields(standard, "residual:wanda:0.9", kl=at(2, np.nan, 0.1)))
+        damage.prune(with_fields(standard, "residual:wanda:0.9", kl=at(2, np.nan, 0.1)))
 
 
 @pytest.mark.parametrize(
@@ -210,4 +210,4 @@ def test_one_layer_alone_or_a_harm_that_is_not_a_number_is_refused(empty, standa
     ],
 )  # fmt: skip
 def test_what_becomes_of_the_obvious_idea_is_said_or_why_it_is_not_known(perplexity, said):
-    assert shared.plain(budgets.unpredicted(perplexity) or budgets.obvious(perplexity)).endswith(said)
+    assert shared.plain(damage.unpredicted(perplexity) or damage.obvious(perplexity)).endswith(said)
