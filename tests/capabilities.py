@@ -5,10 +5,10 @@ of families and capabilities is yes only where the trial of that cell passes.
 """
 
 import tempfile
-from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -31,8 +31,7 @@ LAYERS, WIDTH, TARGET = 2, 16, 0.5
 TEXT = tiny.windows(3, 12)
 
 
-@dataclass(frozen=True, eq=False)
-class Trial:
+class Trial(NamedTuple):
     """A model of a family as its files give it, and a cache beside it."""
 
     loaded: Loaded
@@ -80,8 +79,8 @@ def measure(of):
 
 def damage(of):
     """Pruning more drifts further."""
-    found = of.swept("residual:wanda:0.3", "residual:wanda:0.7")
-    little, much = (np.diag(found.seeds(name)[0].drift) for name in ("residual:wanda:0.3", "residual:wanda:0.7"))
+    names = "residual:wanda:0.3", "residual:wanda:0.7"
+    little, much = (np.diag(each[0].drift) for each in map(of.swept(*names).seeds, names))
     assert (little > 0).all() and (little < much).all()
 
 

@@ -2,11 +2,10 @@
 
 import json
 import time
-from dataclasses import dataclass, field
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
 
 PATIENCE = 120.0  # seconds for one message
 EVENTS = "$$STREAMLIT_INTERNAL_KEY_{}__events"  # where a live picture tells what happened in it
@@ -17,20 +16,19 @@ def open_socket(address):
     return connect(place, origin=address, subprotocols=["streamlit"], max_size=None)
 
 
-@dataclass
 class Visitor:
     """A tab: it asks for pages, says that a live picture stands, moves it, and looks after fragments meanwhile."""
 
-    socket: ClientConnection
-    errors: list[str] = field(default_factory=list)  # what pages showed as exceptions
-    bytes: int = 0  # received
-    page: str = ""  # hash, as the server names it
-    query: str = ""  # of the address bar
-    hashes: set[str] = field(default_factory=set)  # of messages that a browser keeps
-    waiting: str | None = None  # the picture that is to be said to stand
-    told: str = ""  # the word that the last one waited with
-    picture: tuple[str, dict[str, int]] | None = None  # the last live picture, and what the reader holds in it
-    fragments: dict[str, tuple[float, float]] = field(default_factory=dict)  # id -> every so many seconds, next time
+    bytes = 0  # received
+    page = query = ""  # hash, as the server names it; of the address bar
+    waiting = None  # the picture that is to be said to stand
+    told = ""  # the word that the last one waited with
+    picture = None  # the last live picture, and what the reader holds in it
+
+    def __init__(self, socket):
+        self.socket, self.errors = socket, []  # what pages showed as exceptions
+        self.hashes = set()  # of messages that a browser keeps
+        self.fragments = {}  # id -> every so many seconds, next time
 
     def open(self, name):
         """Open a page until all of it is drawn; seconds."""

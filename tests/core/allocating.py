@@ -58,15 +58,13 @@ def estimates(rows, found, objective="drift"):
 
 def permuted(found, order):
     """The same layers in another order, as far as base allocators look."""
-    weights = Weights(*(getattr(found.weights, name)[order] for name in ("parameters", "alpha_hill", "alpha_peak")))
-    scores = Scores(*(getattr(found.scores, name)[order] for name in ("outlier_ratio", "mean", "median")))
-    harms = ("kl", "nll_increase", "final_squared")
-    measured = {
-        key: replace(each, **{name: getattr(each, name)[order] for name in harms})
-        for key, each in found.perturbed.items()
-    }
-    removal = Removal(found.removal.error[order])
-    return replace(found, weights=weights, scores=scores, perturbed=measured, removal=removal)
+
+    def picked(part, *names):
+        return replace(part, **{name: getattr(part, name)[order] for name in names or vars(part)})
+
+    measured = {each: picked(unit, "kl", "nll_increase", "final_squared") for each, unit in found.perturbed.items()}
+    whole = {name: picked(getattr(found, name)) for name in ("weights", "scores", "removal")}
+    return replace(found, perturbed=measured, **whole)
 
 
 def of_linears(layers, seed=0, linears=3, lacking=None):

@@ -2,7 +2,7 @@
 
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import pytest
 
@@ -11,8 +11,7 @@ from core.cli import main
 from core.store import Store, entries
 
 
-@dataclass(frozen=True)
-class Said:
+class Said(NamedTuple):
     """What a command said, and its exit code."""
 
     code: int

@@ -30,11 +30,11 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             entries.HOME = Path(folder) / "nothing is committed"
             trials = Trials(name, Path(folder))
-            steps = range(1 + given.every // 2 * (given.every > 1), trials.whole.count + 1, given.every)
+            steps = range(1 + given.every // 2 * (given.every > 1), len(trials.whole.steps) + 1, given.every)
             kills = {f"killed at step {at}": found for at in steps if (found := trials.kill(at)) is not None}
             found = kills | ({} if given.kills else {error: refused(trials, error) for error in ERRORS})
         lost += sum(map(bool, found.values())) + (not kills)
-        print(f"{name}: {trials.whole.count} steps, {len(kills)} kills")
+        print(f"{name}: {len(trials.whole.steps)} steps, {len(kills)} kills")
         print(*(f"{name}, {what}: {said}" for what, said in found.items() if said), sep="\n", flush=True)
     return min(lost, 1)
 
@@ -42,7 +42,7 @@ def main():
 def refused(trials, error):
     """What was wrong where the disk is full or closed: another exit code, a traceback, something lost; or nothing."""
     number, exits = ERRORS[error]
-    for at in (int(share * trials.whole.count) + 1 for share in AT):
+    for at in (int(share * len(trials.whole.steps)) + 1 for share in AT):
         first = trials.run(refusing(at, number))
         if first.code == 0 and at > 1:
             continue  # all that mattered was done

@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 import traceback
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import transformers.modeling_utils
 
@@ -23,15 +23,14 @@ FINISHED = re.compile(rf"(parts/\w+/[\d-]+|({'|'.join(UNITS)})/\w+)")
 KILLED = -9
 
 
-@dataclass
-class Ran:
+class Ran(NamedTuple):
     """How a run ended, what it said where it failed, and what it did."""
 
     code: int  # exit code, or the negative number of the signal that ended it
-    said: str = ""
-    count: int = 0
-    finished: list[str] = field(default_factory=list)  # parts and units that got their name
-    loaded: list[str] = field(default_factory=list)  # modules that it had when it ended by itself
+    said: str
+    steps: list
+    finished: list  # parts and units that got their name
+    loaded: list  # modules that it had when it ended by itself
 
 
 class Trials:
@@ -98,7 +97,7 @@ class Trials:
             lines, said, modules = map(_whole_text, (told, errors, loaded))
             steps = [line.split(" ", 1)[1] for line in lines.splitlines()]
             finished = [name for name in steps if FINISHED.fullmatch(name.removeprefix(f"{self.bench.cache}/"))]
-            return Ran(os.waitstatus_to_exitcode(status), said, len(steps), finished, modules.splitlines())
+            return Ran(os.waitstatus_to_exitcode(status), said, steps, finished, modules.splitlines())
 
 
 def _whole_text(file):

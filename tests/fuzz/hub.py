@@ -3,28 +3,23 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import pytest
 
 from tests.loopback import Loopback, Quiet
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
+COMMIT, NEW_YEAR = "0123456789abcdef0123456789abcdef01234567", "2026-01-01T00:00:00.000Z"
 
 
-@dataclass
-class Answer:
+class Answer(NamedTuple):
     """What is sent back: `promised` is the length that its head tells of, where that is not the truth."""
 
     status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict = {}  # noqa: RUF012 (no answer changes it)
     body: bytes = b""
-    promised: int | None = None
-
-
-Twist = Callable[[str, Answer], Answer | None]  # path, the sound answer -> what is sent; None: the line is dropped
+    promised: int = None
 
 
 class Hub(Loopback):
@@ -33,20 +28,20 @@ class Hub(Loopback):
     def __init__(self, model, dataset):
         super().__init__(Handler)
         self.files = {"models": {path.name: path.read_bytes() for path in model.iterdir()}, "datasets": dataset}
-        self.twist = lambda _, answer: answer
+        self.twist = lambda _, answer: answer  # path, the sound answer -> what is sent; None: the line is dropped
         self.tokens = set()  # what its callers showed
 
     def sound(self, path):
         """What a Hub that is well answers."""
         kind = "datasets" if "datasets" in path else "models"
         files = self.files[kind]
-        siblings = [{"rfilename": name} for name in files]
-        if path.startswith(f"/api/{kind}/") and "/tree/" not in path:
-            told = {"id": "org/name", "sha": COMMIT, "siblings": siblings, "private": False, "tags": []}
-            return _json(told | {"lastModified": "2026-01-01T00:00:00.000Z", "downloads": 0, "likes": 0})
         if "/tree/" in path:
-            about = {name: {"type": "file", "oid": _hash(each), "size": len(each)} for name, each in files.items()}
-            return _json([each | {"path": name} for name, each in about.items()])
+            return _json(
+                [{"path": name, "type": "file", "oid": _hash(each), "size": len(each)} for name, each in files.items()]
+            )
+        if path.startswith(f"/api/{kind}/"):
+            told = {"id": "org/name", "sha": COMMIT, "siblings": [{"rfilename": name} for name in files]}
+            return _json(told | {"private": False, "tags": [], "lastModified": NEW_YEAR, "downloads": 0, "likes": 0})
         name = path.rpartition(f"/resolve/{COMMIT}/")[2]
         if name not in files:
             return Answer(404, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT})

@@ -2,7 +2,6 @@
 
 import copy
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from hypothesis import strategies as st
@@ -45,8 +44,6 @@ def changed(draw, value, times=2):
 
 
 # --- files ---------------------------------------------------------------------------------------------------------
-
-Make = Callable[[Path], object]
 
 
 def _sparse(path):

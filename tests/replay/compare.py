@@ -2,15 +2,15 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
 
 ABSENT = "absent"
-Figures = Mapping[str, Any]  # `kind/name` -> number, word, or lists and dictionaries of them
 
 
 def report(before, after):
-    """What to print, and whether all figures of the kinds that both sides have are equal."""
+    """What to print, and whether all figures of the kinds that both sides have are equal.
+
+    before, after: `kind/name` -> number, word, or lists and dictionaries of them.
+    """
     kinds = [set(map(_kind, side)) for side in (before, after)]
     lone = f"; not compared, for one side lacks it: {', '.join(sorted(kinds[0] ^ kinds[1]))}" * (kinds[0] != kinds[1])
     before, after = (

@@ -33,23 +33,18 @@ def measure(say, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    """A cache with one profile, for tests that only read it."""
+def profile(tmp_path_factory):
+    """One that was measured into a cache of its own, for tests that only read it."""
     folder = tmp_path_factory.mktemp("measured")
     assert main([*map(str, words(folder)), "--cache", str(folder / "cache")]) == 0
-    return folder / "cache"
-
-
-@pytest.fixture
-def profile(cache):
-    store = Store(cache)
+    store = Store(folder / "cache")
     return profiles.load(store, next(store.entries("profile")))
 
 
 @pytest.fixture
-def show(say, cache, profile):
+def show(say, profile):
     """`show` of that profile."""
-    return lambda *more: say("show", profile.key, *more, cache=cache)
+    return lambda *more: say("show", profile.key, *more, cache=profile.entry.path.parents[1])
 
 
 def test_measuring_twice_is_measuring_once(measure, say, tmp_path, monkeypatch):
@@ -87,8 +82,8 @@ def test_a_matrix_is_square_and_null_below_the_diagonal(show):
     show("--matrix", "gaussian:0.4", "--json").refused("residual:wanda:0.7")
 
 
-def test_tokens_are_those_that_were_measured(show, profile, cache):
-    text = cache.parent / "text.txt"
+def test_tokens_are_those_that_were_measured(show, profile):
+    text = profile.entry.path.parents[2] / "text.txt"
     ids = tiny.tokenizer()(text.read_text(encoding="utf-8"))["input_ids"]
     windows = profile.spec.text.windows
     assert show("--tokens", "--json").json["tokens"] == [ids[start : start + 12] for _, start in windows]
@@ -97,7 +92,7 @@ def test_tokens_are_those_that_were_measured(show, profile, cache):
     moved.rename(text)
 
 
-def test_people_get_a_short_overview_and_more_only_where_they_ask(measure, show, say, cache):
+def test_people_get_a_short_overview_and_more_only_where_they_ask(measure, show):
     said = measure()
     assert said.code == 0 and "profile" in said.out
     short, [row, *_] = show().out, show("--json").json["perturbations"]
@@ -198,13 +193,6 @@ def test_a_disk_that_takes_no_more_is_one_sentence_and_loses_nothing(
     assert bool(kept) == bool(parts)
     assert measure("--json").json["layers"] == tiny.LAYERS
     assert all(path.stat().st_ino == inode for path, inode in kept.items() if path.exists()), "it was measured again"
-
-
-def test_a_cache_that_is_a_file_is_one_sentence(measure, tmp_path):
-    (tmp_path / "cache").touch()
-    said = measure("--json")
-    assert (said.code, said.out) == (1, "") and f"{tmp_path / 'cache'} is in the way" in said.err
-    assert "Traceback" not in said.err
 
 
 def test_an_allocation_is_told_from_its_base_and_from_uniform(capsys):

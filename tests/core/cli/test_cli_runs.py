@@ -101,14 +101,6 @@ def test_a_report_of_a_result_replaces_no_file_unasked(say, key, tmp_path):
     say("report", key, "--out", tmp_path, "--force").refused(str(tmp_path), "folder")
 
 
-def test_a_report_wants_what_can_be_reported(say, empty, tmp_path):
-    file = tmp_path / "report.html"
-    say("report", "zz", "--out", file).refused("'zz'")
-    say("report", study_and_export(empty)[1], "--out", file).refused("export")
-    say("report", "--out", file).refused("KEY")
-    assert not file.exists()
-
-
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no folder that the system keeps")
 def test_a_folder_that_cannot_be_and_a_name_that_is_no_text_are_refused(say, tmp_path):
     measure = ("measure", "--sequences", "2", "--length", "16")

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -93,18 +92,6 @@ def scene(words):
 
 def talk(words, start=0, turns=()):
     return Task("talk", lab.Talk(prompt=words, start=start, turns=turns))
-
-
-class Held:
-    """A question that is being answered until it is let go."""
-
-    def __init__(self, of, path, reader="holder"):
-        self.path = path
-        self.future = of.ask(row(f"hold {path}"), reader)
-        until(lambda: of.running is not None)
-
-    def let_go(self):
-        self.path.touch()
 
 
 def served(scheduler):
@@ -240,9 +227,10 @@ def test_steps_go_ahead_while_nobody_asks(made):
 def test_a_crash_costs_one_answer_and_the_others_come(made, tmp_path, sentence):
     one = made()
     before = one.ask(row("x 1"), "a").result(SOON)[3]
-    held = Held(one, tmp_path / "go")
+    one.ask(row(f"hold {tmp_path / 'go'}"), "holder")
+    until(lambda: one.running is not None)
     lost, others = one.ask(row("crash"), "a"), [one.ask(row(f"x {reader}"), reader) for reader in "bc"]
-    held.let_go()
+    (tmp_path / "go").touch()
     sentence(lost.exception(SOON), "ask again")
     found = [each.result(SOON) for each in others]
     assert [each[1] for each in found] == ["b", "c"]
@@ -289,44 +277,25 @@ def gone(pid):
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
-def at_once(one, readers, tasks):
-    """What so many readers are answered who all ask at the same moment."""
-    start = threading.Barrier(readers)
-
-    def read(reader):
-        start.wait()
-        futures = [one.ask(task, str(reader)) for task in tasks(reader)]
-        return [each.result(2 * SOON) for each in futures]
-
-    with ThreadPoolExecutor(readers) as pool:
-        return dict(enumerate(pool.map(read, range(readers))))
-
-
 def test_the_real_process_answers_several_readers(empty_cache):
-    """A tiny model: rows and scenes are those of this process, refusals arrive as such."""
+    """A tiny model: rows, scenes and talks are those of this process, refusals arrive as such."""
     from core.lab import Continuations, LabModel
 
     folder = str(tiny.folder("llama"))
     one = WarmModel([sys.executable, "-m", "core.lab.warm_process", folder])
-    of = {"model": folder}
-    asked = [lab.question(words, "gaussian:0.3").replace(**of) for words in tiny.SENTENCES[:4]]
+    asked = [lab.question(words, "gaussian:0.3").replace(model=folder) for words in tiny.SENTENCES[:4]]
     here = LabModel(tiny.loaded("llama"))
-    found = at_once(
-        one, 6, lambda reader: [Task("row", asked[reader % 4], reader % tiny.LAYERS), Task("scene", asked[reader % 4])]
-    )
-    for reader, (of_row, of_scene) in found.items():
-        expected = here.scene(asked[reader % 4])
-        assert of_scene.replace(seconds=0) == expected.replace(seconds=0)
-        assert of_row.drift == expected.row(reader % tiny.LAYERS).drift
+    found = [[one.ask(Task(*kind), kind[1].sentence) for kind in (("row", each, 2), ("scene", each))] for each in asked]
+    for each, (row, scene) in zip(asked, found, strict=True):
+        expected = here.scene(each)
+        assert scene.result(SOON).replace(seconds=0) == expected.replace(seconds=0)
+        assert row.result(SOON).drift == expected.row(2).drift
     said = lab.Talk(model=folder, prompt="The heron", turns=((0, 1, "skip"), (3, 1, "")), tokens=8)
     steps = []
     while len(steps) < 8:
         steps += one.ask(Task("talk", said.replace(start=len(steps))), "a").result(SOON).steps
     assert tuple(steps) == Continuations(here.loaded, here.masks).advance(said, seconds=SOON).steps
-    for wrong in (
-        Task("row", asked[0], tiny.LAYERS),
-        Task("talk", said.replace(turns=((0, 9, "skip"),))),
-    ):
+    for wrong in (Task("row", asked[0], tiny.LAYERS), Task("talk", said.replace(turns=((0, 9, "skip"),)))):
         assert isinstance(one.ask(wrong, "a").exception(SOON), UserError)
     one.idle = 0
     one.ask(Task("scene", asked[0].replace(sentence="The end")), "a").result(SOON)

@@ -14,26 +14,25 @@ from tests.core.allocating import PER_LINEAR, of_linears, profile
 
 def test_numbers_per_linear_set_by_hand_are_kept_and_brought_to_the_budget():
     here = of_linears(3, 4)
-    request = AllocationRequest(base=PER_LINEAR, target=0.6)
-    solved = allocate(request, here)
-    by_hand = Manual(sparsity=tuple(map(tuple, solved.exact.tolist())))
-    again = allocate(request.replace(base=by_hand), here)
-    assert again.exact == pytest.approx(solved.exact, abs=1e-9)
-    raised = allocate(AllocationRequest(base=by_hand, target=0.65), here)
-    assert np.average(raised.exact, weights=here.weights.parameters) == pytest.approx(0.65, abs=1e-9)
+    solved = allocate(AllocationRequest(base=PER_LINEAR, target=0.6), here)
+    by_hand = Manual(sparsity=solved.exact.tolist())
+    for target in (0.6, 0.65):
+        found = allocate(AllocationRequest(base=by_hand, target=target), here)
+        assert np.average(found.exact, weights=here.weights.parameters) == pytest.approx(target, abs=1e-9)
+        assert (found.exact == pytest.approx(solved.exact, abs=1e-9)) == (target == 0.6)
 
 
-LINEARS_REFUSED = {
-    "layers with different numbers of linears": ((0.5, 0.5, 0.5), (0.5, 0.5)),
-    "holds 3 x 2 numbers .layers x linears., the model needs 2 x 3": ((0.5, 0.5),) * 3,
-    "holds 1 x 3 numbers .layers x linears., the model needs 2 x 3": ((0.5, 0.5, 0.5),),
-}
-
-
-@pytest.mark.parametrize("said, sparsity", LINEARS_REFUSED.items())
-def test_numbers_per_linear_of_another_shape_get_one_sentence(said, sparsity):
+@pytest.mark.parametrize(
+    ("said", "counts"),
+    [
+        ("layers with different numbers of linears", (3, 2)),
+        ("holds 3 x 2 numbers .layers x linears., the model needs 2 x 3", (2, 2, 2)),
+        ("holds 1 x 3 numbers .layers x linears., the model needs 2 x 3", (3,)),
+    ],
+)
+def test_numbers_per_linear_of_another_shape_get_one_sentence(said, counts):
     with pytest.raises(UserError, match=said):
-        allocate(AllocationRequest(base=Manual(sparsity=sparsity)), of_linears(2))
+        allocate(AllocationRequest(base=Manual(sparsity=[[0.5] * each for each in counts])), of_linears(2))
 
 
 def test_a_profile_that_lacks_linears_is_refused_in_a_sentence_that_names_what_would_do(sentence):

@@ -5,10 +5,8 @@ import io
 import json
 import re
 import tomllib
-from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +18,6 @@ REFUSED = "refused"  # what a request is answered that cannot be met
 NUMBERS_OF_A_POINT = ("perplexity", "kl", "agreement", "windows", "broken_at_layer", "tasks")
 PROTOCOL = ("text_hash", "windows", "length", "packing", "bos", "dtype")
 NUMBER = re.compile(r"[-+−]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[-+]?\d+)?")
-Figures = Iterator[tuple[str, Any]]
 
 
 def ask(*words):
