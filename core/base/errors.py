@@ -18,6 +18,7 @@ _BRIEF.maxlevel, _BRIEF.maxlist, _BRIEF.maxdict, _BRIEF.maxtuple = 3, 6, 4, 6
 
 # A value that somebody typed, in quotation marks or without blanks; what begins within a word is an apostrophe.
 LONG = re.compile(r"(?<!\w)'(?:[^'\\]|\\.){200,}'(?!\w)|\S{200,}")
+LONG_LINE = re.compile(r"^(.{400}).{200,}(.{200})$", re.MULTILINE)  # repeats one with blanks and no quotation marks
 FOLDERS = re.compile(r"(?:(?<=file:)|(?<![\w.:/\\]))(?:[A-Za-z]:)?[/\\](?:[^\s/\\]+[/\\])+")  # of a path from the root
 READ_ONLY, SHARED = "ABSORPTION_READ_ONLY", "ABSORPTION_SHARED"  # set in the environment of a server for others
 
@@ -34,7 +35,7 @@ def hide_folders(text: str) -> str:
 
 def for_reader(text: str) -> str:
     """Cut every long value in a text in the middle; a server for others names no folders of its machine either."""
-    return LONG.sub(lambda value: f"{value[0][:60]}…{value[0][-20:]}", hide_folders(text))
+    return LONG_LINE.sub(r"\1…\2", LONG.sub(lambda value: f"{value[0][:60]}…{value[0][-20:]}", hide_folders(text)))
 
 
 class UserError(Exception):

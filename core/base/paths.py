@@ -16,7 +16,7 @@ Fields = dict[str, Any]  # values by name, as of a JSON object
 PROJECT = Path(__file__).resolve().parent.parent.parent
 MAX_BYTES = {  # bytes of a file, by what it is read as
     "study file": 2**15,  # tomllib takes long for a key of thousands of parts
-    "allocation file": 2**24,
+    "allocation file": 2**18,  # ten thousand linears
     "task file": 2**16,
     "settings file": 2**27,
     "text file": 2**28,
@@ -61,11 +61,11 @@ def made(folder: Path) -> Path:
     """Make a folder, and those above it, unless it is there.
 
     Raises:
-        UserError: the system keeps none there, as below /proc.
+        UserError: the system keeps none there, as below /proc, or so deep.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, RecursionError) as error:  # thousands of folders in each other
         raise UserError(f"no folder can be made at {brief(str(folder))}: name another") from error
     return folder
 

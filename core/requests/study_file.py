@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Annotated
@@ -80,7 +81,7 @@ def _settings(lists: Lists, folder: Path) -> Iterator[Recipe]:
             f"the study file asks for {count:,} settings, every one of its lists with every other, and "
             f"{MAX_SETTINGS:,} are allowed: shorten a list, or make several studies"
         )
-    allocations = [grammar.from_file(folder / expanded(each)) for each in files]
+    allocations = [*map(cache(lambda each: grammar.from_file(folder / expanded(each))), files)]
     for pruner, repair in product(lists.pruners, lists.repairs):
         how = f"by={pruner}" + (f" repair={repair}" if repair != "none" else "")
         for target, method, seed in product(lists.targets, words, lists.seeds):

@@ -10,6 +10,7 @@ from core.cli import main
 from core.jobs import records
 from core.measure import Sweep
 from core.methods import DepthRamp
+from core.models import folder_checks
 from core.requests import measurements
 from core.results import search_plan
 from core.store import Store
@@ -119,6 +120,7 @@ def do_little():
     search_plan.BASES = {"depth_ramp": SimpleNamespace(grid=lambda *_: (DepthRamp(beta=0.05),))}
     search_plan.SPARSITIES, measurements.SAMPLES = (0.3, 0.7), 4
     records.INTERVAL = 1e9  # between two notes of how far it is
+    folder_checks.TOKENIZER_PATIENCE = 3600  # on a machine that stood still for a minute
 
 
 def prepared(root):

@@ -17,7 +17,7 @@ class Steps:
     """Tells of every step under a folder, from now on until the process ends: a hook cannot be taken off."""
 
     def __init__(self, below, fault, log):
-        """fault: function of number of the step, path, and whether an empty file is there by now.
+        """fault: function of number of the step, path, whether an empty file is there by now, and what gets that name.
 
         log: file descriptor that is told of each step, `number renamed`, once it did not fail here.
         """
@@ -31,18 +31,18 @@ class Steps:
             if isinstance(flags, int) and flags & WRITING:
                 self.native(path)
         elif event in CHANGES:
-            self._step(_whole(args[CHANGES[event]], args[-1]), renamed=event == "os.rename")
+            self._step(_whole(args[CHANGES[event]], args[-1]), renamed=args[0] if event == "os.rename" else "")
 
     def native(self, path):
         """The same of a file that a library opens by itself."""
         self._step(path)
         self._step(path, begun=True)
 
-    def _step(self, path, begun=False, renamed=False):
+    def _step(self, path, begun=False, renamed=""):
         if not isinstance(path, (str, os.PathLike)) or not os.fspath(path).startswith(self.below):
             return
         self.count += 1
-        self.fault(self.count, os.fspath(path), begun)
+        self.fault(self.count, os.fspath(path), begun, renamed)
         os.write(self.log, f"{self.count} {os.fspath(path) if renamed else ''}\n".encode())
 
 
@@ -51,17 +51,19 @@ def _whole(path, folder):
     return path if folder < 0 or os.path.isabs(path) else os.path.join(os.readlink(f"/proc/self/fd/{folder}"), path)
 
 
-def nothing(_, path, begun):
+def nothing(*_):
     """No fault."""
 
 
-def killed(at):
-    """`kill -9` at one step."""
+def killed(at, torn=False):
+    """`kill -9` at one step; torn: while half is written of the file that gets its name there."""
 
-    def fault(number, path, begun):
+    def fault(number, path, begun, renamed):
         if number == at:
             if begun and not os.path.isdir(path):
                 open(path, "ab").close()  # there, and empty: nothing opens an existing file to write it anew
+            if torn and os.path.isfile(renamed):
+                os.truncate(renamed, os.path.getsize(renamed) // 2)
             os.kill(os.getpid(), signal.SIGKILL)
 
     return fault
@@ -70,7 +72,7 @@ def killed(at):
 def refusing(at, number):
     """From one step on, the system answers nothing but this error."""
 
-    def fault(count, path, begun):
+    def fault(count, path, begun, _):
         if count >= at and not begun:
             raise OSError(number, os.strerror(number), path)
 

@@ -6,6 +6,7 @@ import importlib
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import traceback
@@ -15,12 +16,12 @@ import transformers.modeling_utils
 
 from core.store import KINDS, SUFFIX, TEMPORARY, TRAINING, encode, read
 from tests.faults.commands import COMMANDS, do_little, prepared
-from tests.faults.steps import Steps, killed, nothing
+from tests.faults.steps import Steps, nothing
 
 VOLATILE = {"seconds", "seconds_pruning", "created", "commit"}  # of provenance
 UNITS = [kind for kind, (_, form) in KINDS.items() if form]
 FINISHED = re.compile(rf"(parts/\w+/[\d-]+|({'|'.join(UNITS)})/\w+)")
-KILLED = -9
+KILLED = (-signal.SIGKILL, -signal.SIGPROF)
 
 
 class Ran(NamedTuple):
@@ -31,6 +32,7 @@ class Ran(NamedTuple):
     steps: list
     finished: list  # parts and units that got their name
     loaded: list  # modules that it had when it ended by itself
+    seconds: float  # of the processor
 
 
 class Trials:
@@ -53,20 +55,20 @@ class Trials:
         assert self.whole.code == 0, self.whole.said
         self.results = results(self.bench)
 
-    def run(self, fault=nothing, anew=True):
-        """The command in a process of its own, with a fault."""
+    def run(self, fault=nothing, seconds=0.0, anew=True):
+        """The command in a process of its own, with a fault, or ended after so many seconds of the processor."""
         if anew:
             shutil.rmtree(self.bench.root)
             shutil.copytree(self.start, self.bench.root)
-        return self._forked(self.command.run, fault)
+        return self._forked(self.command.run, fault, seconds)
 
-    def kill(self, at):
-        """What was lost by a kill at a step, in words; empty where nothing was, None where the run ended before it.
+    def kill(self, **how):
+        """What was lost by a kill, in words; empty where nothing was, None where the run ended before it.
 
         A machine that is busy takes more steps: how fast it was is only written down after a second.
         """
-        first = self.run(killed(at))
-        if first.code not in (0, KILLED):
+        first = self.run(**how)
+        if first.code not in (0, *KILLED):
             return f"was not killed, and ended with {first.code}: {first.said}"
         return self.again(first) or (None if first.code == 0 else "")
 
@@ -87,17 +89,19 @@ class Trials:
         said = {"broken": broken, "differs": differing, "computed twice": twice, "left behind": hidden}
         return "; ".join(f"{what}: {', '.join(map(str, each[:3]))}" for what, each in said.items() if each)
 
-    def _forked(self, step, fault):
+    def _forked(self, step, fault, seconds=0.0):
         with contextlib.ExitStack() as files:
             told, errors, loaded = (files.enter_context(tempfile.TemporaryFile()) for _ in range(3))
             child = os.fork()
             if child == 0:
+                signal.setitimer(signal.ITIMER_PROF, seconds)  # then the system ends it, as `kill -9` does
                 _child(self.bench, step, fault, told.fileno(), errors.fileno(), loaded.fileno())
-            _, status = os.waitpid(child, 0)
+            _, status, used = os.wait4(child, 0)
             lines, said, modules = map(_whole_text, (told, errors, loaded))
             steps = [line.split(" ", 1)[1] for line in lines.splitlines()]
             finished = [name for name in steps if FINISHED.fullmatch(name.removeprefix(f"{self.bench.cache}/"))]
-            return Ran(os.waitstatus_to_exitcode(status), said, steps, finished, modules.splitlines())
+            code, seconds = os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
+            return Ran(code, said, steps, finished, modules.splitlines(), seconds)
 
 
 def _whole_text(file):

@@ -105,6 +105,7 @@ def test_a_report_of_a_result_replaces_no_file_unasked(say, key, tmp_path):
 def test_a_folder_that_cannot_be_and_a_name_that_is_no_text_are_refused(say, tmp_path):
     measure = ("measure", "--sequences", "2", "--length", "16")
     say(*measure, cache="/proc/x").refused("no folder can be made", "/proc/x")
+    say(*measure, cache=tmp_path / ("x/" * 1700)).refused("no folder can be made")
     say("prune", "--export", tmp_path / "a\udcff").refused("folder", "no UTF-8")
     say(*measure, "--text", "file:a\udcff").refused("source", "no UTF-8")
 
@@ -122,6 +123,8 @@ def test_a_folder_that_cannot_be_and_a_name_that_is_no_text_are_refused(say, tmp
 def test_a_long_value_is_cut_in_the_middle(say, words):
     said = say(*(each.format("x" * 5000) for each in words))
     assert said.code == 2 and len(said.err) < 400 and re.search(r"xx(…|\.\.\.)xx", said.err)
+    said = say(*(each.format("it's " * 1000) for each in words))
+    assert said.code == 2 and len(said.err) < 700
 
 
 def test_the_home_of_nobody_is_a_folder_like_others(say, key, tmp_path, monkeypatch):

@@ -50,13 +50,14 @@ def test_points_join_a_study_or_are_all_of_it(tmp_path):
 
 
 def test_an_allocation_in_a_file_joins_with_its_own_budget(tmp_path):
-    """Once, whatever the targets; its path counts from the study's folder."""
+    """Once, whatever the targets, and however often it is named; its path counts from the study's folder."""
     (tmp_path / "numbers.json").write_text('{"sparsity": [0.25, 0.75], "budget": 0.55}')
     file = tmp_path / "study.toml"
-    file.write_text('settings = ["uniform", "numbers.json"]\ntargets = [0.5, 0.6]\nseeds = [0, 1]')
+    file.write_text('settings = ["uniform", "numbers.json", "numbers.json"]\ntargets = [0.5, 0.6]\nseeds = [0, 1]')
     asked = [each.allocation for each in read_study(file).settings]
-    assert [each.target for each in asked] == [0.5, 0.5, 0.6, 0.6, 0.55, 0.55]
-    assert [each.base.by_hand for each in asked] == [False] * 4 + [True] * 2
+    assert [each.target for each in asked] == [0.5, 0.5, 0.6, 0.6, *[0.55] * 4]
+    assert [each.base.by_hand for each in asked] == [False] * 4 + [True] * 4
+    assert all(each.base is asked[-1].base for each in asked[4:]), "it is read once"
     assert asked[-1] == grammar.from_file(tmp_path / "numbers.json")
 
 
