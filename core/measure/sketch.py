@@ -4,6 +4,7 @@ Layers are gone through from the last to the first, each run anew on its recorde
 weights where they are streamed, and the damages of one linear are all that is there at once.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -21,6 +22,7 @@ from core.requests import Sketching
 from core.store import Sketch
 
 Slopes = dict[str, list[Tensor]]  # linear -> of each group of windows, see `signed_changes`
+Room = dict[tuple[str, torch.device], Tensor]  # by its use, taken once for all layers: it costs as much as its filling
 
 
 @torch.no_grad()  # no inference mode: its tensors cannot be differentiated by
@@ -48,13 +50,13 @@ def sketched(
     groups = together(len(tokens), tokens.shape[1], sequences)
     runs = [loaded.record(tokens[group]) for group in groups]
     above = [_at_the_end(loaded, calls, group, plan.draws) for calls, group in zip(runs, groups, strict=True)]
-    rows = []
+    rows, room = [], {}
     for done, layer in enumerate(reversed(loaded.layers)):
         index = len(loaded.layers) - 1 - done
         stack = anatomy.prunable_linears(layer)
         with weights_on_device(layer):
-            inputs, slopes = _through([calls[index] for calls in runs], stack, above)
-            rows.append([_row(index, each, inputs[each.name], slopes[each.name], norms, plan) for each in stack])
+            inputs, slopes = _through([calls[index] for calls in runs], stack, above, room)
+            rows.append([_row(index, each, inputs[each.name], slopes[each.name], norms, plan, room) for each in stack])
         step(done + 1)
     windows = [each for group in groups for each in group]
     change = np.full((len(rows), max(map(len, rows)), len(plan.damages), plan.draws, len(windows)), np.nan)
@@ -76,7 +78,7 @@ def gradients_at_entry(
     above = [_at_the_end(loaded, calls, group, draws) for calls, group in zip(runs, groups, strict=True)]
     for index in reversed(range(len(loaded.layers))):
         with weights_on_device(loaded.layers[index]):
-            _through([calls[index] for calls in runs], [], above)
+            _through([calls[index] for calls in runs], [], above, {})
     return above
 
 
@@ -94,24 +96,40 @@ def _of_scores(loaded: Loaded, calls: Sequence[Call], stream: Tensor, sequence: 
     return [end.gradients(scores)[0] for scores in end.scores(end.head.weight, seeds_of(sequence, draws))]
 
 
-def _through(calls: Sequence[Call], stack: list[Linear], above: list[list[Tensor]]) -> tuple[Slopes, Slopes]:
+def _through(
+    calls: Sequence[Call], stack: list[Linear], above: list[list[Tensor]], room: Room
+) -> tuple[Slopes, Slopes]:
     """Bring the gradients of all windows from a layer's output to its input, in place.
 
     Args:
         calls: of each group of windows that run together.
         above: of each group and draw, the gradient at the layer's output; at its input afterwards.
+        room: where the gradients at the outputs will lie.
 
     Returns:
         Of each linear, by group, its inputs, (windows, tokens, in), and the gradients at its outputs.
     """
     modules, read, slopes = {each.name: each.module for each in stack}, defaultdict(list), defaultdict(list)
-    for call, gradients in zip(calls, above, strict=True):
+    for group, (call, gradients) in enumerate(zip(calls, above, strict=True)):
         seen, draws = through(call, modules, gradients)
-        by_draw, size = [*draws], call.entry.shape[:2]  # which some linears flatten to one
+        size = call.entry.shape[:2]  # which some linears flatten to one
+        for draw, each in enumerate(draws):
+            for name, slope in each.items():
+                slope = slope.reshape(*size, -1)
+                if not draw:
+                    slopes[name].append(_taken(room, f"{group} {name}", slope, len(gradients), *slope.shape))
+                slopes[name][-1][draw] = slope
         for name, ((entry, *_), *_) in seen.items():
             read[name].append(entry.detach().reshape(*size, -1))
-            slopes[name].append(torch.stack([each[name].reshape(*size, -1) for each in by_draw]))
     return read, slopes
+
+
+def _taken(room: Room, name: str, like: Tensor, *shape: int) -> Tensor:
+    """A tensor of a shape in the memory of a name, with the type and on the device of another one."""
+    place, size = (name, like.device), math.prod(shape)
+    if place not in room or len(room[place]) < size:
+        room[place] = like.new_empty(size)
+    return room[place][:size].view(shape)
 
 
 def _row(
@@ -121,14 +139,14 @@ def _row(
     slopes: Sequence[Tensor],
     norms: Sequence[Mapping[str, Tensor]],
     plan: Sketching,
+    room: Room,
 ) -> Tensor:
     """Signed changes of one linear, (damages, draws, windows); NaN by formats that its width does not fit."""
     change = torch.full((len(plan.damages), plan.draws, sum(map(len, inputs))), torch.nan)
     possible = [place for place, name in enumerate(plan.damages) if DAMAGES[name].fits(linear.weight.shape[1])]
     many = max(1, machine.MOST_DAMAGES // linear.weight.numel())
     for some in (possible[first : first + many] for first in range(0, len(possible), many)):
-        # a stack would hold them twice
-        damages = torch.empty(len(some), *linear.weight.shape, device=linear.weight.device)
+        damages = _taken(room, "damages", linear.weight[:0].float(), len(some), *linear.weight.shape)
         for damage, place in zip(damages, some, strict=True):
             damage[:] = _damage(layer, linear, plan.damages[place], norms)
         change[some] = signed_changes(inputs, slopes, damages)
