@@ -37,23 +37,6 @@ def test_rounded_models_of_two_families_diverge_as_the_sketch_predicts_without_a
     assert len(held) > 15 and sum(held) / len(held) >= 0.88
 
 
-def names_apart(figure):
-    """On a phone, whose plot is 290 x 220 px, no name lies on another or on a point, and most plain ways have one."""
-    ends = np.array([figure.layout.xaxis.range, figure.layout.yaxis.range])
-    spots = [np.log10([each.x, each.y]) for each in figure.data]
-    px = [((each - ends[:, :1]) / np.ptp(ends, axis=1)[:, None]).T * (290, 220) for each in spots]
-    plain, boxes = figure.data[0], []
-    for name, at, spot in zip(plain.text, plain.textposition, px[0], strict=True):
-        towards = np.array([("right" in at) - ("left" in at), ("top" in at) - ("bottom" in at)])
-        half = np.array([3 * len(name), 6])
-        if name:
-            boxes.append((spot + towards * (half + 5), half))
-    for n, (middle, half) in enumerate(boxes):
-        assert all((abs(middle - other) >= half + size).any() for other, size in boxes[:n])
-        assert (abs(middle - np.concatenate(px)) >= half + 3).any(1).all()
-    assert len(boxes) >= 4
-
-
 @pytest.mark.parametrize(("by", "share"), [("gguf", 0.69), ("gguf", 0.6), ("quantised_symmetric", 0.75)])
 def test_what_is_recommended_is_within_the_goal_and_no_worse_than_what_is_plain(by, share):
     of = ways("demo", Treatment(by))
@@ -63,11 +46,15 @@ def test_what_is_recommended_is_within_the_goal_and_no_worse_than_what_is_plain(
     assert best.amount == taken(COUNTS, of.treatment, best.request.target, best.request.outside)
     assert all(each.kl.value >= best.kl.value for each in of.plans if each.amount <= best.amount)
     assert of.point(of.plan(of.amount_within(0.1))).kl.value <= math.log(1.1)
-    chart = frontier.frontier(of, best, even, best.amount)
-    assert best.name in chart.finding and "predicted" in chart.finding and "measured;" not in chart.finding
-    names_apart(chart.figure)
+    finding = frontier.frontier(of, best, even, best.amount).finding
+    assert best.name in finding and "predicted" in finding and "measured;" not in finding
     with pytest.raises(UserError, match="allow more"):
         of.amount_within(1e-6)
+
+
+def test_names_of_one_spot_stand_on_sides_of_their_own():
+    sides = [each for each in frontier.beside(["name"] * 9, np.tile([145.0, 110, 4, 4], (9, 1))) if each]
+    assert 1 < len(sides) == len({*sides})
 
 
 @pytest.mark.parametrize(("key", "sizes"), [("demo", (78e6, 85e6, 92e6)), ("693e71", (160e6, 190e6, 220e6))])

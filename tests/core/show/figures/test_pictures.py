@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from core.base import Estimate, UserError
+from core.methods import Treatment
 from core.plan import allocate, gains_of, linear_parameters
-from core.requests import AllocationRequest, Recipe, read_allocation
-from core.results import Leaderboard, Result, SeedResult
-from core.show.figures import InView, allocation, charts, drift, evaluation, gain, maps, perplexity
+from core.requests import AllocationRequest, Counts, Recipe, read_allocation
+from core.results import Frontier, Leaderboard, Result, SeedResult
+from core.show.figures import InView, allocation, charts, drift, evaluation, frontier, gain, maps, perplexity
 from core.show.report import claims, questions
 from core.store import Losses, Store, profiles
 from tests import approved, synthetic
@@ -26,7 +27,8 @@ IN_VIEW = [  # a committed profile and its perturbation, by which every chart is
 ]  # fmt: skip
 SAID = {
     "array", "arrayminus", "base", "color", "colorscale", "customdata", "dash", "fillcolor", "hovertemplate", "name",
-    "range", "size", "symbol", "text", "ticktext", "type", "width", "x", "x0", "x1", "y", "y0", "z", "zmin",
+    "range", "size", "symbol", "text", "textposition", "ticktext", "type", "width", "x", "x0", "x1",
+    "y", "y0", "z", "zmin",
 }  # fmt: skip
 CHANGES = {"OWL": (-12.0, -15.0, -9.0), "DLP": (5.0, -1.0, 11.0), "Response, aiming at drift": (-60.0, -64.0, -55.0)}
 
@@ -192,6 +194,11 @@ def allocations(_):
     among = Leaderboard(profile, study, next(each for each in study.slices if each.target == 0.7))
     ranked = [among.in_view("this allocation", allocate(request, profile).exact), *among.ranking(request)]
     yield allocation.perplexity_by_method(ranked, study.dense.perplexity)
+    demo, counts = Store().profile("demo"), Counts(106_168_320, 28_311_552, 35_136)
+    for by, share in (("gguf", 0.69), ("gguf", 0.6), ("quantised_symmetric", 0.75)):  # whose names part at every size
+        of = Frontier(of_profile(demo.key), Treatment(by), counts, (), None)
+        best = of.best((even := of.even(share)).amount)
+        yield frontier.frontier(of, best, even, best.amount)
     for key, asked in (("5d5fdc", "zeros:0.7"), ("dc7d36", "bits:3"), ("cb91c3", "integers:4")):
         profile, request = of_profile(key), read_allocation(f"response granularity=linear currency={asked}")
         names, unit = profile.provenance["linears"], request.budget_unit
