@@ -74,9 +74,9 @@ def invented(tmp_path_factory):
     """A cache folder and the keys in it: a standard `deep` profile, its random `twin`, and a quick `shallow` one."""
     root = tmp_path_factory.mktemp("cache")
     keys = {
-        "twin": synthetic.save_profile(root, synthetic.profile_spec(seed=1), 30, "random: invented model"),
-        "shallow": synthetic.save_profile(root, synthetic.profile_spec(4, 8, "quick"), 4, "shallow model"),
-        "deep": synthetic.save_profile(root, synthetic.profile_spec(), 30, "deep model"),
+        "twin": synthetic.save_profile(root, synthetic.profile_spec(seed=1), "random: invented model"),
+        "shallow": synthetic.save_small(root, model="shallow model"),
+        "deep": synthetic.save_profile(root, synthetic.profile_spec(), "deep model"),
     }
     return root, keys
 

@@ -62,7 +62,7 @@ def get(
                 _measure(store, unit, first)
             done += 1
             _pause(store, report, Progress(f"{measurement.name}, layer 3 of {LAYERS}", done, total, done))
-    synthetic.save_profile(store.root, profile, LAYERS)
+    synthetic.save_profile(store.root, profile)
     return store.find(asked)
 
 
@@ -88,9 +88,8 @@ def _pause(store, report, progress):
 def study(asked, store, report):
     """Invented losses of every point, one after the other, for the profile that the request names."""
     profile = store.profile(asked.profile)
-    layers = len(store.load(profile.spec.activation).norm)
-    text = asked.evaluation.text
-    spec = synthetic.study_spec(profile.spec, asked.settings, layers, text.sequences, text.length)
+    text, layers = asked.evaluation.text, synthetic.depth(profile.spec)
+    spec = synthetic.study_spec(profile.spec, asked.settings, text.sequences, text.length)
     store.remember(asked, spec, [])
     told = {"model": "invented model", "text": "invented evaluation text", "profile": asked.profile, "broken": None}
     told |= {"calibration": "invented calibration text"}

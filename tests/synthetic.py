@@ -61,9 +61,15 @@ def profile_spec(layers=30, sequences=16, preset="paper", seed=0, prunable=False
     )  # fmt: skip
 
 
-def save_profile(root, spec, layers=30, model="invented model", text="invented text"):
-    """Write a whole profile to a cache folder and return its key; depth must agree with the spec's."""
-    store = Store(root)
+def depth(spec):
+    """Layers of a spec's model, which its name tells; of another than an invented one those of the bundled model."""
+    kind, *layers = spec.model.content.split("-")
+    return int(layers[0]) if kind == "invented" else 30
+
+
+def save_profile(root, spec, model="invented model", text="invented text"):
+    """Write a whole profile to a cache folder and return its key."""
+    store, layers = Store(root), depth(spec)
     provenance = TOLD | {"model": model, "text": text, "device": "none", "dtype": "float32", "engine": "invented"}
     provenance |= {"versions": {"torch": "none"}, "linears": list(LINEARS)}
     store.save(spec.activation, activation(layers, spec.text.sequences), provenance)
@@ -84,6 +90,11 @@ def save_profile(root, spec, layers=30, model="invented model", text="invented t
         store.save(spec.unit(measurement), perturbed(layers, spec.text.sequences, measurement), provenance)
     store.save(spec, None, provenance)
     return spec.key
+
+
+def save_small(root, sequences=8, **more):
+    """Write a quick profile of four layers; its key."""
+    return save_profile(root, profile_spec(4, sequences, "quick"), **more)
 
 
 def perturbed(layers, sequences, measurement):
@@ -236,29 +247,26 @@ def invented_cost(setting):
     return rise + drift[asked.correction.control] * asked.correction.strength
 
 
-def study_spec(
-    profile, asked, layers = 30, windows = 24,
-    length = 512, text = "invented evaluation", tasks = (),
-):  # fmt: skip
+def study_spec(profile, asked, windows=24, length=512, text="invented evaluation", tasks=()):
     """A study of a profile's model; each unit gets the target, moved a little by the setting's name."""
-    points = tuple(_point(profile, each, layers) for each in StudyRequest(settings=tuple(asked)).points)
+    points = tuple(_point(profile, each) for each in StudyRequest(settings=tuple(asked)).points)
     read = profile.text.replace(content=text, length=length, windows=tuple((0, length * n) for n in range(windows)))
     zero_shot = tuple(TaskSpec(name=name, content=name, examples=200, seed=0) for name in tasks)
     return StudySpec(model=profile.model, text=read, tasks=zero_shot, points=points)
 
 
-def _point(profile, setting, layers):
+def _point(profile, setting):
     if setting is None:
         return StudyRecipe(setting=None, pruned=None)
     target = setting.allocation.target
     rng = np.random.default_rng(int(setting.replace(calibration_seed=0).key[:8], 16))
     moved = 0.0 if setting == setting.uniform else 0.03
-    units = (layers, len(LINEARS)) if setting.allocation.base.per_linear else (layers,)
+    units = [depth(profile), len(LINEARS)][: 1 + setting.allocation.base.per_linear]
     sparsity = np.clip(target + moved * rng.standard_normal(units), 0, 0.95).round(6)
     drawn = profile.text.replace(content="invented calibration", windows=((0, setting.calibration_seed),) * 16)
     pruned = ExactRecipe(
         pruner=setting.pruner,
-        sparsity=tuple(map(tuple, sparsity.tolist())) if sparsity.ndim > 1 else tuple(sparsity.tolist()),
+        sparsity=sparsity.tolist(),
         pattern=setting.pattern,
         true_sequential=setting.true_sequential,
         calibration=drawn if setting.treatment.reads_text else None,
@@ -306,10 +314,8 @@ def answered(point, task, examples=200):
 
 
 def save_study(
-    root, spec, layers = 30, profile = None,
-    cost = invented_cost, broken = None,
-    text = "invented evaluation text", request = None, model = "invented model",
-    warnings = MappingProxyType({}),
+    root, spec, profile = None, cost = invented_cost, broken = MappingProxyType({}),
+    text = "invented evaluation text", request = None, model = "invented model", warnings = MappingProxyType({}),
 ):  # fmt: skip
     """Write a whole study to a cache folder and return its key.
 
@@ -318,11 +324,10 @@ def save_study(
         request: as which it says that it was asked.
         warnings: setting -> what pruning it warned of.
     """
-    store, broken = Store(root), broken or {}
-    told = TOLD | {"model": model, "text": text, "calibration": "invented calibration text"}
-    told |= {"profile": profile}
+    store = Store(root)
+    told = TOLD | {"model": model, "text": text, "calibration": "invented calibration text", "profile": profile}
     for point in spec.points:
-        result = evaluated(point, spec.text.sequences, layers, cost)
+        result = evaluated(point, spec.text.sequences, depth(spec), cost)
         layer = broken.get(point.setting)
         if layer is not None:
             result = replace(result, nll=np.full_like(result.nll, np.nan))

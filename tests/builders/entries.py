@@ -11,16 +11,16 @@ PROVENANCE = {"model": "invented model", "text": "invented text", "device": "non
 def save_study(store):
     """Dense and uniform at 50%, judged on a text and two tasks."""
     half = Recipe(pruner="magnitude", allocation=AllocationRequest(target=0.5))
-    return profiles.study(store, [half], LAYERS, tasks=("one", "two")).spec.key
+    return profiles.study(store, [half], synthetic.profile_spec(LAYERS, 8, "quick"), tasks=("one", "two")).spec.key
 
 
 def save_best(store):
     """An answer of two settings, and the profile and the studies that it is of."""
     profile = synthetic.profile_spec(LAYERS, SEQUENCES, "quick", prunable=True)
-    synthetic.save_profile(store.root, profile, LAYERS)
+    synthetic.save_profile(store.root, profile)
     winner, other = (read_recipe(f"{name}:0.7") for name in ("owl", "dlp"))
     studies = {
-        role: profiles.study(store, [winner, other], LAYERS, profile, windows=SEQUENCES, length=256, text=role).spec
+        role: profiles.study(store, [winner, other], profile, windows=SEQUENCES, length=256, text=role).spec
         for role in ("selection", "final")
     }
     spec = BestSpec(model=profile.model, profile=profile, max_loss=None, winner=winner, runner_up=other, **studies)
@@ -33,4 +33,4 @@ def save(store, what):
     if what in ("study", "best"):
         return {"study": save_study, "best": save_best}[what](store)
     spec = synthetic.profile_spec(LAYERS, SEQUENCES, "quick", prunable=what == "prunable profile")
-    return synthetic.save_profile(store.root, spec, LAYERS)
+    return synthetic.save_profile(store.root, spec)

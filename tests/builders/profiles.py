@@ -39,20 +39,20 @@ def stored(store, *names, layers=6, preset="quick", removal=False, sketch=False,
     if names:
         spec = spec.replace(measurements=measurements(*names))
     spec = spec.replace(tensors=bool(spec.others))
-    return profiles.load(store, store.profile(synthetic.save_profile(store.root, spec, layers)))
+    return profiles.load(store, store.profile(synthetic.save_profile(store.root, spec)))
 
 
-def study(store, settings, layers=6, of=None, **how):
+def study(store, settings, of=None, **how):
     """A study of some settings.
 
-    of: the spec of a profile, whose model it is of.
+    of: the spec of a profile, whose model it is of; that has six layers where none is named.
     how: fields of the study's text and tasks; all else as `save_study` takes it.
     """
     mine = {each: how.pop(each) for each in ("windows", "length", "text", "tasks") if each in how}
     if "label" in how:
         how["text"] = how.pop("label")
-    spec = synthetic.study_spec(of or synthetic.profile_spec(layers, 8, "quick"), settings, layers, **mine)
-    return study_results.load(store, store.by_key(synthetic.save_study(store.root, spec, layers, **how)))
+    spec = synthetic.study_spec(of or synthetic.profile_spec(6, 8, "quick"), settings, **mine)
+    return study_results.load(store, store.by_key(synthetic.save_study(store.root, spec, **how)))
 
 
 def groups(store, model):

@@ -95,7 +95,7 @@ def working(cache, *command):
 def shared(tmp_path_factory):
     """The server that tests share, and the key of the invented profile that it has beside the committed results."""
     root = tmp_path_factory.mktemp("shared")
-    key = synthetic.save_profile(root, synthetic.profile_spec(prunable=True), 30, "deep model")
+    key = synthetic.save_profile(root, synthetic.profile_spec(prunable=True), "deep model")
     with serving(root) as address:
         yield address, key
 

@@ -10,7 +10,7 @@ from tests.e2e.conftest import query, serving, working
 
 def test_a_study_is_run_watched_and_read(tab, tmp_path):
     """The queue is served with invented numbers, while nothing holds it."""
-    key = synthetic.save_profile(tmp_path, synthetic.profile_spec(6, prunable=True), 6, "deep model")
+    key = synthetic.save_profile(tmp_path, synthetic.profile_spec(6, prunable=True), "deep model")
     (hold := tmp_path / "hold").touch()
     worker = "tests/fake_experiment.py", str(tmp_path), "cpu", "60"
     with serving(tmp_path) as address, working(tmp_path, *worker):

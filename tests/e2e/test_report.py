@@ -14,7 +14,7 @@ EVIL = "<img src=https://example.org/x onerror=\"document.title='taken'\"><scrip
 def file(tmp_path_factory):
     """A report of a profile, whose model is called like markup."""
     root = tmp_path_factory.mktemp("reported")
-    profile = synthetic.save_profile(root, synthetic.profile_spec(12, 8, prunable=True), 12, EVIL)
+    profile = synthetic.save_profile(root, synthetic.profile_spec(12, 8, prunable=True), EVIL)
     store = Store(root)
     path = root / "a report.html"
     path.write_text(html(store, store.profile(profile)), encoding="utf-8")

@@ -24,7 +24,7 @@ def sharing(cache, *options):
 
 def test_a_class_may_only_look(tab, tmp_path):
     store = Store(tmp_path)
-    synthetic.save_profile(store.root, synthetic.profile_spec(4, 8, "quick"), 4)
+    synthetic.save_small(store.root)
     queue.submit(store, fake.request())
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
     with sharing(tmp_path, "--share", "lab.example.org", "--read-only") as address:
@@ -44,7 +44,7 @@ def test_a_class_may_only_look(tab, tmp_path):
 
 def test_all_whom_the_proxy_lets_in_may_do_the_same(tab, tmp_path):
     store = Store(tmp_path / "cache")
-    key = synthetic.save_profile(store.root, synthetic.profile_spec(4, 8, "quick"), 4)
+    key = synthetic.save_small(store.root)
     run = queue.submit(store, fake.request())
     with sharing(store.root, "--share", "lab.example.org", "--root", str(tmp_path)) as address:
         page = tab(f"{address}/measure?job={run.key}", until=READY)

@@ -28,7 +28,7 @@ def keys(tmp_path_factory):
     """A cache with a profile, a study and runs in every state, and what they are called."""
     store = Store(tmp_path_factory.mktemp("cache"))
     spec = synthetic.profile_spec(4, 8, "quick", prunable=True)
-    found = [synthetic.save_profile(store.root, spec, 4)]
+    found = [synthetic.save_profile(store.root, spec)]
     asked = fake.request(seed=0)
     for seed, state in enumerate(("queued", "running", "done", "failed", "cancelled")):
         asked = fake.request(seed=seed)

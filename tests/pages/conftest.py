@@ -13,7 +13,7 @@ from core.requests import AllocationRequest, Recipe
 from core.store import Store
 from tests import synthetic
 from tests.fake_warm import Warm
-from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE, save
+from tests.pages.prune_page import EXPECTED, PROFILE, save
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +56,7 @@ def bare(empty_cache, monkeypatch):
 def one_profile(tmp_path_factory):
     """A cache with one profile that can be pruned, to be copied: that is faster than to make it."""
     root = tmp_path_factory.mktemp("one")
-    synthetic.save_profile(root, PROFILE, LAYERS, "deep model")
+    synthetic.save_profile(root, PROFILE, "deep model")
     return root
 
 
@@ -86,10 +86,10 @@ def prunables(tmp_path_factory):
     twin = trained.replace(model=trained.model.replace(initialised=0))
     quick = synthetic.profile_spec(4, 8, "quick", seed=7, prunable=True)
     keys = {
-        "linear": synthetic.save_profile(root, synthetic.linears_spec(6), 6, "each linear alone"),
-        "twin": synthetic.save_profile(root, twin, 30, "random: deep"),
-        "shallow": synthetic.save_profile(root, quick, 4, "shallow"),
-        "deep": synthetic.save_profile(root, trained, 30, "deep"),
+        "linear": synthetic.save_profile(root, synthetic.linears_spec(6), "each linear alone"),
+        "twin": synthetic.save_profile(root, twin, "random: deep"),
+        "shallow": synthetic.save_profile(root, quick, "shallow"),
+        "deep": synthetic.save_profile(root, trained, "deep"),
     }
     return root, keys
 

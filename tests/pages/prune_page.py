@@ -26,10 +26,10 @@ def family():
 def save(store, asked, costs=synthetic.invented_cost, windows=24, tasks=(), allocated=True, **more):
     """A study of the profile in the cache, whose allocations are those of the profile where `allocated`."""
     label = more.get("text", "invented evaluation text")
-    spec = synthetic.study_spec(PROFILE, asked, LAYERS, windows, text=label, tasks=tasks)
+    spec = synthetic.study_spec(PROFILE, asked, windows, text=label, tasks=tasks)
     if allocated:
         spec = synthetic.as_allocated(spec, profiles.load(store, store.profile(PROFILE.key)))
-    return synthetic.save_study(store.root, spec, LAYERS, PROFILE.key, costs, **more)
+    return synthetic.save_study(store.root, spec, PROFILE.key, costs, **more)
 
 
 def opened(**view):

@@ -57,7 +57,7 @@ def test_nonsense_in_the_url_is_dropped(filled_cache, key, value):
 
 
 def test_of_a_model_of_one_layer_the_headline_says_that_nothing_follows(bare):
-    app = opened(profile=synthetic.save_profile(bare.root, synthetic.profile_spec(1), 1))
+    app = opened(profile=synthetic.save_profile(bare.root, synthetic.profile_spec(1)))
     assert "only one layer" in app.header[0].value and not app.info
 
 

@@ -149,7 +149,7 @@ def test_a_button_evaluates_what_predicts(bare, monkeypatch):
     monkeypatch.setattr(cost, "estimate", lambda *_: EXPECTED)
     for name in ("model_source", "text_source"):
         monkeypatch.setitem(synthetic.TOLD, name, "demo")
-    key = synthetic.save_profile(bare.root, synthetic.profile_spec(6, prunable=True), 6)
+    key = synthetic.save_profile(bare.root, synthetic.profile_spec(6, prunable=True))
     app = opened(profile=key, by="alps", repair="refit")
     assert not app.error and live(app)["hero"] is live(app)["gauge"] is None
     assert "for ALPS + refit yet" in app.info[0].value and "python" not in app.info[0].value

@@ -19,11 +19,11 @@ def cost(setting):
 @pytest.fixture
 def known(store):
     """Settings that looked at two profiles, of which the best looked at the one that measured each linear alone."""
-    key = synthetic.save_profile(store.root, LINEARS, LAYERS, "deep model")
+    key = synthetic.save_profile(store.root, LINEARS, "deep model")
     save(store, (Recipe(allocation=OWL), Recipe(allocation=OWL, pruner="sparsegpt")), cost)
-    spec = synthetic.study_spec(PROFILE, (BEST,), LAYERS, text="invented evaluation text")
+    spec = synthetic.study_spec(PROFILE, (BEST,), text="invented evaluation text")
     spec = synthetic.as_allocated(spec, profiles.load(store, store.profile(key)))
-    synthetic.save_study(store.root, spec, LAYERS, key, cost)
+    synthetic.save_study(store.root, spec, key, cost)
     return key
 
 

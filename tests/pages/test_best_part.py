@@ -7,7 +7,7 @@ from core.results import best, candidates, study_results
 from core.store import profiles
 from tests import synthetic
 from tests.pages.opening import badges, put, url, words
-from tests.pages.prune_page import LAYERS, PROFILE, opened, submitted
+from tests.pages.prune_page import PROFILE, opened, submitted
 
 METHODS = ("uniform", "owl", "dlp", "depth_ramp", "uniform strength=0.04", "uniform strength=0.04 control=reversed")
 ANSWERED = BestRequest(
@@ -34,11 +34,11 @@ def save(store, request=ANSWERED, methods=METHODS, **told):
 
 
 def _study(store, settings, text, request):
-    spec = synthetic.study_spec(PROFILE, settings, LAYERS, 12, 256, text)
+    spec = synthetic.study_spec(PROFILE, settings, 12, 256, text)
     if store.path(PROFILE):
         spec = synthetic.as_allocated(spec, profiles.load(store, store.profile(PROFILE.key)))
     asked = request.to(StudyRequest, profile=PROFILE.key, settings=tuple(settings))
-    synthetic.save_study(store.root, spec, LAYERS, PROFILE.key, text=text, request=asked)
+    synthetic.save_study(store.root, spec, PROFILE.key, text=text, request=asked)
     return study_results.read(store, spec)
 
 

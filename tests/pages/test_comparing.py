@@ -21,7 +21,7 @@ def key(empty_cache, monkeypatch):
     monkeypatch.setitem(synthetic.TOLD, "text_source", "demo")
     asked = (Measurement(perturbation=perturbation(f"checkpoint:{OTHER}")),)
     spec = synthetic.profile_spec(6, 8, "quick").replace(measurements=asked)
-    return synthetic.save_profile(empty_cache, spec, 6)
+    return synthetic.save_profile(empty_cache, spec)
 
 
 def test_another_checkpoint_is_asked_for_and_queued(key, monkeypatch):
@@ -64,7 +64,7 @@ def test_a_comparison_reads_the_bundled_text_where_the_profiles_own_is_not_here(
 def test_shares_of_tensors_come_first_and_a_plan_that_cannot_be_is_explained(empty_cache):
     asked = (Measurement(perturbation=perturbation(f"checkpoint:{OTHER}")),)
     spec = synthetic.profile_spec(6, 8, "quick").replace(measurements=asked, tensors=True)
-    app = opened_at("absorption", profile=synthetic.save_profile(empty_cache, spec, 6), group=COMPARED)
+    app = opened_at("absorption", profile=synthetic.save_profile(empty_cache, spec), group=COMPARED)
     said = [each.value for each in app.caption]
     assert any("of the divergence" in each for each in said)
     assert any(each.startswith("no plan fixes other: none of its worst tensors has a finer format") for each in said)

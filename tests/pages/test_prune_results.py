@@ -13,7 +13,7 @@ from pages.ui import studies
 from tests import synthetic
 from tests.pages.allocate_page import predicted
 from tests.pages.opening import badges, figures, live, words
-from tests.pages.prune_page import LAYERS, OWL, PROFILE, family, opened, save
+from tests.pages.prune_page import OWL, PROFILE, family, opened, save
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_unlike_protocols_are_never_on_one_axis(store):
 def measured(store, base, profile=PROFILE.key):
     """A study of one base at the target in view, which looked at that profile."""
     recipes = candidates.combined([grammar.read_allocation(f"{base}:0.7")], "wanda", (0,))
-    return synthetic.save_study(store.root, synthetic.study_spec(PROFILE, recipes, LAYERS), LAYERS, profile)
+    return synthetic.save_study(store.root, synthetic.study_spec(PROFILE, recipes), profile)
 
 
 def test_what_another_profile_measured_alike_is_shown_but_is_not_the_setting_in_view(store):

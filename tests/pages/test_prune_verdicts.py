@@ -10,7 +10,7 @@ from tests.pages.prune_page import LAYERS, OWL, PROFILE
 
 def said_of(asked, costs, windows=24):
     """The verdict of the first slice of a study in memory."""
-    spec = synthetic.study_spec(PROFILE, asked, LAYERS, windows)
+    spec = synthetic.study_spec(PROFILE, asked, windows)
     losses = [(each, synthetic.evaluated(each, windows, LAYERS, costs)) for each in spec.points]
     results = Study(spec, {}, tuple(SeedResult(each.setting, each.pruned, loss, {}, {}) for each, loss in losses))
     return " ".join(perplexity_sentences.sentences(results, next(iter(results.slices)), None))

@@ -12,14 +12,14 @@ from tests.pages.opening import links, opened_at, put, url, words
 
 
 def test_a_result_is_deleted(bare):
-    synthetic.save_profile(bare.root, synthetic.profile_spec(4, 8, "quick"), 4)
+    synthetic.save_small(bare.root)
     app = opened_at("runs")
     next(button for button in app.button if button.label == "Delete it").click().run()
     assert not list(bare.entries())
 
 
 def test_a_corrupt_entry_is_reported(bare):
-    key = synthetic.save_profile(bare.root, synthetic.profile_spec(4, 8, "quick"), 4)
+    key = synthetic.save_small(bare.root)
     (bare.root / "profile" / f"{key}.safetensors").write_text("{}")
     app = opened_at("runs")
     assert key in app.warning[0].value
@@ -43,7 +43,7 @@ def test_jobs_show_their_state_and_what_can_be_done(bare):
 
 def test_a_run_whose_profile_was_deleted_says_so_in_place_of_a_link(bare):
     """The link would open another model without a word."""
-    key = synthetic.save_profile(bare.root, synthetic.profile_spec(4, 8, "quick"), 4)
+    key = synthetic.save_small(bare.root)
     queue.submit(bare, fake.request()).write(Status(state="done", result=key))
     assert links(opened_at("runs")).count({"profile": key}) == 3, "by its card, by its actions and by its run"
     (bare.root / "profile" / f"{key}.safetensors").unlink()
@@ -78,9 +78,9 @@ def test_a_refusal_stands_on_the_page_until_something_else_is_done(bare):
 def test_a_measured_setting_is_picked_and_brought_into_view(bare):
     owl = Recipe(allocation=AllocationRequest(base=Owl(m=7.0)))
     measured = synthetic.profile_spec(6, prunable=True)
-    profile = synthetic.save_profile(bare.root, measured, 6)
-    spec = synthetic.study_spec(measured, (owl, owl.replace(calibration_seed=1)), 6)
-    key = synthetic.save_study(bare.root, spec, 6, profile)
+    profile = synthetic.save_profile(bare.root, measured)
+    spec = synthetic.study_spec(measured, (owl, owl.replace(calibration_seed=1)))
+    key = synthetic.save_study(bare.root, spec, profile)
     uniform, other = rows_of(study_results.load(bare, bare.by_key(key)))[1:3]
     app = opened_at("runs", show="evaluations")
     assert len(app.dataframe[0].value) == 3 and app.metric[0].value == uniform.one.written

@@ -38,7 +38,7 @@ def test_a_result_that_cannot_be_shown_is_one_sentence(filled_cache, monkeypatch
 @pytest.mark.parametrize("committed", [False, True])
 def test_the_url_names_the_profile_unless_it_is_the_one_that_everybody_has(empty_cache, committed):
     root = empty_cache / "home" / "demo" if committed else empty_cache
-    key = synthetic.save_profile(root, synthetic.profile_spec(4, 8, "quick"), 4)
+    key = synthetic.save_small(root)
     app = opened_at("absorption")
     assert app.session_state["profile"] == key
     assert ("profile" in app.query_params) != committed
@@ -51,7 +51,7 @@ def test_the_beginning_of_a_key_is_enough(filled_cache):
 
 
 def test_a_profile_deleted_elsewhere_is_missed_with_a_sentence(empty_cache):
-    gone, stays = (synthetic.save_profile(empty_cache, synthetic.profile_spec(4, n, "quick"), 4) for n in (8, 12))
+    gone, stays = (synthetic.save_small(empty_cache, n) for n in (8, 12))
     app = opened_at("absorption", profile=gone)
     delete(Store(), Store().profile(gone))
     app.run()
@@ -61,7 +61,7 @@ def test_a_profile_deleted_elsewhere_is_missed_with_a_sentence(empty_cache):
 
 def test_a_profile_with_a_missing_unit_gets_one_sentence(empty_cache):
     spec = synthetic.profile_spec(5, 8, "quick")
-    synthetic.save_profile(empty_cache, spec, 5)
+    synthetic.save_profile(empty_cache, spec)
     broken = empty_cache / "perturbed" / f"{spec.unit(spec.measurements[0]).key}.safetensors"
     broken.write_bytes(broken.read_bytes()[:-9])
     app = opened_at("learn")

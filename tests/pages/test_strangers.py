@@ -60,8 +60,8 @@ def made(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(synthetic, "TOLD", told)
         patch.setattr(synthetic, "OTHER", NAME)
-        synthetic.save_profile(store.root, PROFILE, LAYERS, NAME, NAME)
-        synthetic.save_profile(store.root, BESIDE, LAYERS, NAME, NAME)
+        synthetic.save_profile(store.root, PROFILE, NAME, NAME)
+        synthetic.save_profile(store.root, BESIDE, NAME, NAME)
         few = [each for each in family() if each.allocation.correction.strength in (0, 0.04)][:6]
         save(store, tuple(few), text=NAME, tasks=(TASK,))
         answers.save(

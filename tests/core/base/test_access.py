@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture
 def stored(empty):
     """A cache with one profile and the run that measured it."""
-    key = synthetic.save_profile(empty.root, synthetic.profile_spec(4, 8, "quick"), 4)
+    key = synthetic.save_small(empty.root)
     queue.submit(empty, fake.request()).write(Status(state="done", result=key))
     return empty
 

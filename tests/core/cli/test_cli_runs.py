@@ -16,13 +16,13 @@ LAYERS = 3
 
 def profile(store, preset="quick", **changed):
     spec = synthetic.profile_spec(LAYERS, 8, preset).replace(**changed)
-    return synthetic.save_profile(store.root, spec, LAYERS, "a model [of mine]")
+    return synthetic.save_profile(store.root, spec, "a model [of mine]")
 
 
 def study_and_export(store):
     """Keys of a study in the cache, and of an export of its setting."""
-    spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8), [read_recipe("owl:0.7")], LAYERS)
-    study = synthetic.save_study(store.root, spec, LAYERS, text="a [bold]text[/bold]", model="a model [of mine]")
+    spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8), [read_recipe("owl:0.7")])
+    study = synthetic.save_study(store.root, spec, text="a [bold]text[/bold]", model="a model [of mine]")
     export = ExportSpec(model=spec.model, pruned=spec.points[-1].pruned, folder="/somewhere/[else]")
     store.save(export, None, {"model": "a model", "setting": "owl", "bytes": 1234567})
     return study, export.key

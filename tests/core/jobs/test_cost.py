@@ -55,22 +55,19 @@ def test_a_search_says_its_steps(empty):
 
 @pytest.mark.parametrize("family", ["llama", "gpt2", "gemma3_text", "falcon"])
 def test_parts_count_the_heads_that_a_model_has(family, empty):
-    [each] = measurements.measurements([perturbation("skip:head:each")])
     count, _ = layer_parts.heads(tiny.loaded(family).layers[0])
     shape = read_shape(locate(str(tiny.folder(family)), empty), empty)
-    assert count > 1 and workload.repeats(shape, each) == count
+    assert count > 1 and workload.repeats(shape, tiny.measurement("skip:head:each")) == count
+    assert workload.repeats(shape, tiny.measurement("residual_linear:wanda:0.5:each")) == shape.linears
 
 
-def test_work_is_weighed_by_the_tokens_that_pass_through_the_layers():
+def test_whoever_reads_and_repairs_more_takes_longer():
     shape, text = ModelShape(3, 4, 10, layer_parameters=100, parameters=500), WindowRequest(sequences=2, length=8)
-    runs = [workload.measurement(shape, tiny.measurement(name), 16) for name in ("gaussian:0.3", "residual:wanda:0.5")]
-    assert runs == [16, 2 * 16 + workload.LOOK], "half of the layers on average, and all of one that is pruned"
-    walks = [
-        workload.pruning(shape, text, Treatment(*names)) for names in (("magnitude",), ("wanda",), ("wanda", "refit"))
-    ]
-    assert walks == [workload.LOOK, 2 * 16 + workload.LOOK, 2 * 16 + workload.LOOK + workload.SOLVING * 4]
-    assert workload.judging(shape, EvaluationRequest(text=text)) == pytest.approx(16 * (1 + 10 * 4 / 300))
-    assert workload.repeats(shape, tiny.measurement("residual_linear:wanda:0.5:each")) == shape.linears == 7
+    ways = ("magnitude",), ("wanda",), ("wanda", "refit"), ("wanda", "refit_dense"), ("wanda", "blockwise")
+    works = [workload.pruning(shape, text, Treatment(*each)) for each in ways]
+    assert works == sorted({*works}) and works[1] > 2 * text.token_count, "dense and pruned"
+    judged = [workload.judging(shape, EvaluationRequest(text=text, tasks=each)) for each in ((), ("rte",))]
+    assert text.token_count < judged[0] < judged[1]
 
 
 def test_training_in_emulated_bfloat16_is_told_the_time_that_it_takes_there():

@@ -26,7 +26,7 @@ def study(tmp_path):
     """Store a study of some settings, whose allocations looked at a profile of this letter."""
 
     def save(*settings, saw="a", **how):
-        return builders.study(Store(tmp_path), settings, LAYERS, PROFILE, profile=saw * 16, **how).spec
+        return builders.study(Store(tmp_path), settings, PROFILE, profile=saw * 16, **how).spec
 
     return save
 
@@ -67,7 +67,7 @@ def test_what_ships_is_ordered_by_its_width_whatever_order_it_was_written_in_and
     names = [[[each.name for each in found.settings] for found in side.values()] for side in (one, other)]
     assert names[0] == names[1]
     demo = store.demo().spec
-    own = builders.study(store, [UNIFORM], 30, demo).spec
+    own = builders.study(store, [UNIFORM], demo).spec
     assert next(iter(builders.groups(store, demo.model))) == own.key
 
 

@@ -18,7 +18,7 @@ GONE = 2**22 + 1  # above the greatest number that a process is given
 def keys(empty):
     """A long and a short profile that share units."""
     specs = {name: synthetic.profile_spec(LAYERS, 8, name) for name in ("standard", "quick")}
-    return {name: synthetic.save_profile(empty.root, each, LAYERS) for name, each in specs.items()}
+    return {name: synthetic.save_profile(empty.root, each) for name, each in specs.items()}
 
 
 def units(store):

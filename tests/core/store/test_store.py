@@ -118,9 +118,7 @@ def test_two_caches_merge_as_plain_folders(empty, tmp_path):
     """Copied over each other, also where they share units."""
     other = Store(tmp_path / "other")
     specs = {preset: synthetic.profile_spec(LAYERS, 8, preset) for preset in ("quick", "standard")}
-    keys = {
-        synthetic.save_profile(to.root, specs[each], LAYERS) for to, each in ((empty, "quick"), (other, "standard"))
-    }
+    keys = {synthetic.save_profile(to.root, specs[each]) for to, each in ((empty, "quick"), (other, "standard"))}
     entries.save_study(other)
     shutil.copytree(other.root, empty.root, dirs_exist_ok=True)
     assert {each.key for each in empty.entries()} == keys and len(list(empty.entries("study"))) == 1
@@ -245,7 +243,7 @@ def test_readers_beside_writers_see_nothing_or_all(empty, unit):
 def test_a_profile_is_found_by_the_beginning_of_its_key(empty, refused):
     by_digit = {}
     for seed in range(17):  # of seventeen keys two begin with the same digit
-        key = synthetic.save_profile(empty.root, synthetic.profile_spec(LAYERS, 8, "quick", seed), LAYERS)
+        key = synthetic.save_profile(empty.root, synthetic.profile_spec(LAYERS, 8, "quick", seed))
         if by_digit.setdefault(key[0], key) != key:
             break
     assert empty.profile(key[:6]).key == key and profiles.load(empty, empty.profile(key)).sequences == 8
@@ -260,10 +258,10 @@ def test_a_profile_is_found_by_the_beginning_of_its_key(empty, refused):
 
 def test_a_page_sees_the_cache_as_it_is_at_one_moment(empty):
     """And the next one as it is then."""
-    first = synthetic.save_profile(empty.root, synthetic.profile_spec(2, 8, "quick"), 2)
+    first = synthetic.save_profile(empty.root, synthetic.profile_spec(2, 8, "quick"))
     with cache.listed_once():
         assert [each.key for each in empty.entries()] == [first]
-        second = synthetic.save_profile(empty.root, synthetic.profile_spec(3, 8, "quick"), 3)
+        second = synthetic.save_profile(empty.root, synthetic.profile_spec(3, 8, "quick"))
         assert [each.key for each in Store(empty.root).entries()] == [first] and empty.profile(first[:9]).key == first
         assert not list(empty.entries(begins=second)) and not list(empty.entries("study"))
     assert {each.key for each in empty.entries()} == {first, second}
@@ -287,7 +285,7 @@ CHANGES = {"new": lambda file: file.write_text("more"), "gone": Path.unlink, "ol
 def test_a_resolved_request_is_found_until_a_file_changes(how, empty, spec, asked):
     request, file = asked
     assert empty.resolved(request) is None and empty.find(request) is None
-    key = synthetic.save_profile(empty.root, spec, LAYERS)
+    key = synthetic.save_profile(empty.root, spec)
     empty.remember(request, spec, [file])
     assert empty.resolved(request) == spec
     assert empty.find(request).key == key

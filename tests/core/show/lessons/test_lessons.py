@@ -135,7 +135,7 @@ def test_a_twin_is_found_on_the_same_text_only_and_only_with_noise(empty):
 
     def twin(**fields):
         spec = model.spec.replace(model=model.spec.model.replace(initialised=0), **fields)
-        return synthetic.save_profile(empty.root, spec, LAYERS)
+        return synthetic.save_profile(empty.root, spec)
 
     elsewhere = twin(text=model.spec.text.replace(length=32))
     quiet = tuple(each for each in model.spec.measurements if not each.perturbation.isotropic)
@@ -147,9 +147,7 @@ def test_a_twin_is_found_on_the_same_text_only_and_only_with_noise(empty):
 
 
 def test_with_too_few_sequences_neither_dilution_nor_training_is_judged(empty):
-    few = profiles.load(
-        empty, empty.profile(synthetic.save_profile(empty.root, synthetic.profile_spec(LAYERS, 4), LAYERS))
-    )
+    few = profiles.load(empty, empty.profile(synthetic.save_profile(empty.root, synthetic.profile_spec(LAYERS, 4))))
     assert absorption.absorb(few).sentence == "No verdict yet: 8 sequences needed, 4 measured."
     assert absorption.learned(few, few).endswith("but without verdicts the two cannot be compared.")
 
