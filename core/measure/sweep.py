@@ -12,10 +12,9 @@ from core.base import Spec, UserError, out_of_memory, runs
 from core.measure.checkpoint_diff import cumulative, difference
 from core.measure.engines import ENGINES, Group, half_precision_distance, largest_replay_error, prepare
 from core.measure.first_pass import clean_statistics
-from core.measure.outside_sketch import sketched_outside
 from core.measure.perturb import Moments
 from core.measure.shares import Sequences, rounding, share_of_units, unit_costs
-from core.measure.sketch import sketched
+from core.measure.sketch import sketched, sketched_outside
 from core.measure.tensor_sketch import sketched_tensors
 from core.measure.weights import removal, scores, weights
 from core.methods import Perturbation

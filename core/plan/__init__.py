@@ -32,10 +32,21 @@ from core.plan.gains import (
     unreadable,
     verdicts_of,
 )
-from core.plan.outside import outside_harm, with_outside
 from core.plan.prediction import Predictor, errors
 from core.plan.responses import at_levels, is_sketched
-from core.plan.sizes import DENSE, MASKED, PATTERN, SMALLEST, check_bytes, taken, total, with_target, within_bytes
+from core.plan.sizes import (
+    DENSE,
+    MASKED,
+    PATTERN,
+    SMALLEST,
+    check_bytes,
+    outside_harm,
+    taken,
+    total,
+    with_outside,
+    with_target,
+    within_bytes,
+)
 from core.plan.sketches import PAIRED, agreements, changes, correlation, inside_layers, neighbours, part_changes
 from core.plan.solvers import Choices, check_finite, curves, hull, round_to_levels, solve, solve_levels
 from core.plan.sweep import fix_layers

@@ -162,6 +162,14 @@ def forms(sizes: Mapping[str, float], perplexities: Mapping[str, float], rates: 
     figure = layout(traces, x.drawn, axes[1], 200 + 120 * len(drawn))
     if 2 in axes:
         figure.update_layout(yaxis2=axes[2] | {"anchor": "x"}, xaxis={"anchor": "y2"})
-    table = pd.DataFrame({"MB": sizes, **series}, [*sizes]).assign(MB=lambda rows: rows.MB / 1e6)
-    what = " and ".join(drawn)
-    return Chart("forms", f"Bytes against {what}", figure, study_lines.on_zeros(sizes, perplexities), table)
+    finding = study_lines.on_zeros(sizes, perplexities)
+    title = f"Bytes against {' and '.join(drawn)}"
+    return Chart("forms", title, figure, finding, forms_table(sizes, perplexities, rates))
+
+
+def forms_table(
+    sizes: Mapping[str, float], perplexities: Mapping[str, float], rates: Mapping[str, float]
+) -> pd.DataFrame:
+    """All numbers of the forms, a row each; NaN where one is not known."""
+    megabytes = {name: size / 1e6 for name, size in sizes.items()}
+    return pd.DataFrame({"MB": megabytes, "perplexity": perplexities, "tokens a second": rates}, [*sizes])

@@ -157,12 +157,3 @@ def behind(one: Result, study: Study) -> str:
     others = [(one.uniform, "uniform"), (study.dense, "the dense model")]
     compared = listed(f"{each.written} for {name}" for each, name in others if each is not None)
     return f"Against {compared}." if compared else ""
-
-
-def lowest(one: Result, study: Study) -> str:
-    """Sentence: the lowest perplexity at the same zeros by any pruner and repair; empty where none is lower."""
-    alike = [each for each in study.settings if each.level == one.level and each.finite]
-    best = min(alike, key=lambda each: each.perplexity, default=one)
-    if best is one or best.perplexity == one.perplexity:
-        return ""
-    return f"Lowest by any pruner at {one.level}: {best.written}, {spoken(best.name)}."

@@ -1,19 +1,16 @@
 """The export of the setting in view: its form, its cost, and what an export does and does not do."""
 
 from contextlib import suppress
-from math import nan
 from pathlib import Path
 
-import pandas as pd
 import streamlit as st
 
-from core.base import UserError, access, formats
+from core.base import UserError, access
 from core.export.file_sizes import worth
 from core.export.target import check_early
-from core.plan import DENSE
 from core.requests import FORMATS, ExportRequest, StudyRequest, whole_path, with_absolute_paths
 from core.results import Study, study_results
-from core.show.figures.frontier import forms
+from core.show.figures.frontier import forms, forms_table
 from core.show.words import study_lines
 from core.store import Entry, Profile, Store
 from pages.ui import layout, url_state, watch
@@ -78,14 +75,9 @@ def show(how: Pruning, profile: Profile, study: Study | None) -> None:
 def _meter(request: ExportRequest) -> None:
     """Draw the bytes of the weights in each format beside its perplexity and speed, where known."""
     sizes, perplexities, rates = worth(request, Store())
-    written = {name: formats.perplexity(each) for name, each in perplexities.items()}
-    rows = [(f"{size / 1e6:,.1f}", formats.per_cent(size / sizes[DENSE]), written.get(name, "not measured"))
-            for name, size in sizes.items()]  # fmt: skip
     st.markdown("**What the zeros are worth in bytes**", help=ABOUT)
-    table = pd.DataFrame(rows, list(sizes), ["MB", "of float16", "perplexity"])
-    if rates:
-        table["tokens a second (llama.cpp)"] = [formats.digits(rates.get(name, nan), 3) for name in sizes]
-    st.table(table)
+    known = forms_table(sizes, perplexities, rates).dropna(axis="columns", how="all")
+    layout.show_table(known, "Bytes of each form", hide_index=False)
     if chart := forms(sizes, perplexities, rates):
         layout.show(chart, "export", "forms", brief=True)
     else:

@@ -15,8 +15,8 @@ from core.show.figures import perplexity
 from core.show.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
 from core.show.words import perplexity_sentences
 from core.store import Profile, Store
-from pages.ui import best_setting, current_profile, form, layout, partial_results, studies, url_state
-from pages.ui.compress import export, pruning, settings
+from pages.ui import current_profile, form, layout, partial_results, studies, url_state
+from pages.ui.compress import export, pruning
 
 SELECTED = "Picking the winner here overfits; confirm it on another text."
 HEADLINE = (
@@ -61,7 +61,6 @@ def show(profile: Profile) -> None:
         linear_parameters(profile)
         in_view = pruning.allocation_in_view(profile)
     except UserError as error:
-        best_setting.follow(settings.read(profile, drawn=False), profile)
         layout.error(error)
         layout.to_compress("Change the allocation", "tune", "tune")
         url_state.end()
@@ -146,13 +145,7 @@ def headline(results: Study, one: Result, among: tuple[Study, ...] = ()) -> None
     """Draw the perplexity of a setting and its comparisons."""
     studies.hero(f"Perplexity of {recipe_names.setting(one.setting)}", one, one.against_uniform)
     studies.badge(results, among)
-    st.markdown(
-        escape_markdown(
-            " ".join(
-                filter(None, [perplexity_sentences.behind(one, results), perplexity_sentences.lowest(one, results)])
-            )
-        )
-    )
+    st.markdown(escape_markdown(perplexity_sentences.behind(one, results)))
     windows = results.spec.text.sequences
     if windows < FEWEST_WINDOWS:
         st.warning(f"Too few windows to tell: {windows} were evaluated, {FEWEST_WINDOWS} are needed for an interval.")
