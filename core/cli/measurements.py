@@ -198,7 +198,7 @@ def compare(options: SimpleNamespace, store: Store) -> None:
         )
         for row in _ranking(comparison)[:SHOWN]
     ]
-    say_table(("tensor", "layer", "its error", "usual", "KL, nats", "flips"), rows, unbroken=True)
+    say_table(("tensor", "layer", "its error", "usual", "KL, nats", "flips"), rows)
     say("* stands out from the other layers", f"profile {entry.key}")
 
 

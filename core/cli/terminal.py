@@ -88,19 +88,16 @@ def say(*lines: object, style: str | None = None) -> None:
         out.print(line, markup=False, highlight=False, soft_wrap=True, style=style)
 
 
-def say_table(
-    heads: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", words: int = 1, unbroken: bool = False
-) -> None:
+def say_table(heads: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", words: int = 1) -> None:
     """Print a table for people.
 
     Args:
         words: how many columns hold words, at the left; the others hold numbers.
-        unbroken: the first column is not wrapped.
     """
     table = Table(title=escape(title) or None)
     for place, head in enumerate(heads):
         side: Literal["left", "right"] = "left" if place < words else "right"
-        table.add_column(escape(head), overflow="fold", justify=side, no_wrap=unbroken and place == 0)
+        table.add_column(escape(head), overflow="fold", justify=side)
     for cells in rows:
         table.add_row(*map(escape, cells))
     out.print(table)

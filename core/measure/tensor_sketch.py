@@ -36,7 +36,10 @@ def sketched_tensors(
         step: called with how many layers are finished, or as much work on some windows.
     """
     many = max(1, TOGETHER // tokens.shape[1])
-    names, beside = (_owners(each) for each in (tensors(loaded.layers), outside(loaded)))
+    # modules that hold tensors, each once, in order
+    names, beside = (
+        unique(name.rpartition(".")[0] for name in each) for each in (tensors(loaded.layers), outside(loaded))
+    )
     plan, size, layers = tensor_sketching(len(tokens)), len(tokens), len(loaded.layers)
     groups = [range(first, size)[:many] for first in range(0, size, many)]
 
@@ -54,11 +57,6 @@ def sketched_tensors(
         every = layers, len(names), len(plan.damages), plan.draws, size
         return TensorSketch(np.full(every, np.nan), np.full((len(beside), *every[-2:]), np.nan))
     return TensorSketch(*(torch.cat(each, -1).double().numpy() for each in zip(*parts, strict=True)))
-
-
-def _owners(tensors: Sequence[str]) -> list[str]:
-    """Modules that hold tensors, each once, in order."""
-    return unique(name.rpartition(".")[0] for name in tensors)
 
 
 @torch.no_grad()  # no inference mode: its tensors cannot be differentiated by

@@ -28,8 +28,7 @@ from core.results.protocols import amount, label, short_name
 from core.results.search_plan import final_request
 from core.results.setting_result import Result, SeedResult
 from core.results.stored_forecasts import MIN_ANCHORS, best_forecast, load_forecast, load_forecasts, transferred_to
-from core.results.study_columns import CHANGE, MEAN, RESULTS, UNIFORM, Control, Row, divergence, rows_of
 from core.results.study_results import Slice, Study, examples, profile_key, shared_tasks, slice_of
-from core.results.study_table import Table
+from core.results.study_table import CHANGE, MEAN, RESULTS, UNIFORM, Control, Row, Table, divergence, rows_of
 from core.results.suspects import Suspect, fixed_plan, shares, suspects
 from core.results.text_splits import split

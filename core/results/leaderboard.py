@@ -14,8 +14,8 @@ from core.results.comparison import verdict
 from core.results.forecast import Forecast, Prediction, usable_settings
 from core.results.protocols import StudySlice, best_slice
 from core.results.setting_result import Result
-from core.results.study_columns import Row
 from core.results.study_results import Slice, Study
+from core.results.study_table import Row
 from core.store import Array, Profile
 
 THIS_ALLOCATION = "this"  # the kind of the allocation on screen, which stands beside the methods

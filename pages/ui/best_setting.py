@@ -8,9 +8,10 @@ import streamlit as st
 from core.base import UserError, escape_markdown
 from core.methods import Treatment
 from core.models.sources import text_is_here
-from core.requests import PROJECT, Recipe, WindowRequest, grammar, recipe_names, with_paths
+from core.plan import allocate
+from core.requests import PROJECT, AllocationRequest, Recipe, WindowRequest, grammar, recipe_names, with_paths
 from core.results import Row, Study, leaderboard, profile_key, slice_of
-from core.store import Store
+from core.store import Profile, Store
 from pages.ui import current_profile, layout, studies, url_state
 from pages.ui.compress import settings
 
@@ -126,3 +127,22 @@ def in_view(recipe: Recipe, text: WindowRequest | None, profile: str | None, stu
             "calibration_length": str(text.length),
         }
     return query | {name: key for name, key in {"profile": profile, "study": study}.items() if key}
+
+
+def follow(request: AllocationRequest, profile: Profile) -> None:
+    """Bring another profile of the model into view that has what an allocation looks at; return where none has."""
+    for entry in Store().of_model(profile.spec.model):
+        if entry.key == profile.key:
+            continue
+        try:
+            allocate(request, current_profile.load(entry.key))
+        except UserError:
+            continue
+        st.toast(
+            escape_markdown(
+                f"Profile in view now: {current_profile.name(entry)}. It has what this allocation looks at."
+            )
+        )
+        url_state.write()
+        st.query_params["profile"] = entry.key
+        st.rerun()

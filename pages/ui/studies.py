@@ -114,17 +114,14 @@ def hero(about: str, one: Result, change: Change | None, other: str = "") -> Non
     if not one.trouble and change and math.isfinite(change.value):
         size, _, interval = change.said.partition(" %")
         word = verdict(change.quoted)
+        other = other or recipe_names.uniform_beside(one.setting and one.setting.repair)
         how = {
-            "delta": f"{size} % against {escape_markdown(other or _uniform(one))}",
+            "delta": f"{size} % against {escape_markdown(other)}",
             "delta_color": HUES.get(word, "off"),
             "delta_arrow": "auto" if word in HUES else "off",
             "delta_description": escape_markdown(f"95 % interval {interval.strip(' ,')}"),
         }
     st.metric(escape_markdown(about), written, help=one.trouble or None, **how)
-
-
-def _uniform(one: Result) -> str:
-    return recipe_names.uniform_beside(one.setting and one.setting.repair)
 
 
 def helped(settings: Iterable[Result]) -> None:

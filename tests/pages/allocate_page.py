@@ -6,7 +6,7 @@ from pathlib import Path
 from unittest import mock
 
 from core.store import Store, load
-from pages.ui.compress import current_allocation
+from pages.ui.compress import tune
 from tests.pages.opening import live, opened_at
 
 
@@ -17,7 +17,7 @@ def opened(**view):
 
 def on_screen(app):
     """Sparsity per layer of the allocation in view, as the page writes it to its file."""
-    with mock.patch.object(current_allocation, "written", wraps=current_allocation.written) as written:
+    with mock.patch.object(tune, "written", wraps=tune.written) as written:
         app.run()
     return written.call_args[0][0].sparsity
 

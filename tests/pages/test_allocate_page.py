@@ -15,7 +15,7 @@ from core.requests import AllocationRequest, grammar
 from core.results import stored_forecasts
 from core.store import Store
 from pages.ui import current_profile
-from pages.ui.compress import current_allocation
+from pages.ui.compress import tune
 from tests import synthetic
 from tests.pages.allocate_page import command_words, load_, on_screen, opened, predicted
 from tests.pages.opening import live, opened_at, put, url
@@ -137,7 +137,7 @@ def test_an_impossible_layer_by_hand_is_said_and_left_out(hand, cache):
 def test_the_file_of_a_budget_per_linear_is_read_as_it_was_written(cache, tmp_path):
     here, path = load_(cache["linear"]), tmp_path / "allocation.json"
     found = allocate(AllocationRequest(base=Response(granularity="linear"), target=0.6), here)
-    path.write_text(current_allocation.written(found, here), encoding="utf-8")
+    path.write_text(tune.written(found, here), encoding="utf-8")
     again = allocate(grammar.from_file(path), here)
     assert np.array_equal(again.exact, found.exact) and again.request.target == pytest.approx(0.6)
 

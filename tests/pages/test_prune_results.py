@@ -64,7 +64,8 @@ def measured(store, base, profile=PROFILE.key):
 def test_what_another_profile_measured_alike_is_shown_but_is_not_the_setting_in_view(store):
     mine, another = measured(store, "uniform"), measured(store, "owl", "another")
     app = opened(study=mine, detail="all")
-    assert "OWL" in set(app.dataframe[-1].value["allocation"])
+    [table] = [each.value for each in app.dataframe if "allocation" in each.value]
+    assert "OWL" in set(table["allocation"])
     other = (
         "OWL, 70 % zeros, Wanda was evaluated as another profile spreads it. As this one does, your setting was not."
     )

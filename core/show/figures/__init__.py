@@ -7,9 +7,9 @@ from core.show.figures.style import Chart
 
 __getattr__ = lazily(
     __name__,
-    allocation="perplexity_by_method",
     charts="CHARTS COMPARED GAIN GROUPS",
     evaluation="BEYOND sensible with_band",
+    perplexity="perplexity_by_method",
     palette="HUE contrast mixed readable see_through shades",
     style="BOTTOM InView TOP themed",
 )

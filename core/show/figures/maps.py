@@ -1,4 +1,4 @@
-"""Heat maps: drift left of layer by layer, a number of tensor by layer, and the correlation of layers."""
+"""Heat maps: drift left of layer by layer, numbers of tensors by layer, correlation of layers, budgets of linears."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.base import Estimate, Flags, times
-from core.plan import below_floor, drift_left
-from core.show.figures.axes import layer_axis
+from core.base import Estimate, Flags, capital, times
+from core.methods import BudgetUnit
+from core.plan import below_floor, drift_left, layer_means
+from core.show.figures.axes import labels, layer_axis
 from core.show.figures.palette import LIGHT
 from core.show.figures.style import Chart, cells, colour_bar, heat, layout, mark_layer
 from core.store import Array, Seeds
@@ -158,3 +159,37 @@ def pairs(correlation: Estimate, finding: str, layer: int | None) -> Chart:
 def layer_table(values: Array, names: Sequence[str]) -> pd.DataFrame:
     """The same numbers, a row for each layer."""
     return pd.DataFrame(values, columns=list(names)).rename_axis("layer").reset_index()
+
+
+# --- a budget for each linear ----------------------------------------------------------------------------------------
+
+
+def linears(shares: Array, parameters: Array, names: Sequence[str], unit: BudgetUnit) -> Chart:
+    """Zeros or bits of every linear, its mean over layers beside its row.
+
+    Args:
+        shares, parameters: (layers, linears) what each saves, and its weights, which count in the means.
+        names: of the linears.
+    """
+    layers, count = shares.shape
+    amounts, means = unit.amount(shares), unit.amount(layer_means(shares.T, parameters.T))
+    hover = f"layer %{{x}}, %{{customdata[0]}}: %{{z:.4g}} {unit.unit}"
+    figure = by_layer(amounts, names, hover, colour_bar(tickformat=".3g"), unit.unit, amounts, 0.11 * layers)
+    beside = [f"{each:.2f}" for each in means]
+    figure.add_trace(labels([layers - 0.3] * count, np.arange(count), beside, [LIGHT.ink] * count))
+    table = layer_table(amounts, names)
+    table.insert(1, "mean of the layer", unit.amount(layer_means(shares, parameters)))
+    finding = _spared_sentence(amounts, means, names, unit.unit)
+    return Chart("linears", f"{capital(unit.unit)} of every linear", figure, finding, table)
+
+
+def _spared_sentence(amounts: Array, means: Array, names: Sequence[str], unit: str) -> str:
+    """Sentence: the linears with the highest and the lowest mean, and the layer inside which they differ most."""
+    most, least, widest = int(means.argmax()), int(means.argmin()), int(np.ptp(amounts, axis=1).argmax())
+    if np.ptp(amounts) < 1e-9:
+        return f"Every linear gets {means[0]:.3f} {unit}."
+    low, high = amounts[widest].min(), amounts[widest].max()
+    return (
+        f"{names[least]} gets the fewest {unit} (mean {means[least]:.3f}, at the right of its row), {names[most]} the "
+        f"most ({means[most]:.3f}); inside a layer they differ most in layer {widest}, from {low:.3f} to {high:.3f}."
+    )

@@ -1,4 +1,4 @@
-"""Perplexity against target sparsity: a line per method."""
+"""Perplexity of methods: a line each over target sparsity, and all of them at one target."""
 
 import math
 from collections import defaultdict
@@ -10,11 +10,23 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.base import digits, frozen, per_cent
+from core.base import digits, frozen, per_cent, perplexity
 from core.methods import ZEROS
 from core.requests import spoken
-from core.results import FEWEST_WINDOWS, Result, Slice, Study, interval, slice_of
+from core.results import (
+    FEWEST_WINDOWS,
+    THIS_ALLOCATION,
+    RankedMethod,
+    Result,
+    Slice,
+    Study,
+    interval,
+    slice_of,
+    tied,
+    verdict,
+)
 from core.show.figures.axes import LETTER, line_labels, log_axis, share_axis, wrapped
+from core.show.figures.evaluation import dots
 from core.show.figures.palette import LIGHT, colour
 from core.show.figures.style import SYMBOLS, Chart, curve, layout, points, value_line, whiskers
 from core.show.words.perplexity_sentences import not_a_number
@@ -162,3 +174,64 @@ def _ranked(study: Study, results: Sequence[Result], target: float) -> str:
             spread = f"perplexities run from {low} to {high}; too few windows to rank them."
         sentences.append(f"At {here[0].level} {spread}")
     return " ".join([*sentences, *not_a_number(study.settings)]) or "Nothing is measured yet."
+
+
+# --- what each method costs at one target ----------------------------------------------------------------------------
+
+UNKNOWN = "not measured"
+
+
+def perplexity_by_method(ranked: Sequence[RankedMethod], dense: float) -> Chart:
+    """Perplexity of every method with its interval, a row each: measured, else predicted as a hollow dot.
+
+    Args:
+        dense: perplexity of the unpruned model; NaN while it is not measured.
+    """
+    values = np.array([(each.perplexity, *each.interval) for each in ranked])
+    names, axis = [each.name for each in ranked], log_axis("perplexity (log scale)", values).drawn
+    hues = [LIGHT.accent if each.kind == THIS_ALLOCATION else colour(each.kind) for each in ranked]
+    figure = dots("perplexity", names, values, [*map(_row_text, ranked)], axis, colours=hues)
+    figure.data[0].marker.symbol = ["circle-open" if each.predicted else "circle" for each in ranked]
+    changes = [each.measured and each.measured.against_uniform for each in ranked]
+    columns = {
+        "method": names,
+        **dict(zip(("perplexity", "low", "high"), values.T, strict=True)),
+        "predicted": [each.predicted is not None for each in ranked],
+        "against uniform, %": [each.value if each else math.nan for each in changes],
+        "seeds": [len(each.measured.results) if each.measured else 0 for each in ranked],
+    }
+    table = pd.DataFrame(columns)
+    return Chart("leaderboard-perplexity", "What does each method cost?", figure, _lowest(ranked, dense), table)
+
+
+def _row_text(one: RankedMethod) -> str:
+    """Perplexity and change, or why there is none."""
+    if math.isnan(one.perplexity):
+        return one.measured.trouble if one.measured else UNKNOWN
+    if one.predicted:
+        return f"{perplexity(one.perplexity)}  predicted"
+    change = one.measured.against_uniform
+    ends = f"  {change.quoted.value:+.0f} %" if change and math.isfinite(change.quoted.value) else ""
+    return f"{perplexity(one.perplexity)}{ends}"
+
+
+def _lowest(ranked: Sequence[RankedMethod], dense: float) -> str:
+    """Sentence: the method of the lowest perplexity beside the unpruned model's, and what dots and bars are."""
+    finite = [each for each in ranked if math.isfinite(each.perplexity) and each.kind != THIS_ALLOCATION]
+    if not finite:
+        return "None of these was measured."
+    best, *others = sorted(finite, key=lambda each: each.perplexity)
+    verb = "is predicted to have" if best.predicted else "has"
+    text = f"Of the methods, {best.spoken} {verb} the lowest perplexity, {perplexity(best.perplexity)}"
+    text += f", but {_tie(best, others[0])}" if others and tied(best, others[0]) else ""
+    text += f"; the unpruned model has {perplexity(dense)}" if math.isfinite(dense) else ""
+    hollow = " Hollow dots are predicted, with 90 % intervals." if any(each.predicted for each in ranked) else ""
+    return f"{text}. Bars are 95 % intervals of the change against uniform.{hollow}"
+
+
+def _tie(best: RankedMethod, second: RankedMethod) -> str:
+    """Reason not to call the lowest better than the next: its perplexity may be over luckier calibration seeds."""
+    measured = best.measured and second.measured
+    if measured and verdict(best.measured.against(second.measured).quoted) == "costs":
+        return f"is worse than {second.spoken} over the calibration seeds that both have"
+    return f"is not certainly better than {second.spoken}"

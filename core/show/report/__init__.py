@@ -5,9 +5,8 @@ from core import lazily
 __getattr__ = lazily(
     __name__,
     claims="CLAIMED CLAIMS MEASURED Measured PROFILES",
-    page="Exhibit Report",
     question_table="best",
     questions="BENCHES bench_file",
     remake="request_of_profile",
-    reports="html",
+    reports="Exhibit Report html",
 )

@@ -1,21 +1,17 @@
 """The allocation in view: live picture over strengths, layers set by hand, other methods beside it, and export."""
 
-import json
 import math
 from contextlib import suppress
 from functools import lru_cache
-
-import streamlit as st
 
 from core.base import UserError, duration, escape_markdown, sentence
 from core.jobs import cost
 from core.methods import Manual, Treatment
 from core.models import machine
 from core.plan import Allocation, allocate, fix_layers, linear_parameters, responses
-from core.requests import AllocationRequest, MeasureRequest, StudyRequest, line, request_of
+from core.requests import AllocationRequest, MeasureRequest, StudyRequest, request_of
 from core.results import Forecast, Result, Slice, Study, candidates, leaderboard, stored_forecasts
-from core.show.figures import Chart
-from core.show.figures import allocation as charts
+from core.show.figures import Chart, maps, perplexity
 from core.show.words import study_lines
 from core.store import Profile, Store
 from pages.ui import current_profile, layout, studies, watch
@@ -118,7 +114,7 @@ def next_words(allocation: Allocation, forecast: Forecast) -> None:
 def by_linear(allocation: Allocation, profile: Profile) -> None:
     """Draw the sparsity, or the bits, of layers by linears."""
     names, unit = profile.provenance["linears"], allocation.request.budget_unit
-    chart = charts.linears(allocation.exact, linear_parameters(profile), names, unit)
+    chart = maps.linears(allocation.exact, linear_parameters(profile), names, unit)
     layout.show(chart, profile.key[:6], "linears", brief=True)
     if origin := responses.source(profile, allocation.request.base):
         layout.caption(origin)
@@ -159,36 +155,10 @@ def race(
 def _costs(request: AllocationRequest, allocation: Allocation, among: leaderboard.Leaderboard) -> Chart:
     """Chart of the cost of each method; built once for all readers."""
     every, dense = [among.in_view("this allocation", allocation.exact), *_ranking(among, request)], among.study.dense
-    return charts.perplexity_by_method(every, dense.perplexity if dense else math.nan)
+    return perplexity.perplexity_by_method(every, dense.perplexity if dense else math.nan)
 
 
-# --- what can be done with it -----------------------------------------------------------------------------------------
-
-
-def section(allocation: Allocation, profile: Profile) -> None:
-    """Draw the command that prints the same numbers, and the download of the allocation.
-
-    Args:
-        allocation: as on screen, with layers set by hand.
-    """
-    layout.header("Export allocation")
-    st.caption("This command prints the same numbers.")
-    file = f"{profile.key[:6]}-allocation.json"
-    argument = file if allocation.request.base.by_hand else allocation.request
-    layout.command(line("allocate", profile=profile.key, allocation=argument, cache=Store().elsewhere))
-    st.download_button("JSON", written(allocation, profile), file, "application/json", key="json", on_click="ignore")
-
-
-def written(allocation: Allocation, profile: Profile) -> str:
-    """JSON of an allocation as `--allocation FILE` reads it, with its origin."""
-    record = {
-        "profile": profile.key,
-        "model": profile.provenance.get("model"),
-        "request": allocation.request.model_dump(mode="json"),
-        "budget": allocation.budget,
-        "sparsity": allocation.exact.tolist(),
-    }
-    return json.dumps(record, indent=1)
+# --- what a prediction lacks ------------------------------------------------------------------------------------------
 
 
 def evaluate_anchors(why: UserError, treatment: Treatment, profile: Profile) -> None:

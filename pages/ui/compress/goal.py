@@ -15,7 +15,7 @@ from core.jobs import cost
 from core.methods import ANY, DEFAULT_PRUNER, GGUF, Treatment, default_pruner
 from core.plan import taken
 from core.requests import BestRequest, Counts, command_line, fraction, read_bytes, whole_path
-from core.results import Forecast, Frontier, Result, best, text_splits
+from core.results import Frontier, best, text_splits
 from core.show.figures import Chart, frontier
 from core.store import Entry, Profile, Store
 from pages.ui import current_profile, form, layout, studies, watch
@@ -112,12 +112,7 @@ def _frontier(profile: Profile, aim: str, typed: str, treatment: Treatment, coun
         layout.caption(STANDS_FOR)
 
 
-@lru_cache(maxsize=16)
-def _ways(
-    profile: Profile, treatment: Treatment, counts: Counts, results: tuple[Result, ...], forecast: Forecast | None
-) -> Frontier:
-    """Kept for all readers: its points take a second."""
-    return Frontier(profile, treatment, counts, results, forecast)
+_ways = lru_cache(maxsize=16)(Frontier)  # kept for all readers: its points take a second
 
 
 @lru_cache(maxsize=64)

@@ -15,8 +15,8 @@ from core.show.figures import perplexity
 from core.show.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
 from core.show.words import perplexity_sentences
 from core.store import Profile, Store
-from pages.ui import current_profile, form, layout, partial_results, studies, url_state
-from pages.ui.compress import export, pruning
+from pages.ui import best_setting, current_profile, form, layout, partial_results, studies, url_state
+from pages.ui.compress import export, pruning, settings
 
 SELECTED = "Picking the winner here overfits; confirm it on another text."
 HEADLINE = (
@@ -61,6 +61,7 @@ def show(profile: Profile) -> None:
         linear_parameters(profile)
         in_view = pruning.allocation_in_view(profile)
     except UserError as error:
+        best_setting.follow(settings.read(profile, drawn=False), profile)
         layout.error(error)
         layout.to_compress("Change the allocation", "tune", "tune")
         url_state.end()

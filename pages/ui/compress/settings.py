@@ -57,7 +57,7 @@ ABOUT_CONTROLS = (
 )
 ABOUT_CURRENCY = (
     "Zeros: weights that go. Layers: those that are left out. Else how many bits each linear gets. The slider is then "
-    "the size of all weights in megabytes."
+    "the size of all weights in megabytes. The page takes a profile that measured it, where one is here."
 )
 ORIGIN = (
     "From the paper: a coefficient of each layer, measured by perturbing it, shifts an existing allocation. We know "

@@ -1,5 +1,6 @@
 """The tune part of the Compress page: a budget spread over layers, live, and the measurement of the setting."""
 
+import json
 from contextlib import suppress
 from functools import lru_cache
 from operator import add
@@ -12,7 +13,7 @@ from core.base import UserError, capital, megabytes, per_cent
 from core.export.file_sizes import counts_of
 from core.methods import BudgetUnit, Treatment
 from core.plan import Allocation, linear_parameters, taken
-from core.requests import AllocationRequest, uniform
+from core.requests import AllocationRequest, line, uniform
 from core.results import Forecast, Result, Study
 from core.show.figures.axes import Axis, linear_axis
 from core.show.figures.evaluation import costs_of, sensible, sparsities
@@ -66,7 +67,7 @@ def show(profile: Profile) -> None:
         current_allocation.by_linear(tuning.allocation, profile)
     if not tuning.levels:
         current_allocation.race(*tuning[:1], tuning.allocation, tuning.forecast, *tuning[1:3], profile)
-    current_allocation.section(tuning.allocation, profile)
+    _section(tuning.allocation, profile)
 
 
 def _tuning(profile: Profile, more: DeltaGenerator) -> Tuning:
@@ -91,6 +92,7 @@ def _picture(tuning: Tuning, profile: Profile) -> None:
     """Draw the live picture, what is known of its cost, and the best setting that was measured."""
     request, forecast, treatment = tuning.request, tuning.forecast, tuning.treatment
     if tuning.wrong:
+        best_setting.follow(request, profile)
         layout.error(tuning.wrong)
         url_state.end()
     if tuning.levels:
@@ -114,6 +116,32 @@ def _measure(tuning: Tuning, profile: Profile) -> None:
         results.known_cost(how.setting, tuning.protocols, profile)
     pruning.evaluate(how, profile)
     layout.to_compress("Export this setting", "results")
+
+
+def _section(allocation: Allocation, profile: Profile) -> None:
+    """Draw the command that prints the same numbers, and the download of the allocation.
+
+    Args:
+        allocation: as on screen, with layers set by hand.
+    """
+    layout.header("Export allocation")
+    st.caption("This command prints the same numbers.")
+    file = f"{profile.key[:6]}-allocation.json"
+    argument = file if allocation.request.base.by_hand else allocation.request
+    layout.command(line("allocate", profile=profile.key, allocation=argument, cache=Store().elsewhere))
+    st.download_button("JSON", written(allocation, profile), file, "application/json", key="json", on_click="ignore")
+
+
+def written(allocation: Allocation, profile: Profile) -> str:
+    """JSON of an allocation as `--allocation FILE` reads it, with its origin."""
+    record = {
+        "profile": profile.key,
+        "model": profile.provenance.get("model"),
+        "request": allocation.request.model_dump(mode="json"),
+        "budget": allocation.budget,
+        "sparsity": allocation.exact.tolist(),
+    }
+    return json.dumps(record, indent=1)
 
 
 # --- the live picture of sizes: bits of each layer, and what each size is predicted to cost --------------------------

@@ -13,7 +13,7 @@ from core.methods import Treatment
 from core.plan import allocate, gains_of, linear_parameters
 from core.requests import AllocationRequest, Counts, Recipe, read_allocation
 from core.results import Frontier, Leaderboard, Result, SeedResult
-from core.show.figures import InView, allocation, charts, drift, evaluation, frontier, gain, maps, perplexity
+from core.show.figures import InView, charts, drift, evaluation, frontier, gain, maps, perplexity
 from core.show.report import claims, questions
 from core.store import Losses, Store, profiles
 from tests import approved, synthetic
@@ -193,7 +193,7 @@ def allocations(_):
     study = questions.committed("plain")
     among = Leaderboard(profile, study, next(each for each in study.slices if each.target == 0.7))
     ranked = [among.in_view("this allocation", allocate(request, profile).exact), *among.ranking(request)]
-    yield allocation.perplexity_by_method(ranked, study.dense.perplexity)
+    yield perplexity.perplexity_by_method(ranked, study.dense.perplexity)
     demo, counts = Store().profile("demo"), Counts(106_168_320, 28_311_552, 35_136)
     for by, share in (("gguf", 0.69), ("gguf", 0.6), ("quantised_symmetric", 0.75)):  # whose names part at every size
         of = Frontier(of_profile(demo.key), Treatment(by), counts, (), None)
@@ -202,7 +202,7 @@ def allocations(_):
     for key, asked in (("5d5fdc", "zeros:0.7"), ("dc7d36", "bits:3"), ("cb91c3", "integers:4")):
         profile, request = of_profile(key), read_allocation(f"response granularity=linear currency={asked}")
         names, unit = profile.provenance["linears"], request.budget_unit
-        yield allocation.linears(allocate(request, profile).exact, linear_parameters(profile), names, unit)
+        yield maps.linears(allocate(request, profile).exact, linear_parameters(profile), names, unit)
 
 
 CASES = {name: lambda _, key=key, name=name: every_chart(InView(of_profile(key), name, 10)) for key, name in IN_VIEW}

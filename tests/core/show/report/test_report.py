@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.show.report import Exhibit, Report
-from core.show.report import page as report
+from core.show.report import reports as report
 
 LIBRARY = "var Plotly = {react() { return '<' + '/p>'; }};\r\n// done"
 EVIL = [
