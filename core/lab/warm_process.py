@@ -16,13 +16,12 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, BinaryIO, Protocol
 
+from core import ENVIRONMENT
 from core.base import PROJECT, Fields, Spec, UserError
 from core.requests import Question, Talk, Task
 from core.store import Chunk, Lens, Scene, SceneRow
 
 PREFETCH_AFTER = 0.3  # seconds without a task; a reader who is answered in chunks asks again sooner
-# waiting threads yield their core, so that a run beside them continues; libraries draw no progress bars
-ENVIRONMENT = {"OMP_WAIT_POLICY": "passive", "TQDM_DISABLE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 MESSAGE_TYPES = {form.__name__: form for form in (Question, Talk, SceneRow, Lens, Scene, Chunk)}
 
 
@@ -30,7 +29,7 @@ MESSAGE_TYPES = {form.__name__: form for form in (Question, Talk, SceneRow, Lens
 def started(command: Sequence[str]) -> Iterator[subprocess.Popen]:
     """A process that serves, until the end of the block: nothing of it is needed then."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    process = subprocess.Popen(command, cwd=PROJECT, env={**os.environ, **ENVIRONMENT}, **pipes)
+    process = subprocess.Popen(command, cwd=PROJECT, env=os.environ | ENVIRONMENT, **pipes)
     with suppress(BrokenPipeError), process:  # what it never read
         try:
             yield process
