@@ -7,20 +7,21 @@ from core.base import capital, number, per_cent
 from core.results import CHANGE, FAILS, HOLDS
 from core.show.report import claims, questions
 from core.show.report.questions import BENCHES, Bench
-from pages.ui import form, layout, studies, url_state
+from pages.ui import form, layout, studies
 
 layout.title("What was measured?")
 st.caption(
     "Of the bundled model, unless the question says otherwise. Changes are paired over windows; brackets are 95 % "
     "intervals, over calibration seeds where there are three or more. An interval that holds 0 decides nothing."
 )
-TITLES = {claims.PAPER: claims.TITLE} | {name: each.title for name, each in (questions.QUESTIONS | BENCHES).items()}
+QUESTIONS = questions.QUESTIONS | BENCHES
+TITLES = {claims.PAPER: claims.TITLE} | {name: each.title for name, each in QUESTIONS.items()}
 HUES = {HOLDS: "green", FAILS: "orange"}
 name = form.choice("Question", TITLES, "question", claims.PAPER)
 
 
-def show_claims() -> None:
-    """Draw the claims of the literature by paper and model, the surprises, and one claim with its measurements."""
+def show_claims() -> list[tuple[str, str]]:
+    """Draw the claims by paper and model, the surprises, and one claim; return its protocols with their commands."""
     rows = [["Claim", *claims.PROFILES], ["---"] * (1 + len(claims.PROFILES))]
     for claim in claims.CLAIMS.values():
         verdicts = (f":{HUES.get(word, 'gray')}-badge[{word}]" for word in claim.verdicts)
@@ -33,32 +34,21 @@ def show_claims() -> None:
     claim = claims.CLAIMS[form.choice("Claim", titles, "claim", next(iter(titles)))]
     layout.show(claim.chart(), "evidence", "claim-chart")
     layout.caption(claim.about)
-    with st.expander("Measured on, and the lines that measure it again"):
-        for each in filter(None, claims.answers(claim).values()):
-            layout.caption(each.protocol)
-            show_command(each.command)
+    return [(each.protocol, each.command) for each in claims.answers(claim).values() if each]
 
 
-def show_command(command: str) -> None:
-    """Draw a command, and the source of the texts that it reads."""
-    layout.command(command)
-    if texts := questions.texts_of(command):
-        layout.caption(texts)
-
-
-def show_bench(bench: Bench) -> str:
-    """Draw what a bench measured; return the command that repeats it."""
+def show_bench(bench: Bench) -> None:
+    """Draw what a bench measured."""
     if bench.bars:
         layout.show(bench.chart(name), "evidence", name)
     else:
         layout.header(bench.title)
+        layout.show_table(bench.table(name), f"All numbers: {bench.title}")
     st.caption(bench.about)
-    layout.show_table(bench.table(name), f"All numbers: {bench.title}")
-    return bench.command
 
 
-def show_answer(answer: questions.Answer) -> str:
-    """Draw the answer of a question's studies at one target; return the command that repeats them."""
+def show_answer(answer: questions.Answer) -> None:
+    """Draw the answer of a question's studies at one target."""
     targets = answer.targets
     target = targets[-2] if len(targets) > 2 else targets[-1]
     write = number if answer.budget_unit.bits else per_cent
@@ -70,17 +60,19 @@ def show_answer(answer: questions.Answer) -> str:
     layout.show(questions.chart(answer, target), "evidence", name)
     for sentence in answer.sentences:
         st.markdown(sentence)
-    heads, *rows = answer.table.read.texts
-    wide = {head: st.column_config.Column(width=330) for head in heads if head.startswith(CHANGE)}  # else cut off
-    layout.show_table(pd.DataFrame(rows, columns=heads), f"All settings: {answer.question.title}", wide)
-    layout.download(lambda: answer.table.csv, f"evidence-{name}", f"{name}-table")
-    return answer.question.command
+
+    def settings():
+        heads, *rows = answer.table.read.texts
+        wide = {head: st.column_config.Column(width=330) for head in heads if head.startswith(CHANGE)}  # else cut off
+        layout.show_table(pd.DataFrame(rows, columns=heads), f"All settings: {answer.question.title}", wide)
+        layout.download(lambda: answer.table.csv, f"evidence-{name}", f"{name}-table")
+
+    layout.folded("All numbers", settings)
 
 
 if name == claims.PAPER:
-    show_claims()
-    url_state.end()
-bench = BENCHES.get(name)
-command = show_bench(bench) if bench else show_answer(questions.answer(name))
-st.caption("This line measures it again; what is committed is not measured twice.")
-show_command(command)
+    steps = show_claims()
+else:
+    show_bench(BENCHES[name]) if name in BENCHES else show_answer(questions.answer(name))
+    steps = [("What is committed is not measured twice.", QUESTIONS[name].command)]
+layout.commands((f"{about} {questions.texts_of(line)}", line) for about, line in steps)

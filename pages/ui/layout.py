@@ -193,12 +193,22 @@ def command(line: str) -> None:
     st.code(hide_folders(line), "bash", wrap_lines=True)
 
 
-def commands(steps: Iterable[tuple[str, str]]) -> None:
+def folded(label: str, draw: Callable[[], None]) -> None:
+    """An expander, drawn once opened: for a table or a line of code a browser loads most of a second."""
+    with st.expander(label, key=label, on_change="rerun") as fold:
+        if fold.open:
+            draw()
+
+
+def commands(steps: Iterable[tuple[str, str]], label: str = "The same on the command line") -> None:
     """Command lines and files that do the same, folded away, each with what it is."""
-    with st.expander("The same on the command line"):
+
+    def lines():
         for about, text in steps:
-            st.caption(about)
+            caption(about)
             command(text)
+
+    folded(label, lines)
 
 
 def numbers(table: pd.DataFrame, about: str, file: str, key: str, chart: bool = False) -> None:

@@ -33,8 +33,9 @@ def paint(app):
 
 
 def opened_at(place, painted=True, **view):
-    """A page, or a part of one, with a view in its URL."""
+    """A page, or a part of one, with a view in its URL; what is folded until it is wanted stands open."""
     app = shell(painted)
+    app.session_state["The same on the command line"] = app.session_state["All numbers"] = True
     page, view = places.opened(place, view)
     app.query_params.update(view)
     return app.switch_page(f"{page}.py").run()

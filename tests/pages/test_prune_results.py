@@ -66,9 +66,7 @@ def test_what_another_profile_measured_alike_is_shown_but_is_not_the_setting_in_
     app = opened(study=mine, detail="all")
     [table] = [each.value for each in app.dataframe if "allocation" in each.value]
     assert "OWL" in set(table["allocation"])
-    other = (
-        "OWL, 70 % zeros, Wanda was evaluated as another profile spreads it. As this one does, your setting was not."
-    )
+    other = "OWL, 70 % zeros, Wanda was evaluated, but as another profile spreads the budget."
     assert other in words(app.info)
     assert "profiles " in badges(app)[0]
     assert other in words(opened(study=another).info)

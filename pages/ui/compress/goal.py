@@ -162,8 +162,8 @@ def _make(profile: Profile, aim: str, typed: str, more: Callable[[], dict], devi
         goes = place and f" The file goes to {place}."
         layout.caption(f"{cost.words(expected).replace('About', 'Up to', 1)} {STAYS}{goes}")
         with details:
-            layout.caption(f"{text_splits.described(request)} {search.SHARED}")
-            layout.command(command_line(request, device, Store().elsewhere))
+            about = f"{text_splits.described(request)} {search.SHARED}"
+            layout.commands([(about, command_line(request, device, Store().elsewhere))])
         return expected
 
     def find(request):

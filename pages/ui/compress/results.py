@@ -111,7 +111,7 @@ def _measured(
             name = recipe_names.setting(setting.seedless)
             reason = f"Your setting ({name}) has not been evaluated here."
             if results.of(setting) and not mine:
-                reason = f"{name} was evaluated as another profile spreads it. As this one does, your setting was not."
+                reason = f"{name} was evaluated, but as another profile spreads the budget."
             view.not_evaluated(reason, "Measure this setting", measured)
         pruning.in_a_line(setting)
     _charts(view, leading)

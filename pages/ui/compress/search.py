@@ -158,7 +158,7 @@ def _background(best_answer: Best) -> None:
     if left_out := best_answer.provenance.left_out:
         with st.expander(f"Left out: {len(left_out)}"):
             layout.bullets(map(sentence, left_out))
-    layout.commands(remake.best(best_answer))
+    layout.commands(remake.best(best_answer), "The search on the command line")
 
 
 def in_view(best_answer: Best) -> dict[str, str]:

@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from core.base import UserError, checked, escape_markdown, profile_names, text_name
+from core.base import UserError, checked, profile_names, text_name
 from core.methods import Checkpoint
 from core.models import machine
 from core.requests import MeasureRequest, absolute, line
@@ -31,14 +31,14 @@ def show() -> None:
     """Draw checkpoints beside the model in view, then, of a profile without any, two profiles beside each other."""
     profile = current_profile.profile()
     current_profile.heading("Where did it go wrong?", profile)
-    ask(profile)
-    seen = offer_stored(profile)
+    seen = stored(profile)
     name = next(iter(seen.others), next(iter(seen.by_name)))
     first = bool(seen.others) and not seen.spec.tensors  # of before shares were measured
     rows = GROUPS[COMPARED][first : None if profile.others else first + 1]
     absorption.pairs(rows, InView(seen, name, current_profile.layer(profile)), f"{seen.key[:6]}-{name}")
     if seen.spec.tensors:
         offer_fix(seen)
+    ask(profile)
     if not profile.others:
         layout.header("How do two models differ?")
         _two(profile)
@@ -51,9 +51,10 @@ def offer_fix(profile: Profile) -> None:
     except UserError as lacking:
         st.caption(str(lacking))
         return
-    st.download_button("Save fixed plan", pretty(plan), "fixed.json", key="fixed-plan", on_click="ignore", help=FIXED)
+    st.download_button("Save fixed plan", pretty(plan), "fixed.json", key="fixed-plan", on_click="ignore")
     model = profile.provenance.get("model_source") or "MODEL"
-    layout.command(line("prune", model=model, allocation="fixed.json", format=form, export="./fixed"))
+    command = line("prune", model=model, allocation="fixed.json", format=form, export="./fixed")
+    layout.commands([(FIXED, command)])
 
 
 def _two(profile: Profile) -> None:
@@ -81,7 +82,7 @@ def ask(profile: Profile) -> None:
     if not profile.provenance.get("model_source"):
         st.caption(UNKNOWN)
         return
-    typed = form.words("Checkpoint to compare with this model", "other", **CHECKPOINT).strip()
+    typed = form.words("Another checkpoint to compare", "other", **CHECKPOINT).strip()
     label, key, device = "Run comparison", "compare-run", machine.devices()[0]
     if not typed:
         st.button(label, key=key, disabled=True)
@@ -109,14 +110,11 @@ def _about(profile: Profile, device: str, request: MeasureRequest) -> None:
     layout.caption(f"{reads} {watch.expected(request, device)}")
 
 
-def offer_stored(profile: Profile) -> Profile:
-    """Draw links to the stored comparisons of the model in view; return it, or the first where it is none itself."""
-    alike = Store().of_model(profile.spec.model)
-    comparisons = [entry for entry in alike if entry.spec.others and entry.key != profile.key]
+def stored(profile: Profile) -> Profile:
+    """The stored comparison picked, drawn as a choice; the profile itself where it is one or has none."""
+    comparisons = [entry for entry in Store().of_model(profile.spec.model) if entry.spec.others]
+    if profile.others or not comparisons:
+        return profile
     comparisons.sort(key=lambda entry: not entry.spec.tensors)  # those that name the worst tensors come first
-    if comparisons:
-        st.caption(f"Stored comparisons of this model{'' if profile.others else ', the first drawn below'}")
-    for entry in comparisons:
-        name = escape_markdown(profile_names.comparison(words.described(entry)))
-        layout.link("compare", name, {"profile": entry.key})
-    return current_profile.load(comparisons[0].key) if comparisons and not profile.others else profile
+    named = {entry.key: profile_names.comparison(words.described(entry)) for entry in comparisons}
+    return current_profile.load(form.choice("Stored comparison", named, "checkpoint", comparisons[0].key, width=480))
