@@ -16,9 +16,11 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Send
 from starlette.websockets import WebSocketClose
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.web.server.starlette.starlette_app_utils import decode_xsrf_token_string
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
+from core.base import PROJECT
 from core.jobs import processes, queue
 from core.store import Store
 from pages.ui import places
@@ -103,6 +105,7 @@ def _prepare() -> None:
 
 BROWSER = "X-Browser"  # .streamlit/config.toml has Streamlit give a session back only where this is the same
 NAME_LENGTH = 128  # characters of a tab's or a browser's name that are read
+SCRIPT = str(PROJECT / "pages" / "shell.py").encode()
 REFUSAL = "This server answers only pages of its own address, and takes no files.\n"
 
 HEADERS = {
@@ -165,6 +168,11 @@ def _guarded(send: Send) -> Send:
     async def sending(message):
         if message["type"] == "http.response.start":
             MutableHeaders(scope=message).update(HEADERS)
+        elif SCRIPT in (message.get("bytes") or b""):  # Streamlit tells each browser where the server keeps it
+            told = ForwardMsg.FromString(message["bytes"])
+            if told.HasField("new_session"):
+                told.new_session.main_script_path = ""
+                message = message | {"bytes": told.SerializeToString()}
         await send(message)
 
     return sending

@@ -11,6 +11,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 
+from core.base import PROJECT
 from tests.e2e.conftest import serving
 from tests.loopback import Loopback, Quiet
 
@@ -51,7 +52,8 @@ def _drawn(socket):
     asked, session = BackMsg(), None
     asked.rerun_script.query_string = ""
     socket.send(asked.SerializeToString())
-    while (said := ForwardMsg.FromString(socket.recv(timeout=60))).WhichOneof("type") != "script_finished":
+    while (said := ForwardMsg.FromString(content := socket.recv(timeout=60))).WhichOneof("type") != "script_finished":
+        assert str(PROJECT).encode() not in content, "nothing tells where the server keeps its pages"
         if said.WhichOneof("type") == "new_session":
             session = said.new_session.initialize.session_id
     return session
