@@ -86,9 +86,9 @@ def per_cent(fraction: float, decimals: int | None = None) -> str:
     return f"{value:.3g} %" if decimals is None and abs(value) < 999.5 else f"{value:,.{decimals or 0}f} %"
 
 
-def times(factor: float, count: int = 2) -> str:
+def times(factor: float) -> str:
     """A ratio with two digits: `0.57×`, `3.1×`, `120×`."""
-    return f"{digits(factor, count)}×" if math.isfinite(factor) else digits(factor)
+    return f"{digits(factor)}×" if math.isfinite(factor) else digits(factor)
 
 
 def gain(value: float) -> str:

@@ -115,7 +115,7 @@ OPTIONS = {
 WHOLE = ("Salesforce/wikitext",)  # one text, whose rows are its lines
 
 
-def dataset_documents(name: str, last: int | None = None) -> tuple[str, tuple[str, ...]]:
+def dataset_documents(name: str, last: int | None) -> tuple[str, tuple[str, ...]]:
     """A label for the documents of a dataset, and the documents from the first on.
 
     Args:

@@ -114,7 +114,7 @@ ROUNDING_BEND, ROUNDING_DOUBT = 0.2, 0.35
 OUTSIDE_DOUBT = 1.25
 
 
-def of_rounding(harms: Array, outside: float = 0.0) -> Estimate:
+def of_rounding(harms: Array, outside: float) -> Estimate:
     """Divergence of rounded models before any was evaluated, nats, with its 90 % interval; (allocations,) each.
 
     Args:

@@ -74,7 +74,7 @@ def _harm(profile: Profile, pruner: str, objective: str, linear: str | None = No
     return dict(sorted(harms.items()))
 
 
-def at_hand(profile: Profile, pruner: str, objective: str, per_linear: bool = False) -> tuple[Array, Array]:
+def at_hand(profile: Profile, pruner: str, objective: str, per_linear: bool) -> tuple[Array, Array]:
     """Harm of units alone as `measured`, else the divergence by the sketch.
 
     Raises:
@@ -137,7 +137,7 @@ def at_joined_levels(profile: Profile, pruner: str, objective: str) -> tuple[Arr
 
 
 @lru_cache
-def pruners(profile: Profile, per_linear: bool = False, unit: BudgetUnit = ZEROS) -> list[str]:
+def pruners(profile: Profile, per_linear: bool, unit: BudgetUnit) -> list[str]:
     """Pruners with curves in a profile, the default first; of every linear alone where `per_linear`."""
     names = []
     for pruner in sorted(SINGLE_LAYER_TREATMENTS, key=table_position):

@@ -74,7 +74,7 @@ def with_target(
     return request.replace(target=target, at_most=None, outside=outside)
 
 
-def within_bytes(request: BestRequest, counts: Counts, profile: Profile | None = None) -> AllocationRequest:
+def within_bytes(request: BestRequest, counts: Counts, profile: Profile | None) -> AllocationRequest:
     """Uniform with the target, and the types outside the layers, that a search for a size begins with.
 
     Raises:
