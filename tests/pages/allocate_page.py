@@ -5,7 +5,6 @@ import shlex
 from pathlib import Path
 from unittest import mock
 
-from core.store import Store, load
 from pages.ui.compress import tune
 from tests.pages.opening import live, opened_at
 
@@ -27,11 +26,6 @@ def predicted(app):
     shown = live(app)
     at, hero = shown["state"]["strength"], shown["hero"]
     return tuple(hero[name][at] for name in ("values", "low", "high"))
-
-
-def load_(key):
-    """A profile of the cache that the environment names."""
-    return load(Store(), Store().profile(key))
 
 
 def command_words(app, folder):

@@ -13,11 +13,11 @@ from core.methods import Response, Treatment, pruners_counting
 from core.plan import allocate
 from core.requests import AllocationRequest, grammar
 from core.results import stored_forecasts
-from core.store import Store
+from core.store import Store, load
 from pages.ui import current_profile
 from pages.ui.compress import tune
 from tests import synthetic
-from tests.pages.allocate_page import command_words, load_, on_screen, opened, predicted
+from tests.pages.allocate_page import command_words, on_screen, opened, predicted
 from tests.pages.opening import live, opened_at, put, url
 from tests.pages.prune_page import EXPECTED
 
@@ -135,7 +135,7 @@ def test_an_impossible_layer_by_hand_is_said_and_left_out(hand, cache):
 
 
 def test_the_file_of_a_budget_per_linear_is_read_as_it_was_written(cache, tmp_path):
-    here, path = load_(cache["linear"]), tmp_path / "allocation.json"
+    here, path = load(Store(), Store().profile(cache["linear"])), tmp_path / "allocation.json"
     found = allocate(AllocationRequest(base=Response(granularity="linear"), target=0.6), here)
     path.write_text(tune.written(found, here), encoding="utf-8")
     again = allocate(grammar.from_file(path), here)
@@ -178,11 +178,6 @@ def test_the_picture_opens_with_the_predicted_perplexity_as_the_command_line_say
 def test_beyond_what_was_measured_nothing_is_predicted(studied):
     told = live(opened(profile=studied, allocation="dlp high=0.94:0.88"))
     assert told["hero"]["values"][100] is None and "largest sparsity" in told["hero"]["unknown"]
-
-
-def test_the_pruner_and_its_repair_choose_what_predicts(studied):
-    app = opened(profile=studied, by="alps", repair="refit")
-    assert live(app)["hero"] is None and "ALPS + refit" in app.info[0].value
 
 
 @pytest.mark.usefixtures("committed")

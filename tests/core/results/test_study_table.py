@@ -8,8 +8,6 @@ import pytest
 
 from core.requests import read_recipe
 from core.results import MEAN, rows_of, study_table
-from core.show.report import questions
-from tests.bench.tables import answered
 from tests.builders.profiles import study
 
 OWL, CORRECTED, HALF = map(read_recipe, ("owl:0.7", "owl strength=0.02:0.7", "uniform:0.5"))
@@ -53,13 +51,3 @@ def test_compared_rows_keep_only_what_differs(empty):
     pruned = study_table.study_table(made(empty).rows[1:]).differing.values
     assert "calibration seeds" in pruned and not {"study", "zeros", "pruner"} & pruned.keys()
     assert made(empty, (OWL, HALF)).differing.values["zeros"] == [None, 0.5, 0.7, 0.7]
-
-
-# --- the committed studies -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", questions.QUESTIONS)
-def test_a_question_is_answered_by_one_protocol_with_its_control(name):
-    answer = questions.answer(name)
-    assert len(answer.table.rows) > 1 and len(set(answer.table.numbers["protocol"])) == 1
-    assert f"against {answer.question.against}" in answered(answer)
