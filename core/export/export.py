@@ -140,17 +140,16 @@ def in_file(loaded: Loaded, formats: NDArray[np.str_], warn: Callable[[str], Non
         warn: called with a sentence for each pair of types.
     """
     stacks, swaps = [anatomy.prunable_linears(layer) for layer in loaded.layers], Counter()
-    table = formats if formats.ndim == 2 else np.repeat(formats[:, None], max(map(len, stacks)), axis=1)
-    result = table.astype(object)
+    table = (formats if formats.ndim == 2 else np.repeat(formats[:, None], max(map(len, stacks)), 1)).astype(object)
     for (layer, column), name in np.ndenumerate(table):
         if name in QUANT_FORMATS and column < len(stacks[layer]):
             width = stacks[layer][column].weight.shape[1]
-            result[layer, column] = QUANT_FORMATS[name].on(width).name
-            swaps[name, result[layer, column], width] += 1
+            table[layer, column] = QUANT_FORMATS[name].on(width).name
+            swaps[name, table[layer, column], width] += 1
     for (name, other, width), count in swaps.items():
         if name != other:
             warn(f"{name} holds no rows of {width}: {several(count, 'linear')} of them became {other}, as in llama.cpp")
-    return result
+    return table
 
 
 def _insist(wrong: list[str]) -> None:

@@ -14,11 +14,11 @@ from core.base import UserError
 from core.jobs.context import WorkContext
 from core.lab import scene
 from core.lab.continuation import Continuations
+from core.lab.injections import Masks
 from core.measure import Moments, clean_statistics
 from core.methods import Statistic
 from core.models import Loaded, device, is_streamed, prunable_linears, silent
 from core.models.windows import windows
-from core.prune import Masks
 from core.requests import REMOVED, OfModel, Question, Task, WindowRequest, check_layer
 from core.store import Chunk, Lens, NextWord, Scene, SceneRow, Store
 

@@ -20,11 +20,10 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from core.base import UserError
-from core.lab.injections import DENSE, HURT, SPARE, GenerationInjection
+from core.lab.injections import DENSE, HURT, SPARE, GenerationInjection, Masks
 from core.measure import seeded_generator, selected_linears
 from core.methods import Treatment
 from core.models import Call, Loaded, continuation_options, entered, find_part, passed_over, recorded
-from core.prune import Masks
 from core.requests import MOST_TOKENS, Talk, Turn, layers_of, perturbation
 from core.store import Chunk, WrittenToken, talks
 

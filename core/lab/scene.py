@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 
 from core.base import UserError, frozen
-from core.lab.injections import MaskedInjection
+from core.lab.injections import MaskedInjection, Masks
 from core.measure import Dense, Injection, Moments, Stream
 from core.models import REPLAY_TOLERANCE, Call, Loaded, by_tokens, tail, walk
-from core.prune import Masks
 from core.requests import MOST_TOKENS, WORDS, Question
 
 HEAD_ROWS = 128  # tokens whose logits are computed at once: more would not fit the processor's cache

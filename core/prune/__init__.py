@@ -9,5 +9,5 @@ __getattr__ = lazily(
     exact_recipe="Texts check_recipes make_exact profile_of",
     inputs="Sums watched",
     pruned_model="count_zeros prune restored",
-    walk="Masks prune_layers prune_linear",
+    walk="prune_layers prune_linear",
 )

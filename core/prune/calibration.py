@@ -27,9 +27,6 @@ BACK = 0.5  # share of the missing output that a repair restores: restoring all 
 STRAIGHT = 0.03  # largest residual share of a layer output's move: above it, the layer does not simply add the output
 
 
-# --- how layers are called -----------------------------------------------------------------------------------------
-
-
 def check_replay(loaded: Loaded, tokens: Tensor) -> bool:
     """Check that layers run by themselves give what the model's own forward gives, as the walk requires.
 

@@ -1,8 +1,7 @@
 """Prune a whole model, layer after layer, each fed by the pruned layers before it."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -12,7 +11,6 @@ from core.base import Array, Broken, UserError, either
 from core.methods import (
     PRUNERS,
     PRUNERS_WITHOUT_TEXT,
-    SPARSIFIERS,
     Pattern,
     Statistic,
     Treatment,
@@ -28,7 +26,6 @@ from core.prune.inputs import Statistics, Sums, watched
 from core.prune.layer_windows import batch_size, repair_windows
 from core.requests import ExactRecipe
 
-MOST_MASKS = 10 * 30 * 7  # a bit for each weight: ten sparsities of a model like the bundled one take 130 MB
 CHECKED = 64  # tokens of one sequence on which every layer is first run by itself
 
 
@@ -194,29 +191,3 @@ def _usable(sums: Mapping[str, Tensor], linear: Linear, statistic: Statistic) ->
     if not sums[linear.name].isfinite().all():
         raise Broken("its inputs are not finite: prune less before it, or use float32")
     return sums[linear.name].to(linear.weight.device)
-
-
-class Masks:
-    """Cache of the latest masks of a model's linears, a bit for each weight: from it the lab prunes in an instant."""
-
-    def __init__(self, norms: Callable[[int], Mapping[str, Tensor]]):
-        """norms: layer -> linear -> (in,) L2 norm of its inputs in the dense model."""
-        self.norms = norms
-        self.find = lru_cache(MOST_MASKS)(self._find)
-
-    def weight(self, linear: Linear, layer: int, pruner: str, sparsity: float) -> Tensor:
-        """Pruned weight of the linear as its module stores it; the module is not changed."""
-        if pruner not in SPARSIFIERS:  # not made by a mask
-            return self._pruned(linear, layer, pruner, sparsity)
-        dense = linear.module.weight
-        bits = np.unpackbits(self.find(linear, layer, pruner, sparsity), count=dense.numel())
-        return dense * torch.from_numpy(bits).view_as(dense)  # three times faster than filling by a mask
-
-    def _find(self, linear: Linear, layer: int, pruner: str, sparsity: float) -> np.ndarray:
-        """Mask of the weights that stay: a bit each, in the order of storage."""
-        return np.packbits((self._pruned(linear, layer, pruner, sparsity) != 0).numpy())
-
-    def _pruned(self, linear: Linear, layer: int, pruner: str, sparsity: float) -> Tensor:
-        treatment = Treatment(pruner)
-        statistics = {each: self.norms(layer) for each in treatment.statistics}
-        return prune_linear(linear, layer, treatment, statistics, sparsity)

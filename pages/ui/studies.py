@@ -113,8 +113,7 @@ def hero(about: str, one: Result, change: Change | None, other: str = "") -> Non
     written, how = "not a number" if one.trouble else one.written, {}
     if not one.trouble and change and math.isfinite(change.value):
         size, _, interval = change.said.partition(" %")
-        word = verdict(change.quoted)
-        other = other or recipe_names.uniform_beside(one.setting and one.setting.repair)
+        word, other = verdict(change.quoted), other or recipe_names.uniform_beside(one.setting and one.setting.repair)
         how = {
             "delta": f"{size} % against {escape_markdown(other)}",
             "delta_color": HUES.get(word, "off"),

@@ -47,8 +47,7 @@ def badge(study: Study) -> str:
     parts = [
         f"{label(provenance)}, {amount(spec.text)} tokens",
         spec.calibration and f"calibrated on {label(provenance, 'calibration')}, {amount(spec.calibration)}",
-        spec.model.dtype,
-        several(len(study.settings), "setting"),
+        f"{spec.model.dtype} · {several(len(study.settings), 'setting')}",
         *tasks_asked(spec.tasks),
         f"text {spec.text.content[:SHORT]}",
         *(f"{what} {', '.join(map(str, each))}" for what, each in listed.items() if each),
