@@ -34,7 +34,7 @@ OPENS = {"target": "70", "loss": "20"}
 ROOM = 0.7  # share saved by the size that the page opens with: between the two smallest types
 STANDS_FOR = "The divergence stands for the loss until settings were evaluated: it is rarely the smaller of the two."
 STAYS = "You may close the tab; what is finished is kept."
-NOTHING = "Making it measures what is missing, so nothing has to be measured before."
+UNMEASURED = "Too little was measured to predict a loss: making it measures the rest first."
 
 
 def show(profile: Profile) -> None:
@@ -72,6 +72,7 @@ def _goal(counts: Counts | None) -> tuple[str, str]:
         number = st.container(width=200)
         aim = form.switch("Of what", AIMS, "best_for", "size")
         typed = form.words(LABELS[aim], f"best_{aim}", opens[aim], number, help=EXAMPLES[aim])
+        layout.link("measure", "Another model")
     return aim, typed
 
 
@@ -104,8 +105,7 @@ def _frontier(profile: Profile, aim: str, typed: str, treatment: Treatment, coun
     try:
         drawn = _drawn(ways, aim, wanted)
     except UserError as error:
-        layout.warn(error)
-        layout.caption(NOTHING)
+        layout.note(UNMEASURED) if profile.sketch is None else layout.warn(error)
         return
     layout.show(drawn, "compress", "frontier")
     if aim == "loss":
