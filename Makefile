@@ -1,7 +1,7 @@
 # make run: the dashboard.  make test: the tests.  Both install first what is missing.
 # make lint: style and types of Python; part of make test.
 # make front: types, style and arithmetic of what browsers run; part of make test where npm is there.
-# make faults: commands killed before every file-system step.  make load: whole pages with many visitors.
+# make faults: commands killed before and within every file-system step.  make load: whole pages with many visitors.
 # make studies OF=<folder>: the tables of Evidence, measured again.
 # make replay BASE=<commit>: the same requests on that commit and on this tree; every figure that differs.
 PYTHON ?= python3
