@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 import traceback
 from typing import NamedTuple
 
@@ -32,7 +33,7 @@ class Ran(NamedTuple):
     steps: list
     finished: list  # parts and units that got their name
     loaded: list  # modules that it had when it ended by itself
-    seconds: float  # of the processor
+    seconds: float  # of the processor, without those of processes that it began
 
 
 class Trials:
@@ -96,12 +97,12 @@ class Trials:
             if child == 0:
                 signal.setitimer(signal.ITIMER_PROF, seconds)  # then the system ends it, as `kill -9` does
                 _child(self.bench, step, fault, told.fileno(), errors.fileno(), loaded.fileno())
-            _, status, used = os.wait4(child, 0)
+            _, status = os.waitpid(child, 0)
             lines, said, modules = map(_whole_text, (told, errors, loaded))
             steps = [line.split(" ", 1)[1] for line in lines.splitlines()]
             finished = [name for name in steps if FINISHED.fullmatch(name.removeprefix(f"{self.bench.cache}/"))]
-            code, seconds = os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
-            return Ran(code, said, steps, finished, modules.splitlines(), seconds)
+            seconds, *modules = modules.splitlines() or [0]
+            return Ran(os.waitstatus_to_exitcode(status), said, steps, finished, modules, float(seconds))
 
 
 def _whole_text(file):
@@ -125,7 +126,7 @@ def _child(bench, step, fault, told, errors, loaded):
 
         transformers.modeling_utils.safe_save_file = counted
         code = step(bench)
-        os.write(loaded, "\n".join(sys.modules).encode())
+        os.write(loaded, "\n".join([str(time.process_time()), *sys.modules]).encode())
     except BaseException:
         traceback.print_exc()
     finally:
