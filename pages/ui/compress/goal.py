@@ -160,7 +160,8 @@ def _make(profile: Profile, aim: str, typed: str, more: Callable[[], dict], devi
         check_search(request, Store())
         expected = cost.estimate(request, Store(), device)
         goes = place and f" The file goes to {place}."
-        layout.caption(f"{cost.words(expected).replace('About', 'Up to', 1)} {STAYS}{goes}")
+        if not find(request):
+            layout.caption(f"{cost.words(expected).replace('About', 'Up to', 1)} {STAYS}{goes}")
         with details:
             about = f"{text_splits.described(request)} {search.SHARED}"
             layout.commands([(about, command_line(request, device, Store().elsewhere))])
