@@ -66,10 +66,12 @@ def main(c4, wikitext, cache):
     few, many = (WindowRequest(source=c4, documents=(800, 999), sequences=each, length=512) for each in (16, 48))
     other = WindowRequest(source=wikitext, sequences=16, length=512)
     bits, zeros = read_allocation(SYMMETRIC), read_allocation(f"{PER_LINEAR}:0.7")
+    joined = read_allocation(SYMMETRIC.replace("linear", "joined"))
     pairs = paired(profiles.load(store, store.profile("demo")), 0.7)
     plans = {
         "3 bits, symmetric, linears sketched, C4": (few, "demo", bits, "quantised_symmetric"),
         "3 bits, symmetric, linears sketched, WikiText-2": (other, "demo", bits, "quantised_symmetric"),
+        "3 bits, symmetric, joined linears sketched, C4": (few, "demo", joined, "quantised_symmetric"),
         "70 % zeros, linears measured, C4": (many, MEASURED, zeros, "wanda"),
         "70 % zeros, linears sketched, C4": (many, "demo", zeros, "wanda"),
         "70 % zeros, linears sketched with pairs, C4": (many, "demo", pairs, "wanda"),
