@@ -23,7 +23,7 @@ from core.base import UserError
 from core.lab.injections import DENSE, HURT, SPARE, GenerationInjection, Masks
 from core.measure import seeded_generator, selected_linears
 from core.methods import Treatment
-from core.models import Call, Loaded, continuation_options, entered, find_part, passed_over, recorded
+from core.models import Call, Loaded, continuation_options, entered, find_part, passed_over, patched, recorded
 from core.requests import MOST_TOKENS, Talk, Turn, layers_of, perturbation
 from core.store import Chunk, WrittenToken, talks
 
@@ -41,7 +41,6 @@ class Continuations:
 
     def __init__(self, loaded: Loaded, masks: Masks):
         self.loaded, self.masks = loaded, masks
-        _let_cores_share(loaded.model)
         self.recent = OrderedDict()  # listener -> continuation, the latest last
         self.pruned = lru_cache(MAX_PRUNED_LAYERS)(self._pruned)
         self.read = lru_cache(MAX_PROMPTS)(self._read)
@@ -113,14 +112,13 @@ class Continuations:
         }
 
 
-def _let_cores_share(model: nn.Module) -> None:
-    """Have linears that widen multiply few rows from the left, which MKL lets all cores do.
+def _sharing(model: nn.Module) -> AbstractContextManager:
+    """While inside, linears that widen multiply few rows from the left, which MKL lets all cores do.
 
     From the right a single core multiplies four rows: the bundled model's head takes 22 ms in place of 6.
     """
-    for each in model.modules():
-        if type(each) is nn.Linear and each.weight.device.type == "cpu" and each.out_features >= each.in_features:
-            each.forward = partial(_widened, each)
+    wide = (each for each in model.modules() if type(each) is nn.Linear and each.out_features >= each.in_features)
+    return entered(patched(each, forward=partial(_widened, each)) for each in wide if each.weight.device.type == "cpu")
 
 
 def _widened(linear: nn.Linear, read: Tensor) -> Tensor:
@@ -235,7 +233,7 @@ class Continuation:
         """Logits of every row after the tokens before `at`, of which the cache holds some."""
         first, turn = self.cache.get_seq_length(), self.request.damage(at)
         rows = [self.texts[row][first:] for row in (DENSE, HURT, HURT, HURT)]
-        with self._damaged(turn, first, len(rows[DENSE])) if turn else nullcontext():
+        with _sharing(self.loaded.model), self._damaged(turn, first, len(rows[DENSE])) if turn else nullcontext():
             return self.talker.forward(rows, self.cache)
 
     def _damaged(self, turn: Turn, first: int, tokens: int) -> AbstractContextManager:
