@@ -18,7 +18,7 @@ POLISH, CLOSE = 10, 1e-4  # rounds on the mask that was found, and the residual 
 
 
 def alps(
-    weight: Tensor, second_moment: Tensor, sparsity: float, pattern: Pattern | None, warn: Warn = warnings.warn
+    weight: Tensor, second_moment: Tensor, sparsity: float, pattern: Pattern | None = None, warn: Warn = warnings.warn
 ) -> Tensor:
     """Solve least squares over weights with a given number of zeros, split into a dense and a sparse copy (ADMM).
 
