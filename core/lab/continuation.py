@@ -9,7 +9,7 @@ of the first token also applies to the whole prompt. Cached keys and values stay
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import copy, deepcopy
 from functools import lru_cache, partial
@@ -41,6 +41,7 @@ class Continuations:
 
     def __init__(self, loaded: Loaded, masks: Masks):
         self.loaded, self.masks = loaded, masks
+        self.wide = _wide(loaded.model)
         self.recent = OrderedDict()  # listener -> continuation, the latest last
         self.pruned = lru_cache(MAX_PRUNED_LAYERS)(self._pruned)
         self.read = lru_cache(MAX_PROMPTS)(self._read)
@@ -112,13 +113,13 @@ class Continuations:
         }
 
 
-def _sharing(model: nn.Module) -> AbstractContextManager:
-    """While inside, linears that widen multiply few rows from the left, which MKL lets all cores do.
+def _wide(model: nn.Module) -> dict[nn.Linear, Callable[[Tensor], Tensor]]:
+    """Linears that widen, and a product from the left for few rows of each, which MKL lets all cores do.
 
     From the right a single core multiplies four rows: the bundled model's head takes 22 ms in place of 6.
     """
-    wide = (each for each in model.modules() if type(each) is nn.Linear and each.out_features >= each.in_features)
-    return entered(patched(each, forward=partial(_widened, each)) for each in wide if each.weight.device.type == "cpu")
+    linears = (each for each in model.modules() if type(each) is nn.Linear and each.weight.device.type == "cpu")
+    return {each: partial(_widened, each) for each in linears if each.out_features >= each.in_features}
 
 
 def _widened(linear: nn.Linear, read: Tensor) -> Tensor:
@@ -233,7 +234,8 @@ class Continuation:
         """Logits of every row after the tokens before `at`, of which the cache holds some."""
         first, turn = self.cache.get_seq_length(), self.request.damage(at)
         rows = [self.texts[row][first:] for row in (DENSE, HURT, HURT, HURT)]
-        with _sharing(self.loaded.model), self._damaged(turn, first, len(rows[DENSE])) if turn else nullcontext():
+        sharing = entered(patched(each, forward=product) for each, product in self.talker.wide.items())
+        with sharing, self._damaged(turn, first, len(rows[DENSE])) if turn else nullcontext():
             return self.talker.forward(rows, self.cache)
 
     def _damaged(self, turn: Turn, first: int, tokens: int) -> AbstractContextManager:

@@ -169,10 +169,10 @@ def _guarded(send: Send) -> Send:
         if message["type"] == "http.response.start":
             MutableHeaders(scope=message).update(HEADERS)
         elif SCRIPT in (message.get("bytes") or b""):  # Streamlit tells each browser where the server keeps it
-            told = ForwardMsg.FromString(message["bytes"])
-            if told.HasField("new_session"):
-                told.new_session.main_script_path = ""
-                message = message | {"bytes": told.SerializeToString()}
+            content = ForwardMsg.FromString(message["bytes"])
+            if content.HasField("new_session"):
+                content.new_session.main_script_path = ""
+                message = message | {"bytes": content.SerializeToString()}
         await send(message)
 
     return sending

@@ -76,8 +76,8 @@ def _meter(request: ExportRequest) -> None:
     """Draw the bytes of the weights in each format beside its perplexity and speed, where known."""
     sizes, perplexities, rates = worth(request, Store())
     st.markdown("**What the zeros are worth in bytes**", help=ABOUT)
-    known = forms_table(sizes, perplexities, rates).dropna(axis="columns", how="all")
-    layout.show_table(known, "Bytes of each form", hide_index=False)
+    table = forms_table(sizes, perplexities, rates).dropna(axis="columns", how="all")
+    layout.show_table(table, "Bytes of each form", hide_index=False)
     if chart := forms(sizes, perplexities, rates):
         layout.show(chart, "export", "forms", brief=True)
     else:
