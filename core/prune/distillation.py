@@ -178,7 +178,14 @@ def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Step, warn: Warn)
         (windows, length), the same shape.
     """
     read, size = training_windows(len(tokens)), max(1, TOKENS_AT_ONCE // tokens.shape[1])
-    done = load_checkpoint(path, tokens.device, warn).get("tokens", tokens[:0])
+    words = loaded.model.get_input_embeddings().num_embeddings
+
+    def fits(state: Tensors) -> bool:
+        own, begun = state["tokens"], tokens[read][: len(state["tokens"])]
+        alike = own.dtype == begun.dtype and own.shape == begun.shape and len(own) > 0
+        return alike and 0 <= own.min() <= own.max() < words and own[:, :PROMPT_TOKENS].equal(begun[:, :PROMPT_TOKENS])
+
+    done = load_checkpoint(path, tokens.device, fits, warn).get("tokens", tokens[:0])
     for first in range(len(done), len(read), size):
         written, keys_and_values = tokens[read[first : first + size], :PROMPT_TOKENS], DynamicCache()
         draws, how = torch.Generator().manual_seed(first), continuation_options(loaded.model, keys_and_values)
@@ -206,22 +213,52 @@ def save_checkpoint(path: Path, state: Tensors) -> None:
         patiently(lambda: (temporary / path.name).replace(path))
 
 
-def load_checkpoint(path: Path, device: torch.device, warn: Warn) -> Tensors:
+def load_checkpoint(path: Path, device: torch.device, fits: Callable[[Tensors], bool], warn: Warn) -> Tensors:
     """Load a checkpoint; {} if there is none.
 
     Args:
-        warn: called with a sentence if it is not what was written here, which sets it aside.
+        fits: true if work can go on with it; a tensor that it misses may be a KeyError.
+        warn: called with a sentence if it does not fit, or is not what was written here, which sets it aside.
     """
     if not path.exists():
         return {}
-    with suppress(UserError, SafetensorError), safe_open(readable(path, "weights file"), "pt") as file:
+    with suppress(UserError, SafetensorError, KeyError), safe_open(readable(path, "weights file"), "pt") as file:
         state = load_file(path, str(device))
-        if (file.metadata() or {}).get(SEAL) == _seal(path, state):
+        if (file.metadata() or {}).get(SEAL) == _seal(path, state) and fits(state):
             return state
     reason = f"{path.name} of an earlier run does not fit this model and request: it was set aside, and begun anew"
     Store(path.parents[2]).set_aside(path, Corrupt(reason))
     warn(reason)
     return {}
+
+
+def can_resume(weights: list[Tensor], steps: int, state: Tensors) -> bool:
+    """True if names, shapes and types of a state are those of a training of these weights, and its numbers finite.
+
+    Args:
+        steps: of its schedule; 0 if only its first run knew them.
+
+    Raises:
+        KeyError: a tensor is missing.
+    """
+    kept, number = (torch.float, state["best"].shape), (torch.double, torch.Size())
+    forms = {
+        "mask": (torch.bool, torch.Size([sum(each.numel() for each in weights)])),
+        "sizes": (torch.double, torch.Size([len(weights)])),
+        **{"value": kept, "best": kept, "steps": number, "done": number},
+        **{name: (torch.double, state[name].flatten().shape) for name in ("divergences", "looks")},
+        **({"exp_avg": kept, "exp_avg_sq": kept, "step": (torch.float, number[1])} if "step" in state else {}),
+    }
+    if forms != {name: (each.dtype, each.shape) for name, each in state.items()}:
+        return False
+    done, end = state["done"], state["steps"]
+    return (
+        all(bool(each.isfinite().all()) for each in state.values())
+        and [*kept[1]] == [state["mask"].sum()]
+        and ("step" in state) == (done > 0)
+        and 0 <= done <= end == (steps or end)
+        and len(state["divergences"]) > 0
+    )
 
 
 def _seal(path: Path, state: Tensors) -> str:

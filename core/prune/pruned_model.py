@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,7 @@ from core.models import (
 from core.models.model_shape import model_shape
 from core.prune.distillation import (
     Distillation,
+    can_resume,
     load_checkpoint,
     own_text,
     products,
@@ -139,7 +141,8 @@ def distill(
     machine.insist(need, what, advice, 0 if is_streamed(loaded.layers) else free_memory(loaded.model.device))
     weights = trainable_weights(loaded.layers, exact.recover_norms)
     steps = exact.recover_tokens and steps_on(exact.recover_tokens, tokens.shape[1])
-    state, reference = load_checkpoint(folder / TRAINING, loaded.model.device, warn), None
+    fits = partial(can_resume, weights, steps or 0)
+    state, reference = load_checkpoint(folder / TRAINING, loaded.model.device, fits, warn), None
     until = exact.recover_until and steps_on(exact.recover_until, tokens.shape[1])
     if not state or not is_over(state, until):
         if exact.recover_text == "own":

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from torch import Tensor
 
 from core.base import UserError
 from core.jobs import execute
@@ -113,6 +114,8 @@ SPOILT = {
     "one number": lambda state: {name: each.flatten()[:1].clone() for name, each in state.items()},
     "no divergences": lambda state: {name: each for name, each in state.items() if name != "divergences"},
     "no numbers": changed("divergences", lambda each: each * np.nan),
+    "no step": changed("done", lambda each: each * np.nan),
+    "another type": changed("value", Tensor.half),
     "another mask": changed("mask", torch.ones_like),
     "another schedule": changed("steps", lambda each: each + 1),
 }
@@ -145,9 +148,10 @@ def test_what_a_training_cannot_go_on_with_is_set_aside_and_it_begins_anew(stopp
         distillation.save_checkpoint(tmp_path / "another" / file, state)
         (tmp_path / "another" / file).replace(path)
     elif file == parts.TRAINING:
-        save_file(SPOILT[how](state), path)
+        distillation.save_checkpoint(path, SPOILT[how](state))  # sealed: as whoever writes the folder could
     else:
-        save_file({"tokens": {"no numbers": state["tokens"] * 999}.get(how, state["tokens"][:, :-1].clone())}, path)
+        spoilt = {"no numbers": state["tokens"] * 999, "one number": state["tokens"][:, :-1].clone()}
+        distillation.save_checkpoint(path, {"tokens": spoilt[how]})
     result = last(store, stopped.asked)
     assert np.array_equal(result.evaluated.nll, stopped.nll)
     [said] = result.about["warnings"]
