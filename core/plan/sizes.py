@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 
-from core.base import Array, UserError, listed, megabytes, unique
+from core.base import Array, UserError, megabytes, unique
 from core.methods import HALF, LAYERS, OUTSIDE, QUANT_FORMATS, Treatment, level_at, outside_types
 from core.plan import responses
 from core.plan.allocation import limits, linear_parameters
@@ -63,10 +63,12 @@ def with_target(
     least, greatest = (taken(counts, treatment, share, request.outside) for share in reversed(bounds))
     share = float(np.interp(most, [least, greatest], [bounds.high, bounds.low]))  # a straight line of bits
     greatest = min(taken(counts, treatment, bounds.low, before), total(counts, HALF, False))
-    if not least <= most <= greatest:
-        levels = listed(map(treatment.budget_unit.phrase, reversed(bounds)), "to")
-        ends = f"{megabytes(least, math.ceil)} to {megabytes(greatest, math.floor)}"
-        raise UserError(f"{megabytes(most)} cannot be met: from {levels} this model's weights take {ends}")
+    wanted, (mildest, harshest) = megabytes(most), map(treatment.budget_unit.phrase, bounds)
+    if most < least:
+        raise UserError(f"{wanted} cannot be met: even at {harshest} this model takes {megabytes(least, math.ceil)}")
+    if most > greatest:
+        ends = megabytes(greatest, math.floor)
+        raise UserError(f"{wanted} is more than this model takes at {mildest}: ask for {ends} or less")
     target = math.floor(share * FINEST) / FINEST
     if taken(counts, treatment, target, request.outside) > most:
         target = min(round(target + 1 / FINEST, 5), bounds.high)

@@ -254,9 +254,10 @@ def test_a_budget_in_bytes_is_met_by_the_least_that_has_to_be_saved(counts, said
 @pytest.mark.parametrize(
     ("words", "size", "wrong"),
     [
-        ("uniform currency=bits", "60MB", "60.0 MB cannot be met: from 2 bits to 8 bits this model's weights take 9"),
-        ("uniform currency=gguf", "60MB", "from Q4_0 to Q8_0 this model's weights take"),
-        ("uniform", "300MB", "300.0 MB cannot be met: from 95 % zeros to 0 % zeros this model.s weights"),
+        ("uniform currency=bits", "60MB", "60.0 MB cannot be met: even at 2 bits this model takes 9"),
+        ("uniform currency=gguf", "60MB", "even at Q4_0 this model takes"),
+        ("uniform", "300MB", "300.0 MB is more than this model takes at 0 % zeros: ask for 269.0 MB or less"),
+        ("uniform", "20MB", "20.0 MB cannot be met: even at 95 % zeros this model takes "),
         ("uniform:0.7", "60", "'60' is no size of a file: write a number with its unit, as in 60MB or 1.2GB"),
         ("uniform:0.7", "nanMB", "is no size of a file"),
         ("uniform currency=bytes", "60MB", "there is no currency 'bytes'"),
