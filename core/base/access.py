@@ -50,8 +50,9 @@ def inside(path: Path) -> Path:
         Refused: it leads out of the folder of this server, or a shared server has none; links are followed.
         UserError: it lies on another computer, or there can be no such path.
     """
-    # To look at \\host\share tells the host who asks.
-    if re.match(r"[\\/]{2}" if os.name == "nt" else r"\\\\", str(path)):
+    # To look at \\host\share tells the host who asks, and so does \??\UNC\host\share.
+    sign = r"[\\/]" if os.name == "nt" else r"\\"
+    if re.match(rf"{sign}({sign}|\?\?{sign})", os.path.normpath(path)):
         raise UserError(f"{brief(str(path))} lies on another computer: copy it here, or give it a drive letter")
     folder = root()
     if folder is None and is_shared():
@@ -72,13 +73,13 @@ def permits(path: Path) -> bool:
 
 
 def confine(request: object) -> None:
-    """Refuse a request, as JSON, that names a path outside the folder of this server.
+    """Refuse a request, as JSON, that names a path outside the folder of this server, or on another computer.
 
     Raises:
         Refused: for the first such path.
-        UserError: there can be no such path.
+        UserError: there can be no such path, or it lies on another computer.
     """
-    for each in texts_in(request) if is_shared() or root() else ():
+    for each in texts_in(request):
         text = each.removeprefix("random:")
-        if text.startswith(("file:", "~", ".")) or Path(text).is_absolute():
+        if text.startswith(("file:", "~", ".", "\\")) or Path(text).is_absolute():
             inside(Path(text.removeprefix("file:")))

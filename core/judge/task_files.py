@@ -25,7 +25,6 @@ from core.base import (
     gist,
     read_text,
     readable,
-    resolved,
 )
 from core.judge.sandbox import json_extent, table_extent
 from core.store import sha256
@@ -148,13 +147,14 @@ def _data_file(task: TaskFile, written: str) -> Path:
     from datasets.utils.extract import Extractor
 
     places = (Path.cwd() / written, task.sources[0].parent / written)
-    file = next((each for each in places if exists(each) and each.is_file()), None)
+    file = next((each for each in places if access.permits(each) and exists(each) and each.is_file()), None)
     if file is None:
+        access.inside(places[1])
         raise UserError(
             f"the data file {brief(written)} of the task {task.name} is found neither from the working directory nor "
             f"from the folder of {task.sources[0].name}: start from the folder that its path is written for"
         )
-    path = readable(access.inside(file), "data file").resolve()
+    path = readable(file, "data file").resolve()
     if Extractor.infer_extractor_format(path) or any(sign in str(path) for sign in ("*", "?", "[", "::")):
         raise UserError(
             f"the data file {brief(path.name)} of the task {task.name} is packed, or called as a pattern of names is: "
@@ -184,7 +184,7 @@ def _merged(path: Path) -> tuple[Fields, tuple[Path, ...]]:
         sources.append(path)
         merged = _parsed(path) | merged
         included = merged.pop("include", None)
-        path = included and resolved(path.parent / str(included))
+        path = included and path.parent / str(included)
     return merged, tuple(sources)
 
 

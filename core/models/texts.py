@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from core.base import MAX_BYTES, UserError, access, brief, exists, expanded, readable, several
 from core.models import hub
+from core.models.sources import HUB_ID
 
 DEMO = Path(__file__).parent / "demo_text"
 LARGEST, MOST_ENCODED = (
@@ -56,7 +57,7 @@ def read(source: str, documents: tuple[int, int] | None = None) -> Text:
         text = Text(f"demo text, {folder.name} half", pieces, "joined", files)
     elif source.startswith("file:"):
         text = _file(access.inside(expanded(source.removeprefix("file:"))), documents and documents[1] + 1)
-    elif source.count("/") == 1:
+    elif HUB_ID.fullmatch(source) and not exists(Path(source)):  # a folder here would be read in its place
         label, rows = hub.dataset_documents(source, documents and documents[1])
         whole = source in hub.WHOLE
         text = Text(label, ("\n\n".join(rows),) if whole else rows, "joined" if whole else "document")
@@ -75,8 +76,7 @@ def memory_to_read(source: str) -> int:
 
     Of a table by its footer, which does not tell how often a row repeats the value of another.
     """
-    path = expanded(source.removeprefix("file:"))
-    if not (source.startswith("file:") and exists(path)):
+    if not source.startswith("file:") or not exists(path := access.inside(expanded(source.removeprefix("file:")))):
         return 0
     size = path.stat().st_size
     if path.suffix == ".parquet":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.base import UserError, brief, checked, exists, expanded, json_value, look_up, word
+from core.base import UserError, access, brief, checked, exists, expanded, json_value, look_up, word
 from core.methods import BASES, METHODS, UNITS, ZEROS, Manual, default_pruner, harmed_as, pruners_counting
 from core.requests.allocations import AllocationRequest, Correction
 
@@ -107,7 +107,7 @@ def from_file(path: Path) -> AllocationRequest:
         UserError: no such file, not JSON, no such list, or a name with characters other than letters, digits and a few
             more.
     """
-    content = json_value(path, "allocation file")
+    content = json_value(access.inside(path), "allocation file")
     content = content if isinstance(content, dict) else {"sparsity": content}
     rows = content.get("sparsity")
     if not isinstance(rows, list) or not rows:

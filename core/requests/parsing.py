@@ -38,9 +38,9 @@ def absolute(typed: str, folder: Path = Path()) -> str:
 
 
 def whole_path(path: Path) -> Path:
-    """An absolute path: `resolved`, except for a Windows drive letter that stands for a folder of another computer."""
-    path_resolved = resolved(path)
-    return path_resolved if access.permits(path_resolved) else expanded(path).absolute()
+    """An absolute path: `resolved`, except for what may not be looked for, and a Windows drive of another computer."""
+    whole = resolved(path) if access.permits(path) else path
+    return whole if access.permits(whole) else expanded(path).absolute()
 
 
 PATHS = {  # field that holds a path -> (typed, folder) -> absolute
@@ -48,7 +48,7 @@ PATHS = {  # field that holds a path -> (typed, folder) -> absolute
     "model": absolute,
     "source": absolute,
     "imatrix": absolute,
-    "tasks_from": lambda typed, folder: str(resolved(folder / expanded(typed))),
+    "tasks_from": lambda typed, folder: str(whole_path(folder / expanded(typed))),
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.base import UserError, capital, escape_markdown, megabytes, sentence, text_name
+from core.base import UserError, access, capital, escape_markdown, megabytes, sentence, text_name
 from core.methods import (
     ANY,
     DEFAULT_PRUNER,
@@ -140,7 +140,7 @@ def files(best_answer: Best) -> list[Entry]:
     """Exports of the answer that are still there."""
     exports = Store().of_model(best_answer.spec.model, "export")
     made = (each for each in exports if each.provenance.get("setting") == best_answer.answer.name)
-    return [each for each in made if Path(each.spec.folder).is_dir()]
+    return [each for each in made if access.permits(folder := Path(each.spec.folder)) and folder.is_dir()]
 
 
 def _background(best_answer: Best) -> None:

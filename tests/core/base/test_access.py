@@ -12,7 +12,7 @@ from core.export import target
 from core.jobs import Status, cost, queue, tidy
 from core.judge import task_files
 from core.models import locate, texts
-from core.requests import request_of
+from core.requests import read_allocation, request_of
 from core.store import delete
 from tests import fake_experiment as fake
 from tests import synthetic, tiny
@@ -148,22 +148,40 @@ def test_a_shared_server_without_a_folder_reads_no_text_by_its_path(empty, mode)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there the name leads to another computer")
-def test_another_computer_is_not_called(empty, tmp_path, monkeypatch, refused):
+@pytest.mark.parametrize("away", [r"\\host\share", r"\??\UNC\host\share"])
+def test_another_computer_is_not_called(empty, tmp_path, monkeypatch, refused, away):
     """As Windows does, with the name of who runs the program, wherever one looks for such a path."""
     monkeypatch.chdir(tmp_path)
-    away = r"\\host\share"
     tiny.save_tiny(tmp_path / away, "llama")  # would be taken if it were looked for
     (tmp_path / f"{away}.txt").write_text("text", encoding="utf-8")
+    (tmp_path / f"{away}.json").write_text('{"sparsity": [0.5]}', encoding="utf-8")
+    (tmp_path / f"{away}.link").symlink_to(tmp_path)
+    asked = request_of("measure", text=f"file:{away}.txt")
     for look in (
+        lambda: cost.estimate(asked, empty),
+        lambda: queue.submit(empty, asked),
+        lambda: texts.memory_to_read(asked.text.source),
+        lambda: read_allocation(f"{away}.json"),
         lambda: locate(away, empty),
         lambda: cost.estimate(request_of("measure", model=f"random:{away}"), empty),
         lambda: texts.read(f"file:{away}.txt"),
-        lambda: texts.read(request_of("measure", text=f"file:{away}.txt").text.source),
+        lambda: texts.read(asked.text.source),
         lambda: task_files.read(Path(away)),
         lambda: target.check_target(Path(away), False, store=empty),
     ):
         with refused("lies on another computer"):
             look()
+    named = request_of("evaluate", tasks=["a"], tasks_from=f"{away}.link").evaluation.tasks_from
+    assert named.endswith(f"{away}.link"), "the link is not followed"
+
+
+def test_a_folder_is_no_dataset_of_the_hub(tmp_path, monkeypatch, refused):
+    """Though it is called as one: the library of datasets would read it wherever it lies."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "c.jsonl").write_text('{"text": "secret"}\n', encoding="utf-8")
+    with refused("there is no text 'a/b'"):
+        texts.read("a/b")
 
 
 # --- a server that is started --------------------------------------------------------------------------------------
@@ -209,7 +227,7 @@ def test_files_that_lie_inside_lead_nowhere_else_either(empty, tmp_path, mode, o
         "task: t\noutput_type: multiple_choice\ndoc_to_choice: c\ndoc_to_target: q\ndataset_path: json\n"
         'dataset_kwargs: {data_files: {test: "../../outside/private.jsonl"}}\n'
     )
-    for written in (reads, "include: ../../outside/notes.yaml\n" + reads):
+    for written in (reads, reads.replace("private", "absent"), "include: ../../outside/notes.yaml\n" + reads):
         (tasks / "t.yaml").write_text(written, encoding="utf-8")
         with outside_refused():
             task_files.with_data(task_files.read(tasks)["t"])
