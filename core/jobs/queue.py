@@ -131,7 +131,7 @@ def cancel(job: Job) -> None:
 
 def end_if_stuck(job: Job, grace: float = GRACE) -> bool:
     """End the process of a job that has not stopped `grace` seconds after its cancellation; True if it was ended."""
-    if job.state != "running" or not job.cancelling or not job.status.pid:
+    if access.is_read_only() or job.state != "running" or not job.cancelling or not job.status.pid:
         return False
     if 0 <= time.time() - (job.folder / "cancel").stat().st_mtime < grace:  # below 0: the clock was set back since
         return False
@@ -174,7 +174,12 @@ def worker_alive(store: Store, device: str) -> bool:
 
 
 def ensure_worker(store: Store, device: str) -> None:
-    """Start a worker process for a device unless one is there; of two that other processes start, one leaves."""
+    """Start a worker process for a device unless one is there; of two that other processes start, one leaves.
+
+    Raises:
+        UserError: nothing may be run here.
+    """
+    access.may_write()
     if worker_alive(store, device):
         return
     where = ["--cache", str(store.root.resolve()), "--device", device]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from core.base import UserError, disk_full, shortage
+from core.base import UserError, access, disk_full, shortage
 from core.export import target
 from core.jobs import cluster, processes, records
 from core.jobs import queue as jobs
@@ -75,7 +75,12 @@ class Recorder:
 
 
 def work(store: Store, device: str, idle: float = jobs.IDLE) -> None:
-    """Serve the queue of a device; exit after `idle` seconds without jobs, or at once if another worker serves it."""
+    """Serve the queue of a device; exit after `idle` seconds without jobs, or at once if another worker serves it.
+
+    Raises:
+        UserError: nothing may be run here.
+    """
+    access.may_write()
     jobs.tidy(store)
     while True:
         lock = processes.take(jobs.lock_of(store, "worker", device))

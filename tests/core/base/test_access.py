@@ -9,7 +9,7 @@ import pytest
 
 from core.base import access
 from core.export import target
-from core.jobs import Status, cost, queue, tidy
+from core.jobs import Status, cost, queue, tidy, worker
 from core.judge import task_files
 from core.models import locate, texts
 from core.requests import read_allocation, request_of
@@ -48,6 +48,8 @@ def test_a_read_only_server_runs_writes_and_deletes_nothing(stored, mode, refuse
         lambda: queue.submit(stored, job.request),
         lambda: queue.cancel(job),
         lambda: queue.delete(job),
+        lambda: queue.ensure_worker(stored, job.device),
+        lambda: worker.work(stored, job.device, 0),
         lambda: delete(stored, entry),
         lambda: stored.save(entry.spec, None, {}),
     ):

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from core.base import UserError
+from core.base import UserError, access
 from core.jobs import processes, queue, worker
 from core.models import Cancelled
 from core.store import Store
@@ -138,11 +138,14 @@ def test_cancel_by_file_and_resume(store, held):
     assert len(measured(store)) == 6
 
 
-def test_enforce_ends_a_process_that_does_not_listen(store, held):
+def test_enforce_ends_a_process_that_does_not_listen(store, held, monkeypatch):
     (store.root / "deaf").touch()
     job, process = held()
     queue.cancel(now(store, job))
     assert not queue.end_if_stuck(now(store, job), grace=3600)
+    with monkeypatch.context() as patch:
+        patch.setenv(access.READ_ONLY, "on")
+        assert not queue.end_if_stuck(now(store, job), grace=0)
     assert queue.end_if_stuck(now(store, job), grace=0)
     process.wait()
     assert now(store, job).state == "cancelled"
