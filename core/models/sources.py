@@ -20,6 +20,7 @@ KINDS = "demo, a folder, a .gguf file, or a Hub id such as organisation/name"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 HEX = re.compile(r"[0-9a-f]{64}")
 TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges.txt", "special_tokens*", "added_tokens*", "*.model")
+BESIDE = "tokenizer*", "generation_config.json", "README.md", "LICEN[CS]E*"  # that are read beside a GGUF file
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 RANDOM = "random:"
 
@@ -88,11 +89,11 @@ def locate(typed: str, store: Store, revision: str | None = None, fetch: bool = 
     if typed and not named:
         access.inside(path)  # before anybody learns whether it exists
     if typed.endswith(".gguf"):
+        _check_links(path.parent, *BESIDE)
         return _gguf(path, store, path.name)
     if typed and access.permits(path) and exists(path) and path.is_dir():
         folder = path.resolve()
-        for each in (*folder.glob("*"), *folder.glob("*/*")):  # chat templates have a folder of their own
-            access.inside(each)  # a link may lead anywhere
+        _check_links(folder, "*", "*/*")  # chat templates have a folder of their own
         # at once, where hashing what turns out to be damaged takes a minute
         names = Counter(name for each in _weights(folder, folder.name)[1] for name in tensor_shapes(each, store))
         if twice := [name for name, count in names.items() if count > 1]:
@@ -203,11 +204,15 @@ def count_numbers(source: Source, store: Store) -> Counts:
     return Counts(counts["linears"], counts["matrices"], vectors, counts["inner"], counts["head"])
 
 
+def _check_links(folder: Path, *patterns: str) -> None:
+    """Refuse files that are links and lead out of the folder of this server."""
+    for each in (path for pattern in patterns for path in folder.glob(pattern)):
+        access.inside(each)
+
+
 def _gguf(path: Path, store: Store, label: str) -> Source:
     tensor_shapes(path, store)
-    refuse_odd_files(
-        path.parent, "tokenizer*", "generation_config.json", "README.md", "LICEN[CS]E*"
-    )  # which are read where they lie beside it
+    refuse_odd_files(path.parent, *BESIDE)
     return Source(label, path.parent, path.name, file_hash(store.root, path), None)
 
 

@@ -142,7 +142,7 @@ def _reading(label: str, size: int) -> Callable[[int], None]:
 
     def tell(characters):
         nonlocal done
-        done += characters
+        done = min(done + characters, size)  # pieces overlap
         if size > MAX_AS_ONE:
             REPORT.get()(Progress(f"{READING} {label}, {done / 1e6:,.0f} of {size / 1e6:,.0f} million characters"))
 

@@ -15,7 +15,7 @@ from core.models import locate, texts
 from core.requests import read_allocation, request_of
 from core.store import delete
 from tests import fake_experiment as fake
-from tests import synthetic, tiny
+from tests import gguf_files, synthetic, tiny
 from tests.core.store.test_deleting import GONE, by
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -243,3 +243,7 @@ def test_files_that_lie_inside_lead_nowhere_else_either(empty, tmp_path, mode, o
         with outside_refused():
             locate(str(model), empty)
         (model / link).unlink()
+    file = gguf_files.bare(inside / "m.gguf")
+    (inside / "README.md").symlink_to(outside / "notes.yaml")
+    with outside_refused():
+        locate(str(file), empty)

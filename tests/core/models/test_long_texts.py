@@ -53,11 +53,11 @@ def test_rows_that_may_be_long_are_read_few_at_a_time(tmp_path, monkeypatch):
 
 def test_how_far_a_long_record_is_read_is_told_meanwhile(tmp_path):
     told, path = [], tmp_path / "one.jsonl"
-    path.write_text(json.dumps({"text": " ".join(tiny.SENTENCES * 6000)}))
+    path.write_text(json.dumps({"text": " ".join(tiny.SENTENCES * 5400)}))
     token = REPORT.set(told.append)
     windows.windows(WindowRequest(source=f"file:{path}", sequences=1, length=8), tiny.loaded("llama"))
     REPORT.reset(token)
-    assert len(told) > 2 and told[-1].line == "reading one.jsonl, 3 of 3 million characters"
+    assert len(told) > 2 and told[-1].line == "reading one.jsonl, 2 of 2 million characters"
 
 
 DEMO = [path.read_text(encoding="utf-8") for path in sorted(texts.DEMO.rglob("*.txt"))]
