@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from core.requests import BestRequest, BestSpec, Recipe, StudyRequest, WindowRequest, grammar
 from core.results import best, candidates, study_results
 from core.store import profiles
@@ -93,6 +95,14 @@ def test_a_size_is_the_first_thing_asked_for_and_is_made_in_a_new_folder(store):
     asked = submitted(app, store, "best-run")
     assert (asked.at_most, asked.pruner, asked.repair) == (120e6, "gptq_symmetric", "none")
     assert asked.folder.endswith("-120MB") and not Path(asked.folder).exists()
+
+
+@pytest.mark.usefixtures("committed")
+@pytest.mark.parametrize(("size", "why"), [("20", "cannot be met: even at Q4_0"), ("500", "is more than")])
+def test_a_size_that_cannot_be_had_is_said_once_beside_the_nearest(size, why):
+    app = part(best_size=size)
+    [error] = app.error
+    assert why in error.value and not app.warning and "from the dense model" in words(app.markdown)
 
 
 # --- the answer ----------------------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ def recommendation(ways: Frontier, chosen: Point, rival: Point | None) -> str:
     amount = megabytes(chosen.amount) if ways.in_bytes else per_cent(chosen.amount)
     text = f"{chosen.name}, {amount}: " if ways.in_bytes else f"{chosen.name}: "
     text += f"KL {_written(chosen)} nats from the dense model, {_origin(chosen)}"
-    if rival is None:
+    if rival is None or rival.kl == chosen.kl:
         return f"{text}. Nothing is predicted to do better than the same for every matrix."
     return f"{text}; spread evenly over the same: {_written(rival)}, {_origin(rival)}."
 

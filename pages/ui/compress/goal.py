@@ -129,14 +129,14 @@ def _drawn(ways: Frontier, aim: str, wanted: float) -> Chart:
 
 
 def _amount(ways: Frontier, aim: str, wanted: float) -> float:
-    """Bytes, or zeros, that are aimed at.
+    """Bytes, or zeros, that are aimed at; of sizes that cannot be had the nearest, for the button says why.
 
     Raises:
         UserError: no setting keeps within the loss.
     """
     if aim == "loss":
         return ways.amount_within(wanted)
-    return min(wanted, ways.plain[0].amount) if aim == "size" else wanted
+    return min(max(wanted, ways.plans[-1].amount), ways.plain[0].amount) if aim == "size" else wanted
 
 
 # --- making it -------------------------------------------------------------------------------------------------------
