@@ -27,7 +27,7 @@ def words(cost: Cost | None) -> str:
         return "The cost is not known before the model is on this machine."
     time = "Time is told once the first part is done; "
     if cost.seconds is not None:
-        time = f"About {duration(cost.seconds)}{' (a guess until the first run here)' * cost.guess}, "
+        time = f"About {duration(max(cost.seconds, 1))}{' (a guess until the first run here)' * cost.guess}, "
     return f"{time}{cost.memory / 2**30:.2g} GiB of memory, {cost.parts} {cost.steps or 'parts'}."
 
 
