@@ -178,13 +178,7 @@ def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Step, warn: Warn)
         (windows, length), the same shape.
     """
     read, size = training_windows(len(tokens)), max(1, TOKENS_AT_ONCE // tokens.shape[1])
-    words = loaded.model.get_input_embeddings().num_embeddings
-
-    def fits(state: Tensors) -> bool:
-        own, begun = state["tokens"], tokens[read][: len(state["tokens"])]
-        alike = own.dtype == begun.dtype and own.shape == begun.shape and len(own) > 0
-        return alike and 0 <= own.min() <= own.max() < words and own[:, :PROMPT_TOKENS].equal(begun[:, :PROMPT_TOKENS])
-
+    fits = partial(is_written, tokens[read], loaded.model.get_input_embeddings().num_embeddings)
     done = load_checkpoint(path, tokens.device, fits, warn).get("tokens", tokens[:0])
     for first in range(len(done), len(read), size):
         written, keys_and_values = tokens[read[first : first + size], :PROMPT_TOKENS], DynamicCache()
@@ -217,12 +211,12 @@ def load_checkpoint(path: Path, device: torch.device, fits: Callable[[Tensors], 
     """Load a checkpoint; {} if there is none.
 
     Args:
-        fits: true if work can go on with it; a tensor that it misses may be a KeyError.
+        fits: true if work can go on with it: the hash shows damage, not a lie.
         warn: called with a sentence if it does not fit, or is not what was written here, which sets it aside.
     """
     if not path.exists():
         return {}
-    with suppress(UserError, SafetensorError, KeyError), safe_open(readable(path, "weights file"), "pt") as file:
+    with suppress(UserError, SafetensorError), safe_open(readable(path, "weights file"), "pt") as file:
         state = load_file(path, str(device))
         if (file.metadata() or {}).get(SEAL) == _seal(path, state) and fits(state):
             return state
@@ -232,29 +226,37 @@ def load_checkpoint(path: Path, device: torch.device, fits: Callable[[Tensors], 
     return {}
 
 
-def can_resume(weights: list[Tensor], steps: int, state: Tensors) -> bool:
+def is_written(tokens: Tensor, words: int, state: Tensors) -> bool:
+    """True if a state is how the first of some windows, (windows, length), go on in a vocabulary of `words`."""
+    if state.keys() != {"tokens"} or state["tokens"].ndim != 2:
+        return False
+    own, begun = state["tokens"], tokens[: len(state["tokens"])]
+    alike = own.dtype == begun.dtype and own.shape == begun.shape and len(own) > 0
+    return alike and 0 <= own.min() <= own.max() < words and own[:, :PROMPT_TOKENS].equal(begun[:, :PROMPT_TOKENS])
+
+
+def can_resume(weights: list[Tensor], steps: int | None, state: Tensors) -> bool:
     """True if names, shapes and types of a state are those of a training of these weights, and its numbers finite.
 
     Args:
-        steps: of its schedule; 0 if only its first run knew them.
-
-    Raises:
-        KeyError: a tensor is missing.
+        steps: of its schedule; None if only its first run knew them.
     """
-    kept, number = (torch.float, state["best"].shape), (torch.double, torch.Size())
+    if not {"best", "divergences", "looks"} <= state.keys():
+        return False
+    vector, number = (torch.float, state["best"].shape), (torch.double, torch.Size())
     forms = {
         "mask": (torch.bool, torch.Size([sum(each.numel() for each in weights)])),
         "sizes": (torch.double, torch.Size([len(weights)])),
-        **{"value": kept, "best": kept, "steps": number, "done": number},
+        **{"value": vector, "best": vector, "steps": number, "done": number},
         **{name: (torch.double, state[name].flatten().shape) for name in ("divergences", "looks")},
-        **({"exp_avg": kept, "exp_avg_sq": kept, "step": (torch.float, number[1])} if "step" in state else {}),
+        **({"exp_avg": vector, "exp_avg_sq": vector, "step": (torch.float, number[1])} if "step" in state else {}),
     }
     if forms != {name: (each.dtype, each.shape) for name, each in state.items()}:
         return False
     done, end = state["done"], state["steps"]
     return (
         all(bool(each.isfinite().all()) for each in state.values())
-        and [*kept[1]] == [state["mask"].sum()]
+        and [*vector[1]] == [state["mask"].sum()]
         and ("step" in state) == (done > 0)
         and 0 <= done <= end == (steps or end)
         and len(state["divergences"]) > 0

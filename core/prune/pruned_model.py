@@ -141,9 +141,8 @@ def distill(
     machine.insist(need, what, advice, 0 if is_streamed(loaded.layers) else free_memory(loaded.model.device))
     weights = trainable_weights(loaded.layers, exact.recover_norms)
     steps = exact.recover_tokens and steps_on(exact.recover_tokens, tokens.shape[1])
-    fits = partial(can_resume, weights, steps or 0)
-    state, reference = load_checkpoint(folder / TRAINING, loaded.model.device, fits, warn), None
-    until = exact.recover_until and steps_on(exact.recover_until, tokens.shape[1])
+    state = load_checkpoint(folder / TRAINING, loaded.model.device, partial(can_resume, weights, steps), warn)
+    until, reference = exact.recover_until and steps_on(exact.recover_until, tokens.shape[1]), None
     if not state or not is_over(state, until):
         if exact.recover_text == "own":
             tokens = own_text(loaded, tokens, folder / "text.safetensors", wrote, warn)

@@ -135,7 +135,7 @@ def stopped(tmp_path_factory):
     ("file", "how"),
     [
         *((parts.TRAINING, how) for how in ("cut", "of another model", *SPOILT)),
-        *(("text.safetensors", how) for how in ("cut", "of another model", "no numbers", "one number")),
+        *(("text.safetensors", how) for how in ("cut", "of another model", "no numbers", "one number", "no windows")),
     ],
 )
 def test_what_a_training_cannot_go_on_with_is_set_aside_and_it_begins_anew(stopped, tmp_path, file, how):
@@ -150,7 +150,8 @@ def test_what_a_training_cannot_go_on_with_is_set_aside_and_it_begins_anew(stopp
     elif file == parts.TRAINING:
         distillation.save_checkpoint(path, SPOILT[how](state))  # sealed: as whoever writes the folder could
     else:
-        spoilt = {"no numbers": state["tokens"] * 999, "one number": state["tokens"][:, :-1].clone()}
+        own = state["tokens"]
+        spoilt = {"no numbers": own * 999, "one number": own[:, :-1].clone(), "no windows": own.sum()}
         distillation.save_checkpoint(path, {"tokens": spoilt[how]})
     result = last(store, stopped.asked)
     assert np.array_equal(result.evaluated.nll, stopped.nll)
