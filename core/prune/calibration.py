@@ -118,12 +118,14 @@ class DensePath:
         """Keep a layer's dense weights before any of its linears is pruned."""
         self.runs = [calls[index] for calls in self.batches]
         self.read = []  # linears of the layer, so far
+        self.ends = {}  # batch -> the stream that leaves the dense layer, of runs that came to its end
         self.weights = {f"{each.name}.weight": each.module.weight.clone() for each in stack}  # by parameter name
         self.factors = added(self.tried[index], stack)  # linear -> factor of its output when the layer adds it
 
     def leave(self) -> None:
         """Advance the streams through the dense layer."""
-        self.streams = [call(stream, self.weights) for call, stream in zip(self.runs, self.streams, strict=True)]
+        for batch, (call, stream) in enumerate(zip(self.runs, self.streams, strict=True)):
+            self.streams[batch] = self.ends.pop(batch) if batch in self.ends else call(stream, self.weights)
 
     def pulls(
         self,
@@ -151,37 +153,49 @@ class DensePath:
         wanted = {each.name for each in group}
         self.read += group
         linears = {each.name: each for each in self.read}
-        pulls = {}
+        moves, pulls = {}, {}  # by the linears that read an input, and by linear
         for batch in read:
             stream, beside = streams[batch], self.streams[batch]
-            here, there = self._inputs(runs[batch], stream), self._inputs(self.runs[batch], beside, self.weights)
+            here, _ = self._run(runs[batch], stream)
+            there, end = self._run(self.runs[batch], beside, self.weights)
+            if end is not None:
+                self.ends[batch] = end
             drift = (beside - stream).float().flatten(0, -2)
             for (names, inputs), (_, dense) in zip(here, there, strict=True):
-                if reading := tuple(name for name in names if name in wanted):
+                reading = tuple(name for name in names if name in wanted)
+                if reading:
                     see(reading, inputs)
                 x, clean = (each.float().flatten(0, -2) for each in (inputs, dense))
+                if reading := tuple(name for name in reading if name not in self.factors):
+                    moves[reading] = moves.get(reading, 0) + (clean - x).T @ x
                 drift = drift.to(x.device)  # a layer may lie on another device than the streams
-                for name in names:
-                    factor = self.factors.get(name)
-                    if not factor and name not in wanted:
-                        continue
-                    before = linears[name].stored(self.weights[f"{name}.weight"]).float().T
+                for name in (name for name in names if name in self.factors and wanted & self.factors.keys()):
+                    before = self._dense(linears[name]).T
                     after = linears[name].weight.float().T  # still dense, if it is in the group
                     lacks = (clean - x) @ before if name in wanted else clean @ before - x @ after
-                    if factor:
-                        drift = drift + factor * lacks
-                        lacks = drift / factor
+                    drift = drift + self.factors[name] * lacks
                     if name in wanted:
-                        pulls[name] = pulls.get(name, 0) + BACK * lacks.T @ x
-                        drift = (1 - BACK) * drift if factor else drift
+                        pulls[name] = pulls.get(name, 0) + BACK * (drift / self.factors[name]).T @ x
+                        drift = (1 - BACK) * drift
+        for reading, move in moves.items():
+            for name in reading:
+                pulls[name] = pulls.get(name, 0) + BACK * self._dense(linears[name]) @ move
         return pulls
 
-    def _inputs(self, call: Call, stream: Tensor, weights: Tensors | None = None) -> list[tuple[Names, Tensor]]:
-        """Linears that read each distinct input of a run, and that input; the run stops after the last of them."""
-        inputs = []
-        with watched(call.layer, self.read, lambda *seen: inputs.append(seen), whole=False), suppress(Enough):
-            call(stream, weights)
-        return inputs
+    def _dense(self, linear: Linear) -> Tensor:
+        return linear.stored(self.weights[f"{linear.name}.weight"]).float()
+
+    def _run(
+        self, call: Call, stream: Tensor, weights: Tensors | None = None
+    ) -> tuple[list[tuple[Names, Tensor]], Tensor | None]:
+        """Linears that read each distinct input of a run, and that input; and the stream that leaves the layer.
+
+        Of the dense layer, once all its linears are read, the run is whole; others stop after the last that is read.
+        """
+        inputs, end, whole = [], None, weights and len(self.read) == len(weights)
+        with watched(call.layer, self.read, lambda *seen: inputs.append(seen), whole), suppress(Enough):
+            end = call(stream, weights)
+        return inputs, end
 
 
 def added(call: Call, stack: Sequence[Linear]) -> dict[str, float]:
