@@ -67,11 +67,11 @@ def depth(spec):
     return int(layers[0]) if kind == "invented" else 30
 
 
-def save_profile(root, spec, model="invented model", text="invented text"):
+def save_profile(root, spec, model="invented model", text="invented text", **more):
     """Write a whole profile to a cache folder and return its key."""
     store, layers = Store(root), depth(spec)
     provenance = TOLD | {"model": model, "text": text, "device": "none", "dtype": "float32", "engine": "invented"}
-    provenance |= {"versions": {"torch": "none"}, "linears": list(LINEARS)}
+    provenance |= {"versions": {"torch": "none"}, "linears": list(LINEARS)} | more
     store.save(spec.activation, activation(layers, spec.text.sequences), provenance)
     store.save(spec.floor, floor(layers), provenance)
     if spec.prunable:

@@ -100,6 +100,13 @@ def of_model(model: ModelSpec) -> str | None:
     return current if current in alike else next(iter(alike), None)
 
 
+def of_source(source: str) -> str | None:
+    """The key of the profile that tells most of a model, by its name or folder; None: none is here."""
+    entries = Store().entries("profile")
+    alike = [each for each in entries if source and each.provenance.get("model_source") == absolute(source)]
+    return min(alike, key=lambda each: each.spec.sketch is None).key if alike else None
+
+
 def others() -> dict[str, str]:
     """Key -> name of every profile but the one in view, random-initialised twins first."""
     entries = [entry for entry in Store().entries("profile") if entry.key != st.session_state.get("profile")]

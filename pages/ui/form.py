@@ -118,8 +118,16 @@ def device(place: Any = st) -> str:
     return choice("Device", alike(devices), "device", devices[0], place)
 
 
-def source(label: str, options: Mapping[str, str], key: str, usual: str, place: Any = st, help: str = TYPED) -> str:
-    """One of the options, or another as typed."""
+def source(
+    label: str,
+    options: Mapping[str, str],
+    key: str,
+    usual: str,
+    place: Any = st,
+    help: str = TYPED,
+    picked: Callable[[], None] | None = None,
+) -> str:
+    """One of the options, or another as typed. picked: called when it changes, before the page is drawn."""
     typed = choices.text(key, usual)
     place.selectbox(
         label,
@@ -128,6 +136,7 @@ def source(label: str, options: Mapping[str, str], key: str, usual: str, place: 
         format_func=lambda each: options.get(each, each),
         accept_new_options=True,
         help=help,
+        on_change=picked,
     )
     return (typed or "").strip()
 

@@ -152,7 +152,8 @@ def _open_result(job: Job) -> None:
     elif not row.part:
         st.caption(f"Stored as {row.kind} {entry.key}.")
     else:
-        looked_at = {"profile": job.request.profile} if job.request.profile else {}
+        profile = job.request.profile or entry.provenance.get("profile")  # a search may have measured one
+        looked_at = {"profile": profile} if profile else {}
         layout.to_compress("Open the results", row.part, **{row.kind: entry.key}, **looked_at)
 
 

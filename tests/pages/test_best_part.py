@@ -7,7 +7,9 @@ import pytest
 from core.requests import BestRequest, BestSpec, Recipe, StudyRequest, WindowRequest, grammar
 from core.results import best, candidates, study_results
 from core.store import profiles
-from tests import synthetic
+from pages.ui.compress import goal
+from pages.ui.model import measure
+from tests import synthetic, tiny
 from tests.pages.opening import badges, put, url, words
 from tests.pages.prune_page import PROFILE, opened, submitted
 
@@ -103,6 +105,26 @@ def test_a_size_that_cannot_be_had_is_said_once_beside_the_nearest(size, why):
     app = part(best_size=size)
     [error] = app.error
     assert why in error.value and not app.warning and "from the dense model" in words(app.markdown)
+
+
+def test_a_model_that_was_never_measured_is_made_too_and_one_that_was_comes_into_view(store, monkeypatch):
+    folder = str(tiny.folder("llama"))
+    monkeypatch.setattr(measure, "in_cache", lambda _: [folder])
+    app = part()
+    put(app, "best_model", folder)
+    assert [each.value for each in app.info] == [goal.UNMEASURED]
+    asked = submitted(app, store, "best-run")
+    assert (asked.model, asked.profile) == (folder, None)
+    measured = synthetic.save_small(store.root, model_source=folder)
+    app = part()
+    put(app, "best_model", folder)
+    assert app.session_state["profile"] == measured and not app.session_state["best_model"]
+
+
+@pytest.mark.parametrize("typed", ["/no/such/folder", "no body/no model"])
+def test_a_model_that_is_not_here_is_said_once_and_nothing_is_made(store, typed):
+    app = part(best_model=typed)
+    assert len(app.warning) + len(app.error) == 1 and "best-run" not in [each.key for each in app.button]
 
 
 # --- the answer ----------------------------------------------------------------------------------------------------

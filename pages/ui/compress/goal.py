@@ -1,6 +1,6 @@
 """The goal part of the Compress page: a size, zeros or a loss; what can meet it, and the button that makes it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
@@ -14,12 +14,13 @@ from core.export.target import check_search
 from core.jobs import cost
 from core.methods import ANY, DEFAULT_PRUNER, GGUF, Treatment, default_pruner
 from core.plan import taken
-from core.requests import BestRequest, Counts, command_line, fraction, read_bytes, whole_path
+from core.requests import BestRequest, Counts, absolute, command_line, fraction, read_bytes, whole_path
 from core.results import Frontier, best, text_splits
 from core.show.figures import Chart, frontier
 from core.store import Entry, Profile, Store
-from pages.ui import current_profile, form, layout, studies, watch
+from pages.ui import choices, current_profile, form, layout, studies, watch
 from pages.ui.compress import pruning, search
+from pages.ui.model import measure
 
 AIMS = {"size": "MB", "target": "% zeros", "loss": "% more perplexity"}
 LABELS = {"size": "At most", "target": "At least", "loss": "At most"}
@@ -31,6 +32,7 @@ EXAMPLES = {
     "loss": "Against the unpruned model, as in 20. The largest target within it is predicted, then tried.",
 }
 OPENS = {"target": "70", "loss": "20"}
+QUESTION = "What should the compressed model be?"
 ROOM = 0.7  # share saved by the size that the page opens with: between the two smallest types
 STANDS_FOR = "The divergence stands for the loss until settings were evaluated: it is rarely the smaller of the two."
 STAYS = "You may close the tab; what is finished is kept."
@@ -39,24 +41,51 @@ UNMEASURED = "Too little was measured to predict a loss: making it measures the 
 
 def show(profile: Profile) -> None:
     """Draw the goal, the frontier with the recommended point, the button, and the answers that are stored."""
-    current_profile.heading("What should the compressed model be?", profile)
-    counts = _counts(profile)
-    aim, typed = _goal(counts)
+    other = choices.text("best_model", "").strip()
+    layout.title(QUESTION) if other else current_profile.heading(QUESTION, profile)
+    line = layout.row("bottom")
+    named = {"": model_name(str(profile.provenance.get("model", "?")))} | form.alike(measure.in_cache("model"))
+    with line:
+        form.source("Model", named, "best_model", "", st.container(width=260), measure.ABOUT_MODEL, _bring_profile)
+    place = {"model": absolute(other)} if other else pruning.of_model(profile)
+    counts = _counts(place)
+    with line:
+        aim, typed = _goal(counts)
+    if other and not counts:
+        return
+    shown = None if other else profile
     upper = st.container()
     with st.expander("More: pruner, repair, training, folder, text and device"):
-        more, pruner, device = search.options(profile, aim)
+        more, pruner, device = search.options(shown, aim)
         details = st.container()
     with upper:
-        if counts:
+        if counts and shown:
             _frontier(profile, aim, typed, Treatment(DEFAULT_PRUNER if pruner == ANY else pruner), counts)
-        stored = _make(profile, aim, typed, more, device, details)
-    search.answers(profile, stored)
+        elif other:
+            _measured(other)
+        stored = _make(place, aim, typed, more, device, details)
+    if shown:
+        search.answers(profile, stored)
 
 
-def _counts(profile: Profile) -> Counts | None:
+def _bring_profile() -> None:
+    """Bring the profile of the model that was chosen into view, if there is one."""
+    if key := current_profile.of_source(st.session_state["best_model"] or ""):
+        st.session_state.update(profile=key, best_model="")
+
+
+def _measured(model: str) -> None:
+    """Say that nothing is measured of a model yet, or show the way to what was measured since it was chosen."""
+    if key := current_profile.of_source(model):
+        layout.link("goal", "Open what was measured of it", {"profile": key})
+    else:
+        layout.note(UNMEASURED)
+
+
+def _counts(place: Mapping[str, str | None]) -> Counts | None:
     """Count the numbers of the model; None, which is said, where it is not here."""
     try:
-        return counts_of(profile.provenance, Store())
+        return counts_of(place, Store())
     except UserError as error:
         layout.warn(error)
         return None
@@ -68,11 +97,9 @@ def _goal(counts: Counts | None) -> tuple[str, str]:
     if counts:
         usual = taken(counts, Treatment(default_pruner(GGUF)), ROOM)
     opens = OPENS | {"size": f"{round(usual / 5e6) * 5 or usual / 1e6:g}"}
-    with layout.row("bottom"):
-        number = st.container(width=200)
-        aim = form.switch("Of what", AIMS, "best_for", "size")
-        typed = form.words(LABELS[aim], f"best_{aim}", opens[aim], number, help=EXAMPLES[aim])
-        layout.link("measure", "Another model")
+    number = st.container(width=200)
+    aim = form.switch("Of what", AIMS, "best_for", "size")
+    typed = form.words(LABELS[aim], f"best_{aim}", opens[aim], number, help=EXAMPLES[aim])
     return aim, typed
 
 
@@ -142,19 +169,19 @@ def _amount(ways: Frontier, aim: str, wanted: float) -> float:
 # --- making it -------------------------------------------------------------------------------------------------------
 
 
-def _make(profile: Profile, aim: str, typed: str, more: Callable[[], dict], device: str, details: Any) -> Entry | None:
+def _make(
+    model: Mapping[str, str | None], aim: str, typed: str, more: Callable[[], dict], device: str, details: Any
+) -> Entry | None:
     """Draw the time and the button; the folder, the texts and the command in `details`. Return the stored answer."""
     with details, layout.row("bottom"):
-        free = _free(profile, f"{typed}{AIMS[aim]}")
+        free = _free(model["model"], f"{typed}{AIMS[aim]}")
         place = form.words("Folder of the file", "best_folder", placeholder=free).strip() or free
         overwrite = form.checkbox("Replace an earlier export there", "best_overwrite")
 
     def request():
         folder = place and str(whole_path(access.inside(Path(place))))
         goal = {FIELDS[aim]: _wanted(aim, typed)}
-        return checked(
-            BestRequest, **pruning.of_model(profile), **goal, **more(), folder=folder or None, overwrite=overwrite
-        )
+        return checked(BestRequest, **model, **goal, **more(), folder=folder or None, overwrite=overwrite)
 
     def about(request):
         check_search(request, Store())
@@ -177,11 +204,11 @@ def _make(profile: Profile, aim: str, typed: str, more: Callable[[], dict], devi
     return stored
 
 
-def _free(profile: Profile, goal: str) -> str:
+def _free(model: str, goal: str) -> str:
     """A folder that is not there yet, named after the model and the goal; none on a server for others."""
     if access.is_shared() or access.is_read_only():
         return ""
-    name = model_name(profile.provenance.get("model_source") or "model") + f"-{goal}"
+    name = f"{model_name(model)}-{goal}"
     name = "".join(each for each in name if each.isalnum() or each in "-.")
     home = access.root() or Path.home()
     names = (f"{name}-{n}" if n > 1 else name for n in count(1))

@@ -48,7 +48,7 @@ LOOKS = "Else one is measured on the calibration text. It may not have read the 
 SELECTED = "On the text that selects, the best of many is better by luck too: only the text that judges counts."
 
 
-def options(profile: Profile, aim: str) -> tuple[Callable[[], dict[str, Any]], str, str]:
+def options(profile: Profile | None, aim: str) -> tuple[Callable[[], dict[str, Any]], str, str]:
     """Draw how, by which text and where; what reads the fields of the request, the pruner and the device."""
     about = partial(form.about, BestRequest)
     pruners, key, usual = SPARSIFIERS | {ANY: ANY}, "best_by", DEFAULT_PRUNER
@@ -78,7 +78,7 @@ def options(profile: Profile, aim: str) -> tuple[Callable[[], dict[str, Any]], s
         calibration = form.window(text, **judged | amounts)
         judging = form.window("demo:evaluation" if text == "demo" else text, **judged)
         roles = {"calibration": calibration, "selection": judging, "final": judging}
-        key = profile.key if looks else None
+        key = profile.key if profile and looks else None
         return {"pruner": pruner, "repair": repair, "profile": key, "seeds": numbers(seeds), **roles, **trained}
 
     return read, pruner, device
