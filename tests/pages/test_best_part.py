@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from core.requests import BestRequest, BestSpec, Recipe, StudyRequest, WindowRequest, grammar
+from core.base import access
+from core.requests import BestRequest, BestSpec, ExactRecipe, ExportSpec, Recipe, StudyRequest, WindowRequest, grammar
 from core.results import best, candidates, study_results
 from core.store import profiles
-from pages.ui.compress import goal
+from pages.ui.compress import goal, search
 from pages.ui.model import measure
 from tests import synthetic, tiny
 from tests.pages.opening import badges, put, url, words
-from tests.pages.prune_page import PROFILE, opened, submitted
+from tests.pages.prune_page import LAYERS, PROFILE, opened, submitted
 
 METHODS = ("uniform", "owl", "dlp", "depth_ramp", "uniform strength=0.04", "uniform strength=0.04 control=reversed")
 ANSWERED = BestRequest(
@@ -141,6 +142,18 @@ def test_a_lost_measurement_is_said(store):
     gone(store, final.evaluated(final.points[0]))
     app = part()
     assert len(app.error) == 1
+
+
+def test_a_file_outside_the_folder_of_a_server_is_not_even_looked_for(store, tmp_path_factory, monkeypatch):
+    found = best.load(store, save(store))
+    folder, told = tmp_path_factory.mktemp("outside"), {"setting": found.answer.name, "bytes": 1}
+    half = ExactRecipe(pruner="magnitude", sparsity=(0.5,) * LAYERS, calibration=None)
+    store.save(ExportSpec(model=PROFILE.model, pruned=half, folder=str(folder)), None, told)
+    assert search.files(found)
+    monkeypatch.setenv(access.ROOT, str(tmp_path_factory.mktemp("inside")))
+    real = Path.is_dir
+    monkeypatch.setattr(Path, "is_dir", lambda path: pytest.fail("looked") if path == folder else real(path))
+    assert not search.files(found)
 
 
 # --- from the answer on --------------------------------------------------------------------------------------------
