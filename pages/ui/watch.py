@@ -190,7 +190,7 @@ def ask(
     try:
         built = request()
         if (expected := about(built)) and expected.seconds:
-            label += f" (about {duration(expected.seconds)})"
+            label += f" (about {duration(max(1, expected.seconds))})"
         stored = find(built) if find else Store().find(built)
     except HoldsExport as hint:  # the folder holds an export already
         ready = False

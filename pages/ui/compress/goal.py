@@ -41,13 +41,15 @@ UNMEASURED = "Too little was measured to predict a loss: making it measures the 
 
 def show(profile: Profile) -> None:
     """Draw the goal, the frontier with the recommended point, the button, and the answers that are stored."""
-    other = choices.text("best_model", "").strip()
+    other = absolute(choices.text("best_model", "").strip())
+    if other == profile.provenance.get("model_source"):
+        other = ""
     layout.title(QUESTION) if other else current_profile.heading(QUESTION, profile)
     line = layout.row("bottom")
     named = {"": model_name(str(profile.provenance.get("model", "?")))} | form.alike(measure.in_cache("model"))
     with line:
         form.source("Model", named, "best_model", "", st.container(width=260), measure.ABOUT_MODEL, _bring_profile)
-    place = {"model": absolute(other)} if other else pruning.of_model(profile)
+    place = {"model": other} if other else pruning.of_model(profile)
     counts = _counts(place)
     with line:
         aim, typed = _goal(counts)
