@@ -120,6 +120,9 @@ def test_a_model_that_was_never_measured_is_made_too_and_one_that_was_comes_into
     app = part()
     put(app, "best_model", folder)
     assert app.session_state["profile"] == measured and not app.session_state["best_model"]
+    title = "Open what was measured of it"
+    assert title in [each.label for each in part(best_model=folder, profile=PROFILE.key).get("page_link")]
+    assert title not in [each.label for each in part(best_model=folder, profile=measured).get("page_link")]
 
 
 @pytest.mark.parametrize("typed", ["/no/such/folder", "no body/no model"])

@@ -41,9 +41,7 @@ UNMEASURED = "Too little was measured to predict a loss: making it measures the 
 
 def show(profile: Profile) -> None:
     """Draw the goal, the frontier with the recommended point, the button, and the answers that are stored."""
-    other = absolute(choices.text("best_model", "").strip())
-    if other == profile.provenance.get("model_source"):
-        other = ""
+    other = _other(profile)
     layout.title(QUESTION) if other else current_profile.heading(QUESTION, profile)
     line = layout.row("bottom")
     named = {"": model_name(str(profile.provenance.get("model", "?")))} | form.alike(measure.in_cache("model"))
@@ -68,6 +66,13 @@ def show(profile: Profile) -> None:
         stored = _make(place, aim, typed, more, device, details)
     if shown:
         search.answers(profile, stored)
+
+
+def _other(profile: Profile) -> str:
+    """The model that was chosen, or nothing where it is the one of the profile in view."""
+    typed = choices.text("best_model", "").strip()
+    model = typed and absolute(typed)
+    return "" if model == profile.provenance.get("model_source") else model
 
 
 def _bring_profile() -> None:
