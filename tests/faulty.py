@@ -104,7 +104,7 @@ def quantised(folder, change=None, packed=False, positions=SCALED):
         )
         return folder / "model.gguf"
     of = replace(tiny.loaded("llama"), model=model)
-    save(model, of.layers, of.tokenizer, folder, weights=False)
+    save(model, of.tokenizer, folder, weights=False)
     formats = np.full((tiny.LAYERS, 7), "int4g32s")
     formats[LAYER, 3] = "int3g32s" if low else "int4g32s"
     compressed_tensors.write(of, folder, formats)

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from core.base import OUTDATED, UserError, disk_full, exists, expanded
-from core.jobs.records import Status
+from core.jobs.records import Watch
 from core.models import READING
 from core.requests import CACHE, JSON, OPTIONS, Option
 from core.store import Entry, Store, abandoned, write_file
@@ -148,7 +148,7 @@ def as_json(value: Any) -> str:
 
 
 @contextmanager
-def progress_bar(expected: str) -> Iterator[Callable[[Status], None]]:
+def progress_bar(expected: str) -> Iterator[Watch]:
     """Print the status of a run on stderr: the estimate once the work begins, then its progress.
 
     Nothing before that, so that a refused request stays one line.

@@ -99,12 +99,11 @@ def reload(loaded: Loaded, folder: Path, file: str | None = None, packed: bool =
         model, tokenizer = read_by_layers(source, config, loaded.spec.dtype, None).eval(), load_tokenizer(source)
     else:
         model, tokenizer = load_back(folder, file, loaded.model.dtype if file or packed else "auto")
-    layers = anatomy.decoder_layers(model)
     ids = _ids(loaded.tokenizer)[: min(loaded.longest or LONGEST, LONGEST)]
-    with _where_alike(loaded, model, layers):
+    with _where_alike(loaded, model):
         difference = _relative(_logits(loaded.model, ids), _logits(model, ids))
         unlike = _unlike_tokens(loaded.tokenizer, tokenizer, file)
-        unlike += _unlike_weights(loaded, model, layers, ROUNDED if file else 0)
+        unlike += _unlike_weights(loaded, model, ROUNDED if file else 0)
     if file:
         if difference > ROUNDED and not unlike:
             raise UserError(
@@ -138,7 +137,7 @@ def _unlike_tokens(ours: PreTrainedTokenizerBase, theirs: PreTrainedTokenizerBas
     return [f"{what} differs" for what, (mine, other) in pairs.items() if mine != other]
 
 
-def _unlike_weights(loaded: Loaded, model: PreTrainedModel, layers: Layers, slack: float) -> list[str]:
+def _unlike_weights(loaded: Loaded, model: PreTrainedModel, slack: float) -> list[str]:
     def alike(mine, other):
         comparable = other is not None and mine.dtype == other.dtype
         return comparable and torch.allclose(mine, other.to(mine.device), rtol=slack, atol=slack)
@@ -147,7 +146,7 @@ def _unlike_weights(loaded: Loaded, model: PreTrainedModel, layers: Layers, slac
     names[1] -= {name for name in names[1] if name.endswith(("weight_scale", "weight_shape"))}  # only used to unpack
     if names[0] != names[1]:
         return [f"other weights than in memory: {', '.join(sorted(names[0] ^ names[1])[:3])}"]
-    both = zip(checkpoint_pieces(loaded.model, loaded.layers), checkpoint_pieces(model, layers), strict=True)
+    both = zip(*map(checkpoint_pieces, (loaded.model, model)), strict=True)
     wrong = [name for mine, other in both for name in mine if not alike(mine[name], other.get(name))]
     return [f"{len(wrong)} weights differ, {wrong[0]} among them"] if wrong else []
 
@@ -167,11 +166,11 @@ def _relative(ours: Tensor, theirs: Tensor) -> float:
 
 
 @contextmanager
-def _where_alike(loaded: Loaded, model: PreTrainedModel, layers: Layers) -> Iterator[None]:
+def _where_alike(loaded: Loaded, model: PreTrainedModel) -> Iterator[None]:
     """While inside, both models are on the CPU; if one is streamed, the other is placed like it."""
     where = loaded.model.device
     if is_streamed(loaded.layers):
-        placement.place(model, layers, where)
+        placement.place(model, anatomy.decoder_layers(model), where)
         yield
         return
     loaded.model.to("cpu")

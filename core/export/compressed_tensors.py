@@ -23,9 +23,10 @@ from core.requests import COMPRESSED
 from core.store import pretty
 
 Groups = dict[str, Fields]
+FormatTable = NDArray[np.str_]  # (layers, linears) names of number formats
 
 
-def check(loaded: Loaded, formats: NDArray[np.str_]) -> None:
+def check(loaded: Loaded, formats: FormatTable) -> None:
     """Refuse a model or a plan that cannot be written in this format.
 
     Args:
@@ -37,7 +38,7 @@ def check(loaded: Loaded, formats: NDArray[np.str_]) -> None:
     """
     if is_streamed(loaded.layers) or any(linear.transposed for linear in anatomy.prunable_linears(loaded.layers[0])):
         raise UserError("only what memory holds as torch's own linears is packed: export this model dense")
-    joined = anatomy.joined_linears(loaded.model, loaded.layers)
+    joined = anatomy.joined_linears(loaded.model)
     for layer, (names, row) in enumerate(zip(joined, formats, strict=True)):
         own = dict(zip((each.name for each in anatomy.linears(loaded.layers[layer])), row, strict=False))
         for group in names:
@@ -49,7 +50,7 @@ def check(loaded: Loaded, formats: NDArray[np.str_]) -> None:
                 )
 
 
-def groups(loaded: Loaded, formats: NDArray[np.str_]) -> Groups:
+def groups(loaded: Loaded, formats: FormatTable) -> Groups:
     """Build `config_groups`: format name -> full names of its linears (`targets`) and their encoding (`weights`).
 
     Args:
@@ -74,7 +75,7 @@ def groups(loaded: Loaded, formats: NDArray[np.str_]) -> Groups:
     }
 
 
-def recipe(loaded: Loaded, formats: NDArray[np.str_], pruner: str | None) -> str:
+def recipe(loaded: Loaded, formats: FormatTable, pruner: str | None) -> str:
     """Write the same plan for llm-compressor, which rounds by its own methods: its `recipe.yaml`.
 
     Args:
@@ -86,7 +87,7 @@ def recipe(loaded: Loaded, formats: NDArray[np.str_], pruner: str | None) -> str
     return yaml.safe_dump({"quant_stage": {"quant_modifiers": modifiers}}, sort_keys=False, width=120)
 
 
-def write(loaded: Loaded, folder: Path, formats: NDArray[np.str_]) -> None:
+def write(loaded: Loaded, folder: Path, formats: FormatTable) -> None:
     """Write the model in half precision, and set its weights to the values that the files hold.
 
     Args:
@@ -98,7 +99,7 @@ def write(loaded: Loaded, folder: Path, formats: NDArray[np.str_]) -> None:
     config_groups = groups(loaded, formats)
     of = {name: QUANT_FORMATS[form] for form, group in config_groups.items() for name in group["targets"]}
     tensors = {}
-    for piece in checkpoint_pieces(loaded.model, loaded.layers):
+    for piece in checkpoint_pieces(loaded.model):
         for name, value in piece.items():
             inside = name.removesuffix(".weight")
             if name == inside or inside not in of:

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.base import frozen, resolved, several, without_folders
 from core.export import compressed_tensors, file_sizes, gguf_file, target
 from core.export.card import GGUF, RECIPE, Card, Exported, card_of, card_text, recipe_json, size_words
 from core.export.checking import off_plan, reload
+from core.export.compressed_tensors import FormatTable
 from core.export.target import check_target, space_needed
-from core.methods import HALF, QUANT_FORMATS, SPARSIFIERS, gguf_type, pattern
+from core.methods import HALF, QUANT_FORMATS, SPARSIFIERS, Warn, gguf_type, pattern
 from core.models import (
     Loaded,
     ProgressTracker,
@@ -28,7 +28,7 @@ from core.models import (
 )
 from core.models.provenance import provenance, without_project_path
 from core.plan import DENSE
-from core.prune import count_zeros, imatrix, make_exact, prune, restored
+from core.prune import by_linear, count_zeros, imatrix, make_exact, prune, restored
 from core.requests import COMPRESSED, ExportRequest, ExportSpec, ModelShape, workload
 from core.store import Array, Entry, Store, flush, readable, temporary_folder, temporary_path
 
@@ -47,10 +47,10 @@ class Contents:
     formats: list | None = None  # format names per linear or per layer, if rounded to few bits
     text: imatrix.Text | None = None  # that the formats of a GGUF file weigh errors by
 
-    def linears(self, shape: tuple[int, ...]) -> NDArray[np.str_]:
+    def linears(self, shape: tuple[int, ...]) -> FormatTable:
         """Format name of every linear, (layers, linears); names absent from `QUANT_FORMATS` mean not rounded."""
         names = np.array(self.formats or [gguf_type(self.form) or self.form])
-        return np.broadcast_to(names if names.ndim == 2 else names[:, None], shape)
+        return by_linear(names, shape)
 
 
 def export(
@@ -62,7 +62,7 @@ def export(
     store: Store | None = None,
     step: Step = lambda _: None,
     ready: Callable[[Exported], None] = lambda _: None,
-    warn: Callable[[str], None] = warnings.warn,
+    warn: Warn = warnings.warn,
 ) -> Exported:
     """Save a pruned model, load the folder back, compare, and only then give it its name.
 
@@ -81,7 +81,7 @@ def export(
     """
     folder = resolved(folder)
     weights, named = anatomy.parameter_counts(loaded.layers), card.recipe.get("pattern")
-    planned = np.where(np.isnan(weights), np.nan, holds.planned if holds.planned.ndim == 2 else holds.planned[:, None])
+    planned = np.where(np.isnan(weights), np.nan, by_linear(holds.planned, weights.shape))
     _insist(off_plan(loaded.layers, planned, holds.before, pattern(named) if named else None))
     formats = holds.linears(planned.shape)
     if store:
@@ -115,9 +115,9 @@ def export(
     return exported
 
 
-def _write(loaded: Loaded, folder: Path, form: str, formats: NDArray[np.str_], text: imatrix.Text | None) -> str | None:
+def _write(loaded: Loaded, folder: Path, form: str, formats: FormatTable, text: imatrix.Text | None) -> str | None:
     """Write the model; return the name of its GGUF file, None for other formats."""
-    save(loaded.model, loaded.layers, loaded.tokenizer, folder, weights=form == "dense")
+    save(loaded.model, loaded.tokenizer, folder, weights=form == "dense")
     if form == COMPRESSED:
         compressed_tensors.write(loaded, folder, formats)
     if gguf_type(form) is None:
@@ -132,7 +132,7 @@ def _bits(name: str) -> float:
     return QUANT_FORMATS[name].bits_per_weight if name in QUANT_FORMATS else HALF
 
 
-def in_file(loaded: Loaded, formats: NDArray[np.str_], warn: Callable[[str], None]) -> NDArray[np.object_]:
+def in_file(loaded: Loaded, formats: FormatTable, warn: Warn) -> FormatTable:
     """Format names that a file holds, (layers, linears): llama.cpp's fallbacks where super-blocks divide no row.
 
     Args:
@@ -140,7 +140,7 @@ def in_file(loaded: Loaded, formats: NDArray[np.str_], warn: Callable[[str], Non
         warn: called with a sentence for each pair of types.
     """
     stacks, swaps = [anatomy.prunable_linears(layer) for layer in loaded.layers], Counter()
-    table = (formats if formats.ndim == 2 else np.repeat(formats[:, None], max(map(len, stacks)), 1)).astype(object)
+    table = by_linear(formats, (len(stacks), max(map(len, stacks)))).astype(object)
     for (layer, column), name in np.ndenumerate(table):
         if name in QUANT_FORMATS and column < len(stacks[layer]):
             width = stacks[layer][column].weight.shape[1]
@@ -193,9 +193,8 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: ModelShape,
     check_target(folder, request.overwrite, space_needed(shape.parameters, request.dtype), loaded.source.folder, store)
     target.check_format(request.format, loaded.source, store)
     if request.format == COMPRESSED:
-        stored = np.array(pruned.formats)
         linears = anatomy.parameter_counts(loaded.layers).shape
-        compressed_tensors.check(loaded, np.broadcast_to(stored if stored.ndim == 2 else stored[:, None], linears))
+        compressed_tensors.check(loaded, by_linear(np.array(pruned.formats), linears))
     numbers = file_sizes.measured_numbers(request, store, loaded.spec, pruned)
     takes = workload.treating(shape, request, request.setting, emulates_bfloat16())
     tracker = ProgressTracker(report, sum(takes))

@@ -3,13 +3,13 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from core.base import Fields, UserError, gist, several
 from core.export.card import Numbers
-from core.methods import LAYERS, dropped_layers, treatment
+from core.methods import LAYERS, Warn, dropped_layers, treatment
 from core.models import Source, count_numbers, locate
 from core.plan.sizes import DENSE, MASKED, PATTERN, sizes
 from core.requests import Counts, ExactRecipe, ExportRequest, ModelSpec, Recipe, StudySpec
@@ -116,7 +116,7 @@ PATIENCE = 600  # seconds for three times 32 tokens
 TOLD = ("build_commit", "build_number", "cpu_info", "n_threads", "n_gen")
 
 
-def timed(file: Path, warn: Callable[[str], None]) -> Fields | None:
+def timed(file: Path, warn: Warn) -> Fields | None:
     """The answer of `llama-bench` on writing, `avg_ts` tokens a second; None where it fails or is not on the PATH.
 
     Args:

@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import gguf
-import numpy as np
 import torch
 from gguf import GGMLQuantizationType as Kind
 from gguf import GGUFReader, GGUFValueType, GGUFWriter
-from numpy.typing import NDArray
 from torch import Tensor
 
 from core.base import Array, UserError
 from core.export.card import GGUF
+from core.export.compressed_tensors import FormatTable
 from core.export.target import gguf_family
 from core.methods import OUTSIDE, QUANT_FORMATS, pack
 from core.models import Loaded, anatomy, checkpoint_pieces, is_streamed
@@ -43,7 +42,7 @@ TYPES, IMATRIX = "tensor-types.txt", "imatrix.gguf"
 OWN = ("GGUF.", "general.architecture", "general.file_type", "quantize.imatrix.")  # written anew
 
 
-def write(loaded: Loaded, folder: Path, types: NDArray[np.str_], text: imatrix.Text | None = None) -> None:
+def write(loaded: Loaded, folder: Path, types: FormatTable, text: imatrix.Text | None = None) -> None:
     """Write the model, and set its weights to the values that the file holds, which rounding has changed.
 
     Beside it stand the types by tensor, as `llama-quantize --tensor-type-file` reads them, and what weights were
@@ -81,7 +80,7 @@ def write(loaded: Loaded, folder: Path, types: NDArray[np.str_], text: imatrix.T
     writer.close()
 
 
-def _tensors(writer: GGUFWriter, loaded: Loaded, types: NDArray[np.str_]) -> tuple[list[str], dict[str, Array]]:
+def _tensors(writer: GGUFWriter, loaded: Loaded, types: FormatTable) -> tuple[list[str], dict[str, Array]]:
     """Add the tensors; return `name=type` of the matrices, and the importance of their inputs by name."""
     config, lines, importance = loaded.model.config.get_text_config(), [], {}
     half = Kind.BF16 if loaded.model.dtype == torch.bfloat16 else Kind.F16
@@ -93,7 +92,7 @@ def _tensors(writer: GGUFWriter, loaded: Loaded, types: NDArray[np.str_]) -> tup
         for index, layer in enumerate(loaded.layers)
         for column, linear in enumerate(anatomy.prunable_linears(layer))
     }
-    for piece in checkpoint_pieces(loaded.model, loaded.layers):
+    for piece in checkpoint_pieces(loaded.model):
         for name, value in piece.items():
             inside, _, suffix = name.rpartition(".")
             form = formats.get(id(value))

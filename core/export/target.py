@@ -31,10 +31,6 @@ FAMILIES = {  # with GGUF files: name in transformers -> name in llama.cpp
 DENSELY_PACKED = 0, 18  # release of compressed-tensors from which 3, 5, 6 and 7 bits lie densely, as vLLM reads them
 
 
-def _release(package: str) -> tuple[int, ...]:
-    return tuple(map(int, version(package).split(".")[:2]))
-
-
 def gguf_family(name: object) -> str:
     """Name of a model family in GGUF files.
 
@@ -53,7 +49,9 @@ def check_format(form: str, source: Source, store: Store) -> None:
         UserError: GGUF lacks its family, the inputs of a linear make no whole groups of the type, or a package that
             writes the format is missing.
     """
-    if form == COMPRESSED and (find_spec("compressed_tensors") is None or _release(form) < DENSELY_PACKED):
+    if form == COMPRESSED and (
+        find_spec("compressed_tensors") is None or tuple(map(int, version(form).split(".")[:2])) < DENSELY_PACKED
+    ):
         raise UserError(
             f"the package {form} writes this format from 0.18 on, and is missing: run `pip install -U {form}`"
         )

@@ -9,7 +9,7 @@ from core.jobs import cost
 from core.jobs.context import WorkContext
 from core.judge.resolution import check, resolve, texts_of, with_documents
 from core.judge.study_run import StudyRun
-from core.measure import Sweep, layers_name, outside, refuse_unlike, settings, tensors
+from core.measure import Sweep, layers_name, refuse_unlike, settings, tensors
 from core.methods import insist_on_ggml
 from core.models import (
     Loaded,
@@ -125,7 +125,7 @@ def measure(request: MeasureRequest, context: WorkContext, share: Share | None =
     about = _provenance(request, context, sweep, text) | provenance(loaded, text.files, store)
     if others:
         about["checkpoints"] = {source.fingerprint: without_project_path(typed) for typed, source in others.items()}
-        about |= {"tensors": tensors(loaded.layers), "outside": outside(loaded), "stack": layers_name(loaded)}
+        about |= {"tensors": tensors(loaded.layers), "outside": [*loaded.outside], "stack": layers_name(loaded)}
         about["settings"] = {name: settings(loaded, other) for name, other in beside.items()}
         about |= {"formats": formats, "stored_names": own}
     return parts.save_view(store, profile, about)

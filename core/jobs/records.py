@@ -6,6 +6,7 @@ lock, which the system frees when a process dies.
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -74,6 +75,7 @@ class Status(Progress):
 
 
 JSON = TypeAdapter(Status)
+Watch = Callable[[Status], None]  # called with the status of a run as it goes on
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import time
 import traceback
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from core.base import UserError, access, disk_full, shortage
 from core.export import target
 from core.jobs import cluster, processes, records
 from core.jobs import queue as jobs
-from core.jobs.records import Job, Status
+from core.jobs.records import Job, Status, Watch
 from core.models import Cancelled, Progress
 from core.requests import BY_REQUEST, ShareRequest
 from core.store import VIEW_KINDS, Entry, Store
@@ -29,7 +28,7 @@ class Failed(Exception):
 class Recorder:
     """The report function of a running job: writes progress.json, and raises Cancelled on request."""
 
-    def __init__(self, job: Job, on_progress: Callable[[Status], None]):
+    def __init__(self, job: Job, on_progress: Watch):
         self.job, self.on_progress = job, on_progress
         self.first = None  # seconds and work done at the first report
         self.written = 0.0
@@ -114,7 +113,7 @@ def _queued(store: Store, device: str) -> list[Job]:
     return [job for job in jobs.active(store, device) if job.state == "queued"]
 
 
-def run(store: Store, job: Job, models: dict, on_progress: Callable[[Status], None] = lambda _: None) -> Entry:
+def run(store: Store, job: Job, models: dict, on_progress: Watch = lambda _: None) -> Entry:
     """Execute a queued or interrupted job, or follow the process that already does; return the entry of its result.
 
     Waits for the device. `on_progress` is called while waiting too, and with another process's progress.
@@ -174,7 +173,7 @@ def _take_device(store: Store, job: Job) -> AbstractContextManager | None:
     return processes.take(jobs.lock_of(store, "device", job.device), PAUSE)
 
 
-def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status], None]) -> Entry | None:
+def _execute(store: Store, job: Job, models: dict, on_progress: Watch) -> Entry | None:
     """Run a job on the held device; None if another process took the job meanwhile."""
     lock = processes.take(job.lock)
     if lock is None:

@@ -4,7 +4,7 @@ from core import lazily
 
 __getattr__ = lazily(
     __name__,
-    checkpoint_diff="layers_name outside refuse_unlike settings tensors",
+    checkpoint_diff="layers_name refuse_unlike settings tensors",
     engines="Dense Group Reader hooks largest_replay_error prepare wavefront",
     first_order="WORDS draw_words signed_changes",
     first_pass="clean_statistics",

@@ -27,8 +27,7 @@ def refuse_unlike(loaded: Loaded, other: Loaded) -> None:
     if kinds[0] != kinds[1]:
         raise UserError(f"{its} is a {kinds[1]} and {mine} a {kinds[0]}: compare checkpoints of one architecture")
     ours, theirs = map(_words, (loaded, other))
-    odd = next((word for word in sorted(ours) if theirs.get(word) != ours[word]), None)
-    if odd is not None or len(ours) != len(theirs):
+    if ours != theirs:
         raise UserError(
             f"{its} has another vocabulary than {mine} ({len(theirs):,} words against {len(ours):,}): compare "
             "checkpoints with one tokenizer"
@@ -43,7 +42,7 @@ def refuse_unlike(loaded: Loaded, other: Loaded) -> None:
             raise UserError(f"{name} is {theirs} in {its} and {ours} in {mine}: compare models of one shape")
     if settings(loaded, other):
         return
-    both = zip(*(checkpoint_pieces(each.model, each.layers) for each in (loaded, other)), strict=True)
+    both = zip(*(checkpoint_pieces(each.model) for each in (loaded, other)), strict=True)
     if all(
         ours.keys() == theirs.keys()
         and all(torch.equal(ours[name], theirs[name].to(ours[name].device)) for name in ours)
@@ -100,23 +99,18 @@ def layers_name(loaded: Loaded) -> str:
     return next(name for name, module in loaded.model.named_modules() if module is loaded.layers)
 
 
-def outside(loaded: Loaded) -> list[str]:
-    """Names of the tensors outside the layers: embeddings, the final norm, the head where it is not tied."""
-    inside = {id(each) for layer in loaded.layers for each in layer.parameters()}
-    return [name for name, each in loaded.model.named_parameters() if id(each) not in inside]
-
-
 def difference(loaded: Loaded, other: Loaded, step: Step) -> Difference:
     """Error and scale of every tensor; `step` is called with how many layers are finished."""
     names = tensors(loaded.layers)
-    error, scale = np.zeros((len(loaded.layers), len(names))), np.ones((len(loaded.layers), len(names)))
+    error = np.zeros((len(loaded.layers), len(names)))
+    scale = np.ones_like(error)
     for index, layer in enumerate(loaded.layers):
         with weights_on_device(layer), weights_on_device(other.layers[index]):
             for name, ours in layer.named_parameters():
                 cell = index, names.index(name)
                 error[cell], scale[cell] = error_and_scale(ours, other.layers[index].get_parameter(name))
         step(index + 1)
-    pairs = ([each.model.get_parameter(name) for each in (loaded, other)] for name in outside(loaded))
+    pairs = ([each.model.get_parameter(name) for each in (loaded, other)] for name in loaded.outside)
     return Difference(error=error, scale=scale, outside=np.array([error_and_scale(*pair)[0] for pair in pairs]))
 
 

@@ -180,7 +180,7 @@ def wavefront(group: Group, measurement: Measurement, step: Step) -> Perturbed:
             reader.read(injection, index, stream, call.exit)
         step(index + 1)
 
-    walk([call.layer for call in group.calls], [[call] for call in group.calls], streams, join)
+    walk(group.loaded.layers, [[call] for call in group.calls], streams, join)
     for injection, stream in enumerate(streams):
         reader.harm(injection, group.logits(stream), group.dense)
         step(len(group.calls))

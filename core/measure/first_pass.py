@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cosine_similarity, cross_entropy
 
 from core.base import UserError
 from core.measure.perturb import Moments
@@ -67,7 +67,7 @@ def _stream_numbers(calls: Sequence[Call]) -> dict[str, np.ndarray]:
     for call in calls:
         before, after = call.entry[0].float(), call.exit[0].float()
         norm = after.norm(dim=-1)
-        cosine = torch.nn.functional.cosine_similarity(before, after, dim=-1)
+        cosine = cosine_similarity(before, after, dim=-1)
         log_norm = norm[1:].cpu().double().log().mean()
         rows.append([float(each) for each in (norm[1:].mean(), log_norm, norm[0], 1 - cosine[1:].mean())])
     return dict(zip(("norm", "log_norm", "norm_first", "block_influence"), np.array(rows).T, strict=True))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from core.base import UserError, unique
 from core.measure.backward import AtHead, seeds_of, through
-from core.measure.checkpoint_diff import outside, tensors
+from core.measure.checkpoint_diff import tensors
 from core.measure.first_order import along
 from core.methods import QUANT_FORMATS, Warn, finer_formats, rounded
 from core.models import Call, Loaded, Step, Tensors, anatomy, entry_stream, weights_on_device
@@ -38,7 +38,7 @@ def sketched_tensors(
     many = max(1, TOGETHER // tokens.shape[1])
     # modules that hold tensors, each once, in order
     names, beside = (
-        unique(name.rpartition(".")[0] for name in each) for each in (tensors(loaded.layers), outside(loaded))
+        unique(name.rpartition(".")[0] for name in each) for each in (tensors(loaded.layers), loaded.outside)
     )
     plan, size, layers = tensor_sketching(len(tokens)), len(tokens), len(loaded.layers)
     groups = [range(first, size)[:many] for first in range(0, size, many)]

@@ -4,7 +4,7 @@ from core import lazily
 
 __getattr__ = lazily(
     __name__,
-    anatomy="Linear decoder_layers is_prunable prunable_linears",
+    anatomy="Linear checkpoint_pieces decoder_layers is_prunable prunable_linears",
     hub="NotHere",
     layer_parts="Edit edited find_part heads",
     loading="Loaded Reader load load_tokenizer tokenizer_hash",
@@ -13,7 +13,7 @@ __getattr__ = lazily(
     model_shape="NUMBERED tensor_shapes",
     patching="library_errors patched",
     placement=(
-        "OffloadedWeights checkpoint_pieces checkpoint_tensors device free_memory is_streamed offload "
+        "OffloadedWeights checkpoint_tensors device free_memory is_streamed offload "
         "offloaded restore stream walk weights_on_device"
     ),
     progress="READING REPORT Cancelled Progress ProgressTracker Report Step silent",

@@ -1,6 +1,6 @@
 """Decoder layers and linears, found by structure: no table of architectures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -10,9 +10,9 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from core.base import UserError
-from core.models.placement import weights_on_device
+from core.models.placement import checkpoint_tensors, slot, weights_on_device
 from core.models.progress import Step
-from core.models.replay import Layers, entered
+from core.models.replay import Layers, Tensors, entered
 from core.store import Array
 
 
@@ -34,6 +34,21 @@ def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
         f"{type(model).__name__} is not supported: it has {len(stacks)} stacks of {depth} decoder layers where exactly "
         f"one is needed (found {lists_named})"
     )
+
+
+def checkpoint_pieces(model: PreTrainedModel) -> Iterator[Tensors]:
+    """Everything that a checkpoint of the model holds, by name; tied weights once, under their first name.
+
+    First the tensors outside the layers, then a layer at a time. A piece is valid until the next one.
+    """
+    layers = {id(layer) for layer in decoder_layers(model)}
+    inside = {name: module for name, module in model.named_modules() if id(module) in layers}
+    names = {where: [] for where in ("", *inside)}
+    for name in checkpoint_tensors(model):
+        names[next((each for each in inside if name.startswith(f"{each}.")), "")].append(name)
+    for where, own in names.items():
+        with weights_on_device(inside.get(where, model)):
+            yield {name: held[leaf] for name in own for held, leaf in [slot(model, name)]}
 
 
 class Linear(NamedTuple):
@@ -63,13 +78,13 @@ def linears(layer: nn.Module) -> list[Linear]:
 
 
 @torch.inference_mode()
-def joined_linears(model: PreTrainedModel, layers: Layers) -> list[list[list[str]]]:
+def joined_linears(model: PreTrainedModel) -> list[list[list[str]]]:
     """Names of each layer's linears by the matrix that engines such as vLLM run them in: q, k, v; gate, up.
 
     Those are joined that read one tensor inside one module, as a forward of two tokens shows.
     """
     read = {}
-    stacks = [linears(layer) for layer in layers]
+    stacks = [linears(layer) for layer in decoder_layers(model)]
 
     def keep(module, args):
         read[id(module)] = args[0]  # held, so that no other tensor gets its id

@@ -19,7 +19,6 @@ from core.models.folder_checks import SAMPLE_TEXT, tokenizer_trouble
 from core.models.machine import refuse_too_large
 from core.models.model_shape import gguf_positions, parsed_once, tensor_shapes
 from core.models.patching import library_errors
-from core.models.placement import checkpoint_pieces
 from core.models.saving import MAX_COPY, fastest_source, save, write_copy
 from core.models.sources import Source
 from core.models.weights import load_in_memory, random_weights, read
@@ -66,6 +65,12 @@ class Loaded(Reader):
     @property
     def layers(self) -> torch.nn.ModuleList:
         return anatomy.decoder_layers(self.model)
+
+    @property
+    def outside(self) -> replay.Tensors:
+        """Parameters outside the layers by name, tied ones once: embeddings, the final norm, the head."""
+        inside = {id(each) for layer in self.layers for each in layer.parameters()}
+        return {name: each for name, each in self.model.named_parameters() if id(each) not in inside}
 
     def record(self, ids: torch.Tensor, stream: torch.Tensor | None = None) -> list[replay.Call]:
         """The call of every layer in one forward, as `replay.record`; the ids may lie on any device."""
@@ -138,7 +143,7 @@ def _keep_copy(loaded: Loaded, store: Store) -> None:
         size = sum(value.nbytes for value in loaded.model.parameters())
         if size > MAX_COPY or shutil.disk_usage(folder).free < 2 * size:
             raise OSError("it is too large")
-        save(loaded.model, loaded.layers, loaded.tokenizer, folder)
+        save(loaded.model, loaded.tokenizer, folder)
         if not _same(loaded, replace(loaded.source, folder=folder, gguf=None)):
             raise OSError("it is not what was read")
 
@@ -191,7 +196,7 @@ def _check_sizes(config: Any, source: Source, store: Store) -> None:
 
 
 def _check(model: PreTrainedModel, source: Source) -> None:
-    for piece in checkpoint_pieces(model, anatomy.decoder_layers(model)):
+    for piece in anatomy.checkpoint_pieces(model):
         for name, value in piece.items():
             if not torch.isfinite(value).all():
                 raise UserError(f"{source.label} holds NaN or infinite weights, in {name}: the files are damaged")

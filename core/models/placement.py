@@ -144,21 +144,6 @@ def checkpoint_tensors(model: nn.Module) -> Tensors:
     return {name: each for name, each in (*model.named_parameters(), *model.named_buffers()) if name in saved}
 
 
-def checkpoint_pieces(model: nn.Module, layers: Layers) -> Iterator[Tensors]:
-    """Everything that a checkpoint of the model holds, by name; tied weights once, under their first name.
-
-    First the tensors outside the layers, then a layer at a time. A piece is valid until the next one.
-    """
-    layer_ids = {id(layer) for layer in layers}
-    inside = {name: module for name, module in model.named_modules() if id(module) in layer_ids}
-    names = {where: [] for where in ("", *inside)}
-    for name in checkpoint_tensors(model):
-        names[next((each for each in inside if name.startswith(f"{each}.")), "")].append(name)
-    for where, own in names.items():
-        with weights_on_device(inside.get(where, model)):
-            yield {name: held[leaf] for name in own for held, leaf in [slot(model, name)]}
-
-
 def slot(module: nn.Module, name: str) -> tuple[Tensors, str]:
     """The dictionary that holds a parameter or buffer of a module, and its key there."""
     path, _, leaf = name.rpartition(".")

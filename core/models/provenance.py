@@ -35,7 +35,7 @@ def provenance(loaded: Loaded, files: Iterable[Path], store: Store) -> Fields:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": _versions().copy(),
         "linears": [linear.name for linear in anatomy.linears(loaded.layers[0])],
-        "joined": anatomy.joined_linears(loaded.model, loaded.layers)[0],
+        "joined": anatomy.joined_linears(loaded.model)[0],
         "threads": torch.get_num_threads(),
         "commit": _commit(),
     }

@@ -18,10 +18,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.core_model_loading import revert_weight_conversion
 
 from core.base import access, digest, listed
-from core.models.anatomy import decoder_layers
+from core.models.anatomy import checkpoint_pieces, decoder_layers
 from core.models.patching import library_errors, patched
-from core.models.placement import checkpoint_pieces, is_streamed
-from core.models.replay import Layers
+from core.models.placement import is_streamed
 from core.models.sources import Source
 from core.store import Store, changed, discard, file_hash, pretty, readable, sha256, temporary_folder
 
@@ -31,9 +30,7 @@ FOREIGN = (  # what a plain dense config.json lacks
 LOADING_ONLY = ("is_local", "local_files_only", "gguf_file")  # how a tokenizer was loaded here: nothing to keep
 
 
-def save(
-    model: PreTrainedModel, layers: Layers, tokenizer: PreTrainedTokenizerBase, folder: Path, weights: bool = True
-) -> None:
+def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path, weights: bool = True) -> None:
     """Write a model and its tokenizer, layer by layer where these are streamed; the model is left as it was.
 
     Args:
@@ -45,8 +42,8 @@ def save(
     with library_errors("the model cannot be written as its settings are"), _dense_config(model):
         if not weights:
             model.config.save_pretrained(folder)
-        elif is_streamed(layers):
-            _save_by_layers(model, layers, folder)
+        elif is_streamed(decoder_layers(model)):
+            _save_by_layers(model, folder)
         else:
             model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
@@ -55,15 +52,15 @@ def save(
     settings.write_bytes(pretty({name: value for name, value in content.items() if name not in LOADING_ONLY}))
 
 
-def _save_by_layers(model: PreTrainedModel, layers: Layers, folder: Path) -> None:
+def _save_by_layers(model: PreTrainedModel, folder: Path) -> None:
     """Write what `save_pretrained` writes, a file for each layer and one for the rest."""
     model.config.architectures, model.config.dtype = [type(model).__name__], model.dtype
     model.config.save_pretrained(folder)
     if model.can_generate():
         model.generation_config.save_pretrained(folder)
-    place, size = {}, 0
-    for number, piece in enumerate(checkpoint_pieces(model, layers), 1):
-        name = f"model-{number:05}-of-{len(layers) + 1:05}.safetensors"
+    place, size, files = {}, 0, len(decoder_layers(model)) + 1
+    for number, piece in enumerate(checkpoint_pieces(model), 1):
+        name = f"model-{number:05}-of-{files:05}.safetensors"
         tensors = {each: value.contiguous() for each, value in revert_weight_conversion(model, piece).items()}
         save_file(tensors, folder / name, {"format": "pt"})
         place |= dict.fromkeys(tensors, name)

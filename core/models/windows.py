@@ -22,6 +22,8 @@ from core.requests import TextSpec, WindowRequest
 PIECE = 2**15  # characters that are tokenised as one
 PIECES_AT_ONCE = 32  # pieces that are tokenised at once: meanwhile a character takes about 150 bytes
 MARGIN = 512  # characters at either end of a piece whose tokens may be others than the whole text's
+Encoded = list[np.ndarray]  # tokens of each document
+Tokenised = Iterator[tuple[np.ndarray, np.ndarray]]  # of pieces the tokens, and the spans of characters of each
 MAX_AS_ONE = 2**21  # characters of a text that may be tokenised as one where its pieces may not fit together
 
 
@@ -93,7 +95,7 @@ def _start(tokenizer: PreTrainedTokenizerBase) -> int:
     return tokenizer.bos_token_id
 
 
-def _encode(text: Text, packing: str, bos: str, tokenizer: PreTrainedTokenizerBase) -> list[np.ndarray]:
+def _encode(text: Text, packing: str, bos: str, tokenizer: PreTrainedTokenizerBase) -> Encoded:
     """The tokens of each document, or of all as one, uint32; those of a long one are put together from its pieces.
 
     Raises:
@@ -121,7 +123,7 @@ def _encode(text: Text, packing: str, bos: str, tokenizer: PreTrainedTokenizerBa
 
 def _tokenised(
     pieces: Iterable[str], bos: str, tokenizer: PreTrainedTokenizerBase, tell: Callable[[int], object]
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+) -> Tokenised:
     """Tokens of each piece and, where the tokenizer gives them, the spans of characters of each, (tokens, 2).
 
     tell: called with the characters that were tokenised since.
@@ -149,7 +151,7 @@ def _reading(label: str, size: int) -> Callable[[int], None]:
     return tell
 
 
-def _from_pieces(document: str, tokenised: Callable[..., Iterator[tuple[np.ndarray, np.ndarray]]]) -> np.ndarray | None:
+def _from_pieces(document: str, tokenised: Callable[..., Tokenised]) -> np.ndarray | None:
     """The tokens of a document by overlapping pieces, or None where two differ in the middle of what they share.
 
     What lies there is `MARGIN` characters or more away from the ends of either piece.
@@ -169,7 +171,7 @@ def _from_pieces(document: str, tokenised: Callable[..., Iterator[tuple[np.ndarr
     return np.concatenate([*tokens, ids[first:]])
 
 
-def _from_joined(encoded: list[np.ndarray], body: int, request: WindowRequest, label: str) -> tuple:
+def _from_joined(encoded: Encoded, body: int, request: WindowRequest, label: str) -> tuple:
     room = len(encoded[0]) // body
     if room < request.sequences:
         raise UserError(
@@ -180,7 +182,7 @@ def _from_joined(encoded: list[np.ndarray], body: int, request: WindowRequest, l
     return tuple((0, int(slot) * body) for slot in sorted(chosen))
 
 
-def _from_documents(encoded: list[np.ndarray], body: int, request: WindowRequest, label: str) -> tuple:
+def _from_documents(encoded: Encoded, body: int, request: WindowRequest, label: str) -> tuple:
     long_enough = [index for index, ids in enumerate(encoded) if len(ids) > body]
     if len(long_enough) < request.sequences:
         raise UserError(
@@ -192,7 +194,7 @@ def _from_documents(encoded: list[np.ndarray], body: int, request: WindowRequest
     return tuple((int(index), int(draw.integers(0, len(encoded[index]) - body + 1))) for index in chosen)
 
 
-def _cut(encoded: list[np.ndarray], starts: tuple, body: int, before: int | None) -> Tensor:
+def _cut(encoded: Encoded, starts: tuple, body: int, before: int | None) -> Tensor:
     """The windows, each after the token `before` if there is one."""
     rows = np.stack([encoded[document][start : start + body] for document, start in starts]).astype(np.int64)
     return torch.from_numpy(rows if before is None else np.insert(rows, 0, before, axis=1))

@@ -76,13 +76,18 @@ def with_target(
     return request.replace(target=target, at_most=None, outside=outside)
 
 
-def within_bytes(request: BestRequest, counts: Counts, profile: Profile | None) -> AllocationRequest:
+def within_bytes(
+    request: BestRequest, counts: Counts, profile: Profile | None, outside: str | None = None
+) -> AllocationRequest:
     """Uniform with the target, and the types outside the layers, that a search for a size begins with.
+
+    Args:
+        outside: these types; None: the best, where the profile tells.
 
     Raises:
         UserError: as `with_target`.
     """
-    wish = AllocationRequest(currency=request.budget_unit.name, at_most=request.at_most)
+    wish = AllocationRequest(currency=request.budget_unit.name, at_most=request.at_most, outside=outside)
     return with_target(wish, counts, Treatment(request.pruner), profile)
 
 
@@ -93,12 +98,10 @@ def check_bytes(request: BestRequest, counts: Counts) -> None:
         UserError: as `with_target`.
     """
     if request.at_most is not None:
-        unit, treatment = request.budget_unit, Treatment(request.pruner)
-        wish = AllocationRequest(currency=unit.name, at_most=request.at_most)
-        if unit.in_gguf and request.at_most < taken(counts, treatment, unit.shares[-1]):
-            narrow = [each.name for each in unit.levels if not each.format.needs_importance]
-            wish = wish.replace(outside=narrow[-1])
-        with_target(wish, counts, treatment)
+        unit, outside = request.budget_unit, None
+        if unit.in_gguf and request.at_most < taken(counts, Treatment(request.pruner), unit.shares[-1]):
+            *_, outside = (each.name for each in unit.levels if not each.format.needs_importance)
+        within_bytes(request, counts, None, outside)
 
 
 def sizes(

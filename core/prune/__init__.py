@@ -6,7 +6,7 @@ __getattr__ = lazily(
     __name__,
     calibration="BACK DensePath added",
     distillation="Distillation load_checkpoint trainable_weights",
-    exact_recipe="Texts check_recipes make_exact profile_of",
+    exact_recipe="Texts by_linear check_recipes make_exact profile_of",
     inputs="Sums watched",
     pruned_model="count_zeros prune restored",
     walk="prune_layers prune_linear",

@@ -112,6 +112,11 @@ def profile_of(key: str | None, source: Source, store: Store) -> Profile | None:
     return profile
 
 
+def by_linear(values: Array, shape: tuple[int, ...]) -> Array:
+    """Values of layers, or of linears already, as those of every linear: (layers, linears)."""
+    return np.broadcast_to(values if values.ndim == 2 else values[:, None], shape)
+
+
 def checked_stacks(loaded: Loaded) -> list[list[Linear]]:
     """Linears of every layer; refuses weights that are shared with another module."""
     stacks = [anatomy.prunable_linears(layer) for layer in loaded.layers]
@@ -142,7 +147,7 @@ def sparsity_by_linear(exact: ExactRecipe, stacks: Sequence[Sequence[Linear]]) -
             f"the plan has sparsities of shape {sparsity.shape} for a model of {layers} layers with {linears} linears: "
             f"give one for every layer, or one for every layer and linear"
         )
-    table = np.broadcast_to(sparsity if sparsity.ndim == 2 else sparsity[:, None], (layers, linears))
+    table = by_linear(sparsity, (layers, linears))
     own, gone = pattern(exact.pattern) if exact.pattern else None, dropped_layers(table)
     of_layers = row.budget_unit.of_layers
     for (layer, _), share in np.ndenumerate(table):

@@ -195,8 +195,7 @@ def _round_outside(loaded: Loaded, embeddings: str, output: str) -> None:
 
 def outside_matrices(loaded: Loaded) -> list[Tensor]:
     """Matrices beside the layers, as embeddings; tied ones once."""
-    inside = {id(each) for layer in loaded.layers for each in layer.parameters()}
-    return [each for each in loaded.model.parameters() if each.ndim == 2 and id(each) not in inside]
+    return [each for each in loaded.outside.values() if each.ndim == 2]
 
 
 @contextmanager

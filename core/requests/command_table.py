@@ -95,16 +95,18 @@ def _percent(loss: float) -> str:
 
 # --- the table -------------------------------------------------------------------------------------------------------
 
+_switch = partial(Option, default=False, kind=bool)
+_argument = partial(Option, default=..., argument=True)
 CACHE = Option("cache", "Folder for results, in place of cache/.", kind=Path)
-JSON = Option("json", "One JSON object on stdout, nothing else there.", False, bool)
+JSON = _switch("json", "One JSON object on stdout, nothing else there.")
 DEVICE = Option("device", "cpu, cuda, cuda:1, mps or auto.", "auto", always=True)
 AT_MOST = Option(
     "at_most",
     "Bytes of all weights in place of the target, as in 100MB; zeros count as a bitmask, bits with their scales.",
 )
 FORMAT = Option("format", "dense, compressed-tensors, gguf, or gguf with a type, as in gguf:Q4_0.", "dense")
-FORCE = Option("force", "Replace the file if it is there.", False, bool)
-OVERWRITE = Option("overwrite", "Replace an earlier export there.", False, bool)
+FORCE = _switch("force", "Replace the file if it is there.")
+OVERWRITE = _switch("overwrite", "Replace an earlier export there.")
 RUN = (DEVICE, CACHE, JSON)
 SPREAD = (
     Option("part", "One share of the work, as in 2/8; the last share to finish makes the whole."),
@@ -169,13 +171,13 @@ OPTIONS = {  # of every command
         *RUN,
     ),
     "compare": (
-        Option("model", f"The reference: {MODEL[0].help}", ..., of=("model",), argument=True),
-        Option("other", "The checkpoint to compare with it, of the same architecture and vocabulary.", ...,
-               of=("measurements.0.perturbation.source",), argument=True),
+        _argument("model", f"The reference: {MODEL[0].help}", of=("model",)),
+        _argument("other", "The checkpoint to compare with it, of the same architecture and vocabulary.",
+                  of=("measurements.0.perturbation.source",)),
         *MODEL[1:],
         *_window,
         *(_of_profile(f"text.{name}") for name in ("sequences", "length", "seed")),
-        Option("exact", "Measure every linear alone too, in place of its sketch.", False, bool),
+        _switch("exact", "Measure every linear alone too, in place of its sketch."),
         Option("plan", "A file for the same formats with more bits in the three worst tensors, to export.", None, Path),
         *RUN,
     ),
@@ -222,7 +224,7 @@ OPTIONS = {  # of every command
         *RUN,
     ),
     "study": (
-        Option("file", "A .toml file; see the README for what it holds.", ..., Path, argument=True),
+        _argument("file", "A .toml file; see the README for what it holds.", kind=Path),
         *SPREAD,
         *RUN,
     ),
@@ -250,23 +252,23 @@ OPTIONS = {  # of every command
         *RUN,
     ),
     "show": (
-        Option("key", "A profile's key, the beginning of one, or demo.", ..., argument=True),
+        _argument("key", "A profile's key, the beginning of one, or demo."),
         Option("gains", "Every layer of a perturbation, as in gaussian:0.3."),
         Option("matrix", "Drift matrix of a perturbation, as in gaussian:0.3."),
-        Option("sketch", "How far off the sketch was on what was measured too.", False, bool),
-        Option("tokens", "The token ids, where the text is at hand.", False, bool),
+        _switch("sketch", "How far off the sketch was on what was measured too."),
+        _switch("tokens", "The token ids, where the text is at hand."),
         CACHE,
         JSON,
     ),
     "report": (
-        Option("key", "Of a profile, a study or a best setting, or its beginning, or demo.", ..., argument=True),
+        _argument("key", "Of a profile, a study or a best setting, or its beginning, or demo."),
         Option("out", "The file to write, as in report.html.", ..., Path),
         FORCE,
         CACHE,
         JSON,
     ),
     "export": (
-        Option("key", "Of a study or a best setting, or the beginning of one.", ..., argument=True),
+        _argument("key", "Of a study or a best setting, or the beginning of one."),
         Option("to", "The folder to write.", ..., Path),
         Option("setting", "Which one of a study: its name, or a part that no other name has."),
         FORMAT,
@@ -276,8 +278,8 @@ OPTIONS = {  # of every command
         JSON,
     ),
     "runs delete": (
-        Option("key", "Key, or the beginning of one, of a profile, study, export or job.", ..., argument=True),
-        Option("yes", "Delete; without it, the command says what would go.", False, bool),
+        _argument("key", "Key, or the beginning of one, of a profile, study, export or job."),
+        _switch("yes", "Delete; without it, the command says what would go."),
         CACHE,
         JSON,
     ),

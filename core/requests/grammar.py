@@ -79,9 +79,8 @@ def build(
     """
     own = [name for name in BASES[kind].model_fields if name != "kind"]
     allowed = [*own, *OF_CORRECTION, *OF_ALLOCATION, *more]
-    odd = next((name for name in sorted(parameters) if name not in allowed), None)
-    if odd is not None:
-        raise UserError(f"{kind} has no parameter {brief(odd)}: it takes {', '.join(allowed)}")
+    if odd := sorted(parameters.keys() - {*allowed}):
+        raise UserError(f"{kind} has no parameter {brief(odd[0])}: it takes {', '.join(allowed)}")
     base, fix, bounds = (
         {name: parameters[name] for name in names if name in parameters}
         for names in (own, OF_CORRECTION, OF_ALLOCATION)

@@ -44,11 +44,8 @@ def whole_path(path: Path) -> Path:
 
 
 PATHS = {  # field that holds a path -> (typed, folder) -> absolute
-    "folder": lambda typed, folder: str(whole_path(folder / expanded(typed))),
-    "model": absolute,
-    "source": absolute,
-    "imatrix": absolute,
-    "tasks_from": lambda typed, folder: str(whole_path(folder / expanded(typed))),
+    **dict.fromkeys(("model", "source", "imatrix"), absolute),
+    **dict.fromkeys(("folder", "tasks_from"), lambda typed, folder: str(whole_path(folder / expanded(typed)))),
 }
 
 
@@ -67,9 +64,9 @@ def with_paths(fields: Any, folder: Path = Path()) -> Any:
 def with_absolute_paths(request: Any) -> Any:
     """A stored request with absolute paths: in the cache, those inside the project are relative to it."""
     calibration = request.calibration.replace(source=absolute(request.calibration.source, PROJECT))
-    own = getattr(request, "imatrix", None)
-    matrix = {"imatrix": absolute(own, PROJECT)} if own else {}
-    return request.replace(model=absolute(request.model, PROJECT), calibration=calibration, **matrix)
+    typed = {name: getattr(request, name, None) for name in ("model", "imatrix")}
+    paths = {name: absolute(each, PROJECT) for name, each in typed.items() if each}
+    return request.replace(calibration=calibration, **paths)
 
 
 def span(text: str) -> tuple[int, int]:

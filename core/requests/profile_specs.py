@@ -61,10 +61,8 @@ class SketchSpec(OnText):
     sketching: Sketching
 
 
-class OutsideSketchSpec(OnText):
+class OutsideSketchSpec(SketchSpec):
     """The same by GGUF types of embeddings and output matrix."""
-
-    sketching: Sketching
 
 
 class FloorSpec(OnText):

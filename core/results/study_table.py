@@ -74,16 +74,18 @@ def rows_of(study: Study, settings: Iterable[Result] | None = None) -> list[Row]
 
 # --- columns ------------------------------------------------------------------------------------------------------
 
+Value = Callable[[Row], Any]  # of a column in a row
+
 
 class Column(NamedTuple):
     """A column's value in each row, None or empty where it has none, and how it is written."""
 
-    of: Callable[[Row], Any]
+    of: Value
     write: Callable[[Any], str] = str
     about: str = ""
 
 
-def _pruned(value: Callable[[Row], Any]) -> Callable[[Row], Any]:
+def _pruned(value: Value) -> Value:
     """The value of rows of pruned models; None for the dense one."""
     return lambda row: value(row) if row.one.setting else None
 
@@ -131,7 +133,7 @@ ORIGIN = {
 }
 
 
-def _beside(control: Control, compare: Callable[[Result, Result], Any]) -> Callable[[Row], Any]:
+def _beside(control: Control, compare: Callable[[Result, Result], Any]) -> Value:
     """Compare each row with its control; None for a row without one."""
 
     def value(row):

@@ -119,15 +119,9 @@ def device(place: Any = st) -> str:
 
 
 def source(
-    label: str,
-    options: Mapping[str, str],
-    key: str,
-    usual: str,
-    place: Any = st,
-    help: str = TYPED,
-    picked: Callable[[], None] | None = None,
+    label: str, options: Mapping[str, str], key: str, usual: str, place: Any = st, help: str = TYPED, **more: object
 ) -> str:
-    """One of the options, or another as typed. picked: called when it changes, before the page is drawn."""
+    """One of the options, or another as typed. more: of the widget, as `on_change`."""
     typed = choices.text(key, usual)
     place.selectbox(
         label,
@@ -136,7 +130,7 @@ def source(
         format_func=lambda each: options.get(each, each),
         accept_new_options=True,
         help=help,
-        on_change=picked,
+        **more,
     )
     return (typed or "").strip()
 

@@ -75,14 +75,6 @@ def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | No
     url_state.write()
     saved = file(prefix, chart.name)
     head(chart.title, chart.table, saved, key, brief)
-    draw(chart, key, on_select, saved)
-    finding = glossary.explained(escape_markdown(chart.finding))
-    (st.caption if brief else st.markdown)(finding, unsafe_allow_html=True)
-
-
-def draw(chart: Chart, key: str, on_select: Callable[[], None] | None = None, file: str = "chart") -> None:
-    """Draw a chart alone, without buttons over it."""
-    saved = {"format": "svg", "filename": file}
     st.plotly_chart(
         themed(chart, url_state.look()),
         theme=None,
@@ -90,8 +82,10 @@ def draw(chart: Chart, key: str, on_select: Callable[[], None] | None = None, fi
         alt=chart.alt,
         on_select=on_select or "ignore",
         selection_mode="points",
-        config={"modeBarButtons": [["toImage"]], "toImageButtonOptions": saved},
+        config={"modeBarButtons": [["toImage"]], "toImageButtonOptions": {"format": "svg", "filename": saved}},
     )
+    finding = glossary.explained(escape_markdown(chart.finding))
+    (st.caption if brief else st.markdown)(finding, unsafe_allow_html=True)
 
 
 def head(title: str, table: pd.DataFrame, file: str, key: str, brief: bool, chart: bool = True) -> None:

@@ -105,7 +105,7 @@ def test_another_file_in_a_model_folder(tmp_path_factory, other):
         loaded = load(locate(str(base / "model"), store), "float32", store)
         windows.windows(WindowRequest(source="demo", sequences=1, length=8), loaded)
         shutil.rmtree(base / "saved", ignore_errors=True)
-        save(loaded.model, loaded.layers, loaded.tokenizer, base / "saved")
+        save(loaded.model, loaded.tokenizer, base / "saved")
 
     answered(used)
 

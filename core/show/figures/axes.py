@@ -111,11 +111,11 @@ def layer_axis(layers: int, title: str, room: float = 0.0) -> dict:
     return {"title": title, "tickvals": list(range(0, layers, step)), "range": ends, "showgrid": False}
 
 
-def share_axis(title: str, shares: Sequence[float] | Array) -> dict:
+def share_axis(title: str, shares: Sequence[float]) -> dict:
     """An axis of per cents at some shares, with room beside them."""
-    first, last = 100 * float(shares[0]), 100 * float(shares[-1])
+    ticks = [round(100 * each, 6) for each in shares]
+    first, last = 100 * shares[0], 100 * shares[-1]
     span = max(last - first, 5.0)
-    ticks = [round(100 * float(each), 6) for each in shares]
     return {"title": title, "tickvals": ticks, "range": [first - 0.06 * span, last + 0.06 * span], "showgrid": False}
 
 
@@ -129,14 +129,13 @@ def row_axis(names: Sequence[str]) -> dict:
 
 
 def labels(
-    x: Sequence | Array, y: Sequence | Array, texts: Sequence[str], colours: Sequence[str],
-    at: str = "middle right",
-) -> go.Scatter:  # fmt: skip
+    x: ArrayLike, y: ArrayLike, texts: Sequence[str], colours: Sequence[str], at: str = "middle right"
+) -> go.Scatter:
     """Text beside points that are not drawn; it may stand outside the axes."""
     return go.Scatter(
         x=x,
         y=y,
-        text=list(texts),
+        text=texts,
         textfont={"color": [*map(readable, colours)], "size": 12},
         mode="text",
         textposition=at,

@@ -40,13 +40,13 @@ def dots(
         x: the axis.
         mark: has a line across all rows, and the texts stand right of it too.
     """
-    colours = list(colours or [LIGHT.ink] * len(names))
-    marker = {"size": 10, "color": colours}
+    colours = colours or [LIGHT.ink] * len(names)
     middle, low, high = values.T
     error = whiskers(middle, low, high, LIGHT.undecided)
-    row = points(values[:, 0], list(names), of, "%{y}: %{customdata}", marker, error_x=error, customdata=list(texts))
+    marker = {"size": 10, "color": colours}
+    row = points(middle, names, of, "%{y}: %{customdata}", marker, error_x=error, customdata=texts)
     right = float(np.nanmax(values, initial=mark or 0.0))
-    beside = labels([right] * len(names), [*names], [f"   {text}" for text in texts], colours)
+    beside = labels([right] * len(names), names, [f"   {text}" for text in texts], colours)
     shapes = [] if mark is None else [upright(mark, color=LIGHT.guide, width=1.5)]
     rows = row_axis(names)
     lines = 1 + max((text.count("<br>") for text in rows["ticktext"]), default=0)
@@ -145,9 +145,8 @@ def corrected_bases(study: Study, part: Slice) -> list[Result]:
 def correction(study: Study, base: Result, current: Result | None) -> Chart:
     """The correction of a base at every strength, and its controls, each against the base."""
     changed = {one: one.against(base).windows for one in study.corrections(base)}
-    mine = current.name if current else None
     rows = {one.name: change for one, change in changed.items()}
-    chart = changes(rows, mine, base.name, "The correction beside its controls")
+    chart = changes(rows, current.name if current else None, base.name, "The correction beside its controls")
     findings = [
         perplexity_sentences.tally([each for one, each in changed.items() if one.control == control], what, base.name)
         for control, what in (("none", "measured strength"), ("shuffled", "shuffle"))

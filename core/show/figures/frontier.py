@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 
 from core.base import digits, megabytes, per_cent
 from core.results import Frontier, Point
@@ -14,7 +15,6 @@ from core.show.figures.style import Chart, layout, points, upright, whiskers
 from core.show.words import study_lines
 from core.store import Array
 
-SOLID, HOLLOW = "circle", "circle-open"
 PHONE = np.array([290, 220])  # px of the plot on a phone: names that are apart there are apart on every screen
 SIDES = {
     "middle right": (1, 0), "top center": (0, 1), "top right": (1, 1), "bottom center": (0, -1), "middle left": (-1, 0),
@@ -76,16 +76,15 @@ def _trace(name: str, group: tuple[Point, ...], scale: float, floor: float, writ
     """Markers of points with their intervals; larger and coloured where they are recommended."""
     recommended = name == "recommended"
     value, low, high = (np.maximum([each.kl[at] for each in group], floor) for at in range(3))
-    symbols = [SOLID if each.is_measured else HOLLOW for each in group]
+    symbols = ["circle" if each.is_measured else "circle-open" for each in group]
     ink = [LIGHT.ink if each.is_measured else LIGHT.undecided for each in group]
     marker = {"symbol": symbols, "size": 18 if recommended else 9, "color": LIGHT.accent if recommended else ink}
+    amounts, bars = [each.amount * scale for each in group], whiskers(value, low, high, LIGHT.undecided)
     texts = [
-        f"{each.name}, {write(round(each.amount * scale, 1))}: {_written(each)} nats, {_origin(each)}" for each in group
+        f"{each.name}, {write(round(amount, 1))}: {_written(each)} nats, {_origin(each)}"
+        for each, amount in zip(group, amounts, strict=True)
     ]
-    return points(
-        [each.amount * scale for each in group], value, name, "%{customdata}", marker,
-        error_y=whiskers(value, low, high, LIGHT.undecided), customdata=texts,
-    )  # fmt: skip
+    return points(amounts, value, name, "%{customdata}", marker, error_y=bars, customdata=texts)
 
 
 def _write_names(traces: list[go.Scatter], names: Sequence[str], x: Axis, y: Axis) -> None:
@@ -104,7 +103,7 @@ def _boxes(trace: go.Scatter, x: Axis, y: Axis) -> Array:
     return np.array([across, (above + below) / 2, np.full(len(across), half), (above - below) / 2 + half])
 
 
-def _pixels(axis: Axis, values: Sequence[float] | Array, side: int) -> Array:
+def _pixels(axis: Axis, values: ArrayLike, side: int) -> Array:
     return PHONE[side] * np.log(np.asarray(values) / axis.low) / np.log(axis.high / axis.low)
 
 
@@ -141,30 +140,29 @@ def forms(sizes: Mapping[str, float], perplexities: Mapping[str, float], rates: 
         sizes: bytes of all weights by form; the others by the same names.
         rates: tokens a second.
     """
-    series = {"perplexity": perplexities, "tokens a second": rates}
-    drawn = {title: values for title, values in series.items() if len(values.keys() & sizes.keys()) > 1}
+    table = forms_table(sizes, perplexities, rates)
+    drawn = [title for title in table.columns[1:] if table[title].count() > 1]
     if not drawn:
         return None
-    x = log_axis("all weights, MB (log scale)", np.array([*sizes.values()]) / 1e6)
-    traces, axes = [], {}
-    for number, (title, numbers) in enumerate(drawn.items(), 1):
-        names = [name for name in sizes if name in numbers]
-        values = np.array([numbers[name] for name in names])
-        sides = ["bottom center" if name == [*sizes][1] else "top center" for name in names]
-        texts = [f"{name}, {sizes[name] / 1e6:,.1f} MB: {title} {digits(numbers[name], 3)}" for name in names]
+    x = log_axis("all weights, MB (log scale)", table["MB"])
+    traces, axes = [], []
+    for number, title in enumerate(drawn):
+        known = table.dropna(subset=title)
+        names, values = known.index.tolist(), known[title]
+        sides = ["bottom center" if name == table.index[1] else "top center" for name in names]
+        said = zip(names, known["MB"], values, strict=True)
+        texts = [f"{name}, {size:,.1f} MB: {title} {digits(value, 3)}" for name, size, value in said]
         traces.append(points(
-            [sizes[name] / 1e6 for name in names], values, title, "%{customdata}", {"color": LIGHT.ink, "size": 10},
-            text=names, mode="markers+text", textposition=sides, cliponaxis=False, customdata=texts,
-            yaxis=f"y{number}",
+            known["MB"], values, title, "%{customdata}", {"color": LIGHT.ink, "size": 10}, text=names,
+            mode="markers+text", textposition=sides, cliponaxis=False, customdata=texts, yaxis=f"y{number + 1}",
         ))  # fmt: skip
-        high = 1 - (number - 1) / len(drawn)
-        axes[number] = log_axis(f"{title} (log scale)", values).drawn | {"domain": [high - 0.8 / len(drawn), high]}
-    figure = layout(traces, x.drawn, axes[1], 200 + 120 * len(drawn))
-    if 2 in axes:
-        figure.update_layout(yaxis2=axes[2] | {"anchor": "x"}, xaxis={"anchor": "y2"})
-    finding = study_lines.on_zeros(sizes, perplexities)
+        high = 1 - number / len(drawn)
+        axes.append(log_axis(f"{title} (log scale)", values).drawn | {"domain": [high - 0.8 / len(drawn), high]})
+    figure = layout(traces, x.drawn, axes[0], 200 + 120 * len(drawn))
+    if axes[1:]:
+        figure.update_layout(yaxis2=axes[1] | {"anchor": "x"}, xaxis={"anchor": "y2"})
     title = f"Bytes against {' and '.join(drawn)}"
-    return Chart("forms", title, figure, finding, forms_table(sizes, perplexities, rates))
+    return Chart("forms", title, figure, study_lines.on_zeros(sizes, perplexities), table)
 
 
 def forms_table(

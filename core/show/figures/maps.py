@@ -25,9 +25,8 @@ def diverging(values: Array, reach: float, words: Sequence[str]) -> go.Heatmap:
         reach: what has the strongest colours, above 0 and below.
         words: at the colour bar, of -reach, 0 and reach.
     """
-    x, bar = np.arange(len(values)), colour_bar(tickvals=[-reach, 0, reach], ticktext=words)
-    scale = [list(stop) for stop in LIGHT.diverging]
-    return heat(values, x, x, None, bar, zmin=-reach, zmax=reach, zmid=0, colorscale=scale)
+    bar = colour_bar(tickvals=[-reach, 0, reach], ticktext=words)
+    return heat(values, bar, zmin=-reach, zmax=reach, zmid=0, colorscale=LIGHT.diverging)
 
 
 def bound(logs: Array) -> int:
@@ -48,18 +47,18 @@ def heatmap(seeds: Seeds, floor: Array | None, layer: int | None) -> Chart:
         layer: the injection layer to outline.
     """
     left = drift_left(seeds)
-    layers, x = len(left), np.arange(len(left))
+    layers, below = len(left), "below the noise floor"
     drowned = np.isfinite(left) & (below_floor(seeds, floor) if floor is not None else False)
     logs = np.where(drowned, np.nan, np.log2(left))
     reach = bound(logs)
     ends = [f"{times(2.0**-reach)}, absorbs", "drift 1×", f"{times(2.0**reach)}, amplifies"]
     traces = [diverging(logs, reach, ends)]
     if drowned.any():
-        covers, grey = np.where(drowned, 0.0, np.nan), [[0, LIGHT.hidden], [1, LIGHT.hidden]]
-        traces.append(heat(covers, x, x, None, None, colorscale=grey, name="below the noise floor"))
+        grey = [[0, LIGHT.hidden], [1, LIGHT.hidden]]
+        traces.append(heat(np.where(drowned, 0.0, np.nan), colorscale=grey, name=below))
     i, k = np.nonzero(np.isfinite(left))
     drift, hidden = left[i, k], drowned[i, k]
-    texts = ["below the noise floor" if grey else times(part) for part, grey in zip(drift, hidden, strict=True)]
+    texts = [below if grey else times(part) for part, grey in zip(drift, hidden, strict=True)]
     pairs = np.stack([i, k], axis=1).tolist()  # as lists: a selection reports packed arrays as dictionaries
     unseen = {each: {"marker": {"opacity": 0}} for each in ("selected", "unselected")}
     hover = "perturbed layer %{y}, after layer %{x}: %{text}"
@@ -109,7 +108,7 @@ def by_layer(
     layers, count = z.shape
     called = [escape(name) for name in names]
     data = np.stack([np.repeat(np.array(called)[:, None], layers, 1), written.T], axis=-1)
-    cells = heat(z.T, np.arange(layers), np.arange(count), hover, bar, customdata=data, ygap=1.5)
+    cells = heat(z.T, bar, hover, customdata=data, ygap=1.5)
     last = [name.rpartition(".")[-1] for name in called]
     rows = {"tickvals": np.arange(count), "ticktext": last, "range": [count - 0.4, -0.6], "showgrid": False}
     return layout([cells], layer_axis(layers, "layer", room), rows | {"title": title}, **more)
@@ -132,27 +131,24 @@ def logs_by_layer(
     return by_layer(logs, names, hover, bar, title, positive, shapes=mark_layer(layer))
 
 
-def pairs(correlation: Estimate, finding: str, layer: int | None) -> Chart:
+def pairs(correlation: Estimate, finding: str, layer: int) -> Chart:
     """Correlation of every two layers, red where their damages add and blue where they cancel.
 
     Args:
         correlation: (layers, layers) each.
     """
     layers = len(correlation.value)
-    i, k = np.nonzero(~np.eye(layers, dtype=bool))
-    columns = {"layer": i, "other layer": k} | {
-        name: values[i, k] for name, values in zip(("correlation", "at least", "at most"), correlation[:3], strict=True)
-    }
-    reach = float(np.abs(columns["correlation"]).max(initial=0.1))
+    same = np.eye(layers, dtype=bool)
+    i, k = np.nonzero(~same)
+    r, low, high = (values[i, k] for values in correlation[:3])
+    columns = {"layer": i, "other layer": k, "correlation": r, "at least": low, "at most": high}
+    reach = float(np.abs(r).max(initial=0.1))
     ends = [f"{-reach:.2g}, cancel", "correlation 0", f"{reach:.2g}, add"]
-    off_diagonal = np.where(np.eye(layers, dtype=bool), np.nan, correlation.value)
-    texts = [f"{r:+.2f} [{low:+.2f}, {high:+.2f}]" for r, low, high in zip(*[*columns.values()][2:], strict=True)]
-    traces = [
-        diverging(off_diagonal, reach, ends),
-        cells(k, i, "layers %{y} and %{x}: %{text}", text=texts),
-    ]
+    off_diagonal = np.where(same, np.nan, correlation.value)
+    texts = ["{:+.2f} [{:+.2f}, {:+.2f}]".format(*each) for each in zip(r, low, high, strict=True)]
+    traces = [diverging(off_diagonal, reach, ends), cells(k, i, "layers %{y} and %{x}: %{text}", text=texts)]
     axes = layer_axis(layers, "layer"), layer_axis(layers, "other layer")
-    figure = layout(traces, *axes, shapes=[] if layer is None else mark_layer(layer))
+    figure = layout(traces, *axes, shapes=mark_layer(layer))
     return Chart("pairs", "Which layers' damages add, which cancel?", figure, finding, pd.DataFrame(columns))
 
 

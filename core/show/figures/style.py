@@ -1,12 +1,13 @@
 """The grammar of all charts: their layout, what is drawn in them, and what stands beside a figure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 from plotly.io import from_json
 
 from core.base import frozen
@@ -99,17 +100,15 @@ def themed(chart: Chart, look: Palette) -> go.Figure:
 
 
 def curve(
-    x: Sequence[float] | Array, y: Sequence[float] | Array, name: str, hover: str, colour: str, width: float = 1.5,
-    dash: str | None = None, marker: dict | None = None, **more: object,
+    x: ArrayLike, y: ArrayLike, name: str, hover: str, colour: str, width: float = 1.5, dash: str | None = None,
+    marker: dict | None = None, **more: object,
 ) -> go.Scatter:  # fmt: skip
     """A line, its points marked where a marker is given."""
     line = {"color": colour, "width": width, "dash": dash}
     return points(x, y, name, hover, marker, mode="lines+markers" if marker else "lines", line=line, **more)
 
 
-def points(
-    x: Sequence | Array, y: Sequence | Array, name: str, hover: str, marker: dict | None, **more: object
-) -> go.Scatter:
+def points(x: ArrayLike, y: ArrayLike, name: str, hover: str, marker: dict | None, **more: object) -> go.Scatter:
     """Markers that say something where they are pointed at."""
     return go.Scatter(
         {"x": x, "y": y, "name": name, "hovertemplate": f"{hover}<extra></extra>", "marker": marker, "mode": "markers"}
@@ -117,7 +116,7 @@ def points(
     )
 
 
-def band(x: Sequence[float] | Array, low: Array, high: Array, colour: str, opacity: float = 0.2) -> go.Scatter:
+def band(x: Array, low: Array, high: Array, colour: str, opacity: float = 0.2) -> go.Scatter:
     """The area between two curves, where both are known."""
     x, low, high = np.array([x, low, high], float)[:, np.isfinite(low) & np.isfinite(high)]
     return go.Scatter(
@@ -138,13 +137,15 @@ def whiskers(value: Array, low: Array, high: Array, colour: str, thickness: floa
     return {"type": "data", "array": above, "arrayminus": below, "color": colour, "thickness": thickness, "width": 0}
 
 
-def heat(z: Array, x: Array, y: Array, hover: str | None, bar: dict | None, **more: object) -> go.Heatmap:
+def heat(z: Array, bar: dict | None = None, hover: str = "", **more: object) -> go.Heatmap:
     """Cells of a colour each, with lines between them where they are large enough; even steps of lightness.
 
     Args:
-        hover: None: cells say nothing.
+        z: (rows, columns).
         bar: the scale above it; None: it has none.
+        hover: empty: cells say nothing.
     """
+    y, x = map(np.arange, z.shape)
     words = {"hovertemplate": f"{hover}<extra></extra>"} if hover else {"hoverinfo": "skip"}
     gap = 0.5 if len(x) <= CELLS else 0.0
     usual = {"colorscale": "Cividis", "xgap": gap, "ygap": gap, "showscale": bar is not None, "colorbar": bar}

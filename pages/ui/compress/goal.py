@@ -46,9 +46,10 @@ def show(profile: Profile) -> None:
     line = layout.row("bottom")
     named = {"": model_name(str(profile.provenance.get("model", "?")))} | form.alike(measure.in_cache("model"))
     with line:
-        form.source("Model", named, "best_model", "", st.container(width=260), measure.ABOUT_MODEL, _bring_profile)
-    place = {"model": other} if other else pruning.of_model(profile)
-    counts = _counts(place)
+        place = st.container(width=260)
+        form.source("Model", named, "best_model", "", place, measure.ABOUT_MODEL, on_change=_bring_profile)
+    model = {"model": other} if other else pruning.of_model(profile)
+    counts = _counts(model)
     with line:
         aim, typed = _goal(counts)
     if other and not counts:
@@ -63,7 +64,7 @@ def show(profile: Profile) -> None:
             _frontier(profile, aim, typed, Treatment(DEFAULT_PRUNER if pruner == ANY else pruner), counts)
         elif other:
             _measured(other)
-        stored = _make(place, aim, typed, more, device, details)
+        stored = _make(model, aim, typed, more, device, details)
     if shown:
         search.answers(profile, stored)
 
@@ -89,10 +90,10 @@ def _measured(model: str) -> None:
         layout.note(UNMEASURED)
 
 
-def _counts(place: Mapping[str, str | None]) -> Counts | None:
+def _counts(model: Mapping[str, str | None]) -> Counts | None:
     """Count the numbers of the model; None, which is said, where it is not here."""
     try:
-        return counts_of(place, Store())
+        return counts_of(model, Store())
     except UserError as error:
         layout.warn(error)
         return None

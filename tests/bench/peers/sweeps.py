@@ -86,7 +86,7 @@ def bridged(case, model, injection):
 def bridge(loaded):
     """The model as TransformerLens loads it."""
     with tempfile.TemporaryDirectory() as folder:
-        save(loaded.model, loaded.layers, loaded.tokenizer, Path(folder))
+        save(loaded.model, loaded.tokenizer, Path(folder))
         yield TransformerBridge.boot_transformers(folder, device="cpu", dtype=torch.float32)
 
 

@@ -71,7 +71,7 @@ def test_a_change_outside_the_layers_is_told_apart(empty, inference):
     other = changed(of, lambda found: found["model.embed_tokens.weight"].mul_(1.1))
     single, its = compared(of, other, empty)
     assert (single.kl < ROUNDING).all() and not its.difference.error.any()
-    errors = dict(zip(checkpoint_diff.outside(of), its.difference.outside, strict=True))
+    errors = dict(zip(of.outside, its.difference.outside, strict=True))
     assert errors.pop("model.embed_tokens.weight") == pytest.approx(0.1, rel=1e-5) and not any(errors.values())
     np.testing.assert_allclose(its.cumulative.entry, 0.1, rtol=1e-5)
     assert its.cumulative.kl.mean() > 0

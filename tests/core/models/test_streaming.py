@@ -72,7 +72,7 @@ def twin(request):
 
 
 def weights(of):
-    return {name: value.clone() for piece in checkpoint_pieces(of.model, of.layers) for name, value in piece.items()}
+    return {name: value.clone() for piece in checkpoint_pieces(of.model) for name, value in piece.items()}
 
 
 @torch.inference_mode()
@@ -100,7 +100,7 @@ def test_a_streamed_model_is_the_model_and_saved_layer_by_layer_it_loads_anywher
     assert both.keys() == {name for name, _ in (*plain.named_parameters(), *plain.named_buffers())} & own.keys()
     assert torch.equal(*(each(input_ids=TEXT.tokens, use_cache=False).logits for each in (of.model, plain)))
     assert_streamed(of)
-    save(of.model, of.layers, of.tokenizer, tmp_path / "layers")
+    save(of.model, of.tokenizer, tmp_path / "layers")
     plain.save_pretrained(tmp_path / "plain")
     one, whole = (sorted((tmp_path / each).glob("*.safetensors")) for each in ("layers", "plain"))
     assert len(one) == tiny.LAYERS + 1
