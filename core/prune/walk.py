@@ -77,7 +77,9 @@ def prune_layers(
         for group in _groups(stack, runs[index], streams) if in_turn else [stack]:
             sums = {"norm": norms[index]} if norms else _statistics(group, runs[index], streams, wanted, pulled, read)
             for linear in group:
-                _overwrite(linear, prune_linear(linear, index, treatment, sums, shares[linear.name], own, warn))
+                pruned = prune_linear(linear, index, treatment, sums, shares[linear.name], own, warn)
+                linear.module.weight.copy_(pruned)
+                linear.module.weight.packed = getattr(pruned, "packed", None)  # for an export
         if windows:
             repair_windows(windows.repair, index, stack, runs[index], streams, path)
         zeros = [anatomy.zero_fraction(each.weight) for each in stack]
@@ -90,11 +92,6 @@ def prune_layers(
 
     walk(loaded.layers, runs, streams, leave, enter, keep=True)
     return achieved
-
-
-def _overwrite(linear: Linear, pruned: Tensor) -> None:
-    linear.module.weight.copy_(pruned)
-    linear.module.weight.packed = getattr(pruned, "packed", None)  # for an export
 
 
 def _entered(

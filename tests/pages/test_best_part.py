@@ -113,7 +113,8 @@ def test_a_model_that_was_never_measured_is_made_too_and_one_that_was_comes_into
     monkeypatch.setattr(measure, "in_cache", lambda _: [folder])
     app = part()
     put(app, "best_model", folder)
-    assert [each.value for each in app.info] == [goal.UNMEASURED]
+    [note] = [each.value for each in app.info]
+    assert note.endswith(goal.UNMEASURED) and "as float16" in note and "as Q4_0" in note
     asked = submitted(app, store, "best-run")
     assert (asked.model, asked.profile) == (folder, None)
     measured = synthetic.save_small(store.root, model_source=folder)

@@ -8,12 +8,13 @@ from typing import Any
 
 import streamlit as st
 
-from core.base import UserError, access, checked, model_name
+from core.base import UserError, access, checked, listed, megabytes, model_name
 from core.export.file_sizes import counts_of
 from core.export.target import check_search
 from core.jobs import cost
-from core.methods import ANY, DEFAULT_PRUNER, GGUF, Treatment, default_pruner
+from core.methods import ANY, DEFAULT_PRUNER, GGUF, HALF, Treatment, default_pruner
 from core.plan import taken
+from core.plan.sizes import DENSE, sizes
 from core.requests import BestRequest, Counts, absolute, command_line, fraction, read_bytes, whole_path
 from core.results import Frontier, best, text_splits
 from core.show.figures import Chart, frontier
@@ -63,7 +64,7 @@ def show(profile: Profile) -> None:
         if counts and shown:
             _frontier(profile, aim, typed, Treatment(DEFAULT_PRUNER if pruner == ANY else pruner), counts)
         elif other:
-            _measured(other)
+            _measured(other, counts)
         stored = _make(model, aim, typed, more, device, details)
     if shown:
         search.answers(profile, stored)
@@ -82,12 +83,14 @@ def _bring_profile() -> None:
         st.session_state.update(profile=key, best_model="")
 
 
-def _measured(model: str) -> None:
-    """Say that nothing is measured of a model yet, or show the way to what was measured since it was chosen."""
+def _measured(model: str, counts: Counts) -> None:
+    """Say what a model takes of which nothing is measured yet, or show the way to what was measured since."""
     if key := current_profile.of_source(model):
         layout.link("goal", "Open what was measured of it", {"profile": key})
     else:
-        layout.note(UNMEASURED)
+        forms = sizes(counts, DENSE, HALF).items()
+        takes = listed(f"{megabytes(size)} as {name}" for name, size in forms)
+        layout.note(f"Its weights take {takes}. {UNMEASURED}")
 
 
 def _counts(model: Mapping[str, str | None]) -> Counts | None:
