@@ -33,6 +33,8 @@ def test_time_is_told_where_such_a_model_was_measured_here(empty):
     before = cost.estimate(request(), empty)
     assert before.guess and before.parts == 6 and "(a guess until the first run here)" in cost.words(before)
     shape = tiny.shape(tiny.loaded("llama"))
+    cost.remember_speed(empty, "cpu", shape._replace(width=2000 * shape.width), "float32", 10.0)
+    assert cost.estimate(request(), empty) == before, "a model of another size altogether tells less than two cores do"
     cost.remember_speed(empty, "cpu", shape, "float32", 10.0)
     after = cost.estimate(request(), empty)
     assert after.seconds > 0 and after.memory == before.memory and cost.words(after).startswith("About 13 min")
