@@ -14,7 +14,7 @@ from core.export import target
 from core.export.file_sizes import counts_of
 from core.methods import DEFAULT_PRUNER, HALF, OUTSIDE, treatment
 from core.plan import Allocation, allocate, responses, taken, with_target
-from core.requests import Recipe, fraction, read_allocation, recipe_names, request_of, write
+from core.requests import BestRequest, Recipe, fraction, read_allocation, recipe_names, request_of, write
 from core.results import Best, Forecast, Prediction, Result, commands, load_forecast, protocols, text_splits
 from core.results.best import export_request, load
 from core.show.words import study_lines
@@ -147,15 +147,18 @@ def best(options: SimpleNamespace, store: Store) -> None:
     target.check_search(request, store)
     entry = run(request, store, options)
     answer = load(store, entry)
-    exported = None
-    if request.folder:  # the search has written it
-        written = export_request(answer, request, request.folder)
-        exports = store.of_model(answer.spec.model, "export")
-        exported = export_json(next(each for each in exports if each.spec.folder == written.folder))
+    exported = request.folder and _exported(answer, request, store)
     say_json({"key": entry.key, **best_json(answer, store.elsewhere), "export": exported})
     _say_best(answer, store.elsewhere)
     if exported:
-        say_export(exported, forms_json(written, store))
+        say_export(exported, forms_json(export_request(answer, request, request.folder), store))
+
+
+def _exported(answer: Best, request: BestRequest, store: Store) -> Answer:
+    """JSON of the export of an answer, which the search has written."""
+    written = export_request(answer, request, request.folder)
+    entries = store.of_model(answer.spec.model, "export")
+    return export_json(next(each for each in entries if each.spec.folder == written.folder))
 
 
 def best_json(best: Best, cache: Path | None) -> Answer:

@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, BinaryIO, Protocol
 
 from core import ENVIRONMENT
-from core.base import PROJECT, UserError
+from core.base import PROJECT, Fields, Spec, UserError
 from core.requests import Question, Talk, Task
 from core.store import Chunk, Lens, Scene, SceneRow
 
@@ -47,8 +47,7 @@ class Server(Protocol):
 
 def send(stream: BinaryIO, *message: object) -> None:
     """Write a message of texts, numbers, None and specs (class name and JSON)."""
-    as_json = json.dumps(message, default=lambda part: {type(part).__name__: part.model_dump(mode="json")})
-    stream.write(as_json.encode() + b"\n")
+    stream.write(json.dumps(message, default=_to_json).encode() + b"\n")
     stream.flush()
 
 
@@ -63,6 +62,10 @@ def receive(stream: BinaryIO) -> list[Any]:
     if not line.endswith(b"\n"):
         raise EOFError
     return [_from_json(each) for each in json.loads(line)]
+
+
+def _to_json(part: Spec) -> Fields:
+    return {type(part).__name__: part.model_dump(mode="json")}
 
 
 def _from_json(part: Any) -> Any:

@@ -77,9 +77,7 @@ def prune_layers(
         for group in _groups(stack, runs[index], streams) if in_turn else [stack]:
             sums = {"norm": norms[index]} if norms else _statistics(group, runs[index], streams, wanted, pulled, read)
             for linear in group:
-                pruned = prune_linear(linear, index, treatment, sums, shares[linear.name], own, warn)
-                linear.module.weight.copy_(pruned)
-                linear.module.weight.packed = getattr(pruned, "packed", None)  # for an export
+                _overwrite(linear, prune_linear(linear, index, treatment, sums, shares[linear.name], own, warn))
         if windows:
             repair_windows(windows.repair, index, stack, runs[index], streams, path)
         zeros = [anatomy.zero_fraction(each.weight) for each in stack]
@@ -92,6 +90,11 @@ def prune_layers(
 
     walk(loaded.layers, runs, streams, leave, enter, keep=True)
     return achieved
+
+
+def _overwrite(linear: Linear, pruned: Tensor) -> None:
+    linear.module.weight.copy_(pruned)
+    linear.module.weight.packed = getattr(pruned, "packed", None)  # for an export
 
 
 def _entered(

@@ -75,15 +75,9 @@ def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | No
     url_state.write()
     saved = file(prefix, chart.name)
     head(chart.title, chart.table, saved, key, brief)
-    st.plotly_chart(
-        themed(chart, url_state.look()),
-        theme=None,
-        key=key,
-        alt=chart.alt,
-        on_select=on_select or "ignore",
-        selection_mode="points",
-        config={"modeBarButtons": [["toImage"]], "toImageButtonOptions": {"format": "svg", "filename": saved}},
-    )
+    tools = {"modeBarButtons": [["toImage"]], "toImageButtonOptions": {"format": "svg", "filename": saved}}
+    picks = {"on_select": on_select or "ignore", "selection_mode": "points"}
+    st.plotly_chart(themed(chart, url_state.look()), theme=None, key=key, alt=chart.alt, config=tools, **picks)
     finding = glossary.explained(escape_markdown(chart.finding))
     (st.caption if brief else st.markdown)(finding, unsafe_allow_html=True)
 

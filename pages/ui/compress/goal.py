@@ -1,6 +1,6 @@
 """The goal part of the Compress page: a size, zeros or a loss; what can meet it, and the button that makes it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.base import UserError, access, checked, listed, megabytes, model_name
+from core.base import Fields, UserError, access, checked, listed, megabytes, model_name
 from core.export.file_sizes import counts_of
 from core.export.target import check_search
 from core.jobs import cost
@@ -49,8 +49,7 @@ def show(profile: Profile) -> None:
     with line:
         place = st.container(width=260)
         form.source("Model", named, "best_model", "", place, measure.ABOUT_MODEL, on_change=_bring_profile)
-    model = {"model": other} if other else pruning.of_model(profile)
-    counts = _counts(model)
+    counts = _counts(model := {"model": other} if other else pruning.of_model(profile))
     with line:
         aim, typed = _goal(counts)
     if other and not counts:
@@ -86,14 +85,12 @@ def _bring_profile() -> None:
 def _measured(model: str, counts: Counts) -> None:
     """Say what a model takes of which nothing is measured yet, or show the way to what was measured since."""
     if key := current_profile.of_source(model):
-        layout.link("goal", "Open what was measured of it", {"profile": key})
-    else:
-        forms = sizes(counts, DENSE, HALF).items()
-        takes = listed(f"{megabytes(size)} as {name}" for name, size in forms)
-        layout.note(f"Its weights take {takes}. {UNMEASURED}")
+        return layout.link("goal", "Open what was measured of it", {"profile": key})
+    takes = listed(f"{megabytes(size)} as {name}" for name, size in sizes(counts, DENSE, HALF).items())
+    layout.note(f"Its weights take {takes}. {UNMEASURED}")
 
 
-def _counts(model: Mapping[str, str | None]) -> Counts | None:
+def _counts(model: Fields) -> Counts | None:
     """Count the numbers of the model; None, which is said, where it is not here."""
     try:
         return counts_of(model, Store())
@@ -143,8 +140,7 @@ def _frontier(profile: Profile, aim: str, typed: str, treatment: Treatment, coun
     try:
         drawn = _drawn(ways, aim, wanted)
     except UserError as error:
-        layout.note(UNMEASURED) if profile.sketch is None else layout.warn(error)
-        return
+        return layout.note(UNMEASURED) if profile.sketch is None else layout.warn(error)
     layout.show(drawn, "compress", "frontier")
     if aim == "loss":
         layout.caption(STANDS_FOR)
@@ -180,9 +176,7 @@ def _amount(ways: Frontier, aim: str, wanted: float) -> float:
 # --- making it -------------------------------------------------------------------------------------------------------
 
 
-def _make(
-    model: Mapping[str, str | None], aim: str, typed: str, more: Callable[[], dict], device: str, details: Any
-) -> Entry | None:
+def _make(model: Fields, aim: str, typed: str, more: Callable[[], dict], device: str, details: Any) -> Entry | None:
     """Draw the time and the button; the folder, the texts and the command in `details`. Return the stored answer."""
     with details, layout.row("bottom"):
         free = _free(model["model"], f"{typed}{AIMS[aim]}")
